@@ -1,0 +1,141 @@
+"""The chain of codecs that turns one array into one value: filters, then the bytes of the array, then compressors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numcodecs.abc import Codec
+from numcodecs.blosc import Blosc
+
+from zarrds._codec import blosc
+from zarrds._codec.base import ReadSteps, Rounds
+from zarrds._codec.raw import rows_needed
+from zarrds._codec.table import get_codec
+from zarrds._format.meta import ChunkSpec
+from zarrds._types import Buf, NDArrayAny, Part
+from zarrds.errors import ChunkDecodeError, ChunkEncodeError
+
+__all__ = ["PlainCodec"]
+
+
+class PlainCodec:
+    """Whole-chunk chain of numcodecs codecs.
+
+    Decoding checks every size it can know, so that a truncated or foreign value raises and is never taken for data.
+    """
+
+    def __init__(self, spec: ChunkSpec) -> None:
+        self.spec = spec
+        self._filters: Sequence[Codec] = [get_codec(c) for c in spec.filters]
+        self._compressors: Sequence[Codec] = [get_codec(c) for c in spec.compressors]
+        self._nbytes = spec.nbytes
+        self._is_object = spec.dtype.hasobject
+        # Blosc alone is the common case, and the one worth a straight line into the result.
+        self._only_blosc = not self._filters and [type(c) for c in self._compressors] == [Blosc]
+        self._raw = not self._filters and not self._compressors and not self._is_object
+
+    def rounds(self, part: Part, *, native_ranges: bool) -> Rounds:
+        """Only uncompressed chunks can be read in parts."""
+        return Rounds.STEPS if self._raw and native_ranges else Rounds.WHOLE
+
+    def read(self, part: Part) -> ReadSteps:
+        """Read the rows that hold `part` of an uncompressed chunk."""
+        spec = self.spec
+        wanted, rows, inner = rows_needed(part, spec.shape, spec.dtype.itemsize, spec.order)
+        (data,) = yield (wanted,)
+        if data is None:
+            return None
+        return _reshape(_as_dtype(data, spec.dtype, wanted_bytes(rows, spec.dtype)), rows, spec.order)[inner]
+
+    def decode(self, data: Buf, out: NDArrayAny | None = None) -> NDArrayAny:
+        """Decode a whole value; see `ChunkCodec.decode`."""
+        spec = self.spec
+        if self._raw:
+            return _reshape(_as_dtype(data, spec.dtype, self._nbytes), spec.shape, spec.order)
+        if self._only_blosc:
+            if out is None:
+                out = np.empty(spec.shape, spec.dtype, order=spec.order)
+            try:
+                blosc.decompress_into(data, _flat_bytes(out, spec.order))
+            except RuntimeError as error:
+                raise ChunkDecodeError(f"value is corrupt: {error}", codec="blosc") from error
+            return out
+        return self._decode_chain(data)
+
+    def _decode_chain(self, data: Any) -> NDArrayAny:
+        spec = self.spec
+        for codec in (*reversed(self._compressors), *reversed(self._filters)):
+            try:
+                data = blosc.decompress(data) if type(codec) is Blosc else codec.decode(data)
+            except ChunkDecodeError:
+                raise
+            except Exception as error:
+                raise ChunkDecodeError(f"value cannot be decoded: {error}", codec=repr(codec), hint=_hint(codec)) from error
+        if not self._is_object:
+            return _reshape(_as_dtype(data, spec.dtype, self._nbytes), spec.shape, spec.order)
+        array = np.asarray(data)
+        if array.dtype != spec.dtype or array.size != spec.size:
+            raise ChunkDecodeError(
+                "chunk decodes to something else",
+                expected=f"{spec.size} items of {spec.dtype}",
+                found=f"{array.size} items of {array.dtype}",
+            )
+        return array if array.shape == spec.shape else array.reshape(spec.shape, order=spec.order)
+
+    def encode(self, array: NDArrayAny) -> Buf:
+        """Encode a whole chunk; see `ChunkCodec.encode`."""
+        spec = self.spec
+        array = np.asarray(array, dtype=spec.dtype, order=spec.order)
+        if self._raw:
+            return _flat_bytes(array, spec.order)
+        data: Any = array
+        for codec in (*self._filters, *self._compressors):
+            try:
+                data = codec.encode(data)
+            except Exception as error:
+                raise ChunkEncodeError(f"chunk cannot be encoded: {error}", codec=repr(codec), hint=_hint(codec)) from error
+        if isinstance(data, np.ndarray):
+            data = _flat_bytes(data, "F" if data.flags.f_contiguous and not data.flags.c_contiguous else "C")
+        result: Buf = data
+        return result
+
+
+def wanted_bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+    """Bytes of an array of that shape and dtype."""
+    return int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+
+
+def _as_dtype(data: Any, dtype: np.dtype[Any], nbytes: int) -> NDArrayAny:
+    """View decoded data as a flat array of `dtype` (never a cast); its size must be exact."""
+    if isinstance(data, np.ndarray):
+        flat = data.reshape(-1, order="A")
+        data = flat if flat.flags.c_contiguous else np.ascontiguousarray(flat)
+        found = data.nbytes
+    else:
+        found = len(data) if isinstance(data, bytes) else memoryview(data).nbytes
+    if found != nbytes:
+        raise ChunkDecodeError("chunk has the wrong size", expected=f"{nbytes} bytes decoded", found=f"{found} bytes")
+    if nbytes == 0:
+        return np.empty(0, dtype)
+    return np.asarray(data).view(dtype) if isinstance(data, np.ndarray) else np.frombuffer(data, dtype)
+
+
+def _reshape(flat: NDArrayAny, shape: tuple[int, ...], order: Any) -> NDArrayAny:
+    return flat.reshape(shape) if order == "C" else flat.reshape(shape, order=order)
+
+
+def _flat_bytes(array: NDArrayAny, order: Any) -> NDArrayAny:
+    """The bytes of a contiguous array, without a copy."""
+    flat = array.reshape(-1) if order == "C" else array.reshape(-1, order=order)
+    return flat.view(np.uint8)
+
+
+def _hint(codec: Codec) -> str | None:
+    if codec.codec_id != "pickle":
+        return None
+    return (
+        "pickled data can run any code when it is decoded; if you trust whoever wrote it, "
+        "set NUMCODECS_ALLOW_UNSAFE_PICKLE_DECODE=1 before Python starts"
+    )

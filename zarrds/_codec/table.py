@@ -1,0 +1,42 @@
+"""From codec names to codec objects: the one place that knows the numcodecs registry."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numcodecs
+from numcodecs.abc import Codec
+
+from zarrds._format.meta import CodecSpec
+from zarrds.errors import BadCompressorError
+
+__all__ = ["get_codec", "spec_of"]
+
+
+@lru_cache(maxsize=256)
+def get_codec(spec: CodecSpec) -> Codec:
+    """Codec object of a spec; BadCompressorError when it is unknown or its configuration is refused."""
+    try:
+        return numcodecs.get_codec({"id": spec.name, **spec.configuration})
+    except numcodecs.errors.UnknownCodecError as error:
+        raise BadCompressorError(
+            "unknown codec",
+            codec=repr(spec.name),
+            hint="install the package that provides it, or register it with numcodecs.register_codec",
+        ) from error
+    except Exception as error:
+        raise BadCompressorError(f"codec configuration refused: {error}", codec=repr(spec.name), found=spec.configuration) from error
+
+
+def spec_of(codec: Any) -> CodecSpec:
+    """Spec of what a user gives: a codec object, or its configuration dictionary with its id."""
+    if isinstance(codec, CodecSpec):
+        return codec
+    try:
+        config = dict(codec) if isinstance(codec, dict) else dict(codec.get_config())
+        return CodecSpec.of(config.pop("id"), config)
+    except Exception as error:
+        raise BadCompressorError(
+            "not a codec", expected="a numcodecs codec or its configuration with an 'id'", found=repr(codec)
+        ) from error

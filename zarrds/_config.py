@@ -1,0 +1,79 @@
+"""Settings of the engine, in one place.
+
+Read from the environment once (``ZARRDS_THREADS`` and so on); change them with `set_config` or for a while with
+`config_context`. Nothing else in zarrds reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+__all__ = ["Config", "config_context", "get_config", "set_config"]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Settings of the engine.
+
+    Attributes
+    ----------
+    threads : int
+        Threads that one read or write may use; 0: as many as there are cores, at most 8.
+    window_bytes : int
+        Decoded bytes that one window of chunks may hold; bounds the memory of a read or write beyond its result.
+    window_requests : int
+        Requests of one window on a network store: they are sent together.
+    threaded_read_bytes : int
+        Chunks of at least this many decoded bytes are decoded by several threads.
+    threaded_write_bytes : int
+        Chunks of at least this many decoded bytes are encoded by several threads.
+    max_gap_bytes : int
+        Byte ranges of one key that lie no further apart are fetched as one.
+    """
+
+    threads: int = 0
+    window_bytes: int = 64 * 2**20
+    window_requests: int = 512
+    threaded_read_bytes: int = 256 * 2**10
+    threaded_write_bytes: int = 64 * 2**10
+    max_gap_bytes: int = 64 * 2**10
+
+    @property
+    def thread_count(self) -> int:
+        """Threads to use, with 0 resolved."""
+        return self.threads or min(8, os.cpu_count() or 1)
+
+
+def _from_environment() -> Config:
+    given = {f.name: os.environ.get(f"ZARRDS_{f.name.upper()}") for f in fields(Config)}
+    return Config(**{name: int(text) for name, text in given.items() if text is not None})
+
+
+_current = _from_environment()
+
+
+def get_config() -> Config:
+    """Return the settings in force."""
+    return _current
+
+
+def set_config(**settings: Any) -> Config:
+    """Change settings for the process; returns the new ones. Unknown names raise TypeError."""
+    global _current
+    _current = replace(_current, **settings)
+    return _current
+
+
+@contextmanager
+def config_context(**settings: Any) -> Iterator[Config]:
+    """Change settings inside a ``with`` block (for the whole process, so not for use in several threads)."""
+    global _current
+    before = _current
+    try:
+        yield set_config(**settings)
+    finally:
+        _current = before

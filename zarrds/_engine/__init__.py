@@ -1,0 +1,1 @@
+"""The only place where plan, codec and store meet."""

@@ -1,0 +1,100 @@
+"""The thread pool of the engine: one a process, made when first needed, never inherited through a fork."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from zarrds._config import get_config
+
+__all__ = ["prefetched", "run_all", "usable_threads"]
+
+Item = TypeVar("Item")
+
+_pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
+_lock = threading.Lock()
+_inside = threading.local()
+
+
+def usable_threads(threads: int | None, work_bytes: int, threshold_bytes: int, items: int) -> int:
+    """Threads worth using: 1 below the threshold per item, inside the pool itself, or when the caller says so."""
+    if items < 2 or getattr(_inside, "busy", False):
+        return 1
+    if threads is None:
+        threads = get_config().thread_count if work_bytes >= threshold_bytes else 1
+    return max(1, min(threads, items))
+
+
+def run_all(work: Callable[[Item], None], items: Iterable[Item], threads: int) -> None:
+    """Run `work` on each item; the first error stops what has not started and is raised."""
+    if threads == 1:
+        for item in items:
+            work(item)
+        return
+    pool = _pool(threads)
+    running: deque[Future[None]] = deque()
+    try:
+        for item in items:
+            if len(running) >= 2 * threads:
+                running.popleft().result()
+            running.append(pool.submit(_guarded, work, item))
+        while running:
+            running.popleft().result()
+    except BaseException:
+        # Nothing may touch the caller's arrays once this returns.
+        for future in running:
+            future.cancel()
+        for future in running:
+            if not future.cancelled():
+                future.exception()
+        raise
+
+
+def prefetched(fetch: Callable[[Item], Any], items: Iterable[Item]) -> Iterable[tuple[Item, Any]]:
+    """Yield each item with what `fetch` gives for it, the next one being fetched meanwhile."""
+    if getattr(_inside, "busy", False):
+        for item in items:
+            yield item, fetch(item)
+        return
+    pool = _pool(1)
+    ahead: tuple[Item, Future[Any]] | None = None
+    for item in items:
+        coming = (item, pool.submit(fetch, item))
+        if ahead is not None:
+            yield ahead[0], ahead[1].result()
+        ahead = coming
+    if ahead is not None:
+        yield ahead[0], ahead[1].result()
+
+
+def _guarded(work: Callable[[Item], None], item: Item) -> None:
+    _inside.busy = True
+    try:
+        work(item)
+    finally:
+        _inside.busy = False
+
+
+def _pool(threads: int) -> ThreadPoolExecutor:
+    key = (os.getpid(), threads)
+    pool = _pools.get(key)
+    if pool is None:
+        with _lock:
+            pool = _pools.get(key)
+            if pool is None:
+                pool = _pools[key] = ThreadPoolExecutor(threads, thread_name_prefix="zarrds")
+    return pool
+
+
+def _after_fork() -> None:
+    global _lock
+    _pools.clear()
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,181 @@
+"""Reading: a plan over a source gives an array.
+
+The tight loop is `_scatter`: a window of whole values is fetched in one batch and each is decoded straight into the
+result when it is covered whole and lies contiguously there, else decoded and its part put. Chunks whose parts can be
+had for less than the whole value take `read_parts` instead.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from zarrds._codec.base import Rounds
+from zarrds._config import get_config
+from zarrds._engine.drive import read_parts, window_length, windows
+from zarrds._engine.pool import prefetched, run_all, usable_threads
+from zarrds._engine.source import OpenSource, put_fill
+from zarrds._plan.parts import take
+from zarrds._plan.plan import Plan, Projection
+from zarrds._types import Buf, NDArrayAny
+from zarrds.errors import ArrayIndexError, ChunkDecodeError, MissingChunkError
+
+__all__ = ["Fields", "read"]
+
+Fields = str | list[str] | None
+
+
+def read(
+    source: OpenSource,
+    plan: Plan,
+    out: NDArrayAny | None = None,
+    *,
+    fields: Fields = None,
+    threads: int | None = None,
+    missing: Literal["fill", "raise"] = "fill",
+) -> NDArrayAny:
+    """Read a selection.
+
+    Parameters
+    ----------
+    source : OpenSource
+        The array's chunks.
+    plan : Plan
+        The selection, of shape ``plan.result_shape``.
+    out : ndarray, optional
+        Where to put the result, of that shape; a new array when not given.
+    fields : str or list of str, optional
+        Fields of a structured dtype.
+    threads : int, optional
+        Threads to use; by default as many as the size of the chunks makes worthwhile.
+    missing : {"fill", "raise"}
+        What an absent chunk means.
+
+    Returns
+    -------
+    ndarray
+        Of shape ``plan.result_shape``; `out` if that was given.
+    """
+    if out is not None:
+        _check_out(out, plan)
+    reshaped = plan.work_shape != plan.result_shape
+    target = _result_array(source, plan, fields) if out is None or reshaped else out
+    job = _Read(source, target, plan.drop_axes, fields, missing)
+    count = len(plan)
+    threads = usable_threads(threads, source.meta.chunk.nbytes, get_config().threaded_read_bytes, count)
+    if threads > 1 and source.meta.dtype.hasobject:
+        threads = 1  # decoding objects holds the interpreter lock
+    length = window_length(source, plan, threads)
+    if source.store.profile.kind == "network" and count > length:
+        for window, values in prefetched(job.fetch, windows(plan, length)):
+            job.scatter(window, values)
+    else:
+        run_all(job.run, windows(plan, length), threads)
+    if not reshaped:
+        return target
+    result = target.reshape(plan.result_shape)
+    if out is None:
+        return result
+    out[...] = result
+    return out
+
+
+def _result_array(source: OpenSource, plan: Plan, fields: Fields) -> NDArrayAny:
+    dtype = source.meta.dtype
+    if fields:
+        dtype = field_dtype(dtype, fields)
+    return np.empty(plan.work_shape, dtype, order=source.meta.chunk.order)
+
+
+def field_dtype(dtype: np.dtype[Any], fields: Fields) -> np.dtype[Any]:
+    """Dtype of a selection of fields, packed; IndexError class when a name is unknown."""
+    names = dtype.names or ()
+    wanted = [fields] if isinstance(fields, str) else list(fields or ())
+    unknown = [name for name in wanted if name not in names]
+    if unknown:
+        raise ArrayIndexError("no such field", expected=list(names) or "a structured dtype", found=unknown)
+    return dtype[fields] if isinstance(fields, str) else np.dtype([(name, dtype[name]) for name in wanted])
+
+
+def _check_out(out: NDArrayAny, plan: Plan) -> None:
+    if not hasattr(out, "shape") or tuple(out.shape) != plan.result_shape:
+        raise ValueError(f"out has the wrong shape: expected {plan.result_shape}, found {getattr(out, 'shape', None)}")
+
+
+class _Read:
+    """One read in progress: where the parts go."""
+
+    __slots__ = ("direct", "drop_axes", "fields", "missing", "source", "target")
+
+    def __init__(self, source: OpenSource, target: NDArrayAny, drop_axes: tuple[int, ...], fields: Fields, missing: str) -> None:
+        self.source = source
+        self.target = target
+        self.drop_axes = drop_axes
+        self.fields = fields
+        self.missing = missing
+        meta = source.meta
+        self.direct = target.dtype == meta.dtype and not meta.dtype.hasobject and not fields and target.ndim == meta.ndim
+
+    def run(self, window: list[Projection]) -> None:
+        self.scatter(window, self.fetch(window))
+
+    def fetch(self, window: list[Projection]) -> list[Any]:
+        """Values of a window, in one batch; for chunks that can be had in parts, the parts themselves."""
+        source = self.source
+        codec, ranges = source.codec, source.store.profile.native_ranges
+        if ranges and any(codec.rounds(p.chunk_part, native_ranges=ranges) is Rounds.STEPS for p in window if not p.whole):
+            return [None if part is None else _Part(part) for part in read_parts(source, window)]
+        key = source.key
+        return source.store.get_many([(key(p.coords), None) for p in window])
+
+    def scatter(self, window: list[Projection], values: list[Any]) -> None:
+        """Decode values and put their parts into the result."""
+        target, source = self.target, self.source
+        decode, chunk_shape, order = source.codec.decode, source.meta.chunk.shape, source.meta.chunk.order
+        contiguous = "C_CONTIGUOUS" if order == "C" else "F_CONTIGUOUS"
+        for projection, value in zip(window, values, strict=True):
+            coords, chunk_part, out_part, whole = projection
+            if value is None:
+                self._absent(projection)
+                continue
+            try:
+                if whole and self.direct:
+                    view = target[out_part]
+                    if view.shape == chunk_shape and view.flags[contiguous]:
+                        found = decode(value, view)
+                        if found is not view:
+                            view[...] = found
+                        continue
+                self._place(value, chunk_part, out_part)
+            except ChunkDecodeError as error:
+                error.path, error.key = source.path, source.key(coords)
+                raise
+
+    def _place(self, value: Buf | _Part, chunk_part: Any, out_part: Any) -> None:
+        piece = value.array if type(value) is _Part else take(self.source.codec.decode(value), chunk_part, ())
+        if self.fields:
+            piece = piece[self.fields]
+        if self.drop_axes:
+            piece = piece.reshape([n for axis, n in enumerate(piece.shape) if axis not in self.drop_axes])
+        self.target[out_part] = piece
+
+    def _absent(self, projection: Projection) -> None:
+        source = self.source
+        if self.missing == "raise":
+            raise MissingChunkError(path=source.path, key=source.key(projection.coords))
+        fill = source.fill
+        if not source.meta.chunk.fill.defined:
+            fill = None if source.meta.dtype == object else np.zeros((), source.meta.dtype)[()]
+        if self.fields:
+            fill = np.asarray(fill, source.meta.dtype)[self.fields]
+        put_fill(self.target, projection.out_part, fill)
+
+
+class _Part:
+    """A part that is decoded already."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: NDArrayAny) -> None:
+        self.array = array

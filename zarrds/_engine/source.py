@@ -1,0 +1,92 @@
+"""Where the chunks of one array come from: the recipe that travels, and what a process makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from zarrds._codec.base import ChunkCodec
+from zarrds._codec.build import build_codec
+from zarrds._format.fills import fill_scalar
+from zarrds._format.meta import ArrayMeta
+from zarrds._store.base import Store
+from zarrds._store.spec import StoreSpec
+
+__all__ = ["ChunkSource", "OpenSource"]
+
+
+class OpenSource:
+    """An array's chunks in this process: its store, its metadata, the codec built from it.
+
+    Parameters
+    ----------
+    store : Store
+        Store of the chunks.
+    path : str
+        Path of the array in it, without a trailing slash.
+    meta : ArrayMeta
+        What the array's document says.
+    """
+
+    __slots__ = ("codec", "fill", "meta", "path", "prefix", "store")
+
+    def __init__(self, store: Store, path: str, meta: ArrayMeta) -> None:
+        self.store = store
+        self.path = path
+        self.meta = meta
+        self.prefix = f"{path}/" if path else ""
+        self.codec: ChunkCodec = build_codec(meta.chunk)
+        self.fill: Any = fill_scalar(meta.chunk.fill, meta.dtype)
+
+    def key(self, coords: tuple[int, ...]) -> str:
+        """Store key of the chunk at `coords`."""
+        return self.prefix + self.meta.keys.key(coords)
+
+    def blank(self, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+        """A new array of the fill value; zeros (None for objects) where the document defines no fill value."""
+        meta = self.meta
+        if not meta.chunk.fill.defined:
+            out = np.zeros(shape, meta.dtype, order=meta.chunk.order)
+            return np.full(shape, None, dtype=object) if meta.dtype == object else out
+        out = np.empty(shape, meta.dtype, order=meta.chunk.order)
+        put_fill(out, (), self.fill)
+        return out
+
+    def recipe(self) -> ChunkSource:
+        """The recipe that travels to other processes; StoreNotShareableError comes when it is opened there."""
+        return ChunkSource(self.store.spec(), self.path, self.meta)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSource:
+    """Recipe for the chunks of one array: small, hashable, picklable. Metadata travels in it and is not read again.
+
+    Attributes
+    ----------
+    store : StoreSpec
+        How to reopen the store.
+    path : str
+        Path of the array in the store.
+    meta : ArrayMeta
+        What the array's document says.
+    """
+
+    store: StoreSpec
+    path: str
+    meta: ArrayMeta
+
+    def open(self) -> OpenSource:
+        """Open in this process; stores and codecs are opened once per process and kept."""
+        return OpenSource(self.store.open(), self.path, self.meta)
+
+
+def put_fill(out: np.ndarray[Any, Any], part: Any, fill: Any) -> None:
+    """Set a region to the fill value, also when that is a sequence in an object array or a structured scalar."""
+    if out.dtype == object and not np.isscalar(fill) and fill is not None:
+        holder = np.empty((), dtype=object)
+        holder[()] = fill
+        out[part] = holder
+    else:
+        out[part] = fill

@@ -1,0 +1,242 @@
+"""Writing: a plan and a value change the chunks of a source.
+
+A chunk that is covered whole, counting the elements inside the array only, is encoded and set without a read. Others
+are read, changed and set again, those of one window in one batch each way. With a lock every chunk is handled alone,
+under its own lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+
+from zarrds._config import get_config
+from zarrds._engine.drive import window_length, windows
+from zarrds._engine.pool import run_all, usable_threads
+from zarrds._engine.read import Fields, field_dtype
+from zarrds._engine.source import OpenSource, put_fill
+from zarrds._plan.parts import put
+from zarrds._plan.plan import Plan, Projection
+from zarrds._types import Buf, NDArrayAny
+from zarrds.errors import ChunkDecodeError, ChunkEncodeError
+
+__all__ = ["Lock", "is_all_fill", "write"]
+
+Lock = Callable[[str], AbstractContextManager[Any]]
+"""From a chunk key to the lock that guards it."""
+
+
+def write(
+    source: OpenSource,
+    plan: Plan,
+    value: Any,
+    *,
+    fields: Fields = None,
+    lock: Lock | None = None,
+    threads: int | None = None,
+    write_empty_chunks: bool = True,
+) -> None:
+    """Write a selection; numpy's broadcasting rules hold between value and selection.
+
+    Parameters
+    ----------
+    source : OpenSource
+        The array's chunks.
+    plan : Plan
+        The selection.
+    value : array-like
+        Scalar, or array that broadcasts to ``plan.result_shape``. An array-like that is sliced lazily (another chunked
+        array, an h5py dataset) of exactly that shape is read part by part.
+    fields : str or list of str, optional
+        Fields of a structured dtype to change.
+    lock : callable, optional
+        From a chunk key to a context manager; see the module's docstring.
+    threads : int, optional
+        Threads to use; by default as many as the size of the chunks makes worthwhile.
+    write_empty_chunks : bool
+        If False, chunks that are all fill value are deleted instead of set.
+
+    Raises
+    ------
+    ValueError
+        The value does not broadcast to the selection, or cannot be cast; nothing has been written then.
+    """
+    value = _prepared(value, source, plan, fields)
+    job = _Write(source, value, plan.drop_axes, fields, write_empty_chunks)
+    count = len(plan)
+    threads = usable_threads(threads, source.meta.chunk.nbytes, get_config().threaded_write_bytes, count)
+    if threads > 1 and (source.meta.dtype.hasobject or not isinstance(value, np.ndarray)):
+        threads = 1
+    if lock is None:
+        run_all(job.run, windows(plan, window_length(source, plan, threads)), threads)
+        return
+    for window in windows(plan, 1):
+        with lock(source.key(window[0].coords)):
+            job.run(window)
+
+
+def _prepared(value: Any, source: OpenSource, plan: Plan, fields: Fields) -> Any:
+    """Value as something that ``[out_part]`` works on, checked and cast before anything is written."""
+    dtype = field_dtype(source.meta.dtype, fields) if fields else source.meta.dtype
+    if not isinstance(value, np.ndarray):
+        if _is_lazy(value) and tuple(value.shape) == plan.result_shape == plan.work_shape:
+            return value
+        value = _as_object(value, plan) if dtype == object else np.asarray(value)
+    if value.dtype != dtype and (value.dtype.kind in "OSUV" or dtype.kind in "OSUVMm"):
+        # Casts that can fail must fail here; number to number cannot, and is left to the chunks.
+        value = value.astype(dtype)
+    if value.ndim == 0:
+        return value
+    shape = plan.result_shape
+    if value.shape != shape:
+        while value.ndim > len(shape) and value.shape[0] == 1:
+            value = value[0]
+        try:
+            value = np.broadcast_to(value, shape)
+        except ValueError:
+            raise ValueError(f"could not broadcast value of shape {value.shape} into selection of shape {shape}") from None
+    return value.reshape(plan.work_shape) if shape != plan.work_shape else value
+
+
+def _is_lazy(value: Any) -> bool:
+    return hasattr(value, "shape") and hasattr(value, "dtype") and hasattr(value, "__getitem__") and not np.isscalar(value)
+
+
+def _as_object(value: Any, plan: Plan) -> NDArrayAny:
+    """Object arrays take lists of items; anything else, and lists that fit no other way, is one item."""
+    if isinstance(value, (list, tuple)) and plan.result_shape:
+        items = np.empty(len(value), dtype=object)
+        items[:] = value
+        if items.shape == plan.result_shape:
+            return items
+        nested = np.array(value, dtype=object)
+        if nested.shape == plan.result_shape:
+            return nested
+    if isinstance(value, (list, tuple, dict)) or not _is_lazy(value):
+        item = np.empty((), dtype=object)
+        item[()] = value
+        return item
+    return np.asarray(value, dtype=object)
+
+
+class _Write:
+    """One write in progress."""
+
+    __slots__ = ("drop_axes", "fields", "keep_empty", "same", "scalar", "source", "value")
+
+    def __init__(self, source: OpenSource, value: Any, drop_axes: tuple[int, ...], fields: Fields, keep_empty: bool) -> None:
+        self.source = source
+        self.value = value
+        self.drop_axes = drop_axes
+        self.fields = fields
+        self.keep_empty = keep_empty
+        self.scalar = isinstance(value, np.ndarray) and value.ndim == 0
+        self.same: Buf | None = None  # a scalar fills every whole chunk with the same bytes
+
+    def run(self, window: list[Projection]) -> None:
+        """Read what must be kept, change, encode, set: two batches at most."""
+        source = self.source
+        keys = [source.key(p.coords) for p in window]
+        old = self._old_chunks(window, keys)
+        to_set: list[tuple[str, Buf]] = []
+        to_delete: list[str] = []
+        for key, projection in zip(keys, window, strict=True):
+            try:
+                data = self._encoded(projection, old.get(key))
+            except (ChunkDecodeError, ChunkEncodeError) as error:
+                error.path, error.key = source.path, key
+                raise
+            if data is None:
+                to_delete.append(key)
+            else:
+                to_set.append((key, data))
+        if to_set:
+            source.store.set_many(to_set)
+        if to_delete:
+            source.store.delete_many(to_delete)
+
+    def _old_chunks(self, window: list[Projection], keys: list[str]) -> dict[str, Any]:
+        partial = [key for key, p in zip(keys, window, strict=True) if not p.whole or self.fields]
+        if not partial:
+            return {}
+        return dict(zip(partial, self.source.store.get_many([(key, None) for key in partial]), strict=True))
+
+    def _encoded(self, projection: Projection, old: Any) -> Buf | None:
+        """Bytes of the changed chunk; None: it is all fill value and shall not be stored."""
+        source = self.source
+        if projection.whole and not self.fields:
+            if self.same is not None:
+                return self.same
+            chunk, every = self._whole_chunk(projection)
+        else:
+            chunk, every = self._changed_chunk(projection, old), False
+        if not self.keep_empty and is_all_fill(chunk, source):
+            return None
+        data = source.codec.encode(chunk)
+        if every:
+            self.same = bytes(data) if not isinstance(data, bytes) else data
+        return data
+
+    def _whole_chunk(self, projection: Projection) -> tuple[NDArrayAny, bool]:
+        """A chunk made of the value alone; and whether every whole chunk will be the same."""
+        meta = self.source.meta
+        if self.scalar:
+            chunk = np.empty(meta.chunk.shape, meta.dtype, order=meta.chunk.order)
+            put_fill(chunk, (), self.value[()])
+            return chunk, True
+        piece = np.asarray(self.value[projection.out_part])
+        if piece.shape == meta.chunk.shape and all(isinstance(p, slice) for p in projection.chunk_part):
+            return piece, False
+        chunk = self.source.blank(meta.chunk.shape)
+        put(chunk, projection.chunk_part, piece, self.drop_axes)
+        return chunk, False
+
+    def _changed_chunk(self, projection: Projection, old: Any) -> NDArrayAny:
+        """The chunk as it is stored, or blank, with the value put over its part."""
+        source = self.source
+        meta = source.meta
+        if old is None:
+            chunk = source.blank(meta.chunk.shape)
+        else:
+            chunk = source.codec.decode(old)
+            if not chunk.flags.writeable or chunk.dtype != meta.dtype:
+                chunk = chunk.astype(meta.dtype)
+        part = projection.chunk_part
+        piece = self.value[()] if self.scalar else np.asarray(self.value[projection.out_part])
+        if not self.fields:
+            if self.scalar:
+                put_fill(chunk, part, piece)
+            else:
+                put(chunk, part, piece, self.drop_axes)
+            return chunk
+        for name in [self.fields] if isinstance(self.fields, str) else self.fields:
+            column = piece if isinstance(self.fields, str) else piece[name]
+            if self.scalar:
+                chunk[name][part] = column
+            else:
+                put(chunk[name], part, column, self.drop_axes)
+        return chunk
+
+
+def is_all_fill(chunk: NDArrayAny, source: OpenSource) -> bool:
+    """Whether every element is the fill value, bit by bit (so that -0.0 is not 0.0), any NaN being equal to any other."""
+    if not source.meta.chunk.fill.defined:
+        return False
+    fill, dtype = source.fill, source.meta.dtype
+    if dtype.hasobject:
+        return all(type(item) is type(fill) and item == fill for item in chunk.flat) if dtype == object else False
+    chunk = np.asarray(chunk, dtype)
+    if chunk.size == 0:
+        return True
+    one = np.asarray(fill, dtype).reshape(1)
+    if dtype.kind in "fc" and np.isnan(one[0]):
+        return bool(np.isnan(chunk).all())
+    if dtype.itemsize in (1, 2, 4, 8):
+        bits = np.dtype(f"u{dtype.itemsize}")
+        flat, wanted = chunk.reshape(-1, order="A").view(bits), one.view(bits)[0]
+        # the ends first: most chunks with data are told apart by them
+        return bool(flat[0] == wanted and flat[-1] == wanted and (flat == wanted).all())
+    return bool(chunk.tobytes() == one.tobytes() * chunk.size)

@@ -1,0 +1,152 @@
+"""Regular chunk grids: arithmetic on shapes and chunk lengths.
+
+Responsible for how many chunks there are, which part of a chunk lies in the array, which chunks a resize removes, and
+for chunk shapes that users leave open. Works on Python ints and never enumerates a grid, so grids may be of any size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from math import log10, prod
+from operator import index
+from typing import TypeAlias, TypeGuard
+
+import numpy as np
+
+from zarrds._types import Chunks, Shape
+
+__all__ = [
+    "ChunksGiven",
+    "chunk_count",
+    "grid_shape",
+    "guess_chunks",
+    "normalize_chunks",
+    "normalize_shape",
+    "removed_chunks",
+    "valid_part",
+]
+
+ChunksGiven: TypeAlias = bool | int | Iterable[int | None] | None
+"""What users may give for chunks."""
+
+# The guess aims at 256 KiB for an array of 1 MiB and doubles with every factor of ten; both bounds are on the aim.
+_BASE_BYTES = 256 * 2**10
+_MIN_BYTES = 128 * 2**10
+_MAX_BYTES = 64 * 2**20
+
+
+def grid_shape(shape: Shape, chunks: Chunks) -> Shape:
+    """Number of chunks along each dimension; a chunk length of 0, as odd files have it, counts as 1."""
+    return tuple(-(-length // (chunk or 1)) for length, chunk in zip(shape, chunks, strict=True))
+
+
+def chunk_count(shape: Shape, chunks: Chunks) -> int:
+    """Number of chunks in the grid: 1 for 0-d arrays, 0 when a dimension has length 0."""
+    return prod(grid_shape(shape, chunks))
+
+
+def valid_part(coords: Sequence[int], shape: Shape, chunks: Chunks) -> tuple[slice, ...]:
+    """Region of the chunk at `coords` that lies inside the array: less than the chunk at ragged edges."""
+    return tuple(
+        slice(0, min(chunk, length - at * chunk)) for at, length, chunk in zip(coords, shape, chunks, strict=True)
+    )
+
+
+def removed_chunks(old_shape: Shape, new_shape: Shape, chunks: Chunks) -> Iterator[tuple[int, ...]]:
+    """Coordinates of the chunks that a resize removes: those of the old grid that are not in the new one.
+
+    The removed region is cut into one box per dimension: before it the chunks kept, along it the chunks removed,
+    after it all. The boxes are disjoint, and no kept chunk is ever visited.
+    """
+    old, new = grid_shape(old_shape, chunks), grid_shape(new_shape, chunks)
+    for dim in range(len(old)):
+        kept = [range(min(a, b)) for a, b in zip(old[:dim], new[:dim], strict=True)]
+        rest = [range(count) for count in old[dim + 1 :]]
+        box = [*kept, range(new[dim], old[dim]), *rest]
+        if all(box):
+            yield from _box_coords(box)
+
+
+def _box_coords(box: Sequence[range]) -> Iterator[tuple[int, ...]]:
+    """Coordinates in a box, in C order; `itertools.product` would first make tuples of the ranges."""
+    if not box:
+        yield ()
+        return
+    for head in _box_coords(box[:-1]):
+        for last in box[-1]:
+            yield (*head, last)
+
+
+def normalize_shape(shape: int | Iterable[int]) -> Shape:
+    """Shape as a tuple of Python ints; ValueError for negative lengths, TypeError for what is not an integer."""
+    lengths = tuple(_integer(length, "shape") for length in (shape if _is_sequence(shape) else (shape,)))
+    if any(length < 0 for length in lengths):
+        raise ValueError(f"shape must not be negative, found {lengths}")
+    return lengths
+
+
+def normalize_chunks(chunks: ChunksGiven, shape: Shape, itemsize: int) -> Chunks:
+    """Chunk shape from what a user gives, at least 1 along each dimension.
+
+    None or True: guessed; False or -1: one chunk; an integer: for every dimension; a sequence: None or -1 in it, and
+    entries left out at its end, mean the whole dimension.
+    """
+    if chunks is None or isinstance(chunks, bool | np.bool_):
+        return guess_chunks(shape, itemsize) if chunks is None or chunks else _whole(shape)
+    given = tuple(chunks) if _is_sequence(chunks) else (chunks,) * len(shape)
+    if len(given) > len(shape):
+        raise ValueError(f"too many dimensions in chunks: {len(given)}, but the array has {len(shape)}")
+    given += (None,) * (len(shape) - len(given))
+    return tuple(_chunk_length(chunk, length) for chunk, length in zip(given, shape, strict=True))
+
+
+def _is_sequence(value: object) -> TypeGuard[Iterable[object]]:
+    """Whether a value has several lengths in it: numpy scalars and 0-d arrays, texts and numbers have not."""
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes) and getattr(value, "ndim", 1) != 0
+
+
+def _chunk_length(chunk: object, length: int) -> int:
+    if chunk is None:
+        return max(1, length)
+    given = _integer(chunk, "chunks")
+    if given == -1 or (given == 0 and length == 0):
+        return max(1, length)
+    if given < 1:
+        raise ValueError(f"chunk lengths must be at least 1, or -1 for the whole dimension; found {given}")
+    return given
+
+
+def _integer(value: object, what: str) -> int:
+    if isinstance(value, bool | np.bool_):
+        raise TypeError(f"{what} must be integers, found {value!r}")
+    try:
+        return index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{what} must be integers, found {value!r} of type {type(value).__name__}") from None
+
+
+def _whole(shape: Shape) -> Chunks:
+    return tuple(max(1, length) for length in shape)
+
+
+def guess_chunks(shape: Shape, itemsize: int) -> Chunks:
+    """Chunk shape for an array whose user does not care: halves one dimension after the other.
+
+    Stops within a factor 1.5 of the size aimed at, which grows slowly with the array's.
+    """
+    chunks = list(_whole(shape))
+    aim = _aimed_bytes(prod(chunks) * itemsize)
+    dim = 0
+    while not _is_small_enough(prod(chunks) * itemsize, aim) and any(chunk > 1 for chunk in chunks):
+        chunks[dim % len(chunks)] = -(-chunks[dim % len(chunks)] // 2)
+        dim += 1
+    return tuple(chunks)
+
+
+def _aimed_bytes(array_bytes: int) -> float:
+    aim = _BASE_BYTES * 2 ** log10(array_bytes / 2**20) if array_bytes else 0
+    return min(max(aim, _MIN_BYTES), _MAX_BYTES)
+
+
+def _is_small_enough(chunk_bytes: int, aim: float) -> bool:
+    return chunk_bytes < 1.5 * aim and chunk_bytes < _MAX_BYTES

@@ -1,0 +1,188 @@
+"""The values that every document of every format is parsed into.
+
+Below the door of `_format` nothing asks for a format version: codecs, engine, dask layer and xarray backend work on
+these. All are frozen, hashable and small when pickled.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any, Literal
+
+import numpy as np
+
+from zarrds._types import Chunks, Order, Separator, Shape
+
+__all__ = ["NO_FILL", "ArrayMeta", "ChunkSpec", "CodecSpec", "Fill", "GroupMeta", "KeyEncoding"]
+
+
+@dataclass(frozen=True, slots=True)
+class CodecSpec:
+    """Name and configuration of one codec, as a document says it.
+
+    Attributes
+    ----------
+    name : str
+        The numcodecs ``id`` (v1, v2) or the v3 name.
+    configuration_json : str
+        The other members, as JSON text with sorted keys, so that the value is hashable.
+    """
+
+    name: str
+    configuration_json: str = "{}"
+
+    @classmethod
+    def of(cls, name: str, configuration: dict[str, Any] | None = None) -> CodecSpec:
+        """Make one from a configuration dictionary (JSON values only, else TypeError)."""
+        return cls(name, json.dumps(configuration or {}, sort_keys=True))
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """A fresh copy of the configuration."""
+        found: dict[str, Any] = json.loads(self.configuration_json)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """The fill value of an array, hashable whatever its type.
+
+    Attributes
+    ----------
+    raw : bytes or None
+        The value's bytes in the stored dtype and byte order (dtypes without object fields).
+    text : str or None
+        The value as JSON text (object dtype); for structured dtypes with object fields base64 of the encoded record.
+    """
+
+    raw: bytes | None = None
+    text: str | None = None
+
+    @property
+    def defined(self) -> bool:
+        """False when the document says null: missing chunks have no defined content."""
+        return self.raw is not None or self.text is not None
+
+
+NO_FILL = Fill()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEncoding:
+    """How chunk coordinates become store keys.
+
+    Attributes
+    ----------
+    separator : {".", "/"}
+        Between the indices.
+    style : {"v2", "default"}
+        ``v2``: ``0.1``, and ``0`` for 0-d arrays; ``default``: ``c/0/1``, and ``c`` for 0-d arrays.
+    written : bool
+        Whether a v2 document spells the separator out.
+    """
+
+    separator: Separator = "."
+    style: Literal["v2", "default"] = "v2"
+    written: bool = False
+
+    def key(self, coords: Iterable[int]) -> str:
+        """Key of the chunk at `coords`, relative to the array's path."""
+        text = self.separator.join(map(str, coords))
+        if self.style == "v2":
+            return text or "0"
+        return f"c{self.separator}{text}" if text else "c"
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSpec:
+    """What one stored chunk decodes to, and by which codecs.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Shape of every stored chunk, at the edge too.
+    dtype : numpy.dtype
+        Data type, in the stored byte order.
+    fill : Fill
+        Content of absent chunks.
+    order : {"C", "F"}
+        Memory layout of the elements inside the encoded chunk.
+    filters : tuple of CodecSpec
+        Array to array, or array to bytes, in the order of encoding.
+    serializer : CodecSpec or None
+        The v3 array-to-bytes codec; None: the plain bytes of the array.
+    compressors : tuple of CodecSpec
+        Bytes to bytes, in the order of encoding.
+    """
+
+    shape: Chunks
+    dtype: np.dtype[Any]
+    fill: Fill = NO_FILL
+    order: Order = "C"
+    filters: tuple[CodecSpec, ...] = ()
+    serializer: CodecSpec | None = None
+    compressors: tuple[CodecSpec, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Elements in a chunk."""
+        return prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Decoded bytes of a chunk (pointer size for object dtypes)."""
+        return prod(self.shape) * self.dtype.itemsize
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayMeta:
+    """Everything a document says of an array, but for its attributes.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Shape of the array.
+    chunk : ChunkSpec
+        Shape, dtype, fill value and codecs of its chunks.
+    keys : KeyEncoding
+        From chunk coordinates to store keys.
+    zarr_format : int
+        The format the document was written in; only `_format` looks at it.
+    dimension_names : tuple of (str or None), or None
+        Names of the dimensions, where the format has them.
+    extra : str
+        Unknown members as JSON text, kept when the document is written again.
+    """
+
+    shape: Shape
+    chunk: ChunkSpec
+    keys: KeyEncoding = field(default_factory=KeyEncoding)
+    zarr_format: int = 2
+    dimension_names: tuple[str | None, ...] | None = None
+    extra: str = "{}"
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def chunks(self) -> Chunks:
+        """Shape of a stored chunk."""
+        return self.chunk.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Data type in the stored byte order."""
+        return self.chunk.dtype
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMeta:
+    """What a document says of a group, but for its attributes."""
+
+    zarr_format: int = 2
+    extra: str = "{}"

@@ -1,0 +1,245 @@
+"""Projections along one dimension: which chunks a selection item meets, and where it lies in each.
+
+A dimension hands out its entries as a `Table` of columns, for any range of the chunks met, so that nothing is held for
+the chunks of a long dimension. It does not know the other dimensions; `grid_plan` combines them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zarrds._types import Shape
+
+__all__ = [
+    "ArrayDim",
+    "Dim",
+    "IntDim",
+    "OpenDim",
+    "PartEntry",
+    "SliceDim",
+    "Table",
+    "group_starts",
+    "is_distinct",
+    "table_of_array",
+]
+
+PartEntry: TypeAlias = int | slice | NDArray[np.intp]
+
+
+class Table(NamedTuple):
+    """Entries of one dimension, by column: one row for each chunk met.
+
+    Attributes
+    ----------
+    indices : sequence of int
+        Positions in the chunk grid.
+    chunk_parts : sequence of int, slice or int array
+        Regions inside the chunks.
+    out_parts : sequence of slice or int array, or None
+        Regions of the result; None when the dimension is dropped.
+    wholes : sequence of bool
+        Whether each in-array position of the chunk is covered exactly once.
+    """
+
+    indices: Sequence[int]
+    chunk_parts: Sequence[PartEntry]
+    out_parts: Sequence[PartEntry] | None
+    wholes: Sequence[bool]
+
+
+class IntDim(NamedTuple):
+    """One integer, within bounds: meets one chunk and is dropped from the result.
+
+    With `kept` the part inside the chunk is a slice of length 1, for plans with `drop_axes`.
+    """
+
+    at: int
+    length: int
+    chunk: int
+    kept: bool = False
+
+    @property
+    def met(self) -> int:
+        """Number of chunks met."""
+        return 1
+
+    def table(self, first: int, last: int) -> Table:
+        """Entries `first` up to `last` of the chunks met: there is but one."""
+        position, offset = divmod(self.at, self.chunk)
+        part: PartEntry = slice(offset, offset + 1, 1) if self.kept else offset
+        whole = min(self.chunk, self.length - position * self.chunk) == 1
+        return Table((position,), (part,), None, (whole,))
+
+
+class SliceDim(NamedTuple):
+    """A slice with step >= 1, within bounds: ``range(start, stop, step)`` has `items` elements."""
+
+    start: int
+    stop: int
+    step: int
+    items: int
+    length: int
+    chunk: int
+
+    @property
+    def met(self) -> int:
+        """Number of chunks met."""
+        if self.items == 0:
+            return 0
+        if self.step >= self.chunk:
+            return self.items
+        return (self.start + (self.items - 1) * self.step) // self.chunk - self.start // self.chunk + 1
+
+    def table(self, first: int, last: int) -> Table:
+        """Entries `first` up to `last` of the chunks met."""
+        if first >= last:
+            return Table((), (), (), ())
+        return self._dense_table(first, last) if self.step == 1 else self._strided_table(first, last)
+
+    def _dense_table(self, first: int, last: int) -> Table:
+        """All but the chunks at both ends are whole, and share one slice."""
+        chunk, start, stop = self.chunk, self.start, self.stop
+        low, high = start // chunk + first, start // chunk + last
+        full = slice(0, chunk, 1)
+        parts, wholes = [full] * (last - first), [True] * (last - first)
+        for row in {0, last - first - 1}:
+            origin = (low + row) * chunk
+            begin, end = max(start - origin, 0), min(stop - origin, chunk)
+            if begin > 0 or end < chunk:
+                parts[row] = slice(begin, end, 1)
+                wholes[row] = begin == 0 and end == min(chunk, self.length - origin)
+        edges = [max(low * chunk - start, 0), *range((low + 1) * chunk - start, high * chunk - start, chunk)]
+        edges.append(min(high * chunk, stop) - start)
+        return Table(range(low, high), parts, list(map(slice, edges, edges[1:])), wholes)
+
+    def _strided_table(self, first: int, last: int) -> Table:
+        """Chunk by chunk, by arithmetic; where steps leap over chunks, each element has a chunk of its own."""
+        chunk, start, step = self.chunk, self.start, self.step
+        indices, parts, outs, wholes = [], [], [], []
+        for row in range(first, last):
+            index = (start + row * step) // chunk if step >= chunk else start // chunk + row
+            origin = index * chunk
+            begin = max(-((start - origin) // step), 0)
+            valid = min(chunk, self.length - origin)
+            end = min(-((start - origin - valid) // step), self.items)
+            offset = start + begin * step - origin
+            indices.append(index)
+            parts.append(slice(offset, offset + (end - begin - 1) * step + 1, step))
+            outs.append(slice(begin, end))
+            wholes.append(end - begin == valid)
+        return Table(indices, parts, outs, wholes)
+
+
+class ArrayDim(NamedTuple):
+    """A one-dimensional integer array, grouped by chunk once and for all."""
+
+    items: int
+    rows: Table
+
+    @property
+    def met(self) -> int:
+        """Number of chunks met."""
+        return len(self.rows.indices)
+
+    def table(self, first: int, last: int) -> Table:
+        """Entries `first` up to `last` of the chunks met."""
+        if first == 0 and last == self.met:
+            return self.rows
+        return Table(*(None if column is None else column[first:last] for column in self.rows))  # type: ignore[arg-type]
+
+    @property
+    def has_chunk_arrays(self) -> bool:
+        """Whether a part inside a chunk could not be written as a slice."""
+        return any(not isinstance(part, slice) for part in self.rows.chunk_parts)
+
+    @property
+    def has_out_arrays(self) -> bool:
+        """Whether a part of the result could not be written as a slice."""
+        return any(not isinstance(part, slice) for part in self.rows.out_parts or ())
+
+
+class OpenDim(NamedTuple):
+    """Another dimension with its parts made into arrays which broadcast against the other dimensions', as `numpy.ix_`.
+
+    A shape is that of the open mesh along this dimension, such as ``(1, -1, 1)``; None leaves the column alone.
+    """
+
+    dim: IntDim | SliceDim | ArrayDim
+    chunk_shape: Shape | None
+    out_shape: Shape | None
+
+    @property
+    def met(self) -> int:
+        """Number of chunks met."""
+        return self.dim.met
+
+    def table(self, first: int, last: int) -> Table:
+        """Entries `first` up to `last` of the chunks met."""
+        indices, chunk_parts, out_parts, wholes = self.dim.table(first, last)
+        if self.chunk_shape is not None:
+            chunk_parts = [_as_mesh(part, self.chunk_shape) for part in chunk_parts]
+        if self.out_shape is not None and out_parts is not None:
+            out_parts = [_as_mesh(part, self.out_shape) for part in out_parts]
+        return Table(indices, chunk_parts, out_parts, wholes)
+
+
+Dim: TypeAlias = IntDim | SliceDim | ArrayDim | OpenDim
+
+
+def _as_mesh(part: PartEntry, shape: Shape) -> NDArray[np.intp]:
+    if isinstance(part, slice):
+        return np.arange(part.start, part.stop, part.step, dtype=np.intp).reshape(shape)
+    return np.asarray(part, dtype=np.intp).reshape(shape)
+
+
+def group_starts(keys: NDArray[np.generic]) -> list[int]:
+    """First position of each run of equal `keys`, and their number at the end."""
+    changes = np.flatnonzero(keys[1:] != keys[:-1]) + 1
+    return [0, *changes.tolist(), keys.size] if keys.size else []
+
+
+def table_of_array(index: NDArray[np.intp], length: int, chunk: int) -> Table:
+    """Group a one-dimensional array of positions, all within bounds, by chunk.
+
+    The sort is stable, so that of repeated positions the last one is written last. Ascending runs become slices.
+    """
+    positions = index // chunk
+    order = None
+    if (positions[1:] < positions[:-1]).any():
+        order = np.argsort(positions, kind="stable")
+        index, positions = index[order], positions[order]
+    starts = group_starts(positions)
+    groups = list(pairwise(starts))
+    indices = positions[starts[:-1]].tolist()
+    chunk_parts = _parts(index, groups, [position * chunk for position in indices])
+    out_parts = [slice(*group) for group in groups] if order is None else _parts(order, groups, [0] * len(groups))
+    wholes = [
+        end - begin == min(chunk, length - position * chunk) and (not isinstance(part, np.ndarray) or is_distinct(part))
+        for (begin, end), position, part in zip(groups, indices, chunk_parts, strict=True)
+    ]
+    return Table(indices, chunk_parts, out_parts, wholes)
+
+
+def _parts(values: NDArray[np.intp], groups: list[tuple[int, int]], origins: list[int]) -> list[PartEntry]:
+    """Each group of values, relative to its origin: a slice when ascending by one, else an array."""
+    breaks = np.zeros(values.size, dtype=np.intp)
+    np.cumsum(values[1:] - values[:-1] != 1, out=breaks[1:])
+    parts: list[PartEntry] = []
+    for (begin, end), origin in zip(groups, origins, strict=True):
+        if breaks[begin] == breaks[end - 1]:
+            low = int(values[begin]) - origin
+            parts.append(slice(low, low + end - begin, 1))
+        else:
+            parts.append(values[begin:end] - origin)
+    return parts
+
+
+def is_distinct(values: NDArray[np.intp]) -> bool:
+    """Whether no value occurs twice."""
+    ascending = np.sort(values)
+    return not (ascending[1:] == ascending[:-1]).any()

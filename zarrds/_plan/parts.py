@@ -1,0 +1,43 @@
+"""Taking a part out of a decoded chunk, and putting one in."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from zarrds._types import NDArrayAny, Part
+
+__all__ = ["is_contiguous_run", "is_plain", "put", "take"]
+
+
+def is_plain(part: Part) -> bool:
+    """Whether a part has integers and slices only, so that ``chunk[part]`` is a view."""
+    return not any(isinstance(item, np.ndarray) for item in part)
+
+
+def is_contiguous_run(part: Part, shape: tuple[int, ...]) -> bool:
+    """Whether the elements of a part lie next to each other in a chunk of this shape in C order."""
+    open_end = True  # all dimensions seen so far, from the last on, are covered in full
+    for item, length in zip(reversed(part), reversed(shape), strict=True):
+        if isinstance(item, np.ndarray):
+            return False
+        begin, end = (item.start, item.stop) if isinstance(item, slice) else (item, item + 1)
+        count = end - begin
+        if isinstance(item, slice) and item.step not in (None, 1) and count > 1:
+            return False
+        if not open_end and count != 1:
+            return False
+        open_end = open_end and count == length
+    return True
+
+
+def take(chunk: NDArrayAny, part: Part, drop_axes: tuple[int, ...] = ()) -> NDArrayAny:
+    """The region of a decoded chunk, always as an array: a view where numpy can make one."""
+    found: NDArrayAny = chunk[(*part, ...)]
+    return found.squeeze(drop_axes) if drop_axes else found
+
+
+def put(target: NDArrayAny, part: Part, value: NDArrayAny, drop_axes: tuple[int, ...] = ()) -> None:
+    """Write a value into a region: the counterpart of `take`; a 0-d value fills it."""
+    if drop_axes and value.ndim:
+        value = np.expand_dims(value, drop_axes)
+    target[(*part, ...)] = value

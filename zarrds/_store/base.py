@@ -1,0 +1,199 @@
+"""The one store interface.
+
+A store maps ``/``-separated string keys to bytes. Concrete stores implement the three batch methods and the listing;
+the mapping methods that the manual (3.4) promises are built on them here. A store knows nothing of shapes or formats.
+
+Absent is not failed: `get_many` answers None for a key that is definitely not there, and raises for everything else.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, Self
+
+from zarrds._store.paths import level, normalize_path
+from zarrds._store.request import buffer_size, to_bytes
+from zarrds._types import Buf, ByteRange, Request, Separator
+from zarrds.errors import PathNotFoundError
+
+if TYPE_CHECKING:
+    from zarrds._store.spec import StoreSpec
+
+__all__ = ["Store", "StoreProfile", "names_below", "renamed"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreProfile:
+    """What the engine may expect of a store.
+
+    Attributes
+    ----------
+    kind : {"memory", "disk", "network"}
+        Where the time goes: windows are small and threaded on disk, large and batched on a network.
+    native_batch : bool
+        Whether `get_many` is faster than one request after the other.
+    native_ranges : bool
+        Whether a byte range costs less than the whole value.
+    shareable : bool
+        Whether other processes can reopen the store from its `spec`.
+    """
+
+    kind: Literal["memory", "disk", "network"]
+    native_batch: bool = False
+    native_ranges: bool = False
+    shareable: bool = False
+
+
+class Store(MutableMapping[str, bytes]):
+    """A mapping from keys to bytes, read and written in batches.
+
+    Subclasses implement `get_many`, `set_many`, `delete_many`, `keys_below`, `listdir`, `profile` and `spec`.
+    """
+
+    profile: StoreProfile
+    dimension_separator: Separator | None = None
+    """Separator that arrays created in this store use when the caller gives none."""
+
+    # --- what every store implements ---------------------------------------------------------------------------------
+
+    @abstractmethod
+    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
+        """Answer requests, in their order; None for an absent key.
+
+        A range that reaches beyond the value is cut, as a slice would be.
+        """
+
+    @abstractmethod
+    def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
+        """Set values; each one atomically, all or nothing is not promised. Buffers are not kept."""
+
+    @abstractmethod
+    def delete_many(self, keys: Sequence[str]) -> None:
+        """Delete keys; absent ones are no error."""
+
+    @abstractmethod
+    def keys_below(self, prefix: str = "") -> Iterator[str]:
+        """Iterate over the full keys that start with `prefix`: empty, or ending in ``/``."""
+
+    @abstractmethod
+    def listdir(self, path: str | None = None) -> list[str]:
+        """Names directly below `path`, sorted: of keys and of "directories"; empty when there is nothing."""
+
+    @abstractmethod
+    def spec(self) -> StoreSpec:
+        """Recipe to reopen this store, small, hashable and picklable (see `zarrds._store.spec`)."""
+
+    # --- what a store may do better ----------------------------------------------------------------------------------
+
+    def iter_many(self, requests: Sequence[Request]) -> Iterator[Buf | None]:
+        """Answer requests one after the other, in their order.
+
+        For callers that finish with each answer before the next: a store on disk then keeps one value in memory, and
+        memory that is used again costs less than fresh memory. Stores that send batches answer from one batch.
+        """
+        return iter(self.get_many(requests))
+
+    def rmdir(self, path: str | None = None) -> None:
+        """Delete every key below `path` (and the key `path` itself is left alone)."""
+        self.delete_many(list(self.keys_below(level(normalize_path(path)))))
+
+    def rename(self, src_path: str, dst_path: str) -> None:
+        """Rename the key `src_path` and every key below it; raises PathNotFoundError when there is none."""
+        src, dst = normalize_path(src_path), normalize_path(dst_path)
+        keys = ([src] if src and src in self else []) + list(self.keys_below(level(src)))
+        if not keys:
+            raise PathNotFoundError("nothing to rename", path=src)
+        for key in keys:
+            self[renamed(key, src, dst)] = self[key]
+        self.delete_many(keys)
+
+    def getsize(self, path: str | None = None) -> int:
+        """Bytes of the value at `path`, or of the values directly below it; -1 where that is unknown."""
+        path = normalize_path(path)
+        value = self.get_many([(path, None)])[0] if path else None
+        if value is not None:
+            return buffer_size(value)
+        names = [(level(path) + name, None) for name in self.listdir(path)]
+        return sum(buffer_size(found) for found in self.get_many(names) if found is not None)
+
+    def close(self) -> None:
+        """Release what the store holds open."""
+
+    def flush(self) -> None:
+        """Make everything that was set durable."""
+
+    def is_writeable(self) -> bool:
+        """Whether the store accepts writes."""
+        return True
+
+    # --- the mapping -------------------------------------------------------------------------------------------------
+
+    def __getitem__(self, key: str) -> bytes:
+        value = self.get_many([(key, None)])[0]
+        if value is None:
+            raise KeyError(key)
+        return to_bytes(value)
+
+    def __setitem__(self, key: str, value: Buf) -> None:
+        self.set_many([(key, value)])
+
+    def __delitem__(self, key: str) -> None:
+        if key not in self:
+            raise KeyError(key)
+        self.delete_many([key])
+
+    def __contains__(self, key: object) -> bool:
+        if not isinstance(key, str) or not key:
+            return False
+        return self.get_many([(key, ByteRange(0, 1))])[0] is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return self.keys_below("")
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self.keys_below(""))
+
+    def clear(self) -> None:
+        """Delete every key."""
+        self.rmdir("")
+
+    def getitems(self, keys: Iterable[str], *, contexts: object = None) -> dict[str, bytes]:
+        """Values of those `keys` that are there; `contexts` is accepted for the manual's sake and ignored."""
+        keys = list(keys)
+        found = zip(keys, self.get_many([(key, None) for key in keys]), strict=True)
+        return {key: to_bytes(value) for key, value in found if value is not None}
+
+    def setitems(self, values: dict[str, Buf]) -> None:
+        """Set several values in one batch."""
+        self.set_many(list(values.items()))
+
+    def delitems(self, keys: Iterable[str]) -> None:
+        """Delete several keys in one batch; absent ones are no error."""
+        self.delete_many(list(keys))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def __eq__(self, other: object) -> bool:
+        """Two stores are equal when they are recipes for the same place."""
+        return self is other or (isinstance(other, Store) and self.spec() == other.spec())
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def renamed(key: str, src: str, dst: str) -> str:
+    """What `key`, at or below the path `src`, is called when `src` becomes `dst` (both normalised)."""
+    rest = key[len(src) :].lstrip("/")
+    return level(dst) + rest if rest else dst
+
+
+def names_below(keys: Iterable[str], prefix: str) -> list[str]:
+    """Names of one level, sorted, from all keys below `prefix`."""
+    start = len(prefix)
+    return sorted({key[start:].partition("/")[0] for key in keys})

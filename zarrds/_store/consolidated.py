@@ -1,0 +1,167 @@
+"""A wrapper that answers for metadata keys from one document read before, and passes chunk keys through."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from zarrds._store.base import Store, names_below
+from zarrds._store.paths import level, normalize_path
+from zarrds._store.request import cut, to_bytes
+from zarrds._store.spec import StoreSpec, make_spec
+from zarrds._types import JSON, Buf, Request
+from zarrds.errors import MetadataError, ReadOnlyError
+
+__all__ = ["ConsolidatedMetadataStore", "DocumentStore"]
+
+METADATA_NAMES = (".zarray", ".zgroup", ".zattrs")
+
+
+class DocumentStore(Store):
+    """A store whose metadata keys are those of a given mapping, and no others; they cannot be written.
+
+    Parameters
+    ----------
+    store : Store
+        Where all other keys are read and written.
+    documents : Mapping
+        Metadata keys to their values: bytes, or JSON values to be encoded when they are read.
+    names : tuple of str
+        Last names of the keys that are metadata.
+    """
+
+    def __init__(
+        self, store: Store, documents: Mapping[str, bytes | JSON], names: tuple[str, ...] = METADATA_NAMES
+    ) -> None:
+        self.store = store
+        self.documents = documents
+        self.names = names
+        self.profile = store.profile
+        self.dimension_separator = store.dimension_separator
+
+    def _is_metadata(self, key: str) -> bool:
+        return key.endswith(self.names) and key.rpartition("/")[2] in self.names
+
+    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
+        passed = [request for request in requests if not self._is_metadata(request[0])]
+        answers = iter(self.store.get_many(passed) if passed else ())
+        return [self._document(request) if self._is_metadata(request[0]) else next(answers) for request in requests]
+
+    def _document(self, request: Request) -> Buf | None:
+        key, byte_range = request
+        if key not in self.documents:
+            return None
+        value = self.documents[key]
+        data = value if isinstance(value, bytes) else json.dumps(value, indent=4, sort_keys=True).encode("ascii")
+        return cut(data, byte_range)
+
+    def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
+        self._refuse_metadata([key for key, _ in items])
+        self.store.set_many(items)
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        self._refuse_metadata(keys)
+        self.store.delete_many(keys)
+
+    def _refuse_metadata(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            if self._is_metadata(key):
+                raise ReadOnlyError("consolidated metadata cannot be modified", key=key)
+
+    def keys_below(self, prefix: str = "") -> Iterator[str]:
+        yield from [key for key in self.documents if key.startswith(prefix)]
+        for key in self.store.keys_below(prefix):
+            if not self._is_metadata(key):
+                yield key
+
+    def listdir(self, path: str | None = None) -> list[str]:
+        prefix = level(normalize_path(path))
+        names = set(names_below([key for key in self.documents if key.startswith(prefix)], prefix))
+        if prefix + ".zarray" in self.documents:
+            names.update(name for name in self.store.listdir(path) if name not in self.names)
+        return sorted(names)
+
+    def rmdir(self, path: str | None = None) -> None:
+        prefix = level(normalize_path(path))
+        self._refuse_metadata([key for key in self.documents if key.startswith(prefix)])
+        self.store.rmdir(path)
+
+    def rename(self, src_path: str, dst_path: str) -> None:
+        raise ReadOnlyError("consolidated metadata cannot be modified", path=src_path)
+
+    def getsize(self, path: str | None = None) -> int:
+        return self.store.getsize(path)
+
+    def spec(self) -> StoreSpec:
+        return make_spec(DocumentStore, self.store.spec(), documents=dict(self.documents), names=self.names)
+
+    def close(self) -> None:
+        self.store.close()
+
+    def is_writeable(self) -> bool:
+        return self.store.is_writeable()
+
+    def __repr__(self) -> str:
+        return f"<zarrds.storage.{type(self).__name__} over {self.store!r}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return DocumentStore, (self.store, dict(self.documents), self.names)
+
+
+class ConsolidatedMetadataStore(DocumentStore):
+    """A store with its consolidated metadata read in one request, when it is opened.
+
+    Metadata cannot be changed through it; chunks can. When the store behind changes its metadata, consolidate again.
+
+    Parameters
+    ----------
+    store : Store
+        The store that holds the hierarchy.
+    metadata_key : str, default ".zmetadata"
+        Key of the document with all metadata.
+
+    Raises
+    ------
+    KeyError
+        If there is no such document.
+    MetadataError
+        If the document is not consolidated metadata of format 1.
+
+    Examples
+    --------
+    >>> from zarrds.storage import ConsolidatedMetadataStore, MemoryStore
+    >>> store = MemoryStore()
+    >>> store[".zmetadata"] = b'{"zarr_consolidated_format": 1, "metadata": {".zgroup": {"zarr_format": 2}}}'
+    >>> list(ConsolidatedMetadataStore(store))
+    ['.zgroup', '.zmetadata']
+    """
+
+    __module__ = "zarrds.storage"
+
+    def __init__(self, store: Store, metadata_key: str = ".zmetadata") -> None:
+        super().__init__(store, _read_document(store, metadata_key))
+        self.metadata_key = metadata_key
+
+    def spec(self) -> StoreSpec:
+        return make_spec(ConsolidatedMetadataStore, self.store.spec(), metadata_key=self.metadata_key)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.store, self.metadata_key)
+
+
+def _read_document(store: Store, metadata_key: str) -> dict[str, Any]:
+    data = store.get_many([(metadata_key, None)])[0]
+    if data is None:
+        raise KeyError(metadata_key)
+    try:
+        document = json.loads(to_bytes(data))
+    except ValueError as error:
+        raise MetadataError(f"consolidated metadata is not JSON: {error}", key=metadata_key) from error
+    found = document.get("zarr_consolidated_format") if isinstance(document, dict) else None
+    if found != 1:
+        raise MetadataError("unsupported consolidated metadata", key=metadata_key, expected="format 1", found=found)
+    documents = document.get("metadata")
+    if not isinstance(documents, dict):
+        raise MetadataError("consolidated metadata has no documents", key=metadata_key)
+    return documents

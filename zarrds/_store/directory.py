@@ -1,0 +1,442 @@
+"""Stores in directories of a local file system: one file per key, written atomically.
+
+Reading is a tight loop over the system calls, since the cost per chunk is what counts here.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import itertools
+import os
+import re
+import tempfile
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from zarrds._store.base import Store, StoreProfile
+from zarrds._store.paths import check_key, level, normalize_path
+from zarrds._store.request import byte_view, range_bounds
+from zarrds._store.spec import StoreSpec, make_spec
+from zarrds._types import Buf, ByteRange, Request, Separator
+from zarrds.errors import FSPathExistNotDir, PathNotFoundError, StoreError
+
+__all__ = ["DirectoryStore", "NestedDirectoryStore", "TempStore"]
+
+_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+
+_SMALL = 2**15
+"""Bytes up to which values are read without asking for their size."""
+
+_PARTIAL_SUFFIX = ".partial"
+_PARTIAL = re.compile(r"\.[0-9a-f]{12}-[0-9a-f]+\.partial$")
+"""End of the names of files that are being written; not keys."""
+
+
+class _Attempts:
+    """Names of temporary files: unique per process, fork and attempt."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self._process = uuid.uuid4().hex[:12]
+        self._number = itertools.count()
+
+    def partial(self, name: str) -> str:
+        return f"{name}.{self._process}-{next(self._number):x}{_PARTIAL_SUFFIX}"
+
+
+_attempts = _Attempts()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_attempts.reset)
+
+
+def _is_partial(name: str) -> bool:
+    return name.endswith(_PARTIAL_SUFFIX) and _PARTIAL.search(name) is not None
+
+
+class DirectoryStore(Store):
+    """A directory of the local file system; every key is a file.
+
+    Writes are atomic: a value is written to a temporary file beside its place and moved there when it is complete.
+    Safe to use from several threads and processes. Nothing is created before the first write.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Directory that is the root of the store.
+    normalize_keys : bool, default False
+        Whether keys are turned to lower case.
+    dimension_separator : {".", "/"}, optional
+        Separator of chunk keys in arrays created here.
+
+    Raises
+    ------
+    FSPathExistNotDir
+        If `path` is a file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from zarrds.storage import DirectoryStore
+    >>> store = DirectoryStore(tempfile.mkdtemp())
+    >>> store["foo/.zarray"] = b"{}"
+    >>> store.listdir("foo"), store["foo/.zarray"], "foo/0.0" in store
+    (['.zarray'], b'{}', False)
+    """
+
+    __module__ = "zarrds.storage"
+    profile = StoreProfile("disk", native_ranges=True, shareable=True)
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        normalize_keys: bool = False,
+        dimension_separator: Separator | None = None,
+    ) -> None:
+        self.path = os.path.abspath(os.fspath(path))
+        if os.path.exists(self.path) and not os.path.isdir(self.path):
+            raise FSPathExistNotDir(path=self.path)
+        self.normalize_keys = normalize_keys
+        self.dimension_separator = dimension_separator
+        self._root = self.path.rstrip("/") + "/"
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
+        return list(self.iter_many(requests))
+
+    def iter_many(self, requests: Sequence[Request]) -> Iterator[Buf | None]:
+        sys_open, read, close, root, lower = os.open, os.read, os.close, self._root, self.normalize_keys
+        small = False
+        for key, byte_range in requests:
+            if lower:
+                key = key.lower()
+            if byte_range is not None or ".." in key or key[:1] == "/" or not key or key.endswith(_PARTIAL_SUFFIX):
+                yield self._read_checked(key, byte_range)
+                continue
+            try:
+                fd = sys_open(root + key, _READ)
+                try:
+                    # values of one batch are alike: where they are small, one more read beats asking for the size
+                    data = read(fd, _SMALL) if small else _read_sized(fd)
+                    if small and read(fd, 1):
+                        data = _reread(fd)
+                finally:
+                    close(fd)
+            except _ABSENT:
+                yield None
+                continue
+            except OSError as error:
+                raise self._failed("cannot read", key, error) from error
+            small = len(data) < _SMALL
+            yield data
+            del data
+
+    def _read_checked(self, key: str, byte_range: ByteRange | None) -> bytes | None:
+        """Read what the tight loop leaves: byte ranges and suspicious keys."""
+        if _is_partial(check_key(key)):
+            return None
+        try:
+            fd = os.open(self._root + key, _READ)
+            try:
+                return _read_range(fd, byte_range)
+            finally:
+                os.close(fd)
+        except _ABSENT:
+            return None
+        except OSError as error:
+            raise self._failed("cannot read", key, error) from error
+
+    def _failed(self, what: str, key: str, error: OSError) -> StoreError:
+        failed = StoreError(f"{what}: {error.strerror or error}", path=self.path, key=key)
+        failed.errno = error.errno
+        return failed
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
+        for key, value in items:
+            place = self._place(key)
+            try:
+                _write_atomically(place, value)
+            except OSError as error:
+                raise self._failed("cannot write", key, error) from error
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            try:
+                os.unlink(self._place(key))
+            except _ABSENT:
+                continue
+            except OSError as error:
+                raise self._failed("cannot delete", key, error) from error
+
+    def _place(self, key: str) -> str:
+        """Path of the file of a key that is about to change."""
+        if _is_partial(check_key(key)):
+            raise ValueError(f"invalid store key {key!r}: it looks like a temporary file of this store")
+        return self._root + (key.lower() if self.normalize_keys else key)
+
+    # --- the hierarchy -----------------------------------------------------------------------------------------------
+
+    def _directory(self, path: str | None) -> str:
+        path = normalize_path(path)
+        return self._root + (path.lower() if self.normalize_keys else path)
+
+    def keys_below(self, prefix: str = "") -> Iterator[str]:
+        try:
+            yield from _walk(self._directory(prefix), level(normalize_path(prefix)))
+        except OSError as error:
+            raise self._failed("cannot list", prefix, error) from error
+
+    def listdir(self, path: str | None = None) -> list[str]:
+        try:
+            return sorted(name for name in os.listdir(self._directory(path)) if not _is_partial(name))
+        except _ABSENT:
+            return []
+        except OSError as error:
+            raise self._failed("cannot list", str(path), error) from error
+
+    def rmdir(self, path: str | None = None) -> None:
+        place = self._directory(path)
+        try:
+            if os.path.islink(place):
+                os.unlink(place)
+            elif os.path.isdir(place):
+                _empty_directory(place)
+                if place != self._root:
+                    os.rmdir(place)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self._failed("cannot remove", str(path), error) from error
+
+    def rename(self, src_path: str, dst_path: str) -> None:
+        src, dst = self._directory(src_path), self._directory(dst_path)
+        if self._root in (src, dst):
+            raise ValueError(f"cannot rename {src_path!r} to {dst_path!r}")
+        if not os.path.lexists(src):
+            raise PathNotFoundError("nothing to rename", path=src_path)
+        try:
+            os.makedirs(os.path.dirname(dst), exist_ok=True)
+            os.replace(src, dst)
+        except OSError as error:
+            raise self._failed(f"cannot rename to {dst_path!r}", src_path, error) from error
+
+    def getsize(self, path: str | None = None) -> int:
+        place = self._directory(path)
+        try:
+            with os.scandir(place) as entries:
+                return sum(entry.stat().st_size for entry in entries if entry.is_file() and not _is_partial(entry.name))
+        except NotADirectoryError:
+            return os.stat(place).st_size
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise self._failed("cannot measure", str(path), error) from error
+
+    # --- identity ----------------------------------------------------------------------------------------------------
+
+    def spec(self) -> StoreSpec:
+        return make_spec(
+            type(self), self.path, normalize_keys=self.normalize_keys, dimension_separator=self.dimension_separator
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DirectoryStore) and self.path == other.path
+
+    __hash__ = None
+
+    def __repr__(self) -> str:
+        return f"<zarrds.storage.{type(self).__name__} {self.path!r}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.path, self.normalize_keys, self.dimension_separator)
+
+
+class NestedDirectoryStore(DirectoryStore):
+    """A directory store whose arrays nest their chunk files in directories, one level per dimension.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Directory that is the root of the store.
+    normalize_keys : bool, default False
+        Whether keys are turned to lower case.
+    dimension_separator : {"/"}, optional
+        Separator of chunk keys; only ``/``.
+
+    Examples
+    --------
+    >>> from zarrds.storage import NestedDirectoryStore
+    >>> NestedDirectoryStore("example.zarr").dimension_separator
+    '/'
+    """
+
+    __module__ = "zarrds.storage"
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        normalize_keys: bool = False,
+        dimension_separator: Separator | None = "/",
+    ) -> None:
+        if dimension_separator not in (None, "/"):
+            raise ValueError(f"NestedDirectoryStore has the dimension separator '/', not {dimension_separator!r}")
+        super().__init__(path, normalize_keys, "/")
+
+
+class TempStore(DirectoryStore):
+    """A directory store in a temporary directory, which is removed when the process ends.
+
+    Other processes see it as a `DirectoryStore` over the same directory.
+
+    Parameters
+    ----------
+    suffix, prefix : str
+        Begin and end of the directory's name.
+    dir : str, optional
+        Where to create the directory; the system's place for temporary files if not given.
+    normalize_keys : bool, default False
+        Whether keys are turned to lower case.
+    dimension_separator : {".", "/"}, optional
+        Separator of chunk keys in arrays created here.
+
+    Examples
+    --------
+    >>> from zarrds.storage import TempStore
+    >>> TempStore().listdir()
+    []
+    """
+
+    __module__ = "zarrds.storage"
+
+    def __init__(
+        self,
+        suffix: str = "",
+        prefix: str = "zarr",
+        dir: str | os.PathLike[str] | None = None,
+        normalize_keys: bool = False,
+        dimension_separator: Separator | None = None,
+    ) -> None:
+        path = tempfile.mkdtemp(suffix, prefix, None if dir is None else os.fspath(dir))
+        super().__init__(path, normalize_keys, dimension_separator)
+        atexit.register(_remove_tree, self.path, os.getpid())
+
+    def _shared(self) -> DirectoryStore:
+        return DirectoryStore(self.path, self.normalize_keys, self.dimension_separator)
+
+    def spec(self) -> StoreSpec:
+        return self._shared().spec()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._shared().__reduce__()
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+def _read_sized(fd: int) -> bytes:
+    size = os.fstat(fd).st_size
+    data = os.read(fd, size + 1)
+    return data if len(data) == size else _read_on(fd, data)
+
+
+def _read_on(fd: int, data: bytes) -> bytes:
+    """Read up to the end of the file after a short read, or after the file grew."""
+    parts = [data]
+    while data:
+        data = os.read(fd, 2**20)
+        parts.append(data)
+    return b"".join(parts)
+
+
+def _reread(fd: int) -> bytes:
+    os.lseek(fd, 0, os.SEEK_SET)
+    return _read_sized(fd)
+
+
+def _read_range(fd: int, byte_range: ByteRange | None) -> bytes:
+    start, stop = range_bounds(byte_range or ByteRange(0), os.fstat(fd).st_size)
+    os.lseek(fd, start, os.SEEK_SET)
+    data = os.read(fd, stop - start)
+    parts = [data]
+    while data and (start := start + len(data)) < stop:
+        data = os.read(fd, stop - start)
+        parts.append(data)
+    return data if len(parts) == 1 else b"".join(parts)
+
+
+def _write_atomically(place: str, value: Buf) -> None:
+    partial = _attempts.partial(place)
+    fd = _create(partial)
+    try:
+        try:
+            _write_all(fd, value)
+        finally:
+            os.close(fd)
+        os.replace(partial, place)
+    except BaseException:
+        _unlink_quietly(partial)
+        raise
+
+
+def _create(path: str) -> int:
+    """Create a file; its directories are made only when they turn out to be missing."""
+    while True:
+        try:
+            return os.open(path, _CREATE, 0o666)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+
+
+def _write_all(fd: int, value: Buf) -> None:
+    data = byte_view(value)
+    written = os.write(fd, data)
+    while written < len(data):
+        data = memoryview(data)[written:]
+        written = os.write(fd, data)
+
+
+def _unlink_quietly(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+
+
+def _walk(directory: str, prefix: str) -> Iterator[str]:
+    try:
+        with os.scandir(directory) as found:
+            entries = sorted((entry.name, entry.is_dir()) for entry in found)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name, is_dir in entries:
+        if is_dir:
+            yield from _walk(f"{directory}/{name}", f"{prefix}{name}/")
+        elif not _is_partial(name):
+            yield prefix + name
+
+
+def _empty_directory(directory: str) -> None:
+    """Remove what is in a directory; links are removed, not followed."""
+    with os.scandir(directory) as found:
+        entries = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in found]
+    for path, is_dir in entries:
+        try:
+            if is_dir:
+                _empty_directory(path)
+                os.rmdir(path)
+            else:
+                os.unlink(path)
+        except FileNotFoundError:
+            continue
+
+
+def _remove_tree(directory: str, pid: int) -> None:
+    if pid == os.getpid() and os.path.isdir(directory):
+        _empty_directory(directory)
+        os.rmdir(directory)

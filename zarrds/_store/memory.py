@@ -1,0 +1,350 @@
+"""Stores in the memory of this process: a user's mapping, and a tree of levels of our own."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from zarrds._store.base import Store, StoreProfile, names_below, renamed
+from zarrds._store.paths import check_key, level, normalize_path
+from zarrds._store.request import cut, to_bytes
+from zarrds._store.spec import StoreSpec, live_spec
+from zarrds._types import Buf, Request, Separator
+from zarrds.errors import PathNotFoundError, ReadOnlyError, StoreError
+
+__all__ = ["KVStore", "MemoryStore"]
+
+
+class KVStore(Store):
+    """Any mapping from keys to bytes as a store.
+
+    Values are returned as they are in the mapping when they are bytes-like; what is set becomes bytes. Methods
+    ``listdir``, ``rmdir``, ``rename``, ``getsize`` and ``getitems`` of the mapping are used where it has them.
+
+    Parameters
+    ----------
+    mutablemapping : MutableMapping
+        The mapping; a read-only `Mapping` is refused only when written to.
+
+    Examples
+    --------
+    >>> from zarrds.storage import KVStore
+    >>> data = {}
+    >>> store = KVStore(data)
+    >>> store["foo/0.0"] = bytearray(b"abc")
+    >>> data
+    {'foo/0.0': b'abc'}
+    """
+
+    __module__ = "zarrds.storage"
+    profile = StoreProfile("memory", native_ranges=True)
+
+    def __init__(self, mutablemapping: Mapping[str, Any]) -> None:
+        self._mapping = cast("MutableMapping[str, Any]", mutablemapping)
+        self._token: str | None = None
+        self._getitems = _batch_getter(mutablemapping)
+        if self._getitems is not None:
+            self.profile = StoreProfile("network", native_batch=True)
+
+    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
+        if self._getitems is not None and len(requests) > 1:
+            values = self._getitems(list(dict.fromkeys(key for key, _ in requests)))
+            return [cut(_checked(values[key], key), part) if key in values else None for key, part in requests]
+        mapping = self._mapping
+        found: list[Buf | None] = []
+        for key, byte_range in requests:
+            try:
+                value = _checked(mapping[key], key)
+            except KeyError:
+                check_key(key)
+                found.append(None)
+            else:
+                found.append(value if byte_range is None else cut(value, byte_range))
+        return found
+
+    def __getitem__(self, key: str) -> bytes:
+        return cast("bytes", _checked(self._mapping[key], key))
+
+    def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
+        self._require_mutable()
+        for key, value in items:
+            self._mapping[check_key(key)] = to_bytes(value)
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        self._require_mutable()
+        for key in keys:
+            try:
+                del self._mapping[key]
+            except KeyError:
+                check_key(key)
+
+    def keys_below(self, prefix: str = "") -> Iterator[str]:
+        return iter([key for key in list(self._mapping) if key.startswith(prefix)])
+
+    def listdir(self, path: str | None = None) -> list[str]:
+        path = normalize_path(path)
+        own = self._own("listdir")
+        if own is not None:
+            return sorted(own(path))
+        return names_below(self.keys_below(level(path)), level(path))
+
+    def rmdir(self, path: str | None = None) -> None:
+        self._require_mutable()
+        own = self._own("rmdir")
+        if own is not None:
+            own(normalize_path(path))
+        else:
+            super().rmdir(path)
+
+    def rename(self, src_path: str, dst_path: str) -> None:
+        self._require_mutable()
+        own = self._own("rename")
+        if own is not None:
+            own(normalize_path(src_path), normalize_path(dst_path))
+            return
+        src, dst = normalize_path(src_path), normalize_path(dst_path)
+        keys = [key for key in list(self._mapping) if key == src or key.startswith(level(src))]
+        if not keys:
+            raise PathNotFoundError("nothing to rename", path=src)
+        for key in keys:
+            self._mapping[renamed(key, src, dst)] = self._mapping.pop(key)
+
+    def getsize(self, path: str | None = None) -> int:
+        own = self._own("getsize")
+        return int(own(normalize_path(path))) if own is not None else super().getsize(path)
+
+    def spec(self) -> StoreSpec:
+        self._token, spec = live_spec(self, self._token)
+        return spec
+
+    def close(self) -> None:
+        own = self._own("close")
+        if own is not None:
+            own()
+
+    def is_writeable(self) -> bool:
+        return isinstance(self._mapping, MutableMapping)
+
+    def _own(self, name: str) -> Callable[..., Any] | None:
+        return getattr(self._mapping, name, None)
+
+    def _require_mutable(self) -> None:
+        if not isinstance(self._mapping, MutableMapping):
+            raise ReadOnlyError("the mapping behind this store cannot be modified", found=type(self._mapping).__name__)
+
+    def __len__(self) -> int:
+        return len(self._mapping)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, KVStore) and (self._mapping is other._mapping or self._mapping == other._mapping)
+
+    __hash__ = None
+
+    def __repr__(self) -> str:
+        return f"<zarrds.storage.KVStore over {type(self._mapping).__name__}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._mapping,)
+
+
+def _checked(value: Any, key: str) -> Buf:
+    if isinstance(value, (bytes, bytearray, memoryview, np.ndarray)):
+        return cast("Buf", value)
+    try:
+        return memoryview(value)
+    except TypeError:
+        raise StoreError("value is not bytes-like", key=key, found=type(value).__name__) from None
+
+
+def _batch_getter(mapping: Mapping[str, Any]) -> Callable[[list[str]], Mapping[str, Any]] | None:
+    """The mapping's own way to fetch several keys; absent ones are missing in its answer."""
+    own = getattr(mapping, "getitems", None)
+    if own is None:
+        return None
+    if "contexts" in inspect.signature(own).parameters:
+        return lambda keys: own(keys, contexts={})
+    return own  # type: ignore[no-any-return]
+
+
+class MemoryStore(Store):
+    """A hierarchy of levels in main memory, safe to use from several threads.
+
+    Pickling the store carries its data.
+
+    Parameters
+    ----------
+    root : MutableMapping, optional
+        The top level: names to bytes, or to further levels.
+    cls : type, default dict
+        Class of the levels.
+    dimension_separator : {".", "/"}, optional
+        Separator of chunk keys in arrays created here.
+
+    Examples
+    --------
+    >>> from zarrds.storage import MemoryStore
+    >>> store = MemoryStore()
+    >>> store["foo/bar/.zarray"] = b"{}"
+    >>> store.listdir("foo"), store.root
+    (['bar'], {'foo': {'bar': {'.zarray': b'{}'}}})
+    """
+
+    __module__ = "zarrds.storage"
+    profile = StoreProfile("memory", native_ranges=True)
+
+    def __init__(
+        self,
+        root: MutableMapping[str, Any] | None = None,
+        cls: type[MutableMapping[str, Any]] = dict,
+        dimension_separator: Separator | None = None,
+    ) -> None:
+        self.cls = cls
+        self.root: MutableMapping[str, Any] = cls() if root is None else root
+        self.dimension_separator = dimension_separator
+        self._write_lock = threading.RLock()
+        self._token: str | None = None
+
+    # --- values ------------------------------------------------------------------------------------------------------
+
+    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
+        found: list[Buf | None] = []
+        last: str | None = None
+        members: MutableMapping[str, Any] | None = None
+        for key, byte_range in requests:
+            parent, _, name = key.rpartition("/")
+            if parent != last:
+                members, last = self._level(parent), parent
+            value = None if members is None else members.get(name)
+            if value is None or isinstance(value, self.cls):
+                check_key(key)
+                found.append(None)
+            else:
+                found.append(value if byte_range is None else cut(value, byte_range))
+        return found
+
+    def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
+        for key, value in items:
+            parent, _, name = check_key(key).rpartition("/")
+            data = to_bytes(value)
+            with self._write_lock:
+                members = self._require_level(parent, key)
+                if isinstance(members.get(name), self.cls):
+                    raise StoreError("a value cannot replace a level of the hierarchy", key=key)
+                members[name] = data
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            parent, _, name = check_key(key).rpartition("/")
+            with self._write_lock:
+                members = self._level(parent)
+                if members is not None and not isinstance(members.get(name, members), self.cls):
+                    del members[name]
+                    self._drop_empty(parent)
+
+    # --- the hierarchy -----------------------------------------------------------------------------------------------
+
+    def _level(self, path: str) -> MutableMapping[str, Any] | None:
+        node: Any = self.root
+        if path:
+            for name in path.split("/"):
+                node = node.get(name)
+                if not isinstance(node, self.cls):
+                    return None
+        return cast("MutableMapping[str, Any]", node)
+
+    def _require_level(self, path: str, key: str) -> MutableMapping[str, Any]:
+        node = self.root
+        for name in path.split("/") if path else ():
+            below = node.get(name)
+            if below is None:
+                below = node[name] = self.cls()
+            elif not isinstance(below, self.cls):
+                raise StoreError("a value is where a level of the hierarchy is needed", key=key)
+            node = below
+        return node
+
+    def _drop_empty(self, path: str) -> None:
+        """Remove levels without members, from `path` upwards."""
+        while path:
+            parent, _, name = path.rpartition("/")
+            members = self._level(parent)
+            if members is None or name not in members or members[name]:
+                return
+            del members[name]
+            path = parent
+
+    def keys_below(self, prefix: str = "") -> Iterator[str]:
+        members = self._level(prefix.rstrip("/"))
+        return iter(()) if members is None else self._walk(members, prefix)
+
+    def _walk(self, members: MutableMapping[str, Any], prefix: str) -> Iterator[str]:
+        for name, node in list(members.items()):
+            if isinstance(node, self.cls):
+                yield from self._walk(node, f"{prefix}{name}/")
+            else:
+                yield prefix + name
+
+    def listdir(self, path: str | None = None) -> list[str]:
+        members = self._level(normalize_path(path))
+        return [] if members is None else sorted(members)
+
+    def rmdir(self, path: str | None = None) -> None:
+        path = normalize_path(path)
+        with self._write_lock:
+            if not path:
+                self.root.clear()
+                return
+            parent, _, name = path.rpartition("/")
+            members = self._level(parent)
+            if members is not None and isinstance(members.get(name), self.cls):
+                del members[name]
+                self._drop_empty(parent)
+
+    def rename(self, src_path: str, dst_path: str) -> None:
+        src, dst = normalize_path(src_path), normalize_path(dst_path)
+        if not src or not dst or dst == src or dst.startswith(src + "/"):
+            raise ValueError(f"cannot rename {src!r} to {dst!r}")
+        src_parent, _, src_name = src.rpartition("/")
+        dst_parent, _, dst_name = dst.rpartition("/")
+        with self._write_lock:
+            members = self._level(src_parent)
+            if members is None or src_name not in members:
+                raise PathNotFoundError("nothing to rename", path=src)
+            target = self._require_level(dst_parent, dst)
+            if dst_name in target:
+                raise StoreError("something is at the new name already", path=dst)
+            target[dst_name] = members.pop(src_name)
+            self._drop_empty(src_parent)
+
+    def getsize(self, path: str | None = None) -> int:
+        path = normalize_path(path)
+        members = self._level(path)
+        if members is None:
+            value = self.get_many([(path, None)])[0]
+            return 0 if value is None else len(to_bytes(value))
+        return sum(len(to_bytes(node)) for node in list(members.values()) if not isinstance(node, self.cls))
+
+    def __iter__(self) -> Iterator[str]:
+        return self.keys_below("")
+
+    # --- identity ----------------------------------------------------------------------------------------------------
+
+    def spec(self) -> StoreSpec:
+        self._token, spec = live_spec(self, self._token)
+        return spec
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, MemoryStore) and self.cls == other.cls and self.root == other.root
+
+    __hash__ = None
+
+    def __repr__(self) -> str:
+        return f"<zarrds.storage.MemoryStore at {id(self):#x}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        with self._write_lock:
+            return type(self), (self.root, self.cls, self.dimension_separator)

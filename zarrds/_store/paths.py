@@ -1,0 +1,71 @@
+"""Paths of nodes and keys of stores: normalise, check, join. Strings only, no store."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["check_key", "join_path", "level", "normalize_path", "redact_url"]
+
+
+def normalize_path(path: str | bytes | None) -> str:
+    r"""Bring a path of a node into its one form: no leading, trailing or double slash.
+
+    Parameters
+    ----------
+    path : str, bytes or None
+        Path within a store; None is the root. Backslashes count as slashes.
+
+    Returns
+    -------
+    str
+        Names joined by ``/``; empty for the root.
+
+    Raises
+    ------
+    ValueError
+        If a name is ``.`` or ``..``.
+
+    Examples
+    --------
+    >>> normalize_path("/foo//bar\\baz/")
+    'foo/bar/baz'
+    >>> normalize_path(None)
+    ''
+    """
+    if not path:
+        return ""
+    text = path.decode("utf-8") if isinstance(path, bytes) else str(path)
+    names = [name for name in text.replace("\\", "/").split("/") if name]
+    if "." in names or ".." in names:
+        raise ValueError(f"path {text!r} contains a '.' or '..' segment")
+    return "/".join(names)
+
+
+def check_key(key: object) -> str:
+    """Return `key` when it is a key that any store may hold; refuse what could leave the root of a store."""
+    if not isinstance(key, str):
+        raise TypeError(f"store keys are str, not {type(key).__name__}")
+    if not key or key[0] == "/" or "\0" in key:
+        raise ValueError(f"invalid store key {key!r}: empty, absolute or with a NUL character")
+    if ".." in key and ".." in key.replace("\\", "/").split("/"):
+        raise ValueError(f"invalid store key {key!r}: it leaves the root of the store")
+    return key
+
+
+def join_path(*parts: str) -> str:
+    """Join normalised paths and names; empty parts vanish."""
+    return "/".join(part for part in parts if part)
+
+
+def level(path: str) -> str:
+    """Prefix of the keys below a normalised path: empty for the root, else with a trailing slash."""
+    return path + "/" if path else ""
+
+
+_USERINFO = re.compile(r"(?<=://)[^/@]*@")
+_QUERY = re.compile(r"\?.*", re.DOTALL)
+
+
+def redact_url(url: str) -> str:
+    """`url` without user names, passwords and query, which may hold credentials; for messages and reprs."""
+    return _QUERY.sub("?...", _USERINFO.sub("...@", url)) if "://" in url else url

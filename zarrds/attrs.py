@@ -1,0 +1,139 @@
+"""User attributes of arrays and groups (manual 3.8)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from zarrds._format.v2 import ATTRS_KEY, format_attributes, parse_attributes
+from zarrds._store.base import Store
+from zarrds.errors import ReadOnlyError
+from zarrds.sync import Synchronizer
+
+__all__ = ["Attributes"]
+
+
+class Attributes(MutableMapping[str, Any]):
+    """Attributes of an array or group: a mapping kept as one JSON document.
+
+    Not made directly, but had from the ``attrs`` property of an array or group.
+
+    Parameters
+    ----------
+    store : Store
+        Store of the document.
+    key : str
+        Its key, by default ".zattrs".
+    read_only : bool
+        If True, changes raise ReadOnlyError.
+    cache : bool
+        If True (default), the document is read once and kept; `refresh` reads it again.
+    synchronizer : Synchronizer, optional
+        Guards changes that several threads or processes may make.
+    cached_dict : dict, optional
+        Attributes that the caller has read already.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.zeros(10)
+    >>> z.attrs["units"] = "m s-1"
+    >>> z.attrs.update(long_name="wind", levels=[1000, 850])
+    >>> sorted(z.attrs)
+    ['levels', 'long_name', 'units']
+    >>> z.attrs["levels"]
+    [1000, 850]
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        key: str = ATTRS_KEY,
+        read_only: bool = False,
+        cache: bool = True,
+        synchronizer: Synchronizer | None = None,
+        cached_dict: dict[str, Any] | None = None,
+    ) -> None:
+        self.store = store
+        self.key = key
+        self.read_only = read_only
+        self.cache = cache
+        self.synchronizer = synchronizer
+        self._cached = cached_dict if cache else None
+
+    def asdict(self) -> dict[str, Any]:
+        """Retrieve all attributes as a dictionary."""
+        if self._cached is not None:
+            return self._cached
+        found = self._load()
+        if self.cache:
+            self._cached = found
+        return found
+
+    def refresh(self) -> None:
+        """Read the attributes from the store again."""
+        if self.cache:
+            self._cached = self._load()
+
+    def put(self, d: Mapping[str, Any]) -> None:
+        """Overwrite all attributes with the key/value pairs of `d`, in one operation."""
+        with self._changing():
+            self._save(dict(d))
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Update the values of several attributes, in one operation."""
+        with self._changing():
+            self._save({**self._load(), **dict(*args, **kwargs)})
+
+    def __getitem__(self, item: str) -> Any:
+        return self.asdict()[item]
+
+    def __setitem__(self, item: str, value: Any) -> None:
+        with self._changing():
+            self._save({**self._load(), item: value})
+
+    def __delitem__(self, item: str) -> None:
+        with self._changing():
+            attributes = self._load()
+            del attributes[item]
+            self._save(attributes)
+
+    def __contains__(self, item: object) -> bool:
+        return item in self.asdict()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.asdict())
+
+    def __len__(self) -> int:
+        return len(self.asdict())
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__module__}.{type(self).__qualname__} {self.asdict()!r}>"
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return sorted(self)
+
+    def _changing(self) -> AbstractContextManager[Any]:
+        if self.read_only:
+            raise ReadOnlyError("attributes are read-only", key=self.key)
+        return nullcontext() if self.synchronizer is None else self.synchronizer[self.key]
+
+    def _load(self) -> dict[str, Any]:
+        data = self.store.get_many([(self.key, None)])[0]
+        return {} if data is None else parse_attributes(data, self.key)
+
+    def _save(self, attributes: dict[Any, Any]) -> None:
+        if not all(isinstance(name, str) for name in attributes):
+            warnings.warn(
+                "attribute names must be strings; others are converted, which will be an error one day",
+                DeprecationWarning,
+                stacklevel=4,
+            )
+            attributes = {str(name): value for name, value in attributes.items()}
+        data = format_attributes(attributes, self.key)
+        self.store.set_many([(self.key, data)])
+        if self.cache:
+            # what a reader of the document would see, not the caller's mutable objects
+            self._cached = parse_attributes(data, self.key)

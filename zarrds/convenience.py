@@ -1,0 +1,366 @@
+"""Convenience functions for storing and loading data (manual 3.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from zarrds import _nodes
+from zarrds._array_meta import check_version
+from zarrds._format.consolidated import CONSOLIDATED_KEY, format_consolidated
+from zarrds._format.jsondoc import loads
+from zarrds._format.meta import ArrayMeta
+from zarrds._store.adapt import as_store
+from zarrds._store.consolidated import ConsolidatedMetadataStore
+from zarrds._store.paths import normalize_path
+from zarrds._tree import TreeViewer
+from zarrds.core import Array
+from zarrds.creation import array, open_array
+from zarrds.errors import GroupNotFoundError, MetadataError
+from zarrds.hierarchy import Group, group, open_group
+
+__all__ = [
+    "LazyLoader",
+    "consolidate_metadata",
+    "load",
+    "open",
+    "open_consolidated",
+    "save",
+    "save_array",
+    "save_group",
+    "tree",
+]
+
+
+def open(
+    store: Any = None,
+    mode: str = "a",
+    *,
+    zarr_version: int | None = None,
+    path: str | None = None,
+    **kwargs: Any,
+) -> Array | Group:
+    """Open a group or array using file-mode-like semantics.
+
+    Parameters
+    ----------
+    store : MutableMapping or str, optional
+        Store, path of a directory, or URL.
+    mode : {'r', 'r+', 'a', 'w', 'w-'}, optional
+        'r' read only (must exist); 'r+' read and write (must exist); 'a' read and write (create if it does not exist);
+        'w' create (overwrite if it exists); 'w-' create (fail if it exists).
+    zarr_version : {2, None}, optional
+        Format; found out, or 2, when None.
+    path : str, optional
+        The path within the store to open.
+    **kwargs
+        Passed to `open_array` or `open_group`. What is created is an array if `shape` is among them, else a group.
+
+    Returns
+    -------
+    Array or Group
+        Depending on what is there.
+
+    Raises
+    ------
+    PathNotFoundError
+        Nothing is there, and the mode does not create.
+    MetadataError
+        What is there is broken.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> zarrds.open("data/example.zarr", mode="w", shape=100, dtype="i4")
+    <zarrds.core.Array (100,) int32>
+    >>> zarrds.open("data/example.zarr", mode="r")
+    <zarrds.core.Array (100,) int32 read-only>
+    >>> zarrds.open("data/example.zarr", mode="w")
+    <zarrds.hierarchy.Group '/'>
+    """
+    check_version(zarr_version)
+    _nodes.check_mode(mode)
+    where = normalize_path(path)
+    options = kwargs.get("storage_options")
+    real_store = store if store is None else as_store(store, mode=mode, storage_options=options)
+    node = None
+    if real_store is not None and mode in ("r", "r+", "a"):
+        node = _nodes.find_node(real_store, where)
+        if node is None and mode != "a":
+            raise _nodes.not_found(real_store, where, str(store))
+    if isinstance(node, ArrayMeta) or (node is None and "shape" in kwargs):
+        return open_array(real_store, mode=mode, path=where, **kwargs)
+    return open_group(real_store, mode=mode, path=where, **kwargs)
+
+
+def save_array(
+    store: Any, arr: Any, *, zarr_version: int | None = None, path: str | None = None, **kwargs: Any
+) -> None:
+    """Save a NumPy array to the local file system, following a similar API to ``numpy.save``.
+
+    Parameters
+    ----------
+    store : MutableMapping or str
+        Store, path of a directory, or URL.
+    arr : ndarray
+        NumPy array with data to save.
+    zarr_version : {2, None}, optional
+        Format to save in.
+    path : str, optional
+        The path within the store where the array will be saved.
+    **kwargs
+        Passed to `create`, e.g. ``compressor``.
+
+    Examples
+    --------
+    >>> import numpy as np, zarrds
+    >>> zarrds.save_array("data/example.zarr", np.arange(10000))
+    >>> zarrds.load("data/example.zarr")
+    array([   0,    1,    2, ..., 9997, 9998, 9999], shape=(10000,))
+    """
+    check_version(zarr_version)
+    real_store = as_store(store, mode="w")
+    array(arr, store=real_store, overwrite=True, path=path, **kwargs)
+    _close_if_opened(real_store, store)
+
+
+def save_group(
+    store: Any, *args: Any, zarr_version: int | None = None, path: str | None = None, **kwargs: Any
+) -> None:
+    """Save several NumPy arrays to the local file system, following a similar API to ``numpy.savez``.
+
+    Parameters
+    ----------
+    store : MutableMapping or str
+        Store, path of a directory, or URL.
+    *args : ndarray
+        Arrays to save, as ``arr_0``, ``arr_1``, ...
+    zarr_version : {2, None}, optional
+        Format to save in.
+    path : str, optional
+        Path within the store where the group will be saved.
+    **kwargs : ndarray
+        Arrays to save, under their names.
+
+    Raises
+    ------
+    ValueError
+        No arrays, or a keyword is the name of a positional array.
+
+    Examples
+    --------
+    >>> import numpy as np, zarrds
+    >>> zarrds.save_group("data/example.zarr", foo=np.arange(10000), bar=np.arange(10))
+    >>> zarrds.load("data/example.zarr")
+    <LazyLoader: bar, foo>
+    """
+    check_version(zarr_version)
+    if not args and not kwargs:
+        raise ValueError("at least one array must be provided")
+    named = {f"arr_{i}": arr for i, arr in enumerate(args)}
+    clash = sorted(set(named) & set(kwargs))
+    if clash:
+        raise ValueError(f"cannot use positional arrays and keyword {clash[0]!r}")
+    real_store = as_store(store, mode="w")
+    target = group(real_store, overwrite=True, path=path)
+    for name, arr in {**named, **kwargs}.items():
+        target.create_dataset(name, data=np.asanyarray(arr) if not hasattr(arr, "shape") else arr, overwrite=True)
+    _close_if_opened(real_store, store)
+
+
+def _close_if_opened(store: Any, given: Any) -> None:
+    if store is not given:
+        store.close()
+
+
+def save(store: Any, *args: Any, zarr_version: int | None = None, path: str | None = None, **kwargs: Any) -> None:
+    """Save an array or group of arrays to the local file system.
+
+    Parameters
+    ----------
+    store : MutableMapping or str
+        Store, path of a directory, or URL.
+    *args : ndarray
+        One array is saved as it is; several, or any keywords, as a group.
+    zarr_version : {2, None}, optional
+        Format to save in.
+    path : str, optional
+        The path within the store.
+    **kwargs : ndarray
+        Arrays to save, under their names.
+
+    See Also
+    --------
+    save_array, save_group
+
+    Examples
+    --------
+    >>> import numpy as np, zarrds
+    >>> zarrds.save("data/example.zarr", np.arange(10))
+    >>> zarrds.load("data/example.zarr")
+    array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    """
+    if not args and not kwargs:
+        raise ValueError("at least one array must be provided")
+    if len(args) == 1 and not kwargs:
+        save_array(store, args[0], zarr_version=zarr_version, path=path)
+    else:
+        save_group(store, *args, zarr_version=zarr_version, path=path, **kwargs)
+
+
+class LazyLoader(Mapping[str, Any]):
+    """Arrays of a group by name, each loaded into memory when it is asked for."""
+
+    def __init__(self, grp: Group) -> None:
+        self.grp = grp
+        self.cache: dict[str, Any] = {}
+
+    def __getitem__(self, item: str) -> Any:
+        if item not in self.cache:
+            member = self.grp[item]
+            self.cache[item] = member[...] if isinstance(member, Array) else LazyLoader(member)
+        return self.cache[item]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.grp)
+
+    def __len__(self) -> int:
+        return len(self.grp)
+
+    def __contains__(self, item: object) -> bool:
+        return item in self.grp
+
+    def __repr__(self) -> str:
+        return f"<LazyLoader: {', '.join(sorted(self.grp.array_keys()))}>"
+
+
+def load(store: Any, zarr_version: int | None = None, path: str | None = None) -> Any:
+    """Load data from an array or group into memory.
+
+    Parameters
+    ----------
+    store : MutableMapping or str
+        Store, path of a directory, or URL.
+    zarr_version : {2, None}, optional
+        Format; found out when None.
+    path : str, optional
+        The path within the store from which to load.
+
+    Returns
+    -------
+    ndarray or LazyLoader
+        An array's data, or a mapping from names to data that are loaded when asked for. None when nothing is there,
+        as in the manual's release.
+    """
+    check_version(zarr_version)
+    real_store = as_store(store, mode="r")
+    where = normalize_path(path)
+    node = _nodes.find_node(real_store, where)
+    if isinstance(node, ArrayMeta):
+        return Array(real_store, where, read_only=True, _meta=node)[...]
+    return None if node is None else LazyLoader(Group(real_store, where, read_only=True, _known=True))
+
+
+def tree(grp: Any, expand: bool = False, level: int | None = None) -> TreeViewer:
+    """Provide a print-able display of the hierarchy of a zarrds or h5py group.
+
+    Parameters
+    ----------
+    grp : Group or h5py.Group
+        Where to begin.
+    expand : bool, optional
+        Only relevant for HTML representation. If True, tree will be fully expanded.
+    level : int, optional
+        Maximum depth to descend into hierarchy.
+    """
+    return TreeViewer(grp, expand=expand, level=level)
+
+
+def consolidate_metadata(
+    store: Any, metadata_key: str = CONSOLIDATED_KEY, *, path: str | None = ""
+) -> Group:
+    """Consolidate all metadata of a hierarchy into a single document.
+
+    Groups are listed level by level and chunk keys never, so the cost depends on the number of nodes alone; documents
+    are read in batches. The new document replaces an old one in one atomic write.
+
+    Parameters
+    ----------
+    store : MutableMapping or str
+        Store, path of a directory, or URL.
+    metadata_key : str
+        Key to put the consolidated metadata under.
+    path : str, optional
+        Group that is consolidated; the root by default.
+
+    Returns
+    -------
+    Group
+        The group, opened with the new consolidated metadata.
+
+    Raises
+    ------
+    GroupNotFoundError
+        There is no hierarchy to consolidate.
+    MetadataError
+        A document is broken; the old consolidated metadata stays.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> root = zarrds.open_group("data/group.zarr", mode="w")
+    >>> _ = root.zeros("foo/bar", shape=10)
+    >>> zarrds.consolidate_metadata("data/group.zarr").foo.bar
+    <zarrds.core.Array '/foo/bar' (10,) float64>
+    """
+    real_store = as_store(store, mode="r+")
+    where = normalize_path(path)
+    documents = _nodes.documents_below(real_store, where)
+    if not documents:
+        raise GroupNotFoundError("nothing to consolidate", path=where, hint=_nodes.whats_there(real_store, where))
+    start = len(where) + 1 if where else 0
+    parsed = {key[start:]: loads(data, key) for key, data in documents.items()}
+    for key, document in parsed.items():
+        if not isinstance(document, dict):
+            raise MetadataError("not a metadata document", key=key, expected="a JSON object", found=type(document).__name__)
+    real_store.set_many([(_nodes.node_key(where, metadata_key), format_consolidated(parsed))])
+    return open_consolidated(real_store, metadata_key=metadata_key)
+
+
+def open_consolidated(store: Any, metadata_key: str = CONSOLIDATED_KEY, mode: str = "r+", **kwargs: Any) -> Any:
+    """Open a hierarchy whose metadata was consolidated: one request gives all of it.
+
+    Parameters
+    ----------
+    store : MutableMapping or str
+        Store, path of a directory, or URL.
+    metadata_key : str
+        Key to read the consolidated metadata from.
+    mode : {'r', 'r+'}, optional
+        'r' read only; 'r+' data may be written, metadata not.
+    **kwargs
+        Passed to `open_array` or `open_group`, and ``storage_options``.
+
+    Returns
+    -------
+    Group or Array
+
+    Raises
+    ------
+    KeyError
+        There is no consolidated metadata.
+    MetadataError
+        It is broken.
+
+    See Also
+    --------
+    consolidate_metadata
+    """
+    _nodes.check_mode(mode, ("r", "r+"))
+    real_store = as_store(store, mode=mode, storage_options=kwargs.pop("storage_options", None))
+    path = kwargs.pop("path", None)
+    metadata = ConsolidatedMetadataStore(real_store, metadata_key=metadata_key)
+    chunk_store = kwargs.pop("chunk_store", None) or real_store
+    return open(metadata, mode=mode, path=path, chunk_store=chunk_store, **kwargs)

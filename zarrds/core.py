@@ -1,0 +1,649 @@
+"""The Array class (manual 3.2)."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from math import prod
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from zarrds import _array_ops, _nodes
+from zarrds._codec.table import get_codec
+from zarrds._engine.bulk import stored_chunks
+from zarrds._engine.read import Fields, read
+from zarrds._engine.source import ChunkSource, OpenSource
+from zarrds._engine.write import Lock, write
+from zarrds._format.fills import fill_of
+from zarrds._format.grid import grid_shape
+from zarrds._format.meta import ArrayMeta
+from zarrds._format.v2 import ATTRS_KEY
+from zarrds._info import InfoReporter, bytes_text, type_name
+from zarrds._plan.plan import plan_selection
+from zarrds._selection import Selections
+from zarrds._store.adapt import as_store
+from zarrds._store.base import Store
+from zarrds._store.paths import normalize_path
+from zarrds._types import NDArrayAny, Order, Shape
+from zarrds.attrs import Attributes
+from zarrds.sync import Synchronizer
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+__all__ = ["Array"]
+
+
+class Array(Selections):
+    """Instantiate an array from an initialized store.
+
+    Parameters
+    ----------
+    store : MutableMapping
+        Array store, already initialized.
+    path : str, optional
+        Storage path.
+    read_only : bool, optional
+        True if array should be protected against modification.
+    chunk_store : MutableMapping, optional
+        Separate storage for chunks. If not provided, `store` holds both chunks and metadata.
+    synchronizer : object, optional
+        Array synchronizer: gives a lock for each chunk key.
+    cache_metadata : bool, optional
+        If True (default), metadata is read once and kept. If False, it is read again before every access.
+    cache_attrs : bool, optional
+        If True (default), user attributes are read once and kept.
+    partial_decompress : bool, optional
+        Accepted as in the manual.
+    write_empty_chunks : bool, optional
+        If True (default), chunks that are all fill value are stored like others; if False they are deleted instead.
+    zarr_version : {2, None}, optional
+        Format of the array; found out when None.
+    meta_array : array-like, optional
+        Array instance whose type results have; ``numpy.empty(())`` by default.
+    read_missing : {"fill", "raise"}
+        What absent chunks mean on reading; "raise" gives MissingChunkError. Not in the manual.
+
+    Raises
+    ------
+    ArrayNotFoundError
+        There is no array at `path` (also a ValueError and a FileNotFoundError).
+    MetadataError
+        Its document is broken.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.zeros((10000, 10000), chunks=(1000, 1000), dtype="i4")
+    >>> z[0, :] = 42
+    >>> z[0, :3]
+    array([42, 42, 42], dtype=int32)
+    >>> z
+    <zarrds.core.Array (10000, 10000) int32>
+    """
+
+    def __init__(
+        self,
+        store: Any,
+        path: str | None = None,
+        read_only: bool = False,
+        chunk_store: Any = None,
+        synchronizer: Synchronizer | None = None,
+        cache_metadata: bool = True,
+        cache_attrs: bool = True,
+        partial_decompress: bool = False,
+        write_empty_chunks: bool = True,
+        zarr_version: int | None = None,
+        meta_array: Any = None,
+        *,
+        read_missing: Literal["fill", "raise"] = "fill",
+        _meta: ArrayMeta | None = None,
+    ) -> None:
+        self._store: Store = as_store(store, mode="r" if read_only else "r+")
+        self._path = normalize_path(path)
+        self._chunk_store: Store | None = None if chunk_store is None else as_store(chunk_store, mode="r+")
+        self._read_only = bool(read_only)
+        self._synchronizer = synchronizer
+        self._cache_metadata = cache_metadata
+        self._partial_decompress = partial_decompress
+        self._write_empty_chunks = write_empty_chunks
+        self._meta_array = np.empty(()) if meta_array is None else np.empty_like(meta_array, shape=())
+        self._read_missing: Literal["fill", "raise"] = read_missing
+        self._is_view = False
+        meta = _nodes.load_array(self._store, self._path) if _meta is None else _meta
+        self._opened = OpenSource(self.chunk_store, self._path, meta)
+        self._attrs = Attributes(
+            self._store,
+            key=_nodes.node_key(self._path, ATTRS_KEY),
+            read_only=self._read_only,
+            cache=cache_attrs,
+            synchronizer=synchronizer,
+        )
+
+    # --- how selections are carried out ------------------------------------------------------------------------------
+
+    def _source(self) -> OpenSource:
+        """Chunks and metadata as they are now."""
+        if not self._cache_metadata and not self._is_view:
+            self._opened = OpenSource(self.chunk_store, self._path, _nodes.load_array(self._store, self._path))
+        return self._opened
+
+    def _get(self, selection: Any, mode: str, out: NDArrayAny | None, fields: Fields) -> Any:
+        source = self._source()
+        plan = plan_selection(selection, source.meta.shape, source.meta.chunk.shape, mode)
+        result = read(source, plan, out, fields=fields, missing=self._read_missing)
+        if out is None and not plan.result_shape and _gives_scalar(selection, mode):
+            return result[()]
+        return result
+
+    def _set(self, selection: Any, mode: str, value: Any, fields: Fields) -> None:
+        _array_ops.refuse_read_only(self)
+        source = self._source()
+        plan = plan_selection(selection, source.meta.shape, source.meta.chunk.shape, mode)
+        write(source, plan, value, fields=fields, lock=self._lock, write_empty_chunks=self._write_empty_chunks)
+
+    @property
+    def _lock(self) -> Lock | None:
+        return None if self._synchronizer is None else self._synchronizer.__getitem__
+
+    def _save_meta(self, meta: ArrayMeta) -> None:
+        _nodes.save_array(self._store, self._path, meta)
+        self._opened = OpenSource(self.chunk_store, self._path, meta)
+
+    def _metadata_lock(self) -> AbstractContextManager[Any]:
+        if self._synchronizer is None:
+            return nullcontext()
+        return self._synchronizer[_nodes.node_key(self._path, ".zarray")]
+
+    def source(self) -> ChunkSource:
+        """Recipe for the array's chunks: small, hashable and picklable, with the metadata inside.
+
+        What dask tasks and lazy arrays carry in place of the array; ``source().open()`` makes it usable in any process
+        that reaches the store.
+        """
+        return self._source().recipe()
+
+    # --- what the array is -------------------------------------------------------------------------------------------
+
+    @property
+    def store(self) -> Store:
+        """A MutableMapping providing the underlying storage for the array."""
+        return self._store
+
+    @property
+    def chunk_store(self) -> Store:
+        """A MutableMapping providing the underlying storage for array chunks."""
+        return self._store if self._chunk_store is None else self._chunk_store
+
+    @property
+    def path(self) -> str:
+        """Storage path."""
+        return self._path
+
+    @property
+    def name(self) -> str | None:
+        """Array name following h5py convention; None at the root."""
+        return f"/{self._path}" if self._path else None
+
+    @property
+    def basename(self) -> str | None:
+        """Final component of name."""
+        return self._path.rsplit("/", 1)[-1] if self._path else None
+
+    @property
+    def read_only(self) -> bool:
+        """A boolean, True if modification operations are not permitted."""
+        return self._read_only
+
+    @read_only.setter
+    def read_only(self, value: bool) -> None:
+        self._read_only = bool(value)
+        self._attrs.read_only = self._read_only
+
+    @property
+    def synchronizer(self) -> Synchronizer | None:
+        """Object used to synchronize write access to the array."""
+        return self._synchronizer
+
+    @property
+    def shape(self) -> Shape:
+        """A tuple of integers describing the length of each dimension of the array."""
+        return self._source().meta.shape
+
+    @shape.setter
+    def shape(self, value: Any) -> None:
+        self.resize(value)
+
+    @property
+    def chunks(self) -> Shape:
+        """A tuple of integers describing the length of each dimension of a chunk of the array."""
+        return self._opened.meta.chunk.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy data type, in the stored byte order."""
+        return self._opened.meta.chunk.dtype
+
+    @property
+    def compressor(self) -> Any:
+        """Primary compression codec; None without compression."""
+        found = self._opened.meta.chunk.compressors
+        return get_codec(found[0]) if found else None
+
+    @property
+    def filters(self) -> list[Any] | None:
+        """One or more codecs used to transform data prior to compression; None without."""
+        found = self._opened.meta.chunk.filters
+        return [get_codec(f) for f in found] if found else None
+
+    @property
+    def order(self) -> Order:
+        """A string indicating the order in which bytes are arranged within chunks of the array."""
+        return self._opened.meta.chunk.order
+
+    @property
+    def fill_value(self) -> Any:
+        """A value used for uninitialized portions of the array; None when it is not defined."""
+        return self._opened.fill
+
+    @fill_value.setter
+    def fill_value(self, value: Any) -> None:
+        _array_ops.refuse_read_only(self)
+        meta = self._source().meta
+        self._save_meta(replace(meta, chunk=replace(meta.chunk, fill=fill_of(value, meta.dtype))))
+
+    @property
+    def attrs(self) -> Attributes:
+        """A MutableMapping containing user-defined attributes; values must be JSON serializable."""
+        return self._attrs
+
+    @property
+    def meta_array(self) -> Any:
+        """An array-like instance to use for determining arrays to create and return to users."""
+        return self._meta_array
+
+    @property
+    def write_empty_chunks(self) -> bool:
+        """A Boolean, True if chunks composed of the array's fill value will be stored."""
+        return self._write_empty_chunks
+
+    @property
+    def is_view(self) -> bool:
+        """A boolean, True if this array is a view on another array."""
+        return self._is_view
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self._opened.meta.shape)
+
+    @property
+    def size(self) -> int:
+        """The total number of elements in the array."""
+        return prod(self.shape)
+
+    @property
+    def itemsize(self) -> int:
+        """The size in bytes of each item in the array."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """The total number of bytes that would be required to store the array without compression."""
+        return self.size * self.itemsize
+
+    @property
+    def cdata_shape(self) -> Shape:
+        """A tuple of integers describing the number of chunks along each dimension of the array."""
+        meta = self._source().meta
+        return grid_shape(meta.shape, meta.chunks) if meta.shape else (1,)
+
+    @property
+    def nchunks(self) -> int:
+        """Total number of chunks."""
+        return prod(self.cdata_shape)
+
+    @property
+    def nchunks_initialized(self) -> int:
+        """The number of chunks that have been initialized with some data; one listing of the array's keys."""
+        return sum(1 for _ in stored_chunks(self._source()))
+
+    @property
+    def initialized(self) -> int:
+        """The number of chunks that have been initialized with some data."""
+        return self.nchunks_initialized
+
+    @property
+    def nbytes_stored(self) -> int:
+        """Bytes stored for the array, metadata and attributes included; -1 where the store cannot tell."""
+        stored = self._store.getsize(self._path)
+        if self._chunk_store is None:
+            return stored
+        chunks = self._chunk_store.getsize(self._path)
+        return -1 if stored < 0 or chunks < 0 else stored + chunks
+
+    # --- what can be done with it ------------------------------------------------------------------------------------
+
+    def resize(self, *args: Any) -> None:
+        """Change the shape of the array by growing or shrinking one or more dimensions.
+
+        Data are not rearranged. Chunks that fall outside the new shape are deleted; boundary chunks stay as they are.
+
+        Parameters
+        ----------
+        *args : int or tuple of int
+            The new length of each dimension; None keeps one.
+
+        Raises
+        ------
+        ReadOnlyError, PermissionError
+            The array is read-only, or a view.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros(shape=(10000, 10000), chunks=(1000, 1000))
+        >>> z.resize(20000, 10000)
+        >>> z.shape
+        (20000, 10000)
+        """
+        _array_ops.refuse_read_only(self)
+        _array_ops.refuse_view(self)
+        with self._metadata_lock():
+            if self._synchronizer is not None:
+                self._refresh()
+            _array_ops.resize(self, _array_ops.resized_shape(self._source().meta.shape, args))
+
+    def append(self, data: Any, axis: int = 0) -> Shape:
+        """Append `data` to `axis`.
+
+        Parameters
+        ----------
+        data : array-like
+            Data to be appended; its other dimensions must match the array's.
+        axis : int
+            Axis along which to append.
+
+        Returns
+        -------
+        tuple of int
+            The new shape.
+
+        Examples
+        --------
+        >>> import numpy as np, zarrds
+        >>> z = zarrds.array(np.arange(6).reshape(2, 3))
+        >>> z.append([[6, 7, 8]])
+        (3, 3)
+        """
+        _array_ops.refuse_read_only(self)
+        _array_ops.refuse_view(self)
+        with self._metadata_lock():
+            if self._synchronizer is not None:
+                self._refresh()
+            return _array_ops.append(self, data, axis)
+
+    def _refresh(self) -> None:
+        """Read the metadata again: another writer may have changed it."""
+        self._opened = OpenSource(self.chunk_store, self._path, _nodes.load_array(self._store, self._path))
+
+    def view(
+        self,
+        shape: Any = None,
+        chunks: Any = None,
+        dtype: Any = None,
+        fill_value: Any = None,
+        filters: Sequence[Any] | None = None,
+        read_only: bool | None = None,
+        synchronizer: Synchronizer | None = None,
+    ) -> Array:
+        """Return an array sharing the same data, with other metadata.
+
+        An experimental feature to be used with care: nothing checks that the stored bytes mean what the view says.
+
+        Parameters
+        ----------
+        shape, chunks, dtype, fill_value, filters, read_only, synchronizer
+            What the view has instead of what the array has, where given.
+
+        Returns
+        -------
+        Array
+            The view; it cannot be resized.
+
+        Examples
+        --------
+        >>> import numpy as np, zarrds
+        >>> a = zarrds.array(np.arange(4, dtype="u2"), chunks=2)
+        >>> a.view(dtype="u1", shape=8, chunks=4)[:]
+        array([0, 0, 1, 0, 2, 0, 3, 0], dtype=uint8)
+        """
+        meta = _array_ops.view_meta(self._source().meta, shape, chunks, dtype, fill_value, filters)
+        return self._viewed(meta, read_only, synchronizer)
+
+    def astype(self, dtype: DTypeLike) -> Array:
+        """Return a read-only view that converts the data to `dtype` on the fly.
+
+        Examples
+        --------
+        >>> import numpy as np, zarrds
+        >>> zarrds.array(np.arange(3, dtype="u1")).astype("f4")[:]
+        array([0., 1., 2.], dtype=float32)
+        """
+        return self._viewed(_array_ops.astype_meta(self._source().meta, dtype), True, None)
+
+    def _viewed(self, meta: ArrayMeta, read_only: bool | None, synchronizer: Synchronizer | None) -> Array:
+        view = Array(
+            self._store,
+            path=self._path,
+            read_only=self._read_only if read_only is None else read_only,
+            chunk_store=self._chunk_store,
+            synchronizer=self._synchronizer if synchronizer is None else synchronizer,
+            cache_metadata=True,
+            write_empty_chunks=self._write_empty_chunks,
+            read_missing=self._read_missing,
+            _meta=meta,
+        )
+        view._is_view = True
+        return view
+
+    def islice(self, start: int | None = None, end: int | None = None) -> Iterator[Any]:
+        """Yield the items of part of the array along its first dimension; each row of chunks is decoded once.
+
+        Parameters
+        ----------
+        start, end : int, optional
+            First index, and one past the last; the whole array by default.
+
+        Examples
+        --------
+        >>> import numpy as np, zarrds
+        >>> z = zarrds.array(np.arange(100))
+        >>> [int(value) for value in z.islice(25, 30)]
+        [25, 26, 27, 28, 29]
+        """
+        return _array_ops.iterate(self, start, end)
+
+    def digest(self, hashname: str = "sha1") -> bytes:
+        """Compute a checksum for the data: over stored chunks, metadata and attributes.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> zarrds.zeros(shape=(10000, 10000), chunks=(1000, 1000)).digest().hex()
+        '7162d416d26a68063b66ed1f30e0a866e4abed60'
+        """
+        found: bytes = _array_ops.digest(self, hashname).digest()
+        return found
+
+    def hexdigest(self, hashname: str = "sha1") -> str:
+        """Compute a checksum for the data, as hexadecimal text.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> zarrds.zeros(shape=(10000, 10000), dtype="u1", chunks=(1000, 1000)).hexdigest()
+        'cb387af37410ae5a3222e893cf3373e4e4f22816'
+        """
+        found: str = _array_ops.digest(self, hashname).hexdigest()
+        return found
+
+    @property
+    def info(self) -> InfoReporter:
+        """Report some diagnostic information about the array.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros(1000000, chunks=100000, dtype="i4")
+        >>> z.info
+        Type               : zarrds.core.Array
+        Data type          : int32
+        Shape              : (1000000,)
+        Chunk shape        : (100000,)
+        Order              : C
+        Read-only          : False
+        Compressor         : Blosc(cname='lz4', clevel=5, shuffle=SHUFFLE, blocksize=0)
+        Store type         : zarrds.storage.KVStore
+        No. bytes          : 4000000 (3.8M)
+        No. bytes stored   : 319
+        Storage ratio      : 12539.2
+        Chunks initialized : 0/10
+        """
+        return InfoReporter(self)
+
+    def info_items(self) -> list[tuple[str, str]]:
+        """Rows of `info`: labels and values."""
+        rows = [("Name", self.name)] if self.name else []
+        rows += [
+            ("Type", type_name(self)),
+            ("Data type", _dtype_text(self.dtype)),
+            ("Shape", str(self.shape)),
+            ("Chunk shape", str(self.chunks)),
+            ("Order", self.order),
+            ("Read-only", str(self.read_only)),
+        ]
+        rows += [(f"Filter [{i}]", repr(f)) for i, f in enumerate(self.filters or ())]
+        rows.append(("Compressor", repr(self.compressor)))
+        if self._synchronizer is not None:
+            rows.append(("Synchronizer type", type_name(self._synchronizer)))
+        rows.append(("Store type", type_name(self._store)))
+        if self._chunk_store is not None:
+            rows.append(("Chunk store type", type_name(self._chunk_store)))
+        rows.append(("No. bytes", bytes_text(self.nbytes)))
+        stored = self.nbytes_stored
+        if stored > 0:
+            rows.append(("No. bytes stored", bytes_text(stored)))
+            rows.append(("Storage ratio", f"{self.nbytes / stored:.1f}"))
+        rows.append(("Chunks initialized", f"{self.nchunks_initialized}/{self.nchunks}"))
+        return [(label, str(value)) for label, value in rows]
+
+    # --- Python's protocols ------------------------------------------------------------------------------------------
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArrayAny:
+        if copy is False:
+            raise ValueError("a stored array cannot be had as a numpy array without a copy")
+        found = np.asarray(self[...])
+        return found if dtype is None else found.astype(dtype, copy=False)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return self.islice()
+
+    def __bool__(self) -> bool:
+        if self.size == 1:
+            return bool(np.asarray(self[...]).reshape(())[()])
+        return bool(np.asarray(self[...]))
+
+    def __int__(self) -> int:
+        return int(self._only_item())
+
+    def __float__(self) -> float:
+        return float(self._only_item())
+
+    def __complex__(self) -> complex:
+        return complex(self._only_item())
+
+    def __index__(self) -> int:
+        return operator.index(self._only_item())
+
+    def _only_item(self) -> Any:
+        if self.size != 1:
+            raise TypeError("only arrays of one element can be converted to Python scalars")
+        return np.asarray(self[...]).reshape(())[()]
+
+    def __eq__(self, other: object) -> bool:
+        """Two arrays are equal when they are the same place, opened the same way; data are not compared."""
+        return (
+            isinstance(other, Array)
+            and self._store == other._store
+            and self._path == other._path
+            and self._read_only == other._read_only
+            and not self._is_view
+            and not other._is_view
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        words = [f"{type(self).__module__}.{type(self).__name__}"]
+        if self.name is not None:
+            words.append(repr(self.name))
+        words += [str(self.shape), _dtype_text(self.dtype)]
+        if self._read_only:
+            words.append("read-only")
+        return f"<{' '.join(words)}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # metadata travels too, so that unpickling needs no request
+        options = {
+            "read_only": self._read_only,
+            "chunk_store": self._chunk_store,
+            "synchronizer": self._synchronizer,
+            "cache_metadata": self._cache_metadata,
+            "cache_attrs": self._attrs.cache,
+            "partial_decompress": self._partial_decompress,
+            "write_empty_chunks": self._write_empty_chunks,
+            "read_missing": self._read_missing,
+        }
+        given = {name: value for name, value in options.items() if value is not _DEFAULTS[name]}
+        return _unpickled, (self._store, self._path, self._opened.meta, self._is_view, given)
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        return (type(self).__qualname__, self._source().recipe())
+
+
+_DEFAULTS = {
+    "read_only": False,
+    "chunk_store": None,
+    "synchronizer": None,
+    "cache_metadata": True,
+    "cache_attrs": True,
+    "partial_decompress": False,
+    "write_empty_chunks": True,
+    "read_missing": "fill",
+}
+
+
+def _unpickled(store: Store, path: str, meta: ArrayMeta, is_view: bool, options: dict[str, Any]) -> Array:
+    array = Array(store, path, _meta=meta, **options)
+    array._is_view = is_view
+    return array
+
+
+def _gives_scalar(selection: Any, mode: str) -> bool:
+    """numpy's rule: an Ellipsis or coordinates keep a 0-d array, integers give the scalar."""
+    if mode in ("coordinate", "mask"):
+        return False
+    return selection is not Ellipsis and selection != (Ellipsis,)
+
+
+def _dtype_text(dtype: np.dtype[Any]) -> str:
+    return str(dtype)

@@ -1,0 +1,468 @@
+"""Array creation (manual 3.1)."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Literal
+
+import numpy as np
+from numcodecs.registry import codec_registry
+
+from zarrds import _nodes, storage
+from zarrds._array_meta import array_meta, check_version
+from zarrds._format.meta import ArrayMeta
+from zarrds._store.adapt import as_store
+from zarrds._store.base import Store
+from zarrds._store.memory import KVStore
+from zarrds._store.paths import normalize_path
+from zarrds._types import Separator
+from zarrds.core import Array
+from zarrds.errors import ArrayNotFoundError
+from zarrds.sync import Synchronizer
+
+__all__ = [
+    "array",
+    "create",
+    "empty",
+    "empty_like",
+    "full",
+    "full_like",
+    "ones",
+    "ones_like",
+    "open_array",
+    "open_like",
+    "zeros",
+    "zeros_like",
+]
+
+
+def create(
+    shape: Any,
+    chunks: Any = True,
+    dtype: Any = None,
+    compressor: Any = "default",
+    fill_value: Any = 0,
+    order: Literal["C", "F"] = "C",
+    store: Any = None,
+    synchronizer: Synchronizer | None = None,
+    overwrite: bool = False,
+    path: str | None = None,
+    chunk_store: Any = None,
+    filters: Any = None,
+    cache_metadata: bool = True,
+    cache_attrs: bool = True,
+    read_only: bool = False,
+    object_codec: Any = None,
+    dimension_separator: Separator | None = None,
+    write_empty_chunks: bool = True,
+    *,
+    zarr_version: Literal[2, 3] | None = None,
+    meta_array: Any = None,
+    storage_transformers: Any = (),
+    **kwargs: Any,
+) -> Array:
+    """Create an array.
+
+    Parameters
+    ----------
+    shape : int or tuple of ints
+        Array shape.
+    chunks : int or tuple of ints, or bool, optional
+        Chunk shape. If True (default), guessed from `shape` and `dtype`; if False, one chunk for the whole array; an int
+        holds for every dimension; None or -1 in a tuple stands for the whole dimension.
+    dtype : str or dtype, optional
+        NumPy dtype, by default float64; ``str``, ``bytes`` and ``'array:T'`` give object arrays with the codec they need.
+    compressor : Codec, optional
+        Primary compressor; None for none; 'default' for `zarrds.storage.default_compressor`.
+    fill_value : object
+        Value of uninitialised portions of the array, by default 0; None: undefined.
+    order : {'C', 'F'}, optional
+        Memory layout to be used within each chunk.
+    store : MutableMapping or str, optional
+        Store, path of a directory, or URL; in memory when not given.
+    synchronizer : object, optional
+        Array synchronizer.
+    overwrite : bool, optional
+        If True, delete what is in `store` at `path` before creating the array. On disk, files that are not part of a
+        hierarchy are never deleted: ForeignFilesError.
+    path : str, optional
+        Path under which the array is stored.
+    chunk_store : MutableMapping, optional
+        Separate storage for chunks.
+    filters : sequence of Codecs, optional
+        Filters to encode chunk data with, prior to compression.
+    cache_metadata, cache_attrs : bool, optional
+        Whether metadata and attributes are read once and kept (default), or read before every access.
+    read_only : bool, optional
+        True if the array should be protected against modification.
+    object_codec : Codec, optional
+        A codec to encode object arrays, only needed if dtype=object.
+    dimension_separator : {'.', '/'}, optional
+        Separator placed between the dimensions of a chunk; by default the store's.
+    write_empty_chunks : bool, optional
+        If False, chunks that are all fill value are not stored.
+    zarr_version : {None, 2}, optional
+        Format of the created array.
+    meta_array : array-like, optional
+        Array instance whose type results have.
+    storage_transformers : sequence, optional
+        Not used by format 2; anything but an empty sequence is refused.
+    **kwargs
+        h5py's ``compression``, ``compression_opts`` and ``fillvalue`` are understood; others are ignored with a warning.
+
+    Returns
+    -------
+    Array
+
+    Raises
+    ------
+    ContainsArrayError, ContainsGroupError
+        Something is at `path` and `overwrite` is False.
+    ValueError, TypeError
+        An argument cannot be used; nothing has been written then.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> from numcodecs import Blosc
+    >>> compressor = Blosc(cname="zstd", clevel=1, shuffle=Blosc.BITSHUFFLE)
+    >>> zarrds.create((10000, 10000), chunks=(1000, 1000), dtype="i1", order="F", compressor=compressor)
+    <zarrds.core.Array (10000, 10000) int8>
+    """
+    check_version(zarr_version)
+    if storage_transformers:
+        raise ValueError("storage_transformers may only be set for format 3, which is not supported yet")
+    compressor, fill_value = _h5py_names(compressor, fill_value, kwargs)
+    real_store = KVStore({}) if store is None else as_store(store, mode="w")
+    real_chunk_store = None if chunk_store is None else as_store(chunk_store, mode="w")
+    meta = array_meta(
+        shape=shape,
+        chunks=chunks,
+        dtype=dtype,
+        compressor=compressor,
+        default_compressor=storage.default_compressor,
+        fill_value=fill_value,
+        order=order,
+        filters=filters,
+        object_codec=object_codec,
+        dimension_separator=dimension_separator or real_store.dimension_separator,
+    )
+    where = normalize_path(path)
+    known = kwargs.get("_known_group")
+    _nodes.create_array(real_store, where, meta, overwrite=overwrite, chunk_store=real_chunk_store, known_group=known)
+    return Array(
+        real_store,
+        path=where,
+        read_only=read_only,
+        chunk_store=real_chunk_store,
+        synchronizer=synchronizer,
+        cache_metadata=cache_metadata,
+        cache_attrs=cache_attrs,
+        write_empty_chunks=write_empty_chunks,
+        meta_array=meta_array,
+        _meta=meta,
+    )
+
+
+def _h5py_names(compressor: Any, fill_value: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    """Understand h5py's names for compressor and fill value; warn of every other unknown keyword."""
+    if "compression" in kwargs:
+        compressor = kwargs["compression"]
+        options = kwargs.get("compression_opts")
+        if compressor in (None, "none"):
+            compressor = None
+        elif compressor != "default" and isinstance(compressor, str):
+            if compressor not in codec_registry:
+                raise ValueError(f"unknown compression {compressor!r}")
+            codec = codec_registry[compressor]
+            compressor = codec(**options) if isinstance(options, dict) else codec(*(() if options is None else (options,)))
+    if "fillvalue" in kwargs:
+        fill_value = kwargs["fillvalue"]
+    for name in sorted(set(kwargs) - {"compression", "compression_opts", "fillvalue", "_known_group"}):
+        warnings.warn(f"ignoring keyword argument {name!r}", UserWarning, stacklevel=3)
+    return compressor, fill_value
+
+
+def empty(shape: Any, **kwargs: Any) -> Array:
+    """Create an array whose uninitialised portions are undefined; for parameters see `create`.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> zarrds.empty((100, 100), chunks=10).fill_value is None
+    True
+    """
+    return create(shape=shape, fill_value=None, **kwargs)
+
+
+def zeros(shape: Any, **kwargs: Any) -> Array:
+    """Create an array, with zero as the value of uninitialised portions; for parameters see `create`.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.zeros((10000, 10000), chunks=(1000, 1000))
+    >>> z[:2, :2]
+    array([[0., 0.],
+           [0., 0.]])
+    """
+    return create(shape=shape, fill_value=0, **kwargs)
+
+
+def ones(shape: Any, **kwargs: Any) -> Array:
+    """Create an array, with one as the value of uninitialised portions; for parameters see `create`.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> zarrds.ones((10000, 10000), chunks=(1000, 1000))[:2, :2]
+    array([[1., 1.],
+           [1., 1.]])
+    """
+    return create(shape=shape, fill_value=1, **kwargs)
+
+
+def full(shape: Any, fill_value: Any, **kwargs: Any) -> Array:
+    """Create an array, with `fill_value` as the value of uninitialised portions; for parameters see `create`.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> zarrds.full((10000, 10000), chunks=(1000, 1000), fill_value=42)[0, :2]
+    array([42., 42.])
+    """
+    return create(shape=shape, fill_value=fill_value, **kwargs)
+
+
+def array(data: Any, **kwargs: Any) -> Array:
+    """Create an array filled with `data`.
+
+    Parameters
+    ----------
+    data : array-like
+        NumPy array, anything numpy makes an array of, or an array-like that is read chunk by chunk (another chunked
+        array, an h5py dataset), whose chunk shape is taken over.
+    **kwargs
+        As for `create`; `shape` and `dtype` default to those of `data`.
+
+    Examples
+    --------
+    >>> import numpy as np, zarrds
+    >>> zarrds.array(np.arange(100000000).reshape(10000, 10000), chunks=(1000, 1000))
+    <zarrds.core.Array (10000, 10000) int64>
+    """
+    if not hasattr(data, "shape") or not hasattr(data, "dtype"):
+        data = np.asanyarray(data, dtype=_text_kept(kwargs.get("dtype")))
+    options = {**kwargs}
+    read_only = options.pop("read_only", False)
+    options.setdefault("shape", data.shape)
+    if options.get("dtype") is None:
+        options["dtype"] = data.dtype
+    if options.get("chunks") is None and getattr(data, "chunks", None) is not None:
+        options["chunks"] = data.chunks
+    if options.get("chunks") is None:
+        options["chunks"] = True
+    options.setdefault("fill_value", 0)
+    made = create(**options)
+    made[...] = data
+    made.read_only = read_only
+    return made
+
+
+def _text_kept(dtype: Any) -> Any:
+    """Object arrays are built from Python objects, so that trailing NULs and lengths survive."""
+    is_object = dtype in (str, bytes, object) or (isinstance(dtype, str) and dtype.startswith("array:"))
+    return object if is_object else None
+
+
+def open_array(
+    store: Any = None,
+    mode: str = "a",
+    shape: Any = None,
+    chunks: Any = True,
+    dtype: Any = None,
+    compressor: Any = "default",
+    fill_value: Any = 0,
+    order: Literal["C", "F"] = "C",
+    synchronizer: Synchronizer | None = None,
+    filters: Any = None,
+    cache_metadata: bool = True,
+    cache_attrs: bool = True,
+    path: str | None = None,
+    object_codec: Any = None,
+    chunk_store: Any = None,
+    storage_options: dict[str, Any] | None = None,
+    partial_decompress: bool = False,
+    write_empty_chunks: bool = True,
+    *,
+    zarr_version: Literal[2, 3] | None = None,
+    dimension_separator: Separator | None = None,
+    meta_array: Any = None,
+    **kwargs: Any,
+) -> Array:
+    """Open an array using file-mode-like semantics.
+
+    Parameters
+    ----------
+    store : MutableMapping or str, optional
+        Store, path of a directory, or URL.
+    mode : {'r', 'r+', 'a', 'w', 'w-'}, optional
+        'r' read only (must exist); 'r+' read and write (must exist); 'a' read and write (create if it does not exist);
+        'w' create (overwrite if it exists); 'w-' create (fail if it exists).
+    shape, chunks, dtype, compressor, fill_value, order, filters, object_codec, dimension_separator
+        As for `create`; used when the array is created.
+    synchronizer, cache_metadata, cache_attrs, path, chunk_store, write_empty_chunks, meta_array
+        As for `create`.
+    storage_options : dict, optional
+        Options for the file system of an fsspec URL.
+    partial_decompress : bool, optional
+        Accepted as in the manual.
+    zarr_version : {None, 2}, optional
+        Format; found out, or 2, when None.
+
+    Returns
+    -------
+    Array
+
+    Raises
+    ------
+    ArrayNotFoundError, ContainsArrayError, ContainsGroupError
+        What is at the path does not fit the mode.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.open_array("data/example.zarr", mode="w", shape=(100, 100), chunks=(10, 10), fill_value=0)
+    >>> z[:] = 42
+    >>> zarrds.open_array("data/example.zarr", mode="r")
+    <zarrds.core.Array (100, 100) float64 read-only>
+    """
+    check_version(zarr_version)
+    _nodes.check_mode(mode)
+    real_store = KVStore({}) if store is None else as_store(store, mode=mode, storage_options=storage_options)
+    real_chunk_store = None
+    if chunk_store is not None:
+        real_chunk_store = as_store(chunk_store, mode=mode, storage_options=storage_options)
+    where = normalize_path(path)
+    meta = _existing_array(real_store, where, mode)
+    if meta is None:
+        return create(
+            shape=_required_shape(shape),
+            chunks=chunks,
+            dtype=dtype,
+            compressor=compressor,
+            fill_value=fill_value,
+            order=order,
+            store=real_store,
+            synchronizer=synchronizer,
+            overwrite=mode == "w",
+            path=where,
+            chunk_store=real_chunk_store,
+            filters=filters,
+            cache_metadata=cache_metadata,
+            cache_attrs=cache_attrs,
+            object_codec=object_codec,
+            dimension_separator=dimension_separator,
+            write_empty_chunks=write_empty_chunks,
+            meta_array=meta_array,
+            **kwargs,
+        )
+    return Array(
+        real_store,
+        path=where,
+        read_only=mode == "r",
+        chunk_store=real_chunk_store,
+        synchronizer=synchronizer,
+        cache_metadata=cache_metadata,
+        cache_attrs=cache_attrs,
+        partial_decompress=partial_decompress,
+        write_empty_chunks=write_empty_chunks,
+        meta_array=meta_array,
+        _meta=meta,
+        **({"read_missing": kwargs["read_missing"]} if "read_missing" in kwargs else {}),
+    )
+
+
+def _existing_array(store: Store, path: str, mode: str) -> ArrayMeta | None:
+    """Metadata of the array that `mode` wants to find; None when one is to be created."""
+    if mode in ("w", "w-", "x"):
+        return None
+    if mode in ("r", "r+"):
+        node = _nodes.find_node(store, path)
+        if isinstance(node, ArrayMeta):
+            return node
+        if node is not None:
+            _nodes.expect_free(node, path)
+        raise ArrayNotFoundError(path=path, hint=_nodes.whats_there(store, path))
+    node = _nodes.find_node(store, path)
+    if node is not None and not isinstance(node, ArrayMeta):
+        _nodes.expect_free(node, path)
+    return node if isinstance(node, ArrayMeta) else None
+
+
+def _required_shape(shape: Any) -> Any:
+    if shape is None:
+        raise TypeError("shape is needed to create an array")
+    return shape
+
+
+def _like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Options of an array like `a`: its shape, chunks and dtype, and what else a chunked array has."""
+    options: dict[str, Any] = dict(kwargs)
+    if hasattr(a, "shape"):
+        options.setdefault("shape", a.shape)
+    else:
+        options.setdefault("shape", (len(a),))
+    chunks = getattr(a, "chunks", None)
+    if chunks is not None:
+        options.setdefault("chunks", chunks)
+    if hasattr(a, "dtype"):
+        options.setdefault("dtype", a.dtype)
+    if isinstance(a, Array):
+        options.setdefault("compressor", a.compressor)
+        options.setdefault("order", a.order)
+        options.setdefault("filters", a.filters)
+    else:
+        options.setdefault("compressor", "default")
+        options.setdefault("order", "C")
+    return options
+
+
+def empty_like(a: Any, **kwargs: Any) -> Array:
+    """Create an empty array like `a`.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> zarrds.empty_like(zarrds.zeros((20, 20), chunks=5, dtype="i2")).chunks
+    (5, 5)
+    """
+    return empty(**_like(a, kwargs))
+
+
+def zeros_like(a: Any, **kwargs: Any) -> Array:
+    """Create an array of zeros like `a`."""
+    return zeros(**_like(a, kwargs))
+
+
+def ones_like(a: Any, **kwargs: Any) -> Array:
+    """Create an array of ones like `a`."""
+    return ones(**_like(a, kwargs))
+
+
+def full_like(a: Any, **kwargs: Any) -> Array:
+    """Create a filled array like `a`, with its fill value unless another is given."""
+    options = _like(a, kwargs)
+    if isinstance(a, Array):
+        options.setdefault("fill_value", a.fill_value)
+    if "fill_value" not in options:
+        raise TypeError("fill_value is needed where the example has none")
+    return full(**options)
+
+
+def open_like(a: Any, path: Any, **kwargs: Any) -> Array:
+    """Open a persistent array like `a` at `path` (a location, as the first argument of `open_array`)."""
+    options = _like(a, kwargs)
+    if isinstance(a, Array):
+        options.setdefault("fill_value", a.fill_value)
+    return open_array(path, **options)

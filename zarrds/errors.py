@@ -1,0 +1,271 @@
+"""Every error that zarrds raises on purpose.
+
+The tree (in brackets the builtin that a caller may catch instead)::
+
+    ZarrdsError
+      MetadataError [ValueError]            a document is broken or says what we do not understand
+        BadCompressorError                  a codec is unknown or its configuration is refused
+        UnsupportedFormatError [NotImplementedError]  a document is sound, but of a kind not covered yet
+      ContainsArrayError [ValueError]       an array is where a node should be created
+      ContainsGroupError [ValueError]       a group is where a node should be created
+      PathNotFoundError [FileNotFoundError, ValueError]
+        ArrayNotFoundError
+        GroupNotFoundError
+      FSPathExistNotDir [ValueError]        a file is where a directory is needed
+      ForeignFilesError [ValueError]        overwriting would remove files that are not ours
+      ReadOnlyError [PermissionError]       a write through something opened read-only
+      ArrayIndexError [IndexError]
+        BoundsCheckError
+        NegativeStepError
+        VindexInvalidSelectionError
+      ChunkError [ValueError]               the bytes of a chunk cannot be what they should be
+        ChunkDecodeError                    truncated, corrupt, or of the wrong size
+        ChunkEncodeError
+      MissingChunkError [KeyError]          a chunk is absent, and absence was declared an error
+      StoreError [OSError]                  a store failed (absent keys are no failure)
+        StoreNotShareableError              a store cannot travel to another process
+      BlockAlignmentError [ValueError]      two tasks would write one chunk
+      MemoryLimitError [ValueError]         a plan does not fit the memory it was given
+      SelfOverwriteError [ValueError]       the source of a job lies in its target
+      CopyError [RuntimeError]              a copy met what it may not replace
+
+Errors carry fields (`path`, `key`, `codec`, `expected`, `found`, `hint`) and build their text from them, so that
+nobody needs a debugger to find the bad file. They survive pickling, as they travel from dask workers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "ArrayIndexError",
+    "ArrayNotFoundError",
+    "BadCompressorError",
+    "BlockAlignmentError",
+    "BoundsCheckError",
+    "ChunkDecodeError",
+    "ChunkEncodeError",
+    "ChunkError",
+    "ContainsArrayError",
+    "ContainsGroupError",
+    "CopyError",
+    "FSPathExistNotDir",
+    "ForeignFilesError",
+    "GroupNotFoundError",
+    "MemoryLimitError",
+    "MetadataError",
+    "MissingChunkError",
+    "NegativeStepError",
+    "PathNotFoundError",
+    "ReadOnlyError",
+    "SelfOverwriteError",
+    "StoreError",
+    "StoreNotShareableError",
+    "UnsupportedFormatError",
+    "VindexInvalidSelectionError",
+    "ZarrdsError",
+]
+
+
+class ZarrdsError(Exception):
+    """Root of all errors raised by zarrds.
+
+    Parameters
+    ----------
+    message : str
+        What went wrong, in lower case and without a full stop.
+    path : str, optional
+        Path of the node, or location of the store.
+    key : str, optional
+        Store key of the document or chunk.
+    codec : str, optional
+        Name of the codec that was at work.
+    expected, found : object, optional
+        What should have been there, and what was.
+    hint : str, optional
+        What to do about it.
+
+    Examples
+    --------
+    >>> from zarrds.errors import ChunkDecodeError
+    >>> raise ChunkDecodeError("chunk has the wrong size", key="u/0.0", expected="400 bytes", found="12 bytes")
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.ChunkDecodeError: chunk has the wrong size (key 'u/0.0', expected 400 bytes, found 12 bytes)
+    """
+
+    default_message = ""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        path: str | None = None,
+        key: str | None = None,
+        codec: str | None = None,
+        expected: object = None,
+        found: object = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message or self.default_message)
+        self.message = message or self.default_message
+        self.path = path
+        self.key = key
+        self.codec = codec
+        self.expected = expected
+        self.found = found
+        self.hint = hint
+
+    def __str__(self) -> str:
+        parts = []
+        if self.path is not None:
+            parts.append(f"path {self.path!r}")
+        if self.key is not None:
+            parts.append(f"key {self.key!r}")
+        if self.codec is not None:
+            parts.append(f"codec {self.codec}")
+        if self.expected is not None:
+            parts.append(f"expected {self.expected}")
+        if self.found is not None:
+            parts.append(f"found {self.found}")
+        text = f"{self.message} ({', '.join(parts)})" if parts else self.message
+        return f"{text}; {self.hint}" if self.hint else text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = {
+            "path": self.path,
+            "key": self.key,
+            "codec": self.codec,
+            "expected": None if self.expected is None else str(self.expected),
+            "found": None if self.found is None else str(self.found),
+            "hint": self.hint,
+        }
+        return _rebuild, (type(self), self.message, fields)
+
+
+def _rebuild(cls: type[ZarrdsError], message: str, fields: dict[str, Any]) -> ZarrdsError:
+    return cls(message, **fields)
+
+
+class MetadataError(ZarrdsError, ValueError):
+    """A metadata document is broken or says something that cannot be."""
+
+
+class BadCompressorError(MetadataError):
+    """A codec is unknown, or its configuration is refused."""
+
+
+class UnsupportedFormatError(MetadataError, NotImplementedError):
+    """A document is sound, but of a format or data type that zarrds does not cover yet."""
+
+
+class ContainsArrayError(ZarrdsError, ValueError):
+    """An array is already there."""
+
+    default_message = "an array is already there"
+
+
+class ContainsGroupError(ZarrdsError, ValueError):
+    """A group is already there."""
+
+    default_message = "a group is already there"
+
+
+class PathNotFoundError(ZarrdsError, FileNotFoundError, ValueError):
+    """Nothing was found at a path."""
+
+    default_message = "nothing found"
+
+
+class ArrayNotFoundError(PathNotFoundError):
+    """No array was found at a path."""
+
+    default_message = "array not found"
+
+
+class GroupNotFoundError(PathNotFoundError):
+    """No group was found at a path."""
+
+    default_message = "group not found"
+
+
+class FSPathExistNotDir(ZarrdsError, ValueError):
+    """A file is where a directory is needed."""
+
+    default_message = "path exists but is not a directory"
+
+
+class ForeignFilesError(ZarrdsError, ValueError):
+    """Overwriting would remove files that do not belong to the hierarchy."""
+
+    default_message = "there are files here that zarrds did not write"
+
+
+class ReadOnlyError(ZarrdsError, PermissionError):
+    """Something opened read-only cannot be modified."""
+
+    default_message = "object is read-only"
+
+
+class ArrayIndexError(ZarrdsError, IndexError):
+    """A selection does not fit the array."""
+
+
+class BoundsCheckError(ArrayIndexError):
+    """An index is out of bounds."""
+
+    default_message = "index out of bounds"
+
+
+class NegativeStepError(ArrayIndexError):
+    """A slice has a negative or zero step."""
+
+    default_message = "only slices with step >= 1 are supported"
+
+
+class VindexInvalidSelectionError(ArrayIndexError):
+    """A vectorised selection is neither coordinates nor a mask."""
+
+    default_message = "unsupported selection type for vectorized indexing; only coordinate or mask selections are supported"
+
+
+class ChunkError(ZarrdsError, ValueError):
+    """The bytes of a chunk cannot be decoded or made."""
+
+
+class ChunkDecodeError(ChunkError):
+    """A stored chunk is truncated, corrupt, or decodes to the wrong size."""
+
+
+class ChunkEncodeError(ChunkError):
+    """A chunk could not be encoded."""
+
+
+class MissingChunkError(ZarrdsError, KeyError):
+    """A chunk is absent where absence was declared an error."""
+
+    default_message = "chunk is missing"
+
+
+class StoreError(ZarrdsError, OSError):
+    """A store failed to answer; an absent key is no failure and never raises this."""
+
+
+class StoreNotShareableError(StoreError):
+    """A store lives in this process only and cannot be reopened elsewhere."""
+
+
+class BlockAlignmentError(ZarrdsError, ValueError):
+    """Two tasks would write to one chunk."""
+
+
+class MemoryLimitError(ZarrdsError, ValueError):
+    """A plan does not fit the memory it was given."""
+
+
+class SelfOverwriteError(ZarrdsError, ValueError):
+    """The source of a job lies in the target that it would overwrite."""
+
+
+class CopyError(ZarrdsError, RuntimeError):
+    """A copy met something that it may not replace."""

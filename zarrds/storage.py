@@ -1,0 +1,229 @@
+"""Stores, under the names of the manual (3.4), and the functions that work on a level of any store."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Any
+
+from zarrds import _nodes
+from zarrds._array_meta import array_meta, fallback_compressor
+from zarrds._format.v2 import ARRAY_KEY, ATTRS_KEY, GROUP_KEY
+from zarrds._store.adapt import as_store
+from zarrds._store.base import Store
+from zarrds._store.consolidated import ConsolidatedMetadataStore
+from zarrds._store.directory import DirectoryStore, NestedDirectoryStore, TempStore
+from zarrds._store.fs import FSStore
+from zarrds._store.memory import KVStore, MemoryStore
+from zarrds._store.paths import normalize_path
+from zarrds._store.readonly import ReadOnlyStore
+from zarrds._types import Separator
+
+__all__ = [
+    "ConsolidatedMetadataStore",
+    "DirectoryStore",
+    "FSStore",
+    "KVStore",
+    "MemoryStore",
+    "NestedDirectoryStore",
+    "ReadOnlyStore",
+    "Store",
+    "TempStore",
+    "array_meta_key",
+    "attrs_key",
+    "contains_array",
+    "contains_group",
+    "default_compressor",
+    "getsize",
+    "group_meta_key",
+    "init_array",
+    "init_group",
+    "listdir",
+    "rename",
+    "rmdir",
+]
+
+AnyStore = Store | MutableMapping[str, Any]
+
+default_compressor: Any = fallback_compressor
+"""What compressor='default' means; read at call time, so that reassigning it takes effect (manual 2.5)."""
+
+array_meta_key = ARRAY_KEY
+group_meta_key = GROUP_KEY
+attrs_key = ATTRS_KEY
+
+
+def listdir(store: AnyStore, path: str | bytes | None = None) -> list[str]:
+    """Names directly below a path.
+
+    Parameters
+    ----------
+    store : Store or MutableMapping
+        Where to look.
+    path : str, optional
+        Path in the store; the root if not given.
+
+    Returns
+    -------
+    list of str
+        Sorted; empty when there is nothing.
+
+    Examples
+    --------
+    >>> from zarrds.storage import listdir
+    >>> listdir({"foo/.zgroup": b"", "foo/bar/.zarray": b""}, "foo")
+    ['.zgroup', 'bar']
+    """
+    return as_store(store, mode="r").listdir(normalize_path(path))
+
+
+def rmdir(store: AnyStore, path: str | bytes | None = None) -> None:
+    """Remove all keys below a path.
+
+    Parameters
+    ----------
+    store : Store or MutableMapping
+        Where to remove them.
+    path : str, optional
+        Path in the store; the root if not given.
+
+    Examples
+    --------
+    >>> from zarrds.storage import rmdir
+    >>> data = {"foo/.zgroup": b"", "foo/bar/.zarray": b""}
+    >>> rmdir(data, "foo/bar")
+    >>> data
+    {'foo/.zgroup': b''}
+    """
+    as_store(store, mode="a").rmdir(normalize_path(path))
+
+
+def rename(store: AnyStore, src_path: str | bytes | None, dst_path: str | bytes | None) -> None:
+    """Rename all keys below a path.
+
+    Parameters
+    ----------
+    store : Store or MutableMapping
+        Where to rename them.
+    src_path, dst_path : str
+        Old and new path in the store.
+
+    Raises
+    ------
+    PathNotFoundError
+        If there is nothing at `src_path`.
+
+    Examples
+    --------
+    >>> from zarrds.storage import rename
+    >>> data = {"foo/.zgroup": b""}
+    >>> rename(data, "foo", "bar")
+    >>> data
+    {'bar/.zgroup': b''}
+    """
+    as_store(store, mode="a").rename(normalize_path(src_path), normalize_path(dst_path))
+
+
+def getsize(store: AnyStore, path: str | bytes | None = None) -> int:
+    """Bytes of the values directly below a path, or of the value at that path.
+
+    Parameters
+    ----------
+    store : Store or MutableMapping
+        Where to measure.
+    path : str, optional
+        Path in the store; the root if not given.
+
+    Returns
+    -------
+    int
+        Bytes; -1 where the store does not know.
+
+    Examples
+    --------
+    >>> from zarrds.storage import getsize
+    >>> getsize({"foo/0": b"abc", "foo/1": b"de"}, "foo")
+    5
+    """
+    return as_store(store, mode="r").getsize(normalize_path(path))
+
+
+def init_array(
+    store: AnyStore,
+    shape: Any,
+    chunks: Any = True,
+    dtype: Any = None,
+    compressor: Any = "default",
+    fill_value: Any = None,
+    order: str = "C",
+    overwrite: bool = False,
+    path: str | bytes | None = None,
+    chunk_store: AnyStore | None = None,
+    filters: Any = None,
+    object_codec: Any = None,
+    dimension_separator: Separator | None = None,
+    storage_transformers: Any = (),
+) -> None:
+    """Initialize an array store with the given configuration.
+
+    A low-level function; see `zarrds.create` for the parameters. The default fill value is None here.
+
+    Raises
+    ------
+    ContainsArrayError, ContainsGroupError
+        Something is at `path` and `overwrite` is False.
+
+    Examples
+    --------
+    >>> from zarrds.storage import KVStore, init_array
+    >>> store = KVStore({})
+    >>> init_array(store, shape=(10000, 10000), chunks=(1000, 1000), path="foo")
+    >>> sorted(store)
+    ['.zgroup', 'foo/.zarray']
+    """
+    if storage_transformers:
+        raise ValueError("storage_transformers may only be set for format 3, which is not supported yet")
+    real_store = as_store(store, mode="w")
+    meta = array_meta(
+        shape=shape,
+        chunks=chunks,
+        dtype=dtype,
+        compressor=compressor,
+        default_compressor=default_compressor,
+        fill_value=fill_value,
+        order=order,
+        filters=filters,
+        object_codec=object_codec,
+        dimension_separator=dimension_separator or real_store.dimension_separator,
+    )
+    chunks_in = None if chunk_store is None else as_store(chunk_store, mode="w")
+    _nodes.create_array(real_store, normalize_path(path), meta, overwrite=overwrite, chunk_store=chunks_in)
+
+
+def init_group(
+    store: AnyStore,
+    overwrite: bool = False,
+    path: str | bytes | None = None,
+    chunk_store: AnyStore | None = None,
+) -> None:
+    """Initialize a group store; a low-level function, see `zarrds.group`.
+
+    Examples
+    --------
+    >>> from zarrds.storage import init_group
+    >>> store = {}
+    >>> init_group(store, path="foo")
+    >>> sorted(store)
+    ['.zgroup', 'foo/.zgroup']
+    """
+    chunks_in = None if chunk_store is None else as_store(chunk_store, mode="w")
+    _nodes.create_group(as_store(store, mode="w"), normalize_path(path), overwrite=overwrite, chunk_store=chunks_in)
+
+
+def contains_array(store: AnyStore, path: str | bytes | None = None) -> bool:
+    """Return True if the store contains an array at the given logical path."""
+    return _nodes.contains_array(as_store(store, mode="r"), normalize_path(path))
+
+
+def contains_group(store: AnyStore, path: str | bytes | None = None, explicit_only: bool = True) -> bool:
+    """Return True if the store contains a group at the given logical path."""
+    return _nodes.contains_group(as_store(store, mode="r"), normalize_path(path))
