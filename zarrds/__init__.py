@@ -4,7 +4,7 @@ The API of the Zarr-Python 2.17.2 manual under this name. ``zarrds.dask`` builds
 imported only when asked for; ``xarray_backend`` holds the xarray engine and its writer.
 """
 
-from numcodecs import *  # noqa: F403  # the manual has every codec at top level
+from numcodecs import *  # the manual has every codec at top level
 from numcodecs import blosc, get_codec, register_codec
 from numcodecs.registry import codec_registry
 

@@ -64,12 +64,16 @@ def array_meta(
 def _compressors(compressor: Any, default: Any) -> tuple[CodecSpec, ...]:
     if isinstance(compressor, str):
         if compressor != "default":
-            raise BadCompressorError("bad compressor", expected="a numcodecs codec, None or 'default'", found=repr(compressor))
+            raise BadCompressorError(
+                "bad compressor", expected="a numcodecs codec, None or 'default'", found=repr(compressor)
+            )
         compressor = fallback_compressor if default is None else default
     return () if compressor is None else (spec_of(compressor),)
 
 
-def _filters(dtype: Any, filters: Sequence[Any] | None, object_codec: Any, implied: CodecSpec | None) -> tuple[CodecSpec, ...]:
+def _filters(
+    dtype: Any, filters: Sequence[Any] | None, object_codec: Any, implied: CodecSpec | None
+) -> tuple[CodecSpec, ...]:
     specs = tuple(spec_of(f) for f in filters or ())
     if not dtype.hasobject:
         return specs
@@ -90,5 +94,7 @@ def check_version(zarr_version: Any) -> None:
     if zarr_version in (None, 2):
         return
     if zarr_version == 3:
-        raise UnsupportedFormatError("format 3 is not supported yet", expected="zarr_version 2 or None", found=zarr_version)
+        raise UnsupportedFormatError(
+            "format 3 is not supported yet", expected="zarr_version 2 or None", found=zarr_version
+        )
     raise ValueError(f"zarr_version must be 2, 3 or None, found {zarr_version!r}")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numcodecs import AsType
@@ -14,51 +14,45 @@ from numcodecs import AsType
 from zarrds import _nodes
 from zarrds._codec.table import spec_of
 from zarrds._engine.bulk import delete_outside
+from zarrds._engine.source import OpenSource
 from zarrds._format.dtypes import normalize_dtype
 from zarrds._format.fills import fill_of
 from zarrds._format.grid import grid_shape, normalize_chunks, normalize_shape
 from zarrds._format.meta import ArrayMeta
-from zarrds._format.v2 import ARRAY_KEY, ATTRS_KEY
+from zarrds._store.base import Store
 from zarrds._types import Shape
-from zarrds.errors import ReadOnlyError
 
-if TYPE_CHECKING:
-    from zarrds.core import Array
-
-__all__ = ["append", "digest", "iterate", "resize", "resized_shape", "view_meta"]
+__all__ = ["appended", "astype_meta", "digest", "iterate", "resize", "resized_shape", "view_meta"]
 
 
 def resized_shape(shape: Shape, args: Sequence[Any]) -> Shape:
     """New shape from the arguments of `Array.resize`: one int per dimension or one tuple; None keeps a length."""
     new = args[0] if len(args) == 1 else tuple(args)
-    new = (new,) if new is None or isinstance(new, (int, np.integer)) else tuple(new)
+    new = (new,) if new is None or isinstance(new, int | np.integer) else tuple(new)
     if len(new) != len(shape):
         raise ValueError(f"new shape must have {len(shape)} dimensions, found {len(new)}: {new}")
     return normalize_shape(tuple(old if n is None else n for n, old in zip(new, shape, strict=True)))
 
 
-def resize(array: Array, shape: Shape) -> None:
+def resize(store: Store, source: OpenSource, shape: Shape) -> ArrayMeta:
     """Write the new shape, then delete the chunks outside it, so that an interrupted resize leaves no hole."""
-    source = array._source()
-    array._save_meta(replace(source.meta, shape=shape))
+    meta = replace(source.meta, shape=shape)
+    _nodes.save_array(store, source.path, meta)
     delete_outside(source, shape)
+    return meta
 
 
-def append(array: Array, data: Any, axis: int) -> Shape:
-    """Grow `array` along `axis` by `data` and write it there; returns the new shape."""
-    if not hasattr(data, "shape"):
-        data = np.asanyarray(data, dtype=object if array.dtype == object else None)
-    shape = array._source().meta.shape
+def appended(shape: Shape, data: Any, axis: int) -> tuple[Shape, tuple[slice, ...]]:
+    """New shape of an array of `shape` that `data` is appended to, and where the data go."""
     axis = range(len(shape))[axis]
-    if len(data.shape) != len(shape) or any(
-        n != m for dim, (n, m) in enumerate(zip(data.shape, shape, strict=True)) if dim != axis
+    found = tuple(data.shape)
+    if len(found) != len(shape) or any(
+        n != m for dim, (n, m) in enumerate(zip(found, shape, strict=True)) if dim != axis
     ):
-        raise ValueError(f"data to append along axis {axis} must match {shape} elsewhere, found shape {data.shape}")
-    new = tuple(n + data.shape[axis] if dim == axis else n for dim, n in enumerate(shape))
-    array._save_meta(replace(array._source().meta, shape=new))
+        raise ValueError(f"data to append along axis {axis} must match {shape} elsewhere, found shape {found}")
+    new = tuple(n + found[axis] if dim == axis else n for dim, n in enumerate(shape))
     where = tuple(slice(shape[dim], new[dim]) if dim == axis else slice(None) for dim in range(len(shape)))
-    array.set_basic_selection(where, data)
-    return new
+    return new, where
 
 
 def view_meta(
@@ -90,53 +84,39 @@ def astype_meta(meta: ArrayMeta, dtype: Any) -> ArrayMeta:
     convert = spec_of(AsType(encode_dtype=meta.dtype, decode_dtype=new))
     fill = meta.chunk.fill
     if fill.raw is not None:
-        old = np.frombuffer(fill.raw, meta.dtype)
-        fill = replace(fill, raw=old.astype(new).tobytes())
+        fill = replace(fill, raw=np.frombuffer(fill.raw, meta.dtype).astype(new).tobytes())
     chunk = replace(meta.chunk, dtype=new, fill=fill, filters=(convert, *meta.chunk.filters))
     return replace(meta, chunk=chunk)
 
 
-def digest(array: Array, hashname: str) -> Any:
+def digest(source: OpenSource, store: Store, hashname: str) -> Any:
     """Hash over the stored chunks in C order of the grid, then the array's document and its attributes."""
-    source = array._source()
     meta, found = source.meta, hashlib.new(hashname)
     coords = itertools.product(*map(range, grid_shape(meta.shape, meta.chunks)))
     while batch := list(itertools.islice(coords, 256)):
         for value in source.store.get_many([(source.key(c), None) for c in batch]):
             if value is not None:
                 found.update(value)
-    documents = [(_nodes.node_key(array.path, name), None) for name in (ARRAY_KEY, ATTRS_KEY)]
-    for value in array.store.get_many(documents):
+    for value in _nodes.array_documents(store, source.path):
         if value is not None:
             found.update(value)
     return found
 
 
-def iterate(array: Array, start: int | None, end: int | None) -> Iterator[Any]:
-    """Yield the items along the first dimension, decoding each row of chunks once."""
-    if not array.shape:
+def iterate(
+    read: Callable[[slice], Any], shape: Shape, chunks: Shape, start: int | None, end: int | None
+) -> Iterator[Any]:
+    """Yield the items along the first dimension, reading each row of chunks once."""
+    if not shape:
         raise TypeError("iteration over a 0-d array")
     start = 0 if start is None else start
-    end = array.shape[0] if end is None else min(end, array.shape[0])
+    end = shape[0] if end is None else end
     if not isinstance(start, int) or start < 0:
         raise ValueError("start must be a nonnegative integer")
     if not isinstance(end, int) or end < 0:
         raise ValueError("end must be a nonnegative integer")
-    length = array.chunks[0]
+    end = min(end, shape[0])
     while start < end:
-        stop = min(end, (start // length + 1) * length)
-        yield from array[start:stop]
+        stop = min(end, (start // chunks[0] + 1) * chunks[0])
+        yield from read(slice(start, stop))
         start = stop
-
-
-def refuse_read_only(array: Array) -> None:
-    """Raise ReadOnlyError for an array that may not be modified."""
-    if array.read_only:
-        raise ReadOnlyError(path=array.path or None)
-
-
-def refuse_view(array: Array) -> None:
-    """Raise PermissionError for a view."""
-    if array.is_view:
-        raise PermissionError("operation not permitted for views")
-

@@ -36,8 +36,9 @@ class InfoReporter:
         return "\n".join(lines) + "\n"
 
     def _repr_html_(self) -> str:
+        left = 'style="text-align: left"'
         rows = "".join(
-            f'<tr><th style="text-align: left">{escape(label)}</th><td style="text-align: left">{escape(value)}</td></tr>'
+            f"<tr><th {left}>{escape(label)}</th><td {left}>{escape(value)}</td></tr>"
             for label, value in self.obj.info_items()
         )
         return f'<table class="zarr-info"><tbody>{rows}</tbody></table>'

@@ -34,6 +34,7 @@ from zarrds.errors import (
 
 __all__ = [
     "DOCUMENT_NAMES",
+    "array_documents",
     "child_nodes",
     "contains_array",
     "contains_group",
@@ -118,6 +119,11 @@ def whats_there(store: Store, path: str) -> str:
     return f"neither {ARRAY_KEY} nor {GROUP_KEY} is among what is there: {shown}"
 
 
+def array_documents(store: Store, path: str) -> list[Buf | None]:
+    """Texts of an array's document and of its attributes, None where absent."""
+    return store.get_many([(node_key(path, name), None) for name in (ARRAY_KEY, ATTRS_KEY)])
+
+
 def contains_array(store: Store, path: str) -> bool:
     """Whether an array's document is at `path`."""
     return node_key(path, ARRAY_KEY) in store
@@ -142,14 +148,16 @@ def child_nodes(store: Store, path: str) -> list[tuple[str, Node]]:
 
 
 def documents_below(store: Store, path: str) -> dict[str, Buf]:
-    """All metadata documents at and below `path`, by key: level by level, one batch each; chunk keys are never listed."""
+    """All documents at and below `path`, by key: level by level, one batch each; chunk keys are never listed."""
     found: dict[str, Buf] = {}
     level = [path]
     while level:
         keys = [node_key(p, name) for p in level for name in (ARRAY_KEY, GROUP_KEY, ATTRS_KEY)]
         values = store.get_many([(key, None) for key in keys])
         found.update((key, value) for key, value in zip(keys, values, strict=True) if value is not None)
-        groups = [p for p in level if node_key(p, GROUP_KEY) in found and node_key(p, ARRAY_KEY) not in found]
+        groups = [
+            p for p in level if node_key(p, ARRAY_KEY) not in found and (p == path or node_key(p, GROUP_KEY) in found)
+        ]
         level = [node_key(p, name) for p in groups for name in store.listdir(p) if not name.startswith(".z")]
     return found
 

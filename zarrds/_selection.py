@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from zarrds._engine.read import Fields
-from zarrds._plan.normalize import is_pure_fancy_indexing, is_pure_orthogonal_indexing, pop_fields
+from zarrds._plan.normalize import is_basic, is_pure_fancy_indexing, is_pure_orthogonal_indexing, pop_fields
+from zarrds._plan.plan import Mode
 from zarrds._types import NDArrayAny
 from zarrds.errors import VindexInvalidSelectionError
 
@@ -24,14 +25,16 @@ class Selections(ABC):
         """Number of dimensions."""
 
     @abstractmethod
-    def _get(self, selection: Any, mode: str, out: NDArrayAny | None, fields: Fields) -> Any:
+    def _get(self, selection: Any, mode: Mode, out: NDArrayAny | None, fields: Fields) -> Any:
         """Read a selection of the given mode."""
 
     @abstractmethod
-    def _set(self, selection: Any, mode: str, value: Any, fields: Fields) -> None:
+    def _set(self, selection: Any, mode: Mode, value: Any, fields: Fields) -> None:
         """Write a selection of the given mode."""
 
     def __getitem__(self, selection: Any) -> Any:
+        if is_basic(selection):
+            return self._get(selection, "basic", None, None)
         fields, selection = pop_fields(selection)
         if is_pure_fancy_indexing(selection, self.ndim):
             return self.vindex.get(selection, fields)
@@ -40,6 +43,9 @@ class Selections(ABC):
         return self._get(selection, "basic", None, fields)
 
     def __setitem__(self, selection: Any, value: Any) -> None:
+        if is_basic(selection):
+            self._set(selection, "basic", value, None)
+            return
         fields, selection = pop_fields(selection)
         if is_pure_fancy_indexing(selection, self.ndim):
             self.vindex.set(selection, value, fields)
@@ -48,7 +54,9 @@ class Selections(ABC):
         else:
             self._set(selection, "basic", value, fields)
 
-    def get_basic_selection(self, selection: Any = Ellipsis, out: NDArrayAny | None = None, fields: Fields = None) -> Any:
+    def get_basic_selection(
+        self, selection: Any = Ellipsis, out: NDArrayAny | None = None, fields: Fields = None
+    ) -> Any:
         """Retrieve data for an item or region of the array.
 
         Parameters

@@ -53,7 +53,9 @@ class TreeViewer:
             label = escape(_label(name, node))
             if _is_group(node):
                 is_open = " open" if self.expand or depth == 1 else ""
-                rows.append(f"<li><details{is_open}><summary>{label}</summary>{self._html(node, depth + 1)}</details></li>")
+                rows.append(
+                    f"<li><details{is_open}><summary>{label}</summary>{self._html(node, depth + 1)}</details></li>"
+                )
             else:
                 rows.append(f"<li>{label}</li>")
         return f'<ul style="list-style: none; margin: 0">{"".join(rows)}</ul>' if rows else ""

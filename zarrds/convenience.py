@@ -17,7 +17,7 @@ from zarrds._store.consolidated import ConsolidatedMetadataStore
 from zarrds._store.paths import normalize_path
 from zarrds._tree import TreeViewer
 from zarrds.core import Array
-from zarrds.creation import array, open_array
+from zarrds.creation import array, open_array, open_existing
 from zarrds.errors import GroupNotFoundError, MetadataError
 from zarrds.hierarchy import Group, group, open_group
 
@@ -90,7 +90,10 @@ def open(
         node = _nodes.find_node(real_store, where)
         if node is None and mode != "a":
             raise _nodes.not_found(real_store, where, str(store))
-    if isinstance(node, ArrayMeta) or (node is None and "shape" in kwargs):
+    if isinstance(node, ArrayMeta):
+        assert real_store is not None
+        return open_existing(real_store, where, node, mode, **kwargs)
+    if node is None and "shape" in kwargs:
         return open_array(real_store, mode=mode, path=where, **kwargs)
     return open_group(real_store, mode=mode, path=where, **kwargs)
 
@@ -126,9 +129,7 @@ def save_array(
     _close_if_opened(real_store, store)
 
 
-def save_group(
-    store: Any, *args: Any, zarr_version: int | None = None, path: str | None = None, **kwargs: Any
-) -> None:
+def save_group(store: Any, *args: Any, zarr_version: int | None = None, path: str | None = None, **kwargs: Any) -> None:
     """Save several NumPy arrays to the local file system, following a similar API to ``numpy.savez``.
 
     Parameters
@@ -278,9 +279,7 @@ def tree(grp: Any, expand: bool = False, level: int | None = None) -> TreeViewer
     return TreeViewer(grp, expand=expand, level=level)
 
 
-def consolidate_metadata(
-    store: Any, metadata_key: str = CONSOLIDATED_KEY, *, path: str | None = ""
-) -> Group:
+def consolidate_metadata(store: Any, metadata_key: str = CONSOLIDATED_KEY, *, path: str | None = "") -> Group:
     """Consolidate all metadata of a hierarchy into a single document.
 
     Groups are listed level by level and chunk keys never, so the cost depends on the number of nodes alone; documents
@@ -293,7 +292,7 @@ def consolidate_metadata(
     metadata_key : str
         Key to put the consolidated metadata under.
     path : str, optional
-        Group that is consolidated; the root by default.
+        Group to return; the root by default. Format 2 always consolidates the whole store.
 
     Returns
     -------
@@ -316,17 +315,16 @@ def consolidate_metadata(
     <zarrds.core.Array '/foo/bar' (10,) float64>
     """
     real_store = as_store(store, mode="r+")
-    where = normalize_path(path)
-    documents = _nodes.documents_below(real_store, where)
+    documents = _nodes.documents_below(real_store, "")
     if not documents:
-        raise GroupNotFoundError("nothing to consolidate", path=where, hint=_nodes.whats_there(real_store, where))
-    start = len(where) + 1 if where else 0
-    parsed = {key[start:]: loads(data, key) for key, data in documents.items()}
+        raise GroupNotFoundError("nothing to consolidate", path="", hint=_nodes.whats_there(real_store, ""))
+    parsed = {key: loads(data, key) for key, data in documents.items()}
     for key, document in parsed.items():
         if not isinstance(document, dict):
-            raise MetadataError("not a metadata document", key=key, expected="a JSON object", found=type(document).__name__)
-    real_store.set_many([(_nodes.node_key(where, metadata_key), format_consolidated(parsed))])
-    return open_consolidated(real_store, metadata_key=metadata_key)
+            raise MetadataError("not a document", key=key, expected="a JSON object", found=type(document).__name__)
+    real_store.set_many([(metadata_key, format_consolidated(parsed))])
+    opened: Group = open_consolidated(real_store, metadata_key=metadata_key, path=path)
+    return opened
 
 
 def open_consolidated(store: Any, metadata_key: str = CONSOLIDATED_KEY, mode: str = "r+", **kwargs: Any) -> Any:

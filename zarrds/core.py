@@ -22,13 +22,14 @@ from zarrds._format.grid import grid_shape
 from zarrds._format.meta import ArrayMeta
 from zarrds._format.v2 import ATTRS_KEY
 from zarrds._info import InfoReporter, bytes_text, type_name
-from zarrds._plan.plan import plan_selection
+from zarrds._plan.plan import Mode, plan_selection
 from zarrds._selection import Selections
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
 from zarrds._store.paths import normalize_path
 from zarrds._types import NDArrayAny, Order, Shape
 from zarrds.attrs import Attributes
+from zarrds.errors import ReadOnlyError
 from zarrds.sync import Synchronizer
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class Array(Selections):
             self._opened = OpenSource(self.chunk_store, self._path, _nodes.load_array(self._store, self._path))
         return self._opened
 
-    def _get(self, selection: Any, mode: str, out: NDArrayAny | None, fields: Fields) -> Any:
+    def _get(self, selection: Any, mode: Mode, out: NDArrayAny | None, fields: Fields) -> Any:
         source = self._source()
         plan = plan_selection(selection, source.meta.shape, source.meta.chunk.shape, mode)
         result = read(source, plan, out, fields=fields, missing=self._read_missing)
@@ -139,11 +140,19 @@ class Array(Selections):
             return result[()]
         return result
 
-    def _set(self, selection: Any, mode: str, value: Any, fields: Fields) -> None:
-        _array_ops.refuse_read_only(self)
+    def _set(self, selection: Any, mode: Mode, value: Any, fields: Fields) -> None:
+        self._refuse_read_only()
         source = self._source()
         plan = plan_selection(selection, source.meta.shape, source.meta.chunk.shape, mode)
         write(source, plan, value, fields=fields, lock=self._lock, write_empty_chunks=self._write_empty_chunks)
+
+    def _refuse_read_only(self) -> None:
+        if self._read_only:
+            raise ReadOnlyError(path=self._path or None)
+
+    def _refuse_view(self) -> None:
+        if self._is_view:
+            raise PermissionError("operation not permitted for views")
 
     @property
     def _lock(self) -> Lock | None:
@@ -251,7 +260,7 @@ class Array(Selections):
 
     @fill_value.setter
     def fill_value(self, value: Any) -> None:
-        _array_ops.refuse_read_only(self)
+        self._refuse_read_only()
         meta = self._source().meta
         self._save_meta(replace(meta, chunk=replace(meta.chunk, fill=fill_of(value, meta.dtype))))
 
@@ -350,12 +359,16 @@ class Array(Selections):
         >>> z.shape
         (20000, 10000)
         """
-        _array_ops.refuse_read_only(self)
-        _array_ops.refuse_view(self)
+        self._refuse_read_only()
+        self._refuse_view()
         with self._metadata_lock():
             if self._synchronizer is not None:
                 self._refresh()
-            _array_ops.resize(self, _array_ops.resized_shape(self._source().meta.shape, args))
+            self._resize(_array_ops.resized_shape(self._source().meta.shape, args))
+
+    def _resize(self, shape: Shape) -> None:
+        meta = _array_ops.resize(self._store, self._source(), shape)
+        self._opened = OpenSource(self.chunk_store, self._path, meta)
 
     def append(self, data: Any, axis: int = 0) -> Shape:
         """Append `data` to `axis`.
@@ -379,12 +392,17 @@ class Array(Selections):
         >>> z.append([[6, 7, 8]])
         (3, 3)
         """
-        _array_ops.refuse_read_only(self)
-        _array_ops.refuse_view(self)
+        self._refuse_read_only()
+        self._refuse_view()
         with self._metadata_lock():
             if self._synchronizer is not None:
                 self._refresh()
-            return _array_ops.append(self, data, axis)
+            if not hasattr(data, "shape"):
+                data = np.asanyarray(data, dtype=object if self.dtype == object else None)
+            shape, where = _array_ops.appended(self._source().meta.shape, data, axis)
+            self._save_meta(replace(self._source().meta, shape=shape))
+            self.set_basic_selection(where, data)
+            return shape
 
     def _refresh(self) -> None:
         """Read the metadata again: another writer may have changed it."""
@@ -465,7 +483,7 @@ class Array(Selections):
         >>> [int(value) for value in z.islice(25, 30)]
         [25, 26, 27, 28, 29]
         """
-        return _array_ops.iterate(self, start, end)
+        return _array_ops.iterate(self.__getitem__, self.shape, self.chunks, start, end)
 
     def digest(self, hashname: str = "sha1") -> bytes:
         """Compute a checksum for the data: over stored chunks, metadata and attributes.
@@ -476,7 +494,7 @@ class Array(Selections):
         >>> zarrds.zeros(shape=(10000, 10000), chunks=(1000, 1000)).digest().hex()
         '7162d416d26a68063b66ed1f30e0a866e4abed60'
         """
-        found: bytes = _array_ops.digest(self, hashname).digest()
+        found: bytes = _array_ops.digest(self._source(), self._store, hashname).digest()
         return found
 
     def hexdigest(self, hashname: str = "sha1") -> str:
@@ -488,7 +506,7 @@ class Array(Selections):
         >>> zarrds.zeros(shape=(10000, 10000), dtype="u1", chunks=(1000, 1000)).hexdigest()
         'cb387af37410ae5a3222e893cf3373e4e4f22816'
         """
-        found: str = _array_ops.digest(self, hashname).hexdigest()
+        found: str = _array_ops.digest(self._source(), self._store, hashname).hexdigest()
         return found
 
     @property

@@ -17,7 +17,7 @@ from zarrds._store.memory import KVStore
 from zarrds._store.paths import normalize_path
 from zarrds._types import Separator
 from zarrds.core import Array
-from zarrds.errors import ArrayNotFoundError
+from zarrds.errors import ArrayNotFoundError, ContainsGroupError
 from zarrds.sync import Synchronizer
 
 __all__ = [
@@ -68,10 +68,11 @@ def create(
     shape : int or tuple of ints
         Array shape.
     chunks : int or tuple of ints, or bool, optional
-        Chunk shape. If True (default), guessed from `shape` and `dtype`; if False, one chunk for the whole array; an int
-        holds for every dimension; None or -1 in a tuple stands for the whole dimension.
+        Chunk shape. If True (default), guessed from `shape` and `dtype`; if False, one chunk for the whole array; an
+        int holds for every dimension; None or -1 in a tuple stands for the whole dimension.
     dtype : str or dtype, optional
-        NumPy dtype, by default float64; ``str``, ``bytes`` and ``'array:T'`` give object arrays with the codec they need.
+        NumPy dtype, by default float64; ``str``, ``bytes`` and ``'array:T'`` give object arrays with the codec they
+        need.
     compressor : Codec, optional
         Primary compressor; None for none; 'default' for `zarrds.storage.default_compressor`.
     fill_value : object
@@ -108,7 +109,8 @@ def create(
     storage_transformers : sequence, optional
         Not used by format 2; anything but an empty sequence is refused.
     **kwargs
-        h5py's ``compression``, ``compression_opts`` and ``fillvalue`` are understood; others are ignored with a warning.
+        h5py's ``compression``, ``compression_opts`` and ``fillvalue`` are understood; others are ignored with a
+        warning.
 
     Returns
     -------
@@ -175,7 +177,9 @@ def _h5py_names(compressor: Any, fill_value: Any, kwargs: dict[str, Any]) -> tup
             if compressor not in codec_registry:
                 raise ValueError(f"unknown compression {compressor!r}")
             codec = codec_registry[compressor]
-            compressor = codec(**options) if isinstance(options, dict) else codec(*(() if options is None else (options,)))
+            compressor = (
+                codec(**options) if isinstance(options, dict) else codec(*(() if options is None else (options,)))
+            )
     if "fillvalue" in kwargs:
         fill_value = kwargs["fillvalue"]
     for name in sorted(set(kwargs) - {"compression", "compression_opts", "fillvalue", "_known_group"}):
@@ -340,64 +344,95 @@ def open_array(
     check_version(zarr_version)
     _nodes.check_mode(mode)
     real_store = KVStore({}) if store is None else as_store(store, mode=mode, storage_options=storage_options)
-    real_chunk_store = None
-    if chunk_store is not None:
-        real_chunk_store = as_store(chunk_store, mode=mode, storage_options=storage_options)
     where = normalize_path(path)
     meta = _existing_array(real_store, where, mode)
-    if meta is None:
-        return create(
-            shape=_required_shape(shape),
-            chunks=chunks,
-            dtype=dtype,
-            compressor=compressor,
-            fill_value=fill_value,
-            order=order,
-            store=real_store,
+    if meta is not None:
+        return open_existing(
+            real_store,
+            where,
+            meta,
+            mode,
             synchronizer=synchronizer,
-            overwrite=mode == "w",
-            path=where,
-            chunk_store=real_chunk_store,
-            filters=filters,
             cache_metadata=cache_metadata,
             cache_attrs=cache_attrs,
-            object_codec=object_codec,
-            dimension_separator=dimension_separator,
+            chunk_store=chunk_store,
+            storage_options=storage_options,
+            partial_decompress=partial_decompress,
             write_empty_chunks=write_empty_chunks,
             meta_array=meta_array,
             **kwargs,
         )
-    return Array(
-        real_store,
+    return create(
+        shape=_required_shape(shape),
+        chunks=chunks,
+        dtype=dtype,
+        compressor=compressor,
+        fill_value=fill_value,
+        order=order,
+        store=real_store,
+        synchronizer=synchronizer,
+        overwrite=mode == "w",
         path=where,
+        chunk_store=_chunk_store(chunk_store, mode, storage_options),
+        filters=filters,
+        cache_metadata=cache_metadata,
+        cache_attrs=cache_attrs,
+        object_codec=object_codec,
+        dimension_separator=dimension_separator,
+        write_empty_chunks=write_empty_chunks,
+        meta_array=meta_array,
+        **kwargs,
+    )
+
+
+def open_existing(
+    store: Store,
+    path: str,
+    meta: ArrayMeta,
+    mode: str,
+    *,
+    synchronizer: Synchronizer | None = None,
+    cache_metadata: bool = True,
+    cache_attrs: bool = True,
+    chunk_store: Any = None,
+    storage_options: dict[str, Any] | None = None,
+    partial_decompress: bool = False,
+    write_empty_chunks: bool = True,
+    meta_array: Any = None,
+    read_missing: Literal["fill", "raise"] = "fill",
+    **_: Any,
+) -> Array:
+    """Make the Array of an existing array whose document was read; options for creating one are ignored."""
+    return Array(
+        store,
+        path=path,
         read_only=mode == "r",
-        chunk_store=real_chunk_store,
+        chunk_store=_chunk_store(chunk_store, mode, storage_options),
         synchronizer=synchronizer,
         cache_metadata=cache_metadata,
         cache_attrs=cache_attrs,
         partial_decompress=partial_decompress,
         write_empty_chunks=write_empty_chunks,
         meta_array=meta_array,
+        read_missing=read_missing,
         _meta=meta,
-        **({"read_missing": kwargs["read_missing"]} if "read_missing" in kwargs else {}),
     )
+
+
+def _chunk_store(given: Any, mode: str, storage_options: dict[str, Any] | None) -> Store | None:
+    return None if given is None else as_store(given, mode=mode, storage_options=storage_options)
 
 
 def _existing_array(store: Store, path: str, mode: str) -> ArrayMeta | None:
     """Metadata of the array that `mode` wants to find; None when one is to be created."""
     if mode in ("w", "w-", "x"):
         return None
-    if mode in ("r", "r+"):
-        node = _nodes.find_node(store, path)
-        if isinstance(node, ArrayMeta):
-            return node
-        if node is not None:
-            _nodes.expect_free(node, path)
-        raise ArrayNotFoundError(path=path, hint=_nodes.whats_there(store, path))
     node = _nodes.find_node(store, path)
-    if node is not None and not isinstance(node, ArrayMeta):
-        _nodes.expect_free(node, path)
-    return node if isinstance(node, ArrayMeta) else None
+    if node is None and mode in ("r", "r+"):
+        raise ArrayNotFoundError(path=path, hint=_nodes.whats_there(store, path))
+    if node is None or isinstance(node, ArrayMeta):
+        return node
+    raise ContainsGroupError(path=path)
 
 
 def _required_shape(shape: Any) -> Any:

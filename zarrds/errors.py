@@ -226,7 +226,9 @@ class NegativeStepError(ArrayIndexError):
 class VindexInvalidSelectionError(ArrayIndexError):
     """A vectorised selection is neither coordinates nor a mask."""
 
-    default_message = "unsupported selection type for vectorized indexing; only coordinate or mask selections are supported"
+    default_message = (
+        "unsupported selection type for vectorized indexing; only coordinate or mask selections are supported"
+    )
 
 
 class ChunkError(ZarrdsError, ValueError):

@@ -22,12 +22,21 @@ def check_header(data: Buf, nbytes: int | None = None) -> int:
     """Decoded size that the header states; ChunkDecodeError unless it fits the buffer and `nbytes`."""
     length = len(data) if isinstance(data, bytes) else memoryview(data).nbytes
     if length < _HEADER_BYTES:
-        raise ChunkDecodeError("value is too short for a blosc header", codec="blosc", expected=">= 16 bytes", found=f"{length} bytes")
+        raise ChunkDecodeError(
+            "value is too short for a blosc header", codec="blosc", expected=">= 16 bytes", found=f"{length} bytes"
+        )
     decoded, encoded = _SIZES.unpack_from(data)
     if encoded > length or encoded < _HEADER_BYTES:
-        raise ChunkDecodeError("value is truncated or corrupt", codec="blosc", expected=f"{encoded} bytes as its header says", found=f"{length} bytes")
+        raise ChunkDecodeError(
+            "value is truncated or corrupt",
+            codec="blosc",
+            expected=f"{encoded} bytes as its header says",
+            found=f"{length} bytes",
+        )
     if nbytes is not None and decoded != nbytes:
-        raise ChunkDecodeError("chunk has the wrong size", codec="blosc", expected=f"{nbytes} bytes decoded", found=f"{decoded} bytes")
+        raise ChunkDecodeError(
+            "chunk has the wrong size", codec="blosc", expected=f"{nbytes} bytes decoded", found=f"{decoded} bytes"
+        )
     return int(decoded)
 
 

@@ -16,5 +16,7 @@ __all__ = ["build_codec"]
 def build_codec(spec: ChunkSpec) -> ChunkCodec:
     """Codec for chunks of that kind, built once for equal specs. Raises BadCompressorError."""
     if spec.serializer is not None:
-        raise UnsupportedFormatError("serializer not supported yet", codec=spec.serializer.name, hint="format 3 comes later")
+        raise UnsupportedFormatError(
+            "serializer not supported yet", codec=spec.serializer.name, hint="format 3 comes later"
+        )
     return PlainCodec(spec)

@@ -72,7 +72,9 @@ class PlainCodec:
             except ChunkDecodeError:
                 raise
             except Exception as error:
-                raise ChunkDecodeError(f"value cannot be decoded: {error}", codec=repr(codec), hint=_hint(codec)) from error
+                raise ChunkDecodeError(
+                    f"value cannot be decoded: {error}", codec=repr(codec), hint=_hint(codec)
+                ) from error
         if not self._is_object:
             return _reshape(_as_dtype(data, spec.dtype, self._nbytes), spec.shape, spec.order)
         array = np.asarray(data)
@@ -95,7 +97,9 @@ class PlainCodec:
             try:
                 data = codec.encode(data)
             except Exception as error:
-                raise ChunkEncodeError(f"chunk cannot be encoded: {error}", codec=repr(codec), hint=_hint(codec)) from error
+                raise ChunkEncodeError(
+                    f"chunk cannot be encoded: {error}", codec=repr(codec), hint=_hint(codec)
+                ) from error
         if isinstance(data, np.ndarray):
             data = _flat_bytes(data, "F" if data.flags.f_contiguous and not data.flags.c_contiguous else "C")
         result: Buf = data

@@ -26,7 +26,9 @@ def get_codec(spec: CodecSpec) -> Codec:
             hint="install the package that provides it, or register it with numcodecs.register_codec",
         ) from error
     except Exception as error:
-        raise BadCompressorError(f"codec configuration refused: {error}", codec=repr(spec.name), found=spec.configuration) from error
+        raise BadCompressorError(
+            f"codec configuration refused: {error}", codec=repr(spec.name), found=spec.configuration
+        ) from error
 
 
 def spec_of(codec: Any) -> CodecSpec:

@@ -39,7 +39,9 @@ def read_parts(source: OpenSource, window: Sequence[Projection]) -> list[NDArray
         steps = source.codec.read(projection.chunk_part)
         waiting.append((i, steps, next(steps)))
     while waiting:
-        requests: list[Request] = [(source.key(window[i].coords), wanted) for i, _, ranges in waiting for wanted in ranges]
+        requests: list[Request] = [
+            (source.key(window[i].coords), wanted) for i, _, ranges in waiting for wanted in ranges
+        ]
         answers = iter(source.store.get_many(requests))
         still_waiting = []
         for i, steps, ranges in waiting:

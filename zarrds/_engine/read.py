@@ -63,6 +63,21 @@ def read(
     target = _result_array(source, plan, fields) if out is None or reshaped else out
     job = _Read(source, target, plan.drop_axes, fields, missing)
     count = len(plan)
+    if count > 1:
+        _read_windows(job, plan, count, threads)
+    else:
+        job.run(list(plan))
+    if not reshaped:
+        return target
+    result = target.reshape(plan.result_shape)
+    if out is None:
+        return result
+    out[...] = result
+    return out
+
+
+def _read_windows(job: _Read, plan: Plan, count: int, threads: int | None) -> None:
+    source = job.source
     threads = usable_threads(threads, source.meta.chunk.nbytes, get_config().threaded_read_bytes, count)
     if threads > 1 and source.meta.dtype.hasobject:
         threads = 1  # decoding objects holds the interpreter lock
@@ -72,13 +87,6 @@ def read(
             job.scatter(window, values)
     else:
         run_all(job.run, windows(plan, length), threads)
-    if not reshaped:
-        return target
-    result = target.reshape(plan.result_shape)
-    if out is None:
-        return result
-    out[...] = result
-    return out
 
 
 def _result_array(source: OpenSource, plan: Plan, fields: Fields) -> NDArrayAny:
@@ -108,14 +116,18 @@ class _Read:
 
     __slots__ = ("direct", "drop_axes", "fields", "missing", "source", "target")
 
-    def __init__(self, source: OpenSource, target: NDArrayAny, drop_axes: tuple[int, ...], fields: Fields, missing: str) -> None:
+    def __init__(
+        self, source: OpenSource, target: NDArrayAny, drop_axes: tuple[int, ...], fields: Fields, missing: str
+    ) -> None:
         self.source = source
         self.target = target
         self.drop_axes = drop_axes
         self.fields = fields
         self.missing = missing
         meta = source.meta
-        self.direct = target.dtype == meta.dtype and not meta.dtype.hasobject and not fields and target.ndim == meta.ndim
+        self.direct = (
+            target.dtype == meta.dtype and not meta.dtype.hasobject and not fields and target.ndim == meta.ndim
+        )
 
     def run(self, window: list[Projection]) -> None:
         self.scatter(window, self.fetch(window))
@@ -124,7 +136,9 @@ class _Read:
         """Values of a window, in one batch; for chunks that can be had in parts, the parts themselves."""
         source = self.source
         codec, ranges = source.codec, source.store.profile.native_ranges
-        if ranges and any(codec.rounds(p.chunk_part, native_ranges=ranges) is Rounds.STEPS for p in window if not p.whole):
+        if ranges and any(
+            codec.rounds(p.chunk_part, native_ranges=ranges) is Rounds.STEPS for p in window if not p.whole
+        ):
             return [None if part is None else _Part(part) for part in read_parts(source, window)]
         key = source.key
         return source.store.get_many([(key(p.coords), None) for p in window])
@@ -133,7 +147,7 @@ class _Read:
         """Decode values and put their parts into the result."""
         target, source = self.target, self.source
         decode, chunk_shape, order = source.codec.decode, source.meta.chunk.shape, source.meta.chunk.order
-        contiguous = "C_CONTIGUOUS" if order == "C" else "F_CONTIGUOUS"
+        c_order = order == "C"
         for projection, value in zip(window, values, strict=True):
             coords, chunk_part, out_part, whole = projection
             if value is None:
@@ -141,8 +155,8 @@ class _Read:
                 continue
             try:
                 if whole and self.direct:
-                    view = target[out_part]
-                    if view.shape == chunk_shape and view.flags[contiguous]:
+                    view = target[out_part] if out_part else target
+                    if view.shape == chunk_shape and (view.flags.c_contiguous if c_order else view.flags.f_contiguous):
                         found = decode(value, view)
                         if found is not view:
                             view[...] = found
@@ -153,7 +167,10 @@ class _Read:
                 raise
 
     def _place(self, value: Buf | _Part, chunk_part: Any, out_part: Any) -> None:
-        piece = value.array if type(value) is _Part else take(self.source.codec.decode(value), chunk_part, ())
+        if isinstance(value, _Part):
+            piece = value.array
+        else:
+            piece = take(self.source.codec.decode(value), chunk_part)
         if self.fields:
             piece = piece[self.fields]
         if self.drop_axes:

@@ -84,7 +84,7 @@ def _prepared(value: Any, source: OpenSource, plan: Plan, fields: Fields) -> Any
     if not isinstance(value, np.ndarray):
         if _is_lazy(value) and tuple(value.shape) == plan.result_shape == plan.work_shape:
             return value
-        value = _as_object(value, plan) if dtype == object else np.asarray(value)
+        value = _as_object(value, plan) if dtype.kind == "O" else np.asarray(value)
     if value.dtype != dtype and (value.dtype.kind in "OSUV" or dtype.kind in "OSUVMm"):
         # Casts that can fail must fail here; number to number cannot, and is left to the chunks.
         value = value.astype(dtype)
@@ -97,12 +97,16 @@ def _prepared(value: Any, source: OpenSource, plan: Plan, fields: Fields) -> Any
         try:
             value = np.broadcast_to(value, shape)
         except ValueError:
-            raise ValueError(f"could not broadcast value of shape {value.shape} into selection of shape {shape}") from None
+            raise ValueError(
+                f"could not broadcast value of shape {value.shape} into selection of shape {shape}"
+            ) from None
     return value.reshape(plan.work_shape) if shape != plan.work_shape else value
 
 
 def _is_lazy(value: Any) -> bool:
-    return hasattr(value, "shape") and hasattr(value, "dtype") and hasattr(value, "__getitem__") and not np.isscalar(value)
+    return (
+        hasattr(value, "shape") and hasattr(value, "dtype") and hasattr(value, "__getitem__") and not np.isscalar(value)
+    )
 
 
 def _as_object(value: Any, plan: Plan) -> NDArrayAny:
@@ -127,7 +131,9 @@ class _Write:
 
     __slots__ = ("drop_axes", "fields", "keep_empty", "same", "scalar", "source", "value")
 
-    def __init__(self, source: OpenSource, value: Any, drop_axes: tuple[int, ...], fields: Fields, keep_empty: bool) -> None:
+    def __init__(
+        self, source: OpenSource, value: Any, drop_axes: tuple[int, ...], fields: Fields, keep_empty: bool
+    ) -> None:
         self.source = source
         self.value = value
         self.drop_axes = drop_axes
@@ -222,12 +228,14 @@ class _Write:
 
 
 def is_all_fill(chunk: NDArrayAny, source: OpenSource) -> bool:
-    """Whether every element is the fill value, bit by bit (so that -0.0 is not 0.0), any NaN being equal to any other."""
+    """Whether every element is the fill value, bit by bit (so that -0.0 is not 0.0); one NaN equals another."""
     if not source.meta.chunk.fill.defined:
         return False
     fill, dtype = source.fill, source.meta.dtype
+    if dtype.kind == "O":
+        return all(type(item) is type(fill) and item == fill for item in chunk.flat)
     if dtype.hasobject:
-        return all(type(item) is type(fill) and item == fill for item in chunk.flat) if dtype == object else False
+        return False
     chunk = np.asarray(chunk, dtype)
     if chunk.size == 0:
         return True

@@ -33,7 +33,8 @@ _NAT = -(2**63)
 def fill_from_v2(value: JSON, dtype: DType, where: str) -> Fill:
     """Fill value of a v2 document with the key `where`; MetadataError when it is none of `dtype`.
 
-    Accepts what writers of all times have left: 0 for strings, raw bytes and structures, ``0.0`` for integers.
+    Accepts what writers of all times have left: ``0.0`` for integers, 0 for raw bytes and structures (all zero) and for
+    strings, where zarr-python 2.17.2 takes it as numpy casts it: the text "0".
     """
     if value is None:
         return NO_FILL
@@ -41,7 +42,7 @@ def fill_from_v2(value: JSON, dtype: DType, where: str) -> Fill:
     if dtype.hasobject:
         return _object_from_json(value, dtype, place)
     if _is_zero(value) and dtype.kind in "SUV":
-        return Fill(raw=bytes(dtype.itemsize))
+        return Fill(raw=bytes(dtype.itemsize) if dtype.kind == "V" else _text_raw("0", dtype))
     return Fill(raw=_READERS[dtype.kind](value, dtype, place))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, cast
 
 from zarrds._format.dtypes import dtype_from_v2, dtype_to_v2
@@ -15,7 +16,7 @@ from zarrds._format.fills import fill_from_v2, fill_to_v2
 from zarrds._format.jsondoc import MAX_NDIM, Place, canonical, dumps, loads
 from zarrds._format.meta import ArrayMeta, ChunkSpec, CodecSpec, GroupMeta, KeyEncoding
 from zarrds._types import JSON, Buf, Chunks, Order, Separator, Shape
-from zarrds.errors import UnsupportedFormatError
+from zarrds.errors import MetadataError, UnsupportedFormatError
 
 __all__ = [
     "ARRAY_KEY",
@@ -51,7 +52,16 @@ _FORMAT_HINTS = {
 
 def parse_array(text: Buf, where: str) -> ArrayMeta:
     """Parse a ``.zarray`` document; `where` is its key, for the errors."""
-    return array_from_document(loads(text, where), where)
+    try:
+        return _parsed(bytes(text))
+    except MetadataError:
+        return array_from_document(loads(text, where), where)  # once more, to say where
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: bytes) -> ArrayMeta:
+    # equal texts are the rule: the same array opened again, many arrays of one kind
+    return array_from_document(loads(text, ARRAY_KEY), ARRAY_KEY)
 
 
 def format_array(meta: ArrayMeta) -> bytes:

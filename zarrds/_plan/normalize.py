@@ -120,6 +120,16 @@ def _is_names(item: object) -> bool:
 # --- what plain brackets mean ---------------------------------------------------------------------------------
 
 
+_BASIC_TYPES = frozenset({int, slice, type(Ellipsis)})
+
+
+def is_basic(selection: Selection) -> bool:
+    """Whether only Python ints, slices and an Ellipsis are there: the common case, told in a fraction of a microsecond."""
+    if type(selection) is tuple:
+        return all(type(item) in _BASIC_TYPES for item in selection)
+    return type(selection) in _BASIC_TYPES
+
+
 def is_pure_fancy_indexing(selection: Selection, ndim: int) -> bool:
     """Whether plain brackets mean a coordinate selection: integers and integer arrays only, one per dimension.
 

@@ -28,7 +28,7 @@ def as_store(store: object, *, mode: str = "r", storage_options: Mapping[str, An
     mode : str, default "r"
         "r" for reading only; any other mode may write.
     storage_options : dict, optional
-        Options of the file system behind a URL; only with URLs and paths.
+        Options of the file system behind a URL; ignored otherwise, as the manual says.
 
     Returns
     -------
@@ -56,8 +56,6 @@ def _at_location(location: object, mode: str, storage_options: dict[str, Any]) -
         raise TypeError(f"paths of stores are str, not {type(location).__name__}")
     if "://" in location or "::" in location:
         return FSStore(location, mode=_fs_mode(mode), **storage_options)
-    if storage_options:
-        raise ValueError(f"storage options are for URLs, but {location!r} is a path")
     for ending, hint in _NOT_YET.items():
         if location.rstrip("/").endswith(ending):
             raise UnsupportedFormatError(f"no store for {ending} yet", path=location, hint=hint)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
+from zarrds._store.adapt import as_store
 from zarrds._store.base import Store, names_below
 from zarrds._store.paths import level, normalize_path
 from zarrds._store.request import cut, to_bytes
@@ -41,7 +42,7 @@ class DocumentStore(Store):
         self.dimension_separator = store.dimension_separator
 
     def _is_metadata(self, key: str) -> bool:
-        return key.endswith(self.names) and key.rpartition("/")[2] in self.names
+        return isinstance(key, str) and key.endswith(self.names) and key.rpartition("/")[2] in self.names
 
     def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
         passed = [request for request in requests if not self._is_metadata(request[0])]
@@ -76,9 +77,10 @@ class DocumentStore(Store):
                 yield key
 
     def listdir(self, path: str | None = None) -> list[str]:
+        """Names below a path: of a group as the documents say, of an array also its chunks."""
         prefix = level(normalize_path(path))
         names = set(names_below([key for key in self.documents if key.startswith(prefix)], prefix))
-        if prefix + ".zarray" in self.documents:
+        if prefix + ".zgroup" not in self.documents:
             names.update(name for name in self.store.listdir(path) if name not in self.names)
         return sorted(names)
 
@@ -116,7 +118,7 @@ class ConsolidatedMetadataStore(DocumentStore):
 
     Parameters
     ----------
-    store : Store
+    store : Store or MutableMapping
         The store that holds the hierarchy.
     metadata_key : str, default ".zmetadata"
         Key of the document with all metadata.
@@ -139,8 +141,9 @@ class ConsolidatedMetadataStore(DocumentStore):
 
     __module__ = "zarrds.storage"
 
-    def __init__(self, store: Store, metadata_key: str = ".zmetadata") -> None:
-        super().__init__(store, _read_document(store, metadata_key))
+    def __init__(self, store: Store | MutableMapping[str, Any], metadata_key: str = ".zmetadata") -> None:
+        adapted = as_store(store, mode="a")
+        super().__init__(adapted, _read_document(adapted, metadata_key))
         self.metadata_key = metadata_key
 
     def spec(self) -> StoreSpec:

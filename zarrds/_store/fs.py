@@ -6,17 +6,19 @@ timed out, connection lost) raises, since a chunk that is taken for absent is si
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from fsspec import AbstractFileSystem
 from fsspec.asyn import AsyncFileSystem
 from fsspec.core import url_to_fs
+from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from zarrds._config import get_config
-from zarrds._store.base import Store, StoreProfile, names_below, renamed
+from zarrds._store.base import Store, StoreProfile, renamed
 from zarrds._store.directory import DirectoryStore
 from zarrds._store.paths import check_key, level, normalize_path, redact_url
 from zarrds._store.request import coalesce, cut, split_answers, to_bytes
@@ -93,6 +95,7 @@ class FSStore(Store):
         self._given_fs = fs
         self.fs, path = url_to_fs(url, **storage_options) if fs is None else (_blocking(fs), fs._strip_protocol(url))
         self.path: str = path.rstrip("/")
+        self._root = level(self.path)
         self.url = url
         self.mode = mode
         self.normalize_keys = normalize_keys
@@ -101,7 +104,8 @@ class FSStore(Store):
         self._missing = _missing_set(exceptions, missing_exceptions)
         self._token: str | None = None
         self.profile = _profile(self.fs)
-        self._local = DirectoryStore(self.path or "/") if type(self.fs) is LocalFileSystem else None
+        local_path = _local_path(self.fs, self.path)
+        self._local = None if local_path is None else DirectoryStore(local_path)
         if create:
             self.fs.makedirs(self.path, exist_ok=True)
         if check:
@@ -169,7 +173,7 @@ class FSStore(Store):
         return size is not None and (size == 0 or byte_range.start >= size)
 
     def _place(self, key: str) -> str:
-        return f"{self.path}/{check_key(key)}"
+        return self._root + check_key(key)
 
     def _failed(self, what: str, key: str | None, error: BaseException) -> StoreError:
         hint = None
@@ -235,7 +239,7 @@ class FSStore(Store):
         except _NOT_FOUND:
             return
         except Exception as error:
-            raise self._failed("cannot delete", path[len(self.path) + 1 :], error) from error
+            raise self._failed("cannot delete", path[len(self._root) :], error) from error
 
     def _forget_listings(self, paths: Iterable[str]) -> None:
         for parent in {path.rpartition("/")[0] for path in paths}:
@@ -256,33 +260,36 @@ class FSStore(Store):
         """Normalised path in the store, and path in the file system."""
         path = normalize_path(path)
         path = path.lower() if self.normalize_keys else path
-        return path, f"{self.path}/{path}" if path else self.path
+        return path, self._root + path if path else self.path
 
-    def _list(self, path: str, *, deep: bool) -> list[dict[str, Any]]:
-        """Entries at or below a path, as they are now: caches of listings are emptied before."""
+    def _list(self, place: str, *, deep: bool) -> list[tuple[str, dict[str, Any]]]:
+        """Name below `place` (empty for itself) and entry of what is there now: listing caches are emptied before."""
         try:
             self.fs.invalidate_cache()
-            return list(self.fs.find(path, detail=True).values()) if deep else self.fs.ls(path, detail=True)
+            found = _find(self.fs, place) if deep else self.fs.ls(place, detail=True)
         except _NOT_FOUND:
             return []
         except Exception as error:
-            raise self._failed("cannot list", path, error) from error
+            raise self._failed("cannot list", place, error) from error
+        base = place.lstrip("/")  # some file systems name their entries with a leading slash, some without
+        names = [(entry["name"].lstrip("/"), entry) for entry in found]
+        return [
+            (name[len(base) :].lstrip("/"), entry)
+            for name, entry in names
+            if name == base or name.startswith(level(base))
+        ]
 
     def keys_below(self, prefix: str = "") -> Iterator[str]:
         path, place = self._directory(prefix)
         if self._local is not None:
             return self._local.keys_below(level(path))
-        start = len(level(self.path))
-        names = [entry["name"] for entry in self._list(place, deep=True)]
-        return iter([name[start:] for name in names if name.startswith(level(place)) and not name.endswith("/")])
+        return iter([level(path) + name for name, _ in self._list(place, deep=True) if name and name[-1] != "/"])
 
     def listdir(self, path: str | None = None) -> list[str]:
         path, place = self._directory(path)
         if self._local is not None:
             return self._local.listdir(path)
-        names = [entry["name"] for entry in self._list(place, deep=False)]
-        below = level(place)
-        return [name for name in names_below([n for n in names if n.startswith(below)], below) if name]
+        return sorted({name.partition("/")[0] for name, _ in self._list(place, deep=False) if name})
 
     def rmdir(self, path: str | None = None) -> None:
         self._require_writeable()
@@ -291,16 +298,17 @@ class FSStore(Store):
             self._local.rmdir(path)
             return
         self.delete_many(list(self.keys_below(level(path))))
-        if path and not self.profile.native_batch:
+        if not self.profile.native_batch:
             self._remove_empty(place)
 
     def _remove_empty(self, place: str) -> None:
         """Remove the directories that deleting keys leaves behind on file systems that have directories."""
-        if place in self.fs.find(place, withdirs=True) or self.fs.isdir(place):
-            for directory in sorted(self.fs.find(place, withdirs=True), reverse=True):
-                self.fs.rmdir(directory)
-            if self.fs.isdir(place):
-                self.fs.rmdir(place)
+        self.fs.invalidate_cache()
+        left = {*self.fs.find(place, withdirs=True), place} if self.fs.isdir(place) else ()
+        for directory in sorted(left, reverse=True):
+            if directory != self.path:
+                with contextlib.suppress(FileNotFoundError):
+                    self.fs.rmdir(directory)
 
     def rename(self, src_path: str, dst_path: str) -> None:
         self._require_writeable()
@@ -314,17 +322,22 @@ class FSStore(Store):
         sources = [self._place(key) for key in keys]
         targets = [self._place(renamed(key, src, dst)) for key in keys]
         try:
+            if not self.profile.native_batch:
+                for parent in {self.fs._parent(target) for target in targets}:
+                    self.fs.makedirs(parent, exist_ok=True)
             self.fs.copy(sources, targets, on_error="raise")
         except Exception as error:
             raise self._failed(f"cannot rename to {dst!r}", src, error) from error
         self._forget_listings(targets)
         self.delete_many(keys)
+        if not self.profile.native_batch:
+            self._remove_empty(self._root + src)
 
     def getsize(self, path: str | None = None) -> int:
         path, place = self._directory(path)
         if self._local is not None:
             return self._local.getsize(path)
-        sizes = [entry["size"] for entry in self._list(place, deep=False) if entry["type"] == "file"]
+        sizes = [entry["size"] for _, entry in self._list(place, deep=False) if entry["type"] == "file"]
         return -1 if None in sizes else sum(sizes)
 
     # --- identity ----------------------------------------------------------------------------------------------------
@@ -390,26 +403,42 @@ def _blocking(fs: AbstractFileSystem) -> AbstractFileSystem:
 def _layers(fs: AbstractFileSystem) -> list[AbstractFileSystem]:
     """The file system and those that it wraps (archives, caches)."""
     layers = [fs]
-    while isinstance(inner := vars(layers[-1]).get("fs"), AbstractFileSystem):
+    while isinstance(inner := layers[-1].__dict__.get("fs"), AbstractFileSystem):
         layers.append(inner)
     return layers
+
+
+def _local_path(fs: AbstractFileSystem, path: str) -> str | None:
+    """Local directory of `path`, where our own store writes atomically; None elsewhere."""
+    while type(fs) is DirFileSystem:
+        fs, path = fs.fs, f"{fs.path}/{path}"
+    return path or "/" if type(fs) is LocalFileSystem else None
+
+
+def _find(fs: AbstractFileSystem, place: str) -> list[dict[str, Any]]:
+    """Entries of all files below a path; the general `find` of fsspec would take a failed listing for an empty one."""
+    general = type(fs).find is AbstractFileSystem.find
+    if isinstance(fs, AsyncFileSystem):
+        general = type(fs)._find is AsyncFileSystem._find and type(fs) is not DirFileSystem
+    return list(fs.find(place, detail=True, **({"on_error": "raise"} if general else {})).values())
+
+
+def _is_async(fs: AbstractFileSystem) -> bool:
+    """Whether `fs` sends a batch at once: it and what it wraps (a DirFileSystem may wrap anything)."""
+    return all(isinstance(layer, AsyncFileSystem) and layer.async_impl is True for layer in _layers(fs))
 
 
 def _profile(fs: AbstractFileSystem) -> StoreProfile:
     layers = _layers(fs)
     in_memory = any(isinstance(layer, MemoryFileSystem) for layer in layers)
-    if any(isinstance(layer, AsyncFileSystem) for layer in layers):
-        return StoreProfile("network", isinstance(fs, AsyncFileSystem), native_ranges=True, shareable=not in_memory)
+    if any(_is_async(layer) for layer in layers):
+        return StoreProfile("network", _is_async(fs), native_ranges=True, shareable=not in_memory)
     return StoreProfile("memory" if in_memory else "disk", native_ranges=True, shareable=not in_memory)
 
 
 def _whole_in_one_request(fs: AbstractFileSystem) -> dict[str, Any]:
     """Keyword for s3fs, which otherwise asks for the size of every value before it fetches it."""
-    return {"max_concurrency": 1} if "s3" in _protocols(fs) and isinstance(fs, AsyncFileSystem) else {}
-
-
-def _protocols(fs: AbstractFileSystem) -> tuple[str, ...]:
-    return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
+    return {"max_concurrency": 1} if _is_async(fs) and "s3" in fs.protocol else {}
 
 
 def _limits(byte_range: ByteRange | None) -> tuple[int | None, int | None]:

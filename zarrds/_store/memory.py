@@ -41,7 +41,7 @@ class KVStore(Store):
     """
 
     __module__ = "zarrds.storage"
-    profile = StoreProfile("memory", native_ranges=True)
+    profile = StoreProfile("memory")
 
     def __init__(self, mutablemapping: Mapping[str, Any]) -> None:
         self._mapping = cast("MutableMapping[str, Any]", mutablemapping)
@@ -194,7 +194,7 @@ class MemoryStore(Store):
     """
 
     __module__ = "zarrds.storage"
-    profile = StoreProfile("memory", native_ranges=True)
+    profile = StoreProfile("memory")
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ def byte_view(value: Buf) -> Flat:
     if isinstance(value, (bytes, bytearray)):
         return value
     if isinstance(value, np.ndarray):
-        return value.reshape(-1, order="A").view(np.uint8).data if value.size else b""
+        return value.ravel(order="A").view(np.uint8).data if value.size else b""
     view = memoryview(value)
     if view.ndim == 1 and view.format == "B" and view.c_contiguous:
         return view

@@ -12,7 +12,7 @@ import threading
 import uuid
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -222,8 +222,3 @@ class _OpenStores:
 _opened = _OpenStores()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_opened.reset)
-
-
-def options_repr(options: Mapping[str, Any]) -> str:
-    """Names of options, for reprs: values may be credentials."""
-    return ", ".join(f"{name}=..." for name in sorted(options))

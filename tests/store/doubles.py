@@ -1,0 +1,124 @@
+"""Stores for tests: one that counts what it is asked, one that fails on purpose."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from zarrds._store.base import Store
+from zarrds._store.request import buffer_size
+from zarrds._store.spec import StoreSpec, live_spec
+from zarrds._types import Buf, Request
+
+
+class WrappedStore(Store):
+    """Passes everything to another store; `called` sees each call before it happens."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.profile = store.profile
+        self.dimension_separator = store.dimension_separator
+        self._token: str | None = None
+
+    def called(self, verb: str, keys: Sequence[str]) -> None:
+        """Hook for subclasses."""
+
+    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
+        self.called("get", [key for key, _ in requests])
+        return self.store.get_many(requests)
+
+    def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
+        self.called("set", [key for key, _ in items])
+        self.store.set_many(items)
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        self.called("delete", list(keys))
+        self.store.delete_many(keys)
+
+    def keys_below(self, prefix: str = "") -> Iterator[str]:
+        self.called("keys", [prefix])
+        return self.store.keys_below(prefix)
+
+    def listdir(self, path: str | None = None) -> list[str]:
+        self.called("listdir", [path or ""])
+        return self.store.listdir(path)
+
+    def rmdir(self, path: str | None = None) -> None:
+        self.called("rmdir", [path or ""])
+        self.store.rmdir(path)
+
+    def rename(self, src_path: str, dst_path: str) -> None:
+        self.called("rename", [src_path, dst_path])
+        self.store.rename(src_path, dst_path)
+
+    def getsize(self, path: str | None = None) -> int:
+        self.called("getsize", [path or ""])
+        return self.store.getsize(path)
+
+    def spec(self) -> StoreSpec:
+        self._token, spec = live_spec(self, self._token)
+        return spec
+
+
+@dataclass
+class Counts:
+    """What a `CountingStore` has seen."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    keys: Counter[str] = field(default_factory=Counter)
+    nbytes: Counter[str] = field(default_factory=Counter)
+    log: list[tuple[str, tuple[object, ...]]] = field(default_factory=list)
+
+
+class CountingStore(WrappedStore):
+    """Counts calls, keys and bytes per verb ("get", "set", "delete", "keys", "listdir", "rmdir", ...).
+
+    ``store.counts.log`` holds (verb, items): requests for "get", keys for all others. `reset` begins anew.
+    """
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.counts = Counts()
+
+    def reset(self) -> Counts:
+        """Return what was counted and begin anew."""
+        seen, self.counts = self.counts, Counts()
+        return seen
+
+    def called(self, verb: str, keys: Sequence[str]) -> None:
+        self.counts.calls[verb] += 1
+        self.counts.keys[verb] += len(keys)
+        if verb != "get":
+            self.counts.log.append((verb, tuple(keys)))
+
+    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
+        self.counts.log.append(("get", tuple(requests)))
+        found = super().get_many(requests)
+        self.counts.nbytes["get"] += sum(buffer_size(value) for value in found if value is not None)
+        return found
+
+    def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
+        super().set_many(items)
+        self.counts.nbytes["set"] += sum(buffer_size(value) for _, value in items)
+
+
+class FaultyStore(WrappedStore):
+    """Raises `error` on the `nth` call (from 1) of `verb`; on that one only, or with ``forever`` on all later ones."""
+
+    def __init__(
+        self, store: Store, error: Exception, *, verb: str = "get", nth: int = 1, forever: bool = False
+    ) -> None:
+        super().__init__(store)
+        self.error = error
+        self.verb = verb
+        self.nth = nth
+        self.forever = forever
+        self.seen = 0
+
+    def called(self, verb: str, keys: Sequence[str]) -> None:
+        if verb != self.verb:
+            return
+        self.seen += 1
+        if self.seen == self.nth or (self.forever and self.seen > self.nth):
+            raise self.error

@@ -1,0 +1,76 @@
+"""Consolidated metadata: documents from one key, chunks from the store."""
+
+from __future__ import annotations
+
+import json
+import pickle
+
+import pytest
+
+from zarrds._store.consolidated import DocumentStore
+from zarrds.errors import MetadataError, ReadOnlyError
+from zarrds.storage import ConsolidatedMetadataStore, MemoryStore
+
+from .doubles import CountingStore
+
+METADATA = {".zgroup": {"zarr_format": 2}, "g/.zgroup": {"zarr_format": 2}, "g/a/.zarray": {"shape": [1]}}
+
+
+@pytest.fixture
+def backend() -> CountingStore:
+    store = CountingStore(MemoryStore())
+    store[".zmetadata"] = json.dumps({"zarr_consolidated_format": 1, "metadata": METADATA}).encode()
+    store["g/a/0"] = b"chunk"
+    store["g/a/.zattrs"] = b"{}"
+    store["other/.zgroup"] = b"{}"
+    store.reset()
+    return store
+
+
+def test_metadata_comes_from_the_document(backend: CountingStore) -> None:
+    store = ConsolidatedMetadataStore(backend)
+    assert backend.reset().calls == {"get": 1}
+    assert json.loads(store["g/a/.zarray"]) == {"shape": [1]}
+    assert "g/a/.zattrs" not in store
+    assert "other/.zgroup" not in store
+    assert (store.listdir(), store.listdir("g")) == ([".zgroup", "g"], [".zgroup", "a"])
+    assert backend.reset().log == []
+    assert store.listdir("g/a") == [".zarray", "0"]
+    assert set(store) == {*METADATA, "g/a/0", ".zmetadata"}
+
+
+def test_chunks_pass_in_one_batch(backend: CountingStore) -> None:
+    store = ConsolidatedMetadataStore(backend)
+    backend.reset()
+    found = store.get_many([("g/a/0", None), ("g/.zgroup", None), ("g/a/1", None), ("g/.zattrs", None)])
+    assert [None if value is None else bytes(value)[:2] for value in found] == [b"ch", b"{\n", None, None]
+    assert backend.reset().log == [("get", (("g/a/0", None), ("g/a/1", None)))]
+    store["g/a/1"] = b"new"
+    assert backend["g/a/1"] == b"new"
+
+
+def test_metadata_cannot_be_written(backend: CountingStore) -> None:
+    store = ConsolidatedMetadataStore(backend)
+    for write in (
+        lambda: store.set_many([("g/.zattrs", b"{}")]),
+        lambda: store.delete_many(["g/.zgroup"]),
+        lambda: store.rmdir("g"),
+        lambda: store.rename("g", "h"),
+    ):
+        with pytest.raises(ReadOnlyError):
+            write()
+
+
+@pytest.mark.parametrize("document", [b"{", b"[]", b"{}", b'{"zarr_consolidated_format": 2, "metadata": {}}'])
+def test_broken_documents(document: bytes) -> None:
+    with pytest.raises(MetadataError) as caught:
+        ConsolidatedMetadataStore(MemoryStore({".zmetadata": document}))
+    assert caught.value.key == ".zmetadata"
+    with pytest.raises(KeyError):
+        ConsolidatedMetadataStore(MemoryStore())
+
+
+def test_recipes_compose(backend: CountingStore) -> None:
+    for store in (ConsolidatedMetadataStore(backend), DocumentStore(backend, METADATA)):
+        again = pickle.loads(pickle.dumps(store.spec())).open()
+        assert again["g/a/.zarray"] == store["g/a/.zarray"]

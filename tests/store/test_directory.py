@@ -1,0 +1,156 @@
+"""What is particular to directories: files, temporary files, errors of the system."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+
+from zarrds._types import ByteRange
+from zarrds.errors import FSPathExistNotDir, StoreError
+from zarrds.storage import DirectoryStore, FSStore, NestedDirectoryStore, TempStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DirectoryStore:
+    store = DirectoryStore(tmp_path)
+    store["a/k"] = b"old"
+    return store
+
+
+def deny(*args: object, **kwargs: object) -> int:
+    raise PermissionError(errno.EACCES, "Permission denied")
+
+
+def test_one_file_per_key(store: DirectoryStore, tmp_path: Path) -> None:
+    assert (tmp_path / "a" / "k").read_bytes() == b"old"
+    assert store.path == str(tmp_path)
+
+
+def test_nothing_is_created_before_the_first_write(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path / "new")
+    assert (list(store), store.listdir(), "k" in store, store.getsize()) == ([], [], False, 0)
+    store.rmdir()
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_file_is_no_directory(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(FSPathExistNotDir):
+        DirectoryStore(tmp_path / "file")
+
+
+@pytest.mark.parametrize("request_range", [None, ByteRange(0, 1)])
+def test_a_denied_key_is_not_absent(
+    store: DirectoryStore, monkeypatch: pytest.MonkeyPatch, request_range: ByteRange | None
+) -> None:
+    monkeypatch.setattr(os, "open", deny)
+    with pytest.raises(StoreError) as caught:
+        store.get_many([("a/k", request_range)])
+    assert (caught.value.key, caught.value.path, caught.value.errno) == ("a/k", store.path, errno.EACCES)
+    with pytest.raises(StoreError):
+        store.__contains__("a/k")
+    with pytest.raises(StoreError):
+        store["a/k"] = b"new"
+
+
+def test_short_reads_are_completed(store: DirectoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"x": b"x" * 100, "y": b"y" * 1000, "z": b"z" * 70_000}
+    store.setitems(dict(values))
+    read = os.read
+    monkeypatch.setattr(os, "read", lambda fd, size: read(fd, min(size, 7)))
+    requests = [("x", None), ("y", None), ("z", None), ("z", ByteRange(10, 50))]
+    assert store.get_many(requests) == [*values.values(), b"z" * 40]
+
+
+@pytest.mark.parametrize("name", ["write", "replace"])
+def test_a_failing_write_leaves_the_old_value(
+    store: DirectoryStore, monkeypatch: pytest.MonkeyPatch, name: str, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(os, name, deny)
+    with pytest.raises(StoreError) as caught:
+        store["a/k"] = b"new"
+    monkeypatch.undo()
+    assert caught.value.key == "a/k"
+    assert store["a/k"] == b"old"
+    assert os.listdir(tmp_path / "a") == ["k"]
+
+
+def test_short_writes_are_completed(store: DirectoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:3]))
+    store["a/k"] = b"0123456789"
+    assert store["a/k"] == b"0123456789"
+
+
+def test_temporary_files_are_no_keys(store: DirectoryStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(os, "replace", lambda src, dst: seen.append(src))
+    monkeypatch.setattr(os, "unlink", lambda path: None)
+    store["a/k"] = b"new"
+    store["a/k"] = b"newer"
+    monkeypatch.undo()
+    assert len(set(seen)) == 2
+    assert len(os.listdir(tmp_path / "a")) == 3
+    left = os.path.relpath(seen[0], tmp_path)
+    assert (list(store), store.listdir("a"), store.getsize("a")) == (["a/k"], ["k"], 3)
+    assert left not in store
+    assert store.get(left) is None
+    with pytest.raises(ValueError, match="temporary"):
+        store[left] = b""
+    store["a/mine.partial"] = b"p"
+    assert store["a/mine.partial"] == b"p"
+
+
+def test_levels_and_values_do_not_replace_each_other(store: DirectoryStore) -> None:
+    with pytest.raises(StoreError):
+        store["a"] = b"x"
+    with pytest.raises(StoreError):
+        store["a/k/below"] = b"x"
+    assert dict(store) == {"a/k": b"old"}
+
+
+def test_rmdir_does_not_follow_links(store: DirectoryStore, tmp_path: Path) -> None:
+    outside = DirectoryStore(tmp_path / "outside")
+    outside["k"] = b"kept"
+    inside = DirectoryStore(tmp_path / "inside")
+    inside["a/k"] = b"x"
+    os.symlink(outside.path, tmp_path / "inside" / "a" / "link")
+    assert set(inside) == {"a/k", "a/link/k"}
+    inside.rmdir("a")
+    assert inside.listdir() == []
+    assert outside["k"] == b"kept"
+
+
+def test_normalize_keys(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path, normalize_keys=True)
+    store["Foo/BAR"] = b"x"
+    assert (list(store), store["fOO/bar"], store.listdir("FOO")) == (["foo/bar"], b"x", ["bar"])
+    assert store.spec().open()["FOO/BAR"] == b"x"
+
+
+def test_equality_is_of_paths(tmp_path: Path) -> None:
+    assert DirectoryStore(tmp_path) == NestedDirectoryStore(str(tmp_path)) == DirectoryStore(os.path.relpath(tmp_path))
+    assert DirectoryStore(tmp_path) != DirectoryStore(tmp_path / "other")
+
+
+def test_nested_store_has_one_separator(tmp_path: Path) -> None:
+    assert NestedDirectoryStore(tmp_path).spec().open().dimension_separator == "/"
+    with pytest.raises(ValueError, match="separator"):
+        NestedDirectoryStore(tmp_path, dimension_separator=".")
+
+
+def test_temporary_stores_travel_as_directories(tmp_path: Path) -> None:
+    store = TempStore(".zarr", "pre", tmp_path)
+    name = os.path.basename(store.path)
+    assert name.startswith("pre")
+    assert name.endswith(".zarr")
+    assert type(pickle.loads(pickle.dumps(store))) is type(store.spec().open()) is DirectoryStore
+
+
+def test_recipes_are_small(tmp_path: Path) -> None:
+    assert len(pickle.dumps(DirectoryStore(tmp_path).spec())) < 300
+    assert len(pickle.dumps(FSStore(f"file://{tmp_path}").spec())) < 300
