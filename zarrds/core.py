@@ -175,6 +175,33 @@ class Array(Selections):
         """
         return self._source().recipe()
 
+    @classmethod
+    def from_source(
+        cls,
+        source: ChunkSource,
+        *,
+        read_only: bool = True,
+        write_empty_chunks: bool = True,
+        read_missing: Literal["fill", "raise"] = "fill",
+    ) -> Array:
+        """Return the array of a recipe, without any request; metadata is what it was when `source` was called.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.array([1, 2, 3])
+        >>> zarrds.Array.from_source(z.source())[:]
+        array([1, 2, 3])
+        """
+        return cls(
+            source.store.open(),
+            source.path,
+            read_only=read_only,
+            write_empty_chunks=write_empty_chunks,
+            read_missing=read_missing,
+            _meta=source.meta,
+        )
+
     # --- what the array is -------------------------------------------------------------------------------------------
 
     @property

@@ -7,6 +7,7 @@ had for less than the whole value take `read_parts` instead.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import numpy as np
@@ -18,7 +19,7 @@ from zarrds._engine.pool import prefetched, run_all, usable_threads
 from zarrds._engine.source import OpenSource, put_fill
 from zarrds._plan.parts import take
 from zarrds._plan.plan import Plan, Projection
-from zarrds._types import Buf, NDArrayAny
+from zarrds._types import Buf, NDArrayAny, Request
 from zarrds.errors import ArrayIndexError, ChunkDecodeError, MissingChunkError
 
 __all__ = ["Fields", "read"]
@@ -130,20 +131,29 @@ class _Read:
         )
 
     def run(self, window: list[Projection]) -> None:
-        self.scatter(window, self.fetch(window))
+        """Read a window; one value at a time where that is no more requests, so that few are held."""
+        parts = self._parts(window)
+        self.scatter(window, self.source.store.iter_many(self._requests(window)) if parts is None else parts)
 
     def fetch(self, window: list[Projection]) -> list[Any]:
         """Values of a window, in one batch; for chunks that can be had in parts, the parts themselves."""
-        source = self.source
-        codec, ranges = source.codec, source.store.profile.native_ranges
-        if ranges and any(
-            codec.rounds(p.chunk_part, native_ranges=ranges) is Rounds.STEPS for p in window if not p.whole
-        ):
-            return [None if part is None else _Part(part) for part in read_parts(source, window)]
-        key = source.key
-        return source.store.get_many([(key(p.coords), None) for p in window])
+        parts = self._parts(window)
+        return self.source.store.get_many(self._requests(window)) if parts is None else parts
 
-    def scatter(self, window: list[Projection], values: list[Any]) -> None:
+    def _requests(self, window: list[Projection]) -> list[Request]:
+        key = self.source.key
+        return [(key(p.coords), None) for p in window]
+
+    def _parts(self, window: list[Projection]) -> list[Any] | None:
+        """Parts of the chunks, when less than the whole values can be asked for; None when it must be those."""
+        codec, ranges = self.source.codec, self.source.store.profile.native_ranges
+        if not ranges or all(
+            p.whole or codec.rounds(p.chunk_part, native_ranges=ranges) is Rounds.WHOLE for p in window
+        ):
+            return None
+        return [None if part is None else _Part(part) for part in read_parts(self.source, window)]
+
+    def scatter(self, window: list[Projection], values: Iterable[Any]) -> None:
         """Decode values and put their parts into the result."""
         target, source = self.target, self.source
         decode, chunk_shape, order = source.codec.decode, source.meta.chunk.shape, source.meta.chunk.order

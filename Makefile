@@ -1,0 +1,44 @@
+# zarrds. Newcomers need `make demo` and `make test`; developers also `make check`, `make bench` and `make clean`.
+# Each target brings its own environment (.venv) up to date first. Needed: make and Python >= 3.11.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.PHONY: demo test check bench clean
+
+demo: $(VENV)/.installed-demo  ## a climatology on a small cluster: data, checks and a map in quickstart-output/
+	$(RUN) examples/quickstart.py
+
+test: $(VENV)/.installed-test  ## the default test suite, doctests and README examples included
+	$(RUN) -m pytest
+
+check: $(VENV)/.installed-test  ## everything a change must pass
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports
+	$(RUN) -m pytest
+
+bench: $(VENV)/.installed-test  ## zarrds beside a bare loop, numpy and whichever peers are installed
+	$(RUN) benchmarks/run.py
+
+clean:
+	rm -rf $(VENV) quickstart-output build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- the environment: one stamp file for each set of packages, renewed when pyproject.toml changes -----------------
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'zarrds needs Python >= 3.11: make PYTHON=/path/to/python3.11 ...' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed-demo: $(VENV)/.created pyproject.toml
+	$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[plot]'
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.created pyproject.toml
+	$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@ $(VENV)/.installed-demo

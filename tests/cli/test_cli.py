@@ -1,0 +1,152 @@
+"""The command: what it prints, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+import zarrds
+from zarrds.cli import main
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> str:
+    path = str(tmp_path / "data.zarr")
+    root = zarrds.open_group(path, mode="w")
+    root.attrs["title"] = "Grüße"
+    root.create_dataset("deep/er/t", data=np.arange(12.0).reshape(3, 4), chunks=(1, 4), fill_value=np.nan)
+    root["deep/er/t"].attrs["units"] = "K"
+    root.create_dataset("mask", shape=5, dtype="?")
+    return path
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(main, args)
+
+
+def test_info_of_an_array_is_its_report_and_its_attributes(store: str) -> None:
+    result = run("info", store, "deep/er/t")
+    assert result.exit_code == 0
+    report = repr(zarrds.open(store, mode="r", path="deep/er/t").info)
+    assert result.stdout == report + 'Attributes\n  units : "K"\n'
+
+
+def test_info_of_an_array_as_json(store: str) -> None:
+    found = json.loads(run("info", store, "deep/er/t", "--json").stdout)
+    array = zarrds.open(store, mode="r", path="deep/er/t")
+    assert found.pop("nbytes_stored") == array.nbytes_stored
+    assert found == {
+        "path": "deep/er/t",
+        "type": "array",
+        "shape": [3, 4],
+        "chunks": [1, 4],
+        "dtype": "<f8",
+        "order": "C",
+        "fill_value": "NaN",
+        "compressor": array.compressor.get_config(),
+        "filters": [],
+        "nbytes": 96,
+        "nchunks": 3,
+        "nchunks_initialized": 3,
+        "attributes": {"units": "K"},
+    }
+
+
+def test_info_of_a_group(store: str) -> None:
+    assert "No. members" in run("info", store).stdout
+    assert json.loads(run("info", store, "--json").stdout) == {
+        "path": "",
+        "type": "group",
+        "groups": ["deep"],
+        "arrays": ["mask"],
+        "attributes": {"title": "Grüße"},
+    }
+
+
+@pytest.mark.parametrize("level", [None, 0, 1, 2])
+def test_tree_is_that_of_the_library(store: str, level: int | None) -> None:
+    options = [] if level is None else ["--level", str(level)]
+    expected = repr(zarrds.open_group(store, mode="r").tree(level=level))
+    assert run("tree", store, *options).stdout == expected + "\n"
+
+
+def test_tree_of_a_path_and_of_an_array(store: str) -> None:
+    assert run("tree", store, "deep/er").stdout.splitlines() == ["er", " └── t (3, 4) float64"]
+    assert run("tree", store, "deep/er/t").stdout == "t (3, 4) float64\n"
+
+
+def test_tree_as_json_stops_at_the_level(store: str) -> None:
+    mask = {"path": "mask", "type": "array", "shape": [5], "dtype": "|b1"}
+    assert json.loads(run("tree", store, "--level", "1", "--json").stdout) == {
+        "path": "",
+        "type": "group",
+        "members": {"deep": {"path": "deep", "type": "group"}, "mask": mask},
+    }
+    assert json.loads(run("tree", store, "mask", "--json").stdout) == mask
+
+
+def test_urls_with_options(store: str) -> None:
+    options = ["--storage-options", '{"auto_mkdir": false}']
+    result = run("tree", f"file://{store}", *options)
+    assert result.exit_code == 0
+    assert result.stdout == run("tree", store).stdout
+
+
+@pytest.mark.parametrize("command", ["info", "tree"])
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["{store}", "no/such"], "no/such"),
+        (["{store}-not-there"], "not-there"),
+        (["strange://bucket/data"], "strange"),
+    ],
+)
+def test_problems_are_one_line_on_standard_error(store: str, command: str, args: list[str], words: str) -> None:
+    result = run(command, *(arg.format(store=store) for arg in args))
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    assert words in result.stderr
+
+
+def test_broken_metadata_names_the_document(store: str) -> None:
+    Path(store, "mask", ".zarray").write_text("{")
+    result = run("info", store, "mask")
+    assert result.exit_code == 1
+    assert "mask/.zarray" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["info"],
+        ["tree", "x", "--level", "-1"],
+        ["info", "x", "--storage-options", "anon"],
+        ["info", "x", "--storage-options", "[1]"],
+        ["remove", "x"],
+    ],
+)
+def test_wrong_usage(args: list[str]) -> None:
+    assert run(*args).exit_code == 2
+
+
+def test_nothing_is_written(tmp_path: Path) -> None:
+    assert run("info", str(tmp_path / "new.zarr")).exit_code == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_as_a_module_in_a_process_of_its_own(store: str) -> None:
+    command = [sys.executable, "-m", "zarrds.cli", "tree", store]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True, timeout=60)
+    assert done.stdout == run("tree", store).stdout
+    failed = subprocess.run([*command, "nothing"], capture_output=True, encoding="utf-8", timeout=60)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("Error: ")
+    assert "Traceback" not in failed.stderr

@@ -1,0 +1,39 @@
+"""``ds.zarrds.save(path)``, ``da.zarrds.save(path)`` and ``tree.zarrds.save(path)``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import xarray as xr
+
+from xarray_backend.writer import to_zarrds
+
+__all__ = ["ZarrdsAccessor", "register"]
+
+
+class ZarrdsAccessor:
+    """What zarrds adds to datasets, data arrays and trees.
+
+    Parameters
+    ----------
+    obj : xarray.Dataset, xarray.DataArray or xarray.DataTree
+        The object it is an attribute of.
+    """
+
+    def __init__(self, obj: Any) -> None:
+        self._obj = obj
+
+    def save(self, store: Any = None, mode: str | None = None, **options: Any) -> Any:
+        """Write to a store; parameters as for `to_zarrds`."""
+        return to_zarrds(self._obj, store, mode, **options)
+
+
+def register() -> None:
+    """Make the accessor known to xarray under the name ``zarrds``."""
+    for owner, registrar in (
+        (xr.Dataset, xr.register_dataset_accessor),
+        (xr.DataArray, xr.register_dataarray_accessor),
+        (getattr(xr, "DataTree", None), getattr(xr, "register_datatree_accessor", None)),
+    ):
+        if owner is not None and registrar is not None and not hasattr(owner, "zarrds"):
+            registrar("zarrds")(ZarrdsAccessor)

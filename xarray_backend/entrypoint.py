@@ -1,0 +1,223 @@
+"""The xarray engine: ``engine="zarrds"``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+import xarray as xr
+
+from xarray_backend._compat import BackendEntrypoint, load_store, tree_of
+from xarray_backend.reader import ZarrdsStore
+
+__all__ = ["ZarrdsBackendEntrypoint", "open_zarrds"]
+
+
+class ZarrdsBackendEntrypoint(BackendEntrypoint):  # type: ignore[misc]
+    """Open stored groups as datasets and trees.
+
+    Without ``engine=``, xarray asks engines in alphabetical order, so that "zarr" comes first where the zarr library is
+    installed: name this engine.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from xarray_backend import to_zarrds
+    >>> _ = to_zarrds(xr.Dataset({"u": ("x", [1.0, 2.0, 3.0])}), "data/example.zarr", mode="w")
+    >>> xr.open_dataset("data/example.zarr", engine="zarrds").u.values
+    array([1., 2., 3.])
+    """
+
+    description: ClassVar[str] = "Open Zarr stores (format 2) in xarray using zarrds"
+    url: ClassVar[str] = "https://docs.xarray.dev/en/stable/user-guide/io.html"
+    supports_groups: ClassVar[bool] = True
+    open_dataset_parameters: ClassVar[Any] = None
+
+    def guess_can_open(self, filename_or_obj: Any) -> bool:
+        """Whether this is a path or URL that ends in ``.zarr``."""
+        if not isinstance(filename_or_obj, (str, os.PathLike)):
+            return False
+        return os.fspath(filename_or_obj).rstrip("/").endswith(".zarr")
+
+    def open_dataset(
+        self,
+        filename_or_obj: Any,
+        *,
+        mask_and_scale: Any = True,
+        decode_times: Any = True,
+        concat_characters: Any = True,
+        decode_coords: Any = True,
+        drop_variables: str | Iterable[str] | None = None,
+        use_cftime: Any = None,
+        decode_timedelta: Any = None,
+        group: str | None = None,
+        mode: str = "r",
+        consolidated: bool | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+        zarr_format: int | None = None,
+        store: Any = None,
+        use_zarr_fill_value_as_mask: bool | None = None,
+        cache_members: bool = True,
+    ) -> xr.Dataset:
+        """Open one group as a dataset.
+
+        Parameters
+        ----------
+        filename_or_obj : str, os.PathLike or mapping
+            Path, URL, zarrds store, or any mapping from keys to bytes.
+        mask_and_scale, decode_times, concat_characters, decode_coords, drop_variables, use_cftime, decode_timedelta
+            As for `xarray.open_dataset`.
+        group : str, optional
+            Path of the group in the store.
+        mode : {"r", "r+"}
+            How the group is opened.
+        consolidated : bool, optional
+            True: use consolidated metadata, ValueError when there are none; False: do not; None: use them when they are
+            there, else warn (RuntimeWarning) and read document by document.
+        storage_options : dict, optional
+            Options of the file system behind a URL.
+        zarr_format : {2, None}, optional
+            Format of the store; found out when None.
+        store : ZarrdsStore, optional
+            Open group to read from, in place of `filename_or_obj`.
+        use_zarr_fill_value_as_mask : bool, optional
+            Whether an array's fill value is taken as ``_FillValue``, and so masked; True by default in format 2.
+        cache_members : bool
+            Whether the group is listed once only.
+
+        Returns
+        -------
+        xarray.Dataset
+            Lazy; only variables that make indexes are read.
+        """
+        if store is None:
+            store = ZarrdsStore.open_group(
+                filename_or_obj,
+                group=group,
+                mode=mode,
+                consolidated=consolidated,
+                storage_options=storage_options,
+                zarr_format=zarr_format,
+                use_zarr_fill_value_as_mask=use_zarr_fill_value_as_mask,
+                cache_members=cache_members,
+            )
+        return load_store(
+            store,
+            mask_and_scale=mask_and_scale,
+            decode_times=decode_times,
+            concat_characters=concat_characters,
+            decode_coords=decode_coords,
+            drop_variables=drop_variables,
+            use_cftime=use_cftime,
+            decode_timedelta=decode_timedelta,
+        )
+
+    def open_groups_as_dict(
+        self,
+        filename_or_obj: Any,
+        *,
+        mask_and_scale: Any = True,
+        decode_times: Any = True,
+        concat_characters: Any = True,
+        decode_coords: Any = True,
+        drop_variables: str | Iterable[str] | None = None,
+        use_cftime: Any = None,
+        decode_timedelta: Any = None,
+        group: str | None = None,
+        mode: str = "r",
+        consolidated: bool | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+        zarr_format: int | None = None,
+    ) -> dict[str, xr.Dataset]:
+        """Open every group at and below `group` as a dataset, by path; parameters as for `open_dataset`."""
+        root = ZarrdsStore.open_group(
+            filename_or_obj,
+            group=group,
+            mode=mode,
+            consolidated=consolidated,
+            storage_options=storage_options,
+            zarr_format=zarr_format,
+        )
+        decoders = {
+            "mask_and_scale": mask_and_scale,
+            "decode_times": decode_times,
+            "concat_characters": concat_characters,
+            "decode_coords": decode_coords,
+            "drop_variables": drop_variables,
+            "use_cftime": use_cftime,
+            "decode_timedelta": decode_timedelta,
+        }
+        return {path: load_store(store, **decoders) for path, store in _stores_below("/", root)}
+
+    def open_datatree(
+        self,
+        filename_or_obj: Any,
+        *,
+        mask_and_scale: Any = True,
+        decode_times: Any = True,
+        concat_characters: Any = True,
+        decode_coords: Any = True,
+        drop_variables: str | Iterable[str] | None = None,
+        use_cftime: Any = None,
+        decode_timedelta: Any = None,
+        group: str | None = None,
+        mode: str = "r",
+        consolidated: bool | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+        zarr_format: int | None = None,
+    ) -> xr.DataTree:
+        """Open every group at and below `group` as a tree; parameters as for `open_dataset`."""
+        return tree_of(
+            self.open_groups_as_dict(
+                filename_or_obj,
+                mask_and_scale=mask_and_scale,
+                decode_times=decode_times,
+                concat_characters=concat_characters,
+                decode_coords=decode_coords,
+                drop_variables=drop_variables,
+                use_cftime=use_cftime,
+                decode_timedelta=decode_timedelta,
+                group=group,
+                mode=mode,
+                consolidated=consolidated,
+                storage_options=storage_options,
+                zarr_format=zarr_format,
+            )
+        )
+
+
+def _stores_below(path: str, store: ZarrdsStore) -> Iterable[tuple[str, ZarrdsStore]]:
+    yield path, store
+    for name, child in store.children():
+        yield from _stores_below(f"{path.rstrip('/')}/{name}", child)
+
+
+def open_zarrds(store: Any, group: str | None = None, *, chunks: Any = "stored", **options: Any) -> xr.Dataset:
+    """Open a stored group as a dataset of dask arrays, one task for each stored chunk.
+
+    Parameters
+    ----------
+    store : str, os.PathLike or mapping
+        Path, URL, zarrds store, or any mapping from keys to bytes.
+    group : str, optional
+        Path of the group in the store.
+    chunks : dict, int, "auto", "stored" or None
+        As for `xarray.open_dataset`; "stored" is the same as ``{}``, and None gives lazy arrays without dask.
+    **options
+        As for `xarray.open_dataset` and `ZarrdsBackendEntrypoint.open_dataset`.
+
+    Returns
+    -------
+    xarray.Dataset
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from xarray_backend import open_zarrds, to_zarrds
+    >>> _ = to_zarrds(xr.Dataset({"u": ("x", [1.0, 2.0, 3.0])}), "data/example.zarr", mode="w")
+    >>> open_zarrds("data/example.zarr").u.chunks
+    ((3,),)
+    """
+    given = {} if isinstance(chunks, str) and chunks == "stored" else chunks
+    return xr.open_dataset(store, engine=ZarrdsBackendEntrypoint, group=group, chunks=given, **options)

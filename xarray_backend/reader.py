@@ -1,0 +1,257 @@
+"""From a stored group to xarray variables, not yet decoded: opening, dimensions, attributes, fill values, encodings."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import fsspec
+import xarray as xr
+
+import zarrds
+from xarray_backend._compat import AbstractDataStore, indexing
+from xarray_backend.lazy import ZarrdsArrayWrapper
+from zarrds import Array, Group
+from zarrds.errors import GroupNotFoundError, UnsupportedFormatError
+
+__all__ = ["DIMENSIONS", "ZarrdsStore", "check_format", "glob", "open_stored_group", "stored_variable"]
+
+DIMENSIONS = "_ARRAY_DIMENSIONS"
+"""The attribute of format 2 that names an array's dimensions."""
+
+
+class ZarrdsStore(AbstractDataStore):  # type: ignore[misc]
+    """One stored group as a source of variables; what `to_zarrds` returns, and what the engine opens.
+
+    Parameters
+    ----------
+    group : zarrds.Group
+        Group that holds the arrays.
+    use_zarr_fill_value_as_mask : bool, optional
+        Whether an array's fill value is CF's ``_FillValue``; by default so in format 2.
+    cache_members : bool
+        Whether the group is listed once only.
+    """
+
+    __slots__ = ("_cached", "_fill_as_mask", "cache_members", "group")
+
+    def __init__(
+        self, group: Group, *, use_zarr_fill_value_as_mask: bool | None = None, cache_members: bool = True
+    ) -> None:
+        self.group = group
+        self._fill_as_mask = use_zarr_fill_value_as_mask
+        self.cache_members = cache_members
+        self._cached: dict[str, Any] | None = None
+
+    @classmethod
+    def open_group(
+        cls,
+        store: Any,
+        *,
+        group: str | None = None,
+        mode: str = "r",
+        consolidated: bool | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+        zarr_format: int | None = None,
+        use_zarr_fill_value_as_mask: bool | None = None,
+        cache_members: bool = True,
+    ) -> ZarrdsStore:
+        """Open a stored group; parameters as for `open_zarrds`."""
+        found = open_stored_group(
+            store,
+            group=group,
+            mode=mode,
+            consolidated=consolidated,
+            storage_options=storage_options,
+            zarr_format=zarr_format,
+        )
+        return cls(found, use_zarr_fill_value_as_mask=use_zarr_fill_value_as_mask, cache_members=cache_members)
+
+    def members(self) -> dict[str, Any]:
+        """Arrays and groups in this group, by name."""
+        if self._cached is None or not self.cache_members:
+            self._cached = dict(self.group.items())
+        return self._cached
+
+    def get_variables(self) -> Mapping[str, xr.Variable]:
+        """Variables as they are stored, by name; their data are lazy."""
+        arrays = {name: member for name, member in self.members().items() if isinstance(member, Array)}
+        return {name: stored_variable(name, array, self._fill_as_mask) for name, array in arrays.items()}
+
+    def get_attrs(self) -> dict[str, Any]:
+        """Attributes of the group, but for those that NCZarr keeps for itself."""
+        return {name: value for name, value in self.group.attrs.asdict().items() if not name.lower().startswith("_nc")}
+
+    def get_dimensions(self) -> dict[str, int]:
+        """Lengths of the dimensions, by name."""
+        return {str(d): n for var in self.get_variables().values() for d, n in zip(var.dims, var.shape, strict=True)}
+
+    def get_encoding(self) -> dict[str, Any]:
+        """Encoding of the dataset: nothing."""
+        return {}
+
+    def children(self) -> Iterable[tuple[str, ZarrdsStore]]:
+        """Groups in this group, by name."""
+        for name, member in self.members().items():
+            if isinstance(member, Group):
+                yield (
+                    name,
+                    ZarrdsStore(
+                        member, use_zarr_fill_value_as_mask=self._fill_as_mask, cache_members=self.cache_members
+                    ),
+                )
+
+    def close(self) -> None:
+        """Nothing is held open: stores are shared, and closed by those who opened them."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__module__}.{type(self).__name__} of {self.group!r}>"
+
+
+# --- opening ------------------------------------------------------------------------------------------------------------
+
+
+def check_format(zarr_format: Any) -> None:
+    """Raise for a format that cannot be read or written yet, and for what is no format."""
+    if zarr_format in (None, 2):
+        return
+    if zarr_format == 3:
+        raise UnsupportedFormatError(
+            "datasets of Zarr format 3 are not supported yet", expected="zarr_format 2 or None", found=zarr_format
+        )
+    raise ValueError(f"zarr_format must be 2, 3 or None, found {zarr_format!r}")
+
+
+def open_stored_group(
+    store: Any,
+    *,
+    group: str | None = None,
+    mode: str = "r",
+    consolidated: bool | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+    zarr_format: int | None = None,
+) -> Group:
+    """Open a group to read from, by the consolidated metadata at the root of its store when there are any."""
+    check_format(zarr_format)
+    if mode not in ("r", "r+"):
+        raise ValueError(f"mode must be 'r' or 'r+' for reading, found {mode!r}; to write use to_zarrds")
+    if not isinstance(store, (str, os.PathLike)) and storage_options:
+        raise TypeError(f"storage_options are for paths and URLs, not for a {type(store).__name__}")
+    options = {"mode": mode, "path": group, "storage_options": dict(storage_options) if storage_options else None}
+    if consolidated is not False:
+        try:
+            return _expect_group(zarrds.open_consolidated(store, **options), group)
+        except KeyError:
+            if consolidated:
+                raise ValueError(
+                    f"consolidated metadata is not in {store!r}; make it with zarrds.consolidate_metadata, or pass "
+                    "consolidated=False"
+                ) from None
+    found = zarrds.open_group(store, **options)
+    if consolidated is None:
+        _warn_of_missing_metadata(store)
+    return found
+
+
+def _expect_group(node: Any, group: str | None) -> Group:
+    if isinstance(node, Group):
+        return node
+    raise GroupNotFoundError("an array is where a group of variables was expected", path=group or "")
+
+
+def _warn_of_missing_metadata(store: Any) -> None:
+    warnings.warn(
+        f"no consolidated metadata in {store!r}, so every document was read by itself, which is slow on remote stores; "
+        "make it with zarrds.consolidate_metadata(store), or pass consolidated=False",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
+# --- variables ----------------------------------------------------------------------------------------------------------
+
+
+def stored_variable(name: str, array: Array, fill_as_mask: bool | None = None) -> xr.Variable:
+    """The variable that a stored array is, before CF decoding."""
+    attrs = dict(array.attrs.asdict())
+    dims = _dimensions(name, array, attrs)
+    attrs = {key: value for key, value in attrs.items() if key != DIMENSIONS and not key.lower().startswith("_nc")}
+    encoding = _encoding(array, dims)
+    as_mask = fill_as_mask is not False  # format 2 says yes by default
+    if array.fill_value is not None and as_mask:
+        attrs["_FillValue"] = array.fill_value
+    data = indexing.LazilyIndexedArray(ZarrdsArrayWrapper(array))
+    return xr.Variable(dims, data, attrs, encoding)
+
+
+def _encoding(array: Array, dims: tuple[str, ...]) -> dict[str, Any]:
+    encoding: dict[str, Any] = {
+        "chunks": array.chunks,
+        "preferred_chunks": dict(zip(dims, array.chunks, strict=True)),
+        "compressors": () if array.compressor is None else (array.compressor,),
+        "filters": tuple(array.filters or ()),
+        "shards": None,
+    }
+    if array.dtype == object and any(codec.codec_id == "vlen-utf8" for codec in encoding["filters"]):
+        dtype = ZarrdsArrayWrapper(array).dtype
+        if dtype.kind == "T":
+            encoding["dtype"] = dtype
+    return encoding
+
+
+def _dimensions(name: str, array: Array, attrs: Mapping[str, Any]) -> tuple[str, ...]:
+    names = attrs.get(DIMENSIONS)
+    if names is None:
+        meta = array.source().meta
+        names = meta.dimension_names or _nczarr_dimensions(json.loads(meta.extra), attrs)
+    if names is None and array.ndim == 0:
+        return ()
+    if names is None or len(names) != array.ndim or None in names:
+        raise KeyError(
+            f"variable {name!r} has no names for its {array.ndim} dimensions (found {names!r}): the attribute {DIMENSIONS} is "
+            "not there or does not fit; set it on the stored array, or leave the variable out with drop_variables"
+        )
+    return tuple(names)
+
+
+def _nczarr_dimensions(document: Mapping[str, Any], attrs: Mapping[str, Any]) -> list[str] | None:
+    """Names from the references that netcdf-c writes, in the array's document or (later versions) its attributes."""
+    for holder in (document.get("_NCZARR_ARRAY"), attrs.get("_nczarr_array"), attrs.get("_NCZARR_ARRAY")):
+        references = holder.get("dimrefs", holder.get("dimension_references")) if isinstance(holder, dict) else None
+        if references is not None:
+            return [str(reference).rsplit("/", 1)[-1] for reference in references]
+    return None
+
+
+# --- finding stores -----------------------------------------------------------------------------------------------------
+
+
+def glob(url: str, storage_options: Mapping[str, Any] | None = None) -> list[str]:
+    """Paths or URLs that match a pattern, sorted: what ``xarray.open_mfdataset`` takes as its list of stores.
+
+    xarray itself expands remote patterns for the engine "zarr" only.
+
+    Parameters
+    ----------
+    url : str
+        Path or URL with ``*``, ``**`` or ``?``.
+    storage_options : dict, optional
+        Options of the file system behind a URL.
+
+    Returns
+    -------
+    list of str
+        URLs keep their protocol.
+
+    Examples
+    --------
+    >>> from xarray_backend import glob
+    >>> glob("memory://nothing/*.zarr")
+    []
+    """
+    fs, path = fsspec.core.url_to_fs(url, **(storage_options or {}))
+    found = sorted(str(name) for name in fs.glob(path))
+    return [str(fs.unstrip_protocol(name)) for name in found] if "://" in url else found

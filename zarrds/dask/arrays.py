@@ -1,0 +1,274 @@
+"""dask arrays over stored arrays, and stored arrays from dask arrays.
+
+Both are one symbolic layer of `map_blocks` (public in dask, fused with its neighbours): the layer holds a recipe once
+and tasks are named by block ids, so that nothing per chunk is in it. A writing task covers whole chunks, which is
+checked when the graph is built: no task needs a lock, and each can be repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Literal
+
+import dask
+import dask.array as da
+import numpy as np
+from dask.tokenize import tokenize
+from dask.utils import parse_bytes
+
+from zarrds import _nodes
+from zarrds._array_meta import array_meta
+from zarrds._engine.source import ChunkSource
+from zarrds._format.meta import ArrayMeta
+from zarrds._store.adapt import as_store
+from zarrds._store.paths import normalize_path
+from zarrds._types import Chunks
+from zarrds.core import Array
+from zarrds.creation import open_array
+from zarrds.dask.blocks import BlockGrid, check_alignment, merged_chunks, nearest_fit
+from zarrds.dask.jobs import Job, require_shareable, unique_name
+from zarrds.dask.places import holds
+from zarrds.dask.tasks import open_target, read_block, write_block
+from zarrds.errors import ReadOnlyError, SelfOverwriteError
+
+__all__ = ["from_zarr", "to_zarr"]
+
+
+def from_zarr(
+    source: Any,
+    path: str | None = None,
+    *,
+    chunks: Any = "store",
+    name: str | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+) -> da.Array:
+    """Make a dask array of a stored array; its metadata is read here at most, its chunks when tasks run.
+
+    Parameters
+    ----------
+    source : Array, str, Store or MutableMapping
+        Array, or where it is stored.
+    path : str, optional
+        Path of the array in the store; not with an `Array`.
+    chunks : "store", "auto", int, tuple or dict, default "store"
+        "store" (or None): one task for each stored chunk; "auto": merged to multiples of the stored chunks, near dask's
+        setting ``array.chunk-size``; anything else as dask understands it, where blocks that are no multiples of the
+        stored chunks cost repeated decoding.
+    name : str, optional
+        Name of the array's keys; by default a token of the recipe (store, path, metadata and chunks), so that the same
+        array gives the same name. Give another one when chunks were overwritten while a cluster holds results.
+    storage_options : dict, optional
+        Options of the file system behind a URL.
+
+    Returns
+    -------
+    dask.array.Array
+        With ``len(x.dask)`` tasks, one for each block.
+
+    Raises
+    ------
+    ArrayNotFoundError
+        There is no array.
+
+    Examples
+    --------
+    >>> import numpy as np, zarrds, zarrds.dask
+    >>> z = zarrds.array(np.arange(100).reshape(10, 10), chunks=(5, 5))
+    >>> x = zarrds.dask.from_zarr(z)
+    >>> len(x.dask), int((x + 1).sum().compute())
+    (4, 5050)
+    """
+    recipe = opened(source, path, storage_options).source()
+    blocks = _blocks(recipe.meta, chunks)
+    dtype = recipe.meta.dtype
+    return da.map_blocks(
+        read_block,
+        recipe,
+        BlockGrid.of(blocks),
+        name=name or f"zarrds-read-{tokenize(recipe, blocks)}",
+        chunks=blocks,
+        dtype=dtype,
+        meta=np.empty((0,) * len(blocks), dtype),
+    )
+
+
+def opened(source: Any, path: str | None, storage_options: Mapping[str, Any] | None = None) -> Array:
+    """The array that a user means by an `Array`, or by a store and a path."""
+    if not isinstance(source, Array):
+        options = None if storage_options is None else dict(storage_options)
+        return open_array(source, mode="r", path=path, storage_options=options)
+    if path:
+        raise TypeError("a path is given with a store only, not with an array")
+    return source
+
+
+def _blocks(meta: ArrayMeta, chunks: Any) -> tuple[tuple[int, ...], ...]:
+    """Lengths of the blocks along each dimension, as dask has them."""
+    if chunks is None or chunks == "store":
+        chunks = meta.chunks
+    elif isinstance(chunks, str) and chunks == "auto":
+        limit = parse_bytes(dask.config.get("array.chunk-size"))
+        chunks = merged_chunks(meta.shape, meta.chunks, meta.dtype.itemsize, limit)
+    elif isinstance(chunks, Mapping):
+        chunks = tuple(chunks.get(axis, chunk) for axis, chunk in enumerate(meta.chunks))
+    found: tuple[tuple[int, ...], ...] = da.core.normalize_chunks(
+        chunks, shape=meta.shape, dtype=meta.dtype, previous_chunks=meta.chunks
+    )
+    return found
+
+
+def to_zarr(
+    x: da.Array,
+    store: Any,
+    path: str | None = None,
+    *,
+    chunks: Any = None,
+    overwrite: bool = False,
+    align: Literal["error", "rechunk"] = "error",
+    compute: bool = True,
+    progress: bool = False,
+    write_empty_chunks: bool = True,
+    storage_options: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Any:
+    """Store a dask array, one task for each block.
+
+    Parameters
+    ----------
+    x : dask.array.Array
+        What to store.
+    store : Array, str, Store or MutableMapping
+        Where to store it: an array of the same shape, or a store in which one is created.
+    path : str, optional
+        Path of the new array in the store.
+    chunks : int or tuple of int, optional
+        Chunks of the new array; by default the blocks of `x`.
+    overwrite : bool, default False
+        Whether what is at the path may be deleted.
+    align : {"error", "rechunk"}
+        What to do when blocks share chunks: refuse, or rechunk `x` to multiples of the chunks.
+    compute : bool, default True
+        If False, create the array but return a `Job` that stores the data when computed.
+    progress : bool, default False
+        Whether to show progress on standard error.
+    write_empty_chunks : bool, default True
+        If False, chunks that are all fill value are not stored.
+    storage_options : dict, optional
+        Options of the file system behind a URL.
+    **options
+        ``compressor``, ``fill_value``, ``order``, ``filters``, ``object_codec``, ``dimension_separator`` of the new array,
+        as in `zarrds.create`.
+
+    Returns
+    -------
+    Array or Job
+        The stored array, or the job that gives it.
+
+    Raises
+    ------
+    BlockAlignmentError
+        Two blocks would write one chunk. Nothing has been written.
+    ContainsArrayError, ContainsGroupError
+        Something is at the path. Nothing has been written.
+    SelfOverwriteError
+        `x` reads what it would overwrite. Nothing has been written.
+    StoreNotShareableError
+        The workers of the current scheduler cannot reach the store. Nothing has been written.
+
+    Examples
+    --------
+    >>> import dask.array as da, zarrds.dask
+    >>> zarrds.dask.to_zarr(da.ones((10, 10), chunks=5), {})
+    <zarrds.core.Array (10, 10) float64>
+    """
+    _require_known_chunks(x)
+    if isinstance(store, Array):
+        x, target = _existing_target(x, store, path, chunks, options, align)
+    else:
+        x, target = _new_target(x, store, path, chunks, options, align, overwrite, storage_options)
+    job = _write_job(x, target, write_empty_chunks)
+    return job.compute(progress=progress) if compute else job
+
+
+def _require_known_chunks(x: da.Array) -> None:
+    if any(np.isnan(length) for lengths in x.chunks for length in lengths):
+        raise ValueError("the array has blocks of unknown length; call its compute_chunk_sizes() first")
+
+
+def _existing_target(
+    x: da.Array, array: Array, path: str | None, chunks: Any, options: dict[str, Any], align: str
+) -> tuple[da.Array, ChunkSource]:
+    if path or chunks is not None or options:
+        raise TypeError("path, chunks and options of creation are given with a store only, not with an array")
+    if x.shape != array.shape:
+        raise ValueError(f"cannot store an array of shape {x.shape} in one of shape {array.shape}")
+    if array.read_only:
+        raise ReadOnlyError(path=array.path)
+    require_shareable(array.chunk_store)
+    return _aligned(x, array.chunks, array.path, align), array.source()
+
+
+def _new_target(
+    x: da.Array,
+    store: Any,
+    path: str | None,
+    chunks: Any,
+    options: dict[str, Any],
+    align: str,
+    overwrite: bool,
+    storage_options: Mapping[str, Any] | None,
+) -> tuple[da.Array, ChunkSource]:
+    """Check everything, then create the array."""
+    real_store = as_store(store, mode="w", storage_options=storage_options)
+    where = normalize_path(path)
+    options.setdefault("fill_value", 0)
+    options["dimension_separator"] = options.get("dimension_separator") or real_store.dimension_separator
+    meta = array_meta(shape=x.shape, chunks=x.chunksize if chunks is None else chunks, dtype=x.dtype, **options)
+    x = _aligned(x, meta.chunks, where, align)
+    require_shareable(real_store)
+    target = ChunkSource(real_store.spec(), where, meta)
+    if overwrite:
+        _refuse_self_overwrite(x, target)
+    _nodes.create_array(real_store, where, meta, overwrite=overwrite)
+    return x, target
+
+
+def _aligned(x: da.Array, chunks: Chunks, path: str, align: str) -> da.Array:
+    if align not in ("error", "rechunk"):
+        raise ValueError(f"align must be 'error' or 'rechunk', found {align!r}")
+    try:
+        check_alignment(x.chunks, chunks, path)
+    except ValueError:
+        if align == "error":
+            raise
+        return x.rechunk(nearest_fit(x.chunks, chunks))
+    return x
+
+
+def _refuse_self_overwrite(x: da.Array, target: ChunkSource) -> None:
+    """Find the recipes that reading layers of the graph hold; overwriting one would delete what is to be read."""
+    for layer in getattr(x.__dask_graph__(), "layers", {}).values():
+        for held, _ in getattr(layer, "indices", ()):
+            recipe = getattr(held, "value", held)
+            if isinstance(recipe, ChunkSource) and holds(target, recipe):
+                raise SelfOverwriteError(
+                    "the dask array reads from the array that it would overwrite",
+                    path=target.path,
+                    hint="store it elsewhere, or load it first",
+                )
+
+
+def _write_job(x: da.Array, target: ChunkSource, write_empty_chunks: bool) -> Job:
+    receipts = x.map_blocks(
+        write_block,
+        target,
+        BlockGrid.of(x.chunks),
+        write_empty_chunks,
+        name=unique_name("zarrds-write"),
+        chunks=tuple((1,) * count for count in x.numblocks),
+        dtype=np.int64,
+        meta=np.empty((0,) * x.ndim, np.int64),
+    )
+    total = receipts.sum(split_every=64)
+    return Job.of_array(total, partial(open_target, target), stores=(target.store,))

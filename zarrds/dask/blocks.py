@@ -1,0 +1,106 @@
+"""Grids of blocks: how one array is cut into the blocks of a graph, and whether blocks share stored chunks.
+
+Pure arithmetic on Python ints; nothing per block is held for regular grids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import gcd, prod
+
+from zarrds._types import Chunks, Shape
+from zarrds.errors import BlockAlignmentError
+
+__all__ = ["BlockGrid", "check_alignment", "merged_chunks", "nearest_fit"]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockGrid:
+    """How an array is cut into blocks.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Shape of the array.
+    lengths : tuple of (int or tuple of int)
+        Along each dimension one length for all blocks (the last one may be cut by the array's end), or all lengths.
+    """
+
+    shape: Shape
+    lengths: tuple[int | tuple[int, ...], ...]
+
+    @classmethod
+    def of(cls, chunks: Sequence[Sequence[int]]) -> BlockGrid:
+        """Grid from a dask array's chunks; regular dimensions are kept as one number."""
+        shape = tuple(sum(lengths) for lengths in chunks)
+        return cls(shape, tuple(_regular(tuple(lengths)) for lengths in chunks))
+
+    def region(self, block_id: Sequence[int]) -> tuple[slice, ...]:
+        """Where in the array a block lies."""
+        found = []
+        for at, lengths, size in zip(block_id, self.lengths, self.shape, strict=True):
+            start = at * lengths if isinstance(lengths, int) else sum(lengths[:at])
+            length = lengths if isinstance(lengths, int) else lengths[at]
+            found.append(slice(start, min(start + length, size)))
+        return tuple(found)
+
+
+def _regular(lengths: tuple[int, ...]) -> int | tuple[int, ...]:
+    first = lengths[0] if lengths else 0
+    regular = lengths[-1] <= first and lengths.count(first) >= len(lengths) - 1 and first > 0
+    return first if regular else lengths
+
+
+def check_alignment(blocks: Sequence[Sequence[int]], chunks: Chunks, path: str = "") -> None:
+    """Raise BlockAlignmentError when two blocks would write to one chunk; ends of the array are no matter."""
+    for axis, (lengths, chunk) in enumerate(zip(blocks, chunks, strict=True)):
+        inner = _inner_boundaries(lengths)
+        wrong = next((boundary for boundary in inner if boundary % chunk), None)
+        if wrong is not None:
+            fitting = gcd(*inner)
+            raise BlockAlignmentError(
+                f"blocks along axis {axis} meet at {wrong}, inside a chunk, so that two tasks would write it",
+                path=path,
+                expected=f"boundaries at multiples of the chunk length {chunk}",
+                found=f"blocks {_short(lengths)}",
+                hint=f"rechunk the array to {nearest_fit(blocks, chunks)}, pass align='rechunk' to have that done, "
+                f"or store chunks of length {fitting} along axis {axis}",
+            )
+
+
+def _inner_boundaries(lengths: Sequence[int]) -> list[int]:
+    total, at, found = sum(lengths), 0, []
+    for length in lengths:
+        at += length
+        if 0 < at < total:
+            found.append(at)
+    return found
+
+
+def nearest_fit(blocks: Sequence[Sequence[int]], chunks: Chunks) -> Chunks:
+    """Block lengths near those there are, all multiples of the chunks."""
+    longest = [max(lengths, default=1) for lengths in blocks]
+    return tuple(max(1, round(length / chunk)) * chunk for length, chunk in zip(longest, chunks, strict=True))
+
+
+def _short(lengths: Sequence[int]) -> str:
+    shown = ", ".join(map(str, lengths[:6]))
+    return f"({shown}, ...)" if len(lengths) > 6 else f"({shown})"
+
+
+def merged_chunks(shape: Shape, chunks: Chunks, itemsize: int, limit_bytes: int) -> Chunks:
+    """Multiples of the chunks that stay within a number of bytes; the dimension grown least is doubled first."""
+    counts = [max(1, -(-size // chunk)) for size, chunk in zip(shape, chunks, strict=True)]
+    factors = [1] * len(shape)
+    room = max(1, limit_bytes // max(1, prod(chunks) * itemsize))
+    growing = set(range(len(shape)))
+    while growing:
+        axis = min(growing, key=lambda i: (factors[i], -i))
+        others = prod(factors) // factors[axis]
+        factor = min(factors[axis] * 2, counts[axis], room // others)
+        if factor <= factors[axis]:
+            growing.discard(axis)
+        else:
+            factors[axis] = factor
+    return tuple(factor * chunk for factor, chunk in zip(factors, chunks, strict=True))

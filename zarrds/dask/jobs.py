@@ -1,0 +1,223 @@
+"""Jobs: lazy work with one small result, as dask collections.
+
+A job is a graph whose last task gives a receipt, and a function that makes the user's result of it. It follows dask's
+collection protocol, so that ``dask.compute(job)`` works as well as ``job.compute()``, under every scheduler.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import dask
+import dask.array as da
+from dask.base import get_scheduler
+from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
+from dask.multiprocessing import get as processes_get
+from dask.task_spec import DataNode, Task, TaskRef
+from dask.threaded import get as threads_get
+
+from zarrds._store.base import Store
+from zarrds._store.spec import StoreSpec
+from zarrds.dask.places import is_shareable
+from zarrds.dask.progress import progress as show_progress
+from zarrds.dask.tasks import merge
+from zarrds.errors import StoreNotShareableError
+
+__all__ = ["GraphBuilder", "Job", "require_shareable", "unique_name"]
+
+FAN_IN = 64
+"""Receipts that one task merges."""
+
+
+def unique_name(kind: str) -> str:
+    """Name of a layer of tasks that write: never that of an earlier one, whose results a cluster may still hold."""
+    return f"{kind}-{uuid.uuid4().hex}"
+
+
+class Job:
+    """Lazy work, carried out by `compute` or by ``dask.compute``.
+
+    Attributes
+    ----------
+    target : object
+        What the job fills, where that is known beforehand: an `Array`.
+    plan : RechunkPlan or None
+        How a rechunk will be done.
+    """
+
+    def __init__(
+        self,
+        graph: Any,
+        key: Hashable,
+        finish: Callable[[Any], Any],
+        *,
+        stores: Iterable[StoreSpec] = (),
+        optimize: Callable[..., Any] | None = None,
+        target: Any = None,
+        plan: Any = None,
+    ) -> None:
+        self._graph = graph
+        self._key = key
+        self._finish = finish
+        self._stores = tuple(stores)
+        self._optimize = optimize or _as_it_is
+        self.target = target
+        self.plan = plan
+
+    @classmethod
+    def of_array(cls, result: da.Array, finish: Callable[[Any], Any], *, stores: Iterable[StoreSpec], **known: Any) -> Job:
+        """Job whose receipt is a 0-d dask array; its graph is optimised as that of the array."""
+        (key,) = dask.core.flatten(result.__dask_keys__())
+        return cls(result.__dask_graph__(), key, finish, stores=stores, optimize=result.__dask_optimize__, **known)
+
+    def compute(self, *, progress: bool = False, **options: Any) -> Any:
+        """Do the work and return its result.
+
+        Parameters
+        ----------
+        progress : bool, default False
+            Whether to show progress on standard error.
+        **options
+            Passed to ``dask.compute``, such as ``scheduler``.
+
+        Raises
+        ------
+        StoreNotShareableError
+            The scheduler has other processes, but a store lives in this one. Nothing has been done.
+        """
+        check_shareable(self._stores, get_scheduler(scheduler=options.get("scheduler"), collections=[self]))
+        with show_progress() if progress else nullcontext():
+            return dask.compute(self, **options)[0]
+
+    def persist(self, **options: Any) -> Job:
+        """Start the work on a cluster and return at once; `compute` on what is returned waits for the result."""
+        check_shareable(self._stores, get_scheduler(scheduler=options.get("scheduler"), collections=[self]))
+        found: Job = dask.persist(self, **options)[0]
+        return found
+
+    def __repr__(self) -> str:
+        what = "" if self.target is None else f" to {self.target!r}"
+        return f"<zarrds.dask.Job{what}: {len(self._graph)} tasks>"
+
+    # --- dask's protocol ---------------------------------------------------------------------------------------------
+
+    def __dask_graph__(self) -> Any:
+        return self._graph
+
+    def __dask_keys__(self) -> list[Hashable]:
+        return [self._key]
+
+    def __dask_layers__(self) -> tuple[str, ...]:
+        return (self._key[0] if isinstance(self._key, tuple) else str(self._key),)
+
+    def __dask_tokenize__(self) -> Hashable:
+        return self._key
+
+    def __dask_postcompute__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return _finished, (self._finish,)
+
+    def __dask_postpersist__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return self._rebuilt, ()
+
+    def _rebuilt(self, graph: Any, *, rename: Mapping[str, str] | None = None) -> Job:
+        key = self._key
+        if rename and isinstance(key, tuple):
+            key = (rename.get(key[0], key[0]), *key[1:])
+        return Job(graph, key, self._finish, stores=self._stores, target=self.target, plan=self.plan)
+
+    @property
+    def __dask_optimize__(self) -> Callable[..., Any]:
+        return self._optimize
+
+    __dask_scheduler__ = staticmethod(threads_get)
+
+
+def _as_it_is(graph: Any, keys: Any, **options: Any) -> Any:
+    """Every task of a job is needed, and none is to be fused."""
+    return graph
+
+
+def _finished(results: Sequence[Any], finish: Callable[[Any], Any]) -> Any:
+    return finish(results[0])
+
+
+# --- schedulers and stores -------------------------------------------------------------------------------------------
+
+
+def require_shareable(*stores: Store) -> None:
+    """Raise StoreNotShareableError when the scheduler in force has other processes, which cannot reach a store."""
+    check_shareable([store.spec() for store in stores], get_scheduler() or threads_get)
+
+
+def check_shareable(stores: Iterable[StoreSpec], get: Callable[..., Any]) -> None:
+    """Raise StoreNotShareableError when tasks run by `get` cannot reach a store."""
+    if not _has_other_processes(get):
+        return
+    for spec in stores:
+        if not is_shareable(spec):
+            raise StoreNotShareableError(
+                f"{spec!r} lives in the memory of this process, but the workers of the scheduler are other processes",
+                hint="use a store that processes can share (a DirectoryStore, or a URL), or scheduler='threads'",
+            )
+
+
+def _has_other_processes(get: Callable[..., Any]) -> bool:
+    if get is processes_get:
+        return True
+    scheduler = getattr(getattr(get, "__self__", None), "scheduler", None)
+    return scheduler is not None and not str(scheduler.address).startswith("inproc://")
+
+
+# --- graphs ----------------------------------------------------------------------------------------------------------
+
+
+class GraphBuilder:
+    """Builds a graph of batches: stages one after the other, the receipts of each merged by a tree.
+
+    Parameters
+    ----------
+    work : object
+        Small picklable value that every task is given; it is in the graph once.
+    retries : int
+        How often a cluster repeats a task that failed.
+    """
+
+    def __init__(self, work: Any, *, retries: int) -> None:
+        self._layers: dict[str, Any] = {}
+        self._dependencies: dict[str, set[str]] = {}
+        self._annotations = {"retries": retries} if retries else None
+        self._work_key: Hashable = unique_name("zarrds-work")
+        self._add(str(self._work_key), {self._work_key: DataNode(self._work_key, work)}, set())
+
+    def _add(self, name: str, tasks: dict[Hashable, Any], after: set[str]) -> None:
+        self._layers[name] = MaterializedLayer(tasks, annotations=self._annotations)
+        self._dependencies[name] = after
+
+    def stage(self, kind: str, task: Callable[..., Any], batches: Iterable[Any], after: Hashable = None) -> Hashable:
+        """Add ``task(work, batch)`` for each batch, to run once the task `after` is done; return the receipt's key.
+
+        Batches are small picklable values; there is at least one.
+        """
+        name = unique_name(kind)
+        work, barrier = TaskRef(self._work_key), () if after is None else (TaskRef(after),)
+        tasks = {(name, i): Task((name, i), task, work, batch, *barrier) for i, batch in enumerate(batches)}
+        layers = {str(self._work_key)} | ({after[0]} if isinstance(after, tuple) else set())
+        self._add(name, tasks, layers)
+        return self._merged(name, list(tasks))
+
+    def _merged(self, name: str, keys: list[Any]) -> Hashable:
+        """Merge the receipts of a layer by a tree; return the key of the last."""
+        while len(keys) > 1:
+            above = unique_name("zarrds-merge")
+            groups = [keys[i : i + FAN_IN] for i in range(0, len(keys), FAN_IN)]
+            tasks = {(above, i): Task((above, i), merge, *map(TaskRef, group)) for i, group in enumerate(groups)}
+            self._add(above, tasks, {name})
+            name, keys = above, list(tasks)
+        return keys[0]
+
+    def job(self, key: Hashable, finish: Callable[[Any], Any], **known: Any) -> Job:
+        """The job whose receipt is that of `key`."""
+        return Job(HighLevelGraph(self._layers, self._dependencies), key, finish, **known)

@@ -1,0 +1,49 @@
+"""What tasks do: functions of this module, which pickle by name, on small values.
+
+Each task covers whole stored chunks and its output depends on its arguments alone, so that it can be repeated, moved or
+run twice. What tasks return are receipts: numbers, never data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import add
+from typing import Any
+
+import numpy as np
+
+from zarrds._engine.read import read
+from zarrds._engine.source import ChunkSource
+from zarrds._engine.write import write
+from zarrds._plan.plan import plan_selection
+from zarrds._types import NDArrayAny
+from zarrds.core import Array
+from zarrds.dask.blocks import BlockGrid
+
+__all__ = ["merge", "open_target", "read_block", "write_block"]
+
+
+def read_block(source: ChunkSource, grid: BlockGrid, block_id: Sequence[int] = ()) -> NDArrayAny:
+    """One block of an array; the scheduler is the parallelism, so one thread reads it."""
+    plan = plan_selection(grid.region(block_id), source.meta.shape, source.meta.chunks, "basic")
+    return read(source.open(), plan, threads=1)
+
+
+def write_block(
+    block: NDArrayAny, target: ChunkSource, grid: BlockGrid, write_empty_chunks: bool, block_id: Sequence[int] = ()
+) -> NDArrayAny:
+    """Store one block that covers whole chunks; the receipt is how many chunks, as an array of one element."""
+    plan = plan_selection(grid.region(block_id), target.meta.shape, target.meta.chunks, "basic")
+    write(target.open(), plan, block, threads=1, write_empty_chunks=write_empty_chunks)
+    return np.full((1,) * len(block_id), len(plan), np.int64)
+
+
+def merge(*receipts: Any) -> Any:
+    """One receipt of several."""
+    return reduce(add, receipts)
+
+
+def open_target(target: ChunkSource, receipt: Any) -> Array:
+    """The array that a job has filled."""
+    return Array(target.store.open(), target.path, _meta=target.meta)
