@@ -28,6 +28,7 @@ from zarrds.errors import (
     ContainsGroupError,
     ForeignFilesError,
     GroupNotFoundError,
+    MetadataError,
     PathNotFoundError,
     UnsupportedFormatError,
 )
@@ -63,14 +64,18 @@ def node_key(path: str, name: str) -> str:
 def find_node(store: Store, path: str) -> Node | None:
     """Load whatever is at `path`, in one batch; None when nothing is there."""
     array, group = store.get_many([(node_key(path, ARRAY_KEY), None), (node_key(path, GROUP_KEY), None)])
-    return _parsed(path, array, group)
+    return _parsed(store, path, array, group)
 
 
-def _parsed(path: str, array: Buf | None, group: Buf | None) -> Node | None:
-    if array is not None:
-        return parse_array(array, node_key(path, ARRAY_KEY))
-    if group is not None:
-        return parse_group(group, node_key(path, GROUP_KEY))
+def _parsed(store: Store, path: str, array: Buf | None, group: Buf | None) -> Node | None:
+    try:
+        if array is not None:
+            return parse_array(array, node_key(path, ARRAY_KEY))
+        if group is not None:
+            return parse_group(group, node_key(path, GROUP_KEY))
+    except MetadataError as error:
+        error.store = repr(store)
+        raise
     return None
 
 
@@ -79,8 +84,10 @@ def load_array(store: Store, path: str) -> ArrayMeta:
     key = node_key(path, ARRAY_KEY)
     data = store.get_many([(key, None)])[0]
     if data is None:
-        raise ArrayNotFoundError(path=path, key=key, hint=whats_there(store, path))
-    return parse_array(data, key)
+        raise not_found(store, path, ArrayNotFoundError)
+    meta = _parsed(store, path, data, None)
+    assert isinstance(meta, ArrayMeta)
+    return meta
 
 
 def load_group(store: Store, path: str) -> GroupMeta:
@@ -89,29 +96,35 @@ def load_group(store: Store, path: str) -> GroupMeta:
     if isinstance(node, ArrayMeta):
         raise ContainsArrayError(path=path)
     if node is None:
-        raise GroupNotFoundError(path=path, hint=whats_there(store, path))
+        raise not_found(store, path, GroupNotFoundError)
     return node
 
 
-def not_found(store: Store, path: str, location: str) -> PathNotFoundError:
+def not_found(store: Store, path: str, kind: type[PathNotFoundError] = PathNotFoundError) -> PathNotFoundError:
     """The error for a path with nothing at it, saying where was looked and what is there instead."""
-    return PathNotFoundError(f"nothing found in {location}", path=path, hint=whats_there(store, path))
+    return kind(store=repr(store), path=path, hint=_whats_there(store, path))
 
 
-def whats_there(store: Store, path: str) -> str:
+def _whats_there(store: Store, path: str) -> str:
     """What a user may have meant: called only when something failed."""
     names = store.listdir(path)
     if "zarr.json" in names:
         raise UnsupportedFormatError(
-            "this is a Zarr format 3 store, which zarrds does not read yet", key=node_key(path, "zarr.json")
+            "this is a Zarr format 3 store, which zarrds does not read yet",
+            store=repr(store),
+            key=node_key(path, "zarr.json"),
         )
     if "attributes.json" in names:
         raise UnsupportedFormatError(
-            "this looks like an N5 container, which zarrds does not read yet", key=node_key(path, "attributes.json")
+            "this looks like an N5 container, which zarrds does not read yet",
+            store=repr(store),
+            key=node_key(path, "attributes.json"),
         )
     if "meta" in names and "attrs" in names:
         raise UnsupportedFormatError(
-            "this is a Zarr format 1 array, which zarrds does not read yet", key=node_key(path, "meta")
+            "this is a Zarr format 1 array, which zarrds does not read yet",
+            store=repr(store),
+            key=node_key(path, "meta"),
         )
     if not names:
         return "there is nothing below this path; check the spelling"
@@ -141,7 +154,7 @@ def child_nodes(store: Store, path: str) -> list[tuple[str, Node]]:
     found = iter(store.get_many([(key, None) for key in keys])) if keys else iter(())
     members = []
     for name in names:
-        node = _parsed(node_key(path, name), next(found), next(found))
+        node = _parsed(store, node_key(path, name), next(found), next(found))
         if node is not None:
             members.append((name, node))
     return members
@@ -246,6 +259,7 @@ def delete_node(store: Store, path: str) -> None:
         foreign = next(_foreign_keys(store, path), None)
         if foreign is not None:
             raise ForeignFilesError(
+                store=repr(store),
                 path=path,
                 key=foreign,
                 hint="nothing was deleted; move the file away, delete it yourself, or choose another path",

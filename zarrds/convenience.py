@@ -89,7 +89,7 @@ def open(
     if real_store is not None and mode in ("r", "r+", "a"):
         node = _nodes.find_node(real_store, where)
         if node is None and mode != "a":
-            raise _nodes.not_found(real_store, where, str(store))
+            raise _nodes.not_found(real_store, where)
     if isinstance(node, ArrayMeta):
         assert real_store is not None
         return open_existing(real_store, where, node, mode, **kwargs)
@@ -317,7 +317,7 @@ def consolidate_metadata(store: Any, metadata_key: str = CONSOLIDATED_KEY, *, pa
     real_store = as_store(store, mode="r+")
     documents = _nodes.documents_below(real_store, "")
     if not documents:
-        raise GroupNotFoundError("nothing to consolidate", path="", hint=_nodes.whats_there(real_store, ""))
+        raise _nodes.not_found(real_store, "", GroupNotFoundError)
     parsed = {key: loads(data, key) for key, data in documents.items()}
     for key, document in parsed.items():
         if not isinstance(document, dict):

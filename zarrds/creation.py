@@ -429,7 +429,7 @@ def _existing_array(store: Store, path: str, mode: str) -> ArrayMeta | None:
         return None
     node = _nodes.find_node(store, path)
     if node is None and mode in ("r", "r+"):
-        raise ArrayNotFoundError(path=path, hint=_nodes.whats_there(store, path))
+        raise _nodes.not_found(store, path, ArrayNotFoundError)
     if node is None or isinstance(node, ArrayMeta):
         return node
     raise ContainsGroupError(path=path)

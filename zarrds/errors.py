@@ -29,7 +29,7 @@ The tree (in brackets the builtin that a caller may catch instead)::
       SelfOverwriteError [ValueError]       the source of a job lies in its target
       CopyError [RuntimeError]              a copy met what it may not replace
 
-Errors carry fields (`path`, `key`, `codec`, `expected`, `found`, `hint`) and build their text from them, so that
+Errors carry fields (`store`, `path`, `key`, `codec`, `expected`, `found`, `hint`) and build their text from them, so that
 nobody needs a debugger to find the bad file. They survive pickling, as they travel from dask workers.
 """
 
@@ -74,8 +74,10 @@ class ZarrdsError(Exception):
     ----------
     message : str
         What went wrong, in lower case and without a full stop.
+    store : str, optional
+        The store, as its repr shows it (never with credentials).
     path : str, optional
-        Path of the node, or location of the store.
+        Path of the node in the store, or a path of the file system.
     key : str, optional
         Store key of the document or chunk.
     codec : str, optional
@@ -100,6 +102,7 @@ class ZarrdsError(Exception):
         self,
         message: str = "",
         *,
+        store: str | None = None,
         path: str | None = None,
         key: str | None = None,
         codec: str | None = None,
@@ -109,6 +112,7 @@ class ZarrdsError(Exception):
     ) -> None:
         super().__init__(message or self.default_message)
         self.message = message or self.default_message
+        self.store = store
         self.path = path
         self.key = key
         self.codec = codec
@@ -118,7 +122,9 @@ class ZarrdsError(Exception):
 
     def __str__(self) -> str:
         parts = []
-        if self.path is not None:
+        if self.store is not None:
+            parts.append(f"store {self.store}")
+        if self.path:
             parts.append(f"path {self.path!r}")
         if self.key is not None:
             parts.append(f"key {self.key!r}")
@@ -133,6 +139,7 @@ class ZarrdsError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         fields = {
+            "store": self.store,
             "path": self.path,
             "key": self.key,
             "codec": self.codec,

@@ -672,7 +672,7 @@ def open_group(
     where = normalize_path(path)
     node = None if mode == "w" else _nodes.find_node(real_store, where)
     if mode in ("r", "r+") and node is None:
-        raise GroupNotFoundError(path=where, hint=_nodes.whats_there(real_store, where))
+        raise _nodes.not_found(real_store, where, GroupNotFoundError)
     if isinstance(node, ArrayMeta) or mode in ("w-", "x"):
         _nodes.expect_free(node, where)
     if node is None:

@@ -50,7 +50,7 @@ def read_parts(source: OpenSource, window: Sequence[Projection]) -> list[NDArray
             except StopIteration as done:
                 found[i] = done.value
             except ChunkDecodeError as error:
-                error.path, error.key = source.path, source.key(window[i].coords)
+                source.located(error, window[i].coords)
                 raise
         waiting = still_waiting
     return found

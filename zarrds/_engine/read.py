@@ -173,7 +173,7 @@ class _Read:
                         continue
                 self._place(value, chunk_part, out_part)
             except ChunkDecodeError as error:
-                error.path, error.key = source.path, source.key(coords)
+                source.located(error, coords)
                 raise
 
     def _place(self, value: Buf | _Part, chunk_part: Any, out_part: Any) -> None:
@@ -190,7 +190,7 @@ class _Read:
     def _absent(self, projection: Projection) -> None:
         source = self.source
         if self.missing == "raise":
-            raise MissingChunkError(path=source.path, key=source.key(projection.coords))
+            raise source.located(MissingChunkError(), projection.coords)
         fill = source.fill
         if not source.meta.chunk.fill.defined:
             fill = None if source.meta.dtype == object else np.zeros((), source.meta.dtype)[()]

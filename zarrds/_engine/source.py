@@ -13,6 +13,7 @@ from zarrds._format.fills import fill_scalar
 from zarrds._format.meta import ArrayMeta
 from zarrds._store.base import Store
 from zarrds._store.spec import StoreSpec
+from zarrds.errors import ZarrdsError
 
 __all__ = ["ChunkSource", "OpenSource"]
 
@@ -43,6 +44,11 @@ class OpenSource:
     def key(self, coords: tuple[int, ...]) -> str:
         """Store key of the chunk at `coords`."""
         return self.prefix + self.meta.keys.key(coords)
+
+    def located(self, error: ZarrdsError, coords: tuple[int, ...]) -> ZarrdsError:
+        """The error, saying which chunk of which array in which store it is about."""
+        error.store, error.path, error.key = repr(self.store), self.path, self.key(coords)
+        return error
 
     def blank(self, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
         """A new array of the fill value; zeros (None for objects) where the document defines no fill value."""

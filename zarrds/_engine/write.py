@@ -153,7 +153,7 @@ class _Write:
             try:
                 data = self._encoded(projection, old.get(key))
             except (ChunkDecodeError, ChunkEncodeError) as error:
-                error.path, error.key = source.path, key
+                source.located(error, projection.coords)
                 raise
             if data is None:
                 to_delete.append(key)

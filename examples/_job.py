@@ -1,0 +1,158 @@
+"""The job that both examples do: store, reduce on a cluster, rechunk, copy, consolidate, and check every step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from distributed import Client, LocalCluster
+
+import zarrds
+import zarrds.dask
+from xarray_backend import to_zarrds
+
+MAX_MEM = "256MB"
+CHUNK_BYTES = 2**20
+
+
+class Checks:
+    """Claims, printed with their outcome as they are made."""
+
+    def __init__(self) -> None:
+        self.held: list[str] = []
+        self.failed: list[str] = []
+
+    def claim(self, text: str, holds: bool) -> None:
+        (self.held if holds else self.failed).append(text)
+        print(f"  {'ok    ' if holds else 'FAILED'} {text}", flush=True)
+
+    def exit_code(self) -> int:
+        """Print the balance; 0 when every claim held."""
+        print(f"\n{len(self.held)} of {len(self.held) + len(self.failed)} checks passed")
+        return 1 if self.failed else 0
+
+
+@contextmanager
+def local_cluster() -> Iterator[Client]:
+    """Two worker processes on this machine; any other dask cluster will do as well."""
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def chunks_within(first: int, rest: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """Chunks of `first` steps along the first dimension, the others halved until a chunk has CHUNK_BYTES at most."""
+    sizes = list(rest)
+    while first * math.prod(sizes) * itemsize > CHUNK_BYTES and max(sizes, default=1) > 1:
+        longest = sizes.index(max(sizes))
+        sizes[longest] = -(-sizes[longest] // 2)
+    return (first, *sizes)
+
+
+def climatology(data: xr.DataArray) -> xr.DataArray:
+    """Mean of each calendar month; without a time axis, the mean over the first dimension."""
+    first = data.dims[0]
+    if first in data.coords and np.issubdtype(data[first].dtype, np.datetime64):
+        return data.groupby(f"{first}.month").mean()
+    return data.mean(first)
+
+
+def run_job(dataset: xr.Dataset, name: str, output: Path, checks: Checks) -> xr.DataArray:
+    """Do the whole job on the variable `name` of a dataset; return its climatology."""
+    steps, series, copy = (str(output / f"{what}.zarr") for what in ("steps", "series", "copy"))
+    store(dataset, name, steps, checks)
+    with local_cluster() as client:
+        print(f"\nA cluster of {len(client.ncores())} worker processes")
+        result = reduce(dataset, name, steps, checks)
+        rechunk(name, steps, series, checks)
+        copy_and_consolidate(steps, copy, checks)
+    look_at(name, copy, dataset, checks)
+    return result
+
+
+def store(dataset: xr.Dataset, name: str, path: str, checks: Checks) -> None:
+    print(f"\nStore the dataset, one chunk for each step along {dataset[name].dims[0]!r}: {path}")
+    shape, itemsize = dataset[name].shape, stored_dtype(dataset[name]).itemsize
+    codec = zarrds.Blosc(cname="zstd", clevel=5, shuffle=zarrds.Blosc.BITSHUFFLE)
+    chunks = chunks_within(1, shape[1:], itemsize)
+    to_zarrds(dataset, path, mode="w", encoding={name: {"chunks": chunks, "compressor": codec}})
+
+    with xr.open_dataset(path, engine="zarrds") as stored:
+        checks.claim("xarray reads back the same dataset: values, coordinates, attributes", stored.identical(dataset))
+    array = zarrds.open(path, mode="r")[name]
+    checks.claim(f"chunks are {chunks}, all {array.nchunks} stored", array.nchunks_initialized == array.nchunks)
+    ratio = array.nbytes / array.nbytes_stored
+    checks.claim(f"{array.nbytes / 1e6:.1f} MB take {array.nbytes_stored / 1e6:.1f} MB, 1/{ratio:.1f}", ratio > 1)
+
+
+def stored_dtype(data: xr.DataArray) -> np.dtype:
+    return np.dtype(data.encoding.get("dtype", data.dtype))
+
+
+def reduce(dataset: xr.Dataset, name: str, path: str, checks: Checks) -> xr.DataArray:
+    print("\nClimatology, computed by the workers", flush=True)
+    with xr.open_dataset(path, engine="zarrds", chunks={}) as lazy:
+        stored = zarrds.open(path, mode="r")[name].chunks
+        checks.claim("dask blocks are the stored chunks", tuple(c[0] for c in lazy[name].chunks) == stored)
+        with zarrds.dask.progress():
+            result = climatology(lazy[name]).compute()
+    # blocks are summed in another order than numpy sums them, hence not bit for bit
+    expected = climatology(dataset[name].astype("f8"))
+    close = np.allclose(result, expected, rtol=1e-5, atol=1e-5 * float(abs(expected).max()), equal_nan=True)
+    checks.claim("the cluster's result is that of numpy in memory", close)
+    return result
+
+
+def rechunk(name: str, source: str, target: str, checks: Checks) -> None:
+    print(f"\nRechunk {name!r} from steps to series, within {MAX_MEM} for each task: {target}", flush=True)
+    array = zarrds.open(source, mode="r")[name]
+    chunks = chunks_within(array.shape[0], array.shape[1:], array.dtype.itemsize)
+    zarrds.dask.rechunk(array, target, path=name, chunks=chunks, max_mem=MAX_MEM).compute(progress=True)
+
+    series = zarrds.open(target, mode="r")[name]
+    checks.claim(f"one chunk holds all {array.shape[0]} steps: {chunks}", series.chunks == chunks)
+    checks.claim("rechunked values are identical, bit for bit", same_bits(series[...], array[...]))
+    checks.claim("attributes came along", series.attrs.asdict() == array.attrs.asdict())
+
+
+def copy_and_consolidate(source: str, target: str, checks: Checks) -> None:
+    print(f"\nCopy the store chunk by chunk, undecoded, and consolidate its metadata: {target}", flush=True)
+    zarrds.dask.copy_store(source, target).compute(progress=True)
+    zarrds.dask.consolidate_metadata(target).compute(progress=True)
+
+    old, new = zarrds.open_group(source, mode="r"), zarrds.open_consolidated(target, mode="r")
+    names = sorted(old.array_keys())
+    checks.claim(f"the copy has the same arrays: {', '.join(names)}", sorted(new.array_keys()) == names)
+    same = all(new[item].hexdigest() == old[item].hexdigest() for item in names)
+    checks.claim("checksums of chunks, metadata and attributes agree", same)
+
+
+def look_at(name: str, path: str, dataset: xr.Dataset, checks: Checks) -> None:
+    print("\nThe same data without xarray and dask")
+    root = zarrds.open(path, mode="r")
+    print(root.tree(), root[name].info, sep="\n\n")
+    key = (0, *(slice(None, None, 4),) * (len(root[name].shape) - 2), slice(10, 20))
+    with xr.open_dataset(path, engine="zarrds", mask_and_scale=False, decode_times=False) as raw:
+        expected = raw[name].values[key]
+    shown = ", ".join(f"{k.start or ''}:{k.stop or ''}{f':{k.step}' if k.step else ''}" for k in key[1:])
+    checks.claim(f"zarrds.open(...)[{name!r}][0, {shown}] is what numpy selects", same_bits(root[name][key], expected))
+
+
+def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
+    """Equal dtype, shape and bytes: NaNs too, and -0.0 is not 0.0."""
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+def draw_map(ax, field: xr.DataArray, *, label: str, cmap: str = "RdYlBu_r") -> None:
+    """A filled map of a field whose last two dimensions are latitude and longitude, with a colour bar below."""
+    lat, lon = (field[dim] for dim in field.dims[-2:])
+    low, high = np.nanpercentile(field, [1, 99])
+    mesh = ax.pcolormesh(lon, lat, field, cmap=cmap, vmin=low, vmax=high, shading="nearest", rasterized=True)
+    ax.figure.colorbar(mesh, ax=ax, orientation="horizontal", pad=0.1, aspect=40, extend="both", label=label)
+    ax.set(xlabel="longitude", ylabel="latitude")

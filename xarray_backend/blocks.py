@@ -1,0 +1,127 @@
+"""Writing dask arrays: one task for each block, which the computation of the block is fused with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from xarray_backend.chunks import Blocks
+from zarrds import Array
+from zarrds.errors import StoreNotShareableError
+
+__all__ = ["BlockTarget", "block_writes", "finish_later", "finish_now"]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockTarget:
+    """Where the blocks of one dask array go; small, and the same for all of them.
+
+    Attributes
+    ----------
+    source : zarrds recipe
+        Recipe of the stored array (`zarrds.Array.source`).
+    starts : tuple of (int or tuple of int)
+        For each dimension the length of blocks, or, when they differ, where each one begins.
+    origin : tuple of int
+        Where the first block begins.
+    write_empty_chunks : bool
+        Whether chunks of nothing but the fill value are stored.
+    """
+
+    source: Any
+    starts: tuple[int | tuple[int, ...], ...]
+    origin: tuple[int, ...]
+    write_empty_chunks: bool
+
+    def write(self, block: Any, block_id: Sequence[int]) -> None:
+        """Write one block in its place."""
+        values = np.asarray(block)
+        if not values.size:
+            return
+        first = [
+            o + (i * s if isinstance(s, int) else s[i])
+            for o, s, i in zip(self.origin, self.starts, block_id, strict=True)
+        ]
+        region = tuple(slice(begin, begin + n) for begin, n in zip(first, values.shape, strict=True))
+        write_values(Array.from_source(self.source, read_only=False, write_empty_chunks=self.write_empty_chunks), region, values)
+
+
+def write_values(array: Array, region: tuple[slice, ...], values: np.ndarray[Any, Any]) -> None:
+    """Write numpy values to a region; text of numpy's own kind is stored as Python strings."""
+    if values.dtype.kind == "T":
+        values = values.astype(object)
+    array.set_basic_selection(region or Ellipsis, values)
+
+
+def write_block(block: Any, target: Any = None, block_id: Any = None) -> np.ndarray[Any, Any]:
+    """Write one block; the task's result is a receipt of one byte, never data."""
+    if block_id is not None:
+        target.write(block, block_id)
+    return np.ones((1,) * np.ndim(block), dtype=bool)
+
+
+def block_starts(blocks: Blocks) -> int | tuple[int, ...]:
+    """Length of the blocks when all but the last are alike, else where each begins."""
+    if all(n == blocks[0] for n in blocks[:-1]):
+        return blocks[0]
+    return tuple(accumulate(blocks[:-1], initial=0))
+
+
+def block_writes(data: Any, target: BlockTarget) -> Any:
+    """A dask array of receipts, one for each block of `data`."""
+    import dask.array as da
+    from dask.base import tokenize
+
+    token = tokenize(data.name, target.source, target.starts, target.origin, target.write_empty_chunks)
+    return da.map_blocks(
+        write_block,
+        data,
+        target=target,
+        token=token,
+        name="store-zarrds",
+        dtype=bool,
+        chunks=tuple((1,) * n for n in data.numblocks),
+        meta=np.empty((0,) * data.ndim, dtype=bool),
+    )
+
+
+# --- carrying it out ----------------------------------------------------------------------------------------------------
+
+
+def finish_now(receipts: list[Any], store: Any, options: dict[str, Any]) -> None:
+    """Compute all blocks, in one graph, so that what several variables share is computed once."""
+    import dask
+
+    _refuse_unshareable(store, options)
+    dask.compute(*receipts, **options)
+
+
+def finish_later(receipts: list[Any]) -> Any:
+    """A Delayed that writes all blocks, in a graph of one task for each and a few more."""
+    import dask
+
+    return dask.delayed(_finished, pure=False)(*dask.optimize(*receipts))
+
+
+def _finished(*receipts: Any) -> None:
+    """All blocks are written."""
+
+
+def _refuse_unshareable(store: Any, options: dict[str, Any]) -> None:
+    from dask.base import get_scheduler
+
+    if store.profile.shareable:
+        return
+    scheduler = get_scheduler(scheduler=options.get("scheduler"))
+    module = getattr(type(getattr(scheduler, "__self__", scheduler)), "__module__", "")
+    module = getattr(scheduler, "__module__", "") if module == "builtins" else module
+    if module.startswith(("distributed", "dask.multiprocessing")):
+        raise StoreNotShareableError(
+            f"a {type(store).__name__} lives in the memory of this process, and workers of the {module.split('.')[0]} "
+            "scheduler could not write to it",
+            hint="write to a directory or URL, or use the threaded scheduler: dask.config.set(scheduler='threads')",
+        )

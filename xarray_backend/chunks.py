@@ -1,0 +1,166 @@
+"""Which chunks to store, and whether dask's blocks may write them at the same time: pure functions of lengths.
+
+Along one dimension, blocks are given as their lengths, and `start` is where the first one begins in the stored array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from typing import Any
+
+from zarrds.errors import BlockAlignmentError
+
+__all__ = ["aligned_blocks", "check_blocks", "choose_chunks", "split_chunk", "uniform_length"]
+
+Blocks = tuple[int, ...]
+
+
+def edges(blocks: Blocks, start: int = 0) -> list[int]:
+    """Where blocks begin and end, without empty ones."""
+    return list(dict.fromkeys(accumulate(blocks, initial=start)))
+
+
+def split_chunk(blocks: Blocks, chunk: int, start: int = 0) -> tuple[int, int] | None:
+    """The first two blocks, by their positions among non-empty ones, that would write one chunk; None if none do."""
+    inner = edges(blocks, start)[1:-1]
+    for position, edge in enumerate(inner):
+        if edge % chunk:
+            return position, position + 1
+    return None
+
+
+def uniform_length(blocks: Blocks) -> int | None:
+    """Chunk length at whose multiples all blocks begin, being the length of one of them; None if there is none."""
+    lengths = [n for n in blocks if n]
+    if len(lengths) < 2:
+        return lengths[0] if lengths else 1
+    smallest = min(lengths[:-1])
+    if split_chunk(tuple(lengths), smallest):
+        return None
+    return smallest
+
+
+def aligned_blocks(blocks: Blocks, chunk: int, start: int = 0) -> Blocks:
+    """Blocks of about the same lengths, of which no two write one chunk: borders move up to the next chunk's."""
+    found = edges(blocks, start)
+    moved = [found[0], *(min(-(-edge // chunk) * chunk, found[-1]) for edge in found[1:-1]), found[-1]]
+    lengths = tuple(stop - begin for begin, stop in pairwise(dict.fromkeys(moved)))
+    return lengths or (0,)
+
+
+def choose_chunks(
+    name: str,
+    dims: Sequence[Any],
+    shape: Sequence[int],
+    *,
+    blocks: Sequence[Blocks] | None,
+    explicit: Any = None,
+    inherited: Any = None,
+    align: bool = False,
+    safe: bool = True,
+) -> tuple[int, ...] | bool:
+    """Chunk lengths of a new stored array; True: let zarrds choose.
+
+    What the user asked for wins and is checked later. What a variable inherited from the file it was read from holds
+    only as long as it fits the blocks that it has now. Then the blocks are taken as chunks.
+    """
+    if explicit is not None:
+        return checked_chunks(name, explicit, dims, shape)
+    found = _inherited_chunks(inherited, len(shape))
+    if blocks is None:
+        return True if found is None else found
+    if found is not None and (align or not any(map(split_chunk, blocks, found))):
+        return found
+    lengths = [uniform_length(b) for b in blocks]
+    if None in lengths and safe and not align:
+        raise _irregular(name, dims, blocks, lengths.index(None))
+    return tuple(max(b) if n is None else n for b, n in zip(blocks, lengths, strict=True))
+
+
+def _inherited_chunks(value: Any, ndim: int) -> tuple[int, ...] | None:
+    """Chunks from a variable's encoding; anything that cannot be used is left out silently, as it is nobody's wish."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = (value,) * ndim
+    if not isinstance(value, (tuple, list)) or len(value) != ndim:
+        return None
+    return tuple(map(int, value)) if all(hasattr(n, "__index__") and n > 0 for n in value) else None
+
+
+def checked_chunks(name: str, value: Any, dims: Sequence[Any], shape: Sequence[int]) -> tuple[int, ...]:
+    """Chunks that a user asked for, as a tuple; -1 is the whole dimension."""
+    lengths = [value] * len(shape) if hasattr(value, "__index__") else value
+    if not isinstance(lengths, (tuple, list)) or not all(hasattr(n, "__index__") for n in lengths):
+        raise TypeError(f"chunks of variable {name!r} must be an int or a tuple of ints, found {value!r}")
+    if len(lengths) != len(shape):
+        raise ValueError(
+            f"chunks of variable {name!r} must have one length for each of the dimensions {tuple(dims)}, found {value!r}"
+        )
+    found = tuple(max(n, 1) if int(c) == -1 else int(c) for c, n in zip(lengths, shape, strict=True))
+    if any(c < 1 for c in found):
+        raise ValueError(f"chunks of variable {name!r} must be positive (or -1 for a whole dimension), found {value!r}")
+    return found
+
+
+def check_blocks(
+    name: str,
+    dims: Sequence[Any],
+    blocks: Sequence[Blocks],
+    chunks: Sequence[int],
+    *,
+    starts: Sequence[int] | None = None,
+    lengths: Sequence[int] | None = None,
+) -> None:
+    """Raise BlockAlignmentError when two blocks would write one chunk.
+
+    With `lengths` of the stored dimensions, the region's own borders are checked too: another process may be writing
+    the region beside it.
+    """
+    for axis, (dim, given, chunk) in enumerate(zip(dims, blocks, chunks, strict=True)):
+        start = 0 if starts is None else starts[axis]
+        shared = split_chunk(given, chunk, start)
+        if shared is not None:
+            raise _misaligned(name, dim, given, chunk, start, shared)
+        stop = start + sum(given)
+        if lengths is not None and (start % chunk or (stop % chunk and stop != lengths[axis])):
+            raise BlockAlignmentError(
+                f"the region of variable {name!r} covers parts of stored chunks along {dim!r}, which another writer "
+                "could be changing too",
+                path=name,
+                expected=f"a region from and to multiples of {chunk}",
+                found=f"{start}:{stop}",
+                hint="choose a region of whole chunks; or pass safe_chunks=False if nobody else is writing",
+            )
+
+
+def _misaligned(
+    name: str, dim: Any, blocks: Blocks, chunk: int, start: int, shared: tuple[int, int]
+) -> BlockAlignmentError:
+    where = edges(blocks, start)[shared[1]]
+    first = where // chunk * chunk
+    return BlockAlignmentError(
+        f"dask blocks {shared[0]} and {shared[1]} of variable {name!r} along dimension {dim!r} would both write the stored "
+        f"chunk of elements {first}:{first + chunk}",
+        path=name,
+        expected=f"blocks that begin at multiples of the chunk length {chunk}",
+        found=f"block lengths {_shown(blocks)}" + (f" beginning at {start}" if start else ""),
+        hint=f"rechunk with ds.chunk({{{dim!r}: {chunk}}}) or a multiple of it, let align_chunks=True do so, leave "
+        "encoding['chunks'] out, or pass safe_chunks=False if the blocks are written one after the other",
+    )
+
+
+def _irregular(name: str, dims: Sequence[Any], blocks: Sequence[Blocks], axis: int) -> BlockAlignmentError:
+    dim, given = dims[axis], blocks[axis]
+    return BlockAlignmentError(
+        f"dask blocks of variable {name!r} along dimension {dim!r} are not all of one length, so that no stored chunks fit "
+        "them",
+        path=name,
+        expected="blocks of one length, the last one at most as long",
+        found=f"block lengths {_shown(given)}",
+        hint=f"rechunk with ds.chunk({{{dim!r}: {max(given)}}}), let align_chunks=True do so, or pass encoding="
+        f"{{{name!r}: {{'chunks': ...}}}} with lengths that divide the blocks",
+    )
+
+
+def _shown(blocks: Blocks) -> str:
+    return f"({', '.join(map(str, blocks[:6]))}{', ...' if len(blocks) > 6 else ''})"

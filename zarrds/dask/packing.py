@@ -1,0 +1,116 @@
+"""Packed objects: a block of an array as one value, its elements ordered by the blocks of another grid.
+
+Pieces, the parts of the block that lie in one block of the other grid, follow each other in C order of that grid, each
+C-contiguous. Offsets follow from arithmetic alone, so no index is stored. Numpy only; sizes in elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from zarrds._types import Chunks, NDArrayAny, Shape
+
+__all__ = ["Packing", "Region", "region_of"]
+
+Region = tuple[slice, ...]
+"""A box of an array: one slice for each dimension, with start and stop."""
+
+
+def region_of(coords: Sequence[int], block: Chunks, shape: Shape) -> Region:
+    """Where in the array the block at `coords` of a grid lies."""
+    return tuple(slice(at * b, min((at + 1) * b, n)) for at, b, n in zip(coords, block, shape, strict=True))
+
+
+class _Run(NamedTuple):
+    """Neighbouring pieces along one axis that a part covers in the same way."""
+
+    part_start: int  # first element of the part
+    count: int  # pieces
+    covered: int  # elements of each piece that are covered
+    start: int  # of the first piece, within the block
+    length: int  # of each piece
+    skipped: int  # elements of the piece before those covered
+
+
+class Packing:
+    """Layout of one packed object.
+
+    Parameters
+    ----------
+    region : tuple of slice
+        The block, in the array.
+    grid : tuple of int
+        Block shape of the other grid.
+    """
+
+    __slots__ = ("grid", "lengths", "region")
+
+    def __init__(self, region: Region, grid: Chunks) -> None:
+        self.region = region
+        self.grid = grid
+        self.lengths = tuple(r.stop - r.start for r in region)
+
+    def coords(self) -> Iterator[tuple[int, ...]]:
+        """Blocks of the other grid that the region meets, in C order."""
+        return product(*(range(r.start // g, -(-r.stop // g)) for r, g in zip(self.region, self.grid, strict=True)))
+
+    def piece(self, coords: Sequence[int]) -> Region:
+        """The piece that lies in the block at `coords` of the other grid, in the array."""
+        return tuple(
+            slice(max(r.start, at * g), min(r.stop, (at + 1) * g))
+            for at, r, g in zip(coords, self.region, self.grid, strict=True)
+        )
+
+    def offset(self, piece: Region) -> int:
+        """Elements before a piece: along each axis, what precedes it as a slab of the pieces before."""
+        total, before, after = 0, 1, prod(self.lengths)
+        for part, whole in zip(piece, self.region, strict=True):
+            after //= whole.stop - whole.start
+            total += before * (part.start - whole.start) * after
+            before *= part.stop - part.start
+        return total
+
+    def put(self, packed: NDArrayAny, region: Region, part: NDArrayAny) -> None:
+        """Set the elements of `packed` (flat) that belong to a region of the array, which lies in the block."""
+        ends = zip(region, self.region, self.grid, strict=True)
+        for runs in product(*(self._runs(r, whole, grid) for r, whole, grid in ends)):
+            source = part[tuple(slice(run.part_start, run.part_start + run.count * run.covered) for run in runs)]
+            split = source.reshape([n for run in runs for n in (run.count, run.covered)])
+            ndim = len(runs)
+            self._view(packed, runs)[...] = split.transpose([*range(0, 2 * ndim, 2), *range(1, 2 * ndim, 2)])
+
+    @staticmethod
+    def _runs(part: slice, whole: slice, grid: int) -> list[_Run]:
+        """Cut one axis of a part into at most three runs: a first and a last piece, and all between them."""
+        first, last = part.start // grid, (part.stop - 1) // grid
+        cuts = [(first, 1), (first + 1, last - first - 1), (last, 1)] if last > first else [(first, 1)]
+        runs = []
+        for at, count in cuts:
+            if count < 1:
+                continue
+            start, stop = max(whole.start, at * grid), min(whole.stop, (at + 1) * grid)
+            begin, end = max(start, part.start), min(stop, part.stop)
+            runs.append(_Run(begin - part.start, count, end - begin, start - whole.start, stop - start, begin - start))
+        return runs
+
+    def _view(self, packed: NDArrayAny, runs: Sequence[_Run]) -> np.ndarray[Any, Any]:
+        """The elements that runs cover: one axis for the pieces of each run, then one for the elements in each."""
+        lengths = [run.length for run in runs]
+        offset, outer, inner = 0, [], []
+        before, after, within = 1, prod(self.lengths), prod(lengths)
+        for run, whole in zip(runs, self.lengths, strict=True):
+            after //= whole
+            within //= run.length
+            offset += before * run.start * after + run.skipped * within
+            before *= run.length
+            outer.append(before * after)
+            inner.append(within)
+        shape = [run.count for run in runs] + [run.covered for run in runs]
+        itemsize = packed.itemsize
+        strides = [itemsize * stride for stride in (*outer, *inner)]
+        return np.ndarray(shape, packed.dtype, packed.data, offset * itemsize, strides)
