@@ -15,7 +15,7 @@ from zarrds._codec.raw import rows_needed
 from zarrds._codec.table import get_codec
 from zarrds._format.meta import ChunkSpec
 from zarrds._types import Buf, NDArrayAny, Part
-from zarrds.errors import ChunkDecodeError, ChunkEncodeError
+from zarrds.errors import BadCompressorError, ChunkDecodeError, ChunkEncodeError
 
 __all__ = ["PlainCodec"]
 
@@ -32,6 +32,8 @@ class PlainCodec:
         self._compressors: Sequence[Codec] = [get_codec(c) for c in spec.compressors]
         self._nbytes = spec.nbytes
         self._is_object = spec.dtype.hasobject
+        if self._is_object and not self._filters:
+            raise BadCompressorError("an object dtype needs an object codec as its first filter", found=str(spec.dtype))
         # Blosc alone is the common case, and the one worth a straight line into the result.
         self._only_blosc = not self._filters and [type(c) for c in self._compressors] == [Blosc]
         self._raw = not self._filters and not self._compressors and not self._is_object

@@ -13,7 +13,7 @@ from zarrds._format.fills import fill_scalar
 from zarrds._format.meta import ArrayMeta
 from zarrds._store.base import Store
 from zarrds._store.spec import StoreSpec
-from zarrds.errors import ZarrdsError
+from zarrds.errors import MetadataError, ZarrdsError
 
 __all__ = ["ChunkSource", "OpenSource"]
 
@@ -38,7 +38,11 @@ class OpenSource:
         self.path = path
         self.meta = meta
         self.prefix = f"{path}/" if path else ""
-        self.codec: ChunkCodec = build_codec(meta.chunk)
+        try:
+            self.codec: ChunkCodec = build_codec(meta.chunk)
+        except MetadataError as error:
+            error.store, error.path = repr(store), path
+            raise
         self.fill: Any = fill_scalar(meta.chunk.fill, meta.dtype)
 
     def key(self, coords: tuple[int, ...]) -> str:
