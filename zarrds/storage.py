@@ -29,6 +29,7 @@ __all__ = [
     "Store",
     "TempStore",
     "array_meta_key",
+    "as_store",
     "attrs_key",
     "contains_array",
     "contains_group",
