@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from numcodecs import Blosc
 
 from zarrds._codec.build import build_codec
+from zarrds._codec.fills import encode_fill
 from zarrds._codec.table import spec_of
 from zarrds._format.dtypes import normalize_dtype
-from zarrds._format.fills import fill_of
 from zarrds._format.grid import normalize_chunks, normalize_shape
 from zarrds._format.meta import ArrayMeta, ChunkSpec, CodecSpec, KeyEncoding
 from zarrds.errors import BadCompressorError, UnsupportedFormatError
@@ -40,9 +41,8 @@ def array_meta(
     if real_dtype.subdtype is not None:
         # a sub-array dtype becomes trailing dimensions
         real_dtype, inner = real_dtype.subdtype
-        chunks = (*normalize_chunks(chunks, real_shape, real_dtype.itemsize), *inner)
         real_shape = (*real_shape, *inner)
-    if order not in ("C", "F"):
+    if order not in ("C", "F", "c", "f"):
         raise ValueError(f"order must be 'C' or 'F', found {order!r}")
     if dimension_separator not in (None, ".", "/"):
         raise ValueError(f"dimension_separator must be '.' or '/', found {dimension_separator!r}")
@@ -51,8 +51,8 @@ def array_meta(
     chunk = ChunkSpec(
         shape=normalize_chunks(chunks, real_shape, real_dtype.itemsize),
         dtype=real_dtype,
-        fill=fill_of(fill_value, real_dtype),
-        order="F" if order == "F" else "C",
+        fill=encode_fill(fill_value, real_dtype, filter_specs),
+        order="F" if order in ("F", "f") else "C",
         filters=filter_specs,
         compressors=compressors,
     )
@@ -63,6 +63,8 @@ def array_meta(
 
 def _compressors(compressor: Any, default: Any) -> tuple[CodecSpec, ...]:
     if isinstance(compressor, str):
+        if compressor == "none":
+            return ()
         if compressor != "default":
             raise BadCompressorError(
                 "bad compressor", expected="a numcodecs codec, None or 'default'", found=repr(compressor)
@@ -76,6 +78,8 @@ def _filters(
 ) -> tuple[CodecSpec, ...]:
     specs = tuple(spec_of(f) for f in filters or ())
     if not dtype.hasobject:
+        if object_codec is not None:
+            warnings.warn("an object_codec is only needed for object arrays", UserWarning, stacklevel=4)
         return specs
     if object_codec is None and implied is None:
         if specs:
@@ -89,8 +93,12 @@ def _filters(
     return specs if codec in specs else (codec, *specs)
 
 
-def check_version(zarr_version: Any) -> None:
-    """Raise for a format that cannot be written yet."""
+def check_version(zarr_version: Any, zarr_format: Any = None) -> None:
+    """Raise for a format that cannot be written yet; both names mean the same."""
+    if zarr_version is None:
+        zarr_version = zarr_format
+    elif zarr_format not in (None, zarr_version):
+        raise ValueError(f"zarr_version {zarr_version!r} and zarr_format {zarr_format!r} contradict each other")
     if zarr_version in (None, 2):
         return
     if zarr_version == 3:

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 from numcodecs import AsType
+from numpy.exceptions import AxisError
 
 from zarrds import _nodes
+from zarrds._codec.fills import encode_fill
 from zarrds._codec.table import spec_of
 from zarrds._engine.bulk import delete_outside
 from zarrds._engine.source import OpenSource
 from zarrds._format.dtypes import normalize_dtype
-from zarrds._format.fills import fill_of
 from zarrds._format.grid import grid_shape, normalize_chunks, normalize_shape
 from zarrds._format.meta import ArrayMeta
 from zarrds._store.base import Store
@@ -44,7 +45,9 @@ def resize(store: Store, source: OpenSource, shape: Shape) -> ArrayMeta:
 
 def appended(shape: Shape, data: Any, axis: int) -> tuple[Shape, tuple[slice, ...]]:
     """New shape of an array of `shape` that `data` is appended to, and where the data go."""
-    axis = range(len(shape))[axis]
+    if not -len(shape) <= axis < len(shape):
+        raise AxisError(axis, len(shape))
+    axis %= len(shape)
     found = tuple(data.shape)
     if len(found) != len(shape) or any(
         n != m for dim, (n, m) in enumerate(zip(found, shape, strict=True)) if dim != axis
@@ -64,10 +67,10 @@ def view_meta(
         new_dtype = normalize_dtype(dtype)[0]
         fill = chunk.fill
         if fill.raw is not None and len(fill.raw) != new_dtype.itemsize:
-            fill = fill_of(0, new_dtype)
+            fill = encode_fill(0, new_dtype, chunk.filters)
         chunk = replace(chunk, dtype=new_dtype, fill=fill)
     if fill_value is not None:
-        chunk = replace(chunk, fill=fill_of(fill_value, chunk.dtype))
+        chunk = replace(chunk, fill=encode_fill(fill_value, chunk.dtype, chunk.filters))
     if filters is not None:
         chunk = replace(chunk, filters=tuple(spec_of(f) for f in filters))
     new_shape = meta.shape if shape is None else normalize_shape(shape)

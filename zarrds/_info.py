@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from html import escape
+from collections.abc import Callable
 from typing import Any, Protocol
+
+from zarrds._html import facts_table
 
 __all__ = ["InfoReporter", "human_size", "type_name"]
 
@@ -19,10 +21,14 @@ class Reportable(Protocol):
 
 
 class InfoReporter:
-    """Report that shows itself as text or, in a notebook, as HTML; made anew each time it is shown."""
+    """Report that shows itself as text or, in a notebook, as HTML; made anew each time it is shown.
 
-    def __init__(self, obj: Reportable) -> None:
+    `html` says how, where a table of the rows is not all.
+    """
+
+    def __init__(self, obj: Reportable, html: Callable[[], str] | None = None) -> None:
         self.obj = obj
+        self.html = html
 
     def __repr__(self) -> str:
         items = self.obj.info_items()
@@ -36,12 +42,7 @@ class InfoReporter:
         return "\n".join(lines) + "\n"
 
     def _repr_html_(self) -> str:
-        left = 'style="text-align: left"'
-        rows = "".join(
-            f"<tr><th {left}>{escape(label)}</th><td {left}>{escape(value)}</td></tr>"
-            for label, value in self.obj.info_items()
-        )
-        return f'<table class="zarr-info"><tbody>{rows}</tbody></table>'
+        return facts_table(self.obj.info_items()) if self.html is None else self.html()
 
 
 def human_size(size: int) -> str:

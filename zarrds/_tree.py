@@ -36,7 +36,7 @@ class TreeViewer:
             last = i == len(members) - 1
             yield f"{indent} {'└' if last else '├'}── {_label(name, node)}"
             if _is_group(node):
-                yield from self._lines(node, indent + ("     " if last else " │   "), depth + 1)
+                yield from self._lines(node, indent + ("    " if last else " │  "), depth + 1)
 
     def _members(self, group: Any, depth: int) -> list[tuple[str, Any]]:
         if self.level is not None and depth > self.level:

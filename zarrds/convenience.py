@@ -9,8 +9,7 @@ import numpy as np
 
 from zarrds import _nodes
 from zarrds._array_meta import check_version
-from zarrds._format.consolidated import CONSOLIDATED_KEY, format_consolidated
-from zarrds._format.jsondoc import loads
+from zarrds._format.consolidated import CONSOLIDATED_KEY, consolidate
 from zarrds._format.meta import ArrayMeta
 from zarrds._store.adapt import as_store
 from zarrds._store.consolidated import ConsolidatedMetadataStore
@@ -18,7 +17,7 @@ from zarrds._store.paths import normalize_path
 from zarrds._tree import TreeViewer
 from zarrds.core import Array
 from zarrds.creation import array, open_array, open_existing
-from zarrds.errors import GroupNotFoundError, MetadataError
+from zarrds.errors import GroupNotFoundError
 from zarrds.hierarchy import Group, group, open_group
 
 __all__ = [
@@ -279,7 +278,7 @@ def tree(grp: Any, expand: bool = False, level: int | None = None) -> TreeViewer
     return TreeViewer(grp, expand=expand, level=level)
 
 
-def consolidate_metadata(store: Any, metadata_key: str = CONSOLIDATED_KEY, *, path: str | None = "") -> Group:
+def consolidate_metadata(store: Any, metadata_key: str = CONSOLIDATED_KEY, *, path: str | None = "") -> Array | Group:
     """Consolidate all metadata of a hierarchy into a single document.
 
     Groups are listed level by level and chunk keys never, so the cost depends on the number of nodes alone; documents
@@ -296,8 +295,8 @@ def consolidate_metadata(store: Any, metadata_key: str = CONSOLIDATED_KEY, *, pa
 
     Returns
     -------
-    Group
-        The group, opened with the new consolidated metadata.
+    Group or Array
+        What is at `path`, opened with the new consolidated metadata.
 
     Raises
     ------
@@ -318,13 +317,10 @@ def consolidate_metadata(store: Any, metadata_key: str = CONSOLIDATED_KEY, *, pa
     documents = _nodes.documents_below(real_store, "")
     if not documents:
         raise _nodes.not_found(real_store, "", GroupNotFoundError)
-    parsed = {key: loads(data, key) for key, data in documents.items()}
-    for key, document in parsed.items():
-        if not isinstance(document, dict):
-            raise MetadataError("not a document", key=key, expected="a JSON object", found=type(document).__name__)
-    real_store.set_many([(metadata_key, format_consolidated(parsed))])
-    opened: Group = open_consolidated(real_store, metadata_key=metadata_key, path=path)
-    return opened
+    text, parsed = consolidate(documents)
+    real_store.set_many([(metadata_key, text)])
+    metadata = ConsolidatedMetadataStore.just_written(real_store, metadata_key, parsed)
+    return open(metadata, mode="r+", path=path, chunk_store=real_store)
 
 
 def open_consolidated(store: Any, metadata_key: str = CONSOLIDATED_KEY, mode: str = "r+", **kwargs: Any) -> Any:

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from zarrds import _array_ops, _nodes
-from zarrds._codec.table import get_codec
-from zarrds._engine.bulk import stored_chunks
+from zarrds._codec.fills import encode_fill
+from zarrds._description import Described
+from zarrds._engine.bulk import trim_edges
 from zarrds._engine.read import Fields, read
 from zarrds._engine.source import ChunkSource, OpenSource
 from zarrds._engine.write import Lock, write
-from zarrds._format.fills import fill_of
-from zarrds._format.grid import grid_shape
 from zarrds._format.meta import ArrayMeta
 from zarrds._format.v2 import ATTRS_KEY
-from zarrds._info import InfoReporter, bytes_text, type_name
 from zarrds._plan.plan import Mode, plan_selection
-from zarrds._selection import Selections
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
 from zarrds._store.paths import normalize_path
-from zarrds._types import NDArrayAny, Order, Shape
+from zarrds._types import NDArrayAny, Shape
 from zarrds.attrs import Attributes
 from zarrds.errors import ReadOnlyError
 from zarrds.sync import Synchronizer
@@ -38,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Array"]
 
 
-class Array(Selections):
+class Array(Described):
     """Instantiate an array from an initialized store.
 
     Parameters
@@ -58,7 +53,8 @@ class Array(Selections):
     cache_attrs : bool, optional
         If True (default), user attributes are read once and kept.
     partial_decompress : bool, optional
-        Accepted as in the manual.
+        If True, only the blocks that a selection needs are read of chunks compressed by Blosc, where the store can read
+        parts of values.
     write_empty_chunks : bool, optional
         If True (default), chunks that are all fill value are stored like others; if False they are deleted instead.
     zarr_version : {2, None}, optional
@@ -112,10 +108,11 @@ class Array(Selections):
         self._partial_decompress = partial_decompress
         self._write_empty_chunks = write_empty_chunks
         self._meta_array = np.empty(()) if meta_array is None else np.empty_like(meta_array, shape=())
+        self._like = None if type(self._meta_array) is np.ndarray else self._meta_array
         self._read_missing: Literal["fill", "raise"] = read_missing
         self._is_view = False
         meta = _nodes.load_array(self._store, self._path) if _meta is None else _meta
-        self._opened = OpenSource(self.chunk_store, self._path, meta)
+        self._opened = self._at(meta)
         self._attrs = Attributes(
             self._store,
             key=_nodes.node_key(self._path, ATTRS_KEY),
@@ -129,13 +126,26 @@ class Array(Selections):
     def _source(self) -> OpenSource:
         """Chunks and metadata as they are now."""
         if not self._cache_metadata and not self._is_view:
-            self._opened = OpenSource(self.chunk_store, self._path, _nodes.load_array(self._store, self._path))
+            self._refresh()
         return self._opened
+
+    def _at(self, meta: ArrayMeta) -> OpenSource:
+        return OpenSource(self.chunk_store, self._path, meta, partial_decompress=self._partial_decompress)
+
+    def _refresh(self) -> None:
+        """Read the metadata again: another writer may have changed it."""
+        self._opened = self._at(_nodes.load_array(self._store, self._path))
+
+    def _current(self) -> OpenSource:
+        """Chunks and metadata before a change of the metadata: with a synchronizer, others may have changed it."""
+        if self._synchronizer is not None and not self._is_view:
+            self._refresh()
+        return self._source()
 
     def _get(self, selection: Any, mode: Mode, out: NDArrayAny | None, fields: Fields) -> Any:
         source = self._source()
         plan = plan_selection(selection, source.meta.shape, source.meta.chunk.shape, mode)
-        result = read(source, plan, out, fields=fields, missing=self._read_missing)
+        result = read(source, plan, out, fields=fields, missing=self._read_missing, like=self._like)
         if out is None and not plan.result_shape and _gives_scalar(selection, mode):
             return result[()]
         return result
@@ -160,7 +170,7 @@ class Array(Selections):
 
     def _save_meta(self, meta: ArrayMeta) -> None:
         _nodes.save_array(self._store, self._path, meta)
-        self._opened = OpenSource(self.chunk_store, self._path, meta)
+        self._opened = self._at(meta)
 
     def _metadata_lock(self) -> AbstractContextManager[Any]:
         if self._synchronizer is None:
@@ -215,21 +225,6 @@ class Array(Selections):
         return self._store if self._chunk_store is None else self._chunk_store
 
     @property
-    def path(self) -> str:
-        """Storage path."""
-        return self._path
-
-    @property
-    def name(self) -> str | None:
-        """Array name following h5py convention; None at the root."""
-        return f"/{self._path}" if self._path else None
-
-    @property
-    def basename(self) -> str | None:
-        """Final component of name."""
-        return self._path.rsplit("/", 1)[-1] if self._path else None
-
-    @property
     def read_only(self) -> bool:
         """A boolean, True if modification operations are not permitted."""
         return self._read_only
@@ -254,33 +249,6 @@ class Array(Selections):
         self.resize(value)
 
     @property
-    def chunks(self) -> Shape:
-        """A tuple of integers describing the length of each dimension of a chunk of the array."""
-        return self._opened.meta.chunk.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The NumPy data type, in the stored byte order."""
-        return self._opened.meta.chunk.dtype
-
-    @property
-    def compressor(self) -> Any:
-        """Primary compression codec; None without compression."""
-        found = self._opened.meta.chunk.compressors
-        return get_codec(found[0]) if found else None
-
-    @property
-    def filters(self) -> list[Any] | None:
-        """One or more codecs used to transform data prior to compression; None without."""
-        found = self._opened.meta.chunk.filters
-        return [get_codec(f) for f in found] if found else None
-
-    @property
-    def order(self) -> Order:
-        """A string indicating the order in which bytes are arranged within chunks of the array."""
-        return self._opened.meta.chunk.order
-
-    @property
     def fill_value(self) -> Any:
         """A value used for uninitialized portions of the array; None when it is not defined."""
         return self._opened.fill
@@ -288,8 +256,10 @@ class Array(Selections):
     @fill_value.setter
     def fill_value(self, value: Any) -> None:
         self._refuse_read_only()
-        meta = self._source().meta
-        self._save_meta(replace(meta, chunk=replace(meta.chunk, fill=fill_of(value, meta.dtype))))
+        with self._metadata_lock():
+            meta = self._current().meta
+            fill = encode_fill(value, meta.dtype, meta.chunk.filters)
+            self._save_meta(replace(meta, chunk=replace(meta.chunk, fill=fill)))
 
     @property
     def attrs(self) -> Attributes:
@@ -311,59 +281,9 @@ class Array(Selections):
         """A boolean, True if this array is a view on another array."""
         return self._is_view
 
-    @property
-    def ndim(self) -> int:
-        """Number of dimensions."""
-        return len(self._opened.meta.shape)
-
-    @property
-    def size(self) -> int:
-        """The total number of elements in the array."""
-        return prod(self.shape)
-
-    @property
-    def itemsize(self) -> int:
-        """The size in bytes of each item in the array."""
-        return self.dtype.itemsize
-
-    @property
-    def nbytes(self) -> int:
-        """The total number of bytes that would be required to store the array without compression."""
-        return self.size * self.itemsize
-
-    @property
-    def cdata_shape(self) -> Shape:
-        """A tuple of integers describing the number of chunks along each dimension of the array."""
-        meta = self._source().meta
-        return grid_shape(meta.shape, meta.chunks) if meta.shape else (1,)
-
-    @property
-    def nchunks(self) -> int:
-        """Total number of chunks."""
-        return prod(self.cdata_shape)
-
-    @property
-    def nchunks_initialized(self) -> int:
-        """The number of chunks that have been initialized with some data; one listing of the array's keys."""
-        return sum(1 for _ in stored_chunks(self._source()))
-
-    @property
-    def initialized(self) -> int:
-        """The number of chunks that have been initialized with some data."""
-        return self.nchunks_initialized
-
-    @property
-    def nbytes_stored(self) -> int:
-        """Bytes stored for the array, metadata and attributes included; -1 where the store cannot tell."""
-        stored = self._store.getsize(self._path)
-        if self._chunk_store is None:
-            return stored
-        chunks = self._chunk_store.getsize(self._path)
-        return -1 if stored < 0 or chunks < 0 else stored + chunks
-
     # --- what can be done with it ------------------------------------------------------------------------------------
 
-    def resize(self, *args: Any) -> None:
+    def resize(self, *args: Any, trim: bool = False) -> None:
         """Change the shape of the array by growing or shrinking one or more dimensions.
 
         Data are not rearranged. Chunks that fall outside the new shape are deleted; boundary chunks stay as they are.
@@ -372,6 +292,9 @@ class Array(Selections):
         ----------
         *args : int or tuple of int
             The new length of each dimension; None keeps one.
+        trim : bool
+            If True, what boundary chunks hold outside the new shape becomes the fill value; else, as the manual
+            says, it is back when the array grows again. Not in the manual.
 
         Raises
         ------
@@ -389,13 +312,11 @@ class Array(Selections):
         self._refuse_read_only()
         self._refuse_view()
         with self._metadata_lock():
-            if self._synchronizer is not None:
-                self._refresh()
-            self._resize(_array_ops.resized_shape(self._source().meta.shape, args))
-
-    def _resize(self, shape: Shape) -> None:
-        meta = _array_ops.resize(self._store, self._source(), shape)
-        self._opened = OpenSource(self.chunk_store, self._path, meta)
+            old = self._current().meta.shape
+            new = _array_ops.resized_shape(old, args)
+            self._opened = self._at(_array_ops.resize(self._store, self._opened, new))
+            if trim:
+                trim_edges(self._opened, [n < m for n, m in zip(new, old, strict=True)], self._lock)
 
     def append(self, data: Any, axis: int = 0) -> Shape:
         """Append `data` to `axis`.
@@ -421,19 +342,17 @@ class Array(Selections):
         """
         self._refuse_read_only()
         self._refuse_view()
+        if not hasattr(data, "shape"):
+            data = np.asanyarray(data, dtype=object if self.dtype == object else None)
         with self._metadata_lock():
-            if self._synchronizer is not None:
-                self._refresh()
-            if not hasattr(data, "shape"):
-                data = np.asanyarray(data, dtype=object if self.dtype == object else None)
-            shape, where = _array_ops.appended(self._source().meta.shape, data, axis)
-            self._save_meta(replace(self._source().meta, shape=shape))
-            self.set_basic_selection(where, data)
-            return shape
-
-    def _refresh(self) -> None:
-        """Read the metadata again: another writer may have changed it."""
-        self._opened = OpenSource(self.chunk_store, self._path, _nodes.load_array(self._store, self._path))
+            meta = self._current().meta
+            shape, where = _array_ops.appended(meta.shape, data, axis)
+            self._save_meta(replace(meta, shape=shape))
+            source = self._opened
+        # the new region is ours alone from here on; chunks that others have a part in are guarded by their own locks
+        plan = plan_selection(where, shape, meta.chunks, "basic")
+        write(source, plan, data, lock=self._lock, write_empty_chunks=self._write_empty_chunks)
+        return shape
 
     def view(
         self,
@@ -536,93 +455,10 @@ class Array(Selections):
         found: str = _array_ops.digest(self._source(), self._store, hashname).hexdigest()
         return found
 
-    @property
-    def info(self) -> InfoReporter:
-        """Report some diagnostic information about the array.
-
-        Examples
-        --------
-        >>> import zarrds
-        >>> z = zarrds.zeros(1000000, chunks=100000, dtype="i4")
-        >>> z.info
-        Type               : zarrds.core.Array
-        Data type          : int32
-        Shape              : (1000000,)
-        Chunk shape        : (100000,)
-        Order              : C
-        Read-only          : False
-        Compressor         : Blosc(cname='lz4', clevel=5, shuffle=SHUFFLE, blocksize=0)
-        Store type         : zarrds.storage.KVStore
-        No. bytes          : 4000000 (3.8M)
-        No. bytes stored   : 319
-        Storage ratio      : 12539.2
-        Chunks initialized : 0/10
-        """
-        return InfoReporter(self)
-
-    def info_items(self) -> list[tuple[str, str]]:
-        """Rows of `info`: labels and values."""
-        rows = [("Name", self.name)] if self.name else []
-        rows += [
-            ("Type", type_name(self)),
-            ("Data type", _dtype_text(self.dtype)),
-            ("Shape", str(self.shape)),
-            ("Chunk shape", str(self.chunks)),
-            ("Order", self.order),
-            ("Read-only", str(self.read_only)),
-        ]
-        rows += [(f"Filter [{i}]", repr(f)) for i, f in enumerate(self.filters or ())]
-        rows.append(("Compressor", repr(self.compressor)))
-        if self._synchronizer is not None:
-            rows.append(("Synchronizer type", type_name(self._synchronizer)))
-        rows.append(("Store type", type_name(self._store)))
-        if self._chunk_store is not None:
-            rows.append(("Chunk store type", type_name(self._chunk_store)))
-        rows.append(("No. bytes", bytes_text(self.nbytes)))
-        stored = self.nbytes_stored
-        if stored > 0:
-            rows.append(("No. bytes stored", bytes_text(stored)))
-            rows.append(("Storage ratio", f"{self.nbytes / stored:.1f}"))
-        rows.append(("Chunks initialized", f"{self.nchunks_initialized}/{self.nchunks}"))
-        return [(label, str(value)) for label, value in rows]
-
     # --- Python's protocols ------------------------------------------------------------------------------------------
-
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArrayAny:
-        if copy is False:
-            raise ValueError("a stored array cannot be had as a numpy array without a copy")
-        found = np.asarray(self[...])
-        return found if dtype is None else found.astype(dtype, copy=False)
-
-    def __len__(self) -> int:
-        if not self.shape:
-            raise TypeError("len() of unsized object")
-        return self.shape[0]
 
     def __iter__(self) -> Iterator[Any]:
         return self.islice()
-
-    def __bool__(self) -> bool:
-        if self.size == 1:
-            return bool(np.asarray(self[...]).reshape(())[()])
-        return bool(np.asarray(self[...]))
-
-    def __int__(self) -> int:
-        return int(self._only_item())
-
-    def __float__(self) -> float:
-        return float(self._only_item())
-
-    def __complex__(self) -> complex:
-        return complex(self._only_item())
-
-    def __index__(self) -> int:
-        return operator.index(self._only_item())
-
-    def _only_item(self) -> Any:
-        if self.size != 1:
-            raise TypeError("only arrays of one element can be converted to Python scalars")
-        return np.asarray(self[...]).reshape(())[()]
 
     def __eq__(self, other: object) -> bool:
         """Two arrays are equal when they are the same place, opened the same way; data are not compared."""
@@ -636,15 +472,6 @@ class Array(Selections):
         )
 
     __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        words = [f"{type(self).__module__}.{type(self).__name__}"]
-        if self.name is not None:
-            words.append(repr(self.name))
-        words += [str(self.shape), _dtype_text(self.dtype)]
-        if self._read_only:
-            words.append("read-only")
-        return f"<{' '.join(words)}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         # metadata travels too, so that unpickling needs no request
@@ -688,7 +515,3 @@ def _gives_scalar(selection: Any, mode: str) -> bool:
     if mode in ("coordinate", "mask"):
         return False
     return selection is not Ellipsis and selection != (Ellipsis,)
-
-
-def _dtype_text(dtype: np.dtype[Any]) -> str:
-    return str(dtype)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numcodecs.registry import codec_registry
@@ -36,6 +36,13 @@ __all__ = [
 ]
 
 
+class InGroup(NamedTuple):
+    """Given as a store: the store, and a path in it at and above which every node is known to be a group."""
+
+    store: Store
+    known_group: str
+
+
 def create(
     shape: Any,
     chunks: Any = True,
@@ -59,6 +66,9 @@ def create(
     zarr_version: Literal[2, 3] | None = None,
     meta_array: Any = None,
     storage_transformers: Any = (),
+    zarr_format: Literal[2, 3] | None = None,
+    partial_decompress: bool = False,
+    read_missing: Literal["fill", "raise"] = "fill",
     **kwargs: Any,
 ) -> Array:
     """Create an array.
@@ -102,10 +112,12 @@ def create(
         Separator placed between the dimensions of a chunk; by default the store's.
     write_empty_chunks : bool, optional
         If False, chunks that are all fill value are not stored.
-    zarr_version : {None, 2}, optional
+    zarr_version, zarr_format : {None, 2}, optional
         Format of the created array.
     meta_array : array-like, optional
         Array instance whose type results have.
+    read_missing : {"fill", "raise"}
+        What absent chunks mean on reading; "raise" gives MissingChunkError. Not in the manual.
     storage_transformers : sequence, optional
         Not used by format 2; anything but an empty sequence is refused.
     **kwargs
@@ -131,10 +143,11 @@ def create(
     >>> zarrds.create((10000, 10000), chunks=(1000, 1000), dtype="i1", order="F", compressor=compressor)
     <zarrds.core.Array (10000, 10000) int8>
     """
-    check_version(zarr_version)
+    check_version(zarr_version, zarr_format)
     if storage_transformers:
         raise ValueError("storage_transformers may only be set for format 3, which is not supported yet")
     compressor, fill_value = _h5py_names(compressor, fill_value, kwargs)
+    store, known = store if isinstance(store, InGroup) else (store, None)
     real_store = KVStore({}) if store is None else as_store(store, mode="w")
     real_chunk_store = None if chunk_store is None else as_store(chunk_store, mode="w")
     meta = array_meta(
@@ -150,7 +163,6 @@ def create(
         dimension_separator=dimension_separator or real_store.dimension_separator,
     )
     where = normalize_path(path)
-    known = kwargs.get("_known_group")
     _nodes.create_array(real_store, where, meta, overwrite=overwrite, chunk_store=real_chunk_store, known_group=known)
     return Array(
         real_store,
@@ -160,8 +172,10 @@ def create(
         synchronizer=synchronizer,
         cache_metadata=cache_metadata,
         cache_attrs=cache_attrs,
+        partial_decompress=partial_decompress,
         write_empty_chunks=write_empty_chunks,
         meta_array=meta_array,
+        read_missing=read_missing,
         _meta=meta,
     )
 
@@ -182,7 +196,7 @@ def _h5py_names(compressor: Any, fill_value: Any, kwargs: dict[str, Any]) -> tup
             )
     if "fillvalue" in kwargs:
         fill_value = kwargs["fillvalue"]
-    for name in sorted(set(kwargs) - {"compression", "compression_opts", "fillvalue", "_known_group"}):
+    for name in sorted(set(kwargs) - {"compression", "compression_opts", "fillvalue"}):
         warnings.warn(f"ignoring keyword argument {name!r}", UserWarning, stacklevel=3)
     return compressor, fill_value
 
@@ -302,6 +316,8 @@ def open_array(
     zarr_version: Literal[2, 3] | None = None,
     dimension_separator: Separator | None = None,
     meta_array: Any = None,
+    zarr_format: Literal[2, 3] | None = None,
+    read_missing: Literal["fill", "raise"] = "fill",
     **kwargs: Any,
 ) -> Array:
     """Open an array using file-mode-like semantics.
@@ -320,9 +336,14 @@ def open_array(
     storage_options : dict, optional
         Options for the file system of an fsspec URL.
     partial_decompress : bool, optional
-        Accepted as in the manual.
-    zarr_version : {None, 2}, optional
+        If True, only the blocks that a selection needs are read of chunks compressed by Blosc, where the store can read
+        parts of values.
+    zarr_version, zarr_format : {None, 2}, optional
         Format; found out, or 2, when None.
+    read_missing : {"fill", "raise"}
+        What absent chunks mean on reading; "raise" gives MissingChunkError. Not in the manual.
+    **kwargs
+        h5py's names, as for `create`; others are ignored with a warning.
 
     Returns
     -------
@@ -341,8 +362,9 @@ def open_array(
     >>> zarrds.open_array("data/example.zarr", mode="r")
     <zarrds.core.Array (100, 100) float64 read-only>
     """
-    check_version(zarr_version)
+    check_version(zarr_version, zarr_format)
     _nodes.check_mode(mode)
+    compressor, fill_value = _h5py_names(compressor, fill_value, kwargs)
     real_store = KVStore({}) if store is None else as_store(store, mode=mode, storage_options=storage_options)
     where = normalize_path(path)
     meta = _existing_array(real_store, where, mode)
@@ -360,10 +382,10 @@ def open_array(
             partial_decompress=partial_decompress,
             write_empty_chunks=write_empty_chunks,
             meta_array=meta_array,
-            **kwargs,
+            read_missing=read_missing,
         )
     return create(
-        shape=_required_shape(shape),
+        shape=_required_shape(shape, real_store, where, mode),
         chunks=chunks,
         dtype=dtype,
         compressor=compressor,
@@ -381,7 +403,8 @@ def open_array(
         dimension_separator=dimension_separator,
         write_empty_chunks=write_empty_chunks,
         meta_array=meta_array,
-        **kwargs,
+        partial_decompress=partial_decompress,
+        read_missing=read_missing,
     )
 
 
@@ -435,8 +458,10 @@ def _existing_array(store: Store, path: str, mode: str) -> ArrayMeta | None:
     raise ContainsGroupError(path=path)
 
 
-def _required_shape(shape: Any) -> Any:
+def _required_shape(shape: Any, store: Store, path: str, mode: str) -> Any:
     if shape is None:
+        if mode != "w":
+            _nodes.expect_free(_nodes.find_node(store, path), path)
         raise TypeError("shape is needed to create an array")
     return shape
 

@@ -17,10 +17,13 @@ The tree (in brackets the builtin that a caller may catch instead)::
       ArrayIndexError [IndexError]
         BoundsCheckError
         NegativeStepError
+          ZeroStepError [ValueError]        numpy's class for that
         VindexInvalidSelectionError
+        CoordinateShapeError [ValueError]   coordinates do not broadcast together
       ChunkError [ValueError]               the bytes of a chunk cannot be what they should be
         ChunkDecodeError                    truncated, corrupt, or of the wrong size
         ChunkEncodeError
+          ItemTypeError [TypeError]         an element is of a type that the array's codec does not take
       MissingChunkError [KeyError]          a chunk is absent, and absence was declared an error
       StoreError [OSError]                  a store failed (absent keys are no failure)
         StoreNotShareableError              a store cannot travel to another process
@@ -29,8 +32,8 @@ The tree (in brackets the builtin that a caller may catch instead)::
       SelfOverwriteError [ValueError]       the source of a job lies in its target
       CopyError [RuntimeError]              a copy met what it may not replace
 
-Errors carry fields (`store`, `path`, `key`, `codec`, `expected`, `found`, `hint`) and build their text from them, so that
-nobody needs a debugger to find the bad file. They survive pickling, as they travel from dask workers.
+Errors carry fields (`store`, `path`, `key`, `codec`, `expected`, `found`, `hint`) and build their text from them, so
+that nobody needs a debugger to find the bad file. They survive pickling, as they travel from dask workers.
 """
 
 from __future__ import annotations
@@ -48,10 +51,12 @@ __all__ = [
     "ChunkError",
     "ContainsArrayError",
     "ContainsGroupError",
+    "CoordinateShapeError",
     "CopyError",
     "FSPathExistNotDir",
     "ForeignFilesError",
     "GroupNotFoundError",
+    "ItemTypeError",
     "MemoryLimitError",
     "MetadataError",
     "MissingChunkError",
@@ -64,6 +69,7 @@ __all__ = [
     "UnsupportedFormatError",
     "VindexInvalidSelectionError",
     "ZarrdsError",
+    "ZeroStepError",
 ]
 
 
@@ -225,9 +231,15 @@ class BoundsCheckError(ArrayIndexError):
 
 
 class NegativeStepError(ArrayIndexError):
-    """A slice has a negative or zero step."""
+    """A slice has a negative step, or none."""
 
     default_message = "only slices with step >= 1 are supported"
+
+
+class ZeroStepError(NegativeStepError, ValueError):
+    """A slice has the step 0."""
+
+    default_message = "slice step cannot be zero"
 
 
 class VindexInvalidSelectionError(ArrayIndexError):
@@ -236,6 +248,12 @@ class VindexInvalidSelectionError(ArrayIndexError):
     default_message = (
         "unsupported selection type for vectorized indexing; only coordinate or mask selections are supported"
     )
+
+
+class CoordinateShapeError(ArrayIndexError, ValueError):
+    """The coordinates of a selection do not broadcast together."""
+
+    default_message = "coordinates do not broadcast together"
 
 
 class ChunkError(ZarrdsError, ValueError):
@@ -248,6 +266,10 @@ class ChunkDecodeError(ChunkError):
 
 class ChunkEncodeError(ChunkError):
     """A chunk could not be encoded."""
+
+
+class ItemTypeError(ChunkEncodeError, TypeError):
+    """An element is of a type that the array's codec does not take."""
 
 
 class MissingChunkError(ZarrdsError, KeyError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, ItemsView, Iterator, MutableMapping, ValuesView
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -16,7 +16,7 @@ from zarrds._info import InfoReporter, type_name
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
 from zarrds._store.memory import MemoryStore
-from zarrds._store.paths import normalize_path
+from zarrds._store.paths import level, normalize_path
 from zarrds._tree import TreeViewer
 from zarrds.attrs import Attributes
 from zarrds.core import Array
@@ -26,6 +26,24 @@ from zarrds.sync import Synchronizer
 __all__ = ["Group", "group", "open_group"]
 
 Member = Any  # Array or Group
+
+
+class _Members(ItemsView[str, Any]):
+    """Names and members of a group: all of them from one listing and one batch of documents."""
+
+    _mapping: Group
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        return self._mapping._members()
+
+
+class _MemberValues(ValuesView[Any]):
+    """Members of a group: all of them from one listing and one batch of documents."""
+
+    _mapping: Group
+
+    def __iter__(self) -> Iterator[Any]:
+        return (member for _, member in self._mapping._members())
 
 
 class Group(MutableMapping[str, Any]):
@@ -153,7 +171,9 @@ class Group(MutableMapping[str, Any]):
 
     def info_items(self) -> list[tuple[str, str]]:
         """Rows of `info`: labels and values."""
-        groups, arrays = sorted(self.group_keys()), sorted(self.array_keys())
+        kinds = self._kinds()
+        arrays = [name for name, is_array in kinds if is_array]
+        groups = [name for name, is_array in kinds if not is_array]
         rows = [
             ("Name", self.name),
             ("Type", type_name(self)),
@@ -169,18 +189,19 @@ class Group(MutableMapping[str, Any]):
             ("No. arrays", str(len(arrays))),
             ("No. groups", str(len(groups))),
         ]
-        if groups:
-            rows.append(("Groups", ", ".join(groups)))
         if arrays:
             rows.append(("Arrays", ", ".join(arrays)))
+        if groups:
+            rows.append(("Groups", ", ".join(groups)))
         return rows
 
     # --- members -----------------------------------------------------------------------------------------------------
 
-    def _where(self, name: str) -> str:
+    def _where(self, name: object) -> str:
         """Path in the store of a member; a leading slash begins at the root."""
-        path = normalize_path(name)
-        if name.startswith("/"):
+        text = name.decode() if isinstance(name, bytes) else "" if name is None else str(name)
+        path = normalize_path(text)
+        if text.startswith("/"):
             return path
         return _nodes.node_key(self._path, path) if path else self._path
 
@@ -218,35 +239,40 @@ class Group(MutableMapping[str, Any]):
     def __delitem__(self, item: str) -> None:
         self._refuse_read_only()
         path = self._where(item)
-        if _nodes.find_node(self._store, path) is None:
+        if not _nodes.has_node(self._store, path):
             raise KeyError(item)
         _nodes.delete_node(self._store, path)
-        if self._chunk_store is not None:
-            _nodes.delete_node(self._chunk_store, path)
+        if self._chunk_store is not None and self._chunk_store is not self._store:
+            _nodes.delete_node(self._chunk_store, path, chunks_only=True)
 
     def __contains__(self, item: object) -> bool:
-        return isinstance(item, str) and _nodes.find_node(self._store, self._where(item)) is not None
+        return _nodes.has_node(self._store, self._where(item))
 
     def __iter__(self) -> Iterator[str]:
-        return iter([name for name, _ in self._children()])
+        return iter([name for name, _ in self._kinds()])
 
     def __len__(self) -> int:
-        return len(self._children())
+        return len(self._kinds())
 
-    def items(self) -> Any:
+    def items(self) -> ItemsView[str, Member]:
         """Pairs of name and member: one listing and one batch of documents for all of them."""
-        return [(name, self._member(self._where(name), node)) for name, node in self._children()]
+        return _Members(self)
 
-    def values(self) -> Any:
+    def values(self) -> ValuesView[Member]:
         """All members: one listing and one batch of documents for all of them."""
-        return [member for _, member in self.items()]
+        return _MemberValues(self)
 
-    def _children(self) -> list[tuple[str, ArrayMeta | GroupMeta]]:
-        return _nodes.child_nodes(self._store, self._path)
+    def _members(self) -> Iterator[tuple[str, Member]]:
+        prefix = level(self._path)
+        for name, node in _nodes.child_nodes(self._store, self._path):
+            yield name, self._member(prefix + name, node)
+
+    def _kinds(self) -> list[tuple[str, bool]]:
+        return _nodes.child_kinds(self._store, self._path)
 
     def group_keys(self) -> Iterator[str]:
         """Return an iterator over member names for groups only."""
-        return (name for name, node in self._children() if not isinstance(node, ArrayMeta))
+        return (name for name, is_array in self._kinds() if not is_array)
 
     def groups(self) -> Iterator[tuple[str, Group]]:
         """Return an iterator over (name, value) pairs for groups only.
@@ -259,15 +285,17 @@ class Group(MutableMapping[str, Any]):
         >>> list(g.groups())
         [('foo', <zarrds.hierarchy.Group '/foo'>)]
         """
-        return ((name, member) for name, member in self.items() if isinstance(member, Group))
+        return ((name, member) for name, member in self._members() if isinstance(member, Group))
 
     def array_keys(self, recurse: bool = False) -> Iterator[str]:
         """Return an iterator over member names for arrays only; those of groups below as well with `recurse`."""
-        return (name for name, _ in self.arrays(recurse))
+        if recurse:
+            return (name for name, _ in self.arrays(recurse=True))
+        return (name for name, is_array in self._kinds() if is_array)
 
     def arrays(self, recurse: bool = False) -> Iterator[tuple[str, Array]]:
         """Return an iterator over (name, value) pairs for arrays only; those of groups below as well with `recurse`."""
-        for name, member in self.items():
+        for name, member in self._members():
             if isinstance(member, Array):
                 yield name, member
             elif recurse:
@@ -290,7 +318,7 @@ class Group(MutableMapping[str, Any]):
         return self._visit("", func)
 
     def _visit(self, prefix: str, func: Callable[[str, Member], Any]) -> Any:
-        for name, member in self.items():
+        for name, member in self._members():
             found = func(prefix + name, member)
             if found is None and isinstance(member, Group):
                 found = member._visit(f"{prefix}{name}/", func)
@@ -348,6 +376,7 @@ class Group(MutableMapping[str, Any]):
 
     def require_group(self, name: str, overwrite: bool = False) -> Group:
         """Obtain a sub-group, creating one if it doesn't exist; `overwrite` replaces an array of that name."""
+        self._refuse_read_only()
         path = self._where(name)
         node = _nodes.find_node(self._store, path)
         if node is None or (overwrite and isinstance(node, ArrayMeta)):
@@ -377,7 +406,7 @@ class Group(MutableMapping[str, Any]):
         name : str
             Array name, or path.
         **kwargs
-            As for `zarrds.create`, and `data`.
+            As for `zarrds.create`, and `data`, which also decides the shape.
 
         Examples
         --------
@@ -386,7 +415,10 @@ class Group(MutableMapping[str, Any]):
         <zarrds.core.Array '/bar/baz' (100, 100, 100) float64>
         """
         data = kwargs.pop("data", None)
-        return self._make(creation.create, name, **kwargs) if data is None else self.array(name, data, **kwargs)
+        if data is None:
+            return self._make(creation.create, name, **kwargs)
+        kwargs.pop("shape", None)  # it is that of the data
+        return self.array(name, data, **kwargs)
 
     def require_dataset(self, name: str, shape: Any, dtype: Any = None, exact: bool = False, **kwargs: Any) -> Array:
         """Obtain an array, creating if it doesn't exist.
@@ -407,6 +439,7 @@ class Group(MutableMapping[str, Any]):
         TypeError
             An existing array has another shape or dtype.
         """
+        self._refuse_read_only()
         path = self._where(name)
         node = _nodes.find_node(self._store, path)
         if node is None:
@@ -416,10 +449,10 @@ class Group(MutableMapping[str, Any]):
         array = self._member(path, node)
         wanted = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
         if tuple(array.shape) != wanted:
-            raise TypeError(f"shape does not match existing array: expected {array.shape}, got {wanted}")
+            raise TypeError(f"shape does not match existing array; expected {array.shape}, got {wanted}")
         real = np.dtype(dtype)
         if exact and array.dtype != real:
-            raise TypeError(f"dtypes do not match exactly: expected {array.dtype}, got {real}")
+            raise TypeError(f"dtypes do not match exactly; expected {array.dtype}, got {real}")
         if not np.can_cast(real, array.dtype):
             raise TypeError(f"dtypes ({real}, {array.dtype}) cannot be safely cast")
         assert isinstance(array, Array)
@@ -470,10 +503,9 @@ class Group(MutableMapping[str, Any]):
         kwargs.setdefault("synchronizer", self._synchronizer)
         kwargs.setdefault("cache_attrs", self._cache_attrs)
         return function(
-            store=self._store,
+            store=creation.InGroup(self._store, self._path),
             path=self._where(name),
             chunk_store=self._chunk_store,
-            _known_group=self._path,
             **kwargs,
         )
 
@@ -489,21 +521,16 @@ class Group(MutableMapping[str, Any]):
 
         Raises
         ------
-        KeyError
+        PathNotFoundError
             Nothing is at `source`.
         ContainsArrayError, ContainsGroupError
             Something is at `dest`.
+        ValueError
+            `source` is the root, or `dest` lies in it.
         """
         self._refuse_read_only()
         src, dst = self._where(source), self._where(dest)
-        if _nodes.find_node(self._store, src) is None:
-            raise KeyError(source)
-        _nodes.expect_free(_nodes.find_node(self._store, dst), dst)
-        if "/" in dst:
-            self.require_group("/" + dst.rsplit("/", 1)[0])
-        self._store.rename(src, dst)
-        if self._chunk_store is not None:
-            self._chunk_store.rename(src, dst)
+        _nodes.move_node(self._store, src, dst, chunk_store=self._chunk_store)
 
     def _refuse_read_only(self) -> None:
         if self._read_only:

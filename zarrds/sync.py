@@ -9,6 +9,7 @@ import os
 import threading
 from collections import defaultdict
 from contextlib import AbstractContextManager
+from importlib import import_module
 from typing import Any, Protocol
 
 import fasteners
@@ -49,10 +50,14 @@ class ThreadSynchronizer:
 class ProcessSynchronizer:
     """Locks for processes that share a file system, on lock files below a directory.
 
+    Threads of one process exclude each other as well. The lock files are those of Zarr-Python 2, so that its processes
+    and ours can write to the same array.
+
     Parameters
     ----------
     path : str
-        Directory for the lock files; all processes must see the same one, and its file system must support locks.
+        Directory for the lock files, not the one where the array is stored; all processes must see the same one, and
+        its file system must support locks.
 
     Examples
     --------
@@ -64,11 +69,56 @@ class ProcessSynchronizer:
         self.path = os.fspath(path)
 
     def __getitem__(self, item: str) -> AbstractContextManager[Any]:
-        lock: AbstractContextManager[Any] = fasteners.InterProcessLock(os.path.join(self.path, item + ".lock"))
-        return lock
+        return _FileLock(os.path.join(self.path, item))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ProcessSynchronizer) and self.path == other.path
 
     def __hash__(self) -> int:
         return hash((type(self), self.path))
+
+
+_POLL_S, _MAX_POLL_S = 0.0005, 0.005
+"""How often a lock file that is taken is tried again."""
+
+_file_mutexes = ThreadSynchronizer()
+
+
+class _FileLock:
+    """A lock file, and a lock of this process: file locks are the process's, and would let all its threads pass."""
+
+    __slots__ = ("_file", "_mutex")
+
+    def __init__(self, path: str) -> None:
+        self._mutex = _file_mutexes[os.path.abspath(path)]
+        self._file = fasteners.InterProcessLock(path)
+
+    def __enter__(self) -> None:
+        self._mutex.__enter__()
+        try:
+            self._file.acquire(delay=_POLL_S, max_delay=_MAX_POLL_S)
+        except BaseException:
+            self._mutex.__exit__(None, None, None)
+            raise
+
+    def __exit__(self, *error: Any) -> None:
+        try:
+            self._file.release()
+        finally:
+            self._mutex.__exit__(*error)
+
+
+def _after_fork() -> None:
+    global _file_mutexes
+    _file_mutexes = ThreadSynchronizer()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def __getattr__(name: str) -> Any:
+    # by name, as this layer knows nothing of dask: ``zarrds.sync.DistributedSynchronizer`` is found where it lives
+    if name == "DistributedSynchronizer":
+        return import_module("zarrds.dask.sync").DistributedSynchronizer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,18 +1,22 @@
-"""Blosc buffers: their sizes checked before they are decoded.
+"""Blosc buffers: their sizes checked before they are decoded, and a part of one had for a part of its bytes.
 
 numcodecs trusts the header: a truncated buffer would be read beyond its end and give garbage.
 """
 
 from __future__ import annotations
 
-from struct import Struct
+from bisect import bisect_right
+from collections.abc import Generator, Sequence
+from itertools import accumulate
+from struct import Struct, pack, unpack_from
+from typing import NamedTuple
 
 from numcodecs import blosc
 
-from zarrds._types import Buf, NDArrayAny
+from zarrds._types import Buf, ByteRange, NDArrayAny
 from zarrds.errors import ChunkDecodeError
 
-__all__ = ["check_header", "decompress", "decompress_into"]
+__all__ = ["check_header", "decompress", "decompress_into", "read_decoded"]
 
 _SIZES = Struct("<4xI4xI")  # version, versionlz, flags, typesize; then nbytes, blocksize, cbytes
 _HEADER_BYTES = 16
@@ -51,3 +55,106 @@ def decompress_into(data: Buf, out: NDArrayAny) -> None:
     """Decompress into `out`, a contiguous array of exactly the decoded size."""
     check_header(data, out.nbytes)
     blosc.decompress(data, out)
+
+
+# --- a part of a buffer -----------------------------------------------------------------------------------------------
+
+_HEADER = Struct("<4B3I")  # version, versionlz, flags, typesize; nbytes, blocksize, cbytes
+_STORED = 0x02  # flag: the bytes follow the header as they are
+_SHORT_BLOCK = 8192  # blocks are seldom shorter, so that so many starts can be had together with the header
+
+
+class _Layout(NamedTuple):
+    """Header of a buffer, and where its blocks start: in any order, as threads wrote them."""
+
+    head: tuple[int, ...]
+    starts: tuple[int, ...]
+
+    @property
+    def blocksize(self) -> int:
+        """Decoded bytes of every block but the last."""
+        return self.head[5]
+
+    def extents(self, first: int, last: int) -> list[ByteRange]:
+        """Where blocks lie in the buffer: each ends where another one, or the buffer, does."""
+        ordered = [*sorted(self.starts), self.head[6]]
+        return [ByteRange(s, ordered[bisect_right(ordered, s)]) for s in self.starts[first:last]]
+
+
+def read_decoded(wanted: ByteRange, nbytes: int) -> Generator[Sequence[ByteRange | None], list[Buf | None], Buf | None]:
+    """Read a range of the decoded bytes of a buffer that decodes to `nbytes`.
+
+    1. The header, and the starts of as many blocks as there usually are, in one request; the rest of the starts in
+       another, when blocks are unusually short.
+    2. The blocks that hold the range; from them a smaller buffer is made, with starts and sizes of its own. It must
+       have a block of full length, for blosc to take it: when only the last, shorter one is wanted, its neighbour comes
+       too.
+
+    A buffer which is stored without compression is read by the range itself; one which has a single block as a whole.
+    """
+    assert wanted.stop is not None
+    (data,) = yield (ByteRange(0, _HEADER.size + 4 * -(-nbytes // _SHORT_BLOCK)),)
+    if data is None:
+        return None
+    begin = bytes(memoryview(data).cast("B"))
+    head = _checked_head(begin, nbytes)
+    if head[2] & _STORED:
+        (data,) = yield (ByteRange(_HEADER.size + wanted.start, _HEADER.size + wanted.stop),)
+        return data
+    count = -(-nbytes // head[5])
+    if count < 2 or head[6] <= len(begin):
+        (data,) = (begin[: head[6]],) if head[6] <= len(begin) else (yield (None,))
+        return None if data is None else decompress(data)[wanted.start : wanted.stop]
+    if len(begin) < _HEADER.size + 4 * count:
+        (data,) = yield (ByteRange(len(begin), _HEADER.size + 4 * count),)
+        begin += b"" if data is None else bytes(memoryview(data).cast("B"))
+    layout = _layout(begin, head, count)
+    first, last = _blocks(wanted, layout.blocksize, nbytes)
+    extents = layout.extents(first, last)
+    pieces = yield extents
+    if any(piece is None for piece in pieces):
+        return None
+    decoded = decompress(_assembled(layout, first, extents, pieces))
+    offset = first * layout.blocksize
+    return decoded[wanted.start - offset : wanted.stop - offset]
+
+
+def _checked_head(begin: bytes, nbytes: int) -> tuple[int, ...]:
+    if len(begin) >= _HEADER.size:
+        head = _HEADER.unpack_from(begin)
+        if head[4] == nbytes and 0 < head[5] <= nbytes and head[6] >= _HEADER.size:
+            return head
+    raise ChunkDecodeError(
+        "value is corrupt, or no blosc buffer of this size", codec="blosc", expected=f"{nbytes} bytes decoded"
+    )
+
+
+def _layout(begin: bytes, head: tuple[int, ...], count: int) -> _Layout:
+    if len(begin) < _HEADER.size + 4 * count:
+        raise ChunkDecodeError("value is truncated", codec="blosc", expected=f"starts of {count} blocks")
+    starts = unpack_from(f"<{count}I", begin, _HEADER.size)
+    if any(not _HEADER.size + 4 * count <= start < head[6] for start in starts):
+        raise ChunkDecodeError("value is corrupt", codec="blosc", expected="blocks inside the value")
+    return _Layout(head, starts)
+
+
+def _blocks(wanted: ByteRange, blocksize: int, nbytes: int) -> tuple[int, int]:
+    """First and last (exclusive) block of a range; never the short one at the end alone."""
+    assert wanted.stop is not None
+    first, last = wanted.start // blocksize, max(-(-wanted.stop // blocksize), wanted.start // blocksize + 1)
+    count = -(-nbytes // blocksize)
+    return (first - 1 if first == count - 1 and nbytes % blocksize else first), last
+
+
+def _assembled(layout: _Layout, first: int, extents: Sequence[ByteRange], pieces: Sequence[Buf | None]) -> bytes:
+    """A buffer of some neighbouring blocks only."""
+    head = list(layout.head)
+    parts = [bytes(memoryview(piece).cast("B")) for piece in pieces if piece is not None]
+    for extent, part in zip(extents, parts, strict=True):
+        if extent.stop is None or len(part) != extent.stop - extent.start:
+            raise ChunkDecodeError("value is truncated", codec="blosc", expected=extent, found=f"{len(part)} bytes")
+    begin = _HEADER.size + 4 * len(parts)
+    starts = [begin, *(begin + end for end in accumulate(map(len, parts)))]
+    head[4] = min(layout.blocksize * len(parts), layout.head[4] - first * layout.blocksize)
+    head[6] = starts[-1]
+    return _HEADER.pack(*head) + pack(f"<{len(parts)}I", *starts[:-1]) + b"".join(parts)

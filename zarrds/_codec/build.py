@@ -13,10 +13,13 @@ __all__ = ["build_codec"]
 
 
 @lru_cache(maxsize=1024)
-def build_codec(spec: ChunkSpec) -> ChunkCodec:
-    """Codec for chunks of that kind, built once for equal specs. Raises BadCompressorError."""
+def build_codec(spec: ChunkSpec, *, partial_blosc: bool = False) -> ChunkCodec:
+    """Codec for chunks of that kind, built once for equal specs. Raises BadCompressorError.
+
+    With `partial_blosc`, parts of chunks that Blosc compressed are read by its blocks.
+    """
     if spec.serializer is not None:
         raise UnsupportedFormatError(
             "serializer not supported yet", codec=spec.serializer.name, hint="format 3 comes later"
         )
-    return PlainCodec(spec)
+    return PlainCodec(spec, partial_blosc=partial_blosc)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,15 @@ from numcodecs.blosc import Blosc
 from zarrds._codec import blosc
 from zarrds._codec.base import ReadSteps, Rounds
 from zarrds._codec.raw import rows_needed
-from zarrds._codec.table import get_codec
+from zarrds._codec.table import PICKLE_HINT, get_codec
 from zarrds._format.meta import ChunkSpec
-from zarrds._types import Buf, NDArrayAny, Part
-from zarrds.errors import BadCompressorError, ChunkDecodeError, ChunkEncodeError
+from zarrds._types import Buf, ByteRange, NDArrayAny, Part
+from zarrds.errors import BadCompressorError, ChunkDecodeError, ChunkEncodeError, ItemTypeError
 
 __all__ = ["PlainCodec"]
+
+PARTIAL_BYTES = 64 * 2**10
+"""Chunks below this many decoded bytes are read as a whole: a second request would cost more."""
 
 
 class PlainCodec:
@@ -26,7 +29,7 @@ class PlainCodec:
     Decoding checks every size it can know, so that a truncated or foreign value raises and is never taken for data.
     """
 
-    def __init__(self, spec: ChunkSpec) -> None:
+    def __init__(self, spec: ChunkSpec, *, partial_blosc: bool = False) -> None:
         self.spec = spec
         self._filters: Sequence[Codec] = [get_codec(c) for c in spec.filters]
         self._compressors: Sequence[Codec] = [get_codec(c) for c in spec.compressors]
@@ -37,19 +40,42 @@ class PlainCodec:
         # Blosc alone is the common case, and the one worth a straight line into the result.
         self._only_blosc = not self._filters and [type(c) for c in self._compressors] == [Blosc]
         self._raw = not self._filters and not self._compressors and not self._is_object
+        self._partial = partial_blosc and self._only_blosc and self._nbytes >= PARTIAL_BYTES
 
     def rounds(self, part: Part, *, native_ranges: bool) -> Rounds:
-        """Only uncompressed chunks can be read in parts."""
-        return Rounds.STEPS if self._raw and native_ranges else Rounds.WHOLE
+        """Uncompressed chunks can be read in parts; those of blosc too, if wanted and worth while."""
+        if not native_ranges or not (self._raw or self._partial):
+            return Rounds.WHOLE
+        return Rounds.STEPS if self._raw or self._small_range(part) is not None else Rounds.WHOLE
+
+    def _small_range(self, part: Part) -> ByteRange | None:
+        """The decoded bytes that hold a part, when they are at most half of a chunk."""
+        wanted = rows_needed(part, self.spec.shape, self.spec.dtype.itemsize, self.spec.order)[0]
+        if wanted is None or wanted.stop is None or 2 * (wanted.stop - wanted.start) > self._nbytes:
+            return None
+        return wanted
 
     def read(self, part: Part) -> ReadSteps:
-        """Read the rows that hold `part` of an uncompressed chunk."""
+        """Read the rows that hold `part`, from an uncompressed chunk or from blocks of blosc."""
         spec = self.spec
         wanted, rows, inner = rows_needed(part, spec.shape, spec.dtype.itemsize, spec.order)
-        (data,) = yield (wanted,)
+        data: Buf | None
+        if self._raw:
+            (data,) = yield (wanted,)
+        elif self._small_range(part) is None or wanted is None:
+            (data,) = yield (None,)
+            return None if data is None else self.decode(data)[part]
+        else:
+            data = yield from self._blocks(wanted)
         if data is None:
             return None
         return _reshape(_as_dtype(data, spec.dtype, wanted_bytes(rows, spec.dtype)), rows, spec.order)[inner]
+
+    def _blocks(self, wanted: ByteRange) -> Generator[Sequence[ByteRange | None], list[Buf | None], Buf | None]:
+        try:
+            return (yield from blosc.read_decoded(wanted, self._nbytes))
+        except RuntimeError as error:
+            raise ChunkDecodeError(f"value is corrupt: {error}", codec="blosc") from error
 
     def decode(self, data: Buf, out: NDArrayAny | None = None) -> NDArrayAny:
         """Decode a whole value; see `ChunkCodec.decode`."""
@@ -99,9 +125,8 @@ class PlainCodec:
             try:
                 data = codec.encode(data)
             except Exception as error:
-                raise ChunkEncodeError(
-                    f"chunk cannot be encoded: {error}", codec=repr(codec), hint=_hint(codec)
-                ) from error
+                kind = ItemTypeError if isinstance(error, TypeError) else ChunkEncodeError
+                raise kind(f"chunk cannot be encoded: {error}", codec=repr(codec)) from error
         if isinstance(data, np.ndarray):
             data = _flat_bytes(data, "F" if data.flags.f_contiguous and not data.flags.c_contiguous else "C")
         result: Buf = data
@@ -139,9 +164,4 @@ def _flat_bytes(array: NDArrayAny, order: Any) -> NDArrayAny:
 
 
 def _hint(codec: Codec) -> str | None:
-    if codec.codec_id != "pickle":
-        return None
-    return (
-        "pickled data can run any code when it is decoded; if you trust whoever wrote it, "
-        "set NUMCODECS_ALLOW_UNSAFE_PICKLE_DECODE=1 before Python starts"
-    )
+    return PICKLE_HINT if codec.codec_id == "pickle" else None

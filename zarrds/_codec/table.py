@@ -11,7 +11,12 @@ from numcodecs.abc import Codec
 from zarrds._format.meta import CodecSpec
 from zarrds.errors import BadCompressorError
 
-__all__ = ["get_codec", "spec_of"]
+__all__ = ["PICKLE_HINT", "get_codec", "spec_of"]
+
+PICKLE_HINT = (
+    "pickled data can run any code when it is decoded; if you trust whoever wrote it, "
+    "set NUMCODECS_ALLOW_UNSAFE_PICKLE_DECODE=1 before Python starts"
+)
 
 
 @lru_cache(maxsize=256)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from itertools import islice
 from math import prod
 
 from zarrds._engine.source import OpenSource
-from zarrds._format.grid import grid_shape, removed_chunks
-from zarrds._types import Shape
+from zarrds._engine.write import Lock
+from zarrds._format.grid import box_coords, grid_shape, removed_chunks, valid_part
+from zarrds._types import Buf, Shape
 
-__all__ = ["chunk_coords", "delete_outside", "stored_chunks"]
+__all__ = ["chunk_coords", "delete_outside", "missing_chunks", "stored_chunks", "trim_edges"]
 
 
 def chunk_coords(source: OpenSource, key: str) -> tuple[int, ...] | None:
@@ -38,6 +40,41 @@ def stored_chunks(source: OpenSource) -> Iterator[tuple[int, ...]]:
         coords = chunk_coords(source, key[start:])
         if coords is not None:
             yield coords
+
+
+def missing_chunks(source: OpenSource) -> Iterator[tuple[int, ...]]:
+    """Coordinates of the chunks that are not stored, in C order, from one listing."""
+    stored = set(stored_chunks(source))
+    grid = grid_shape(source.meta.shape, source.meta.chunks)
+    # product() would hold a range of a huge dimension as a tuple
+    return (coords for coords in box_coords([range(n) for n in grid]) if coords not in stored)
+
+
+def trim_edges(source: OpenSource, shrunk: Sequence[bool], lock: Lock | None = None) -> None:
+    """Put the fill value into what stored chunks hold beyond the array's shape, along the dimensions that shrunk."""
+    meta = source.meta
+    cut = [s and n % c != 0 for s, n, c in zip(shrunk, meta.shape, meta.chunks, strict=True)]
+    if not any(cut):
+        return
+    edges = [n // c if is_cut else None for n, c, is_cut in zip(meta.shape, meta.chunks, cut, strict=True)]
+    # a listing must not be walked while it changes
+    coords = [c for c in stored_chunks(source) if any(i == edge for i, edge in zip(c, edges, strict=True))]
+    for at in coords:
+        key = source.key(at)
+        with nullcontext() if lock is None else lock(key):
+            (data,) = source.store.get_many([(key, None)])
+            if data is not None:
+                source.store.set_many([(key, _trimmed(source, at, data))])
+
+
+def _trimmed(source: OpenSource, coords: tuple[int, ...], data: Buf) -> Buf:
+    """A chunk with the fill value wherever it reaches out of the array."""
+    meta = source.meta
+    old = source.codec.decode(data)
+    new = source.blank(meta.chunk.shape)
+    inside = valid_part(coords, meta.shape, meta.chunks)
+    new[inside] = old[inside]
+    return source.codec.encode(new)
 
 
 def delete_outside(source: OpenSource, new_shape: Shape) -> None:

@@ -19,7 +19,7 @@ from zarrds._engine.pool import prefetched, run_all, usable_threads
 from zarrds._engine.source import OpenSource, put_fill
 from zarrds._plan.parts import take
 from zarrds._plan.plan import Plan, Projection
-from zarrds._types import Buf, NDArrayAny, Request
+from zarrds._types import Buf, NDArrayAny, Order, Request, Shape
 from zarrds.errors import ArrayIndexError, ChunkDecodeError, MissingChunkError
 
 __all__ = ["Fields", "read"]
@@ -35,6 +35,7 @@ def read(
     fields: Fields = None,
     threads: int | None = None,
     missing: Literal["fill", "raise"] = "fill",
+    like: Any = None,
 ) -> NDArrayAny:
     """Read a selection.
 
@@ -52,16 +53,20 @@ def read(
         Threads to use; by default as many as the size of the chunks makes worthwhile.
     missing : {"fill", "raise"}
         What an absent chunk means.
+    like : array-like, optional
+        An array of the kind that new arrays shall be; numpy's own when not given.
 
     Returns
     -------
     ndarray
         Of shape ``plan.result_shape``; `out` if that was given.
     """
+    dtype = field_dtype(source.meta.dtype, fields) if fields else source.meta.dtype
+    shape = plan.result_shape + dtype.shape
     if out is not None:
-        _check_out(out, plan)
+        _check_out(out, shape)
     reshaped = plan.work_shape != plan.result_shape
-    target = _result_array(source, plan, fields) if out is None or reshaped else out
+    target = _result_array(plan.work_shape, dtype, source.meta.chunk.order, like) if out is None or reshaped else out
     job = _Read(source, target, plan.drop_axes, fields, missing)
     count = len(plan)
     if count > 1:
@@ -70,7 +75,7 @@ def read(
         job.run(list(plan))
     if not reshaped:
         return target
-    result = target.reshape(plan.result_shape)
+    result = target.reshape(shape)
     if out is None:
         return result
     out[...] = result
@@ -90,26 +95,30 @@ def _read_windows(job: _Read, plan: Plan, count: int, threads: int | None) -> No
         run_all(job.run, windows(plan, length), threads)
 
 
-def _result_array(source: OpenSource, plan: Plan, fields: Fields) -> NDArrayAny:
-    dtype = source.meta.dtype
-    if fields:
-        dtype = field_dtype(dtype, fields)
-    return np.empty(plan.work_shape, dtype, order=source.meta.chunk.order)
+def _result_array(shape: Shape, dtype: np.dtype[Any], order: Order, like: Any) -> NDArrayAny:
+    if like is None:
+        return np.empty(shape, dtype, order=order)
+    found: NDArrayAny = np.empty_like(like, dtype, order=order, shape=shape)
+    return found
 
 
 def field_dtype(dtype: np.dtype[Any], fields: Fields) -> np.dtype[Any]:
     """Dtype of a selection of fields, packed; IndexError class when a name is unknown."""
     names = dtype.names or ()
-    wanted = [fields] if isinstance(fields, str) else list(fields or ())
+    if not isinstance(fields, str | list | tuple):
+        raise ArrayIndexError("fields are given by name", expected="a string or several", found=repr(fields))
+    wanted = [fields] if isinstance(fields, str) else list(fields)
     unknown = [name for name in wanted if name not in names]
     if unknown:
         raise ArrayIndexError("no such field", expected=list(names) or "a structured dtype", found=unknown)
     return dtype[fields] if isinstance(fields, str) else np.dtype([(name, dtype[name]) for name in wanted])
 
 
-def _check_out(out: NDArrayAny, plan: Plan) -> None:
-    if not hasattr(out, "shape") or tuple(out.shape) != plan.result_shape:
-        raise ValueError(f"out has the wrong shape: expected {plan.result_shape}, found {getattr(out, 'shape', None)}")
+def _check_out(out: NDArrayAny, shape: Shape) -> None:
+    if not hasattr(out, "shape"):
+        raise TypeError(f"out must be an array, found {type(out).__name__}")
+    if tuple(out.shape) != shape:
+        raise ValueError(f"out has the wrong shape: expected {shape}, found {tuple(out.shape)}")
 
 
 class _Read:

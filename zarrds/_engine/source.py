@@ -9,13 +9,15 @@ import numpy as np
 
 from zarrds._codec.base import ChunkCodec
 from zarrds._codec.build import build_codec
-from zarrds._format.fills import fill_scalar
+from zarrds._codec.fills import decode_fill
 from zarrds._format.meta import ArrayMeta
 from zarrds._store.base import Store
 from zarrds._store.spec import StoreSpec
 from zarrds.errors import MetadataError, ZarrdsError
 
 __all__ = ["ChunkSource", "OpenSource"]
+
+_NOT_DECODED = object()
 
 
 class OpenSource:
@@ -29,21 +31,30 @@ class OpenSource:
         Path of the array in it, without a trailing slash.
     meta : ArrayMeta
         What the array's document says.
+    partial_decompress : bool
+        Whether parts of chunks that Blosc compressed are read by its blocks.
     """
 
-    __slots__ = ("codec", "fill", "meta", "path", "prefix", "store")
+    __slots__ = ("_fill", "codec", "meta", "path", "prefix", "store")
 
-    def __init__(self, store: Store, path: str, meta: ArrayMeta) -> None:
+    def __init__(self, store: Store, path: str, meta: ArrayMeta, *, partial_decompress: bool = False) -> None:
         self.store = store
         self.path = path
         self.meta = meta
         self.prefix = f"{path}/" if path else ""
         try:
-            self.codec: ChunkCodec = build_codec(meta.chunk)
+            self.codec: ChunkCodec = build_codec(meta.chunk, partial_blosc=partial_decompress)
         except MetadataError as error:
             error.store, error.path = repr(store), path
             raise
-        self.fill: Any = fill_scalar(meta.chunk.fill, meta.dtype)
+        self._fill: Any = _NOT_DECODED
+
+    @property
+    def fill(self) -> Any:
+        """The fill value, decoded when it is first asked for: an array whose fill value is pickled can be opened."""
+        if self._fill is _NOT_DECODED:
+            self._fill = decode_fill(self.meta.chunk)
+        return self._fill
 
     def key(self, coords: tuple[int, ...]) -> str:
         """Store key of the chunk at `coords`."""
@@ -97,6 +108,6 @@ def put_fill(out: np.ndarray[Any, Any], part: Any, fill: Any) -> None:
     if out.dtype == object and not np.isscalar(fill) and fill is not None:
         holder = np.empty((), dtype=object)
         holder[()] = fill
-        out[part] = holder
+        out[(*part, ...)] = holder  # without the ellipsis a single place would hold the array, not its item
     else:
         out[part] = fill

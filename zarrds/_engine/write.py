@@ -2,13 +2,13 @@
 
 A chunk that is covered whole, counting the elements inside the array only, is encoded and set without a read. Others
 are read, changed and set again, those of one window in one batch each way. With a lock every chunk is handled alone,
-under its own lock.
+under its own lock; on a network the chunks of a window together, their locks taken in sorted order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from zarrds._engine.drive import window_length, windows
 from zarrds._engine.pool import run_all, usable_threads
 from zarrds._engine.read import Fields, field_dtype
 from zarrds._engine.source import OpenSource, put_fill
+from zarrds._engine.values import prepared
 from zarrds._plan.parts import put
 from zarrds._plan.plan import Plan, Projection
 from zarrds._types import Buf, NDArrayAny
@@ -64,7 +65,8 @@ def write(
     ValueError
         The value does not broadcast to the selection, or cannot be cast; nothing has been written then.
     """
-    value = _prepared(value, source, plan, fields)
+    dtype = field_dtype(source.meta.dtype, fields) if fields else source.meta.dtype
+    value = prepared(value, dtype, plan)
     job = _Write(source, value, plan.drop_axes, fields, write_empty_chunks)
     count = len(plan)
     threads = usable_threads(threads, source.meta.chunk.nbytes, get_config().threaded_write_bytes, count)
@@ -73,57 +75,15 @@ def write(
     if lock is None:
         run_all(job.run, windows(plan, window_length(source, plan, threads)), threads)
         return
-    for window in windows(plan, 1):
-        with lock(source.key(window[0].coords)):
+    for window in windows(plan, _locked_length(source, plan)):
+        with ExitStack() as held:
+            for key in sorted([source.key(p.coords) for p in window]):
+                held.enter_context(lock(key))
             job.run(window)
 
 
-def _prepared(value: Any, source: OpenSource, plan: Plan, fields: Fields) -> Any:
-    """Value as something that ``[out_part]`` works on, checked and cast before anything is written."""
-    dtype = field_dtype(source.meta.dtype, fields) if fields else source.meta.dtype
-    if not isinstance(value, np.ndarray):
-        if _is_lazy(value) and tuple(value.shape) == plan.result_shape == plan.work_shape:
-            return value
-        value = _as_object(value, plan) if dtype.kind == "O" else np.asarray(value)
-    if value.dtype != dtype and (value.dtype.kind in "OSUV" or dtype.kind in "OSUVMm"):
-        # Casts that can fail must fail here; number to number cannot, and is left to the chunks.
-        value = value.astype(dtype)
-    if value.ndim == 0:
-        return value
-    shape = plan.result_shape
-    if value.shape != shape:
-        while value.ndim > len(shape) and value.shape[0] == 1:
-            value = value[0]
-        try:
-            value = np.broadcast_to(value, shape)
-        except ValueError:
-            raise ValueError(
-                f"could not broadcast value of shape {value.shape} into selection of shape {shape}"
-            ) from None
-    return value.reshape(plan.work_shape) if shape != plan.work_shape else value
-
-
-def _is_lazy(value: Any) -> bool:
-    return (
-        hasattr(value, "shape") and hasattr(value, "dtype") and hasattr(value, "__getitem__") and not np.isscalar(value)
-    )
-
-
-def _as_object(value: Any, plan: Plan) -> NDArrayAny:
-    """Object arrays take lists of items; anything else, and lists that fit no other way, is one item."""
-    if isinstance(value, (list, tuple)) and plan.result_shape:
-        items = np.empty(len(value), dtype=object)
-        items[:] = value
-        if items.shape == plan.result_shape:
-            return items
-        nested = np.array(value, dtype=object)
-        if nested.shape == plan.result_shape:
-            return nested
-    if isinstance(value, (list, tuple, dict)) or not _is_lazy(value):
-        item = np.empty((), dtype=object)
-        item[()] = value
-        return item
-    return np.asarray(value, dtype=object)
+def _locked_length(source: OpenSource, plan: Plan) -> int:
+    return window_length(source, plan, 1) if source.store.profile.kind == "network" else 1
 
 
 class _Write:

@@ -326,6 +326,8 @@ def _one_nan(value: float) -> float:
 
 
 def _fixed_bytes_of(value: object, dtype: DType) -> bytes:
+    if dtype.kind == "S" and isinstance(value, bool | int | float | complex | np.number | np.bool_):
+        value = str(value)  # as numpy casts a number
     raw = value.encode("ascii") if isinstance(value, str) else value
     raw = raw.tobytes() if isinstance(raw, np.void) else raw
     if not isinstance(raw, bytes | bytearray):

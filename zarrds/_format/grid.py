@@ -17,6 +17,7 @@ from zarrds._types import Chunks, Shape
 
 __all__ = [
     "ChunksGiven",
+    "box_coords",
     "chunk_count",
     "grid_shape",
     "guess_chunks",
@@ -64,15 +65,15 @@ def removed_chunks(old_shape: Shape, new_shape: Shape, chunks: Chunks) -> Iterat
         rest = [range(count) for count in old[dim + 1 :]]
         box = [*kept, range(new[dim], old[dim]), *rest]
         if all(box):
-            yield from _box_coords(box)
+            yield from box_coords(box)
 
 
-def _box_coords(box: Sequence[range]) -> Iterator[tuple[int, ...]]:
+def box_coords(box: Sequence[range]) -> Iterator[tuple[int, ...]]:
     """Coordinates in a box, in C order; `itertools.product` would first make tuples of the ranges."""
     if not box:
         yield ()
         return
-    for head in _box_coords(box[:-1]):
+    for head in box_coords(box[:-1]):
         for last in box[-1]:
             yield (*head, last)
 

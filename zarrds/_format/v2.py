@@ -64,8 +64,9 @@ def _parsed(text: bytes) -> ArrayMeta:
     return array_from_document(loads(text, ARRAY_KEY), ARRAY_KEY)
 
 
+@lru_cache(maxsize=4096)
 def format_array(meta: ArrayMeta) -> bytes:
-    """Text of a ``.zarray`` document."""
+    """Text of a ``.zarray`` document; arrays of one kind, which come in numbers, are formatted once."""
     return dumps(array_to_document(meta), ARRAY_KEY)
 
 

@@ -14,7 +14,7 @@ from zarrds._plan.dims import group_starts, is_distinct
 from zarrds._plan.normalize import Selection, integer_array, wrap_array
 from zarrds._plan.projection import Projection
 from zarrds._types import Chunks, NDArrayAny, Shape
-from zarrds.errors import ArrayIndexError
+from zarrds.errors import ArrayIndexError, CoordinateShapeError
 
 __all__ = ["PointPlan", "plan_coordinate", "plan_mask"]
 
@@ -83,7 +83,7 @@ def plan_coordinate(selection: Selection, shape: Shape, chunks: Chunks) -> Point
         points = np.broadcast_arrays(*wrapped)
     except ValueError as error:
         found = [array.shape for array in wrapped]
-        raise _not_coordinates(expected="shapes that broadcast against each other", found=found) from error
+        raise CoordinateShapeError(found=found) from error
     result_shape = points[0].shape
     flat = np.empty((len(shape), prod(result_shape)), dtype=np.intp)
     for axis in range(len(shape)):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrds._types import NDArrayAny
-from zarrds.errors import ArrayIndexError, BoundsCheckError, NegativeStepError
+from zarrds.errors import ArrayIndexError, BoundsCheckError, NegativeStepError, ZeroStepError
 
 __all__ = [
     "Selection",
@@ -80,7 +80,7 @@ def wrap_array(index: NDArrayAny, length: int) -> NDArray[np.intp]:
 def bounded_slice(item: slice, length: int) -> tuple[int, int, int, int]:
     """Start, stop, step and number of elements of a slice, cut to the dimension as numpy does."""
     if item.step is not None and item.step < 1:
-        raise NegativeStepError(found=item)
+        raise (NegativeStepError if item.step else ZeroStepError)(found=item)
     start, stop, step = item.indices(length)
     if stop <= start:
         return start, start, step, 0
@@ -124,7 +124,7 @@ _BASIC_TYPES = frozenset({int, slice, type(Ellipsis)})
 
 
 def is_basic(selection: Selection) -> bool:
-    """Whether only Python ints, slices and an Ellipsis are there: the common case, told in a fraction of a microsecond."""
+    """Whether only Python ints, slices and an Ellipsis are there: the common case, told fast."""
     if type(selection) is tuple:
         return all(type(item) in _BASIC_TYPES for item in selection)
     return type(selection) in _BASIC_TYPES

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from typing import Any
+from typing import Any, Self
 
+from zarrds._format.consolidated import CONSOLIDATED_KEY, parse_consolidated
+from zarrds._format.jsondoc import dumps
 from zarrds._store.adapt import as_store
-from zarrds._store.base import Store, names_below
+from zarrds._store.base import Store
 from zarrds._store.paths import level, normalize_path
-from zarrds._store.request import cut, to_bytes
+from zarrds._store.request import cut
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._types import JSON, Buf, Request
-from zarrds.errors import MetadataError, ReadOnlyError
+from zarrds.errors import ReadOnlyError
 
 __all__ = ["ConsolidatedMetadataStore", "DocumentStore"]
 
@@ -40,6 +41,7 @@ class DocumentStore(Store):
         self.names = names
         self.profile = store.profile
         self.dimension_separator = store.dimension_separator
+        self._levels: dict[str, dict[str, None]] | None = None
 
     def _is_metadata(self, key: str) -> bool:
         return isinstance(key, str) and key.endswith(self.names) and key.rpartition("/")[2] in self.names
@@ -54,8 +56,7 @@ class DocumentStore(Store):
         if key not in self.documents:
             return None
         value = self.documents[key]
-        data = value if isinstance(value, bytes) else json.dumps(value, indent=4, sort_keys=True).encode("ascii")
-        return cut(data, byte_range)
+        return cut(value if isinstance(value, bytes) else dumps(value, key), byte_range)
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
         self._refuse_metadata([key for key, _ in items])
@@ -78,15 +79,29 @@ class DocumentStore(Store):
 
     def listdir(self, path: str | None = None) -> list[str]:
         """Names below a path: of a group as the documents say, of an array also its chunks."""
-        prefix = level(normalize_path(path))
-        names = set(names_below([key for key in self.documents if key.startswith(prefix)], prefix))
-        if prefix + ".zgroup" not in self.documents:
-            names.update(name for name in self.store.listdir(path) if name not in self.names)
-        return sorted(names)
+        where = normalize_path(path)
+        names = self._names(where)
+        if level(where) + ".zgroup" in self.documents:
+            return sorted(names)
+        return sorted({*names, *(name for name in self.store.listdir(path) if name not in self.names)})
+
+    def _names(self, path: str) -> dict[str, None]:
+        """Names that the documents have below a path, from an index made once: groups may have many members."""
+        if self._levels is None:
+            levels: dict[str, dict[str, None]] = {}
+            for key in self.documents:
+                parent, _, name = key.rpartition("/")
+                while name not in (names := levels.setdefault(parent, {})):
+                    names[name] = None
+                    if not parent:
+                        break
+                    parent, _, name = parent.rpartition("/")
+            self._levels = levels
+        return self._levels.get(path, {})
 
     def rmdir(self, path: str | None = None) -> None:
-        prefix = level(normalize_path(path))
-        self._refuse_metadata([key for key in self.documents if key.startswith(prefix)])
+        if self._names(normalize_path(path)):
+            raise ReadOnlyError("consolidated metadata cannot be modified", path=path)
         self.store.rmdir(path)
 
     def rename(self, src_path: str, dst_path: str) -> None:
@@ -141,10 +156,18 @@ class ConsolidatedMetadataStore(DocumentStore):
 
     __module__ = "zarrds.storage"
 
-    def __init__(self, store: Store | MutableMapping[str, Any], metadata_key: str = ".zmetadata") -> None:
+    def __init__(self, store: Store | MutableMapping[str, Any], metadata_key: str = CONSOLIDATED_KEY) -> None:
         adapted = as_store(store, mode="a")
         super().__init__(adapted, _read_document(adapted, metadata_key))
         self.metadata_key = metadata_key
+
+    @classmethod
+    def just_written(cls, store: Store, metadata_key: str, documents: dict[str, JSON]) -> Self:
+        """The same as opening it, for whoever knows the documents because they were written a moment ago."""
+        made = cls.__new__(cls)
+        DocumentStore.__init__(made, store, documents)
+        made.metadata_key = metadata_key
+        return made
 
     def spec(self) -> StoreSpec:
         return make_spec(ConsolidatedMetadataStore, self.store.spec(), metadata_key=self.metadata_key)
@@ -153,18 +176,8 @@ class ConsolidatedMetadataStore(DocumentStore):
         return type(self), (self.store, self.metadata_key)
 
 
-def _read_document(store: Store, metadata_key: str) -> dict[str, Any]:
+def _read_document(store: Store, metadata_key: str) -> dict[str, JSON]:
     data = store.get_many([(metadata_key, None)])[0]
     if data is None:
         raise KeyError(metadata_key)
-    try:
-        document = json.loads(to_bytes(data))
-    except ValueError as error:
-        raise MetadataError(f"consolidated metadata is not JSON: {error}", key=metadata_key) from error
-    found = document.get("zarr_consolidated_format") if isinstance(document, dict) else None
-    if found != 1:
-        raise MetadataError("unsupported consolidated metadata", key=metadata_key, expected="format 1", found=found)
-    documents = document.get("metadata")
-    if not isinstance(documents, dict):
-        raise MetadataError("consolidated metadata has no documents", key=metadata_key)
-    return documents
+    return parse_consolidated(data, metadata_key)

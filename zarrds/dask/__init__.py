@@ -3,8 +3,38 @@
 This package is the only one that imports dask, and ``import zarrds`` does not import it.
 """
 
-from zarrds.dask.arrays import from_zarr, to_zarr
-from zarrds.dask.jobs import Job
-from zarrds.dask.progress import progress
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Job", "from_zarr", "progress", "to_zarr"]
+from zarrds.dask.consolidate import consolidate_metadata
+from zarrds.dask.copying import CopyReport, copy_store
+from zarrds.dask.jobs import Job
+from zarrds.dask.plan import RechunkPlan, rechunk_plan
+from zarrds.dask.progress import progress
+from zarrds.dask.rechunking import rechunk
+from zarrds.dask.sync import DistributedSynchronizer
+
+if TYPE_CHECKING:
+    from zarrds.dask.arrays import from_zarr, to_zarr
+
+__all__ = [
+    "CopyReport",
+    "DistributedSynchronizer",
+    "Job",
+    "RechunkPlan",
+    "consolidate_metadata",
+    "copy_store",
+    "from_zarr",
+    "progress",
+    "rechunk",
+    "rechunk_plan",
+    "to_zarr",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Workers that copy or rechunk do not need dask.array, which would take more memory than zarrds and distributed do.
+    if name in ("from_zarr", "to_zarr"):
+        from zarrds.dask import arrays
+
+        return getattr(arrays, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

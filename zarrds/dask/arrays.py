@@ -1,8 +1,11 @@
 """dask arrays over stored arrays, and stored arrays from dask arrays.
 
-Both are one symbolic layer of `map_blocks` (public in dask, fused with its neighbours): the layer holds a recipe once
-and tasks are named by block ids, so that nothing per chunk is in it. A writing task covers whole chunks, which is
-checked when the graph is built: no task needs a lock, and each can be repeated.
+This is the one module that imports `dask.array`, which takes a worker 60 MB and a second (it brings pandas, scipy and
+xarray along): the modules of tasks must not import it.
+
+Each direction is one symbolic layer of `map_blocks` (public in dask, fused with its neighbours): the layer holds a
+recipe once and tasks are named by block ids, so that nothing per chunk is in it. A writing task covers whole chunks,
+which is checked when the graph is built: no task needs a lock, and each can be repeated.
 """
 
 from __future__ import annotations
@@ -25,10 +28,9 @@ from zarrds._store.adapt import as_store
 from zarrds._store.paths import normalize_path
 from zarrds._types import Chunks
 from zarrds.core import Array
-from zarrds.creation import open_array
 from zarrds.dask.blocks import BlockGrid, check_alignment, merged_chunks, nearest_fit
 from zarrds.dask.jobs import Job, require_shareable, unique_name
-from zarrds.dask.places import holds
+from zarrds.dask.places import holds, opened
 from zarrds.dask.tasks import open_target, read_block, write_block
 from zarrds.errors import ReadOnlyError, SelfOverwriteError
 
@@ -93,16 +95,6 @@ def from_zarr(
     )
 
 
-def opened(source: Any, path: str | None, storage_options: Mapping[str, Any] | None = None) -> Array:
-    """The array that a user means by an `Array`, or by a store and a path."""
-    if not isinstance(source, Array):
-        options = None if storage_options is None else dict(storage_options)
-        return open_array(source, mode="r", path=path, storage_options=options)
-    if path:
-        raise TypeError("a path is given with a store only, not with an array")
-    return source
-
-
 def _blocks(meta: ArrayMeta, chunks: Any) -> tuple[tuple[int, ...], ...]:
     """Lengths of the blocks along each dimension, as dask has them."""
     if chunks is None or chunks == "store":
@@ -157,8 +149,8 @@ def to_zarr(
     storage_options : dict, optional
         Options of the file system behind a URL.
     **options
-        ``compressor``, ``fill_value``, ``order``, ``filters``, ``object_codec``, ``dimension_separator`` of the new array,
-        as in `zarrds.create`.
+        ``compressor``, ``fill_value``, ``order``, ``filters``, ``object_codec``, ``dimension_separator`` of the new
+        array, as in `zarrds.create`.
 
     Returns
     -------

@@ -47,8 +47,9 @@ class BlockGrid:
 
 
 def _regular(lengths: tuple[int, ...]) -> int | tuple[int, ...]:
+    """One number when all blocks are as long as the first, but for a shorter last one."""
     first = lengths[0] if lengths else 0
-    regular = lengths[-1] <= first and lengths.count(first) >= len(lengths) - 1 and first > 0
+    regular = first > 0 and lengths[-1] <= first and lengths[:-1].count(first) == len(lengths) - 1
     return first if regular else lengths
 
 

@@ -12,7 +12,6 @@ from contextlib import nullcontext
 from typing import Any
 
 import dask
-import dask.array as da
 from dask.base import get_scheduler
 from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 from dask.multiprocessing import get as processes_get
@@ -68,7 +67,7 @@ class Job:
         self.plan = plan
 
     @classmethod
-    def of_array(cls, result: da.Array, finish: Callable[[Any], Any], *, stores: Iterable[StoreSpec], **known: Any) -> Job:
+    def of_array(cls, result: Any, finish: Callable[[Any], Any], *, stores: Iterable[StoreSpec], **known: Any) -> Job:
         """Job whose receipt is a 0-d dask array; its graph is optimised as that of the array."""
         (key,) = dask.core.flatten(result.__dask_keys__())
         return cls(result.__dask_graph__(), key, finish, stores=stores, optimize=result.__dask_optimize__, **known)
@@ -203,17 +202,21 @@ class GraphBuilder:
         """
         name = unique_name(kind)
         work, barrier = TaskRef(self._work_key), () if after is None else (TaskRef(after),)
-        tasks = {(name, i): Task((name, i), task, work, batch, *barrier) for i, batch in enumerate(batches)}
+        tasks: dict[Hashable, Any] = {
+            (name, i): Task((name, i), task, work, batch, *barrier) for i, batch in enumerate(batches)
+        }
         layers = {str(self._work_key)} | ({after[0]} if isinstance(after, tuple) else set())
         self._add(name, tasks, layers)
         return self._merged(name, list(tasks))
 
-    def _merged(self, name: str, keys: list[Any]) -> Hashable:
+    def _merged(self, name: str, keys: list[Hashable]) -> Hashable:
         """Merge the receipts of a layer by a tree; return the key of the last."""
         while len(keys) > 1:
             above = unique_name("zarrds-merge")
             groups = [keys[i : i + FAN_IN] for i in range(0, len(keys), FAN_IN)]
-            tasks = {(above, i): Task((above, i), merge, *map(TaskRef, group)) for i, group in enumerate(groups)}
+            tasks: dict[Hashable, Any] = {
+                (above, i): Task((above, i), merge, *map(TaskRef, group)) for i, group in enumerate(groups)
+            }
             self._add(above, tasks, {name})
             name, keys = above, list(tasks)
         return keys[0]

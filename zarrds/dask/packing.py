@@ -7,9 +7,10 @@ C-contiguous. Offsets follow from arithmetic alone, so no index is stored. Numpy
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,8 @@ def region_of(coords: Sequence[int], block: Chunks, shape: Shape) -> Region:
     return tuple(slice(at * b, min((at + 1) * b, n)) for at, b, n in zip(coords, block, shape, strict=True))
 
 
-class _Run(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Run:
     """Neighbouring pieces along one axis that a part covers in the same way."""
 
     part_start: int  # first element of the part
@@ -76,13 +78,15 @@ class Packing:
         return total
 
     def put(self, packed: NDArrayAny, region: Region, part: NDArrayAny) -> None:
-        """Set the elements of `packed` (flat) that belong to a region of the array, which lies in the block."""
+        """Set what belongs to a region of the array, which lies in the block, in the bytes `packed`."""
         ends = zip(region, self.region, self.grid, strict=True)
         for runs in product(*(self._runs(r, whole, grid) for r, whole, grid in ends)):
             source = part[tuple(slice(run.part_start, run.part_start + run.count * run.covered) for run in runs)]
             split = source.reshape([n for run in runs for n in (run.count, run.covered)])
             ndim = len(runs)
-            self._view(packed, runs)[...] = split.transpose([*range(0, 2 * ndim, 2), *range(1, 2 * ndim, 2)])
+            self._view(packed, part.dtype, runs)[...] = split.transpose(
+                [*range(0, 2 * ndim, 2), *range(1, 2 * ndim, 2)]
+            )
 
     @staticmethod
     def _runs(part: slice, whole: slice, grid: int) -> list[_Run]:
@@ -98,7 +102,7 @@ class Packing:
             runs.append(_Run(begin - part.start, count, end - begin, start - whole.start, stop - start, begin - start))
         return runs
 
-    def _view(self, packed: NDArrayAny, runs: Sequence[_Run]) -> np.ndarray[Any, Any]:
+    def _view(self, packed: NDArrayAny, dtype: np.dtype[Any], runs: Sequence[_Run]) -> np.ndarray[Any, Any]:
         """The elements that runs cover: one axis for the pieces of each run, then one for the elements in each."""
         lengths = [run.length for run in runs]
         offset, outer, inner = 0, [], []
@@ -111,6 +115,5 @@ class Packing:
             outer.append(before * after)
             inner.append(within)
         shape = [run.count for run in runs] + [run.covered for run in runs]
-        itemsize = packed.itemsize
-        strides = [itemsize * stride for stride in (*outer, *inner)]
-        return np.ndarray(shape, packed.dtype, packed.data, offset * itemsize, strides)
+        strides = [dtype.itemsize * stride for stride in (*outer, *inner)]
+        return np.ndarray(shape, dtype, packed.data, offset * dtype.itemsize, strides)

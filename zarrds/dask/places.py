@@ -1,9 +1,11 @@
-"""Where stores are: whether two of them, opened in different ways, hold the same keys."""
+"""What users mean by a source, and where it is: whether two stores, opened in different ways, hold the same keys."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from zarrds._engine.source import ChunkSource
 from zarrds._store.base import Store
@@ -11,9 +13,11 @@ from zarrds._store.directory import DirectoryStore
 from zarrds._store.fs import FSStore
 from zarrds._store.paths import normalize_path
 from zarrds._store.spec import LiveSpec, StoreSpec
+from zarrds.core import Array
+from zarrds.creation import open_array
 from zarrds.errors import SelfOverwriteError
 
-__all__ = ["Place", "holds", "is_shareable", "place_of", "refuse_overlap"]
+__all__ = ["Place", "holds", "is_shareable", "opened", "place_of", "refuse_overlap"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,16 @@ def place_of(store: Store, path: str) -> Place:
             return Place("file", normalize_path(os.path.realpath(os.path.join(store.path, path))))
         return Place(store.fs, normalize_path(f"{store.path}/{path}"))
     return Place(store.spec(), path)
+
+
+def opened(source: Any, path: str | None, storage_options: Mapping[str, Any] | None = None) -> Array:
+    """The array that a user means by an `Array`, or by a store and a path."""
+    if not isinstance(source, Array):
+        options = None if storage_options is None else dict(storage_options)
+        return open_array(source, mode="r", path=path, storage_options=options)
+    if path:
+        raise TypeError("a path is given with a store only, not with an array")
+    return source
 
 
 def holds(outer: ChunkSource, inner: ChunkSource) -> bool:

@@ -1,9 +1,9 @@
 """How to rechunk an array within a memory bound: pure arithmetic, no I/O, no dask.
 
-A plan is a list of block grids. With one grid each task reads what its block needs of the source and writes whole target
-chunks ("direct"). With more, the tasks of the first grid read every source chunk once and write one packed object each,
-whose pieces are ordered by the blocks of the next grid, and so on; those of the last grid gather their pieces by byte
-ranges and write target chunks ("shuffles"). Intermediate grids need no alignment with anything.
+A plan is a list of block grids. With one grid each task reads what its block needs of the source and writes whole
+target chunks ("direct"). With more, the tasks of the first grid read every source chunk once and write one packed
+object each, whose pieces are ordered by the blocks of the next grid, and so on; those of the last grid gather their
+pieces by byte ranges and write target chunks ("shuffles"). Intermediate grids need no alignment with anything.
 
 The plan chosen is the cheapest under a simple model of cost, among candidates whose projected memory fits:
 
@@ -12,8 +12,8 @@ The plan chosen is the cheapest under a simple model of cost, among candidates w
 2. A direct plan reads a source chunk once for every block that it meets: counted exactly, per axis.
 3. A shuffle moves every byte twice more, and has one piece for each pair of blocks that meet: counted exactly too.
 4. Grids between two others are their geometric mean.
-5. cost = bytes / bandwidth + requests * latency / concurrency + tasks * overhead, for each stage, times what is lost when
-   a stage has too few tasks to keep a cluster busy.
+5. cost = bytes / bandwidth + requests * latency / concurrency + tasks * overhead, for each stage, times what is lost
+   when a stage has too few tasks to keep a cluster busy.
 """
 
 from __future__ import annotations
@@ -254,7 +254,9 @@ def _pieces(shape: Shape, one: Chunks, other: Chunks) -> int:
 class _Planner:
     """Candidates for one rechunk, and what they cost."""
 
-    def __init__(self, shape: Shape, source: Chunks, target: Chunks, itemsize: int, max_mem: int, model: CostModel) -> None:
+    def __init__(
+        self, shape: Shape, source: Chunks, target: Chunks, itemsize: int, max_mem: int, model: CostModel
+    ) -> None:
         self.shape, self.source, self.target = shape, source, target
         self.itemsize, self.max_mem, self.model = itemsize, max_mem, model
         self.batch_bytes = max(1, max_mem // 16)
@@ -272,7 +274,8 @@ class _Planner:
     def plans(self, shuffles: Iterable[int]) -> Iterator[tuple[Stage, ...]]:
         """Stages of every candidate that fits the memory."""
         counts = set(shuffles)
-        lasts = self._grown(self._last_units(), self.max_mem - 2 * max(self.batch_bytes, self.source_bytes))
+        room = self.max_mem - 2 * max(self.batch_bytes, self.source_bytes, self.target_bytes)
+        lasts = self._grown(self._last_units(), room)
         # a single target chunk is the least that can be written
         lasts.add(self.target)
         if 0 in counts:
@@ -288,21 +291,22 @@ class _Planner:
             yield from self._fitting([(first, *self._between(first, last, count - 1), last) for first, last in ends])
 
     def _last_units(self) -> list[Chunks]:
-        """The target chunk, with the common multiple of both chunks along some axes or all."""
-        common = tuple(lcm(s, t) for s, t in zip(self.source, self.target, strict=True))
-        choices = [sorted({t, c if c <= n else t}) for t, c, n in zip(self.target, common, self.shape, strict=True)]
+        """The target chunk, with the common multiple of both chunks, or the whole length, along some axes or all."""
+        choices = []
+        for s, t, n in zip(self.source, self.target, self.shape, strict=True):
+            choices.append(sorted({t, min(lcm(s, t), max(1, -(-n // t)) * t)}))
         if prod(map(len, choices)) <= 16:
             return list(product(*choices))
         return [self.target, tuple(options[-1] for options in choices)]
 
     def _grown(self, units: Iterable[Chunks], budget: int) -> set[Chunks]:
-        """Multiples of the units within a budget of bytes, and within a quarter and a sixteenth of it."""
-        found = set()
+        """Multiples of the units within a budget of bytes, and within a half, a quarter, ... a sixteenth of it."""
+        found: set[Chunks] = set()
         for unit in units:
             if self._block_bytes(unit) > budget:
                 continue
             for order in self.orders:
-                found.update(self._grow(unit, order, budget >> shift) for shift in (0, 2, 4))
+                found.update(self._grow(unit, order, budget >> shift) for shift in range(5))
         return found
 
     def _grow(self, unit: Chunks, order: Iterable[int], budget: int) -> Chunks:

@@ -20,8 +20,9 @@ from zarrds._plan.plan import plan_selection
 from zarrds._types import NDArrayAny
 from zarrds.core import Array
 from zarrds.dask.blocks import BlockGrid
+from zarrds.dask.shuffle import RechunkWork, StageRun
 
-__all__ = ["merge", "open_target", "read_block", "write_block"]
+__all__ = ["finish_rechunk", "merge", "open_target", "read_block", "rechunk_blocks", "write_block"]
 
 
 def read_block(source: ChunkSource, grid: BlockGrid, block_id: Sequence[int] = ()) -> NDArrayAny:
@@ -37,6 +38,22 @@ def write_block(
     plan = plan_selection(grid.region(block_id), target.meta.shape, target.meta.chunks, "basic")
     write(target.open(), plan, block, threads=1, write_empty_chunks=write_empty_chunks)
     return np.full((1,) * len(block_id), len(plan), np.int64)
+
+
+def rechunk_blocks(work: RechunkWork, batch: tuple[int, int, int], after: Any = None) -> int:
+    """Move the blocks from `start` to `stop` of one stage (``batch = (stage, start, stop)``); how many these were."""
+    stage, start, stop = batch
+    run = StageRun(work, stage)
+    for number in range(start, stop):
+        run.move(number)
+    return stop - start
+
+
+def finish_rechunk(work: RechunkWork, receipt: int) -> Array:
+    """Remove the intermediates; return the target."""
+    if work.temp is not None:
+        work.temp.open().rmdir(work.temp_path)
+    return open_target(work.target, receipt)
 
 
 def merge(*receipts: Any) -> Any:

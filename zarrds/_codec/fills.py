@@ -1,0 +1,65 @@
+"""Fill values of structures with object fields: only their object codec can write and read them.
+
+All other fill values are a matter of `zarrds._format.fills`, to which these functions pass them on.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from typing import Any
+
+import numpy as np
+from numcodecs.compat import ensure_bytes
+
+from zarrds._codec.table import PICKLE_HINT, get_codec
+from zarrds._format.fills import fill_of, fill_scalar
+from zarrds._format.meta import ChunkSpec, CodecSpec, Fill
+from zarrds.errors import MetadataError
+
+__all__ = ["decode_fill", "encode_fill"]
+
+DType = np.dtype[Any]
+
+
+def encode_fill(value: Any, dtype: DType, filters: tuple[CodecSpec, ...]) -> Fill:
+    """Fill value from what a user gives for arrays of `dtype`; MetadataError (a ValueError) when it does not fit."""
+    if value is None or isinstance(value, Fill) or dtype.names is None or not dtype.hasobject:
+        return fill_of(value, dtype)
+    try:
+        _record(value, dtype)
+        fill = Fill(text=b64encode(ensure_bytes(get_codec(filters[0]).encode(value))).decode("ascii"))
+        if filters[0].name != "pickle":  # which may not be decoded
+            _record(_decoded(fill, filters[0]), dtype)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise MetadataError(
+            f"fill value does not fit the dtype or its object codec: {error}",
+            expected=f"value for {dtype}",
+            found=value,
+        ) from error
+    return fill
+
+
+def decode_fill(spec: ChunkSpec) -> Any:
+    """Value of a chunk's fill: a numpy scalar, for object dtype a Python value, None when it is not defined."""
+    if spec.fill.text is None or spec.dtype.names is None:
+        return fill_scalar(spec.fill, spec.dtype)
+    codec = spec.filters[0]
+    try:
+        return _record(_decoded(spec.fill, codec), spec.dtype)
+    except Exception as error:
+        raise MetadataError(
+            f"fill value cannot be decoded: {error}",
+            codec=codec.name,
+            hint=PICKLE_HINT if codec.name == "pickle" else None,
+        ) from error
+
+
+def _decoded(fill: Fill, codec: CodecSpec) -> Any:
+    found = get_codec(codec).decode(b64decode(fill.text or ""))
+    return found[()] if isinstance(found, np.ndarray) and found.ndim == 0 else found
+
+
+def _record(value: Any, dtype: DType) -> Any:
+    record = np.zeros((), dtype)
+    record[()] = tuple(value) if isinstance(value, list) else value
+    return record[()]

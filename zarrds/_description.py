@@ -1,0 +1,261 @@
+"""What an array says of itself: properties that follow from its metadata and its keys, reports, conversions."""
+
+from __future__ import annotations
+
+import operator
+from itertools import islice
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zarrds._codec.table import get_codec
+from zarrds._engine.bulk import missing_chunks, stored_chunks
+from zarrds._engine.source import OpenSource
+from zarrds._format.grid import grid_shape
+from zarrds._html import facts_table, grid_svg
+from zarrds._info import InfoReporter, bytes_text, type_name
+from zarrds._selection import Selections
+from zarrds._store.base import Store
+from zarrds._types import NDArrayAny, Order, Shape
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from zarrds.sync import Synchronizer
+
+__all__ = ["Described"]
+
+MOST_LISTED = 10_000
+"""Chunks looked at for a picture; a listing is not followed beyond them."""
+
+
+class Described(Selections):
+    """The part of an array that only looks at its metadata and its store."""
+
+    _store: Store
+    _chunk_store: Store | None
+    _path: str
+    _read_only: bool
+    _synchronizer: Synchronizer | None
+    _opened: OpenSource
+
+    def _source(self) -> OpenSource:
+        """Chunks and metadata as they are now."""
+        return self._opened
+
+    @property
+    def shape(self) -> Shape:
+        """A tuple of integers describing the length of each dimension of the array."""
+        return self._source().meta.shape
+
+    @property
+    def path(self) -> str:
+        """Storage path."""
+        return self._path
+
+    @property
+    def name(self) -> str | None:
+        """Array name following h5py convention; None at the root."""
+        return f"/{self._path}" if self._path else None
+
+    @property
+    def basename(self) -> str | None:
+        """Final component of name."""
+        return self._path.rsplit("/", 1)[-1] if self._path else None
+
+    @property
+    def chunks(self) -> Shape:
+        """A tuple of integers describing the length of each dimension of a chunk of the array."""
+        return self._opened.meta.chunk.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy data type, in the stored byte order."""
+        return self._opened.meta.chunk.dtype
+
+    @property
+    def compressor(self) -> Any:
+        """Primary compression codec; None without compression."""
+        found = self._opened.meta.chunk.compressors
+        return get_codec(found[0]) if found else None
+
+    @property
+    def filters(self) -> list[Any] | None:
+        """One or more codecs used to transform data prior to compression; None without."""
+        found = self._opened.meta.chunk.filters
+        return [get_codec(f) for f in found] if found else None
+
+    @property
+    def order(self) -> Order:
+        """A string indicating the order in which bytes are arranged within chunks of the array."""
+        return self._opened.meta.chunk.order
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self._opened.meta.shape)
+
+    @property
+    def size(self) -> int:
+        """The total number of elements in the array."""
+        return prod(self.shape)
+
+    @property
+    def itemsize(self) -> int:
+        """The size in bytes of each item in the array."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """The total number of bytes that would be required to store the array without compression."""
+        return self.size * self.itemsize
+
+    @property
+    def cdata_shape(self) -> Shape:
+        """A tuple of integers describing the number of chunks along each dimension of the array."""
+        meta = self._source().meta
+        return grid_shape(meta.shape, meta.chunks) if meta.shape else (1,)
+
+    @property
+    def nchunks(self) -> int:
+        """Total number of chunks."""
+        return prod(self.cdata_shape)
+
+    @property
+    def nchunks_initialized(self) -> int:
+        """The number of chunks that have been initialized with some data; one listing of the array's keys."""
+        return sum(1 for _ in stored_chunks(self._source()))
+
+    @property
+    def initialized(self) -> int:
+        """The number of chunks that have been initialized with some data."""
+        return self.nchunks_initialized
+
+    @property
+    def nbytes_stored(self) -> int:
+        """Bytes stored for the array, metadata and attributes included; -1 where the store cannot tell."""
+        stored = self._store.getsize(self._path)
+        if self._chunk_store is None:
+            return stored
+        chunks = self._chunk_store.getsize(self._path)
+        return -1 if stored < 0 or chunks < 0 else stored + chunks
+
+    @property
+    def info(self) -> InfoReporter:
+        """Report some diagnostic information about the array.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros(1000000, chunks=100000, dtype="i4")
+        >>> z.info
+        Type               : zarrds.core.Array
+        Data type          : int32
+        Shape              : (1000000,)
+        Chunk shape        : (100000,)
+        Order              : C
+        Read-only          : False
+        Compressor         : Blosc(cname='lz4', clevel=5, shuffle=SHUFFLE, blocksize=0)
+        Store type         : zarrds.storage.KVStore
+        No. bytes          : 4000000 (3.8M)
+        No. bytes stored   : 320
+        Storage ratio      : 12500.0
+        Chunks initialized : 0/10
+        """
+        return InfoReporter(self, self._repr_html_)
+
+    def info_items(self) -> list[tuple[str, str]]:
+        """Rows of `info`: labels and values."""
+        return self._facts(str(self.nchunks_initialized))
+
+    def _facts(self, initialized: str) -> list[tuple[str, str]]:
+        rows = [("Name", self.name)] if self.name else []
+        rows += [
+            ("Type", type_name(self)),
+            ("Data type", str(self.dtype)),
+            ("Shape", str(self.shape)),
+            ("Chunk shape", str(self.chunks)),
+            ("Order", self.order),
+            ("Read-only", str(self._read_only)),
+        ]
+        rows += [(f"Filter [{i}]", repr(f)) for i, f in enumerate(self.filters or ())]
+        rows.append(("Compressor", repr(self.compressor)))
+        if self._synchronizer is not None:
+            rows.append(("Synchronizer type", type_name(self._synchronizer)))
+        rows.append(("Store type", type_name(self._store)))
+        if self._chunk_store is not None:
+            rows.append(("Chunk store type", type_name(self._chunk_store)))
+        rows.append(("No. bytes", bytes_text(self.nbytes)))
+        stored = self.nbytes_stored
+        if stored > 0:
+            rows.append(("No. bytes stored", bytes_text(stored)))
+            rows.append(("Storage ratio", f"{self.nbytes / stored:.1f}"))
+        rows.append(("Chunks initialized", f"{initialized}/{self.nchunks}"))
+        return [(label, str(value)) for label, value in rows]
+
+    def _repr_html_(self) -> str:
+        source = self._source()
+        stored = list(islice(stored_chunks(source), MOST_LISTED + 1))
+        count = str(len(stored)) if len(stored) <= MOST_LISTED else f"more than {MOST_LISTED}"
+        grid = grid_shape(source.meta.shape, source.meta.chunks)
+        return facts_table(self._facts(count), grid_svg(source.meta.shape, grid, stored))
+
+    def missing_chunks(self, limit: int | None = None) -> list[tuple[int, ...]]:
+        """Coordinates in the chunk grid of the chunks that are not stored, in C order; one listing. Not in the manual.
+
+        Parameters
+        ----------
+        limit : int, optional
+            How many to find at most: a large and nearly empty grid misses very many.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros((4, 6), chunks=2, dtype="i4")
+        >>> z[:, :4] = 1
+        >>> z.missing_chunks()
+        [(0, 2), (1, 2)]
+        """
+        return list(islice(missing_chunks(self._source()), limit))
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArrayAny:
+        if copy is False:
+            raise ValueError("a stored array cannot be had as a numpy array without a copy")
+        found = np.asarray(self[...])
+        return found if dtype is None else found.astype(dtype, copy=False)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __bool__(self) -> bool:
+        """Whether there are items, as for lists and as in Zarr-Python 2; a 0-d array is as true as its item."""
+        return len(self) > 0 if self.shape else bool(self._only_item())
+
+    def __int__(self) -> int:
+        return int(self._only_item())
+
+    def __float__(self) -> float:
+        return float(self._only_item())
+
+    def __complex__(self) -> complex:
+        return complex(self._only_item())
+
+    def __index__(self) -> int:
+        return operator.index(self._only_item())
+
+    def _only_item(self) -> Any:
+        if self.size != 1:
+            raise TypeError("only arrays of one element can be converted to Python scalars")
+        return np.asarray(self[...]).reshape(())[()]
+
+    def __repr__(self) -> str:
+        words = [f"{type(self).__module__}.{type(self).__name__}"]
+        if self.name is not None:
+            words.append(repr(self.name))
+        words += [str(self.shape), str(self.dtype)]
+        if self._read_only:
+            words.append("read-only")
+        return f"<{' '.join(words)}>"

@@ -1,0 +1,111 @@
+"""Values that users give to be written: made arrays, cast and broadcast before anything is stored.
+
+numpy's rules of assignment hold: what numpy would refuse raises here, with the exception numpy would raise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from zarrds._plan.plan import Plan
+from zarrds._types import NDArrayAny, Shape
+
+__all__ = ["prepared"]
+
+DType = np.dtype[Any]
+
+
+def prepared(value: Any, dtype: DType, plan: Plan) -> Any:
+    """Value as something that ``[out_part]`` works on: 0-d, or of the plan's work shape and that of a sub-array dtype.
+
+    An array-like that is sliced lazily (another chunked array, an h5py dataset) of exactly the selection's shape is
+    passed on as it is.
+    """
+    base, inner = dtype.subdtype if dtype.subdtype is not None else (dtype, ())
+    if not isinstance(value, np.ndarray):
+        if _is_lazy(value) and not inner and tuple(value.shape) == plan.result_shape == plan.work_shape:
+            return value
+        value = _as_items(value, plan.result_shape) if base.kind == "O" else _as_array(value, base)
+        if value.ndim and not inner and not plan.result_shape:
+            raise ValueError(f"a sequence of shape {value.shape} cannot be stored as one element")
+    elif base.kind == "O" and not plan.result_shape and not inner:
+        value = _one_item(value)
+    if value.dtype != base and (value.dtype.kind in "OSUV" or base.kind in "OSUVMm"):
+        # Casts that can fail must fail here; number to number cannot, and is left to the chunks.
+        value = value.astype(base)
+    if value.ndim == 0 and not inner:
+        return value
+    return _broadcast(value, plan, inner)
+
+
+def _broadcast(value: NDArrayAny, plan: Plan, inner: Shape) -> NDArrayAny:
+    shape = plan.result_shape + inner
+    if value.shape != shape:
+        while value.ndim > len(shape) and value.shape[0] == 1:
+            value = value[0]
+        try:
+            value = np.broadcast_to(value, shape)
+        except ValueError:
+            raise ValueError(
+                f"could not broadcast value of shape {value.shape} into selection of shape {shape}"
+            ) from None
+    work_shape = plan.work_shape + inner
+    return value if shape == work_shape else value.reshape(work_shape)
+
+
+def _is_lazy(value: Any) -> bool:
+    return (
+        hasattr(value, "shape") and hasattr(value, "dtype") and hasattr(value, "__getitem__") and not np.isscalar(value)
+    )
+
+
+def _as_array(value: Any, dtype: DType) -> NDArrayAny:
+    """Scalars, records and sequences as an array of `dtype`; other array-likes as what they are."""
+    if hasattr(value, "dtype") and not isinstance(value, np.generic):
+        return np.asarray(value)
+    if isinstance(value, list | range) or (isinstance(value, tuple) and dtype.names is None):
+        return np.array(value, dtype=dtype)
+    if isinstance(value, str | bytes | bytearray | tuple | np.generic) or np.isscalar(value) or value is None:
+        one = np.empty((), dtype)
+        one[()] = value
+        return one
+    return np.asarray(value)
+
+
+# --- objects ----------------------------------------------------------------------------------------------------------
+
+
+def _one_item(value: Any) -> NDArrayAny:
+    """A 0-d array that holds `value` as its one item; 0-d arrays are opened."""
+    item = np.empty((), dtype=object)
+    item[()] = value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
+    return item
+
+
+def _as_items(value: Any, shape: Shape) -> NDArrayAny:
+    """An object array: sequences hold the items, at as many levels as the selection has; anything else is one item."""
+    if not shape:
+        return _one_item(value)
+    if isinstance(value, list | tuple):
+        items = np.empty(shape, dtype=object) if _has_shape(value, shape) else np.empty(len(value), dtype=object)
+        _put_items(items, value)
+        return items
+    return np.asarray(value, dtype=object) if _is_lazy(value) else _one_item(value)
+
+
+def _has_shape(value: Any, shape: Shape) -> bool:
+    if not shape:
+        return True
+    if not isinstance(value, list | tuple | np.ndarray) or len(value) != shape[0]:
+        return False
+    return all(_has_shape(member, shape[1:]) for member in value) if len(shape) > 1 else True
+
+
+def _put_items(items: NDArrayAny, value: Any) -> None:
+    for index, member in enumerate(value):
+        if items.ndim > 1:
+            _put_items(items[index], member)
+        else:
+            items[index] = member  # one by one: a list of equal arrays would be taken for a matrix

@@ -1,0 +1,134 @@
+"""Consolidating metadata as a job: for hierarchies whose store only a cluster reaches, or reaches faster.
+
+Waiting for listings and documents is what takes time. Below each group at the top of the hierarchy one task gathers the
+documents, level by level; a last one merges them, so that bytes are the same whatever the order, and writes one value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from zarrds import _nodes
+from zarrds._format.consolidated import CONSOLIDATED_KEY, format_consolidated
+from zarrds._format.jsondoc import Place, loads
+from zarrds._format.meta import GroupMeta
+from zarrds._format.v2 import ARRAY_KEY, ATTRS_KEY, GROUP_KEY
+from zarrds._store.adapt import as_store
+from zarrds._store.base import Store
+from zarrds._store.request import to_bytes
+from zarrds._store.spec import StoreSpec
+from zarrds.convenience import open_consolidated
+from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
+from zarrds.errors import GroupNotFoundError
+
+__all__ = ["consolidate_metadata"]
+
+MEMBERS_PER_TASK = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What every task is given."""
+
+    store: StoreSpec
+    metadata_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Documents:
+    """Documents by key, as a receipt that can be merged."""
+
+    found: Mapping[str, bytes]
+
+    def __add__(self, other: _Documents) -> _Documents:
+        return _Documents({**self.found, **other.found})
+
+
+def consolidate_metadata(
+    store: Any,
+    metadata_key: str = CONSOLIDATED_KEY,
+    *,
+    retries: int = 3,
+    storage_options: Mapping[str, Any] | None = None,
+) -> Job:
+    """Prepare to consolidate all metadata of a hierarchy into a single document, by tasks.
+
+    Parameters
+    ----------
+    store : str, Store or MutableMapping
+        Store of the hierarchy.
+    metadata_key : str
+        Key to put the consolidated metadata under.
+    retries : int, default 3
+        How often a cluster repeats a task that failed.
+    storage_options : dict, optional
+        Options of the file system behind a URL.
+
+    Returns
+    -------
+    Job
+        Its `compute` gives the group, opened with the new consolidated metadata.
+
+    Raises
+    ------
+    GroupNotFoundError
+        There is no hierarchy to consolidate.
+    StoreNotShareableError
+        The workers of the current scheduler cannot reach the store.
+
+    Examples
+    --------
+    >>> import zarrds, zarrds.dask
+    >>> store = zarrds.MemoryStore()
+    >>> z = zarrds.group(store).zeros("foo/bar", shape=10)
+    >>> zarrds.dask.consolidate_metadata(store).compute()["foo/bar"]
+    <zarrds.core.Array '/foo/bar' (10,) float64>
+    """
+    real_store = as_store(store, mode="r+", storage_options=storage_options)
+    require_shareable(real_store)
+    root = _nodes.find_node(real_store, "")
+    if root is None:
+        raise _nodes.not_found(real_store, "", GroupNotFoundError)
+    is_group = isinstance(root, GroupMeta)
+    names = [name for name in real_store.listdir() if not name.startswith(".z")] if is_group else []
+    work = _Work(real_store.spec(), metadata_key)
+    graph = GraphBuilder(work, retries=retries)
+    batches = [tuple(names[i : i + MEMBERS_PER_TASK]) for i in range(0, len(names), MEMBERS_PER_TASK)] or [()]
+    gathered = graph.stage("zarrds-meta", _gather, batches)
+    written = graph.stage("zarrds-meta-write", _write, [None], after=gathered)
+    return graph.job(written, partial(_opened, work), stores=(work.store,))
+
+
+def _gather(work: _Work, names: Sequence[str], after: Any = None) -> _Documents:
+    """Documents at and below some members of the root."""
+    store = work.store.open()
+    found: dict[str, bytes] = {}
+    for name in names:
+        below = _nodes.documents_below(store, name)
+        found.update((key, to_bytes(value)) for key, value in below.items())
+    return _Documents(found)
+
+
+def _write(work: _Work, batch: None, gathered: _Documents) -> int:
+    """Write one document with all of them; how many these are."""
+    store = work.store.open()
+    found = {**_own(store), **gathered.found}
+    parsed = {key: loads(found[key], key) for key in sorted(found)}
+    for key, document in parsed.items():
+        Place(key).expect_object(document)
+    store.set_many([(work.metadata_key, format_consolidated(parsed))])
+    return len(parsed)
+
+
+def _own(store: Store) -> dict[str, bytes]:
+    """Documents of the root itself."""
+    keys = [ARRAY_KEY, GROUP_KEY, ATTRS_KEY]
+    values = store.get_many([(key, None) for key in keys])
+    return {key: to_bytes(value) for key, value in zip(keys, values, strict=True) if value is not None}
+
+
+def _opened(work: _Work, receipt: int) -> Any:
+    return open_consolidated(work.store.open(), metadata_key=work.metadata_key)

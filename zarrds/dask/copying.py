@@ -1,0 +1,317 @@
+"""Copying hierarchies from store to store: encoded bytes, never decoded.
+
+The unit of work is a range of the chunks of one array, in the flat order of its grid: keys follow from the metadata, so
+nothing is listed and nothing per chunk is in the graph. Documents are copied when all chunks are there, children before
+parents and consolidated metadata last, so that no reader finds a node whose data are still to come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Literal
+
+import numpy as np
+
+from zarrds import _nodes
+from zarrds._format.consolidated import CONSOLIDATED_KEY
+from zarrds._format.grid import chunk_count, grid_shape
+from zarrds._format.meta import ArrayMeta, GroupMeta, KeyEncoding
+from zarrds._format.v2 import ARRAY_KEY, ATTRS_KEY, GROUP_KEY, format_group, parse_array
+from zarrds._store.adapt import as_store
+from zarrds._store.base import Store
+from zarrds._store.paths import normalize_path
+from zarrds._store.request import buffer_size
+from zarrds._store.spec import StoreSpec
+from zarrds._types import Buf, ByteRange, Shape
+from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
+from zarrds.dask.places import place_of, refuse_overlap
+from zarrds.errors import ContainsArrayError, CopyError
+
+__all__ = ["CopyReport", "KeyRange", "copy_documents", "copy_keys", "copy_store"]
+
+MAX_TASKS = 10_000
+HELD_BYTES = 16 * 2**20
+"""Decoded bytes of the chunks that a task holds at once; their values are seldom larger."""
+HELD_KEYS = 512
+
+IfExists = Literal["raise", "replace", "skip"]
+_EXISTS = ByteRange(0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyReport:
+    """What a copy did.
+
+    Attributes
+    ----------
+    copied : int
+        Keys copied, documents included.
+    skipped : int
+        Keys that were in the destination already and left alone.
+    bytes : int
+        Bytes of the values copied.
+    missing : int
+        Chunks that the source does not hold.
+    """
+
+    copied: int = 0
+    skipped: int = 0
+    bytes: int = 0
+    missing: int = 0
+
+    def __add__(self, other: CopyReport) -> CopyReport:
+        return CopyReport(
+            self.copied + other.copied,
+            self.skipped + other.skipped,
+            self.bytes + other.bytes,
+            self.missing + other.missing,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRange:
+    """Some chunks of one array, in C order of its grid.
+
+    Attributes
+    ----------
+    path : str
+        Path of the array, relative to what is copied.
+    grid : tuple of int
+        Number of chunks along each dimension.
+    keys : KeyEncoding
+        From coordinates to keys.
+    chunk_bytes : int
+        Decoded bytes of a chunk.
+    start, stop : int
+        First chunk, and one past the last.
+    """
+
+    path: str
+    grid: Shape
+    keys: KeyEncoding
+    chunk_bytes: int
+    start: int
+    stop: int
+
+    def __iter__(self) -> Iterator[str]:
+        prefix = f"{self.path}/" if self.path else ""
+        if not self.grid:
+            return iter([prefix + self.keys.key(())])
+        coords = zip(
+            *(axis.tolist() for axis in np.unravel_index(np.arange(self.start, self.stop), self.grid)), strict=True
+        )
+        return (prefix + self.keys.key(at) for at in coords)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyWork:
+    """What every task of one copy is given: from where to where, and what to do with keys that exist."""
+
+    source: StoreSpec
+    dest: StoreSpec
+    source_path: str
+    dest_path: str
+    if_exists: IfExists
+
+
+def copy_store(
+    source: Any,
+    dest: Any,
+    source_path: str = "",
+    dest_path: str = "",
+    *,
+    if_exists: IfExists = "raise",
+    batch_keys: int = 1000,
+    batch_bytes: int = 128 * 2**20,
+    retries: int = 3,
+    storage_options: Mapping[str, Any] | None = None,
+) -> Job:
+    """Prepare to copy arrays and groups from one store to another, chunk bytes as they are.
+
+    What is copied are documents, consolidated metadata, and the chunks that the arrays' metadata speak of; other keys
+    are not. Metadata are read at once, everything else is done by the job that is returned.
+
+    Parameters
+    ----------
+    source, dest : str, Store or MutableMapping
+        From where to where.
+    source_path, dest_path : str
+        Group or array to copy, and where to put it; the roots by default.
+    if_exists : {"raise", "replace", "skip"}
+        What to do with what the destination holds: refuse to begin when a node is there; make it what the source has,
+        chunks that the source does not hold deleted; or leave such keys alone.
+    batch_keys, batch_bytes : int
+        Chunks that one task copies: by number, and by their decoded bytes.
+    retries : int, default 3
+        How often a cluster repeats a task that failed.
+    storage_options : dict, optional
+        Options of the file systems behind URLs.
+
+    Returns
+    -------
+    Job
+        Its `compute` gives a `CopyReport`.
+
+    Raises
+    ------
+    CopyError
+        With ``if_exists="raise"``, a node is at the destination. Nothing has been written.
+    PathNotFoundError
+        Nothing is at the source.
+    SelfOverwriteError
+        One place holds the other.
+    StoreNotShareableError
+        The workers of the current scheduler cannot reach a store.
+
+    Examples
+    --------
+    >>> import zarrds, zarrds.dask
+    >>> store, copy = zarrds.MemoryStore(), zarrds.MemoryStore()
+    >>> z = zarrds.group(store).array("foo/bar", [1] * 100, chunks=10)
+    >>> zarrds.dask.copy_store(store, copy).compute()
+    CopyReport(copied=13, skipped=0, bytes=..., missing=0)
+    >>> int(zarrds.open_group(copy)["foo/bar"][:].sum())
+    100
+    """
+    if if_exists not in ("raise", "replace", "skip"):
+        raise ValueError(f"if_exists must be 'raise', 'replace' or 'skip', found {if_exists!r}")
+    from_store = as_store(source, mode="r", storage_options=storage_options)
+    to_store = as_store(dest, mode="w", storage_options=storage_options)
+    from_path, to_path = normalize_path(source_path), normalize_path(dest_path)
+    refuse_overlap(place_of(from_store, from_path), place_of(to_store, to_path), to_path)
+    require_shareable(from_store, to_store)
+    documents = _nodes.documents_below(from_store, from_path)
+    if not documents:
+        raise _nodes.not_found(from_store, from_path)
+    start = len(from_path) + 1 if from_path else 0
+    parsed = {key[start:]: value for key, value in documents.items()}
+    _check_destination(to_store, to_path, parsed, if_exists)
+    work = CopyWork(from_store.spec(), to_store.spec(), from_path, to_path, if_exists)
+    return _job(work, parsed, _Batcher(batch_keys, batch_bytes), retries)
+
+
+def _check_destination(store: Store, path: str, documents: Mapping[str, Buf], if_exists: str) -> None:
+    """Refuse what must not be replaced, and arrays where groups are needed."""
+    parts = path.split("/") if path else []
+    for above in ("/".join(parts[:n]) for n in range(len(parts))):
+        if _nodes.contains_array(store, above):
+            raise ContainsArrayError("an array is where a group is needed", path=above)
+    if if_exists != "raise":
+        return
+    keys = [_nodes.node_key(path, key) for key in documents]
+    for key, found in zip(keys, store.get_many([(key, _EXISTS) for key in keys]), strict=True):
+        if found is not None:
+            raise CopyError(
+                "the destination holds this already", key=key, hint="pass if_exists='replace' or if_exists='skip'"
+            )
+
+
+class _Batcher:
+    """Cuts arrays into batches of chunks for one task each; small arrays share a batch."""
+
+    def __init__(self, batch_keys: int, batch_bytes: int) -> None:
+        self._keys, self._bytes = max(1, batch_keys), max(1, batch_bytes)
+
+    def batches(self, arrays: Mapping[str, ArrayMeta]) -> Iterator[tuple[KeyRange, ...]]:
+        """Batches of all arrays; no more than there is room for in a graph."""
+        counts = {path: chunk_count(meta.shape, meta.chunks) for path, meta in arrays.items()}
+        at_least = -(-sum(counts.values()) // MAX_TASKS)
+        batch: list[KeyRange] = []
+        filled = 0.0
+        for path, meta in arrays.items():
+            nbytes = max(1, meta.chunk.nbytes)
+            most = max(min(self._keys, max(1, self._bytes // nbytes)), at_least)
+            start = 0
+            while start < counts[path]:
+                stop = min(counts[path], start + max(1, int(most * (1 - filled))))
+                batch.append(KeyRange(path, grid_shape(meta.shape, meta.chunks), meta.keys, nbytes, start, stop))
+                filled += (stop - start) / most
+                start = stop
+                if filled > 1 - 1e-9 or int(most * (1 - filled)) < 1:
+                    yield tuple(batch)
+                    batch, filled = [], 0.0
+        if batch:
+            yield tuple(batch)
+
+
+def _job(work: CopyWork, documents: Mapping[str, Buf], batcher: _Batcher, retries: int) -> Job:
+    arrays = {
+        key.rpartition("/")[0]: parse_array(value, key)
+        for key, value in documents.items()
+        if key.rpartition("/")[2] == ARRAY_KEY
+    }
+    graph = GraphBuilder(work, retries=retries)
+    batches = list(batcher.batches(arrays)) or [()]
+    chunks = graph.stage("zarrds-copy", copy_keys, batches)
+    done = graph.stage("zarrds-meta", copy_documents, [_in_order(documents)], after=chunks)
+    return graph.job(done, _report, stores=(work.source, work.dest))
+
+
+def _in_order(documents: Mapping[str, Buf]) -> tuple[str, ...]:
+    """Keys in the order in which they are to appear: attributes first, deep nodes first, consolidated metadata last."""
+    groups = [key.rpartition("/")[0] for key in documents if key.rpartition("/")[2] == GROUP_KEY]
+    nodes = {key.rpartition("/")[0] for key in documents}
+    # all that a node may have: what the source does not hold is deleted from a destination that is replaced
+    every = {_nodes.node_key(path, name) for path in nodes for name in (ARRAY_KEY, GROUP_KEY, ATTRS_KEY)}
+    keys = sorted(every, key=lambda key: (-key.count("/"), key.rpartition("/")[2] != ATTRS_KEY, key))
+    return (*keys, *(_nodes.node_key(path, CONSOLIDATED_KEY) for path in sorted(groups, reverse=True)))
+
+
+def _report(found: CopyReport) -> CopyReport:
+    return found
+
+
+# --- tasks -----------------------------------------------------------------------------------------------------------
+
+
+def copy_keys(work: CopyWork, batch: Sequence[KeyRange], after: Any = None) -> CopyReport:
+    """Copy some chunks, a few at a time."""
+    report = CopyReport()
+    for keys in batch:
+        held = max(1, min(HELD_KEYS, HELD_BYTES // keys.chunk_bytes))
+        for some in _chunked(keys, held):
+            report += _copy_some(work, some)
+    return report
+
+
+def copy_documents(work: CopyWork, keys: Sequence[str], chunks: CopyReport) -> CopyReport:
+    """Copy documents in the given order, once the chunks are there; the receipt includes theirs."""
+    dest = work.dest.open()
+    above = [f"{path}/" if path else "" for path in _above(work.dest_path)]
+    missing = [prefix for prefix in above if prefix + GROUP_KEY not in dest]
+    report = chunks
+    for some in _chunked(iter(keys), HELD_KEYS):
+        found = _copy_some(work, some)
+        report += CopyReport(found.copied, found.skipped, found.bytes)
+    dest.set_many([(prefix + GROUP_KEY, format_group(GroupMeta())) for prefix in reversed(missing)])
+    return report
+
+
+def _above(path: str) -> list[str]:
+    parts = path.split("/") if path else []
+    return ["/".join(parts[:n]) for n in range(len(parts))]
+
+
+def _chunked(keys: Any, count: int) -> Iterator[list[str]]:
+    keys = iter(keys)
+    while some := list(islice(keys, count)):
+        yield some
+
+
+def _copy_some(work: CopyWork, keys: list[str]) -> CopyReport:
+    source, dest = work.source.open(), work.dest.open()
+    skipped = 0
+    if work.if_exists == "skip":
+        there = dest.get_many([(_nodes.node_key(work.dest_path, key), _EXISTS) for key in keys])
+        skipped = sum(found is not None for found in there)
+        keys = [key for key, found in zip(keys, there, strict=True) if found is None]
+    values = source.get_many([(_nodes.node_key(work.source_path, key), None) for key in keys]) if keys else []
+    found = [(_nodes.node_key(work.dest_path, k), v) for k, v in zip(keys, values, strict=True) if v is not None]
+    dest.set_many(found)
+    if work.if_exists == "replace" and len(found) < len(keys):
+        absent = [key for key, value in zip(keys, values, strict=True) if value is None]
+        dest.delete_many([_nodes.node_key(work.dest_path, key) for key in absent])
+    nbytes = sum(buffer_size(value) for _, value in found)
+    return CopyReport(len(found), skipped, nbytes, len(keys) - len(found))

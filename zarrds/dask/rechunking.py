@@ -1,0 +1,210 @@
+"""Rechunking: a stored array into one with other chunks, within a memory bound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import dask
+from dask.base import get_scheduler
+from dask.utils import parse_bytes
+
+from zarrds import _nodes
+from zarrds._array_meta import array_meta
+from zarrds._engine.source import ChunkSource
+from zarrds._format.meta import ArrayMeta
+from zarrds._format.v2 import ATTRS_KEY
+from zarrds._store.adapt import as_store
+from zarrds._store.base import Store
+from zarrds._store.paths import join_path, normalize_path
+from zarrds.core import Array
+from zarrds.dask.jobs import GraphBuilder, Job, require_shareable, unique_name
+from zarrds.dask.places import opened, place_of, refuse_overlap
+from zarrds.dask.plan import LOCAL, REMOTE, RechunkPlan, Stage, rechunk_plan
+from zarrds.dask.shuffle import RechunkWork
+from zarrds.dask.tasks import finish_rechunk, rechunk_blocks
+
+__all__ = ["rechunk"]
+
+MAX_TASKS = 10_000
+"""Tasks of one stage; beyond it, tasks do several blocks each."""
+
+TEMP_NAME = ".zarrds-tmp-"
+_OPTIONS = frozenset({"compressor", "filters", "order", "fill_value", "dimension_separator", "write_empty_chunks"})
+
+
+def rechunk(
+    source: Any,
+    target_store: Any,
+    *,
+    chunks: Any,
+    max_mem: int | str | None = None,
+    temp_store: Any = None,
+    path: str | None = None,
+    target_path: str | None = None,
+    target_options: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+    retries: int = 3,
+    storage_options: Mapping[str, Any] | None = None,
+) -> Job:
+    """Prepare to store an array with other chunks; each task keeps within a memory bound.
+
+    The target and its attributes are created at once, the data are moved by the job that is returned: directly where
+    that is cheap, else through packed intermediates that are written and read once each. ``job.plan`` says how, and
+    what it costs, beforehand.
+
+    Parameters
+    ----------
+    source : Array, str, Store or MutableMapping
+        Array, or where it is stored.
+    target_store : str, Store or MutableMapping
+        Where to store the result.
+    chunks : int, tuple of int or dict
+        Chunk shape of the result; -1 or None for a whole dimension; a dict gives dimensions that change.
+    max_mem : int or str, optional
+        Bytes ("256MB") that a task may hold, beyond what an idle worker holds. By default half of what a worker of the
+        cluster has for each thread, less 100 MB; four times dask's ``array.chunk-size`` without a cluster.
+    temp_store : str, Store or MutableMapping, optional
+        Where intermediates are stored; by default below the target. They are removed when the job is done, and stay
+        when it failed.
+    path : str, optional
+        Path of the source in its store.
+    target_path : str, optional
+        Path of the result in its store.
+    target_options : dict, optional
+        ``compressor``, ``filters``, ``order``, ``fill_value``, ``dimension_separator``, ``write_empty_chunks`` of the
+        result, where they differ from the source's.
+    overwrite : bool, default False
+        Whether what is at the target may be deleted.
+    retries : int, default 3
+        How often a cluster repeats a task that failed.
+    storage_options : dict, optional
+        Options of the file systems behind URLs.
+
+    Returns
+    -------
+    Job
+        Its `compute` gives the target `Array`; attributes `plan` (`RechunkPlan`) and `target`.
+
+    Raises
+    ------
+    MemoryLimitError
+        `max_mem` is too small for any plan; the message names the number that would do.
+    SelfOverwriteError
+        Target and source overlap.
+    ContainsArrayError, ContainsGroupError
+        Something is at the target.
+    StoreNotShareableError
+        The workers of the current scheduler cannot reach a store.
+
+    Examples
+    --------
+    >>> import numpy as np, zarrds, zarrds.dask
+    >>> z = zarrds.array(np.arange(10000).reshape(100, 100), chunks=(1, 100))
+    >>> job = zarrds.dask.rechunk(z, {}, chunks=(100, 1), max_mem="1MB")
+    >>> job.plan.projected_mem <= 1_000_000
+    True
+    >>> job.compute()[:3, 0]
+    array([  0, 100, 200])
+    """
+    array = opened(source, path, storage_options)
+    store = as_store(target_store, mode="w", storage_options=storage_options)
+    where = normalize_path(target_path)
+    refuse_overlap(place_of(array.chunk_store, array.path), place_of(store, where), where)
+    options = dict(target_options or {})
+    keep_empty = bool(options.pop("write_empty_chunks", True))
+    recipe = array.source()
+    meta = _target_meta(array, recipe.meta, chunks, options)
+    plan = _plan(recipe.meta, meta, _memory(max_mem), array.chunk_store, store)
+    temp, temp_path = _temp_place(temp_store, store, where, storage_options) if len(plan.stages) > 1 else (None, "")
+    require_shareable(array.chunk_store, store, *([] if temp is None else [temp]))
+    target = ChunkSource(store.spec(), where, meta)
+    _create_target(array, store, where, meta, overwrite)
+    work = RechunkWork(recipe, target, None if temp is None else temp.spec(), temp_path, plan, keep_empty)
+    return _job(work, retries)
+
+
+def _target_meta(array: Array, meta: ArrayMeta, chunks: Any, options: dict[str, Any]) -> ArrayMeta:
+    """Metadata of the result: that of the source, but for its chunks and what the caller wants otherwise."""
+    unknown = sorted(set(options) - _OPTIONS)
+    if unknown:
+        raise TypeError(f"unknown target_options {unknown}; there are {sorted(_OPTIONS)}")
+    if isinstance(chunks, Mapping):
+        chunks = tuple(chunks.get(axis, chunk) for axis, chunk in enumerate(meta.chunks))
+    given = {
+        "compressor": array.compressor,
+        "filters": array.filters,
+        "order": array.order,
+        "fill_value": array.fill_value,
+        "dimension_separator": meta.keys.separator if meta.keys.written else None,
+        **options,
+    }
+    made = array_meta(shape=meta.shape, chunks=chunks, dtype=meta.dtype, **given)
+    fill = made.chunk.fill if "fill_value" in options else meta.chunk.fill
+    return replace(made, chunk=replace(made.chunk, fill=fill), extra=meta.extra)
+
+
+def _plan(source: ArrayMeta, target: ArrayMeta, max_mem: int, *stores: Store) -> RechunkPlan:
+    remote = any(store.profile.kind == "network" for store in stores)
+    model = REMOTE if remote else replace(LOCAL, temp_copies=stores[-1].profile.kind == "memory")
+    return rechunk_plan(
+        source.shape,
+        source.chunks,
+        target.chunks,
+        max(1, source.dtype.itemsize),
+        max_mem,
+        model=model,
+        # objects have no bytes that could be packed
+        shuffles=0 if source.dtype.hasobject else None,
+    )
+
+
+def _memory(max_mem: int | str | None) -> int:
+    """Bytes that a task may hold."""
+    if max_mem is not None:
+        return int(parse_bytes(max_mem))
+    client = getattr(get_scheduler() or None, "__self__", None)
+    workers = [] if client is None else list(client.scheduler_info(n_workers=-1)["workers"].values())
+    shares = [w["memory_limit"] / max(1, w["nthreads"]) for w in workers if w.get("memory_limit")]
+    if not shares:
+        return 4 * int(parse_bytes(dask.config.get("array.chunk-size")))
+    return max(int(min(shares) / 4), int(min(shares) / 2) - 100_000_000)
+
+
+def _temp_place(temp_store: Any, store: Store, where: str, storage_options: Any) -> tuple[Store, str]:
+    """Store of the intermediates, and a path in it of their own."""
+    name = unique_name(TEMP_NAME.rstrip("-"))
+    if temp_store is None:
+        return store, join_path(where, name)
+    return as_store(temp_store, mode="w", storage_options=storage_options), name
+
+
+def _create_target(array: Array, store: Store, where: str, meta: ArrayMeta, overwrite: bool) -> None:
+    """Create the target with the source's attributes; intermediates that a failed job left there are removed."""
+    if overwrite:
+        for name in store.listdir(where):
+            if name.startswith(TEMP_NAME):
+                store.rmdir(join_path(where, name))
+    _nodes.create_array(store, where, meta, overwrite=overwrite)
+    attributes = array.store.get_many([(_nodes.node_key(array.path, ATTRS_KEY), None)])[0]
+    if attributes is not None:
+        store.set_many([(_nodes.node_key(where, ATTRS_KEY), attributes)])
+
+
+def _job(work: RechunkWork, retries: int) -> Job:
+    graph = GraphBuilder(work, retries=retries)
+    stages = work.plan.stages
+    kinds = ["zarrds-scatter"] * (len(stages) - 1) + ["zarrds-gather" if len(stages) > 1 else "zarrds-rechunk"]
+    done: Any = None
+    for number, (kind, stage) in enumerate(zip(kinds, stages, strict=True)):
+        done = graph.stage(kind, rechunk_blocks, _batches(number, stage), after=done)
+    stores = [work.source.store, work.target.store, *([] if work.temp is None else [work.temp])]
+    target = Array(work.target.store.open(), work.target.path, _meta=work.target.meta)
+    return graph.job(done, partial(finish_rechunk, work), stores=stores, target=target, plan=work.plan)
+
+
+def _batches(number: int, stage: Stage) -> list[tuple[int, int, int]]:
+    step = max(1, -(-stage.tasks // MAX_TASKS))
+    return [(number, i, min(i + step, stage.tasks)) for i in range(0, max(stage.tasks, 1), step)]
