@@ -1,4 +1,4 @@
-"""What is used of xarray's inside, imported in this one place, with stand-ins where versions differ (2024.10 and later)."""
+"""What is used of xarray's inside, imported in this one place; stand-ins where versions differ (2024.10 and later)."""
 
 from __future__ import annotations
 
@@ -8,48 +8,45 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from xarray import conventions
-from xarray.backends import BackendArray, BackendEntrypoint
+from xarray.backends import BackendArray, BackendEntrypoint, common
 from xarray.backends.common import AbstractDataStore
 from xarray.backends.store import StoreBackendEntrypoint
 from xarray.coding import strings
 from xarray.core import indexing
 
-try:  # since 2026; before that encode_cf_variable did it
-    from xarray.backends.common import ensure_dtype_not_object
-except ImportError:  # pragma: no cover
-
-    def ensure_dtype_not_object(var: xr.Variable, name: Any = None) -> xr.Variable:
-        """Object arrays were given a real dtype by the CF encoding already."""
-        return var
-
-
 __all__ = [
     "AbstractDataStore",
     "BackendArray",
     "BackendEntrypoint",
-    "async_explicit_indexing_adapter",
-    "create_vlen_dtype",
-    "decode_encoding",
+    "bytes_dtype",
+    "decode_values",
     "encode_coordinates",
     "encode_variable",
     "indexing",
     "is_vlen_text",
     "load_store",
+    "nothing_to_close",
     "text_dtype",
     "tree_of",
 ]
 
-create_vlen_dtype = strings.create_vlen_dtype
-async_explicit_indexing_adapter = getattr(indexing, "async_explicit_indexing_adapter", None)
+# mypy: disable-error-code="no-untyped-call"
 
+# before 2026 the CF encoding itself gave object arrays a real dtype
+_infer_dtype: Any = getattr(common, "ensure_dtype_not_object", None)
 _ZARR_CODERS = getattr(conventions, "ZARR_CODERS", None)
 
 
 def text_dtype() -> np.dtype[Any]:
-    """The dtype of stored text in memory: numpy's StringDType where numpy and xarray know it, as xarray's own engine has."""
+    """The dtype of stored text in memory: StringDType where numpy and xarray know it, as xarray's own engine has."""
     if hasattr(np.dtypes, "StringDType") and getattr(strings, "HAS_NUMPY_2_0", False):
         return np.dtypes.StringDType()
-    return np.dtype(create_vlen_dtype(str))
+    return np.dtype(strings.create_vlen_dtype(str))
+
+
+def bytes_dtype() -> np.dtype[Any]:
+    """The dtype of stored bytes of any length in memory: objects marked as bytes."""
+    return np.dtype(strings.create_vlen_dtype(bytes))
 
 
 def is_vlen_text(dtype: np.dtype[Any]) -> bool:
@@ -70,34 +67,34 @@ def encode_variable(var: xr.Variable, name: Any) -> xr.Variable:
     elif var.dtype.kind != "b":  # pragma: no cover
         var = conventions.encode_cf_variable(var, name=name)
     if var.dtype.kind != "T":
-        var = ensure_dtype_not_object(var, name=name)
+        if _infer_dtype is not None:
+            var = _infer_dtype(var, name=name)
         var = strings.EncodedStringCoder(allows_unicode=True).encode(var, name=name)
     return strings.ensure_fixed_length_bytes(var)
 
 
-def decode_encoding(var: xr.Variable, name: Any) -> dict[str, Any]:
-    """The encoding that a stored variable has after CF decoding: what new values must be encoded with."""
-    decoded = conventions.decode_cf_variables({name: var}, {})[0][name]
-    return dict(decoded.encoding)
+def decode_values(var: xr.Variable, name: Any) -> xr.Variable:
+    """A stored variable, decoded by the CF conventions; its encoding says how, for new values to be encoded alike."""
+    return conventions.decode_cf_variables({name: var}, {})[0][name]
 
 
 def load_store(store: AbstractDataStore, **decoders: Any) -> xr.Dataset:
-    """Make a dataset of what a data store holds, decoded by the CF conventions; closes the store if that fails."""
-    try:
-        return StoreBackendEntrypoint().open_dataset(store, **decoders)
-    except BaseException:
-        store.close()
-        raise
+    """Make a dataset of what a data store holds, decoded by the CF conventions.
+
+    Its close does nothing: were the store's kept, the store would travel in every pickle of the dataset.
+    """
+    ds: xr.Dataset = StoreBackendEntrypoint().open_dataset(store, **decoders)
+    ds.set_close(nothing_to_close)
+    return ds
+
+
+def nothing_to_close() -> None:
+    """Stores are shared, and closed by those who opened them."""
 
 
 def tree_of(groups: Mapping[str, xr.Dataset]) -> xr.DataTree:
-    """Make a tree of datasets by path; closing a node closes its dataset."""
-    try:
-        tree = xr.DataTree.from_dict(groups)
-    except BaseException:
-        for ds in groups.values():
-            ds.close()
-        raise
-    for path, ds in groups.items():
-        tree[path].set_close(ds._close)
+    """Make a tree of datasets by path."""
+    tree: xr.DataTree = xr.DataTree.from_dict(groups)
+    for path in groups:
+        tree[path].set_close(nothing_to_close)
     return tree

@@ -47,12 +47,14 @@ class BlockTarget:
             for o, s, i in zip(self.origin, self.starts, block_id, strict=True)
         ]
         region = tuple(slice(begin, begin + n) for begin, n in zip(first, values.shape, strict=True))
-        write_values(Array.from_source(self.source, read_only=False, write_empty_chunks=self.write_empty_chunks), region, values)
+        write_values(
+            Array.from_source(self.source, read_only=False, write_empty_chunks=self.write_empty_chunks), region, values
+        )
 
 
 def write_values(array: Array, region: tuple[slice, ...], values: np.ndarray[Any, Any]) -> None:
-    """Write numpy values to a region; text of numpy's own kind is stored as Python strings."""
-    if values.dtype.kind == "T":
+    """Write numpy values to a region; text of any length is stored as Python strings."""
+    if values.dtype.kind == "T" or (values.dtype.kind == "U" and array.dtype == object):
         values = values.astype(object)
     array.set_basic_selection(region or Ellipsis, values)
 
@@ -81,15 +83,14 @@ def block_writes(data: Any, target: BlockTarget) -> Any:
         write_block,
         data,
         target=target,
-        token=token,
-        name="store-zarrds",
+        name=f"store-zarrds-{token}",
         dtype=bool,
         chunks=tuple((1,) * n for n in data.numblocks),
         meta=np.empty((0,) * data.ndim, dtype=bool),
     )
 
 
-# --- carrying it out ----------------------------------------------------------------------------------------------------
+# --- carrying it out -------------------------------------------------------------------------------------------------
 
 
 def finish_now(receipts: list[Any], store: Any, options: dict[str, Any]) -> None:

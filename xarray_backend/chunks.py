@@ -31,14 +31,16 @@ def split_chunk(blocks: Blocks, chunk: int, start: int = 0) -> tuple[int, int] |
 
 
 def uniform_length(blocks: Blocks) -> int | None:
-    """Chunk length at whose multiples all blocks begin, being the length of one of them; None if there is none."""
+    """Chunk length at whose multiples all blocks begin, being the length of one of them; None if there is none.
+
+    It must not cut blocks into many more chunks than there are blocks: one small block makes no small chunks.
+    """
     lengths = [n for n in blocks if n]
     if len(lengths) < 2:
         return lengths[0] if lengths else 1
     smallest = min(lengths[:-1])
-    if split_chunk(tuple(lengths), smallest):
-        return None
-    return smallest
+    too_many = -(-sum(lengths) // smallest) > 2 * len(lengths)
+    return None if too_many or split_chunk(tuple(lengths), smallest) else smallest
 
 
 def aligned_blocks(blocks: Blocks, chunk: int, start: int = 0) -> Blocks:
@@ -94,7 +96,8 @@ def checked_chunks(name: str, value: Any, dims: Sequence[Any], shape: Sequence[i
         raise TypeError(f"chunks of variable {name!r} must be an int or a tuple of ints, found {value!r}")
     if len(lengths) != len(shape):
         raise ValueError(
-            f"chunks of variable {name!r} must have one length for each of the dimensions {tuple(dims)}, found {value!r}"
+            f"chunks of variable {name!r} must have one length for each of its dimensions {tuple(dims)}, "
+            f"found {value!r}"
         )
     found = tuple(max(n, 1) if int(c) == -1 else int(c) for c, n in zip(lengths, shape, strict=True))
     if any(c < 1 for c in found):
@@ -139,8 +142,8 @@ def _misaligned(
     where = edges(blocks, start)[shared[1]]
     first = where // chunk * chunk
     return BlockAlignmentError(
-        f"dask blocks {shared[0]} and {shared[1]} of variable {name!r} along dimension {dim!r} would both write the stored "
-        f"chunk of elements {first}:{first + chunk}",
+        f"dask blocks {shared[0]} and {shared[1]} of variable {name!r} along dimension {dim!r} would both write the "
+        f"stored chunk of elements {first}:{first + chunk}",
         path=name,
         expected=f"blocks that begin at multiples of the chunk length {chunk}",
         found=f"block lengths {_shown(blocks)}" + (f" beginning at {start}" if start else ""),
@@ -152,8 +155,8 @@ def _misaligned(
 def _irregular(name: str, dims: Sequence[Any], blocks: Sequence[Blocks], axis: int) -> BlockAlignmentError:
     dim, given = dims[axis], blocks[axis]
     return BlockAlignmentError(
-        f"dask blocks of variable {name!r} along dimension {dim!r} are not all of one length, so that no stored chunks fit "
-        "them",
+        f"dask blocks of variable {name!r} along dimension {dim!r} are not all of one length, so that no stored "
+        "chunks fit them",
         path=name,
         expected="blocks of one length, the last one at most as long",
         found=f"block lengths {_shown(given)}",

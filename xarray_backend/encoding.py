@@ -39,8 +39,8 @@ _SHUFFLES = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
 def array_options(name: str, encoded: xr.Variable, *, explicit: bool) -> dict[str, Any]:
     """Keywords for creating the array of a CF-encoded variable, chunks left out.
 
-    With `explicit` the encoding is what the user passed, and whatever cannot be used is an error; otherwise it came with
-    the variable from elsewhere, and is dropped.
+    With `explicit` the encoding is what the user passed, and whatever cannot be used is an error; otherwise it came
+    with the variable from elsewhere, and is dropped.
     """
     encoding = dict(encoded.encoding)
     if explicit:
@@ -65,16 +65,15 @@ def stored_dtype(dtype: np.dtype[Any]) -> Any:
 
 
 def _refuse_unusable(name: str, encoding: Mapping[str, Any]) -> None:
-    unknown = sorted(map(str, set(encoding) - ARRAY_KEYS))
+    left = {key for key, value in encoding.items() if not (key == "dtype" or (key == "_FillValue" and value is None))}
+    unknown = sorted(map(str, left - ARRAY_KEYS))
     if unknown:
         raise ValueError(
             f"unexpected encoding for variable {name!r}: {', '.join(map(repr, unknown))}; known are those of CF and "
             f"{', '.join(sorted(ARRAY_KEYS))}"
         )
     if encoding.get("fill_value") is not None:
-        raise ValueError(
-            f"encoding of variable {name!r}: the fill value of format 2 is CF's '_FillValue'; pass that in place of 'fill_value'"
-        )
+        raise ValueError(f"encoding of variable {name!r}: in format 2 pass CF's '_FillValue', not 'fill_value'")
     for key in ("shards", "serializer"):
         if encoding.get(key) not in (None, "auto"):
             raise UnsupportedFormatError(
@@ -82,7 +81,7 @@ def _refuse_unusable(name: str, encoding: Mapping[str, Any]) -> None:
             )
 
 
-# --- codecs -------------------------------------------------------------------------------------------------------------
+# --- codecs ----------------------------------------------------------------------------------------------------------
 
 _DEFAULT = object()
 
@@ -103,7 +102,10 @@ def _compressor(name: str, encoding: Mapping[str, Any], *, explicit: bool) -> An
     if len(codecs) > 1:
         if explicit:
             raise BadCompressorError(
-                f"encoding of variable {name!r} has several compressors", path=name, expected="one compressor", found=given
+                f"encoding of variable {name!r} has several compressors",
+                path=name,
+                expected="one compressor",
+                found=given,
             )
         return _DEFAULT
     found = _codec(name, codecs[0], explicit=explicit)
@@ -165,7 +167,7 @@ def _separator(name: str, value: Any, *, explicit: bool) -> str | None:
     return None
 
 
-# --- attributes ---------------------------------------------------------------------------------------------------------
+# --- attributes ------------------------------------------------------------------------------------------------------
 
 
 def attributes_as_json(owner: str, attrs: Mapping[Any, Any]) -> dict[str, Any]:

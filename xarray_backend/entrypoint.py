@@ -14,7 +14,7 @@ from xarray_backend.reader import ZarrdsStore
 __all__ = ["ZarrdsBackendEntrypoint", "open_zarrds"]
 
 
-class ZarrdsBackendEntrypoint(BackendEntrypoint):  # type: ignore[misc]
+class ZarrdsBackendEntrypoint(BackendEntrypoint):
     """Open stored groups as datasets and trees.
 
     Without ``engine=``, xarray asks engines in alphabetical order, so that "zarr" comes first where the zarr library is

@@ -11,12 +11,10 @@ from xarray_backend import _compat
 from xarray_backend._compat import BackendArray, indexing
 from zarrds import Array
 
-__all__ = ["ZarrdsArrayWrapper", "find_sources"]
-
-_ALL = indexing.IndexingSupport.VECTORIZED
+__all__ = ["ZarrdsArrayWrapper"]
 
 
-class ZarrdsArrayWrapper(BackendArray):  # type: ignore[misc]
+class ZarrdsArrayWrapper(BackendArray):
     """A stored array under xarray's lazy indexing.
 
     It travels as the array's recipe, metadata inside: a dask task makes no metadata request. Reading takes no lock.
@@ -35,23 +33,18 @@ class ZarrdsArrayWrapper(BackendArray):  # type: ignore[misc]
         self.dtype = _dtype_in_memory(array)
 
     def __getitem__(self, key: Any) -> Any:
-        return indexing.explicit_indexing_adapter(key, self.shape, _ALL, self._reader(key))
+        selection, flips = _ascending(key.tuple, self.shape)
+        if isinstance(key, indexing.BasicIndexer):
+            found = self._basic(selection)
+        elif isinstance(key, indexing.VectorizedIndexer):
+            found = self._vectorized(selection)
+        else:
+            found = self._orthogonal(selection)
+        return found if flips is None else found[flips]
 
     async def async_getitem(self, key: Any) -> Any:
         """Read in another thread, so that several variables are loaded at once."""
-        if _compat.async_explicit_indexing_adapter is None:
-            raise NotImplementedError("this version of xarray does not load asynchronously")
-        reader = self._reader(key)
-
-        async def read(selection: tuple[Any, ...]) -> Any:
-            return await asyncio.to_thread(reader, selection)
-
-        return await _compat.async_explicit_indexing_adapter(key, self.shape, _ALL, read)
-
-    def _reader(self, key: Any) -> Any:
-        if isinstance(key, indexing.BasicIndexer):
-            return self._basic
-        return self._vectorized if isinstance(key, indexing.VectorizedIndexer) else self._orthogonal
+        return await asyncio.to_thread(self.__getitem__, key)
 
     def _basic(self, selection: tuple[Any, ...]) -> Any:
         return self._finished(self.array.get_basic_selection(selection))
@@ -89,6 +82,24 @@ def _rebuild(source: Any) -> ZarrdsArrayWrapper:
     return ZarrdsArrayWrapper(Array.from_source(source))
 
 
+def _ascending(key: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[tuple[Any, ...], tuple[slice, ...] | None]:
+    """The selection without negative steps, and how to turn around what it gives; None when there is no need."""
+    if not any(isinstance(part, slice) and part.step is not None and part.step < 0 for part in key):
+        return key, None
+    selection: list[Any] = []
+    flips: list[slice] = []
+    for part, length in zip(key, shape, strict=True):
+        flip = slice(None)
+        if isinstance(part, slice) and part.step is not None and part.step < 0:
+            chosen = range(length)[part]
+            part = slice(chosen[-1], chosen[0] + 1, -chosen.step) if chosen else slice(0, 0)
+            flip = slice(None, None, -1)
+        selection.append(part)
+        if isinstance(part, (slice, np.ndarray)):
+            flips.append(flip)
+    return tuple(selection), tuple(flips)
+
+
 def _dtype_in_memory(array: Array) -> np.dtype[Any]:
     if array.dtype != object:
         return array.dtype
@@ -96,59 +107,5 @@ def _dtype_in_memory(array: Array) -> np.dtype[Any]:
     if "vlen-utf8" in codecs:
         return _compat.text_dtype()
     if "vlen-bytes" in codecs:
-        return np.dtype(_compat.create_vlen_dtype(bytes))
+        return _compat.bytes_dtype()
     return array.dtype
-
-
-# --- finding the arrays behind a variable -------------------------------------------------------------------------------
-
-
-def find_sources(data: Any) -> list[Any]:
-    """Recipes of the stored arrays that `data`, what a variable holds, reads when it is computed; as far as can be seen.
-
-    Seen are lazy arrays of this engine, and stored arrays inside the tasks of a dask graph.
-    """
-    graph = getattr(data, "__dask_graph__", None)
-    if graph is None:
-        found = _source_behind(data)
-        return [] if found is None else [found]
-    dask_graph = graph()
-    layers = getattr(dask_graph, "layers", {"": dask_graph})
-    parts = (part for layer in layers.values() for part in _parts_of(layer))
-    return list({source: None for source in map(_source_behind, parts) if source is not None})
-
-
-def _source_behind(data: Any) -> Any:
-    """Follow xarray's wrappers down to a stored array's recipe; None when there is none."""
-    for _ in range(32):
-        if isinstance(data, Array):
-            return data.source()
-        if all(hasattr(data, name) for name in ("store", "path", "meta")):
-            return data
-        if isinstance(data, np.ndarray) or not hasattr(data, "array"):
-            return None
-        data = data.array
-    return None
-
-
-def _parts_of(layer: Any) -> Any:
-    """Values inside the tasks of a layer; a symbolic layer is looked at, not spelled out."""
-    indices = getattr(layer, "indices", None)
-    if indices is not None and hasattr(layer, "task"):
-        yield from (value for value, index in indices if index is None)
-        yield from _parts_of_task(layer.task)
-        return
-    for task in list(layer.values()):
-        yield from _parts_of_task(task)
-
-
-def _parts_of_task(task: Any) -> Any:
-    value = getattr(task, "value", None)
-    if value is not None:
-        yield value
-    elif isinstance(task, tuple):
-        yield from task
-    else:
-        yield task
-        for part in (*getattr(task, "args", ()), *getattr(task, "kwargs", {}).values()):
-            yield getattr(part, "value", part)

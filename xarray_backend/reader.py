@@ -23,7 +23,7 @@ DIMENSIONS = "_ARRAY_DIMENSIONS"
 """The attribute of format 2 that names an array's dimensions."""
 
 
-class ZarrdsStore(AbstractDataStore):  # type: ignore[misc]
+class ZarrdsStore(AbstractDataStore):
     """One stored group as a source of variables; what `to_zarrds` returns, and what the engine opens.
 
     Parameters
@@ -111,7 +111,7 @@ class ZarrdsStore(AbstractDataStore):  # type: ignore[misc]
         return f"<{type(self).__module__}.{type(self).__name__} of {self.group!r}>"
 
 
-# --- opening ------------------------------------------------------------------------------------------------------------
+# --- opening ---------------------------------------------------------------------------------------------------------
 
 
 def check_format(zarr_format: Any) -> None:
@@ -140,7 +140,11 @@ def open_stored_group(
         raise ValueError(f"mode must be 'r' or 'r+' for reading, found {mode!r}; to write use to_zarrds")
     if not isinstance(store, (str, os.PathLike)) and storage_options:
         raise TypeError(f"storage_options are for paths and URLs, not for a {type(store).__name__}")
-    options = {"mode": mode, "path": group, "storage_options": dict(storage_options) if storage_options else None}
+    options: dict[str, Any] = {
+        "mode": mode,
+        "path": group,
+        "storage_options": dict(storage_options) if storage_options else None,
+    }
     if consolidated is not False:
         try:
             return _expect_group(zarrds.open_consolidated(store, **options), group)
@@ -171,7 +175,7 @@ def _warn_of_missing_metadata(store: Any) -> None:
     )
 
 
-# --- variables ----------------------------------------------------------------------------------------------------------
+# --- variables -------------------------------------------------------------------------------------------------------
 
 
 def stored_variable(name: str, array: Array, fill_as_mask: bool | None = None) -> xr.Variable:
@@ -211,8 +215,8 @@ def _dimensions(name: str, array: Array, attrs: Mapping[str, Any]) -> tuple[str,
         return ()
     if names is None or len(names) != array.ndim or None in names:
         raise KeyError(
-            f"variable {name!r} has no names for its {array.ndim} dimensions (found {names!r}): the attribute {DIMENSIONS} is "
-            "not there or does not fit; set it on the stored array, or leave the variable out with drop_variables"
+            f"variable {name!r} has no names for its {array.ndim} dimensions (found {names!r}): the attribute "
+            f"{DIMENSIONS} is not there or does not fit; set it on the stored array"
         )
     return tuple(names)
 
@@ -226,7 +230,7 @@ def _nczarr_dimensions(document: Mapping[str, Any], attrs: Mapping[str, Any]) ->
     return None
 
 
-# --- finding stores -----------------------------------------------------------------------------------------------------
+# --- finding stores --------------------------------------------------------------------------------------------------
 
 
 def glob(url: str, storage_options: Mapping[str, Any] | None = None) -> list[str]:

@@ -1,0 +1,289 @@
+"""What writing a dataset will do, decided and checked before anything is written.
+
+A plan holds the documents of new arrays (made in a store in memory, with zarrds' own functions), the arrays to be
+enlarged, and for each variable its values and the region they go to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+import zarrds
+from xarray_backend import _compat
+from xarray_backend.chunks import aligned_blocks, check_blocks, choose_chunks
+from xarray_backend.encoding import array_options, attributes_as_json
+from xarray_backend.reader import DIMENSIONS, stored_variable
+from xarray_backend.region import Region
+from zarrds import Array, Group
+from zarrds.errors import ContainsGroupError
+
+__all__ = ["DatasetPlan", "Options", "VariableWrite", "plan_dataset"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How datasets are to be written.
+
+    Attributes
+    ----------
+    mode : {"w", "w-", "a", "a-", "r+"}
+        As for `to_zarrds`.
+    safe_chunks, align_chunks : bool
+        Whether blocks that share chunks are refused, or made to fit.
+    write_empty_chunks : bool or None
+        Whether chunks of nothing but the fill value are stored.
+    separator : {".", "/"} or None
+        Separator of chunk keys that the target store prefers.
+    """
+
+    mode: str
+    safe_chunks: bool = True
+    align_chunks: bool = False
+    write_empty_chunks: bool | None = None
+    separator: str | None = None
+
+
+@dataclass(slots=True)
+class VariableWrite:
+    """Values of one variable and where they go.
+
+    Attributes
+    ----------
+    values : xarray.Variable
+        CF-encoded; still lazy.
+    source : zarrds recipe
+        Recipe of the array: of the staged one for new arrays, whose store is not the target.
+    origin : tuple of int
+        Where the values begin in the array.
+    write_empty_chunks : bool
+        Whether chunks of nothing but the fill value are stored.
+    """
+
+    values: xr.Variable
+    source: Any
+    origin: tuple[int, ...]
+    write_empty_chunks: bool
+
+
+@dataclass(slots=True)
+class DatasetPlan:
+    """Everything that writing one dataset to one group will do.
+
+    Attributes
+    ----------
+    path : str
+        Path of the group.
+    stage : zarrds store in memory
+        Documents of new arrays and of the group.
+    attrs : dict or None
+        Attributes of the group; None: they stay.
+    writes : list of VariableWrite
+        Values to be written.
+    resizes : list of (Array, tuple of int)
+        Stored arrays to be enlarged, with their new shapes.
+    """
+
+    path: str
+    stage: Any
+    attrs: dict[str, Any] | None
+    writes: list[VariableWrite] = field(default_factory=list)
+    resizes: list[tuple[Array, tuple[int, ...]]] = field(default_factory=list)
+
+
+def plan_dataset(
+    ds: xr.Dataset,
+    path: str,
+    *,
+    stage: Any,
+    members: Mapping[str, Any],
+    encoding: Mapping[Any, Mapping[str, Any]],
+    options: Options,
+    region: Region,
+) -> DatasetPlan:
+    """Decide and check everything about writing `ds` to the group at `path`, whose members are given."""
+    _check_names(ds)
+    unknown = [name for name in encoding if name not in ds.variables]
+    if unknown:
+        raise ValueError(f"encoding is given for {unknown[0]!r}, which is not a variable of the dataset")
+    variables, attrs = _compat.encode_coordinates(ds)
+    group = zarrds.group(stage, path=path)
+    keep_attrs = options.mode == "r+"
+    plan = DatasetPlan(path, stage, None if keep_attrs else attributes_as_json("the dataset", attrs))
+    for name, var in variables.items():
+        stored_name = "__values__" if name is None else name
+        member = members.get(stored_name)
+        explicit = encoding.get(name)
+        if isinstance(member, Group):
+            raise ContainsGroupError(f"a group has the name of variable {stored_name!r}", path=member.path)
+        if isinstance(member, Array):
+            _plan_existing(plan, stored_name, var, member, explicit, options, region)
+        else:
+            _plan_new(plan, group, stored_name, var, explicit, options, region)
+    return plan
+
+
+def _check_names(ds: xr.Dataset) -> None:
+    for name in ds.variables:
+        if name is None:
+            continue
+        if not isinstance(name, str):
+            raise TypeError(f"names of stored variables are strings, found {name!r}")
+        if not name or "/" in name or name.startswith(".z") or name in (".", ".."):
+            raise ValueError(f"a variable cannot be stored under the name {name!r}")
+
+
+# --- new arrays ------------------------------------------------------------------------------------------------------
+
+
+def _plan_new(
+    plan: DatasetPlan,
+    group: Group,
+    name: str,
+    var: xr.Variable,
+    explicit: Mapping[str, Any] | None,
+    options: Options,
+    region: Region,
+) -> None:
+    if options.mode == "r+":
+        raise ValueError(f"variable {name!r} is not in the store, and mode 'r+' writes to stored variables only")
+    var = var.copy(deep=False)
+    if explicit is not None:
+        var.encoding = dict(explicit)
+    elif _would_cut_text(var):
+        del var.encoding["dtype"]
+    encoded = _compat.encode_variable(var, name)
+    created = array_options(name, encoded, explicit=explicit is not None)
+    created.setdefault("dimension_separator", options.separator)
+    shape = region.full_shape(encoded)
+    chunks = choose_chunks(
+        name,
+        encoded.dims,
+        shape,
+        blocks=encoded.chunks,
+        explicit=None if explicit is None else explicit.get("chunks"),
+        inherited=encoded.encoding.get("chunks"),
+        align=options.align_chunks,
+        safe=options.safe_chunks,
+    )
+    array = group.create_dataset(name, shape=shape, chunks=chunks, **created)
+    attrs = {key: value for key, value in encoded.attrs.items() if key != "_FillValue"}
+    if DIMENSIONS in attrs:
+        raise ValueError(f"variable {name!r} has an attribute {DIMENSIONS!r}, which is reserved")
+    attrs[DIMENSIONS] = list(encoded.dims)
+    array.attrs.put(attributes_as_json(f"variable {name!r}", attrs))
+    empty = _writes_empty(name, options, encoded.encoding.get("write_empty_chunks"), explicit is not None)
+    plan.writes.append(_checked_write(name, encoded, array, region.origin(encoded.dims), options, empty, region))
+
+
+def _would_cut_text(var: xr.Variable) -> bool:
+    """Whether a dtype that came with the variable is narrower text than it holds now, as after joining datasets."""
+    inherited = var.encoding.get("dtype")
+    if inherited is None or var.dtype.kind not in "SU":
+        return False
+    dtype = np.dtype(inherited)
+    return bool(dtype.kind == var.dtype.kind and dtype != "S1" and dtype.itemsize < var.dtype.itemsize)
+
+
+def _writes_empty(name: str, options: Options, encoded: Any, explicit: bool) -> bool:
+    wanted = options.write_empty_chunks
+    if wanted is not None and explicit and encoded is not None and bool(encoded) != wanted:
+        raise ValueError(
+            f"write_empty_chunks={wanted} contradicts the encoding of variable {name!r}, which says {encoded}"
+        )
+    return bool(wanted if wanted is not None else encoded)
+
+
+def _checked_write(
+    name: str,
+    encoded: xr.Variable,
+    array: Array,
+    origin: tuple[int, ...],
+    options: Options,
+    write_empty: bool,
+    region: Region,
+) -> VariableWrite:
+    """The write, with dask's blocks checked, or made to fit."""
+    if encoded.chunks is not None:
+        blocks = encoded.chunks
+        if options.align_chunks:
+            found = [aligned_blocks(b, c, o) for b, c, o in zip(blocks, array.chunks, origin, strict=True)]
+            encoded = encoded.copy(deep=False, data=encoded.data.rechunk(tuple(found)))
+        elif options.safe_chunks:
+            lengths = region.full_shape(encoded) if options.mode == "r+" else None
+            check_blocks(name, encoded.dims, blocks, array.chunks, starts=origin, lengths=lengths)
+    return VariableWrite(encoded, array.source(), origin, write_empty)
+
+
+# --- stored arrays ---------------------------------------------------------------------------------------------------
+
+
+def _plan_existing(
+    plan: DatasetPlan,
+    name: str,
+    var: xr.Variable,
+    array: Array,
+    explicit: Mapping[str, Any] | None,
+    options: Options,
+    region: Region,
+) -> None:
+    """Values for a stored array: they are encoded as the stored ones are."""
+    if options.mode == "a-" and region.append_dim not in var.dims:
+        return
+    if explicit is not None:
+        raise ValueError(
+            f"variable {name!r} is stored already and keeps its encoding; leave it out of encoding=, or use mode='w'"
+        )
+    stored = stored_variable(name, array)
+    if set(var.dims) != set(stored.dims):
+        raise ValueError(f"variable {name!r} has dimensions {var.dims}, but is stored with {stored.dims}")
+    var = var.transpose(*stored.dims).copy(deep=False)
+    var.encoding = dict(_compat.decode_values(stored, name).encoding)
+    if array.dtype.kind in "SU":
+        var.encoding.pop("dtype", None)  # xarray would cut longer text without a word
+    for key in ("coordinates", "grid_mapping"):
+        var.encoding.pop(key, None)
+        var.attrs.pop(key, None)
+    encoded = _compat.encode_variable(var, name)
+    _check_dtype(name, encoded, array)
+    shape = region.full_shape(encoded)
+    source_of = array
+    if shape != array.shape:
+        if (
+            region.append_dim is None
+            or region.append_dim not in stored.dims
+            or not _grows(array.shape, shape, stored.dims, region)
+        ):
+            raise ValueError(
+                f"variable {name!r} has lengths {dict(zip(stored.dims, shape, strict=True))}, but is stored with "
+                f"{dict(zip(stored.dims, array.shape, strict=True))}; append_dim= or region= write another part, and "
+                "mode='w' replaces the store"
+            )
+        plan.resizes.append((array, shape))
+    empty = bool(options.write_empty_chunks)
+    write = _checked_write(name, encoded, source_of, region.origin(encoded.dims), options, empty, region)
+    source = array.source()
+    plan.writes.append(replace(write, source=replace(source, meta=replace(source.meta, shape=shape))))
+
+
+def _grows(old: tuple[int, ...], new: tuple[int, ...], dims: tuple[Any, ...], region: Region) -> bool:
+    return all(a == b or dim == region.append_dim for a, b, dim in zip(old, new, dims, strict=True))
+
+
+def _check_dtype(name: str, encoded: xr.Variable, array: Array) -> None:
+    new, old = encoded.dtype, array.dtype
+    if old.hasobject:
+        fits = new.kind == "U" or _compat.is_vlen_text(new)
+    elif new.kind in "SU":
+        fits = new.kind == old.kind and new.itemsize <= old.itemsize
+    else:
+        fits = not _compat.is_vlen_text(new) and np.can_cast(new, old, "same_kind")
+    if not fits:
+        raise ValueError(
+            f"variable {name!r} is encoded as {new}, but is stored as {old}, which cannot hold it; convert it with "
+            f"astype, or replace the store with mode='w'"
+        )

@@ -1,0 +1,341 @@
+"""Writing datasets, data arrays and trees: `to_zarrds`.
+
+The order on the store: documents of variables in one batch, chunks, attributes of groups, consolidated metadata. So
+nobody who opens by consolidated metadata sees a store that is half written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import xarray as xr
+
+import zarrds
+from xarray_backend.blocks import BlockTarget, block_starts, block_writes, finish_later, finish_now, write_values
+from xarray_backend.plan import DatasetPlan, Options, VariableWrite, plan_dataset
+from xarray_backend.reader import ZarrdsStore, check_format
+from xarray_backend.region import Region, appended_region, parse_region
+from xarray_backend.sources import find_sources, lies_in
+from zarrds import Array, Group
+from zarrds.errors import ContainsArrayError, ContainsGroupError, GroupNotFoundError, SelfOverwriteError
+from zarrds.storage import MemoryStore, Store
+
+__all__ = ["DatasetExistsError", "to_zarrds"]
+
+_VARIABLE = "__xarray_dataarray_variable__"
+_NAME = "__xarray_dataarray_name__"
+CONSOLIDATED = ".zmetadata"
+
+
+class DatasetExistsError(ContainsGroupError, FileExistsError):
+    """Something is stored where mode "w-" was to write."""
+
+
+def to_zarrds(
+    obj: Any,
+    store: Any = None,
+    mode: str | None = None,
+    group: str | None = None,
+    encoding: Mapping[Any, Any] | None = None,
+    *,
+    compute: bool = True,
+    consolidated: bool | None = None,
+    append_dim: Any = None,
+    region: Any = None,
+    safe_chunks: bool = True,
+    align_chunks: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
+    zarr_format: int | None = None,
+    write_empty_chunks: bool | None = None,
+    chunkmanager_store_kwargs: Mapping[str, Any] | None = None,
+    write_inherited_coords: bool = False,
+) -> Any:
+    """Write a dataset, data array or tree to a store.
+
+    The parameters are those of `xarray.Dataset.to_zarr`. A dask array is written by one task for each of its blocks,
+    fused with what computes the block.
+
+    Parameters
+    ----------
+    obj : xarray.Dataset, xarray.DataArray or xarray.DataTree
+        What to write.
+    store : str, os.PathLike or MutableMapping, optional
+        Path, URL, zarrds store, or any mapping from keys to bytes; in memory when not given.
+    mode : {"w", "w-", "a", "a-", "r+"}, optional
+        "w": replace the group; "w-": FileExistsError if there is one; "a": replace values of stored variables and add
+        new ones; "a-": with `append_dim`, leave variables without that dimension alone; "r+": change values of stored
+        variables only. By default "w-"; "a" with `append_dim`; "r+" with `region`.
+    group : str, optional
+        Path of the group in the store.
+    encoding : dict, optional
+        By variable (for trees by path, then variable): ``chunks``, ``compressor`` or ``compressors``, ``filters``,
+        ``write_empty_chunks`` and the keys of CF (``dtype``, ``scale_factor``, ``_FillValue``, ``units``, ...). It
+        takes the place of the variable's own encoding.
+    compute : bool
+        If False, dask arrays are not written but by the Delayed that is returned; everything else is.
+    consolidated : bool, optional
+        Whether metadata are consolidated at the end; yes when None, but in mode "r+", which changes none.
+    append_dim : str, optional
+        Dimension at whose end the dataset is added.
+    region : dict or "auto", optional
+        From dimensions to slices of the stored arrays, or "auto": found by coordinate values.
+    safe_chunks : bool
+        Whether it is an error if two blocks of a dask array would write one chunk.
+    align_chunks : bool
+        Whether dask arrays are rechunked so that no two blocks write one chunk.
+    storage_options : dict, optional
+        Options of the file system behind a URL.
+    zarr_format : {2, None}, optional
+        Format to write: 2.
+    write_empty_chunks : bool, optional
+        Whether chunks of nothing but the fill value are stored; not, by default.
+    chunkmanager_store_kwargs : dict, optional
+        Passed to `dask.compute`, e.g. ``scheduler``.
+    write_inherited_coords : bool
+        For trees: whether coordinates of parents are written in every child.
+
+    Returns
+    -------
+    ZarrdsStore or dask.delayed.Delayed
+        The stored group, or with ``compute=False`` what writes the dask arrays.
+
+    Raises
+    ------
+    FileExistsError
+        Mode "w-", and there is a group or an array.
+    zarrds.errors.BlockAlignmentError
+        Two blocks of a dask array would write one chunk (also a ValueError); nothing has been written.
+    zarrds.errors.SelfOverwriteError
+        Mode "w" on the store that the dataset is read from; nothing has been deleted.
+    zarrds.errors.ForeignFilesError
+        Mode "w" on a directory with files that are no part of a hierarchy; nothing has been deleted.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from xarray_backend import open_zarrds, to_zarrds
+    >>> ds = xr.Dataset({"u": (("t", "x"), [[1.0, 2.0], [3.0, 4.0]])}).chunk({"t": 1})
+    >>> to_zarrds(ds, "data/example.zarr", mode="w", encoding={"u": {"dtype": "f4"}})
+    <xarray_backend.reader.ZarrdsStore of <zarrds.hierarchy.Group '/'>>
+    >>> open_zarrds("data/example.zarr").identical(ds.astype("f4"))
+    True
+    """
+    check_format(zarr_format)
+    mode = _checked_mode(mode, append_dim, region)
+    datasets, encodings = _datasets_of(obj, encoding, write_inherited_coords)
+    if len(datasets) > 1 and (append_dim is not None or region is not None):
+        raise NotImplementedError("append_dim and region are for datasets; write the nodes of a tree one by one")
+    target = _open_store(store, storage_options)
+    root = (group or "").strip("/")
+    existing = _open_existing(target, root) if mode in ("a", "a-", "r+") else None
+    if existing is None and mode == "r+":
+        raise GroupNotFoundError("mode 'r+' changes what is stored, but there is no group", path=root)
+    if mode == "w":
+        _refuse_self_overwrite(target, root, datasets)
+    options = Options(mode, safe_chunks, align_chunks, write_empty_chunks, target.dimension_separator)
+    stage = MemoryStore()
+    plans = []
+    for path, ds in datasets.items():
+        where = "/".join(part for part in (root, path.strip("/")) if part)
+        members = _members(existing, path)
+        ds, part = _part_of(ds, members, append_dim, region)
+        plans.append(
+            plan_dataset(
+                ds, where, stage=stage, members=members, encoding=encodings[path], options=options, region=part
+            )
+        )
+    written = existing if existing is not None else _make_room(target, root, mode)
+    return _carry_out(
+        plans,
+        target,
+        written,
+        fresh=existing is None,
+        compute=compute,
+        consolidated=mode != "r+" if consolidated is None else consolidated and mode != "r+",
+        dask_options=dict(chunkmanager_store_kwargs or {}),
+    )
+
+
+# --- what was asked for ----------------------------------------------------------------------------------------------
+
+
+def _checked_mode(mode: str | None, append_dim: Any, region: Any) -> str:
+    if mode is None:
+        mode = "a" if append_dim is not None else "r+" if region is not None else "w-"
+    if mode not in ("w", "w-", "a", "a-", "r+"):
+        raise ValueError(f"mode must be one of 'w', 'w-', 'a', 'a-' and 'r+', found {mode!r}")
+    if append_dim is not None and region is not None:
+        raise ValueError("append_dim and region cannot be used together")
+    if append_dim is not None and mode not in ("a", "a-"):
+        raise ValueError(f"append_dim needs mode 'a' or 'a-', found {mode!r}")
+    if region is not None and mode not in ("a", "a-", "r+"):
+        raise ValueError(f"region needs mode 'a', 'a-' or 'r+', found {mode!r}")
+    return mode
+
+
+def _datasets_of(
+    obj: Any, encoding: Mapping[Any, Any] | None, inherited: bool
+) -> tuple[dict[str, xr.Dataset], dict[str, Mapping[Any, Any]]]:
+    """Datasets and their encodings, by path relative to the target group."""
+    if isinstance(obj, xr.DataArray):
+        obj = _dataset_of_array(obj)
+    if isinstance(obj, xr.Dataset):
+        return {"/": obj}, {"/": dict(encoding or {})}
+    if not isinstance(obj, xr.DataTree):
+        raise TypeError(f"a Dataset, DataArray or DataTree can be written, not a {type(obj).__name__}")
+    datasets = {}
+    for node in obj.subtree:
+        path = "/" + node.path[len(obj.path) :].strip("/")
+        datasets[path] = node.to_dataset(inherit=inherited or node is obj)
+    given = {"/" + str(path).strip("/"): dict(by_name) for path, by_name in (encoding or {}).items()}
+    unknown = sorted(set(given) - set(datasets))
+    if unknown:
+        raise ValueError(f"encoding is given for {unknown[0]!r}, which is not a node of the tree")
+    return datasets, {path: given.get(path, {}) for path in datasets}
+
+
+def _dataset_of_array(array: xr.DataArray) -> xr.Dataset:
+    """As xarray's writers do: an array without a name of its own gets one that xarray knows."""
+    if array.name is None:
+        return array.to_dataset(name=_VARIABLE)
+    if array.name in array.coords or array.name in array.dims:
+        ds = array.to_dataset(name=_VARIABLE)
+        ds.attrs[_NAME] = array.name
+        return ds
+    return array.to_dataset()
+
+
+def _part_of(ds: xr.Dataset, members: Mapping[str, Any], append_dim: Any, region: Any) -> tuple[xr.Dataset, Region]:
+    if append_dim is not None:
+        return ds, appended_region(ds, append_dim, members)
+    return (ds, Region()) if region is None else parse_region(ds, region, members)
+
+
+# --- the target ------------------------------------------------------------------------------------------------------
+
+
+def _open_store(store: Any, storage_options: Mapping[str, Any] | None) -> Store:
+    if store is None:
+        return MemoryStore()
+    return zarrds.storage.as_store(store, mode="w", storage_options=storage_options)
+
+
+def _open_existing(target: Store, path: str) -> Group | None:
+    try:
+        return zarrds.open_group(target, mode="r+", path=path)
+    except GroupNotFoundError:
+        return None
+
+
+def _members(existing: Group | None, path: str) -> dict[str, Any]:
+    if existing is None:
+        return {}
+    where = path.strip("/")
+    found = existing.get(where) if where else existing
+    if isinstance(found, Array):
+        raise ContainsArrayError("an array is where a group is needed", path=found.path)
+    return {} if found is None else dict(found.items())
+
+
+def _make_room(target: Store, path: str, mode: str) -> Group:
+    """Create the group; in mode "w" what was there is deleted."""
+    if mode != "w" and f"{path}/zarr.json".lstrip("/") in target:
+        raise DatasetExistsError("a node of Zarr format 3 is stored here", path=path, hint="choose another path")
+    try:
+        return zarrds.open_group(target, mode="w" if mode == "w" else "w-", path=path)
+    except (ContainsGroupError, ContainsArrayError) as error:
+        if mode == "w":
+            raise
+        raise DatasetExistsError(
+            "something is stored here already", path=path, hint="mode='w' replaces it, mode='a' adds to it"
+        ) from error
+
+
+def _refuse_self_overwrite(target: Store, path: str, datasets: Mapping[str, xr.Dataset]) -> None:
+    variables = {id(var): var for ds in datasets.values() for var in ds.variables.values()}
+    for place in (place for var in variables.values() for place in find_sources(var._data)):
+        if lies_in(place, target, path):
+            raise SelfOverwriteError(
+                "mode 'w' would delete the stored array that the dataset is read from",
+                path=place.path,
+                hint="write to another store, load the dataset into memory first (ds.load()), or use mode='a'",
+            )
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def _carry_out(
+    plans: list[DatasetPlan],
+    target: Store,
+    written: Group,
+    *,
+    fresh: bool,
+    compute: bool,
+    consolidated: bool,
+    dask_options: dict[str, Any],
+) -> Any:
+    target.set_many(_new_documents(plans, written.path))
+    for plan in plans:
+        for array, shape in plan.resizes:
+            array.resize(shape)
+    receipts = []
+    for plan in plans:
+        for write in plan.writes:
+            source = replace(write.source, store=target.spec())
+            if write.values.chunks is None:
+                _write_in_memory(write, source)
+            else:
+                receipts.append(_block_writes(write, source))
+    if compute and receipts:
+        finish_now(receipts, target, dask_options)
+    _finish_metadata(plans, target, fresh=fresh and not written.path, consolidated=consolidated)
+    if compute:
+        return ZarrdsStore(written)
+    return finish_later(receipts)
+
+
+def _new_documents(plans: list[DatasetPlan], root: str) -> list[tuple[str, bytes]]:
+    """Documents of new arrays and of groups below the root, parents first."""
+    stage = plans[0].stage
+    above = {f"{part}/.zgroup".lstrip("/") for part in _ancestors(root)}
+    keys = [key for key in stage.keys_below("") if key not in above]
+    return [(key, stage[key]) for key in sorted(keys, key=lambda key: (key.count("/"), key))]
+
+
+def _ancestors(path: str) -> list[str]:
+    parts = path.split("/") if path else []
+    return ["/".join(parts[:n]) for n in range(len(parts) + 1)]
+
+
+def _write_in_memory(write: VariableWrite, source: Any) -> None:
+    values = write.values.to_numpy()
+    if not values.size:
+        return
+    array = Array.from_source(source, read_only=False, write_empty_chunks=write.write_empty_chunks)
+    write_values(array, tuple(slice(o, o + n) for o, n in zip(write.origin, values.shape, strict=True)), values)
+
+
+def _block_writes(write: VariableWrite, source: Any) -> Any:
+    data = write.values.data
+    starts = tuple(map(block_starts, data.chunks))
+    return block_writes(data, BlockTarget(source, starts, write.origin, write.write_empty_chunks))
+
+
+def _finish_metadata(plans: list[DatasetPlan], target: Store, *, fresh: bool, consolidated: bool) -> None:
+    """Attributes of groups and consolidated metadata, in this order in one batch where nothing else is in the store."""
+    stage = plans[0].stage
+    documents: list[tuple[str, bytes]] = []
+    for plan in plans:
+        if plan.attrs is not None:
+            zarrds.open_group(stage, mode="r+", path=plan.path).attrs.put(plan.attrs)
+            key = f"{plan.path}/.zattrs".lstrip("/")
+            documents.append((key, stage[key]))
+    if consolidated and fresh:
+        zarrds.consolidate_metadata(stage)
+        documents.append((CONSOLIDATED, stage[CONSOLIDATED]))
+    target.set_many(documents)
+    if consolidated and not fresh:
+        zarrds.consolidate_metadata(target)
