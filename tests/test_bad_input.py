@@ -1,4 +1,4 @@
-"""Bad input: each case a clear error of our tree that names where, what was expected and what was found; nothing changed."""
+"""Bad input: each case an error of our tree that names where, what was expected and what was found; nothing changed."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_an_object_array_without_object_codec(place):
     assert "object" in str(caught.value)
 
 
-@pytest.mark.parametrize("text", [b"{", b"[1]", b"{\"zarr_format\": 3}", b"\"x\""])
+@pytest.mark.parametrize("text", [b"{", b"[1]", b'{"zarr_format": 3}', b'"x"'])
 def test_a_corrupt_group(place, text):
     (place / ".zgroup").write_bytes(text)
     with pytest.raises(errors.MetadataError) as caught:
@@ -178,7 +178,9 @@ def test_corrupt_attributes(place, text):
     assert (place / ".zattrs").read_bytes() == text
 
 
-@pytest.mark.parametrize("text", [b"{", b"[]", b"{\"zarr_consolidated_format\": 2, \"metadata\": {}}", b"{\"zarr_consolidated_format\": 1}"])
+@pytest.mark.parametrize(
+    "text", [b"{", b"[]", b'{"zarr_consolidated_format": 2, "metadata": {}}', b'{"zarr_consolidated_format": 1}']
+)
 def test_corrupt_consolidated_metadata(place, text):
     zarrds.open_group(str(place), mode="w")
     (place / ".zmetadata").write_bytes(text)
@@ -285,7 +287,9 @@ def test_bad_modes_and_stores(place):
 def test_errors_survive_pickling():
     for name in errors.__all__:
         cls = getattr(errors, name)
-        error = cls("it broke", store="<s>", path="a/b", key="a/b/0.0", codec="zlib", expected=3, found="x", hint="mend it")
+        error = cls(
+            "it broke", store="<s>", path="a/b", key="a/b/0.0", codec="zlib", expected=3, found="x", hint="mend it"
+        )
         copy = pickle.loads(pickle.dumps(error))
         assert type(copy) is cls
         assert str(copy) == str(error)

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from numcodecs import (
     BZ2,
+    CRC32,
+    JSON,
     LZ4,
     LZMA,
     Adler32,
     Blosc,
-    CRC32,
     Delta,
     FixedScaleOffset,
     Fletcher32,
     GZip,
-    JSON,
     MsgPack,
     PackBits,
     Shuffle,
@@ -80,7 +80,9 @@ FILTERS = {
 }
 CHAINS = {
     **{name: (dtype, (), codec) for name, codec in COMPRESSORS.items() for dtype in ["i4"]},
-    **{f"{name}+{c}": (dtype, f, COMPRESSORS[c]) for name, (dtype, f) in FILTERS.items() for c in ["none", "blosc-lz4"]},
+    **{
+        f"{name}+{c}": (dtype, f, COMPRESSORS[c]) for name, (dtype, f) in FILTERS.items() for c in ["none", "blosc-lz4"]
+    },
 }
 
 
@@ -96,7 +98,9 @@ def test_round_trip(name, order):
     np.testing.assert_array_equal(codec.decode(bytes(codec.encode(np.asfortranarray(data)))), data)
 
 
-@pytest.mark.parametrize("dtype", ["b1", "i1", ">i2", "<u8", "f2", ">f4", "c8", ">c16", "S3", "<U4", ">U2", "M8[ns]", ">m8[s]"])
+@pytest.mark.parametrize(
+    "dtype", ["b1", "i1", ">i2", "<u8", "f2", ">f4", "c8", ">c16", "S3", "<U4", ">U2", "M8[ns]", ">m8[s]"]
+)
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("compressor", ["none", "blosc-lz4", "zstd"])
 def test_dtypes(dtype, order, compressor):
@@ -132,7 +136,9 @@ def test_objects(codec, items, order):
     for i, item in enumerate(items):
         data[i] = item
     data = data.reshape(2, 2)
-    found = (made := chain(object, [codec], Zstd(), order, (2, 2))).decode(bytes(made.encode(np.array(data, order=order))))
+    found = (made := chain(object, [codec], Zstd(), order, (2, 2))).decode(
+        bytes(made.encode(np.array(data, order=order)))
+    )
     for got, want in zip(found.ravel(), data.ravel(), strict=True):
         assert np.array_equal(got, want) if isinstance(want, np.ndarray) else got == want
 
@@ -190,7 +196,7 @@ def test_bit_flips_never_crash(name):
     dtype, filters, compressor = CHAINS[name]
     codec = chain(dtype, filters, compressor)
     encoded = bytearray(codec.encode(numbers(dtype)))
-    for position in range(0, min(len(encoded), 64)):
+    for position in range(min(len(encoded), 64)):
         damaged = bytearray(encoded)
         damaged[position] ^= 0x41
         try:

@@ -175,4 +175,6 @@ def test_a_travelling_source_reads_no_metadata(tmp_path):
     from zarrds._engine.read import read
     from zarrds._plan.plan import plan_everything
 
-    np.testing.assert_array_equal(read(pickle.loads(recipe).open(), plan_everything(z.shape, z.chunks)), np.full((25, 35), 3))
+    np.testing.assert_array_equal(
+        read(pickle.loads(recipe).open(), plan_everything(z.shape, z.chunks)), np.full((25, 35), 3)
+    )

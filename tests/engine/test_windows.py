@@ -94,7 +94,9 @@ def test_the_next_window_is_fetched_while_one_decodes():
     assert order == ["get", "get", "decode"]
 
 
-@pytest.mark.parametrize("error", [PermissionError("no"), ConnectionError("gone"), TimeoutError("late"), StoreError("bad")])
+@pytest.mark.parametrize(
+    "error", [PermissionError("no"), ConnectionError("gone"), TimeoutError("late"), StoreError("bad")]
+)
 @pytest.mark.parametrize("threads", [1, 3])
 def test_faults_are_raised_and_never_read_as_fill(error, threads):
     z = filled(MemoryStore())

@@ -1,0 +1,30 @@
+"""Datasets and comparisons that several tests use."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+
+def waves(n: int = 8, chunk: int | None = None) -> xr.Dataset:
+    """Two dimensions, coordinates with and without index, attributes."""
+    values = np.random.default_rng(0).normal(size=(n, 6))
+    ds = xr.Dataset(
+        {"u": (("t", "x"), values, {"units": "m/s"}), "v": ("t", np.arange(n, dtype="i4"))},
+        coords={"t": np.arange(n) * 2, "x": np.linspace(0, 1, 6), "label": ("x", list("abcdef"))},
+        attrs={"title": "waves", "levels": [1, 2]},
+    )
+    return ds if chunk is None else ds.chunk({"t": chunk, "x": chunk})
+
+
+def assert_same(found: xr.Dataset, expected: xr.Dataset) -> None:
+    """Identical, dtypes too."""
+    xr.testing.assert_identical(found.compute(), expected.compute())
+    for name, var in expected.variables.items():
+        assert found[name].dtype == var.dtype, name
+
+
+def need_zarr() -> None:
+    """Skip where the zarr library is not installed."""
+    pytest.importorskip("zarr", reason="compares with xarray's own engine, which needs the zarr library")

@@ -1,0 +1,92 @@
+"""Chunk rules: pure functions of lengths."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xarray_backend.chunks import aligned_blocks, check_blocks, choose_chunks, split_chunk, uniform_length
+from zarrds.errors import BlockAlignmentError
+
+lengths = st.lists(st.integers(0, 9), min_size=1, max_size=8).map(tuple)
+
+
+def writers(blocks: tuple[int, ...], chunk: int, start: int) -> list[set[int]]:
+    """For each chunk the blocks that write to it, element by element."""
+    owner = np.repeat(np.arange(len(blocks)), blocks)
+    touched: dict[int, set[int]] = {}
+    for position, block in enumerate(owner):
+        touched.setdefault((start + position) // chunk, set()).add(int(block))
+    return list(touched.values())
+
+
+@given(lengths, st.integers(1, 10), st.integers(0, 20))
+def test_split_chunk_is_what_counting_finds(blocks, chunk, start):
+    shared = any(len(found) > 1 for found in writers(blocks, chunk, start))
+    assert (split_chunk(blocks, chunk, start) is not None) == shared
+
+
+@given(lengths, st.integers(1, 10), st.integers(0, 20))
+def test_aligned_blocks_cover_the_same_and_share_nothing(blocks, chunk, start):
+    found = aligned_blocks(blocks, chunk, start)
+    assert sum(found) == sum(blocks)
+    assert split_chunk(found, chunk, start) is None
+
+
+@given(lengths)
+def test_uniform_length_fits(blocks):
+    found = uniform_length(blocks)
+    if found is not None:
+        assert split_chunk(blocks, found) is None
+
+
+@pytest.mark.parametrize(
+    ("blocks", "explicit", "inherited", "expected"),
+    [
+        (None, None, None, True),
+        (None, 4, None, (4,)),
+        (None, (-1,), None, (12,)),
+        (None, None, (5,), (5,)),
+        (None, None, (5, 5), True),
+        (None, None, "contiguous", True),
+        (((4, 4, 4),), None, None, (4,)),
+        (((4, 4, 4),), None, (2,), (2,)),
+        (((4, 4, 4),), None, (5,), (4,)),
+        (((4, 4, 4),), (3,), (2,), (3,)),
+        (((4, 8),), None, None, (4,)),
+        (((6, 6),), None, (100,), (6,)),
+        (((8, 4),), None, None, (8,)),
+        (((2, 4, 6),), None, None, (2,)),
+        (((5, 7),), None, None, (5,)),
+    ],
+)
+def test_choose_chunks(blocks, explicit, inherited, expected):
+    found = choose_chunks("u", ("x",), (12,), blocks=blocks, explicit=explicit, inherited=inherited)
+    assert found == expected
+
+
+def test_irregular_blocks_are_an_error_unless_aligned():
+    blocks = ((3, 4, 5),)
+    with pytest.raises(BlockAlignmentError, match=r"'u'.*'x'"):
+        choose_chunks("u", ("x",), (12,), blocks=blocks)
+    assert choose_chunks("u", ("x",), (12,), blocks=blocks, align=True) == (5,)
+    assert choose_chunks("u", ("x",), (12,), blocks=blocks, safe=False) == (5,)
+
+
+def test_error_names_variable_blocks_chunks_and_remedies():
+    with pytest.raises(BlockAlignmentError) as caught:
+        check_blocks("u", ("t", "x"), ((4, 4), (3, 3)), (4, 5))
+    text = str(caught.value)
+    for part in ("'u'", "'x'", "chunk length 5", "(3, 3)", "0:5", "ds.chunk({'x': 5})", "align_chunks", "safe_chunks"):
+        assert part in text
+    assert caught.value.path == "u"
+
+
+def test_borders_of_a_region_are_checked_with_lengths():
+    check_blocks("u", ("x",), ((4,),), (4,), starts=(4,), lengths=(20,))
+    check_blocks("u", ("x",), ((2,),), (4,), starts=(4,), lengths=(6,))
+    for start, n in ((2, 6), (4, 2)):
+        with pytest.raises(BlockAlignmentError, match="region of variable 'u'"):
+            check_blocks("u", ("x",), ((n,),), (4,), starts=(start,), lengths=(20,))

@@ -1,0 +1,115 @@
+"""Mistakes and the errors they get: nothing is written then."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import zarrds
+from tests.xarray_backend.samples import waves
+from xarray_backend import open_zarrds, to_zarrds
+from zarrds.errors import BadCompressorError, ContainsGroupError, UnsupportedFormatError
+
+one = xr.Dataset({"u": ("x", [1.0, 2.0])})
+
+
+@pytest.mark.parametrize(
+    ("ds", "options", "error", "words"),
+    [
+        (one, {"mode": "x"}, ValueError, "mode"),
+        (one, {"mode": "w", "append_dim": "x"}, ValueError, "append_dim"),
+        (one, {"mode": "w", "region": "auto"}, ValueError, "region"),
+        (one, {"append_dim": "x", "region": "auto"}, ValueError, "together"),
+        (one, {"append_dim": "y"}, ValueError, "'y'"),
+        (one, {"region": "auto"}, FileNotFoundError, "r\\+"),
+        (one, {"zarr_format": 3}, UnsupportedFormatError, "format 3"),
+        (one, {"zarr_format": 4}, ValueError, "zarr_format"),
+        (one, {"encoding": {"v": {}}}, ValueError, "'v'"),
+        (one, {"encoding": {"u": {"chunk": 2}}}, ValueError, "'chunk'"),
+        (one, {"encoding": {"u": {"chunks": (2, 2)}}}, ValueError, "dimensions"),
+        (one, {"encoding": {"u": {"chunks": (0,)}}}, ValueError, "positive"),
+        (one, {"encoding": {"u": {"chunks": "auto"}}}, TypeError, "chunks"),
+        (one, {"encoding": {"u": {"chunks": (1.5,)}}}, TypeError, "chunks"),
+        (one, {"encoding": {"u": {"fill_value": 0}}}, ValueError, "_FillValue"),
+        (one, {"encoding": {"u": {"shards": (2,)}}}, UnsupportedFormatError, "'shards'"),
+        (one, {"encoding": {"u": {"compressor": "zstd"}}}, BadCompressorError, "'u'"),
+        (one, {"encoding": {"u": {"compressors": [{"id": "nothing"}]}}}, BadCompressorError, "'u'"),
+        (one, {"encoding": {"u": {"compressors": [{"id": "zlib"}] * 2}}}, BadCompressorError, "several"),
+        (
+            one,
+            {"encoding": {"u": {"write_empty_chunks": True}}, "write_empty_chunks": False},
+            ValueError,
+            "write_empty_chunks",
+        ),
+        (one.assign_attrs(a={1, 2}), {}, TypeError, "'a' of the dataset"),
+        (one.assign(u=one.u.assign_attrs(a=object())), {}, TypeError, "'a' of variable 'u'"),
+        (one.assign(u=one.u.assign_attrs({"_ARRAY_DIMENSIONS": ["x"]})), {}, ValueError, "_ARRAY_DIMENSIONS"),
+        (one.rename(u=3), {}, TypeError, "strings"),
+        (one.rename(u="a/b"), {}, ValueError, "'a/b'"),
+        (one.rename(u=""), {}, ValueError, "''"),
+        (xr.Dataset({"u": ("x", np.array([{}, []], dtype=object))}), {}, ValueError, "'u'"),
+        ([1, 2], {}, TypeError, "list"),
+    ],
+)
+def test_writing(ds, options, error, words):
+    store: dict[str, bytes] = {}
+    with pytest.raises(error, match=words):
+        to_zarrds(ds, store, **options)
+    assert store == {}
+
+
+def test_writing_to_what_is_stored(tmp_path):
+    to_zarrds(waves(), tmp_path / "a.zarr")
+    with pytest.raises(ValueError, match="keeps its encoding"):
+        to_zarrds(waves(), tmp_path / "a.zarr", mode="a", encoding={"u": {"dtype": "f4"}})
+    with pytest.raises(ValueError, match="not in the store"):
+        to_zarrds(waves().rename(u="w"), tmp_path / "a.zarr", mode="r+")
+    with pytest.raises(ValueError, match="append_dim="):
+        to_zarrds(waves(n=4), tmp_path / "a.zarr", mode="a")
+    zarrds.open_group(str(tmp_path / "a.zarr"), mode="r+").create_group("w")
+    with pytest.raises(ContainsGroupError, match="'w'"):
+        to_zarrds(waves().rename(u="w"), tmp_path / "a.zarr", mode="a")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"group": "nothing"}, FileNotFoundError, "nothing"),
+        ({"group": "u"}, FileNotFoundError, "array"),
+        ({"mode": "w"}, ValueError, "to_zarrds"),
+        ({"zarr_format": 3}, UnsupportedFormatError, "format 3"),
+        ({"unknown": 1}, TypeError, "unknown"),
+    ],
+)
+def test_reading(options, error, words):
+    store: dict[str, bytes] = {}
+    to_zarrds(waves(), store)
+    with pytest.raises(error, match=words):
+        xr.open_dataset(store, engine="zarrds", **options)
+
+
+def test_nothing_there(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        xr.open_dataset(tmp_path / "nothing.zarr", engine="zarrds")
+    with pytest.raises(TypeError, match="storage_options"):
+        xr.open_dataset({}, engine="zarrds", storage_options={"anon": True})
+
+
+def test_consolidated(tmp_path):
+    to_zarrds(waves(), tmp_path / "a.zarr", consolidated=False)
+    with pytest.warns(RuntimeWarning, match="consolidated metadata"):
+        xr.open_dataset(tmp_path / "a.zarr", engine="zarrds")
+    with pytest.raises(ValueError, match="consolidated metadata"):
+        xr.open_dataset(tmp_path / "a.zarr", engine="zarrds", consolidated=True)
+    assert open_zarrds(tmp_path / "a.zarr", consolidated=False).compute().identical(waves())
+
+
+def test_arrays_without_dimension_names(tmp_path):
+    group = zarrds.open_group(str(tmp_path / "a.zarr"), mode="w")
+    group.array("u", np.arange(4).reshape(2, 2))
+    zarrds.consolidate_metadata(str(tmp_path / "a.zarr"))
+    with pytest.raises(KeyError, match="_ARRAY_DIMENSIONS"):
+        open_zarrds(tmp_path / "a.zarr")
+    group["u"].attrs["_nczarr_array"] = {"dimension_references": ["/y", "/x"]}
+    assert open_zarrds(tmp_path / "a.zarr", consolidated=False).u.dims == ("y", "x")

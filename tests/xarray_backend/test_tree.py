@@ -1,0 +1,73 @@
+"""Trees and groups."""
+
+from __future__ import annotations
+
+import pytest
+import xarray as xr
+
+from tests.store.doubles import CountingStore
+from tests.xarray_backend.samples import need_zarr, waves
+from xarray_backend import to_zarrds
+from zarrds.storage import MemoryStore
+
+
+def forest(chunk: int | None = None) -> xr.DataTree:
+    ds = waves(chunk=chunk)
+    nodes = {"/": ds[["v"]], "/a": ds[["u"]], "/a/empty": xr.Dataset(attrs={"n": 1}), "/b": ds.drop_vars("t") * 2}
+    return xr.DataTree.from_dict(nodes)
+
+
+@pytest.mark.parametrize("chunk", [None, 3])
+def test_round_trip(tmp_path, chunk):
+    to_zarrds(forest(chunk), tmp_path / "a.zarr")
+    found = xr.open_datatree(tmp_path / "a.zarr", engine="zarrds", chunks={})
+    xr.testing.assert_identical(found.compute(), forest())
+    assert not (tmp_path / "a.zarr" / "a" / "t").exists()  # inherited
+    need_zarr()
+    xr.testing.assert_identical(xr.open_datatree(tmp_path / "a.zarr", engine="zarr").compute(), forest())
+
+
+def test_inherited_coordinates_on_request(tmp_path):
+    to_zarrds(forest(), tmp_path / "a.zarr", write_inherited_coords=True)
+    assert (tmp_path / "a.zarr" / "a" / "t").exists()
+
+
+def test_one_request_gives_all_metadata():
+    store = CountingStore(MemoryStore())
+    to_zarrds(forest(), store)
+    store.reset()
+    xr.open_datatree(store, engine="zarrds")
+    keys = [key for _, items in store.counts.log for key, _ in items]
+    assert [key for key in keys if ".z" in key] == [".zmetadata"]
+
+
+def test_groups_as_dict(tmp_path):
+    to_zarrds(forest(), tmp_path / "a.zarr")
+    assert list(xr.open_groups(tmp_path / "a.zarr", engine="zarrds")) == ["/", "/a", "/a/empty", "/b"]
+    assert set(xr.open_groups(tmp_path / "a.zarr", engine="zarrds", group="a")) == {"/", "/empty"}
+    tree = xr.open_datatree(tmp_path / "a.zarr", engine="zarrds", group="/a")
+    assert tree["empty"].attrs == {"n": 1}
+
+
+def test_below_a_group_with_encodings_and_again(tmp_path):
+    to_zarrds(forest(2), tmp_path / "a.zarr", group="deep", encoding={"/a": {"u": {"dtype": "f4"}}})
+    found = xr.open_datatree(tmp_path / "a.zarr", engine="zarrds", group="deep")
+    assert found["a/u"].dtype == "f4"
+    to_zarrds(forest(), tmp_path / "a.zarr", group="deep", mode="a")
+    xr.testing.assert_allclose(xr.open_datatree(tmp_path / "a.zarr", engine="zarrds", group="deep").compute(), forest())
+
+
+def test_a_subtree_is_written_from_its_own_root(tmp_path):
+    to_zarrds(forest()["a"], tmp_path / "a.zarr")
+    found = xr.open_datatree(tmp_path / "a.zarr", engine="zarrds")
+    assert set(found.children) == {"empty"}
+    assert found.to_dataset().identical(forest()["a"].to_dataset())
+
+
+def test_accessors(tmp_path):
+    waves().zarrds.save(tmp_path / "ds.zarr")
+    waves().u.zarrds.save(tmp_path / "da.zarr")
+    if hasattr(xr, "register_datatree_accessor"):
+        forest().zarrds.save(tmp_path / "dt.zarr")
+        xr.testing.assert_identical(xr.open_datatree(tmp_path / "dt.zarr", engine="zarrds").compute(), forest())
+    assert xr.open_dataset(tmp_path / "ds.zarr", engine="zarrds").identical(waves())

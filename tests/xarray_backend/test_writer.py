@@ -1,0 +1,317 @@
+"""What is written when, and what is refused."""
+
+from __future__ import annotations
+
+import os
+
+import dask
+import dask.array as da
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import zarrds
+import zarrds.dask
+from tests.store.doubles import CountingStore
+from tests.xarray_backend.samples import assert_same, need_zarr, waves
+from xarray_backend import ZarrdsStore, open_zarrds, to_zarrds
+from zarrds.errors import BlockAlignmentError, ForeignFilesError, SelfOverwriteError
+from zarrds.storage import MemoryStore
+
+# --- requests --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chunk", [None, 2])
+def test_order_on_the_store(chunk):
+    store = CountingStore(MemoryStore())
+    with dask.config.set(scheduler="sync"):
+        to_zarrds(waves(chunk=chunk), store)
+    asked = [key for verb, items in store.counts.log if verb == "get" for key, _ in items]
+    assert set(asked) == {"zarr.json", ".zarray", ".zgroup"}  # what was there before
+    first, *rest = [keys for verb, keys in store.counts.log if verb == "set"]
+    assert first == (".zgroup",)
+    assert set(rest[0]) == {f"{name}/{doc}" for name in ("t", "x", "u", "v", "label") for doc in (".zarray", ".zattrs")}
+    assert rest[-1] == (".zattrs", ".zmetadata")
+    written = [key for keys in rest[1:-1] for key in keys]
+    assert len(written) == len(set(written)) == (5 if chunk is None else 1 + 1 + 12 + 4 + 3)
+    if chunk is not None:
+        assert all(len(keys) == 1 for keys in rest[1:-1])
+
+
+def test_one_task_for_each_block():
+    ds = (waves(chunk=2)[["u"]] + 1).reset_coords(drop=True)
+    source: dict[str, bytes] = {}
+    to_zarrds(ds, source)
+    later = to_zarrds(open_zarrds(source) + 1, {}, compute=False)
+    (fused,) = dask.optimize(later)
+    assert len(fused.__dask_graph__()) <= 12 + 4
+
+
+def test_shared_intermediates_are_computed_once():
+    calls = []
+
+    def count(block):
+        calls.append(block.shape)
+        return block + 1
+
+    base = da.zeros((4, 4), chunks=2).map_blocks(count, dtype=float, meta=np.empty((0, 0)))
+    with dask.config.set(scheduler="sync"):
+        to_zarrds(xr.Dataset({"a": (("t", "x"), base), "b": (("t", "x"), base * 2)}), {})
+    assert len(calls) == 4
+
+
+def test_compute_false_writes_metadata_and_what_is_in_memory(tmp_path):
+    ds = waves().assign(u=waves().u.chunk(t=2))
+    later = to_zarrds(ds, tmp_path / "a.zarr", compute=False)
+    before = xr.open_dataset(tmp_path / "a.zarr", engine="zarrds")
+    assert before.v.equals(ds.v)
+    assert before.u.isnull().all()
+    later.compute()
+    assert_same(open_zarrds(tmp_path / "a.zarr"), ds)
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "threads", "processes"])
+def test_schedulers(tmp_path, scheduler):
+    with dask.config.set(scheduler=scheduler):
+        to_zarrds(waves(chunk=3) * 2, tmp_path / "a.zarr")
+        assert_same(open_zarrds(tmp_path / "a.zarr"), waves() * 2)
+
+
+def test_empty_chunks_are_left_out_unless_asked_for():
+    ds = xr.Dataset({"u": ("x", np.full(4, np.nan))}).chunk(x=2)
+    for write, expected in ((None, 0), (False, 0), (True, 2)):
+        store: dict[str, bytes] = {}
+        to_zarrds(ds, store, write_empty_chunks=write)
+        assert sum(key.startswith("u/") and key[2:].isdigit() for key in store) == expected
+        assert_same(open_zarrds(store), ds)
+
+
+# --- modes -----------------------------------------------------------------------------------------------------------
+
+
+def test_returns_the_stored_group_and_makes_one_in_memory():
+    found = to_zarrds(waves())
+    assert isinstance(found, ZarrdsStore)
+    assert sorted(found.group) == ["label", "t", "u", "v", "x"]
+
+
+def test_w_minus_refuses_and_w_replaces(tmp_path):
+    to_zarrds(waves(), tmp_path / "a.zarr")
+    with pytest.raises(FileExistsError, match="mode='w'"):
+        to_zarrds(waves(), tmp_path / "a.zarr")
+    to_zarrds(waves()[["v"]] + 1, tmp_path / "a.zarr", mode="w")
+    assert_same(open_zarrds(tmp_path / "a.zarr"), waves()[["v"]] + 1)
+    assert not (tmp_path / "a.zarr" / "u").exists()
+
+
+def test_groups(tmp_path):
+    to_zarrds(waves(), tmp_path / "a.zarr", group="/one/two/")
+    to_zarrds(waves() * 2, tmp_path / "a.zarr", group="one/three")
+    to_zarrds(waves() * 3, tmp_path / "a.zarr", group="one/three", mode="w")
+    assert_same(open_zarrds(tmp_path / "a.zarr", "one/two"), waves())
+    assert_same(open_zarrds(tmp_path / "a.zarr", "/one/three"), waves() * 3)
+
+
+def test_a_adds_and_replaces_values(tmp_path):
+    to_zarrds(waves()[["u"]], tmp_path / "a.zarr", encoding={"u": {"dtype": "f4"}})
+    to_zarrds(waves().assign(u=waves().u * 2).drop_attrs(deep=False), tmp_path / "a.zarr", mode="a")
+    found = open_zarrds(tmp_path / "a.zarr")
+    assert found.u.dtype == "f4"
+    assert found.attrs == {}
+    xr.testing.assert_allclose(found.u, waves().u * 2)
+    assert_same(found[["v"]], waves()[["v"]].drop_attrs(deep=False))
+
+
+def test_a_transposes_and_refuses_other_dimensions(tmp_path):
+    to_zarrds(waves(), tmp_path / "a.zarr")
+    to_zarrds(waves().transpose("x", "t") * 2, tmp_path / "a.zarr", mode="a")
+    xr.testing.assert_equal(open_zarrds(tmp_path / "a.zarr").compute(), waves() * 2)
+    with pytest.raises(ValueError, match="'u' has dimensions"):
+        to_zarrds(waves()[["u"]].rename(x="y"), tmp_path / "a.zarr", mode="a")
+
+
+def test_append_keeps_the_encoding(tmp_path):
+    ds = waves().assign_coords(t=pd.date_range("2000-01-01", periods=8, freq="h"))
+    packed = {"u": {"dtype": "i4", "scale_factor": 1e-6, "_FillValue": -1}, "t": {"units": "hours since 1999-01-01"}}
+    to_zarrds(ds.isel(t=slice(0, 3)), tmp_path / "a.zarr", encoding=packed)
+    for start in (3, 6):
+        to_zarrds(ds.isel(t=slice(start, start + 3)), tmp_path / "a.zarr", append_dim="t")
+    found = open_zarrds(tmp_path / "a.zarr")
+    xr.testing.assert_allclose(found.u, ds.u, atol=1e-6)
+    assert found.t.to_index().equals(ds.t.to_index())
+    assert found.u.encoding["dtype"] == "i4"
+    assert found.t.encoding["units"] == "hours since 1999-01-01"
+    need_zarr()
+    assert_same(found, xr.open_zarr(tmp_path / "a.zarr"))
+
+
+def test_append_checks_everything_first(tmp_path):
+    to_zarrds(waves(), tmp_path / "a.zarr")
+    for bad in (waves().drop_vars("v"), waves().assign(label=("x", ["long"] * 6)), waves(n=4).isel(x=slice(3))):
+        with pytest.raises(ValueError):
+            to_zarrds(bad, tmp_path / "a.zarr", append_dim="t")
+        assert_same(open_zarrds(tmp_path / "a.zarr", consolidated=False), waves())
+
+
+def test_append_of_blocks_that_would_share_a_chunk(tmp_path):
+    ds = waves()
+    to_zarrds(ds.isel(t=slice(0, 3)).chunk(t=2), tmp_path / "a.zarr")
+    rest = ds.isel(t=slice(3, 8)).chunk(t=2)
+    with pytest.raises(BlockAlignmentError, match="beginning at 3"):
+        to_zarrds(rest, tmp_path / "a.zarr", append_dim="t")
+    to_zarrds(rest, tmp_path / "a.zarr", append_dim="t", align_chunks=True)
+    assert_same(open_zarrds(tmp_path / "a.zarr"), ds)
+
+
+def test_a_minus_leaves_other_variables_alone(tmp_path):
+    to_zarrds(waves(), tmp_path / "a.zarr")
+    more = waves().assign_coords(x=waves().x + 1)
+    to_zarrds(more, tmp_path / "a.zarr", mode="a-", append_dim="t")
+    assert open_zarrds(tmp_path / "a.zarr").x.equals(waves().x)
+
+
+@pytest.mark.parametrize("region", [{"t": slice(2, 6)}, "auto", {"t": "auto"}, {"t": slice(2, -2), "x": slice(None)}])
+def test_regions(tmp_path, region):
+    to_zarrds(waves(chunk=2), tmp_path / "a.zarr")
+    part = (waves() * 2).isel(t=slice(2, 6))
+    if isinstance(region, dict) and "x" not in region:
+        part = part.drop_vars(["x", "label"])
+    store = CountingStore(zarrds.storage.DirectoryStore(str(tmp_path / "a.zarr")))
+    to_zarrds(part.chunk(t=2), store, region=region)
+    documents = [key for verb, keys in store.counts.log if verb == "set" for key in keys if ".z" in key]
+    assert documents == []
+    expected = waves()
+    expected["u"][2:6] *= 2
+    expected["v"][2:6] *= 2
+    assert_same(open_zarrds(tmp_path / "a.zarr"), expected)
+
+
+@pytest.mark.parametrize(
+    ("region", "error"),
+    [
+        ({"t": slice(0, 3)}, ValueError),
+        ({"t": slice(0, 8, 2)}, ValueError),
+        ({"z": slice(0, 4)}, ValueError),
+        ({"t": "auto"}, KeyError),
+        (3, TypeError),
+        ({"t": slice(1, 5)}, BlockAlignmentError),
+    ],
+)
+def test_regions_that_do_not_fit(tmp_path, region, error):
+    to_zarrds(waves(chunk=2), tmp_path / "a.zarr")
+    part = waves().isel(t=slice(2, 6)).drop_vars(["x", "label"]).assign_coords(t=[1, 3, 5, 7]).chunk(t=2)
+    with pytest.raises(error):
+        to_zarrds(part, tmp_path / "a.zarr", region=region)
+
+
+# --- what is never lost ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chunks", [None, {}])
+@pytest.mark.parametrize("wrap", [lambda ds: ds, lambda ds: ds + 1, lambda ds: ds.isel(t=[0, 1])])
+def test_a_store_is_not_overwritten_by_what_is_read_from_it(tmp_path, chunks, wrap):
+    to_zarrds(waves(), tmp_path / "a.zarr")
+    ds = xr.open_dataset(tmp_path / "a.zarr", engine="zarrds", chunks=chunks)
+    with pytest.raises(SelfOverwriteError):
+        to_zarrds(wrap(ds), tmp_path / "a.zarr", mode="w")
+    assert_same(open_zarrds(tmp_path / "a.zarr"), waves())
+    to_zarrds(wrap(ds).load(), tmp_path / "a.zarr", mode="w")
+
+
+def test_self_overwrite_is_seen_in_memory_too():
+    store: dict[str, bytes] = {}
+    to_zarrds(waves(), store)
+    with pytest.raises(SelfOverwriteError):
+        to_zarrds(open_zarrds(store).assign(u=open_zarrds(store).u[::2, ::2].mean()), store, mode="w")
+
+
+def test_self_overwrite_is_seen_through_other_readers(tmp_path):
+    to_zarrds(waves(chunk=2), tmp_path / "a.zarr")
+    u = zarrds.dask.from_zarr(str(tmp_path / "a.zarr" / "u"))
+    os.symlink(tmp_path / "a.zarr", tmp_path / "link.zarr")
+    need_zarr()
+    for ds in (xr.Dataset({"w": (("t", "x"), u + 1)}), xr.open_zarr(tmp_path / "link.zarr")):
+        with pytest.raises(SelfOverwriteError):
+            to_zarrds(ds, tmp_path / "a.zarr", mode="w")
+    to_zarrds(xr.open_zarr(tmp_path / "a.zarr"), tmp_path / "b.zarr")
+    assert_same(open_zarrds(tmp_path / "b.zarr"), waves())
+
+
+def test_a_store_of_format_3_is_left_alone(tmp_path):
+    (tmp_path / "zarr.json").write_text("{}")
+    with pytest.raises(FileExistsError, match="format 3"):
+        to_zarrds(waves(), tmp_path)
+    with pytest.raises(ForeignFilesError):
+        to_zarrds(waves(), tmp_path, mode="w")
+    assert os.listdir(tmp_path) == ["zarr.json"]
+
+
+def test_another_group_of_the_store_may_be_read(tmp_path):
+    to_zarrds(waves(), tmp_path / "a.zarr", group="one")
+    to_zarrds(open_zarrds(tmp_path / "a.zarr", "one"), tmp_path / "a.zarr", group="two", mode="w")
+    assert_same(open_zarrds(tmp_path / "a.zarr", "two"), waves())
+
+
+def test_foreign_files_are_never_deleted(tmp_path):
+    to_zarrds(waves(), tmp_path / "a.zarr")
+    (tmp_path / "a.zarr" / "notes.txt").write_text("mine")
+    with pytest.raises(ForeignFilesError):
+        to_zarrds(waves() * 2, tmp_path / "a.zarr", mode="w")
+    assert_same(open_zarrds(tmp_path / "a.zarr"), waves())
+
+
+def test_nothing_is_written_when_blocks_do_not_fit(tmp_path):
+    for encoding, ds in (({"u": {"chunks": (3, 3)}}, waves(chunk=2)), (None, waves().chunk(t=(1, 3, 4)))):
+        with pytest.raises(BlockAlignmentError):
+            to_zarrds(ds, tmp_path / "a.zarr", encoding=encoding)
+    assert not os.path.exists(tmp_path / "a.zarr")
+
+
+# --- chunks that came with the data: users.md, E1 --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda ds: ds.chunk(t=5),
+        lambda ds: ds.chunk(t=3).isel(t=slice(1, None)).chunk(t=4),
+        lambda ds: ds.isel(t=slice(0, 5)).chunk(t=1),
+        lambda ds: xr.concat([ds, ds.assign_coords(t=ds.t + 16)], "t").chunk(t=7),
+        lambda ds: ds.transpose("x", "t").chunk(x=4),
+        lambda ds: ds.mean("x").chunk(t=8),
+        lambda ds: ds.expand_dims(new=2).chunk(new=1),
+    ],
+)
+def test_inherited_chunks_are_dropped_when_they_no_longer_fit(tmp_path, change):
+    to_zarrds(waves()[["u", "v"]], tmp_path / "a.zarr", encoding={"u": {"chunks": (3, 4)}, "v": {"chunks": 3}})
+    ds = change(open_zarrds(tmp_path / "a.zarr"))
+    to_zarrds(ds, tmp_path / "b.zarr")
+    assert_same(open_zarrds(tmp_path / "b.zarr"), ds)
+
+
+def test_inherited_chunks_are_kept_when_they_fit(tmp_path):
+    to_zarrds(waves(), tmp_path / "a.zarr", encoding={"u": {"chunks": (2, 3)}})
+    to_zarrds(open_zarrds(tmp_path / "a.zarr").chunk(t=4), tmp_path / "b.zarr")
+    assert open_zarrds(tmp_path / "b.zarr").u.encoding["chunks"] == (2, 3)
+
+
+def test_align_chunks(tmp_path):
+    ds = waves().chunk(t=(1, 3, 4), x=5)
+    to_zarrds(ds, tmp_path / "a.zarr", encoding={"u": {"chunks": (2, 4)}}, align_chunks=True)
+    assert_same(open_zarrds(tmp_path / "a.zarr"), waves())
+    assert open_zarrds(tmp_path / "a.zarr").u.encoding["chunks"] == (2, 4)
+
+
+def test_inherited_text_widths_never_cut_text(tmp_path):
+    for name, words in (("a", ["x", "y"]), ("b", ["long", "longer"])):
+        to_zarrds(xr.Dataset({"s": ("t", words)}), tmp_path / f"{name}.zarr")
+    both = xr.concat([xr.open_dataset(tmp_path / f"{name}.zarr", engine="zarrds") for name in "ab"], "t")
+    to_zarrds(both, tmp_path / "c.zarr")
+    assert open_zarrds(tmp_path / "c.zarr").s.values.tolist() == ["x", "y", "long", "longer"]
+
+
+def test_fixed_text_is_appended_to_text_of_any_length(tmp_path):
+    to_zarrds(xr.Dataset({"s": ("t", np.array(["x", "yy"], dtype=object))}), tmp_path / "a.zarr")
+    to_zarrds(xr.Dataset({"s": ("t", np.array(["long"]))}), tmp_path / "a.zarr", append_dim="t")
+    assert open_zarrds(tmp_path / "a.zarr").s.values.tolist() == ["x", "yy", "long"]
