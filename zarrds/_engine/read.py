@@ -17,7 +17,7 @@ from zarrds._config import get_config
 from zarrds._engine.drive import read_parts, window_length, windows
 from zarrds._engine.pool import prefetched, run_all, usable_threads
 from zarrds._engine.source import OpenSource, put_fill
-from zarrds._plan.parts import take
+from zarrds._plan.parts import is_plain, take
 from zarrds._plan.plan import Plan, Projection
 from zarrds._types import Buf, NDArrayAny, Order, Request, Shape
 from zarrds.errors import ArrayIndexError, ChunkDecodeError, MissingChunkError
@@ -173,7 +173,8 @@ class _Read:
                 self._absent(projection)
                 continue
             try:
-                if whole and self.direct:
+                # arrays of positions may cover a chunk whole, but in another order
+                if whole and self.direct and is_plain(chunk_part):
                     view = target[out_part] if out_part else target
                     if view.shape == chunk_shape and (view.flags.c_contiguous if c_order else view.flags.f_contiguous):
                         found = decode(value, view)

@@ -11,7 +11,10 @@ __all__ = ["is_contiguous_run", "is_plain", "put", "take"]
 
 def is_plain(part: Part) -> bool:
     """Whether a part has integers and slices only, so that ``chunk[part]`` is a view."""
-    return not any(isinstance(item, np.ndarray) for item in part)
+    for item in part:  # a loop: this is asked for each chunk
+        if type(item) is not slice and isinstance(item, np.ndarray):
+            return False
+    return True
 
 
 def is_contiguous_run(part: Part, shape: tuple[int, ...]) -> bool:
