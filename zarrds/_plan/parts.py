@@ -11,10 +11,7 @@ __all__ = ["is_contiguous_run", "is_plain", "put", "take"]
 
 def is_plain(part: Part) -> bool:
     """Whether a part has integers and slices only, so that ``chunk[part]`` is a view."""
-    for item in part:  # a loop: this is asked for each chunk
-        if type(item) is not slice and isinstance(item, np.ndarray):
-            return False
-    return True
+    return not any(isinstance(item, np.ndarray) for item in part)
 
 
 def is_contiguous_run(part: Part, shape: tuple[int, ...]) -> bool:
