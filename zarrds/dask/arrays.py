@@ -3,8 +3,8 @@
 This is the one module that imports `dask.array`, which takes a worker 60 MB and a second (it brings pandas, scipy and
 xarray along): the modules of tasks must not import it.
 
-Each direction is one symbolic layer of `map_blocks` (public in dask, fused with its neighbours): the layer holds a
-recipe once and tasks are named by block ids, so that nothing per chunk is in it. A writing task covers whole chunks,
+Each direction is one symbolic blockwise layer, which dask fuses with its neighbours: the layer holds a recipe once and
+tasks are named by block ids, so that nothing per chunk is in it. A writing task covers whole chunks,
 which is checked when the graph is built: no task needs a lock, and each can be repeated.
 """
 
@@ -17,6 +17,8 @@ from typing import Any, Literal
 import dask
 import dask.array as da
 import numpy as np
+from dask.blockwise import BlockwiseDep, blockwise
+from dask.highlevelgraph import HighLevelGraph
 from dask.tokenize import tokenize
 from dask.utils import parse_bytes
 
@@ -34,7 +36,22 @@ from zarrds.dask.places import holds, opened
 from zarrds.dask.tasks import open_target, read_block, write_block
 from zarrds.errors import ReadOnlyError, SelfOverwriteError
 
-__all__ = ["from_zarr", "to_zarr"]
+__all__ = ["BlockIds", "from_zarr", "to_zarr"]
+
+
+class BlockIds(BlockwiseDep):  # type: ignore[misc]
+    """Hands each task of a layer the id of its block, and holds nothing but their number along each dimension."""
+
+    produces_tasks = False
+
+    def __init__(self, numblocks: tuple[int, ...]) -> None:
+        self.numblocks = numblocks
+
+    def __getitem__(self, idx: tuple[int, ...]) -> tuple[int, ...]:
+        return idx
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        return "zarrds.BlockIds", self.numblocks
 
 
 def from_zarr(
@@ -83,16 +100,26 @@ def from_zarr(
     """
     recipe = opened(source, path, storage_options).source()
     blocks = _blocks(recipe.meta, chunks)
-    dtype = recipe.meta.dtype
-    return da.map_blocks(
-        read_block,
-        recipe,
-        BlockGrid.of(blocks),
-        name=name or f"zarrds-read-{tokenize(recipe, blocks)}",
-        chunks=blocks,
-        dtype=dtype,
-        meta=np.empty((0,) * len(blocks), dtype),
-    )
+    grid = BlockGrid.of(blocks)
+    name = name or f"zarrds-read-{tokenize(recipe, grid)}"
+    meta = np.empty((0,) * len(blocks), recipe.meta.dtype)
+    if _array_expr_enabled():
+        return da.map_blocks(read_block, recipe, grid, name=name, chunks=blocks, dtype=meta.dtype, meta=meta)
+    return _read_layer(recipe, grid, name, blocks, meta)
+
+
+def _read_layer(recipe: ChunkSource, grid: BlockGrid, name: str, blocks: Any, meta: Any) -> da.Array:
+    """What `map_blocks` makes, but for the block ids: dask's own hold the length of every block."""
+    index = tuple(range(len(blocks)))
+    ids = BlockIds(tuple(map(len, blocks)))
+    layer = blockwise(read_block, name, index, recipe, None, grid, None, ids, index, numblocks={})
+    found = da.Array(HighLevelGraph.from_collections(name, layer), name=name, chunks=blocks, meta=meta)
+    (layer.collection_annotations or {}).pop("chunks", None)  # for display only, and one length for each block
+    return found
+
+
+def _array_expr_enabled() -> bool:
+    return bool(getattr(da, "_array_expr_enabled", bool)())
 
 
 def _blocks(meta: ArrayMeta, chunks: Any) -> tuple[tuple[int, ...], ...]:

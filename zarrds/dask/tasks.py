@@ -25,7 +25,7 @@ from zarrds.dask.shuffle import RechunkWork, StageRun
 __all__ = ["finish_rechunk", "merge", "open_target", "read_block", "rechunk_blocks", "write_block"]
 
 
-def read_block(source: ChunkSource, grid: BlockGrid, block_id: Sequence[int] = ()) -> NDArrayAny:
+def read_block(source: ChunkSource, grid: BlockGrid, block_id: Sequence[int]) -> NDArrayAny:
     """One block of an array; the scheduler is the parallelism, so one thread reads it."""
     plan = plan_selection(grid.region(block_id), source.meta.shape, source.meta.chunks, "basic")
     return read(source.open(), plan, threads=1)
