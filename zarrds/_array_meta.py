@@ -11,12 +11,13 @@ from numcodecs import Blosc
 from zarrds._codec.build import build_codec
 from zarrds._codec.fills import encode_fill
 from zarrds._codec.table import spec_of
+from zarrds._config import get_config
 from zarrds._format.dtypes import normalize_dtype
 from zarrds._format.grid import normalize_chunks, normalize_shape
 from zarrds._format.meta import ArrayMeta, ChunkSpec, CodecSpec, KeyEncoding
 from zarrds.errors import BadCompressorError, UnsupportedFormatError
 
-__all__ = ["array_meta", "check_version", "fallback_compressor"]
+__all__ = ["array_meta", "check_version", "fallback_compressor", "new_format"]
 
 fallback_compressor = Blosc()
 """What 'default' means unless `zarrds.storage.default_compressor` was reassigned: lz4, level 5, byte shuffle."""
@@ -93,16 +94,23 @@ def _filters(
     return specs if codec in specs else (codec, *specs)
 
 
-def check_version(zarr_version: Any, zarr_format: Any = None) -> None:
-    """Raise for a format that cannot be written yet; both names mean the same."""
+def check_version(zarr_version: Any, zarr_format: Any = None) -> int | None:
+    """The format that a caller asks for, None when it is left open; both names mean the same."""
     if zarr_version is None:
         zarr_version = zarr_format
     elif zarr_format not in (None, zarr_version):
         raise ValueError(f"zarr_version {zarr_version!r} and zarr_format {zarr_format!r} contradict each other")
-    if zarr_version in (None, 2):
-        return
+    if zarr_version is None:
+        return None
+    if zarr_version == 2:
+        return 2
     if zarr_version == 3:
         raise UnsupportedFormatError(
             "format 3 is not supported yet", expected="zarr_version 2 or None", found=zarr_version
         )
     raise ValueError(f"zarr_version must be 2, 3 or None, found {zarr_version!r}")
+
+
+def new_format(asked: int | None) -> int:
+    """Format of what is created: the one that was asked for, or the one that is set as default."""
+    return get_config().default_format if asked is None else asked

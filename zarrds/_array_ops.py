@@ -95,12 +95,12 @@ def astype_meta(meta: ArrayMeta, dtype: Any) -> ArrayMeta:
 def digest(source: OpenSource, store: Store, hashname: str) -> Any:
     """Hash over the stored chunks in C order of the grid, then the array's document and its attributes."""
     meta, found = source.meta, hashlib.new(hashname)
-    coords = itertools.product(*map(range, grid_shape(meta.shape, meta.chunks)))
+    coords = itertools.product(*map(range, grid_shape(meta.shape, meta.write_unit)))
     while batch := list(itertools.islice(coords, 256)):
         for value in source.store.get_many([(source.key(c), None) for c in batch]):
             if value is not None:
                 found.update(value)
-    for value in _nodes.array_documents(store, source.path):
+    for value in _nodes.array_documents(store, source.path, meta):
         if value is not None:
             found.update(value)
     return found

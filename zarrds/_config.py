@@ -1,4 +1,4 @@
-"""Settings of the engine, in one place.
+"""Settings, in one place.
 
 Read from the environment once (``ZARRDS_THREADS`` and so on); change them with `set_config` or for a while with
 `config_context`. Nothing else in zarrds reads the environment.
@@ -17,7 +17,7 @@ __all__ = ["Config", "config_context", "get_config", "set_config"]
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Settings of the engine.
+    """Settings.
 
     Attributes
     ----------
@@ -33,6 +33,8 @@ class Config:
         Chunks of at least this many decoded bytes are encoded by several threads.
     max_gap_bytes : int
         Byte ranges of one key that lie no further apart are fetched as one.
+    default_format : int
+        Format of new arrays and groups whose maker names none, and that lie in no group.
     """
 
     threads: int = 0
@@ -41,6 +43,7 @@ class Config:
     threaded_read_bytes: int = 256 * 2**10
     threaded_write_bytes: int = 64 * 2**10
     max_gap_bytes: int = 64 * 2**10
+    default_format: int = 2
 
     @property
     def thread_count(self) -> int:

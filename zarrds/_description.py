@@ -115,7 +115,7 @@ class Described(Selections):
     def cdata_shape(self) -> Shape:
         """A tuple of integers describing the number of chunks along each dimension of the array."""
         meta = self._source().meta
-        return grid_shape(meta.shape, meta.chunks) if meta.shape else (1,)
+        return grid_shape(meta.shape, meta.write_unit) if meta.shape else (1,)
 
     @property
     def nchunks(self) -> int:
@@ -198,7 +198,7 @@ class Described(Selections):
         source = self._source()
         stored = list(islice(stored_chunks(source), MOST_LISTED + 1))
         count = str(len(stored)) if len(stored) <= MOST_LISTED else f"more than {MOST_LISTED}"
-        grid = grid_shape(source.meta.shape, source.meta.chunks)
+        grid = grid_shape(source.meta.shape, source.meta.write_unit)
         return facts_table(self._facts(count), grid_svg(source.meta.shape, grid, stored))
 
     def missing_chunks(self, limit: int | None = None) -> list[tuple[int, ...]]:

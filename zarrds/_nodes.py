@@ -1,48 +1,40 @@
 """Nodes of a hierarchy: finding, loading, saving, creating and deleting arrays and groups in a store.
 
-The only module above `_format` that knows under which keys documents lie. Requests are few and batched: loading a node
-is one batch, creating one in a fresh place one batch of reads and one of writes, deleting one a single listing before.
-Where a store has the documents in memory already (consolidated metadata), they are taken as they are, and each is
-parsed only when its node is opened.
+Requests are few and batched: whatever the format, loading a node is one batch, creating one in a fresh place one batch
+of reads and one of writes, deleting one a single listing before. Which keys and texts these are is for the table of
+formats to say. Where a store has the documents in memory already (consolidated metadata), they are taken as they are,
+and each is parsed only when its node is opened.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+from zarrds._deleting import delete_node, keys_below, refuse_consolidated
+from zarrds._format.formats import DOCUMENT_NAMES, FORMATS, Format, Node, format_of, formats_of
 from zarrds._format.meta import ArrayMeta, GroupMeta
-from zarrds._format.v2 import (
-    ARRAY_KEY,
-    ATTRS_KEY,
-    GROUP_KEY,
-    format_array,
-    format_group,
-    parse_array,
-    parse_group,
-)
+from zarrds._format.paths import node_key
 from zarrds._store.base import Store
 from zarrds._store.consolidated import DocumentStore
-from zarrds._store.paths import level
-from zarrds._types import Buf
+from zarrds._types import Buf, Request
 from zarrds.errors import (
     ArrayNotFoundError,
     ContainsArrayError,
     ContainsGroupError,
-    ForeignFilesError,
     GroupNotFoundError,
     MetadataError,
     PathNotFoundError,
-    ReadOnlyError,
     UnsupportedFormatError,
 )
 
 __all__ = [
     "DOCUMENT_NAMES",
     "array_documents",
+    "attributes_key",
     "child_kinds",
     "child_nodes",
     "contains_array",
@@ -61,91 +53,108 @@ __all__ = [
     "save_array",
 ]
 
-Node = ArrayMeta | GroupMeta
 
-DOCUMENT_NAMES = frozenset({ARRAY_KEY, GROUP_KEY, ATTRS_KEY, ".zmetadata"})
-_CHUNK_KEY = re.compile(r"(?:0|[1-9][0-9]*)(?:[./](?:0|[1-9][0-9]*))*")
-_SYSTEM_NAME = re.compile(r"\.DS_Store|\._.+|Thumbs\.db|desktop\.ini")
-_ABANDONED = re.compile(r"\.[0-9a-f]{32}\.partial$")
+def attributes_key(path: str, node: Node | int) -> str:
+    """Key of the document with the attributes of a node at `path`, or of one of that format."""
+    return format_of(node).attributes_key(path)
 
 
-def node_key(path: str, name: str) -> str:
-    """Key of the document `name` of the node at `path`."""
-    return f"{path}/{name}" if path else name
+# --- finding ----------------------------------------------------------------------------------------------------------
 
 
-def find_node(store: Store, path: str) -> Node | None:
-    """Load whatever is at `path`, in one batch; None when nothing is there."""
-    return _nodes_at(store, [path])[0]
+class _Found(NamedTuple):
+    """What documents of one format lie at a path: texts, or JSON values where they are had already."""
+
+    format: Format
+    path: str
+    documents: list[Any]
+
+    def is_array(self) -> bool | None:
+        return self.format.is_array(self.path, self.documents)
+
+    def parsed(self) -> Node | None:
+        return self.format.parse_node(self.path, [_text(document) for document in self.documents])
 
 
-def _nodes_at(store: Store, paths: Sequence[str]) -> list[Node | None]:
-    """Load what is at each of several paths, in one batch."""
+def _look(store: Store, paths: Sequence[str], formats: Sequence[Format]) -> list[list[_Found]]:
+    """Documents at each of several paths, in one batch: for each path those of every format, in their order."""
+    wanted = [[(known, known.node_keys(path)) for known in formats] for path in paths]
+    requests: list[Request] = [(key, None) for at in wanted for _, keys in at for key in keys]
+    values: Iterator[Any] = iter(_fetch(store, requests))
+    return [
+        [_Found(known, path, [next(values) for _ in keys]) for known, keys in at]
+        for path, at in zip(paths, wanted, strict=True)
+    ]
+
+
+def _fetch(store: Store, requests: list[Request]) -> Sequence[Any]:
     if isinstance(store, DocumentStore):
-        return [_known_node(store, path) for path in paths]
-    found = iter(store.get_many(_requests(paths)) if paths else ())
-    return [_parsed(store, path, next(found), next(found)) for path in paths]
+        return [store.documents.get(key) for key, _ in requests]
+    return store.get_many(requests) if requests else ()
 
 
-def _requests(paths: Iterable[str]) -> list[tuple[str, None]]:
-    return [(prefix + name, None) for prefix in map(level, paths) for name in (ARRAY_KEY, GROUP_KEY)]
-
-
-def _known_node(store: DocumentStore, path: str) -> Node | None:
-    prefix, documents = level(path), store.documents
-    if prefix + ARRAY_KEY in documents:
-        return _parsed(store, path, _text(documents[prefix + ARRAY_KEY]), None)
-    if prefix + GROUP_KEY in documents:
-        return _parsed(store, path, None, _text(documents[prefix + GROUP_KEY]))
-    return None
-
-
-def _text(document: object) -> bytes:
+def _text(document: Any) -> Any:
     """Text of a document that was parsed: any text will do, and the shortest is the fastest to make and to look up."""
-    return document if isinstance(document, bytes) else json.dumps(document).encode("ascii")
+    return json.dumps(document).encode("ascii") if isinstance(document, dict) else document
 
 
-def _parsed(store: Store, path: str, array: Buf | None, group: Buf | None) -> Node | None:
-    try:
-        if array is not None:
-            return parse_array(array, node_key(path, ARRAY_KEY))
-        if group is not None:
-            return _parsed_group(group, node_key(path, GROUP_KEY))
-    except MetadataError as error:
-        error.store = repr(store)
-        raise
+def _first(store: Store, found: list[_Found]) -> Node | None:
+    """The node that the documents at a path tell of; a warning when several formats do."""
+    for number, at in enumerate(found):
+        try:
+            node = at.parsed()
+        except MetadataError as error:
+            error.store = repr(store)
+            raise
+        if node is not None:
+            if any(d is not None for other in found[number + 1 :] for d in other.documents):
+                _warn_of_both(store, at)
+            return node
     return None
 
 
-def _parsed_group(text: Buf, where: str) -> GroupMeta:
-    return _PLAIN_GROUP if text == _PLAIN_GROUP_TEXT else parse_group(text, where)
+def _warn_of_both(store: Store, taken: _Found) -> None:
+    warnings.warn(
+        f"documents of several formats are at {'/' + taken.path!r} in {store!r}; format {taken.format.number} is used, "
+        "zarr_format= chooses another",
+        UserWarning,
+        stacklevel=4,
+    )
 
 
-_PLAIN_GROUP = GroupMeta()
-_PLAIN_GROUP_TEXT = format_group(_PLAIN_GROUP)
+def find_node(store: Store, path: str, zarr_format: int | None = None) -> Node | None:
+    """Load whatever is at `path`, in one batch; None when nothing is there, or nothing of the format asked for."""
+    (found,) = _look(store, [path], formats_of(zarr_format))
+    return _first(store, found)
 
 
-def has_node(store: Store, path: str) -> bool:
-    """Whether there is an array or a group at `path`; documents are not parsed."""
-    if isinstance(store, DocumentStore):
-        return any(key in store.documents for key, _ in _requests([path]))
-    return any(found is not None for found in store.get_many(_requests([path])))
+def has_node(store: Store, path: str, zarr_format: int | None = None) -> bool:
+    """Whether there is an array or a group at `path`; documents are not parsed further than that takes."""
+    return _kind(store, path, zarr_format) is not None
 
 
-def load_array(store: Store, path: str) -> ArrayMeta:
-    """Load the array at `path`, in one request; ArrayNotFoundError when there is none."""
-    key = node_key(path, ARRAY_KEY)
-    data = store.get_many([(key, None)])[0]
-    if data is None:
+def _kind(store: Store, path: str, zarr_format: int | None = None) -> bool | None:
+    """Whether an array is at `path`; None when nothing is."""
+    (found,) = _look(store, [path], formats_of(zarr_format))
+    return _first_kind(found)
+
+
+def _first_kind(found: list[_Found]) -> bool | None:
+    kinds = (at.is_array() for at in found)
+    return next((kind for kind in kinds if kind is not None), None)
+
+
+def load_array(store: Store, path: str, zarr_format: int | None = None) -> ArrayMeta:
+    """Load the array at `path`, in one batch; ArrayNotFoundError when there is none."""
+    node = find_node(store, path, zarr_format)
+    if not isinstance(node, ArrayMeta):
         raise not_found(store, path, ArrayNotFoundError)
-    meta = _parsed(store, path, data, None)
-    assert isinstance(meta, ArrayMeta)
-    return meta
+    return node
 
 
-def load_group(store: Store, path: str) -> GroupMeta:
+def load_group(store: Store, path: str, zarr_format: int | None = None) -> GroupMeta:
     """Load the group at `path`, in one batch; ContainsArrayError or GroupNotFoundError when it is none."""
-    node = find_node(store, path)
+    node = find_node(store, path, zarr_format)
     if isinstance(node, ArrayMeta):
         raise ContainsArrayError(path=path)
     if node is None:
@@ -161,90 +170,90 @@ def not_found(store: Store, path: str, kind: type[PathNotFoundError] = PathNotFo
 def _whats_there(store: Store, path: str) -> str:
     """What a user may have meant: called only when something failed."""
     names = store.listdir(path)
-    if "zarr.json" in names:
-        raise UnsupportedFormatError(
-            "this is a Zarr format 3 store, which zarrds does not read yet",
-            store=repr(store),
-            key=node_key(path, "zarr.json"),
-        )
-    if "attributes.json" in names:
-        raise UnsupportedFormatError(
-            "this looks like an N5 container, which zarrds does not read yet",
-            store=repr(store),
-            key=node_key(path, "attributes.json"),
-        )
-    if "meta" in names and "attrs" in names:
-        raise UnsupportedFormatError(
-            "this is a Zarr format 1 array, which zarrds does not read yet",
-            store=repr(store),
-            key=node_key(path, "meta"),
-        )
+    for name, other in _OTHER_FORMATS.items():
+        if name in names and name not in DOCUMENT_NAMES:
+            raise UnsupportedFormatError(
+                f"this is {other}, which zarrds does not read yet", store=repr(store), key=node_key(path, name)
+            )
     if not names:
         return "there is nothing below this path; check the spelling"
     shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
-    return f"neither {ARRAY_KEY} nor {GROUP_KEY} is among what is there: {shown}"
+    return f"no document of an array or group is among what is there: {shown}"
 
 
-def array_documents(store: Store, path: str) -> list[Buf | None]:
+_OTHER_FORMATS = {
+    "zarr.json": "a Zarr format 3 store",
+    "attributes.json": "an N5 container",
+    "meta": "a Zarr format 1 array",
+}
+
+
+def array_documents(store: Store, path: str, meta: ArrayMeta) -> list[Buf | None]:
     """Texts of an array's document and of its attributes, None where absent."""
-    return store.get_many([(node_key(path, name), None) for name in (ARRAY_KEY, ATTRS_KEY)])
+    return store.get_many([(key, None) for key in format_of(meta).document_keys(path)])
 
 
 def contains_array(store: Store, path: str) -> bool:
-    """Whether an array's document is at `path`."""
-    return node_key(path, ARRAY_KEY) in store
+    """Whether an array is at `path`."""
+    return _kind(store, path) is True
 
 
 def contains_group(store: Store, path: str) -> bool:
-    """Whether a group's document is at `path`."""
-    return node_key(path, GROUP_KEY) in store
+    """Whether a group is at `path`."""
+    (found,) = _look(store, [path], FORMATS)
+    return any(at.is_array() is False for at in found)
 
 
-def child_kinds(store: Store, path: str) -> list[tuple[str, bool]]:
-    """Names of the direct members of the group at `path`, and whether each is an array; documents are not parsed."""
+# --- members ----------------------------------------------------------------------------------------------------------
+
+
+def child_kinds(store: Store, path: str, zarr_format: int | None = None) -> list[tuple[str, bool]]:
+    """Names of the direct members of the group at `path`, and whether each is an array; documents are hardly parsed."""
     names = _child_names(store, path)
-    paths = [node_key(path, name) for name in names]
-    found: Iterator[object]
-    if isinstance(store, DocumentStore):
-        found = iter([store.documents.get(key) for key, _ in _requests(paths)])
-    else:
-        found = iter(store.get_many(_requests(paths)) if paths else ())
-    members = []
-    for name in names:
-        array, group = next(found), next(found)
-        if array is not None or group is not None:
-            members.append((name, array is not None))
-    return members
+    found = _look(store, [node_key(path, name) for name in names], formats_of(zarr_format))
+    kinds = zip(names, map(_first_kind, found), strict=True)
+    return [(name, kind) for name, kind in kinds if kind is not None]
 
 
 def _child_names(store: Store, path: str) -> list[str]:
-    return [name for name in store.listdir(path) if not name.startswith(".z")]
+    return [name for name in store.listdir(path) if not name.startswith(".z") and name not in DOCUMENT_NAMES]
 
 
-def child_nodes(store: Store, path: str) -> list[tuple[str, Node]]:
+def child_nodes(store: Store, path: str, zarr_format: int | None = None) -> list[tuple[str, Node]]:
     """Direct members of the group at `path`, by name: one listing and one batch."""
     names = _child_names(store, path)
-    nodes = _nodes_at(store, [node_key(path, name) for name in names])
+    found = _look(store, [node_key(path, name) for name in names], formats_of(zarr_format))
+    nodes = [_first(store, at) for at in found]
     return [(name, node) for name, node in zip(names, nodes, strict=True) if node is not None]
 
 
-def documents_below(store: Store, path: str) -> dict[str, Buf]:
+def documents_below(store: Store, path: str, zarr_format: int | None = None) -> dict[str, Buf]:
     """All documents at and below `path`, by key: level by level, one batch each; chunk keys are never listed."""
+    formats = formats_of(zarr_format)
     found: dict[str, Buf] = {}
     paths = [path]
     while paths:
-        keys = [node_key(p, name) for p in paths for name in (ARRAY_KEY, GROUP_KEY, ATTRS_KEY)]
+        keys = [key for p in paths for known in formats for key in known.document_keys(p)]
         values = store.get_many([(key, None) for key in keys])
         found.update((key, value) for key, value in zip(keys, values, strict=True) if value is not None)
         # directories without a document are looked into as well: nodes may lie below them
-        groups = [p for p in paths if node_key(p, ARRAY_KEY) not in found]
+        groups = [p for p in paths if not any(_holds_array(known, p, found) for known in formats)]
         paths = [node_key(p, name) for p in groups for name in _child_names(store, p)]
     return found
 
 
+def _holds_array(known: Format, path: str, documents: dict[str, Buf]) -> bool:
+    return known.is_array(path, [documents.get(key) for key in known.node_keys(path)]) is True
+
+
+# --- creating ---------------------------------------------------------------------------------------------------------
+
+
 def save_array(store: Store, path: str, meta: ArrayMeta) -> None:
-    """Write an array's document."""
-    store.set_many([(node_key(path, ARRAY_KEY), format_array(meta))])
+    """Write an array's document; what else its document holds is kept."""
+    known = format_of(meta)
+    present = store.get_many([(key, None) for key in known.node_keys(path)]) if known.one_document else ()
+    store.set_many(known.array_documents(path, meta, present))
 
 
 def create_array(
@@ -258,66 +267,80 @@ def create_array(
 ) -> None:
     """Create an array and the groups above it.
 
-    `known_group` is a path at and above which the caller knows every node to be a group. Raises ContainsArrayError or
-    ContainsGroupError unless `overwrite`.
+    `known_group` is a path at and above which the caller knows every node to be a group of the array's format. Raises
+    ContainsArrayError or ContainsGroupError unless `overwrite`.
     """
-    document = (node_key(path, ARRAY_KEY), format_array(meta))
-    _create(store, path, [document], overwrite=overwrite, chunk_store=chunk_store, known_group=known_group)
+    documents = format_of(meta).array_documents(path, meta)
+    _create(store, path, meta, documents, overwrite=overwrite, chunk_store=chunk_store, known_group=known_group)
 
 
 def create_group(
     store: Store,
     path: str,
+    meta: GroupMeta,
     *,
     overwrite: bool = False,
     chunk_store: Store | None = None,
     known_group: str | None = None,
 ) -> None:
     """Create a group and the groups above it; see `create_array`."""
-    document = (node_key(path, GROUP_KEY), format_group(GroupMeta()))
-    _create(store, path, [document], overwrite=overwrite, chunk_store=chunk_store, known_group=known_group)
+    documents = format_of(meta).group_documents(path, meta)
+    _create(store, path, meta, documents, overwrite=overwrite, chunk_store=chunk_store, known_group=known_group)
 
 
 def _create(
     store: Store,
     path: str,
+    meta: Node,
     documents: list[tuple[str, bytes]],
     *,
     overwrite: bool,
     chunk_store: Store | None,
     known_group: str | None,
 ) -> None:
-    _refuse_consolidated(store, path)
+    refuse_consolidated(store, path)
     above = [p for p in _ancestors(path) if known_group is None or not _at_or_above(p, known_group)]
-    array, group, *others = store.get_many(_requests([path, *above]))
-    arrays_above = [p for p, found in zip(above, others[::2], strict=True) if found is not None]
+    formats = FORMATS if known_group is None else (format_of(meta),)
+    here, *found = _look(store, [path, *above], formats)
+    arrays_above = [p for p, at in zip(above, found, strict=True) if _first_kind(at)]
     if arrays_above and not overwrite:
         raise ContainsArrayError("an array is where a group is needed", path=arrays_above[0])
+    if not overwrite:
+        _expect_nothing(here, path)
+    missing = [p for p, at in zip(above, found, strict=True) if p in arrays_above or not _is_group(at, meta)]
     if overwrite:
         for p in [*arrays_above, path]:
             delete_node(store, p)
             if chunk_store is not None and chunk_store is not store:
                 delete_node(chunk_store, p, chunks_only=True)
-    elif array is not None:
-        raise ContainsArrayError(path=path, hint="pass overwrite=True to replace it")
-    elif group is not None:
-        raise ContainsGroupError(path=path, hint="pass overwrite=True to replace it")
-    missing: list[tuple[str, Buf]] = [
-        (node_key(p, GROUP_KEY), _PLAIN_GROUP_TEXT)
-        for p, found in zip(above, others[1::2], strict=True)
-        if found is None or p in arrays_above
-    ]
     # parents first, so that no reader finds a node whose parents are not there
-    store.set_many([*missing, *documents])
+    store.set_many([*_new_groups(missing, meta), *documents])
 
 
-def _refuse_consolidated(store: Store, path: str) -> None:
-    if isinstance(store, DocumentStore):
-        raise ReadOnlyError(
-            "consolidated metadata cannot be modified",
-            path=path or None,
-            hint="open the hierarchy without it, then consolidate again",
+def _expect_nothing(found: list[_Found], path: str) -> None:
+    kind = _first_kind(found)
+    if kind is not None:
+        error = ContainsArrayError if kind else ContainsGroupError
+        raise error(path=path, hint="pass overwrite=True to replace it")
+
+
+def _is_group(found: list[_Found], below: Node) -> bool:
+    """Whether a group is there that a node of that format may lie in: a hierarchy is of one format."""
+    numbers = [at.format.number for at in found if at.is_array() is False]
+    if numbers and below.zarr_format not in numbers:
+        raise ContainsGroupError(
+            "a group of another format is above",
+            path=found[0].path or "/",
+            expected=f"format {below.zarr_format}",
+            found=f"format {numbers[0]}",
+            hint=f"pass zarr_format={numbers[0]}, or choose another place",
         )
+    return bool(numbers)
+
+
+def _new_groups(paths: Sequence[str], below: Node) -> list[tuple[str, bytes]]:
+    group = GroupMeta(zarr_format=below.zarr_format)
+    return [document for p in paths for document in format_of(group).group_documents(p, group)]
 
 
 def _ancestors(path: str) -> list[str]:
@@ -330,19 +353,18 @@ def move_node(store: Store, src: str, dst: str, *, chunk_store: Store | None = N
 
     Chunks that lie in another store go first: a reader of the new place never misses them.
     """
-    _refuse_consolidated(store, src)
+    refuse_consolidated(store, src)
     if not src or dst == src or dst.startswith(src + "/"):
         raise ValueError(f"cannot move {'/' + src!r} to {'/' + dst!r}: that is in itself")
-    if not has_node(store, src):
+    node = find_node(store, src)
+    if node is None:
         raise PathNotFoundError("the source does not exist", path=src)
-    expect_free(find_node(store, dst), dst)
-    above = _ancestors(dst)
-    found = store.get_many(_requests(above))
-    array = next((p for p, document in zip(above, found[::2], strict=True) if document is not None), None)
+    (here, *found) = _look(store, [dst, *_ancestors(dst)], FORMATS)
+    expect_free(_first(store, here), dst)
+    array = next((at[0].path for at in found if _first_kind(at)), None)
     if array is not None:
         raise ContainsArrayError("an array is where a group is needed", path=array)
-    missing = [node_key(p, GROUP_KEY) for p, document in zip(above, found[1::2], strict=True) if document is None]
-    store.set_many([(key, _PLAIN_GROUP_TEXT) for key in missing])
+    store.set_many(_new_groups([at[0].path for at in found if not _is_group(at, node)], node))
     if chunk_store is not None and chunk_store is not store:
         # an array without chunks has nothing there
         with suppress(PathNotFoundError):
@@ -352,102 +374,6 @@ def move_node(store: Store, src: str, dst: str, *, chunk_store: Store | None = N
 
 def _at_or_above(path: str, group: str) -> bool:
     return not path or path == group or group.startswith(path + "/")
-
-
-# --- deleting ---------------------------------------------------------------------------------------------------------
-
-
-def delete_node(store: Store, path: str, *, chunks_only: bool = False, force: bool = False) -> None:
-    """Delete everything at and below `path`; on disks and networks nothing that zarrds does not know.
-
-    Documents go first, so that no reader takes chunks that are gone for fill values. Nothing is deleted where nothing
-    is stored.
-
-    Parameters
-    ----------
-    store : Store
-        Where the node is.
-    path : str
-        Its path.
-    chunks_only : bool
-        Whether the store holds chunks alone, with the documents of their arrays in another.
-    force : bool
-        Delete foreign files too.
-
-    Raises
-    ------
-    ForeignFilesError
-        Before anything is deleted, when there are files that no hierarchy has.
-    """
-    _refuse_consolidated(store, path)
-    if store.profile.kind == "memory":
-        store.rmdir(path)
-        return
-    below = keys_below(store, path, chunks_only=chunks_only)
-    if below.foreign is not None and not force:
-        raise ForeignFilesError(
-            store=repr(store),
-            path=path,
-            key=below.foreign,
-            hint="nothing was deleted; move the file away, choose another path, or remove everything there with "
-            "zarrds.storage.rmdir(store, path)",
-        )
-    if not below.empty:
-        store.delete_many(below.documents)
-        store.rmdir(path)
-
-
-class Below(NamedTuple):
-    """What lies below a path: the keys of documents, the first key that no hierarchy has, whether there is nothing."""
-
-    documents: list[str]
-    foreign: str | None
-    empty: bool
-
-
-def keys_below(store: Store, path: str, *, chunks_only: bool = False) -> Below:
-    """Tell the keys of a hierarchy from foreign ones, in one listing, which ends at the first that is surely foreign.
-
-    Known are documents, consolidated metadata under whatever hidden name, chunks of arrays, what killed writers left,
-    and the files that operating systems drop into directories (``.DS_Store``, ``Thumbs.db``, ...).
-    """
-    documents: list[str] = []
-    chunks: list[str] = []
-    arrays: set[str] = set()
-    empty = True
-    for key in store.keys_below(level(path)):
-        empty = False
-        parent, _, name = _ABANDONED.sub("", key).rpartition("/")
-        if name in DOCUMENT_NAMES:
-            documents.append(key)
-            if name == ARRAY_KEY:
-                arrays.add(parent)
-        elif "0" <= name[:1] <= "9":
-            # whether it is a chunk is known when all arrays are: listings have no order to rely on
-            chunks.append(key)
-        elif not _SYSTEM_NAME.fullmatch(name) and not _is_consolidated(store, key):
-            return Below(documents, key, empty=False)
-    strays = (key for key in chunks if not _is_chunk(_ABANDONED.sub("", key), arrays, chunks_only))
-    return Below(documents, next(strays, None), empty)
-
-
-def _is_chunk(key: str, arrays: set[str], anywhere: bool) -> bool:
-    """Whether `key` could be a chunk of one of the arrays, with either separator."""
-    parent, _, name = key.rpartition("/")
-    while not (anywhere or parent in arrays):
-        if not parent:
-            return False
-        parent, _, last = parent.rpartition("/")
-        name = f"{last}/{name}"
-    return _CHUNK_KEY.fullmatch(name) is not None
-
-
-def _is_consolidated(store: Store, key: str) -> bool:
-    """Whether a file is consolidated metadata under a name of the user's choice."""
-    if key.rpartition("/")[2][:1] != ".":
-        return False
-    value = store.get_many([(key, None)])[0]
-    return value is not None and b'"zarr_consolidated_format"' in bytes(value)
 
 
 def expect_free(node: Node | None, path: str) -> None:

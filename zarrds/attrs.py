@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from zarrds._format.v2 import ATTRS_KEY, format_attributes, parse_attributes
+from zarrds._format.formats import format_of_key
+from zarrds._format.v2 import ATTRS_KEY
 from zarrds._store.base import Store
+from zarrds._types import Buf
 from zarrds.errors import ReadOnlyError
 from zarrds.sync import Synchronizer
 
@@ -25,7 +27,7 @@ class Attributes(MutableMapping[str, Any]):
     store : Store
         Store of the document.
     key : str
-        Its key, by default ".zattrs".
+        Its key, by default ".zattrs"; in formats with one document for everything that of the node.
     read_only : bool
         If True, changes raise ReadOnlyError.
     cache : bool
@@ -62,6 +64,7 @@ class Attributes(MutableMapping[str, Any]):
         self.cache = cache
         self.synchronizer = synchronizer
         self._cached = cached_dict if cache else None
+        self._format = format_of_key(key)
 
     def asdict(self) -> dict[str, Any]:
         """Retrieve all attributes as a dictionary."""
@@ -80,25 +83,28 @@ class Attributes(MutableMapping[str, Any]):
     def put(self, d: Mapping[str, Any]) -> None:
         """Overwrite all attributes with the key/value pairs of `d`, in one operation."""
         with self._changing():
-            self._save(dict(d))
+            self._save(dict(d), self._read() if self._format.one_document else None)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Update the values of several attributes, in one operation."""
         with self._changing():
-            self._save({**self._load(), **dict(*args, **kwargs)})
+            text = self._read()
+            self._save({**self._parsed(text), **dict(*args, **kwargs)}, text)
 
     def __getitem__(self, item: str) -> Any:
         return self.asdict()[item]
 
     def __setitem__(self, item: str, value: Any) -> None:
         with self._changing():
-            self._save({**self._load(), item: value})
+            text = self._read()
+            self._save({**self._parsed(text), item: value}, text)
 
     def __delitem__(self, item: str) -> None:
         with self._changing():
-            attributes = self._load()
+            text = self._read()
+            attributes = self._parsed(text)
             del attributes[item]
-            self._save(attributes)
+            self._save(attributes, text)
 
     def __contains__(self, item: object) -> bool:
         return item in self.asdict()
@@ -121,10 +127,15 @@ class Attributes(MutableMapping[str, Any]):
         return nullcontext() if self.synchronizer is None else self.synchronizer[self.key]
 
     def _load(self) -> dict[str, Any]:
-        data = self.store.get_many([(self.key, None)])[0]
-        return {} if data is None else parse_attributes(data, self.key)
+        return self._parsed(self._read())
 
-    def _save(self, attributes: dict[Any, Any]) -> None:
+    def _read(self) -> Buf | None:
+        return self.store.get_many([(self.key, None)])[0]
+
+    def _parsed(self, text: Buf | None) -> dict[str, Any]:
+        return {} if text is None else self._format.parse_attributes(text, self.key)
+
+    def _save(self, attributes: dict[Any, Any], present: Buf | None) -> None:
         if not all(isinstance(name, str) for name in attributes):
             warnings.warn(
                 "attribute names must be strings; others are converted, which will be an error one day",
@@ -132,8 +143,8 @@ class Attributes(MutableMapping[str, Any]):
                 stacklevel=4,
             )
             attributes = {str(name): value for name, value in attributes.items()}
-        data = format_attributes(attributes, self.key)
+        data = self._format.format_attributes(attributes, self.key, present)
         self.store.set_many([(self.key, data)])
         if self.cache:
             # what a reader of the document would see, not the caller's mutable objects
-            self._cached = parse_attributes(data, self.key)
+            self._cached = self._parsed(data)

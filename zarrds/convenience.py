@@ -39,6 +39,7 @@ def open(
     *,
     zarr_version: int | None = None,
     path: str | None = None,
+    zarr_format: int | None = None,
     **kwargs: Any,
 ) -> Array | Group:
     """Open a group or array using file-mode-like semantics.
@@ -50,7 +51,7 @@ def open(
     mode : {'r', 'r+', 'a', 'w', 'w-'}, optional
         'r' read only (must exist); 'r+' read and write (must exist); 'a' read and write (create if it does not exist);
         'w' create (overwrite if it exists); 'w-' create (fail if it exists).
-    zarr_version : {2, None}, optional
+    zarr_version, zarr_format : {2, None}, optional
         Format; found out, or 2, when None.
     path : str, optional
         The path within the store to open.
@@ -79,26 +80,32 @@ def open(
     >>> zarrds.open("data/example.zarr", mode="w")
     <zarrds.hierarchy.Group '/'>
     """
-    check_version(zarr_version)
+    asked = check_version(zarr_version, zarr_format)
     _nodes.check_mode(mode)
     where = normalize_path(path)
     options = kwargs.get("storage_options")
     real_store = store if store is None else as_store(store, mode=mode, storage_options=options)
     node = None
     if real_store is not None and mode in ("r", "r+", "a"):
-        node = _nodes.find_node(real_store, where)
+        node = _nodes.find_node(real_store, where, asked)
         if node is None and mode != "a":
             raise _nodes.not_found(real_store, where)
     if isinstance(node, ArrayMeta):
         assert real_store is not None
         return open_existing(real_store, where, node, mode, **kwargs)
     if node is None and "shape" in kwargs:
-        return open_array(real_store, mode=mode, path=where, **kwargs)
-    return open_group(real_store, mode=mode, path=where, **kwargs)
+        return open_array(real_store, mode=mode, path=where, zarr_format=asked, **kwargs)
+    return open_group(real_store, mode=mode, path=where, zarr_format=asked, **kwargs)
 
 
 def save_array(
-    store: Any, arr: Any, *, zarr_version: int | None = None, path: str | None = None, **kwargs: Any
+    store: Any,
+    arr: Any,
+    *,
+    zarr_version: int | None = None,
+    path: str | None = None,
+    zarr_format: int | None = None,
+    **kwargs: Any,
 ) -> None:
     """Save a NumPy array to the local file system, following a similar API to ``numpy.save``.
 
@@ -108,7 +115,7 @@ def save_array(
         Store, path of a directory, or URL.
     arr : ndarray
         NumPy array with data to save.
-    zarr_version : {2, None}, optional
+    zarr_version, zarr_format : {2, None}, optional
         Format to save in.
     path : str, optional
         The path within the store where the array will be saved.
@@ -122,13 +129,20 @@ def save_array(
     >>> zarrds.load("data/example.zarr")
     array([   0,    1,    2, ..., 9997, 9998, 9999], shape=(10000,))
     """
-    check_version(zarr_version)
+    asked = check_version(zarr_version, zarr_format)
     real_store = as_store(store, mode="w")
-    array(arr, store=real_store, overwrite=True, path=path, **kwargs)
+    array(arr, store=real_store, overwrite=True, path=path, zarr_format=asked, **kwargs)
     _close_if_opened(real_store, store)
 
 
-def save_group(store: Any, *args: Any, zarr_version: int | None = None, path: str | None = None, **kwargs: Any) -> None:
+def save_group(
+    store: Any,
+    *args: Any,
+    zarr_version: int | None = None,
+    path: str | None = None,
+    zarr_format: int | None = None,
+    **kwargs: Any,
+) -> None:
     """Save several NumPy arrays to the local file system, following a similar API to ``numpy.savez``.
 
     Parameters
@@ -137,7 +151,7 @@ def save_group(store: Any, *args: Any, zarr_version: int | None = None, path: st
         Store, path of a directory, or URL.
     *args : ndarray
         Arrays to save, as ``arr_0``, ``arr_1``, ...
-    zarr_version : {2, None}, optional
+    zarr_version, zarr_format : {2, None}, optional
         Format to save in.
     path : str, optional
         Path within the store where the group will be saved.
@@ -156,7 +170,7 @@ def save_group(store: Any, *args: Any, zarr_version: int | None = None, path: st
     >>> zarrds.load("data/example.zarr")
     <LazyLoader: bar, foo>
     """
-    check_version(zarr_version)
+    asked = check_version(zarr_version, zarr_format)
     if not args and not kwargs:
         raise ValueError("at least one array must be provided")
     named = {f"arr_{i}": arr for i, arr in enumerate(args)}
@@ -164,7 +178,7 @@ def save_group(store: Any, *args: Any, zarr_version: int | None = None, path: st
     if clash:
         raise ValueError(f"cannot use positional arrays and keyword {clash[0]!r}")
     real_store = as_store(store, mode="w")
-    target = group(real_store, overwrite=True, path=path)
+    target = group(real_store, overwrite=True, path=path, zarr_format=asked)
     for name, arr in {**named, **kwargs}.items():
         target.create_dataset(name, data=np.asanyarray(arr) if not hasattr(arr, "shape") else arr, overwrite=True)
     _close_if_opened(real_store, store)
@@ -175,7 +189,14 @@ def _close_if_opened(store: Any, given: Any) -> None:
         store.close()
 
 
-def save(store: Any, *args: Any, zarr_version: int | None = None, path: str | None = None, **kwargs: Any) -> None:
+def save(
+    store: Any,
+    *args: Any,
+    zarr_version: int | None = None,
+    path: str | None = None,
+    zarr_format: int | None = None,
+    **kwargs: Any,
+) -> None:
     """Save an array or group of arrays to the local file system.
 
     Parameters
@@ -184,7 +205,7 @@ def save(store: Any, *args: Any, zarr_version: int | None = None, path: str | No
         Store, path of a directory, or URL.
     *args : ndarray
         One array is saved as it is; several, or any keywords, as a group.
-    zarr_version : {2, None}, optional
+    zarr_version, zarr_format : {2, None}, optional
         Format to save in.
     path : str, optional
         The path within the store.
@@ -205,9 +226,9 @@ def save(store: Any, *args: Any, zarr_version: int | None = None, path: str | No
     if not args and not kwargs:
         raise ValueError("at least one array must be provided")
     if len(args) == 1 and not kwargs:
-        save_array(store, args[0], zarr_version=zarr_version, path=path)
+        save_array(store, args[0], zarr_version=zarr_version, path=path, zarr_format=zarr_format)
     else:
-        save_group(store, *args, zarr_version=zarr_version, path=path, **kwargs)
+        save_group(store, *args, zarr_version=zarr_version, path=path, zarr_format=zarr_format, **kwargs)
 
 
 class LazyLoader(Mapping[str, Any]):
@@ -236,14 +257,16 @@ class LazyLoader(Mapping[str, Any]):
         return f"<LazyLoader: {', '.join(sorted(self.grp.array_keys()))}>"
 
 
-def load(store: Any, zarr_version: int | None = None, path: str | None = None) -> Any:
+def load(
+    store: Any, zarr_version: int | None = None, path: str | None = None, *, zarr_format: int | None = None
+) -> Any:
     """Load data from an array or group into memory.
 
     Parameters
     ----------
     store : MutableMapping or str
         Store, path of a directory, or URL.
-    zarr_version : {2, None}, optional
+    zarr_version, zarr_format : {2, None}, optional
         Format; found out when None.
     path : str, optional
         The path within the store from which to load.
@@ -254,13 +277,13 @@ def load(store: Any, zarr_version: int | None = None, path: str | None = None) -
         An array's data, or a mapping from names to data that are loaded when asked for. None when nothing is there,
         as in the manual's release.
     """
-    check_version(zarr_version)
+    asked = check_version(zarr_version, zarr_format)
     real_store = as_store(store, mode="r")
     where = normalize_path(path)
-    node = _nodes.find_node(real_store, where)
+    node = _nodes.find_node(real_store, where, asked)
     if isinstance(node, ArrayMeta):
         return Array(real_store, where, read_only=True, _meta=node)[...]
-    return None if node is None else LazyLoader(Group(real_store, where, read_only=True, _known=True))
+    return None if node is None else LazyLoader(Group(real_store, where, read_only=True, _meta=node))
 
 
 def tree(grp: Any, expand: bool = False, level: int | None = None) -> TreeViewer:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from zarrds import _array_ops, _nodes
+from zarrds._array_meta import check_version
 from zarrds._codec.fills import encode_fill
 from zarrds._description import Described
 from zarrds._engine.bulk import trim_edges
@@ -17,7 +18,6 @@ from zarrds._engine.read import Fields, read
 from zarrds._engine.source import ChunkSource, OpenSource
 from zarrds._engine.write import Lock, write
 from zarrds._format.meta import ArrayMeta
-from zarrds._format.v2 import ATTRS_KEY
 from zarrds._plan.plan import Mode, plan_selection
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
@@ -111,11 +111,11 @@ class Array(Described):
         self._like = None if type(self._meta_array) is np.ndarray else self._meta_array
         self._read_missing: Literal["fill", "raise"] = read_missing
         self._is_view = False
-        meta = _nodes.load_array(self._store, self._path) if _meta is None else _meta
+        meta = _nodes.load_array(self._store, self._path, check_version(zarr_version)) if _meta is None else _meta
         self._opened = self._at(meta)
         self._attrs = Attributes(
             self._store,
-            key=_nodes.node_key(self._path, ATTRS_KEY),
+            key=_nodes.attributes_key(self._path, meta),
             read_only=self._read_only,
             cache=cache_attrs,
             synchronizer=synchronizer,
@@ -134,7 +134,7 @@ class Array(Described):
 
     def _refresh(self) -> None:
         """Read the metadata again: another writer may have changed it."""
-        self._opened = self._at(_nodes.load_array(self._store, self._path))
+        self._opened = self._at(_nodes.load_array(self._store, self._path, self._opened.meta.zarr_format))
 
     def _current(self) -> OpenSource:
         """Chunks and metadata before a change of the metadata: with a synchronizer, others may have changed it."""
@@ -350,7 +350,7 @@ class Array(Described):
             self._save_meta(replace(meta, shape=shape))
             source = self._opened
         # the new region is ours alone from here on; chunks that others have a part in are guarded by their own locks
-        plan = plan_selection(where, shape, meta.chunks, "basic")
+        plan = plan_selection(where, shape, meta.write_unit, "basic")
         write(source, plan, data, lock=self._lock, write_empty_chunks=self._write_empty_chunks)
         return shape
 

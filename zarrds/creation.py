@@ -66,7 +66,7 @@ def create(
     zarr_version: Literal[2, 3] | None = None,
     meta_array: Any = None,
     storage_transformers: Any = (),
-    zarr_format: Literal[2, 3] | None = None,
+    zarr_format: int | None = None,
     partial_decompress: bool = False,
     read_missing: Literal["fill", "raise"] = "fill",
     **kwargs: Any,
@@ -316,7 +316,7 @@ def open_array(
     zarr_version: Literal[2, 3] | None = None,
     dimension_separator: Separator | None = None,
     meta_array: Any = None,
-    zarr_format: Literal[2, 3] | None = None,
+    zarr_format: int | None = None,
     read_missing: Literal["fill", "raise"] = "fill",
     **kwargs: Any,
 ) -> Array:
@@ -362,12 +362,12 @@ def open_array(
     >>> zarrds.open_array("data/example.zarr", mode="r")
     <zarrds.core.Array (100, 100) float64 read-only>
     """
-    check_version(zarr_version, zarr_format)
+    asked = check_version(zarr_version, zarr_format)
     _nodes.check_mode(mode)
     compressor, fill_value = _h5py_names(compressor, fill_value, kwargs)
     real_store = KVStore({}) if store is None else as_store(store, mode=mode, storage_options=storage_options)
     where = normalize_path(path)
-    meta = _existing_array(real_store, where, mode)
+    meta = _existing_array(real_store, where, mode, asked)
     if meta is not None:
         return open_existing(
             real_store,
@@ -446,11 +446,11 @@ def _chunk_store(given: Any, mode: str, storage_options: dict[str, Any] | None) 
     return None if given is None else as_store(given, mode=mode, storage_options=storage_options)
 
 
-def _existing_array(store: Store, path: str, mode: str) -> ArrayMeta | None:
+def _existing_array(store: Store, path: str, mode: str, zarr_format: int | None) -> ArrayMeta | None:
     """Metadata of the array that `mode` wants to find; None when one is to be created."""
     if mode in ("w", "w-", "x"):
         return None
-    node = _nodes.find_node(store, path)
+    node = _nodes.find_node(store, path, zarr_format)
     if node is None and mode in ("r", "r+"):
         raise _nodes.not_found(store, path, ArrayNotFoundError)
     if node is None or isinstance(node, ArrayMeta):

@@ -9,9 +9,8 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from zarrds import _nodes, creation
-from zarrds._array_meta import check_version
+from zarrds._array_meta import check_version, new_format
 from zarrds._format.meta import ArrayMeta, GroupMeta
-from zarrds._format.v2 import ATTRS_KEY
 from zarrds._info import InfoReporter, type_name
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
@@ -97,9 +96,9 @@ class Group(MutableMapping[str, Any]):
         zarr_version: int | None = None,
         *,
         meta_array: Any = None,
-        _known: bool = False,
+        _meta: GroupMeta | None = None,
     ) -> None:
-        check_version(zarr_version)
+        asked = check_version(zarr_version)
         self._store: Store = as_store(store, mode="r" if read_only else "r+")
         self._chunk_store: Store | None = None if chunk_store is None else as_store(chunk_store, mode="r+")
         self._path = normalize_path(path)
@@ -107,11 +106,11 @@ class Group(MutableMapping[str, Any]):
         self._synchronizer = synchronizer
         self._cache_attrs = cache_attrs
         self._meta_array = np.empty(()) if meta_array is None else np.empty_like(meta_array, shape=())
-        if not _known:
-            _nodes.load_group(self._store, self._path)
+        meta = _nodes.load_group(self._store, self._path, asked) if _meta is None else _meta
+        self._format = meta.zarr_format
         self._attrs = Attributes(
             self._store,
-            key=_nodes.node_key(self._path, ATTRS_KEY),
+            key=_nodes.attributes_key(self._path, meta),
             read_only=self._read_only,
             cache=cache_attrs,
             synchronizer=synchronizer,
@@ -215,11 +214,11 @@ class Group(MutableMapping[str, Any]):
         }
         if isinstance(node, ArrayMeta):
             return Array(self._store, path, _meta=node, **options)
-        return Group(self._store, path, _known=True, **options)
+        return Group(self._store, path, _meta=node, **options)
 
     def __getitem__(self, item: str) -> Member:
         path = self._where(item)
-        node = _nodes.find_node(self._store, path)
+        node = _nodes.find_node(self._store, path, self._format)
         if node is None:
             raise KeyError(item)
         return self._member(path, node)
@@ -239,14 +238,14 @@ class Group(MutableMapping[str, Any]):
     def __delitem__(self, item: str) -> None:
         self._refuse_read_only()
         path = self._where(item)
-        if not _nodes.has_node(self._store, path):
+        if not _nodes.has_node(self._store, path, self._format):
             raise KeyError(item)
         _nodes.delete_node(self._store, path)
         if self._chunk_store is not None and self._chunk_store is not self._store:
             _nodes.delete_node(self._chunk_store, path, chunks_only=True)
 
     def __contains__(self, item: object) -> bool:
-        return _nodes.has_node(self._store, self._where(item))
+        return _nodes.has_node(self._store, self._where(item), self._format)
 
     def __iter__(self) -> Iterator[str]:
         return iter([name for name, _ in self._kinds()])
@@ -264,11 +263,11 @@ class Group(MutableMapping[str, Any]):
 
     def _members(self) -> Iterator[tuple[str, Member]]:
         prefix = level(self._path)
-        for name, node in _nodes.child_nodes(self._store, self._path):
+        for name, node in _nodes.child_nodes(self._store, self._path, self._format):
             yield name, self._member(prefix + name, node)
 
     def _kinds(self) -> list[tuple[str, bool]]:
-        return _nodes.child_kinds(self._store, self._path)
+        return _nodes.child_kinds(self._store, self._path, self._format)
 
     def group_keys(self) -> Iterator[str]:
         """Return an iterator over member names for groups only."""
@@ -369,8 +368,9 @@ class Group(MutableMapping[str, Any]):
         """
         self._refuse_read_only()
         path = self._where(name)
+        meta = GroupMeta(zarr_format=self._format)
         _nodes.create_group(
-            self._store, path, overwrite=overwrite, chunk_store=self._chunk_store, known_group=self._path
+            self._store, path, meta, overwrite=overwrite, chunk_store=self._chunk_store, known_group=self._path
         )
         return self._subgroup(path)
 
@@ -378,7 +378,7 @@ class Group(MutableMapping[str, Any]):
         """Obtain a sub-group, creating one if it doesn't exist; `overwrite` replaces an array of that name."""
         self._refuse_read_only()
         path = self._where(name)
-        node = _nodes.find_node(self._store, path)
+        node = _nodes.find_node(self._store, path, self._format)
         if node is None or (overwrite and isinstance(node, ArrayMeta)):
             return self.create_group(name, overwrite=overwrite)
         if isinstance(node, ArrayMeta):
@@ -394,7 +394,7 @@ class Group(MutableMapping[str, Any]):
         return tuple(self.require_group(name) for name in names)
 
     def _subgroup(self, path: str) -> Group:
-        group = self._member(path, GroupMeta())
+        group = self._member(path, GroupMeta(zarr_format=self._format))
         assert isinstance(group, Group)
         return group
 
@@ -441,7 +441,7 @@ class Group(MutableMapping[str, Any]):
         """
         self._refuse_read_only()
         path = self._where(name)
-        node = _nodes.find_node(self._store, path)
+        node = _nodes.find_node(self._store, path, self._format)
         if node is None:
             return self.create_dataset(name, shape=shape, dtype=dtype, **kwargs)
         if not isinstance(node, ArrayMeta):
@@ -576,11 +576,11 @@ class Group(MutableMapping[str, Any]):
             "cache_attrs": self._cache_attrs,
             "synchronizer": self._synchronizer,
         }
-        return _unpickled, (self._store, self._path, options)
+        return _unpickled, (self._store, self._path, GroupMeta(zarr_format=self._format), options)
 
 
-def _unpickled(store: Store, path: str, options: dict[str, Any]) -> Group:
-    return Group(store, path, _known=True, **options)
+def _unpickled(store: Store, path: str, meta: GroupMeta, options: dict[str, Any]) -> Group:
+    return Group(store, path, _meta=meta, **options)
 
 
 def group(
@@ -593,6 +593,7 @@ def group(
     *,
     zarr_version: Literal[2, 3] | None = None,
     meta_array: Any = None,
+    zarr_format: int | None = None,
 ) -> Group:
     """Create a group, or open the one that is there.
 
@@ -610,8 +611,8 @@ def group(
         Array synchronizer.
     path : str, optional
         Group path within store.
-    zarr_version : {None, 2}, optional
-        Format of the group.
+    zarr_version, zarr_format : {None, 2}, optional
+        Format of the group; when None found out, or the default for a new one.
     meta_array : array-like, optional
         Array instance whose type results have.
 
@@ -625,15 +626,16 @@ def group(
     >>> zarrds.group()
     <zarrds.hierarchy.Group '/'>
     """
-    check_version(zarr_version)
+    asked = check_version(zarr_version, zarr_format)
     real_store = MemoryStore() if store is None else as_store(store, mode="w")
     real_chunk_store = None if chunk_store is None else as_store(chunk_store, mode="w")
     where = normalize_path(path)
-    node = None if overwrite else _nodes.find_node(real_store, where)
+    node = None if overwrite else _nodes.find_node(real_store, where, asked)
     if isinstance(node, ArrayMeta):
         _nodes.expect_free(node, where)
+    meta = node if isinstance(node, GroupMeta) else GroupMeta(zarr_format=new_format(asked))
     if node is None:
-        _nodes.create_group(real_store, where, overwrite=overwrite, chunk_store=real_chunk_store)
+        _nodes.create_group(real_store, where, meta, overwrite=overwrite, chunk_store=real_chunk_store)
     return Group(
         real_store,
         path=where,
@@ -641,7 +643,7 @@ def group(
         cache_attrs=cache_attrs,
         synchronizer=synchronizer,
         meta_array=meta_array,
-        _known=True,
+        _meta=meta,
     )
 
 
@@ -656,6 +658,7 @@ def open_group(
     *,
     zarr_version: Literal[2, 3] | None = None,
     meta_array: Any = None,
+    zarr_format: int | None = None,
 ) -> Group:
     """Open a group using file-mode-like semantics.
 
@@ -670,8 +673,8 @@ def open_group(
         As for `group`.
     storage_options : dict, optional
         Options for the file system of an fsspec URL.
-    zarr_version : {None, 2}, optional
-        Format; found out, or 2, when None.
+    zarr_version, zarr_format : {None, 2}, optional
+        Format; when None found out, or the default for a new group.
 
     Returns
     -------
@@ -690,20 +693,21 @@ def open_group(
     >>> root == zarrds.open_group("data/group.zarr", mode="a")
     True
     """
-    check_version(zarr_version)
+    asked = check_version(zarr_version, zarr_format)
     _nodes.check_mode(mode)
     real_store = MemoryStore() if store is None else as_store(store, mode=mode, storage_options=storage_options)
     real_chunk_store = None
     if chunk_store is not None:
         real_chunk_store = as_store(chunk_store, mode=mode, storage_options=storage_options)
     where = normalize_path(path)
-    node = None if mode == "w" else _nodes.find_node(real_store, where)
+    node = None if mode == "w" else _nodes.find_node(real_store, where, asked)
     if mode in ("r", "r+") and node is None:
         raise _nodes.not_found(real_store, where, GroupNotFoundError)
     if isinstance(node, ArrayMeta) or mode in ("w-", "x"):
         _nodes.expect_free(node, where)
+    meta = node if isinstance(node, GroupMeta) else GroupMeta(zarr_format=new_format(asked))
     if node is None:
-        _nodes.create_group(real_store, where, overwrite=mode == "w", chunk_store=real_chunk_store)
+        _nodes.create_group(real_store, where, meta, overwrite=mode == "w", chunk_store=real_chunk_store)
     return Group(
         real_store,
         path=where,
@@ -712,5 +716,5 @@ def open_group(
         cache_attrs=cache_attrs,
         synchronizer=synchronizer,
         meta_array=meta_array,
-        _known=True,
+        _meta=meta,
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from zarrds import _nodes
 from zarrds._array_meta import array_meta, fallback_compressor
+from zarrds._format.meta import GroupMeta
 from zarrds._format.v2 import ARRAY_KEY, ATTRS_KEY, GROUP_KEY
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
@@ -217,7 +218,9 @@ def init_group(
     ['.zgroup', 'foo/.zgroup']
     """
     chunks_in = None if chunk_store is None else as_store(chunk_store, mode="w")
-    _nodes.create_group(as_store(store, mode="w"), normalize_path(path), overwrite=overwrite, chunk_store=chunks_in)
+    _nodes.create_group(
+        as_store(store, mode="w"), normalize_path(path), GroupMeta(), overwrite=overwrite, chunk_store=chunks_in
+    )
 
 
 def contains_array(store: AnyStore, path: str | bytes | None = None) -> bool:

@@ -32,7 +32,7 @@ def test_open_an_array(store):
     zarrds.open(store, mode="r")
     assert verbs(store) == {"get": (1, 2)}
     zarrds.Array(store)
-    assert verbs(store) == {"get": (1, 1)}
+    assert verbs(store) == {"get": (1, 2)}
 
 
 def test_create_in_a_fresh_place(store):

@@ -26,7 +26,7 @@ def chunk_coords(source: OpenSource, key: str) -> tuple[int, ...] | None:
     elif meta.ndim == 0:
         return () if key == "0" else None
     parts = key.split(keys.separator) if key else []
-    shape = grid_shape(meta.shape, meta.chunks)
+    shape = grid_shape(meta.shape, meta.write_unit)
     if len(parts) != len(shape) or not all(p.isascii() and p.isdigit() and (p == "0" or p[0] != "0") for p in parts):
         return None
     coords = tuple(map(int, parts))
@@ -45,7 +45,7 @@ def stored_chunks(source: OpenSource) -> Iterator[tuple[int, ...]]:
 def missing_chunks(source: OpenSource) -> Iterator[tuple[int, ...]]:
     """Coordinates of the chunks that are not stored, in C order, from one listing."""
     stored = set(stored_chunks(source))
-    grid = grid_shape(source.meta.shape, source.meta.chunks)
+    grid = grid_shape(source.meta.shape, source.meta.write_unit)
     # product() would hold a range of a huge dimension as a tuple
     return (coords for coords in box_coords([range(n) for n in grid]) if coords not in stored)
 
@@ -53,10 +53,10 @@ def missing_chunks(source: OpenSource) -> Iterator[tuple[int, ...]]:
 def trim_edges(source: OpenSource, shrunk: Sequence[bool], lock: Lock | None = None) -> None:
     """Put the fill value into what stored chunks hold beyond the array's shape, along the dimensions that shrunk."""
     meta = source.meta
-    cut = [s and n % c != 0 for s, n, c in zip(shrunk, meta.shape, meta.chunks, strict=True)]
+    cut = [s and n % c != 0 for s, n, c in zip(shrunk, meta.shape, meta.write_unit, strict=True)]
     if not any(cut):
         return
-    edges = [n // c if is_cut else None for n, c, is_cut in zip(meta.shape, meta.chunks, cut, strict=True)]
+    edges = [n // c if is_cut else None for n, c, is_cut in zip(meta.shape, meta.write_unit, cut, strict=True)]
     # a listing must not be walked while it changes
     coords = [c for c in stored_chunks(source) if any(i == edge for i, edge in zip(c, edges, strict=True))]
     for at in coords:
@@ -72,7 +72,7 @@ def _trimmed(source: OpenSource, coords: tuple[int, ...], data: Buf) -> Buf:
     meta = source.meta
     old = source.codec.decode(data)
     new = source.blank(meta.chunk.shape)
-    inside = valid_part(coords, meta.shape, meta.chunks)
+    inside = valid_part(coords, meta.shape, meta.write_unit)
     new[inside] = old[inside]
     return source.codec.encode(new)
 
@@ -80,11 +80,11 @@ def _trimmed(source: OpenSource, coords: tuple[int, ...], data: Buf) -> Buf:
 def delete_outside(source: OpenSource, new_shape: Shape) -> None:
     """Delete the chunks that lie outside the grid of `new_shape`; never enumerates a grid that is mostly empty."""
     meta = source.meta
-    old, new = grid_shape(meta.shape, meta.chunks), grid_shape(new_shape, meta.chunks)
+    old, new = grid_shape(meta.shape, meta.write_unit), grid_shape(new_shape, meta.write_unit)
     count = prod(old) - prod(map(min, old, new))
     doomed: Iterator[tuple[int, ...]]
     if count <= 1000:
-        doomed = removed_chunks(meta.shape, new_shape, meta.chunks)
+        doomed = removed_chunks(meta.shape, new_shape, meta.write_unit)
     else:
         doomed = (c for c in stored_chunks(source) if any(i >= n for i, n in zip(c, new, strict=True)))
     # a listing must not be walked while it changes

@@ -16,7 +16,17 @@ import numpy as np
 
 from zarrds._types import Chunks, Order, Separator, Shape
 
-__all__ = ["NO_FILL", "ArrayMeta", "ChunkSpec", "CodecSpec", "Fill", "GroupMeta", "KeyEncoding"]
+__all__ = [
+    "NO_FILL",
+    "SHARDING",
+    "ArrayMeta",
+    "ChunkSpec",
+    "CodecSpec",
+    "Fill",
+    "GroupMeta",
+    "KeyEncoding",
+    "inner_chunks",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +147,15 @@ class ChunkSpec:
         return prod(self.shape) * self.dtype.itemsize
 
 
+SHARDING = "sharding_indexed"
+
+
+def inner_chunks(chunk: ChunkSpec) -> Chunks:
+    """Shape of the chunks inside a shard."""
+    assert chunk.serializer is not None
+    return tuple(chunk.serializer.configuration["chunk_shape"])
+
+
 @dataclass(frozen=True, slots=True)
 class ArrayMeta:
     """Everything a document says of an array, but for its attributes.
@@ -171,7 +190,19 @@ class ArrayMeta:
 
     @property
     def chunks(self) -> Chunks:
-        """Shape of a stored chunk."""
+        """Shape of what users call a chunk, the smallest part that can be read: in shards, of the chunks in them."""
+        shards = self.shards
+        return self.chunk.shape if shards is None else inner_chunks(self.chunk)
+
+    @property
+    def shards(self) -> Chunks | None:
+        """Shape of a shard, a stored value with several chunks; None when chunks are stored one by one."""
+        serializer = self.chunk.serializer
+        return self.chunk.shape if serializer is not None and serializer.name == SHARDING else None
+
+    @property
+    def write_unit(self) -> Chunks:
+        """Shape of a stored value, which only one writer at a time may change: the shard, or the chunk."""
         return self.chunk.shape
 
     @property

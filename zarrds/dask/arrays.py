@@ -225,7 +225,7 @@ def _existing_target(
     if array.read_only:
         raise ReadOnlyError(path=array.path)
     require_shareable(array.chunk_store)
-    return _aligned(x, array.chunks, array.path, align), array.source()
+    return _aligned(x, array.source().meta.write_unit, array.path, align), array.source()
 
 
 def _new_target(
@@ -244,7 +244,7 @@ def _new_target(
     options.setdefault("fill_value", 0)
     options["dimension_separator"] = options.get("dimension_separator") or real_store.dimension_separator
     meta = array_meta(shape=x.shape, chunks=x.chunksize if chunks is None else chunks, dtype=x.dtype, **options)
-    x = _aligned(x, meta.chunks, where, align)
+    x = _aligned(x, meta.write_unit, where, align)
     require_shareable(real_store)
     target = ChunkSource(real_store.spec(), where, meta)
     if overwrite:

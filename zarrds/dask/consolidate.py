@@ -13,9 +13,9 @@ from typing import Any
 
 from zarrds import _nodes
 from zarrds._format.consolidated import CONSOLIDATED_KEY, format_consolidated
+from zarrds._format.formats import FORMATS
 from zarrds._format.jsondoc import Place, loads
 from zarrds._format.meta import GroupMeta
-from zarrds._format.v2 import ARRAY_KEY, ATTRS_KEY, GROUP_KEY
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
 from zarrds._store.request import to_bytes
@@ -125,7 +125,7 @@ def _write(work: _Work, batch: None, gathered: _Documents) -> int:
 
 def _own(store: Store) -> dict[str, bytes]:
     """Documents of the root itself."""
-    keys = [ARRAY_KEY, GROUP_KEY, ATTRS_KEY]
+    keys = [key for known in FORMATS for key in known.document_keys("")]
     values = store.get_many([(key, None) for key in keys])
     return {key: to_bytes(value) for key, value in zip(keys, values, strict=True) if value is not None}
 

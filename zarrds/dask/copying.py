@@ -216,7 +216,7 @@ class _Batcher:
 
     def batches(self, arrays: Mapping[str, ArrayMeta]) -> Iterator[tuple[KeyRange, ...]]:
         """Batches of all arrays; no more than there is room for in a graph."""
-        counts = {path: chunk_count(meta.shape, meta.chunks) for path, meta in arrays.items()}
+        counts = {path: chunk_count(meta.shape, meta.write_unit) for path, meta in arrays.items()}
         at_least = -(-sum(counts.values()) // MAX_TASKS)
         batch: list[KeyRange] = []
         filled = 0.0
@@ -226,7 +226,7 @@ class _Batcher:
             start = 0
             while start < counts[path]:
                 stop = min(counts[path], start + max(1, int(most * (1 - filled))))
-                batch.append(KeyRange(path, grid_shape(meta.shape, meta.chunks), meta.keys, nbytes, start, stop))
+                batch.append(KeyRange(path, grid_shape(meta.shape, meta.write_unit), meta.keys, nbytes, start, stop))
                 filled += (stop - start) / most
                 start = stop
                 if filled > 1 - 1e-9 or int(most * (1 - filled)) < 1:

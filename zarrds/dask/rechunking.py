@@ -15,10 +15,10 @@ from zarrds import _nodes
 from zarrds._array_meta import array_meta
 from zarrds._engine.source import ChunkSource
 from zarrds._format.meta import ArrayMeta
-from zarrds._format.v2 import ATTRS_KEY
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
 from zarrds._store.paths import join_path, normalize_path
+from zarrds.attrs import Attributes
 from zarrds.core import Array
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable, unique_name
 from zarrds.dask.places import opened, place_of, refuse_overlap
@@ -151,8 +151,8 @@ def _plan(source: ArrayMeta, target: ArrayMeta, max_mem: int, *stores: Store) ->
     model = REMOTE if remote else replace(LOCAL, temp_copies=stores[-1].profile.kind == "memory")
     return rechunk_plan(
         source.shape,
-        source.chunks,
-        target.chunks,
+        source.write_unit,
+        target.write_unit,
         max(1, source.dtype.itemsize),
         max_mem,
         model=model,
@@ -188,9 +188,9 @@ def _create_target(array: Array, store: Store, where: str, meta: ArrayMeta, over
             if name.startswith(TEMP_NAME):
                 store.rmdir(join_path(where, name))
     _nodes.create_array(store, where, meta, overwrite=overwrite)
-    attributes = array.store.get_many([(_nodes.node_key(array.path, ATTRS_KEY), None)])[0]
-    if attributes is not None:
-        store.set_many([(_nodes.node_key(where, ATTRS_KEY), attributes)])
+    attributes = array.attrs.asdict()
+    if attributes:
+        Attributes(store, _nodes.attributes_key(where, meta)).put(attributes)
 
 
 def _job(work: RechunkWork, retries: int) -> Job:

@@ -115,7 +115,7 @@ class StageRun:
 
     def _units(self, region: Region, array: OpenSource) -> Iterator[Region]:
         """Cut a region into boxes of whole chunks that fit one batch."""
-        return boxes(region, array.meta.chunks, self._batch_bytes // max(1, array.meta.chunk.nbytes))
+        return boxes(region, array.meta.write_unit, self._batch_bytes // max(1, array.meta.chunk.nbytes))
 
     def _pieces(self, region: Region, coords: tuple[int, ...]) -> Iterator[tuple[Region, NDArrayAny]]:
         """Pieces of the packed objects of the stage before that lie in a block, fetched in batches."""
@@ -159,7 +159,7 @@ class StageRun:
 
     def _write(self, target: OpenSource, region: Region, block: NDArrayAny) -> None:
         for unit in self._units(region, target):
-            plan = plan_selection(unit, self._shape, target.meta.chunks, "basic")
+            plan = plan_selection(unit, self._shape, target.meta.write_unit, "basic")
             keep = self._work.write_empty_chunks
             write(target, plan, block[_within(unit, region)], threads=1, write_empty_chunks=keep)
 
@@ -193,7 +193,7 @@ def _axis_cuts(part: slice, step: int, chunk: int) -> list[slice]:
 
 
 def _read(source: OpenSource, region: Region, out: NDArrayAny | None) -> NDArrayAny:
-    plan = plan_selection(region, source.meta.shape, source.meta.chunks, "basic")
+    plan = plan_selection(region, source.meta.shape, source.meta.write_unit, "basic")
     return read(source, plan, out, threads=1)
 
 

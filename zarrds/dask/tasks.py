@@ -27,7 +27,7 @@ __all__ = ["finish_rechunk", "merge", "open_target", "read_block", "rechunk_bloc
 
 def read_block(source: ChunkSource, grid: BlockGrid, block_id: Sequence[int]) -> NDArrayAny:
     """One block of an array; the scheduler is the parallelism, so one thread reads it."""
-    plan = plan_selection(grid.region(block_id), source.meta.shape, source.meta.chunks, "basic")
+    plan = plan_selection(grid.region(block_id), source.meta.shape, source.meta.write_unit, "basic")
     return read(source.open(), plan, threads=1)
 
 
@@ -35,7 +35,7 @@ def write_block(
     block: NDArrayAny, target: ChunkSource, grid: BlockGrid, write_empty_chunks: bool, block_id: Sequence[int] = ()
 ) -> NDArrayAny:
     """Store one block that covers whole chunks; the receipt is how many chunks, as an array of one element."""
-    plan = plan_selection(grid.region(block_id), target.meta.shape, target.meta.chunks, "basic")
+    plan = plan_selection(grid.region(block_id), target.meta.shape, target.meta.write_unit, "basic")
     write(target.open(), plan, block, threads=1, write_empty_chunks=write_empty_chunks)
     return np.full((1,) * len(block_id), len(plan), np.int64)
 

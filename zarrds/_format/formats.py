@@ -1,0 +1,151 @@
+"""The table of formats: under which keys the documents of a node lie, and how they are read and written.
+
+Whoever finds or changes documents asks the table and never a version number: a format is one frozen object here. Their
+order is that of preference where one place has documents of several.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from zarrds._format import v2
+from zarrds._format.meta import ArrayMeta, GroupMeta
+from zarrds._format.paths import node_key
+from zarrds._types import JSON, Buf
+from zarrds.errors import MetadataError
+
+__all__ = ["DOCUMENT_NAMES", "FORMATS", "Format", "Node", "Texts", "format_of", "format_of_key", "formats_of"]
+
+Node: TypeAlias = ArrayMeta | GroupMeta
+Texts: TypeAlias = Sequence[Buf | None]
+"""Values of the keys that `Format.node_keys` gave, in that order; None where absent."""
+Documents: TypeAlias = Sequence[Buf | JSON]
+"""The same; what was parsed already may be JSON values instead."""
+
+
+class Format(Protocol):
+    """What a format says of nodes. A path is normalised, and empty for the root."""
+
+    @property
+    def number(self) -> int:
+        """What ``zarr_format`` of its nodes is."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Last names of the keys of its documents."""
+
+    @property
+    def one_document(self) -> bool:
+        """Whether a node has one document for everything: its kind is read there, and a change rewrites it."""
+
+    @property
+    def chunk_keys(self) -> re.Pattern[str]:
+        """What keys of chunks look like below an array."""
+
+    def node_keys(self, path: str) -> tuple[str, ...]:
+        """Keys of the documents that tell what is at a path."""
+
+    def document_keys(self, path: str) -> tuple[str, ...]:
+        """Keys of all documents that the node at a path may have."""
+
+    def attributes_key(self, path: str) -> str:
+        """Key of the document that holds the attributes of the node at a path."""
+
+    def parse_node(self, path: str, texts: Texts) -> Node | None:
+        """What is at a path, from the values of `node_keys`; None when that is nothing of this format."""
+
+    def is_array(self, path: str, documents: Documents) -> bool | None:
+        """Whether an array is at a path, None when nothing is; looks no further into documents than it must."""
+
+    def array_documents(self, path: str, meta: ArrayMeta, present: Texts = ()) -> list[tuple[str, bytes]]:
+        """Keys and texts that make an array; `present`, the values of `node_keys`, is what is kept of its document."""
+
+    def group_documents(self, path: str, meta: GroupMeta) -> list[tuple[str, bytes]]:
+        """Keys and texts that make a group."""
+
+    def parse_attributes(self, text: Buf, where: str) -> dict[str, Any]:
+        """Attributes from the document with the key `where`."""
+
+    def format_attributes(self, attributes: Mapping[str, Any], where: str, present: Buf | None = None) -> bytes:
+        """Text of the document with the key `where` with these attributes; the rest is as in `present`."""
+
+
+# --- format 2 ---------------------------------------------------------------------------------------------------------
+
+_PLAIN_GROUP = GroupMeta()
+_PLAIN_GROUP_TEXT = v2.format_group(_PLAIN_GROUP)
+
+
+@dataclass(frozen=True, slots=True)
+class _Format2:
+    """``.zarray`` or ``.zgroup``, and ``.zattrs`` beside it."""
+
+    number: int = 2
+    names: frozenset[str] = frozenset({v2.ARRAY_KEY, v2.GROUP_KEY, v2.ATTRS_KEY})
+    one_document: bool = False
+    chunk_keys: re.Pattern[str] = re.compile(r"(?:0|[1-9][0-9]*)(?:[./](?:0|[1-9][0-9]*))*")
+
+    def node_keys(self, path: str) -> tuple[str, ...]:
+        return (node_key(path, v2.ARRAY_KEY), node_key(path, v2.GROUP_KEY))
+
+    def document_keys(self, path: str) -> tuple[str, ...]:
+        return (*self.node_keys(path), node_key(path, v2.ATTRS_KEY))
+
+    def attributes_key(self, path: str) -> str:
+        return node_key(path, v2.ATTRS_KEY)
+
+    def parse_node(self, path: str, texts: Texts) -> Node | None:
+        array, group = texts
+        if array is not None:
+            return v2.parse_array(array, node_key(path, v2.ARRAY_KEY))
+        if group is None:
+            return None
+        return _PLAIN_GROUP if group == _PLAIN_GROUP_TEXT else v2.parse_group(group, node_key(path, v2.GROUP_KEY))
+
+    def is_array(self, path: str, documents: Documents) -> bool | None:
+        array, group = documents
+        return None if array is None and group is None else array is not None
+
+    def array_documents(self, path: str, meta: ArrayMeta, present: Texts = ()) -> list[tuple[str, bytes]]:
+        return [(node_key(path, v2.ARRAY_KEY), v2.format_array(meta))]
+
+    def group_documents(self, path: str, meta: GroupMeta) -> list[tuple[str, bytes]]:
+        text = _PLAIN_GROUP_TEXT if meta == _PLAIN_GROUP else v2.format_group(meta)
+        return [(node_key(path, v2.GROUP_KEY), text)]
+
+    def parse_attributes(self, text: Buf, where: str) -> dict[str, Any]:
+        return v2.parse_attributes(text, where)
+
+    def format_attributes(self, attributes: Mapping[str, Any], where: str, present: Buf | None = None) -> bytes:
+        return v2.format_attributes(attributes, where)
+
+
+# --- the table --------------------------------------------------------------------------------------------------------
+
+FORMATS: tuple[Format, ...] = (_Format2(),)
+"""All formats, the preferred one first."""
+
+DOCUMENT_NAMES = frozenset[str]().union(*(known.names for known in FORMATS))
+_BY_NUMBER = {known.number: known for known in FORMATS}
+_BY_NAME = {name: known for known in FORMATS for name in known.names}
+
+
+def format_of(node: Node | int) -> Format:
+    """The format of a node, or of that number."""
+    number = node if isinstance(node, int) else node.zarr_format
+    if number not in _BY_NUMBER:
+        raise MetadataError("there is no such format", expected=sorted(_BY_NUMBER), found=number)
+    return _BY_NUMBER[number]
+
+
+def formats_of(number: int | None) -> tuple[Format, ...]:
+    """The format of that number; all of them when that is to be found out."""
+    return FORMATS if number is None else (format_of(number),)
+
+
+def format_of_key(key: str) -> Format:
+    """The format that has documents with the last name of `key`; format 2 for names of a user's own."""
+    return _BY_NAME.get(key.rpartition("/")[2], _BY_NUMBER[2])
