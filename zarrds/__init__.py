@@ -38,15 +38,19 @@ from zarrds.creation import (
 from zarrds.errors import CopyError, MetadataError
 from zarrds.hierarchy import Group, group, open_group
 from zarrds.storage import (
+    ABSStore,
     DirectoryStore,
     KVStore,
     MemoryStore,
+    MongoDBStore,
     NestedDirectoryStore,
+    RedisStore,
     TempStore,
 )
 from zarrds.sync import ProcessSynchronizer, ThreadSynchronizer
 
 __all__ = [  # noqa: RUF022  # sorted as `sorted` sorts
+    "ABSStore",
     "Adler32",
     "Array",
     "AsType",
@@ -70,11 +74,13 @@ __all__ = [  # noqa: RUF022  # sorted as `sorted` sorts
     "LZMA",
     "MemoryStore",
     "MetadataError",
+    "MongoDBStore",
     "NestedDirectoryStore",
     "PackBits",
     "Pickle",
     "ProcessSynchronizer",
     "Quantize",
+    "RedisStore",
     "Shuffle",
     "TempStore",
     "ThreadSynchronizer",

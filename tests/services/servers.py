@@ -1,0 +1,91 @@
+"""Servers for tests: each is a context manager that starts one and ends it.
+
+Where a server is not installed, tests skip and say so; with ZARRDS_REQUIRE_SERVICES=1 they fail instead.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+__all__ = ["azurite", "lacking", "redis_server"]
+
+AZURITE_ACCOUNT = "devstoreaccount1"
+AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+"""The account that the emulator has; its key is public."""
+
+
+def lacking(what: str) -> None:
+    """Skip the test for want of a service, or fail it where services are required."""
+    if os.environ.get("ZARRDS_REQUIRE_SERVICES"):
+        pytest.fail(f"{what} is required (ZARRDS_REQUIRE_SERVICES is set) but not there")
+    pytest.skip(f"{what} is not there")
+
+
+def command(name: str) -> str:
+    """Path of a command: what ``ZARRDS_TEST_<NAME>`` says, else what the search path has."""
+    given = os.environ.get(f"ZARRDS_TEST_{name.upper().replace('-', '_')}")
+    found = given or shutil.which(name)
+    if found is None:
+        lacking(f"the command {name}")
+    assert found is not None
+    return found
+
+
+@contextmanager
+def running(arguments: Sequence[str], port: int, folder: Path) -> Iterator[None]:
+    """A server process, from when it listens at `port` of this machine until it is ended."""
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(arguments, cwd=folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        try:
+            _await_port(process, port, folder / "log")
+            yield
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+def _await_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            break
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.02)  # nothing says when a server begins to listen
+    pytest.fail(f"{process.args!r} does not listen at port {port}: {log.read_text(errors='replace')[-2000:]}")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def redis_server(folder: Path) -> Iterator[int]:
+    """A Redis server that keeps nothing on disk; its port."""
+    port = free_port()
+    arguments = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder)]
+    with running([command("redis-server"), *arguments], port, folder):
+        yield port
+
+
+@contextmanager
+def azurite(folder: Path) -> Iterator[str]:
+    """Azurite, an emulator of blob storage; the URL of its account."""
+    port = free_port()
+    arguments = ["--blobHost", "127.0.0.1", "--blobPort", str(port), "--inMemoryPersistence"]
+    arguments += ["--silent", "--skipApiVersionCheck", "--disableProductStyleUrl"]
+    with running([command("azurite-blob"), *arguments], port, folder):
+        yield f"http://127.0.0.1:{port}/{AZURITE_ACCOUNT}"

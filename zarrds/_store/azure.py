@@ -1,0 +1,273 @@
+"""A store in a container of Azure Blob Storage: one block blob for each key."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from zarrds._config import get_config
+from zarrds._store.base import Store, StoreProfile
+from zarrds._store.concurrent import map_concurrently
+from zarrds._store.optional import optional_module
+from zarrds._store.paths import check_key, join_path, level, normalize_path, redact_url
+from zarrds._store.request import coalesce, split_answers, to_bytes
+from zarrds._store.spec import StoreSpec, freeze, live_spec
+from zarrds._types import Buf, ByteRange, Request, Separator
+from zarrds.errors import StoreError
+
+__all__ = ["ABSStore"]
+
+
+class ABSStore(Store):
+    """Storage class using Azure Blob Storage (ABS).
+
+    The requests of a batch are sent at once, 64 at a time.
+
+    Parameters
+    ----------
+    container : str, optional
+        The name of the container. Deprecated: use `client`.
+    prefix : str, default ""
+        Location of the "directory" to use as the root of the hierarchy within the container.
+    account_name, account_key : str, optional
+        Storage account and its access key. Deprecated: use `client`.
+    blob_service_kwargs : dict, optional
+        Further arguments of the client. Deprecated: use `client`.
+    dimension_separator : {".", "/"}, optional
+        Separator placed between the dimensions of a chunk.
+    client : azure.storage.blob.ContainerClient, optional
+        The container to connect with.
+
+    Raises
+    ------
+    ImportError
+        The package ``azure-storage-blob`` is missing; the extra ``azure`` brings it.
+    ValueError
+        Neither a client nor the name of a container is given.
+
+    Examples
+    --------
+    >>> from azure.storage.blob import ContainerClient
+    >>> from zarrds.storage import ABSStore
+    >>> client = ContainerClient("https://account.blob.core.windows.net", "data", credential="c2VjcmV0")
+    >>> ABSStore(client=client, prefix="zarr-testing")
+    <zarrds.storage.ABSStore 'https://account.blob.core.windows.net/data/zarr-testing'>
+    """
+
+    __module__ = "zarrds.storage"
+    profile = StoreProfile("network", native_batch=True, native_ranges=True, shareable=True)
+
+    def __init__(
+        self,
+        container: str | None = None,
+        prefix: str = "",
+        account_name: str | None = None,
+        account_key: str | None = None,
+        blob_service_kwargs: dict[str, Any] | None = None,
+        dimension_separator: Separator | None = None,
+        client: Any = None,
+    ) -> None:
+        optional_module("azure.storage.blob", "azure")
+        self._errors = optional_module("azure.core.exceptions", "azure")
+        self._account = (container, account_name, account_key, blob_service_kwargs)
+        if client is None:
+            client = _client_of(*self._account)
+        self.client = client
+        self.prefix = normalize_path(prefix)
+        self.dimension_separator = dimension_separator
+        self._root = level(self.prefix)
+        self._token: str | None = None
+
+    # --- values ------------------------------------------------------------------------------------------------------
+
+    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
+        merged = coalesce(requests, max_gap_bytes=get_config().max_gap_bytes)
+        return split_answers(merged, map_concurrently(self._get, merged.requests))
+
+    def _get(self, request: Request) -> Buf | None:
+        key, byte_range = request
+        blob = self._root + check_key(key)
+        try:
+            if byte_range is None:
+                return self._read(blob)
+            return self._read_range(blob, byte_range)
+        except self._errors.ResourceNotFoundError as error:
+            self._require_container(key, error)
+            return None
+        except self._errors.AzureError as error:
+            raise self._failed("reading", key, error) from error
+
+    def _read(self, blob: str, **limits: int) -> bytes:
+        data: bytes = self.client.download_blob(blob, **limits).readall()
+        return data
+
+    def _read_range(self, blob: str, byte_range: ByteRange) -> bytes:
+        """Bytes of a range, cut as a slice would be; the service has no ranges from the end, and refuses empty ones."""
+        start, stop = byte_range
+        if start < 0 or stop == start:
+            size = self.client.get_blob_client(blob).get_blob_properties().size
+            start, stop = (max(0, size + start), size) if start < 0 else (start, start)
+            if stop <= start:
+                return b""
+        try:
+            return self._read(blob, offset=start, **({} if stop is None else {"length": stop - start}))
+        except self._errors.HttpResponseError as error:
+            if error.status_code == 416:  # the range begins behind the end
+                return b""
+            raise
+
+    def _require_container(self, key: str, error: Any) -> None:
+        """A blob that is not there is absent; a container that is not there is a failure."""
+        if getattr(error, "error_code", None) == "ContainerNotFound":
+            raise self._failed("reading", key, error) from error
+
+    def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
+        map_concurrently(self._set, items)
+
+    def _set(self, item: tuple[str, Buf]) -> None:
+        key, value = item
+        try:
+            self.client.upload_blob(self._root + check_key(key), to_bytes(value), overwrite=True)
+        except self._errors.AzureError as error:
+            raise self._failed("writing", key, error) from error
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        map_concurrently(self._delete, keys)
+
+    def _delete(self, key: str) -> None:
+        try:
+            self.client.delete_blob(self._root + check_key(key), delete_snapshots="include")
+        except self._errors.ResourceNotFoundError as error:
+            self._require_container(key, error)
+        except self._errors.AzureError as error:
+            raise self._failed("deleting", key, error) from error
+
+    def _failed(self, action: str, key: str | None, error: Exception) -> StoreError:
+        code = getattr(error, "error_code", None) or getattr(error, "status_code", None)
+        return StoreError(f"{action} failed: {type(error).__name__}", store=repr(self), key=key, found=code)
+
+    # --- the hierarchy -----------------------------------------------------------------------------------------------
+
+    def keys_below(self, prefix: str = "") -> Iterator[str]:
+        start = len(self._root)
+        try:
+            for name in self.client.list_blob_names(name_starts_with=self._root + prefix):
+                yield name[start:]
+        except self._errors.AzureError as error:
+            raise self._failed("listing", prefix, error) from error
+
+    def listdir(self, path: str | None = None) -> list[str]:
+        prefix = self._root + level(normalize_path(path))
+        try:
+            found = [blob.name for blob in self.client.walk_blobs(name_starts_with=prefix, delimiter="/")]
+        except self._errors.AzureError as error:
+            raise self._failed("listing", path, error) from error
+        return sorted({name[len(prefix) :].rstrip("/") for name in found})
+
+    def getsize(self, path: str | None = None) -> int:
+        where = normalize_path(path)
+        prefix = self._root + level(where)
+        try:
+            if where and where in self:
+                return int(self.client.get_blob_client(self._root + where).get_blob_properties().size)
+            blobs = self.client.walk_blobs(name_starts_with=prefix, delimiter="/")
+            return sum(blob.size for blob in blobs if not blob.name.endswith("/"))
+        except self._errors.AzureError as error:
+            raise self._failed("measuring", where, error) from error
+
+    def close(self) -> None:
+        """Nothing to do: the client is the caller's."""
+
+    # --- the manual's properties -------------------------------------------------------------------------------------
+
+    @property
+    def container(self) -> str | None:
+        """Name of the container as it was given. Deprecated: see `client`."""
+        return _given("container", self._account[0])
+
+    @property
+    def account_name(self) -> str | None:
+        """Name of the account as it was given. Deprecated: see `client`."""
+        return _given("account_name", self._account[1])
+
+    @property
+    def account_key(self) -> str | None:
+        """Key of the account as it was given. Deprecated: see `client`."""
+        return _given("account_key", self._account[2])
+
+    # --- identity ----------------------------------------------------------------------------------------------------
+
+    def spec(self) -> StoreSpec:
+        recipe = _recipe(self.client)
+        if recipe is None:
+            self._token, live = live_spec(self, self._token)
+            return live
+        options = {**recipe, "prefix": self.prefix, "dimension_separator": self.dimension_separator}
+        frozen = tuple(sorted((name, freeze(value)) for name, value in options.items()))
+        return StoreSpec(open_container, self.client.url, frozen)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, ABSStore)
+            and redact_url(self.client.url) == redact_url(other.client.url)
+            and self.prefix == other.prefix
+        )
+
+    __hash__ = None
+
+    def __repr__(self) -> str:
+        return f"<zarrds.storage.ABSStore {join_path(redact_url(self.client.url), self.prefix)!r}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        recipe = _recipe(self.client)
+        if recipe is None:
+            raise TypeError(
+                "the credential of this client cannot be pickled: use a key, a SAS token or an anonymous client"
+            )
+        return _rebuild, (self.client.url, recipe, self.prefix, self.dimension_separator)
+
+
+def _given(name: str, value: str | None) -> str | None:
+    warnings.warn(f"the {name} property is deprecated: get it from the client", FutureWarning, stacklevel=3)
+    return value
+
+
+def _client_of(container: str | None, account: str | None, key: str | None, options: dict[str, Any] | None) -> Any:
+    """A client from the deprecated arguments."""
+    if not container:
+        raise ValueError("a client is needed: ABSStore(client=ContainerClient(...)); or, deprecated, a container name")
+    warnings.warn(
+        "container, account_name, account_key and blob_service_kwargs are deprecated: pass a "
+        "ContainerClient as client instead",
+        FutureWarning,
+        stacklevel=3,
+    )
+    blob = optional_module("azure.storage.blob", "azure")
+    arguments = {"credential": key, **(options or {})}
+    url = arguments.pop("account_url", f"https://{account}.blob.core.windows.net/")
+    return blob.ContainerClient(url, container, **arguments)
+
+
+def _recipe(client: Any) -> dict[str, Any] | None:
+    """What opens the same container elsewhere, beside its URL; None when the credential lives in this process."""
+    credential = getattr(client, "credential", None)
+    if credential is None:
+        return {}
+    name, key = getattr(credential, "account_name", None), getattr(credential, "account_key", None)
+    if name and key:
+        return {"credential": {"account_name": name, "account_key": key}}
+    return None
+
+
+def open_container(
+    url: str, prefix: str = "", dimension_separator: Separator | None = None, **options: Any
+) -> ABSStore:
+    """The store in the container at a URL, with what its recipe holds."""
+    blob = optional_module("azure.storage.blob", "azure")
+    client = blob.ContainerClient.from_container_url(url, **options)
+    return ABSStore(client=client, prefix=prefix, dimension_separator=dimension_separator)
+
+
+def _rebuild(url: str, recipe: dict[str, Any], prefix: str, dimension_separator: Separator | None) -> ABSStore:
+    return open_container(url, prefix, dimension_separator, **recipe)

@@ -1,0 +1,202 @@
+"""A store in a MongoDB collection: one document for each key."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from zarrds._store.base import Store, StoreProfile, names_below, renamed
+from zarrds._store.optional import optional_module
+from zarrds._store.paths import check_key, level, normalize_path, redact_url
+from zarrds._store.request import cut, to_bytes
+from zarrds._store.spec import StoreSpec, freeze
+from zarrds._types import Buf, Request, Separator
+from zarrds.errors import PathNotFoundError, StoreError
+
+__all__ = ["MongoDBStore"]
+
+_KEY, _VALUE = "key", "value"
+_MAX_DOCUMENT_BYTES = 16 * 2**20
+_OVERHEAD_BYTES = 128
+"""What a document takes beyond its key and value: names, types, lengths and its identifier."""
+
+
+class MongoDBStore(Store):
+    """Storage class using MongoDB.
+
+    Documents have the members ``key`` and ``value``. A batch of requests is one query or one bulk write. The server
+    takes no documents above 16 MB: larger chunks are refused.
+
+    Parameters
+    ----------
+    database : str, default "mongodb_zarr"
+        Name of the database.
+    collection : str, default "zarr_collection"
+        Name of the collection.
+    dimension_separator : {".", "/"}, optional
+        Separator placed between the dimensions of a chunk.
+    **kwargs
+        Keyword arguments passed through to ``pymongo.MongoClient``: ``host`` (a name or a URI), ``port``, ...
+
+    Raises
+    ------
+    ImportError
+        The package ``pymongo`` is missing; the extra ``mongodb`` brings it.
+
+    Examples
+    --------
+    >>> from zarrds.storage import MongoDBStore
+    >>> MongoDBStore(host="mongodb://user:secret@localhost:27017")
+    <zarrds.storage.MongoDBStore 'mongodb_zarr.zarr_collection' at mongodb://...@localhost:27017>
+    """
+
+    __module__ = "zarrds.storage"
+    profile = StoreProfile("network", native_batch=True, shareable=True)
+
+    def __init__(
+        self,
+        database: str = "mongodb_zarr",
+        collection: str = "zarr_collection",
+        dimension_separator: Separator | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._pymongo = optional_module("pymongo", "mongodb")
+        self._database = database
+        self._collection = collection
+        self.dimension_separator = dimension_separator
+        self._kwargs = kwargs
+        self._client: Any = None
+        self._pid = -1
+        self._is_indexed = False
+
+    @property
+    def client(self) -> Any:
+        """Client of this process: connections do not survive a fork."""
+        if self._client is None or self._pid != os.getpid():
+            self._client = self._pymongo.MongoClient(**self._kwargs)
+            self._pid = os.getpid()
+        return self._client
+
+    @property
+    def collection(self) -> Any:
+        """The collection of documents."""
+        return self.client[self._database][self._collection]
+
+    @contextmanager
+    def _reporting(self, action: str, key: str | None = None) -> Iterator[None]:
+        try:
+            yield
+        except self._pymongo.errors.PyMongoError as error:
+            raise StoreError(f"{action} failed: {type(error).__name__}", store=repr(self), key=key) from error
+
+    # --- values ------------------------------------------------------------------------------------------------------
+
+    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
+        keys = list(dict.fromkeys(check_key(key) for key, _ in requests))
+        if not keys:
+            return []
+        with self._reporting("reading", keys[0]):
+            documents = {d[_KEY]: d[_VALUE] for d in self.collection.find({_KEY: {"$in": keys}})}
+        return [cut(documents[key], part) if key in documents else None for key, part in requests]
+
+    def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
+        replace = self._pymongo.ReplaceOne
+        writes = [
+            replace({_KEY: key}, {_KEY: key, _VALUE: _fitting(check_key(key), to_bytes(value), self)}, upsert=True)
+            for key, value in items
+        ]
+        if writes:
+            with self._reporting("writing", items[0][0]):
+                self._index()
+                self.collection.bulk_write(writes, ordered=False)
+
+    def _index(self) -> None:
+        """Have the server find keys without looking at all of them; only speed depends on it, and rights may not do."""
+        if not self._is_indexed:
+            self._is_indexed = True
+            with suppress(self._pymongo.errors.OperationFailure):
+                self.collection.create_index(_KEY)
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        wanted = [check_key(key) for key in keys]
+        with self._reporting("deleting", wanted[0] if wanted else None):
+            self.collection.delete_many({_KEY: {"$in": wanted}})
+
+    # --- the hierarchy -----------------------------------------------------------------------------------------------
+
+    def keys_below(self, prefix: str = "") -> Iterator[str]:
+        with self._reporting("listing"):
+            for document in self.collection.find(_below(prefix), {_KEY: 1}):
+                yield document[_KEY]
+
+    def listdir(self, path: str | None = None) -> list[str]:
+        prefix = level(normalize_path(path))
+        return names_below(self.keys_below(prefix), prefix)
+
+    def rmdir(self, path: str | None = None) -> None:
+        with self._reporting("deleting"):
+            self.collection.delete_many(_below(level(normalize_path(path))))
+
+    def rename(self, src_path: str, dst_path: str) -> None:
+        src, dst = normalize_path(src_path), normalize_path(dst_path)
+        keys = ([src] if src and src in self else []) + list(self.keys_below(level(src)))
+        if not keys:
+            raise PathNotFoundError("nothing to rename", path=src)
+        update = self._pymongo.UpdateOne
+        writes = [update({_KEY: key}, {"$set": {_KEY: renamed(key, src, dst)}}) for key in keys]
+        with self._reporting("renaming", src):
+            self.collection.delete_many({_KEY: {"$in": [renamed(key, src, dst) for key in keys]}})
+            self.collection.bulk_write(writes)
+
+    def __len__(self) -> int:
+        with self._reporting("counting"):
+            return int(self.collection.count_documents({}))
+
+    def close(self) -> None:
+        if self._client is not None and self._pid == os.getpid():
+            self._client.close()
+        self._client = None
+
+    # --- identity ----------------------------------------------------------------------------------------------------
+
+    def spec(self) -> StoreSpec:
+        options = {**self._kwargs, "collection": self._collection, "dimension_separator": self.dimension_separator}
+        frozen = tuple(sorted((name, freeze(value)) for name, value in options.items()))
+        return StoreSpec(MongoDBStore, self._database, frozen)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, MongoDBStore) and self.spec() == other.spec()
+
+    __hash__ = None
+
+    def __repr__(self) -> str:
+        place = self._kwargs.get("host") or "localhost"
+        place = redact_url(place) if isinstance(place, str) else "several hosts"
+        return f"<zarrds.storage.MongoDBStore '{self._database}.{self._collection}' at {place}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self._database, self._collection, self.dimension_separator, self._kwargs)
+
+
+def _rebuild(database: str, collection: str, separator: Separator | None, kwargs: dict[str, Any]) -> MongoDBStore:
+    return MongoDBStore(database, collection, separator, **kwargs)
+
+
+def _fitting(key: str, value: bytes, store: MongoDBStore) -> bytes:
+    if len(value) + len(key.encode("utf-8")) + _OVERHEAD_BYTES > _MAX_DOCUMENT_BYTES:
+        raise StoreError(
+            "value is too large for MongoDB",
+            store=repr(store),
+            key=key,
+            expected="at most 16 MB with its key",
+            found=f"{len(value)} bytes",
+            hint="choose smaller chunks",
+        )
+    return value
+
+
+def _below(prefix: str) -> dict[str, Any]:
+    """Filter for keys that start with a prefix, which is empty or ends in a slash; "0" follows "/"."""
+    return {_KEY: {"$gte": prefix, "$lt": prefix[:-1] + "0"}} if prefix else {}
