@@ -146,9 +146,9 @@ class Array(Described):
         source = self._source()
         plan = plan_selection(selection, source.meta.shape, source.meta.chunk.shape, mode)
         result = read(source, plan, out, fields=fields, missing=self._read_missing, like=self._like)
-        if out is None and not plan.result_shape and _gives_scalar(selection, mode):
-            return result[()]
-        return result
+        if plan.result_shape or (mode == "basic" and not source.meta.shape and _is_ellipsis(selection)):
+            return result
+        return result[()]
 
     def _set(self, selection: Any, mode: Mode, value: Any, fields: Fields) -> None:
         self._refuse_read_only()
@@ -510,8 +510,6 @@ def _unpickled(store: Store, path: str, meta: ArrayMeta, is_view: bool, options:
     return array
 
 
-def _gives_scalar(selection: Any, mode: str) -> bool:
-    """numpy's rule: an Ellipsis or coordinates keep a 0-d array, integers give the scalar."""
-    if mode in ("coordinate", "mask"):
-        return False
-    return selection is not Ellipsis and selection != (Ellipsis,)
+def _is_ellipsis(selection: Any) -> bool:
+    """Whether a selection of a 0-d array is an Ellipsis, which gives an array; anything else gives the scalar."""
+    return selection is Ellipsis or (isinstance(selection, tuple) and len(selection) == 1 and selection[0] is Ellipsis)

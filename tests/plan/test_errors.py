@@ -20,7 +20,6 @@ ANY_GRID_MODE = [
     (1.0, ArrayIndexError),
     (np.float64(1), ArrayIndexError),
     (np.array(1.0), ArrayIndexError),
-    (True, ArrayIndexError),
     (np.True_, ArrayIndexError),
     (np.array(True), ArrayIndexError),
     (slice(None, None, -1), (NegativeStepError, ArrayIndexError)),

@@ -195,7 +195,10 @@ class _Read:
             piece = piece[self.fields]
         if self.drop_axes:
             piece = piece.reshape([n for axis, n in enumerate(piece.shape) if axis not in self.drop_axes])
-        self.target[out_part] = piece
+        if out_part:
+            self.target[out_part] = piece
+        else:
+            self.target[...] = piece  # with () a single object would hold the array, not its item
 
     def _absent(self, projection: Projection) -> None:
         source = self.source

@@ -5,10 +5,12 @@ numpy's rules of assignment hold: what numpy would refuse raises here, with the 
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import numpy as np
 
+from zarrds._plan.coordinate import PointPlan
 from zarrds._plan.plan import Plan
 from zarrds._types import NDArrayAny, Shape
 
@@ -43,6 +45,8 @@ def prepared(value: Any, dtype: DType, plan: Plan) -> Any:
 def _broadcast(value: NDArrayAny, plan: Plan, inner: Shape) -> NDArrayAny:
     shape = plan.result_shape + inner
     if value.shape != shape:
+        if isinstance(plan, PointPlan) and not inner and value.size == plan.work_shape[0]:
+            return value.reshape(plan.work_shape)
         while value.ndim > len(shape) and value.shape[0] == 1:
             value = value[0]
         try:
@@ -67,7 +71,7 @@ def _as_array(value: Any, dtype: DType) -> NDArrayAny:
         return np.asarray(value)
     if isinstance(value, list | range) or (isinstance(value, tuple) and dtype.names is None):
         return np.array(value, dtype=dtype)
-    if isinstance(value, str | bytes | bytearray | tuple | np.generic) or np.isscalar(value) or value is None:
+    if isinstance(value, str | bytes | bytearray | tuple | np.generic | numbers.Number) or value is None:
         one = np.empty((), dtype)
         one[()] = value
         return one
@@ -80,6 +84,8 @@ def _as_array(value: Any, dtype: DType) -> NDArrayAny:
 def _one_item(value: Any) -> NDArrayAny:
     """A 0-d array that holds `value` as its one item; 0-d arrays are opened."""
     item = np.empty((), dtype=object)
+    if isinstance(value, np.generic):
+        value = np.asarray(value).astype(object)[()]  # the Python value: codecs of text refuse numpy's str
     item[()] = value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
     return item
 
@@ -88,7 +94,7 @@ def _as_items(value: Any, shape: Shape) -> NDArrayAny:
     """An object array: sequences hold the items, at as many levels as the selection has; anything else is one item."""
     if not shape:
         return _one_item(value)
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | range):
         items = np.empty(shape, dtype=object) if _has_shape(value, shape) else np.empty(len(value), dtype=object)
         _put_items(items, value)
         return items

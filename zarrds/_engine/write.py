@@ -22,7 +22,7 @@ from zarrds._engine.values import prepared
 from zarrds._plan.parts import put
 from zarrds._plan.plan import Plan, Projection
 from zarrds._types import Buf, NDArrayAny
-from zarrds.errors import ChunkDecodeError, ChunkEncodeError
+from zarrds.errors import ArrayIndexError, ChunkDecodeError, ChunkEncodeError
 
 __all__ = ["Lock", "is_all_fill", "write"]
 
@@ -52,7 +52,7 @@ def write(
         Scalar, or array that broadcasts to ``plan.result_shape``. An array-like that is sliced lazily (another chunked
         array, an h5py dataset) of exactly that shape is read part by part.
     fields : str or list of str, optional
-        Fields of a structured dtype to change.
+        Field of a structured dtype to change; only one, as in zarr-python 2.17.
     lock : callable, optional
         From a chunk key to a context manager; see the module's docstring.
     threads : int, optional
@@ -65,9 +65,12 @@ def write(
     ValueError
         The value does not broadcast to the selection, or cannot be cast; nothing has been written then.
     """
-    dtype = field_dtype(source.meta.dtype, fields) if fields else source.meta.dtype
+    dtype = source.meta.dtype
+    field = _one_field(dtype, fields) if fields else None
+    if field is not None:
+        dtype = dtype[field]
     value = prepared(value, dtype, plan)
-    job = _Write(source, value, plan.drop_axes, fields, write_empty_chunks)
+    job = _Write(source, value, plan.drop_axes, field, write_empty_chunks)
     count = len(plan)
     threads = usable_threads(threads, source.meta.chunk.nbytes, get_config().threaded_write_bytes, count)
     if threads > 1 and (source.meta.dtype.hasobject or not isinstance(value, np.ndarray)):
@@ -82,6 +85,15 @@ def write(
             job.run(window)
 
 
+def _one_field(dtype: np.dtype[Any], fields: str | list[str]) -> str:
+    field_dtype(dtype, fields)
+    if isinstance(fields, str):
+        return fields
+    if len(fields) > 1:
+        raise ArrayIndexError("multiple fields are not supported for this operation", found=fields)
+    return fields[0]
+
+
 def _locked_length(source: OpenSource, plan: Plan) -> int:
     return window_length(source, plan, 1) if source.store.profile.kind == "network" else 1
 
@@ -89,15 +101,15 @@ def _locked_length(source: OpenSource, plan: Plan) -> int:
 class _Write:
     """One write in progress."""
 
-    __slots__ = ("drop_axes", "fields", "keep_empty", "same", "scalar", "source", "value")
+    __slots__ = ("drop_axes", "field", "keep_empty", "same", "scalar", "source", "value")
 
     def __init__(
-        self, source: OpenSource, value: Any, drop_axes: tuple[int, ...], fields: Fields, keep_empty: bool
+        self, source: OpenSource, value: Any, drop_axes: tuple[int, ...], field: str | None, keep_empty: bool
     ) -> None:
         self.source = source
         self.value = value
         self.drop_axes = drop_axes
-        self.fields = fields
+        self.field = field
         self.keep_empty = keep_empty
         self.scalar = isinstance(value, np.ndarray) and value.ndim == 0
         self.same: Buf | None = None  # a scalar fills every whole chunk with the same bytes
@@ -125,7 +137,7 @@ class _Write:
             source.store.delete_many(to_delete)
 
     def _old_chunks(self, window: list[Projection], keys: list[str]) -> dict[str, Any]:
-        partial = [key for key, p in zip(keys, window, strict=True) if not p.whole or self.fields]
+        partial = [key for key, p in zip(keys, window, strict=True) if not p.whole or self.field]
         if not partial:
             return {}
         return dict(zip(partial, self.source.store.get_many([(key, None) for key in partial]), strict=True))
@@ -133,7 +145,7 @@ class _Write:
     def _encoded(self, projection: Projection, old: Any) -> Buf | None:
         """Bytes of the changed chunk; None: it is all fill value and shall not be stored."""
         source = self.source
-        if projection.whole and not self.fields:
+        if projection.whole and not self.field:
             if self.same is not None:
                 return self.same
             chunk, every = self._whole_chunk(projection)
@@ -172,18 +184,11 @@ class _Write:
                 chunk = chunk.astype(meta.dtype)
         part = projection.chunk_part
         piece = self.value[()] if self.scalar else np.asarray(self.value[projection.out_part])
-        if not self.fields:
-            if self.scalar:
-                put_fill(chunk, part, piece)
-            else:
-                put(chunk, part, piece, self.drop_axes)
-            return chunk
-        for name in [self.fields] if isinstance(self.fields, str) else self.fields:
-            column = piece if isinstance(self.fields, str) else piece[name]
-            if self.scalar:
-                chunk[name][part] = column
-            else:
-                put(chunk[name], part, column, self.drop_axes)
+        target = chunk[self.field] if self.field else chunk
+        if self.scalar:
+            put_fill(target, part, piece)
+        else:
+            put(target, part, piece, self.drop_axes)
         return chunk
 
 

@@ -84,7 +84,7 @@ def plan_coordinate(selection: Selection, shape: Shape, chunks: Chunks) -> Point
     except ValueError as error:
         found = [array.shape for array in wrapped]
         raise CoordinateShapeError(found=found) from error
-    result_shape = points[0].shape
+    result_shape = points[0].shape or (1,)  # a single point has a dimension, as in zarr-python 2.17
     flat = np.empty((len(shape), prod(result_shape)), dtype=np.intp)
     for axis in range(len(shape)):
         flat[axis] = points[axis].reshape(-1)

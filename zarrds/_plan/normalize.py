@@ -47,8 +47,11 @@ def expand_selection(selection: Selection, ndim: int) -> tuple[Any, ...]:
 
 
 def as_integer(item: object) -> int | None:
-    """The integer that an item stands for, or None: numpy integers and 0-d integer arrays count, booleans do not."""
-    if isinstance(item, bool | np.bool_) or (isinstance(item, np.ndarray) and item.ndim):
+    """The integer that an item stands for, or None: numpy integers and 0-d integer arrays count.
+
+    So do Python's booleans, as in zarr-python 2.17; numpy's do not.
+    """
+    if isinstance(item, np.bool_) or (isinstance(item, np.ndarray) and item.ndim):
         return None
     try:
         return to_index(item)  # type: ignore[arg-type]
