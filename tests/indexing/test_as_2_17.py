@@ -1,4 +1,4 @@
-"""Selections give what zarr-python 2.17.2 gives: values, dtype, shape, memory order, scalar or array, or kind of error."""
+"""Selections give what zarr-python 2.17.2 gives: values, dtype, shape, memory order, scalar or array, kind of error."""
 
 from __future__ import annotations
 
