@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._plan.normalize import expand_selection
 from zarrds._plan.parts import put, take
 from zarrds._plan.plan import Plan
 
@@ -83,3 +84,26 @@ def is_whole_by_count(projection: Any, shape: tuple[int, ...], chunks: tuple[int
 
 def numbered(shape: tuple[int, ...]) -> np.ndarray:
     return np.arange(prod(shape), dtype=np.int64).reshape(shape)
+
+
+def outer_index(selection: Any, shape: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
+    """The open mesh that numpy needs for outer indexing, and the axes of integers."""
+    arrays, dropped = [], []
+    for axis, (item, length) in enumerate(zip(expand_selection(selection, len(shape)), shape, strict=True)):
+        if not isinstance(item, slice | list) and np.ndim(item) == 0:
+            dropped.append(axis)
+            item = [item]
+        elif isinstance(item, list) and not item:
+            item = slice(0)
+        arrays.append(np.arange(length)[item])
+    return np.ix_(*arrays), tuple(dropped)
+
+
+def block_index(selection: Any, shape: tuple[int, ...], chunks: tuple[int, ...]) -> Any:
+    index = []
+    for item, length, chunk in zip(expand_selection(selection, len(shape)), shape, chunks, strict=True):
+        count = -(-length // chunk)
+        found = range(count)[item]
+        found = found if isinstance(found, range) else range(found, found + 1)
+        index.append(slice(found.start * chunk, found.stop * chunk) if found else slice(0, 0))
+    return tuple(index)

@@ -8,33 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from zarrds._plan.normalize import expand_selection
 from zarrds._plan.plan import plan_everything, plan_selection
 
 from . import oracle, strategies
-
-
-def outer_index(selection: Any, shape: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
-    """The open mesh that numpy needs for outer indexing, and the axes of integers."""
-    arrays, dropped = [], []
-    for axis, (item, length) in enumerate(zip(expand_selection(selection, len(shape)), shape, strict=True)):
-        if not isinstance(item, slice | list) and np.ndim(item) == 0:
-            dropped.append(axis)
-            item = [item]
-        elif isinstance(item, list) and not item:
-            item = slice(0)
-        arrays.append(np.arange(length)[item])
-    return np.ix_(*arrays), tuple(dropped)
-
-
-def block_index(selection: Any, shape: tuple[int, ...], chunks: tuple[int, ...]) -> Any:
-    index = []
-    for item, length, chunk in zip(expand_selection(selection, len(shape)), shape, chunks, strict=True):
-        count = -(-length // chunk)
-        found = range(count)[item]
-        found = found if isinstance(found, range) else range(found, found + 1)
-        index.append(slice(found.start * chunk, found.stop * chunk) if found else slice(0, 0))
-    return tuple(index)
 
 
 def check(mode: Any, case: strategies.Case, index: Any, value_shape: tuple[int, ...]) -> None:
@@ -69,7 +45,7 @@ def test_orthogonal_without_arrays_is_basic(case: strategies.Case) -> None:
 
 @given(strategies.orthogonal_cases())
 def test_orthogonal_is_numpy_ix(case: strategies.Case) -> None:
-    mesh, dropped = outer_index(case[0], case[1])
+    mesh, dropped = oracle.outer_index(case[0], case[1])
     full = np.broadcast_shapes(*(part.shape for part in mesh))
     check("orthogonal", case, mesh, tuple(n for axis, n in enumerate(full) if axis not in dropped))
 
@@ -89,7 +65,7 @@ def test_mask_is_numpy(case: strategies.Case) -> None:
 
 @given(strategies.block_cases())
 def test_block_is_numpy_on_chunks(case: strategies.Case) -> None:
-    index = block_index(*case)
+    index = oracle.block_index(*case)
     check("block", case, index, np.empty(case[1])[index].shape)
 
 
