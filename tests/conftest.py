@@ -8,6 +8,14 @@ from typing import Any
 import pytest
 
 
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds that retries would have waited: nothing waits in tests."""
+    waited: list[float] = []
+    monkeypatch.setattr("zarrds._store.retry.sleep", waited.append)
+    return waited
+
+
 @pytest.fixture(scope="module")
 def cluster_client() -> Iterator[Any]:
     """Client of a cluster of two worker processes with one thread each."""

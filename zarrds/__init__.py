@@ -10,6 +10,7 @@ from numcodecs.registry import codec_registry
 
 from zarrds import attrs, codecs, convenience, core, creation, errors, hierarchy, storage, sync
 from zarrds._config import config_context, get_config, set_config
+from zarrds._store.trace import trace
 from zarrds.convenience import (
     consolidate_metadata,
     load,
@@ -125,6 +126,7 @@ __all__ = [  # noqa: RUF022  # sorted as `sorted` sorts
     "set_config",
     "storage",
     "sync",
+    "trace",
     "tree",
     "v3_api_available",
     "zeros",

@@ -35,6 +35,14 @@ class Config:
         Byte ranges of one key that lie no further apart are fetched as one.
     default_format : int
         Format of new arrays and groups whose maker names none, and that lie in no group.
+    concurrency : int
+        Requests that a store behind a URL may have in flight at a time.
+    attempts : int
+        How often a request that fails in passing (connection lost, timed out, throttled) is sent before it is an error.
+    retry_delay_ms : int
+        Longest wait before the second attempt; doubles with each further one.
+    retry_max_delay_ms : int
+        Longest wait before any attempt.
     """
 
     threads: int = 0
@@ -44,6 +52,10 @@ class Config:
     threaded_write_bytes: int = 64 * 2**10
     max_gap_bytes: int = 64 * 2**10
     default_format: int = 2
+    concurrency: int = 64
+    attempts: int = 10
+    retry_delay_ms: int = 50
+    retry_max_delay_ms: int = 2000
 
     @property
     def thread_count(self) -> int:

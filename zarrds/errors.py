@@ -26,6 +26,10 @@ The tree (in brackets the builtin that a caller may catch instead)::
           ItemTypeError [TypeError]         an element is of a type that the array's codec does not take
       MissingChunkError [KeyError]          a chunk is absent, and absence was declared an error
       StoreError [OSError]                  a store failed (absent keys are no failure)
+        StoreAccessError [PermissionError]  access denied, or credentials missing
+        StoreConnectionError [ConnectionError]  no connection, or it was lost
+        StoreTimeoutError [TimeoutError]    no answer in time
+        ShortReadError [EOFError]           fewer bytes came than were asked for and are there
         StoreNotShareableError              a store cannot travel to another process
       BlockAlignmentError [ValueError]      two tasks would write one chunk
       MemoryLimitError [ValueError]         a plan does not fit the memory it was given
@@ -64,8 +68,12 @@ __all__ = [
     "PathNotFoundError",
     "ReadOnlyError",
     "SelfOverwriteError",
+    "ShortReadError",
+    "StoreAccessError",
+    "StoreConnectionError",
     "StoreError",
     "StoreNotShareableError",
+    "StoreTimeoutError",
     "UnsupportedFormatError",
     "VindexInvalidSelectionError",
     "ZarrdsError",
@@ -279,7 +287,35 @@ class MissingChunkError(ZarrdsError, KeyError):
 
 
 class StoreError(ZarrdsError, OSError):
-    """A store failed to answer; an absent key is no failure and never raises this."""
+    """A store failed to answer; an absent key is no failure and never raises this.
+
+    Attributes
+    ----------
+    attempts : int
+        How often the request was sent; 1 where that does not help or was not tried.
+    """
+
+    attempts = 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        rebuild, arguments = super().__reduce__()
+        return rebuild, arguments, {"attempts": self.attempts, "errno": self.errno}
+
+
+class StoreAccessError(StoreError, PermissionError):
+    """A store denied access; some services answer so for absent keys as well."""
+
+
+class StoreConnectionError(StoreError, ConnectionError):
+    """A store could not be reached, or the connection to it was lost."""
+
+
+class StoreTimeoutError(StoreError, TimeoutError):
+    """A store did not answer in time."""
+
+
+class ShortReadError(StoreError, EOFError):
+    """A store sent fewer bytes than were asked for, though it has them."""
 
 
 class StoreNotShareableError(StoreError):

@@ -24,7 +24,8 @@ def test_stores_pass() -> None:
 def test_paths(tmp_path: Path) -> None:
     assert as_store(tmp_path) == as_store(str(tmp_path)) == DirectoryStore(tmp_path)
     assert as_store("~/x.zarr").path == os.path.expanduser("~/x.zarr")  # type: ignore[attr-defined]
-    assert as_store(str(tmp_path), storage_options={"anon": True}) == DirectoryStore(tmp_path)
+    with pytest.raises(ValueError, match="non-fsspec"):
+        as_store(str(tmp_path), storage_options={"anon": True})
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.n5", "a.n5/", "a.h5"])

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from zarrds._config import get_config
+from zarrds._store.trace import carried
 
 __all__ = ["prefetched", "run_all", "usable_threads"]
 
@@ -36,6 +37,7 @@ def run_all(work: Callable[[Item], None], items: Iterable[Item], threads: int) -
             work(item)
         return
     pool = _pool(threads)
+    work = carried(work)
     running: deque[Future[None]] = deque()
     try:
         for item in items:
@@ -61,6 +63,7 @@ def prefetched(fetch: Callable[[Item], Any], items: Iterable[Item]) -> Iterable[
             yield item, fetch(item)
         return
     pool = _pool(1)
+    fetch = carried(fetch)
     ahead: tuple[Item, Future[Any]] | None = None
     for item in items:
         coming = (item, pool.submit(fetch, item))

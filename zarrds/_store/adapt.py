@@ -28,7 +28,7 @@ def as_store(store: object, *, mode: str = "r", storage_options: Mapping[str, An
     mode : str, default "r"
         "r" for reading only; any other mode may write.
     storage_options : dict, optional
-        Options of the file system behind a URL; ignored otherwise, as the manual says.
+        Options of the file system behind a URL; ignored for stores and mappings.
 
     Returns
     -------
@@ -39,6 +39,8 @@ def as_store(store: object, *, mode: str = "r", storage_options: Mapping[str, An
     ------
     TypeError
         If `store` is nothing that holds keys and bytes.
+    ValueError
+        If there are storage options for a path that is no URL.
     """
     if isinstance(store, Store):
         return store
@@ -56,6 +58,8 @@ def _at_location(location: object, mode: str, storage_options: dict[str, Any]) -
         raise TypeError(f"paths of stores are str, not {type(location).__name__}")
     if "://" in location or "::" in location:
         return FSStore(location, mode=_fs_mode(mode), **storage_options)
+    if storage_options:
+        raise ValueError("storage_options passed with non-fsspec path")
     for ending, hint in _NOT_YET.items():
         if location.rstrip("/").endswith(ending):
             raise UnsupportedFormatError(f"no store for {ending} yet", path=location, hint=hint)

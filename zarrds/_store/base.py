@@ -12,7 +12,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from zarrds._store.paths import level, normalize_path
 from zarrds._store.request import buffer_size, to_bytes
@@ -56,6 +56,8 @@ class Store(MutableMapping[str, bytes]):
     profile: StoreProfile
     dimension_separator: Separator | None = None
     """Separator that arrays created in this store use when the caller gives none."""
+    reports_requests: ClassVar[bool] = False
+    """Whether `zarrds.trace` hears of requests from the store itself, or from the store that it wraps."""
 
     # --- what every store implements ---------------------------------------------------------------------------------
 

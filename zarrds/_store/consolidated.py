@@ -155,6 +155,7 @@ class ConsolidatedMetadataStore(DocumentStore):
     """
 
     __module__ = "zarrds.storage"
+    reports_requests = True
 
     def __init__(self, store: Store | MutableMapping[str, Any], metadata_key: str = CONSOLIDATED_KEY) -> None:
         adapted = as_store(store, mode="a")

@@ -1,37 +1,37 @@
 """Stores behind fsspec: object stores, archives, caches, anything with a URL.
 
-Batches go out in one call. Only a definite "not found" reads as absent: whatever else a service answers (denied,
-timed out, connection lost) raises, since a chunk that is taken for absent is silently filled.
+Batches go out together. Only a definite "not found" reads as absent: whatever else a service answers (denied, timed
+out, connection lost) raises, since a chunk that is taken for absent is silently filled.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from fsspec import AbstractFileSystem
-from fsspec.asyn import AsyncFileSystem
+from fsspec import AbstractFileSystem, FSMap
 from fsspec.core import url_to_fs
-from fsspec.implementations.dirfs import DirFileSystem
-from fsspec.implementations.local import LocalFileSystem
-from fsspec.implementations.memory import MemoryFileSystem
 
 from zarrds._config import get_config
+from zarrds._store import filesystem, trace
 from zarrds._store.base import Store, StoreProfile, renamed
 from zarrds._store.directory import DirectoryStore
+from zarrds._store.failure import store_failure
+from zarrds._store.filesystem import NOT_FOUND
 from zarrds._store.paths import check_key, level, normalize_path, redact_url
-from zarrds._store.request import coalesce, cut, split_answers, to_bytes
+from zarrds._store.request import coalesce, cut, range_bounds, split_answers, to_bytes
+from zarrds._store.retry import answered, http_status
+from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
 from zarrds._types import Buf, ByteRange, Request, Separator
-from zarrds.errors import PathNotFoundError, ReadOnlyError, StoreError
+from zarrds.errors import PathNotFoundError, ReadOnlyError, ShortReadError, StoreError
 
 __all__ = ["FSStore"]
 
-_NOT_FOUND = (FileNotFoundError, KeyError, IsADirectoryError, NotADirectoryError)
 _DEFAULT_EXCEPTIONS = (KeyError, PermissionError, OSError)
-_MAGIC = frozenset("*?[")
-"""Characters that several fsspec functions would expand as patterns."""
+_MODES = ("r", "r+", "a", "w", "w-", "x")
 
 
 class FSStore(Store):
@@ -45,8 +45,8 @@ class FSStore(Store):
         Whether keys are turned to lower case.
     key_separator : {".", "/"}, optional
         Older name of `dimension_separator`.
-    mode : {"w", "r"}, default "w"
-        "r" refuses writes.
+    mode : str, default "w"
+        "r" refuses writes; the other modes of files ("w", "a", "r+", "w-", "x") are all the same here.
     exceptions : tuple of exception classes
         Exceptions to take for an absent key. The default, unlike in Zarr-Python, means only what says "not found";
         other tuples are obeyed.
@@ -55,13 +55,20 @@ class FSStore(Store):
     fs : fsspec.AbstractFileSystem, optional
         An existing file system to use.
     check : bool, default False
-        Whether to test that the place can be written to.
+        Whether to test that the place is there and can be written to.
     create : bool, default False
         Whether to create the root directory.
     missing_exceptions : tuple of exception classes, optional
         Exceptions to take for an absent key, in addition to "not found".
     **storage_options
-        Options of the file system; not together with `fs`.
+        Options of the file system; not together with `fs`. For chained URLs by protocol: ``s3={...}``.
+
+    Notes
+    -----
+    Requests that fail in passing (lost connections, time-outs, throttling, short reads) are repeated, with growing
+    pauses, as often as ``attempts`` of `zarrds.get_config` says. What fails for good raises a
+    `zarrds.errors.StoreError`, which is also a `PermissionError`, `ConnectionError` or `TimeoutError` where the cause
+    was one.
 
     Examples
     --------
@@ -73,6 +80,7 @@ class FSStore(Store):
     """
 
     __module__ = "zarrds.storage"
+    reports_requests = True
 
     def __init__(
         self,
@@ -88,101 +96,162 @@ class FSStore(Store):
         missing_exceptions: Iterable[type[Exception]] | None = None,
         **storage_options: Any,
     ) -> None:
-        if mode not in ("r", "w"):
-            raise ValueError(f"mode of an FSStore is 'r' or 'w', not {mode!r}")
+        if mode not in _MODES:
+            raise ValueError(f"mode of an FSStore is one of {', '.join(_MODES)}, not {mode!r}")
         if fs is not None and storage_options:
-            raise ValueError("storage options cannot be used together with fs")
+            raise ValueError("cannot specify both fs and storage_options")
         self._given_fs = fs
-        self.fs, path = url_to_fs(url, **storage_options) if fs is None else (_blocking(fs), fs._strip_protocol(url))
+        opened, path = url_to_fs(url, **storage_options) if fs is None else (None, fs._strip_protocol(url))
+        self._fs: AbstractFileSystem = filesystem.blocking(fs) if fs is not None else opened
+        self._pid = os.getpid()
         self.path: str = path.rstrip("/")
         self._root = level(self.path)
         self.url = url
         self.mode = mode
         self.normalize_keys = normalize_keys
-        self.dimension_separator = dimension_separator or key_separator
+        self.dimension_separator = key_separator or dimension_separator
         self._options = storage_options
-        self._missing = _missing_set(exceptions, missing_exceptions)
+        self.exceptions = tuple(exceptions)
+        given = () if exceptions is _DEFAULT_EXCEPTIONS else self.exceptions
+        self._missing = _missing_set(given, missing_exceptions)
         self._token: str | None = None
-        self.profile = _profile(self.fs)
-        local_path = _local_path(self.fs, self.path)
-        self._local = None if local_path is None else DirectoryStore(local_path)
+        self._set_up()
         if create:
             self.fs.makedirs(self.path, exist_ok=True)
         if check:
             self._check_writeable()
+
+    def _set_up(self) -> None:
+        fs = self._fs
+        filesystem.widen_pool(fs)
+        self.profile: StoreProfile = filesystem.profile_of(fs)
+        local_path = filesystem.local_path(fs, self.path)
+        self._local = None if local_path is None else DirectoryStore(local_path)
+        # whether the server obeys ranges; those of HTTP may ignore them, which the first range will show
+        self._serves_ranges = None if filesystem.has_protocol(fs, "http", "https") else True
+
+    @property
+    def fs(self) -> AbstractFileSystem:
+        """The file system; opened anew in a forked process."""
+        if self._pid != os.getpid():
+            self._fs, self._pid = filesystem.reopened(self._fs), os.getpid()
+            self._set_up()
+        return self._fs
+
+    @property
+    def map(self) -> FSMap:
+        """The same place as fsspec's mapping."""
+        return FSMap(self.path, self.fs, missing_exceptions=self._missing)
 
     @property
     def key_separator(self) -> Separator:
         """Separator of chunk keys; never None."""
         return self.dimension_separator or "."
 
+    @property
+    def missing_exceptions(self) -> tuple[type[Exception], ...]:
+        """Exceptions that mean an absent key."""
+        return self._missing
+
+    def dir_path(self, path: str | None = None) -> str:
+        """Path in the file system of a path in the store."""
+        return self._directory(path)[1]
+
     # --- reading -----------------------------------------------------------------------------------------------------
 
     def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
         if self.normalize_keys:
             requests = [(key.lower(), byte_range) for key, byte_range in requests]
-        if self._local is not None and self._missing == _NOT_FOUND:
+        if self._local is not None and self._missing == NOT_FOUND:
             return self._local.get_many(requests)
         if self.profile.kind != "network" or all(byte_range is None for _, byte_range in requests):
             return self._fetch(requests)
+        if not self._obeys_ranges(requests):
+            merged = coalesce([(key, None) for key, _ in requests], max_gap_bytes=0)
+            whole = split_answers(merged, self._fetch(merged.requests))
+            return [
+                None if value is None else cut(value, part) for (_, part), value in zip(requests, whole, strict=True)
+            ]
         merged = coalesce(requests, max_gap_bytes=get_config().max_gap_bytes)
         return split_answers(merged, self._fetch(merged.requests))
+
+    def _obeys_ranges(self, requests: Sequence[Request]) -> bool:
+        if self._serves_ranges is None:
+            info = self._info(next(key for key, byte_range in requests if byte_range is not None))
+            if info is None:
+                return False
+            self._serves_ranges = info.get("partial") is True
+        return self._serves_ranges
 
     def _fetch(self, requests: Sequence[Request]) -> list[Buf | None]:
         if not requests:
             return []
-        paths = [self._place(key) for key, _ in requests]
-        limits = [_limits(byte_range) for _, byte_range in requests]
-        starts, ends = [start for start, _ in limits], [end for _, end in limits]
-        try:
-            answers = self.fs.cat_ranges(paths, starts, ends, on_error="return", **_whole_in_one_request(self.fs))
-        except Exception as error:
-            answers = self._fetch_singly(paths, limits, error)
-        return [self._answer(request, answer) for request, answer in zip(requests, answers, strict=True)]
-
-    def _fetch_singly(
-        self, paths: list[str], limits: list[tuple[int | None, int | None]], error: Exception
-    ) -> list[bytes | BaseException]:
-        """Ask one by one after an error for the whole batch (caches report one absent file so)."""
-        if not isinstance(error, self._missing):
-            raise self._failed("cannot read", None, error) from error
-        answers: list[bytes | BaseException] = []
-        for path, (start, end) in zip(paths, limits, strict=True):
-            try:
-                answers.append(self.fs.cat_file(path, start, end))
-            except Exception as single:
-                answers.append(single)
+        answers, attempts = answered(requests, self._read)
+        self._raise_first("cannot read", [key for key, _ in requests], answers, attempts)
         return answers
 
-    def _answer(self, request: Request, answer: bytes | BaseException) -> Buf | None:
+    def _read(self, requests: Sequence[Request]) -> list[Buf | Exception | None]:
+        paths = [self._place(key) for key, _ in requests]
+        replies = filesystem.read_each(self.fs, paths, [_limits(byte_range) for _, byte_range in requests])
+        if trace.is_open():
+            trace.record(trace.gets(requests, replies))
+        return [self._judged(request, reply) for request, reply in zip(requests, replies, strict=True)]
+
+    def _judged(self, request: Request, reply: Any) -> Buf | Exception | None:
+        """What a reply means: a value, None for an absent key, or an error."""
         key, byte_range = request
-        if isinstance(answer, BaseException):
-            if isinstance(answer, self._missing):
+        if isinstance(reply, Exception):
+            if self._means_absent(reply):
                 return None
-            if byte_range is not None and self._starts_beyond(key, byte_range):
-                return b""
-            raise self._failed("cannot read", key, answer) from answer
-        return answer if byte_range is None else _trim(answer, byte_range)
+            return b"" if byte_range is not None and self._starts_beyond(key, byte_range) else reply
+        if byte_range is None:
+            return reply  # type: ignore[no-any-return]
+        value = _trim(reply, byte_range)
+        if self.profile.kind == "network" and _may_be_short(len(value), byte_range):
+            size = (self._info(key) or {}).get("size")
+            first, last = (0, len(value)) if size is None else range_bounds(byte_range, size)
+            if len(value) < last - first:
+                return ShortReadError("short read", expected=f"{last - first} bytes", found=f"{len(value)} bytes")
+        return value
+
+    def _means_absent(self, error: Exception) -> bool:
+        if isinstance(error, self._missing):
+            return True
+        status = http_status(error)
+        return status in (404, 410) or (status in (401, 403) and PermissionError in self._missing)
 
     def _starts_beyond(self, key: str, byte_range: ByteRange) -> bool:
         """Whether a range lies beyond the end of its value; services refuse to answer those."""
-        try:
-            size = self.fs.info(self._place(key))["size"]
-        except Exception:
-            return False
+        size = (self._info(key) or {}).get("size")
         return size is not None and (size == 0 or byte_range.start >= size)
+
+    def _info(self, key: str) -> dict[str, Any] | None:
+        """What the file system knows of a key now; None when it does not say."""
+        place = self._place(key)
+        try:
+            self.fs.invalidate_cache(place.rpartition("/")[0])
+            found: dict[str, Any] = self.fs.info(place)
+        except Exception:
+            return None
+        finally:
+            if trace.is_open():
+                trace.record([trace.Entry("head", key, 0)])
+        return found
 
     def _place(self, key: str) -> str:
         return self._root + check_key(key)
 
-    def _failed(self, what: str, key: str | None, error: BaseException) -> StoreError:
-        hint = None
-        if isinstance(error, PermissionError):
-            hint = "if the service answers so for absent keys, pass missing_exceptions=(PermissionError,)"
-        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        failed = StoreError(f"{what}: {text}", path=redact_url(self.url), key=key, hint=hint)
-        failed.errno = getattr(error, "errno", None)
-        return failed
+    # --- failures ----------------------------------------------------------------------------------------------------
+
+    def _raise_first(self, what: str, keys: Sequence[str], answers: Sequence[Any], attempts: int) -> None:
+        for key, answer in zip(keys, answers, strict=True):
+            if isinstance(answer, Exception):
+                raise self._failed(what, key, answer, attempts)
+
+    def _failed(self, what: str, key: str | None, error: Exception, attempts: int = 1) -> StoreError:
+        options = {**self._options, "fs": getattr(self._given_fs, "storage_options", {})}
+        secrets = secret_values(self.url, options)
+        return store_failure(what, error, store=repr(self), key=key, attempts=attempts, secrets=secrets)
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
@@ -193,64 +262,47 @@ class FSStore(Store):
         if self._local is not None:
             self._local.set_many(items)
             return
-        values = {self._place(key): to_bytes(value) for key, value in items}
-        try:
-            if self.profile.native_batch:
-                self.fs.pipe(values)
-            else:
-                for path, value in values.items():
-                    self._pipe_one(path, value)
-        except Exception as error:
-            raise self._failed("cannot write", items[0][0] if len(items) == 1 else None, error) from error
+        values = {check_key(key): to_bytes(value) for key, value in items}
+        answers, attempts = answered(list(values.items()), self._write)
         self._forget_listings(values)
+        self._raise_first("cannot write", list(values), answers, attempts)
 
-    def _pipe_one(self, path: str, value: bytes) -> None:
-        try:
-            self.fs.pipe_file(path, value)
-        except FileNotFoundError:
-            self.fs.makedirs(self.fs._parent(path), exist_ok=True)
-            self.fs.pipe_file(path, value)
+    def _write(self, items: Sequence[tuple[str, bytes]]) -> list[Any]:
+        if trace.is_open():
+            trace.record([trace.Entry("set", key, len(value)) for key, value in items])
+        return filesystem.write_each(self.fs, [(self._root + key, value) for key, value in items])
 
     def delete_many(self, keys: Sequence[str]) -> None:
         self._require_writeable()
-        if self.normalize_keys:
-            keys = [key.lower() for key in keys]
+        keys = [check_key(key.lower() if self.normalize_keys else key) for key in keys]
         if self._local is not None:
             self._local.delete_many(keys)
             return
-        paths = [self._place(key) for key in keys]
-        plain = [path for path in paths if self.profile.native_batch and not _MAGIC.intersection(path)]
-        try:
-            if plain:
-                self.fs.rm(plain)
-        except FileNotFoundError:
-            plain = []
-        except Exception as error:
-            raise self._failed("cannot delete", None, error) from error
-        done = set(plain)
-        for path in paths:
-            if path not in done:
-                self._remove_one(path)
-        self._forget_listings(paths)
+        answers, attempts = answered(keys, self._delete)
+        self._forget_listings(keys)
+        self._raise_first("cannot delete", keys, answers, attempts)
 
-    def _remove_one(self, path: str) -> None:
-        try:
-            self.fs.rm_file(path)
-        except _NOT_FOUND:
-            return
-        except Exception as error:
-            raise self._failed("cannot delete", path[len(self._root) :], error) from error
+    def _delete(self, keys: Sequence[str]) -> list[Any]:
+        if trace.is_open():
+            trace.record([trace.Entry("delete", key, 0) for key in keys])
+        return filesystem.delete_each(self.fs, [self._root + key for key in keys])
 
-    def _forget_listings(self, paths: Iterable[str]) -> None:
-        for parent in {path.rpartition("/")[0] for path in paths}:
+    def __delitem__(self, key: str) -> None:
+        self._require_writeable()
+        super().__delitem__(key)
+
+    def _forget_listings(self, keys: Iterable[str]) -> None:
+        for parent in {(self._root + key).rpartition("/")[0] for key in keys}:
             self.fs.invalidate_cache(parent)
 
     def _require_writeable(self) -> None:
         if self.mode == "r":
-            raise ReadOnlyError("store was opened read-only", path=redact_url(self.url))
+            raise ReadOnlyError(store=repr(self))
 
     def _check_writeable(self) -> None:
         self._require_writeable()
+        if not self.fs.exists(self.path):
+            raise ValueError(f"{redact_url(self.url)} does not exist; create it with create=True")
         self.set_many([(".zarrds-check", b"")])
         self.delete_many([".zarrds-check"])
 
@@ -262,34 +314,39 @@ class FSStore(Store):
         path = path.lower() if self.normalize_keys else path
         return path, self._root + path if path else self.path
 
-    def _list(self, place: str, *, deep: bool) -> list[tuple[str, dict[str, Any]]]:
+    def _list(self, path: str, place: str, *, deep: bool) -> list[tuple[str, dict[str, Any]]]:
         """Name below `place` (empty for itself) and entry of what is there now: listing caches are emptied before."""
-        try:
-            self.fs.invalidate_cache()
-            found = _find(self.fs, place) if deep else self.fs.ls(place, detail=True)
-        except _NOT_FOUND:
-            return []
-        except Exception as error:
-            raise self._failed("cannot list", place, error) from error
+        answers, attempts = answered([(place, deep)], self._entries)
+        self._raise_first("cannot list", [path], answers, attempts)
         base = place.lstrip("/")  # some file systems name their entries with a leading slash, some without
-        names = [(entry["name"].lstrip("/"), entry) for entry in found]
+        names = [(entry["name"].lstrip("/"), entry) for entry in answers[0]]
         return [
             (name[len(base) :].lstrip("/"), entry)
             for name, entry in names
             if name == base or name.startswith(level(base))
         ]
 
+    def _entries(self, asked: Sequence[tuple[str, bool]]) -> list[Any]:
+        place, deep = asked[0]
+        if trace.is_open():
+            trace.record([trace.Entry("list", place[len(self._root) :], 0)])
+        try:
+            self.fs.invalidate_cache()
+            return [filesystem.find(self.fs, place) if deep else self.fs.ls(place, detail=True)]
+        except Exception as error:
+            return [[] if isinstance(error, NOT_FOUND) or http_status(error) == 404 else error]
+
     def keys_below(self, prefix: str = "") -> Iterator[str]:
         path, place = self._directory(prefix)
         if self._local is not None:
             return self._local.keys_below(level(path))
-        return iter([level(path) + name for name, _ in self._list(place, deep=True) if name and name[-1] != "/"])
+        return iter([level(path) + name for name, _ in self._list(path, place, deep=True) if name and name[-1] != "/"])
 
     def listdir(self, path: str | None = None) -> list[str]:
         path, place = self._directory(path)
         if self._local is not None:
             return self._local.listdir(path)
-        return sorted({name.partition("/")[0] for name, _ in self._list(place, deep=False) if name})
+        return sorted({name.partition("/")[0] for name, _ in self._list(path, place, deep=False) if name})
 
     def rmdir(self, path: str | None = None) -> None:
         self._require_writeable()
@@ -319,25 +376,24 @@ class FSStore(Store):
         keys = ([src] if src and src in self else []) + list(self.keys_below(level(src)))
         if not keys:
             raise PathNotFoundError("nothing to rename", path=src)
-        sources = [self._place(key) for key in keys]
-        targets = [self._place(renamed(key, src, dst)) for key in keys]
-        try:
-            if not self.profile.native_batch:
-                for parent in {self.fs._parent(target) for target in targets}:
-                    self.fs.makedirs(parent, exist_ok=True)
-            self.fs.copy(sources, targets, on_error="raise")
-        except Exception as error:
-            raise self._failed(f"cannot rename to {dst!r}", src, error) from error
+        targets = [renamed(key, src, dst) for key in keys]
+        answers, attempts = answered(list(zip(keys, targets, strict=True)), self._copy)
         self._forget_listings(targets)
+        self._raise_first(f"cannot rename to {dst!r}", keys, answers, attempts)
         self.delete_many(keys)
         if not self.profile.native_batch:
             self._remove_empty(self._root + src)
+
+    def _copy(self, pairs: Sequence[tuple[str, str]]) -> list[Any]:
+        if trace.is_open():
+            trace.record([trace.Entry("rename", key, 0) for key, _ in pairs])
+        return filesystem.copy_each(self.fs, [(self._root + key, self._root + target) for key, target in pairs])
 
     def getsize(self, path: str | None = None) -> int:
         path, place = self._directory(path)
         if self._local is not None:
             return self._local.getsize(path)
-        sizes = [entry["size"] for _, entry in self._list(place, deep=False) if entry["type"] == "file"]
+        sizes = [entry["size"] for _, entry in self._list(path, place, deep=False) if entry["type"] == "file"]
         return -1 if None in sizes else sum(sizes)
 
     # --- identity ----------------------------------------------------------------------------------------------------
@@ -356,8 +412,8 @@ class FSStore(Store):
             "normalize_keys": self.normalize_keys,
             "mode": None if self.mode == "w" else self.mode,
             "dimension_separator": self.dimension_separator,
-            "fs": self._given_fs,
-            "missing_exceptions": None if self._missing == _NOT_FOUND else self._missing,
+            "fs": None if self._given_fs is None else self.fs,
+            "missing_exceptions": None if self._missing == NOT_FOUND else self._missing,
         }
         return {**self._options, **{name: value for name, value in named.items() if value}}
 
@@ -381,64 +437,14 @@ def _rebuild(url: str, arguments: dict[str, Any]) -> FSStore:
     return FSStore(url, **arguments)
 
 
-# --- what file systems are like --------------------------------------------------------------------------------------
+# --- what is asked for, and what comes -------------------------------------------------------------------------------
 
 
 def _missing_set(
     exceptions: Iterable[type[Exception]], missing_exceptions: Iterable[type[Exception]] | None
 ) -> tuple[type[Exception], ...]:
-    given = tuple(missing_exceptions or ())
-    if tuple(exceptions) != _DEFAULT_EXCEPTIONS:
-        given += tuple(exceptions)
-    return _NOT_FOUND + tuple(sorted(set(given) - set(_NOT_FOUND), key=lambda cls: cls.__name__))
-
-
-def _blocking(fs: AbstractFileSystem) -> AbstractFileSystem:
-    """The file system itself, or its twin for blocking calls when it was made for use inside an event loop."""
-    if not getattr(fs, "asynchronous", False):
-        return fs
-    return type(fs)(*fs.storage_args, **{**fs.storage_options, "asynchronous": False})
-
-
-def _layers(fs: AbstractFileSystem) -> list[AbstractFileSystem]:
-    """The file system and those that it wraps (archives, caches)."""
-    layers = [fs]
-    while isinstance(inner := layers[-1].__dict__.get("fs"), AbstractFileSystem):
-        layers.append(inner)
-    return layers
-
-
-def _local_path(fs: AbstractFileSystem, path: str) -> str | None:
-    """Local directory of `path`, where our own store writes atomically; None elsewhere."""
-    while type(fs) is DirFileSystem:
-        fs, path = fs.fs, f"{fs.path}/{path}"
-    return path or "/" if type(fs) is LocalFileSystem else None
-
-
-def _find(fs: AbstractFileSystem, place: str) -> list[dict[str, Any]]:
-    """Entries of all files below a path; the general `find` of fsspec would take a failed listing for an empty one."""
-    general = type(fs).find is AbstractFileSystem.find
-    if isinstance(fs, AsyncFileSystem):
-        general = type(fs)._find is AsyncFileSystem._find and type(fs) is not DirFileSystem
-    return list(fs.find(place, detail=True, **({"on_error": "raise"} if general else {})).values())
-
-
-def _is_async(fs: AbstractFileSystem) -> bool:
-    """Whether `fs` sends a batch at once: it and what it wraps (a DirFileSystem may wrap anything)."""
-    return all(isinstance(layer, AsyncFileSystem) and layer.async_impl is True for layer in _layers(fs))
-
-
-def _profile(fs: AbstractFileSystem) -> StoreProfile:
-    layers = _layers(fs)
-    in_memory = any(isinstance(layer, MemoryFileSystem) for layer in layers)
-    if any(_is_async(layer) for layer in layers):
-        return StoreProfile("network", _is_async(fs), native_ranges=True, shareable=not in_memory)
-    return StoreProfile("memory" if in_memory else "disk", native_ranges=True, shareable=not in_memory)
-
-
-def _whole_in_one_request(fs: AbstractFileSystem) -> dict[str, Any]:
-    """Keyword for s3fs, which otherwise asks for the size of every value before it fetches it."""
-    return {"max_concurrency": 1} if _is_async(fs) and "s3" in fs.protocol else {}
+    given = {*exceptions, *(missing_exceptions or ())} - set(NOT_FOUND)
+    return NOT_FOUND + tuple(sorted(given, key=lambda cls: cls.__name__))
 
 
 def _limits(byte_range: ByteRange | None) -> tuple[int | None, int | None]:
@@ -450,10 +456,18 @@ def _limits(byte_range: ByteRange | None) -> tuple[int | None, int | None]:
 
 
 def _trim(answer: bytes, byte_range: ByteRange) -> Buf:
-    """The answer, cut when a service sent more than was asked for (servers may ignore ranges)."""
+    """The answer, cut when more came than was asked for."""
     start, stop = byte_range
     if start < 0:
         return answer if len(answer) <= -start else cut(answer, byte_range)
     if stop is None or len(answer) <= max(0, stop - start):
         return answer
     return b"" if stop <= start else cut(answer, byte_range)
+
+
+def _may_be_short(size: int, byte_range: ByteRange) -> bool:
+    """Whether fewer bytes came than the range names: the value ends there, or the answer was cut short."""
+    start, stop = byte_range
+    if start < 0:
+        return size < -start
+    return stop is None or size < stop - start

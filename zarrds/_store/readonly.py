@@ -31,6 +31,7 @@ class ReadOnlyStore(Store):
     """
 
     __module__ = "zarrds.storage"
+    reports_requests = True
 
     def __init__(self, store: Store) -> None:
         self.store = store

@@ -1,0 +1,90 @@
+"""Which failures are tried again, how often, and how long that waits."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from aiohttp import ClientConnectionError, ClientPayloadError, ClientResponseError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+
+from zarrds import config_context
+from zarrds._store.retry import answered, http_status, is_transient, rounds
+
+
+def answer(status: int) -> ClientError:
+    return ClientError({"ResponseMetadata": {"HTTPStatusCode": status}, "Error": {"Code": "X"}}, "GetObject")
+
+
+def http(status: int) -> ClientResponseError:
+    return ClientResponseError(None, (), status=status)  # type: ignore[arg-type]
+
+
+PASSING = [
+    ConnectionError(), ConnectionResetError(), TimeoutError(), EOFError(), OSError("odd"), OSError(errno.EBUSY, "slow"),
+    OSError(errno.EIO, "inside"), http(503), http(429), http(500), answer(503), answer(408), ClientConnectionError(),
+    ClientPayloadError(), EndpointConnectionError(endpoint_url="u"),
+]  # fmt: skip
+LASTING = [
+    PermissionError(), FileNotFoundError(), KeyError(), IsADirectoryError(), ValueError(), TypeError(), RuntimeError(),
+    OSError(errno.ENOSPC, "full"), OSError(errno.EINVAL, "bad"), http(403), http(400), http(416), answer(403),
+    NoCredentialsError(), NotImplementedError(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("error", PASSING, ids=repr)
+def test_what_may_pass(error: Exception) -> None:
+    assert is_transient(error)
+
+
+@pytest.mark.parametrize("error", LASTING, ids=repr)
+def test_what_does_not_pass(error: Exception) -> None:
+    assert not is_transient(error)
+
+
+def test_only_errors_are_tried_again() -> None:
+    assert not is_transient(KeyboardInterrupt())
+    assert (http_status(http(404)), http_status(answer(404)), http_status(OSError())) == (404, 404, None)
+
+
+def test_waits_grow_to_a_bound(waits: list[float]) -> None:
+    with config_context(attempts=6, retry_delay_ms=100, retry_max_delay_ms=500):
+        assert list(rounds()) == [1, 2, 3, 4, 5, 6]
+    bounds = [0.1, 0.2, 0.4, 0.5, 0.5]
+    assert all(bound / 2 <= wait <= bound for wait, bound in zip(waits, bounds, strict=True))
+
+
+def test_only_what_failed_is_sent_again(waits: list[float]) -> None:
+    sent: list[list[str]] = []
+
+    def send(items: Sequence[str]) -> list[Any]:
+        sent.append(list(items))
+        return [TimeoutError() if item == "b" and len(sent) < 3 else item.upper() for item in items]
+
+    assert answered(["a", "b", "c"], send) == (["A", "B", "C"], 3)
+    assert sent == [["a", "b", "c"], ["b"], ["b"]]
+    assert len(waits) == 2
+
+
+def test_attempts_are_bounded(waits: list[float]) -> None:
+    sent = []
+
+    def send(items: Sequence[str]) -> list[Any]:
+        sent.append(len(items))
+        return [TimeoutError() for _ in items]
+
+    with config_context(attempts=3):
+        answers, attempts = answered(["a", "b"], send)
+    assert attempts == 3
+    assert sent == [2, 2, 2]
+    assert all(isinstance(answer, TimeoutError) for answer in answers)
+
+
+def test_one_lasting_failure_ends_it(waits: list[float]) -> None:
+    answers, attempts = answered(["a", "b"], lambda items: [TimeoutError(), PermissionError()][: len(items)])
+    assert attempts == 1
+    assert isinstance(answers[1], PermissionError)
+    assert waits == []
+    assert answered([], lambda items: []) == ([], 1)

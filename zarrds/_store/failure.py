@@ -1,0 +1,62 @@
+"""The error that a failed request becomes: of a class that callers know, with the store, the key and no secrets."""
+
+from __future__ import annotations
+
+from zarrds._store.retry import http_status
+from zarrds._store.secrets import redact_text, safe_cause
+from zarrds.errors import ShortReadError, StoreAccessError, StoreConnectionError, StoreError, StoreTimeoutError
+
+__all__ = ["store_failure"]
+
+_ABSENT_HINT = "if the service answers so for absent keys, pass missing_exceptions=(PermissionError,)"
+
+
+def store_failure(
+    what: str, error: Exception, *, store: str, key: str | None, attempts: int, secrets: frozenset[str] = frozenset()
+) -> StoreError:
+    """The error to raise for a request that failed for good.
+
+    Parameters
+    ----------
+    what : str
+        What could not be done, such as "cannot read".
+    error : Exception
+        What the service or its client said; becomes the cause, or a stand-in without secrets does.
+    store : str
+        Repr of the store.
+    key : str or None
+        Key that was asked for.
+    attempts : int
+        How often it was tried.
+    secrets : frozenset of str
+        What may not be shown.
+
+    Examples
+    --------
+    >>> error = store_failure("cannot read", TimeoutError(), store="<a store>", key="0.0", attempts=3)
+    >>> error
+    StoreTimeoutError('cannot read in 3 attempts: TimeoutError')
+    """
+    text = redact_text(str(error), secrets)
+    text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    tried = "" if attempts == 1 else f" in {attempts} attempts"
+    kind = _kind(error)
+    hint = _ABSENT_HINT if kind is StoreAccessError else None
+    failed = kind(f"{what}{tried}: {text}", store=store, key=key, hint=hint)
+    failed.attempts = attempts
+    failed.errno = getattr(error, "errno", None)
+    failed.__cause__ = safe_cause(error, secrets)
+    return failed
+
+
+def _kind(error: Exception) -> type[StoreError]:
+    name = type(error).__name__.lower()
+    if isinstance(error, PermissionError) or http_status(error) in (401, 403) or "credential" in name:
+        return StoreAccessError
+    if isinstance(error, TimeoutError) or "timeout" in name:
+        return StoreTimeoutError
+    if isinstance(error, ShortReadError):
+        return ShortReadError
+    if isinstance(error, ConnectionError) or "connect" in name:
+        return StoreConnectionError
+    return StoreError

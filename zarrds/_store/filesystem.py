@@ -1,0 +1,230 @@
+"""What a file system of fsspec is like, and batches of requests to it, each answered by itself.
+
+The batch calls of fsspec fail as a whole, or leave out what failed; here every request has its own answer: what came,
+None, or the error. File systems that are asynchronous get all requests of a batch together, bounded by ``concurrency``
+of the configuration; others one after the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from fsspec import AbstractFileSystem
+from fsspec.asyn import AsyncFileSystem, sync
+from fsspec.implementations.dirfs import DirFileSystem
+from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
+
+from zarrds._config import get_config
+from zarrds._store.base import StoreProfile
+
+__all__ = [
+    "NOT_FOUND",
+    "blocking",
+    "copy_each",
+    "delete_each",
+    "find",
+    "has_protocol",
+    "is_batched",
+    "local_path",
+    "profile_of",
+    "read_each",
+    "reopened",
+    "widen_pool",
+    "write_each",
+]
+
+NOT_FOUND = (FileNotFoundError, KeyError, IsADirectoryError, NotADirectoryError)
+"""What says "there is no such key"."""
+BULK_DELETE = 1000
+"""Keys that S3 deletes with one request."""
+
+
+# --- what it is like -------------------------------------------------------------------------------------------------
+
+
+def blocking(fs: AbstractFileSystem) -> AbstractFileSystem:
+    """The file system itself, or its twin for blocking calls when it was made for use inside an event loop."""
+    if not getattr(fs, "asynchronous", False):
+        return fs
+    return type(fs)(*fs.storage_args, **{**fs.storage_options, "asynchronous": False})
+
+
+def reopened(fs: AbstractFileSystem) -> AbstractFileSystem:
+    """The file system opened anew in a forked child, where its connections, files and event loop are the parent's."""
+    if isinstance(fs, LocalFileSystem) or any(isinstance(layer, MemoryFileSystem) for layer in _layers(fs)):
+        return fs
+    again: AbstractFileSystem = pickle.loads(pickle.dumps(fs))
+    return again
+
+
+def _layers(fs: AbstractFileSystem) -> list[AbstractFileSystem]:
+    """The file system and those that it wraps (archives, caches)."""
+    layers = [fs]
+    while isinstance(inner := layers[-1].__dict__.get("fs"), AbstractFileSystem):
+        layers.append(inner)
+    return layers
+
+
+def has_protocol(fs: AbstractFileSystem, *names: str) -> bool:
+    """Whether the file system, or one that it wraps, has one of the protocols."""
+    spoken = [(layer.protocol,) if isinstance(layer.protocol, str) else layer.protocol for layer in _layers(fs)]
+    return any(name in protocols for protocols in spoken for name in names)
+
+
+def local_path(fs: AbstractFileSystem, path: str) -> str | None:
+    """Local directory of `path`, where our own store writes atomically; None elsewhere."""
+    while type(fs) is DirFileSystem:
+        fs, path = fs.fs, f"{fs.path}/{path}"
+    return path or "/" if type(fs) is LocalFileSystem else None
+
+
+def is_batched(fs: AbstractFileSystem) -> bool:
+    """Whether `fs` sends a batch at once: it and what it wraps (a DirFileSystem may wrap anything)."""
+    return all(isinstance(layer, AsyncFileSystem) and layer.async_impl is True for layer in _layers(fs))
+
+
+def profile_of(fs: AbstractFileSystem) -> StoreProfile:
+    """What the engine may expect of a store on `fs`."""
+    layers = _layers(fs)
+    in_memory = any(isinstance(layer, MemoryFileSystem) for layer in layers)
+    if any(is_batched(layer) for layer in layers):
+        return StoreProfile("network", is_batched(fs), native_ranges=True, shareable=not in_memory)
+    return StoreProfile("memory" if in_memory else "disk", native_ranges=True, shareable=not in_memory)
+
+
+def widen_pool(fs: AbstractFileSystem) -> None:
+    """Let S3 clients that are not connected yet keep as many connections as we have requests in flight.
+
+    Their default is 10, which would make ten requests of 64 wait for others.
+    """
+    for layer in _layers(fs):
+        given = getattr(layer, "config_kwargs", None)
+        if has_protocol(layer, "s3") and isinstance(given, dict):
+            layer.config_kwargs = {"max_pool_connections": get_config().concurrency, **given}
+
+
+def find(fs: AbstractFileSystem, place: str) -> list[dict[str, Any]]:
+    """Entries of all files below a path; the general `find` of fsspec would take a failed listing for an empty one."""
+    general = type(fs).find is AbstractFileSystem.find
+    if isinstance(fs, AsyncFileSystem):
+        general = type(fs)._find is AsyncFileSystem._find and type(fs) is not DirFileSystem
+    return list(fs.find(place, detail=True, **({"on_error": "raise"} if general else {})).values())
+
+
+# --- batches ---------------------------------------------------------------------------------------------------------
+
+
+def _together(fs: AbstractFileSystem, calls: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
+    """Answer or error of each call, with a bounded number of them in flight."""
+    answers: list[Any] = sync(fs.loop, _gathered, calls, get_config().concurrency)
+    return answers
+
+
+async def _gathered(calls: Sequence[Callable[[], Awaitable[Any]]], limit: int) -> list[Any]:
+    gate = asyncio.Semaphore(limit)
+
+    async def answer(call: Callable[[], Awaitable[Any]]) -> Any:
+        async with gate:
+            try:
+                return await call()
+            except Exception as error:
+                return error
+
+    return await asyncio.gather(*map(answer, calls))
+
+
+def _one_by_one(calls: Iterator[Callable[[], Any]]) -> list[Any]:
+    answers = []
+    for call in calls:
+        try:
+            answers.append(call())
+        except Exception as error:
+            answers.append(error)
+    return answers
+
+
+def read_each(
+    fs: AbstractFileSystem, paths: Sequence[str], limits: Sequence[tuple[int | None, int | None]]
+) -> list[Any]:
+    """Value, or part of it from start to end, at each path; an error where there is none."""
+    if is_batched(fs):
+        # s3fs would otherwise ask for the size of every value before it fetches it
+        extra = {"max_concurrency": 1} if has_protocol(fs, "s3") else {}
+        asked = zip(paths, limits, strict=True)
+        return _together(fs, [partial(fs._cat_file, path, start=a, end=b, **extra) for path, (a, b) in asked])
+    if len(paths) > 1 and profile_of(fs).kind == "network":
+        try:  # caches fetch what they lack together, but report one absent file for all of them
+            starts, ends = [start for start, _ in limits], [end for _, end in limits]
+            return list(fs.cat_ranges(list(paths), starts, ends, on_error="return"))
+        except NOT_FOUND:
+            pass
+    return _one_by_one(partial(fs.cat_file, path, a, b) for path, (a, b) in zip(paths, limits, strict=True))
+
+
+def write_each(fs: AbstractFileSystem, items: Sequence[tuple[str, bytes]]) -> list[Any]:
+    """None for each value that was written, else the error."""
+    if is_batched(fs):
+        calls = [partial(fs._pipe_file, path, value) for path, value in items]
+        return [reply if isinstance(reply, Exception) else None for reply in _together(fs, calls)]
+    return _one_by_one(partial(_write_one, fs, path, value) for path, value in items)
+
+
+def _write_one(fs: AbstractFileSystem, path: str, value: bytes) -> None:
+    try:
+        fs.pipe_file(path, value)
+    except FileNotFoundError:
+        fs.makedirs(fs._parent(path), exist_ok=True)
+        fs.pipe_file(path, value)
+
+
+def copy_each(fs: AbstractFileSystem, pairs: Sequence[tuple[str, str]]) -> list[Any]:
+    """None for each (source, target) that was copied, within the service where it can; else the error."""
+    if is_batched(fs):
+        replies = _together(fs, [partial(fs._cp_file, source, target) for source, target in pairs])
+    else:
+        for parent in {fs._parent(target) for _, target in pairs}:
+            fs.makedirs(parent, exist_ok=True)
+        replies = _one_by_one(partial(fs.cp_file, source, target) for source, target in pairs)
+    return [reply if isinstance(reply, Exception) else None for reply in replies]
+
+
+def delete_each(fs: AbstractFileSystem, paths: Sequence[str]) -> list[Any]:
+    """None for each path that is no longer there, else the error."""
+    if not is_batched(fs):
+        answers = _one_by_one(partial(fs.rm_file, path) for path in paths)
+    elif has_protocol(fs, "s3") and hasattr(fs, "_call_s3") and len(paths) > 1:
+        answers = _delete_from_s3(fs, paths)
+    else:
+        answers = _together(fs, [partial(fs._rm_file, path) for path in paths])
+    return [reply if isinstance(reply, Exception) and not isinstance(reply, NOT_FOUND) else None for reply in answers]
+
+
+def _delete_from_s3(fs: AbstractFileSystem, paths: Sequence[str]) -> list[Any]:
+    """Delete up to 1000 keys with one request; the bulk delete of s3fs does not report what could not be deleted."""
+    bulks = [paths[first : first + BULK_DELETE] for first in range(0, len(paths), BULK_DELETE)]
+    replies = _together(fs, [partial(_bulk_delete, fs, bulk) for bulk in bulks])
+    return [
+        answer
+        for bulk, reply in zip(bulks, replies, strict=True)
+        for answer in ([reply] * len(bulk) if isinstance(reply, Exception) else reply)
+    ]
+
+
+async def _bulk_delete(fs: AbstractFileSystem, paths: Sequence[str]) -> list[Any]:
+    from s3fs.errors import ERROR_CODE_TO_EXCEPTION
+
+    keys = [fs.split_path(path)[1] for path in paths]
+    wanted = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+    reply = await fs._call_s3("delete_objects", Bucket=fs.split_path(paths[0])[0], Delete=wanted)
+    failed = {error["Key"]: error for error in reply.get("Errors", ())}
+    answers: list[Any] = [None] * len(paths)
+    for number, key in enumerate(keys):
+        if key in failed:
+            code, text = failed[key].get("Code", ""), failed[key].get("Message", "")
+            answers[number] = ERROR_CODE_TO_EXCEPTION.get(code, OSError)(text or code)
+    return answers

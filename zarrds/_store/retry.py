@@ -1,0 +1,126 @@
+"""Which failures of a service pass by themselves, and how long to wait before asking again.
+
+Only operations that may be repeated are (reads, whole-value writes, deletes, listings). Waiting times double and are
+drawn at random, so that many workers do not come back at the same moment.
+"""
+
+from __future__ import annotations
+
+import errno
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from zarrds._config import get_config
+
+__all__ = ["answered", "http_status", "is_transient", "rounds", "sleep"]
+
+Item = TypeVar("Item")
+
+sleep = time.sleep
+"""What waits; tests put a clock of their own here."""
+
+_PASSING_STATUS = frozenset({408, 425, 429})
+_LASTING_ERRNO = frozenset(
+    {
+        errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EISDIR, errno.ENOTDIR, errno.ENOENT,
+        errno.EINVAL, errno.ENAMETOOLONG, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EEXIST, errno.ENOTEMPTY,
+        errno.EMSGSIZE, errno.EXDEV,
+    }
+)  # fmt: skip
+_SERVICE_MODULES = frozenset(
+    {"aiohttp", "aiobotocore", "azure", "botocore", "gcsfs", "google", "http", "httpcore", "httpx", "obstore",
+     "paramiko", "requests", "urllib3"}
+)  # fmt: skip
+_LASTING_WORDS = ("credential", "permission", "unauthenticated", "validation", "notsupported", "invalid", "denied")
+
+
+def http_status(error: BaseException) -> int | None:
+    """Status code that an HTTP service answered with, where the error carries one."""
+    for name in ("status", "status_code", "code"):
+        status = getattr(error, name, None)
+        if isinstance(status, int) and 100 <= status < 600:
+            return status
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):  # botocore
+        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    else:
+        status = getattr(response, "status_code", None)
+    return status if isinstance(status, int) else None
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether asking again may help: connections, time-outs, throttling, failures inside a service, short reads.
+
+    Examples
+    --------
+    >>> is_transient(TimeoutError()), is_transient(PermissionError("denied")), is_transient(KeyError("k"))
+    (True, False, False)
+    """
+    if not isinstance(error, Exception) or isinstance(error, PermissionError):
+        return False
+    status = http_status(error)
+    if status is not None:
+        return status in _PASSING_STATUS or status >= 500
+    if isinstance(error, (ConnectionError, TimeoutError, EOFError)):
+        return True
+    if isinstance(error, (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError)):
+        return False
+    if isinstance(error, OSError):
+        return error.errno not in _LASTING_ERRNO
+    if type(error).__module__.partition(".")[0] in _SERVICE_MODULES:
+        name = type(error).__name__.lower()
+        return not any(word in name for word in _LASTING_WORDS)
+    return False
+
+
+def rounds() -> Iterator[int]:
+    """Numbers of the attempts, from 1; waits before each but the first.
+
+    As many as ``attempts`` of the configuration says. The n-th wait is at most ``retry_delay_ms * 2**(n-1)``
+    milliseconds, never more than ``retry_max_delay_ms``, and at least half of that.
+    """
+    config = get_config()
+    longest = config.retry_delay_ms / 1000
+    for attempt in range(1, max(1, config.attempts) + 1):
+        if attempt > 1:
+            bound = min(longest, config.retry_max_delay_ms / 1000)
+            sleep(bound * (0.5 + 0.5 * random.random()))
+            longest *= 2
+        yield attempt
+
+
+def answered(items: Sequence[Item], send: Callable[[Sequence[Item]], Sequence[Any]]) -> tuple[list[Any], int]:
+    """Send items together, and those again whose failure may pass, until all are answered or attempts run out.
+
+    Parameters
+    ----------
+    items : sequence
+        What to send.
+    send : callable
+        Gives for each item an answer or an Exception.
+
+    Returns
+    -------
+    answers : list
+        For each item the last answer; an Exception where there was none.
+    attempt : int
+        How many attempts were made.
+    """
+    answers: list[Any] = [None] * len(items)
+    pending = list(range(len(items)))
+    attempt = 0
+    for attempt in rounds():
+        replies = send(items if attempt == 1 else [items[number] for number in pending])
+        failed = []
+        for number, reply in zip(pending, replies, strict=True):
+            answers[number] = reply
+            if isinstance(reply, Exception):
+                failed.append(number)
+        if not all(is_transient(answers[number]) for number in failed):
+            break  # one failure that lasts fails the batch
+        pending = failed
+        if not pending:
+            break
+    return answers, attempt

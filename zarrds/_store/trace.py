@@ -1,0 +1,340 @@
+"""Requests made visible: how many of each kind, and how many bytes, a piece of work costs.
+
+Stores know nothing of it. While a trace is open, the methods of every store class that send requests are replaced by
+counting ones, and put back when the last trace closes: without a trace there is no cost at all. Stores that send other
+requests than they are asked for (they merge ranges, or try again) report themselves what goes out.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextvars import ContextVar, Token
+from functools import wraps
+from types import TracebackType
+from typing import Any, NamedTuple, Self, TypeVar
+
+from zarrds._store.base import Store
+from zarrds._store.request import buffer_size
+from zarrds._types import Buf, Request
+
+__all__ = ["Entry", "Trace", "carried", "is_open", "record", "trace"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+VERBS = ("get", "get range", "head", "set", "delete", "list", "rename")
+
+
+class Entry(NamedTuple):
+    """One request.
+
+    Attributes
+    ----------
+    verb : str
+        "get", "get range", "head", "set", "delete", "list" or "rename".
+    key : str
+        Key, or the path that was listed.
+    nbytes : int
+        Bytes of the value that was read or written; 0 for other verbs and for absent keys.
+    """
+
+    verb: str
+    key: str
+    nbytes: int
+
+
+class Trace:
+    """Counts of what stores were asked; made by `trace`.
+
+    Attributes
+    ----------
+    requests : Counter
+        Requests by verb.
+    nbytes : Counter
+        Bytes by verb.
+    batches : Counter
+        Calls by verb: requests of one call are sent together where the store can.
+    log : list of Entry
+        Every request, when keys were asked for.
+    """
+
+    def __init__(self, *, keys: bool = False) -> None:
+        self.requests: Counter[str] = Counter()
+        self.nbytes: Counter[str] = Counter()
+        self.batches: Counter[str] = Counter()
+        self.log: list[Entry] = []
+        self._keys = keys
+        self._lock = threading.Lock()
+        self._token: Token[tuple[Trace, ...]] | None = None
+
+    @property
+    def gets(self) -> int:
+        """Values and ranges asked for."""
+        return self.requests["get"] + self.requests["get range"]
+
+    @property
+    def range_gets(self) -> int:
+        """Ranges asked for."""
+        return self.requests["get range"]
+
+    @property
+    def heads(self) -> int:
+        """Questions whether a key is there, or how large it is."""
+        return self.requests["head"]
+
+    @property
+    def sets(self) -> int:
+        """Values written."""
+        return self.requests["set"]
+
+    @property
+    def deletes(self) -> int:
+        """Keys deleted; a whole directory counts once where a store deletes it at once."""
+        return self.requests["delete"]
+
+    @property
+    def lists(self) -> int:
+        """Listings."""
+        return self.requests["list"]
+
+    @property
+    def total(self) -> int:
+        """All requests."""
+        return sum(self.requests.values())
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of all values and ranges that were read."""
+        return self.nbytes["get"] + self.nbytes["get range"]
+
+    @property
+    def bytes_written(self) -> int:
+        """Bytes of all values that were written."""
+        return self.nbytes["set"]
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Count the requests of one call."""
+        with self._lock:
+            for verb, _, nbytes in entries:
+                self.requests[verb] += 1
+                self.nbytes[verb] += nbytes
+            for verb in {entry.verb for entry in entries}:
+                self.batches[verb] += 1
+            if self._keys:
+                self.log.extend(entries)
+
+    def reset(self) -> None:
+        """Begin anew."""
+        with self._lock:
+            for counter in (self.requests, self.nbytes, self.batches):
+                counter.clear()
+            self.log.clear()
+
+    def __enter__(self) -> Self:
+        if self._token is not None:
+            raise RuntimeError("this trace is open already")
+        self._token = _here.set((*_here.get(), self))
+        _open(self)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        _close(self)
+        if self._token is not None:
+            _here.reset(self._token)
+            self._token = None
+
+    def __repr__(self) -> str:
+        verbs = [verb for verb in VERBS if self.requests[verb]]
+        if not verbs:
+            return "<zarrds.trace: no requests>"
+        lines = [f"{'verb':<10}{'requests':>10}{'calls':>8}{'bytes':>16}"]
+        rows = [(verb, self.requests[verb], self.batches[verb], self.nbytes[verb]) for verb in verbs]
+        lines += [f"{verb:<10}{count:>10,}{calls:>8,}{nbytes:>16,}" for verb, count, calls, nbytes in rows]
+        lines += [f"  {entry.verb:<10}{entry.nbytes:>12,}  {entry.key}" for entry in self.log]
+        return "\n".join(lines)
+
+
+def trace(*, keys: bool = False) -> Trace:
+    """Count the requests that stores get inside a ``with`` block.
+
+    Parameters
+    ----------
+    keys : bool, default False
+        Whether to keep a list of every request, ``t.log``.
+
+    Returns
+    -------
+    Trace
+        A context manager with ``gets``, ``range_gets``, ``heads``, ``sets``, ``deletes``, ``lists``, ``bytes_read``,
+        ``bytes_written``, and ``requests``, ``nbytes`` and ``batches`` by verb. Readable after the block as well.
+
+    Notes
+    -----
+    Traces may be nested, and open in several threads or contexts at once: each counts what is done in its own. What
+    threads do that know no trace (those of a scheduler, say) counts for every open one. Other processes are not seen.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.zeros(1000, chunks=100, dtype="i4", compressor=None)
+    >>> z[:] = 1
+    >>> with zarrds.trace(keys=True) as t:
+    ...     total = z[150:250].sum()
+    >>> t.gets, t.bytes_read, [entry.key for entry in t.log]
+    (2, 800, ['1', '2'])
+    """
+    return Trace(keys=keys)
+
+
+# --- who listens -----------------------------------------------------------------------------------------------------
+
+_here: ContextVar[tuple[Trace, ...]] = ContextVar("zarrds_traces", default=())
+_everywhere: tuple[Trace, ...] = ()
+_lock = threading.RLock()
+_replaced: list[tuple[type[Store], str, Any]] = []
+
+
+class _Thread(threading.local):
+    recorded = 0
+
+
+_thread = _Thread()
+
+
+def is_open() -> bool:
+    """Whether any trace is open: stores that report themselves ask before they make a report."""
+    return bool(_everywhere)
+
+
+def record(entries: Sequence[Entry]) -> None:
+    """Report the requests of one call to the traces of this context, or to all where it knows none."""
+    if not entries:
+        return
+    _thread.recorded += 1
+    for listener in _here.get() or _everywhere:
+        listener.add(entries)
+
+
+def carried(work: Function) -> Function:
+    """`work` for another thread, where it counts for the traces of this context; `work` itself without a trace."""
+    listeners = _here.get()
+    if not listeners:
+        return work
+
+    @wraps(work)
+    def with_traces(*args: Any, **kwargs: Any) -> Any:
+        token = _here.set(listeners)
+        try:
+            return work(*args, **kwargs)
+        finally:
+            _here.reset(token)
+
+    return with_traces  # type: ignore[return-value]
+
+
+def _open(listener: Trace) -> None:
+    global _everywhere
+    with _lock:
+        if not _everywhere:
+            _replace_methods()
+        _everywhere = (*_everywhere, listener)
+
+
+def _close(listener: Trace) -> None:
+    global _everywhere
+    with _lock:
+        _everywhere = tuple(other for other in _everywhere if other is not listener)
+        if not _everywhere:
+            while _replaced:
+                cls, name, original = _replaced.pop()
+                setattr(cls, name, original)
+
+
+# --- counting methods ------------------------------------------------------------------------------------------------
+
+
+def _replace_methods() -> None:
+    for cls in _subclasses(Store):  # type: ignore[type-abstract]
+        for name, entries in _REPORTS.items():
+            original = cls.__dict__.get(name)
+            if original is not None and not cls.reports_requests:
+                _replaced.append((cls, name, original))
+                setattr(cls, name, _ITERATORS.get(name, _counting)(original, entries))
+
+
+def _subclasses(cls: type[Store]) -> Iterator[type[Store]]:
+    for below in cls.__subclasses__():
+        yield below
+        yield from _subclasses(below)
+
+
+def _counting(original: Callable[..., Any], entries: Callable[[Any, Any], list[Entry]]) -> Callable[..., Any]:
+    @wraps(original)
+    def method(self: Store, *args: Any, **kwargs: Any) -> Any:
+        before = _thread.recorded
+        answer = original(self, *args, **kwargs)
+        if _thread.recorded == before:  # else what it calls has reported
+            record(entries((*args, *kwargs.values(), "")[0], answer))
+        return answer
+
+    return method
+
+
+def _counting_values(original: Callable[..., Any], entries: Callable[[Any, Any], list[Entry]]) -> Callable[..., Any]:
+    @wraps(original)
+    def iter_many(self: Store, requests: Sequence[Request]) -> Iterator[Buf | None]:
+        answers = original(self, requests)
+        for request in requests:
+            before = _thread.recorded
+            answer = next(answers)
+            if _thread.recorded == before:
+                record(entries([request], [answer]))
+            yield answer
+
+    return iter_many
+
+
+def _counting_keys(original: Callable[..., Any], entries: Callable[[Any, Any], list[Entry]]) -> Callable[..., Any]:
+    @wraps(original)
+    def keys_below(self: Store, prefix: str = "") -> Iterator[str]:
+        before = _thread.recorded
+        keys = iter(original(self, prefix))
+        first = next(keys, None)  # generators send their requests only now
+        if _thread.recorded == before:
+            record(entries(prefix, None))
+        if first is not None:
+            yield first
+            yield from keys
+
+    return keys_below
+
+
+def gets(requests: Iterable[Request], answers: Iterable[Any]) -> list[Entry]:
+    """Entries of requests and what came back: a value, None, or an error."""
+    sizes = (0 if answer is None or isinstance(answer, BaseException) else buffer_size(answer) for answer in answers)
+    return [
+        Entry("get" if byte_range is None else "get range", key, size)
+        for (key, byte_range), size in zip(requests, sizes, strict=True)
+    ]
+
+
+def _one(verb: str) -> Callable[[Any, Any], list[Entry]]:
+    return lambda asked, answer: [Entry(verb, str(asked or ""), 0)]
+
+
+_ITERATORS = {"iter_many": _counting_values, "keys_below": _counting_keys}
+_REPORTS: dict[str, Callable[[Any, Any], list[Entry]]] = {
+    "get_many": gets,
+    "iter_many": gets,
+    "__getitem__": lambda key, value: gets([(key, None)], [value]),
+    "__contains__": _one("head"),
+    "getsize": _one("head"),
+    "set_many": lambda items, _: [Entry("set", key, buffer_size(value)) for key, value in items],
+    "delete_many": lambda keys, _: [Entry("delete", key, 0) for key in keys],
+    "__delitem__": _one("delete"),
+    "keys_below": _one("list"),
+    "listdir": _one("list"),
+    "rmdir": _one("delete"),
+    "rename": _one("rename"),
+}
+"""Methods that send requests; ``__setitem__`` and others that end in one of these are not among them."""
