@@ -34,7 +34,7 @@ from numcodecs import (
 from zarrds._codec.build import build_codec
 from zarrds._codec.table import get_codec, spec_of
 from zarrds._format.meta import ChunkSpec, CodecSpec
-from zarrds.errors import BadCompressorError, ChunkDecodeError, ChunkEncodeError, UnsupportedFormatError
+from zarrds.errors import BadCompressorError, ChunkDecodeError, ChunkEncodeError
 
 
 def chain(dtype, filters=(), compressor=None, order="C", shape=(6, 7)):
@@ -224,12 +224,6 @@ def test_unknown_codec_names_it():
         get_codec(CodecSpec.of("blosc", {"no_such_option": 1}))
     with pytest.raises(BadCompressorError):
         spec_of(object())
-
-
-def test_serializer_is_refused_by_name():
-    with pytest.raises(UnsupportedFormatError) as caught:
-        build_codec(ChunkSpec((2,), np.dtype("i4"), serializer=CodecSpec.of("sharding_indexed")))
-    assert caught.value.codec == "sharding_indexed"
 
 
 def test_encode_errors_are_ours():

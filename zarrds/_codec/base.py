@@ -40,5 +40,5 @@ class ChunkCodec(Protocol):
         array, which may be read-only. Raises ChunkDecodeError.
         """
 
-    def encode(self, array: NDArrayAny) -> Buf:
-        """Encode an array of the chunk's shape and dtype. Raises ChunkEncodeError."""
+    def encode(self, array: NDArrayAny) -> Buf | None:
+        """Encode an array of the chunk's shape and dtype; None: nothing is to be stored. Raises ChunkEncodeError."""

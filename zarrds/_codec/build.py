@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from zarrds._codec import bytes, compress, crc32c, numcodecs, transpose, vlen  # noqa: F401  (they register their links)
 from zarrds._codec.base import ChunkCodec
+from zarrds._codec.links import Kind, Layout, link_of
+from zarrds._codec.pipeline import Pipeline, filters_of
 from zarrds._codec.plain import PlainCodec
 from zarrds._format.meta import ChunkSpec
-from zarrds.errors import UnsupportedFormatError
 
 __all__ = ["build_codec"]
 
@@ -18,8 +20,8 @@ def build_codec(spec: ChunkSpec, *, partial_blosc: bool = False) -> ChunkCodec:
 
     With `partial_blosc`, parts of chunks that Blosc compressed are read by its blocks.
     """
-    if spec.serializer is not None:
-        raise UnsupportedFormatError(
-            "serializer not supported yet", codec=spec.serializer.name, hint="format 3 comes later"
-        )
-    return PlainCodec(spec, partial_blosc=partial_blosc)
+    if spec.serializer is None:
+        return PlainCodec(spec, partial_blosc=partial_blosc)
+    filters = filters_of(spec)
+    layout = filters[-1].makes if filters else Layout(spec.shape, spec.dtype)
+    return Pipeline(spec, filters, link_of(spec.serializer, Kind.SERIALIZER, layout))

@@ -64,10 +64,14 @@ def trim_edges(source: OpenSource, shrunk: Sequence[bool], lock: Lock | None = N
         with nullcontext() if lock is None else lock(key):
             (data,) = source.store.get_many([(key, None)])
             if data is not None:
-                source.store.set_many([(key, _trimmed(source, at, data))])
+                trimmed = _trimmed(source, at, data)
+                if trimmed is None:
+                    source.store.delete_many([key])
+                else:
+                    source.store.set_many([(key, trimmed)])
 
 
-def _trimmed(source: OpenSource, coords: tuple[int, ...], data: Buf) -> Buf:
+def _trimmed(source: OpenSource, coords: tuple[int, ...], data: Buf) -> Buf | None:
     """A chunk with the fill value wherever it reaches out of the array."""
     meta = source.meta
     old = source.codec.decode(data)

@@ -154,7 +154,7 @@ class _Write:
         if not self.keep_empty and is_all_fill(chunk, source):
             return None
         data = source.codec.encode(chunk)
-        if every:
+        if every and data is not None:
             self.same = bytes(data) if not isinstance(data, bytes) else data
         return data
 

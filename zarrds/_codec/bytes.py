@@ -1,0 +1,95 @@
+"""The `bytes` codec of format 3: the elements in C order, in the byte order that it says."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Literal
+
+import numpy as np
+
+from zarrds._codec.links import Kind, Layout, check_members, register, size_of, wrong_size
+from zarrds._types import Buf, NDArrayAny
+from zarrds.errors import BadCompressorError
+
+__all__ = ["BytesSerializer", "flat_bytes"]
+
+_ORDERS: dict[str, Literal["<", ">"]] = {"little": "<", "big": ">"}
+
+
+class BytesSerializer:
+    """Elements of an array as bytes.
+
+    `native` says that the bytes are those in memory, so that others may decode straight into an array.
+    """
+
+    def __init__(self, layout: Layout, endian: str | None) -> None:
+        self._layout = layout
+        self._stored = stored_dtype(layout.dtype, endian)
+        self._swapped = endian is not None and endian != sys.byteorder and _swaps_bits(layout.dtype)
+        self.native = self._stored == layout.dtype and not self._swapped
+        self.encoded_size: int | None = int(np.prod(layout.shape, dtype=np.int64)) * layout.dtype.itemsize
+
+    def encode(self, array: NDArrayAny) -> Buf:
+        """Bytes of an array, without a copy where they lie in order."""
+        if self._swapped:
+            array = _bits(np.ascontiguousarray(array)).byteswap()
+        else:
+            array = np.asarray(array, self._stored, order="C")
+        return flat_bytes(array)
+
+    def decode(self, data: Buf, out: NDArrayAny | None = None) -> NDArrayAny:
+        """Array of exactly the right number of bytes; `out` is used when the bytes must be turned."""
+        assert self.encoded_size is not None
+        found = size_of(data)
+        if found != self.encoded_size:
+            raise wrong_size(self.encoded_size, found)
+        dtype, shape = self._layout.dtype, self._layout.shape
+        if not found:
+            return np.zeros(shape, dtype)
+        if self._swapped:
+            return np.frombuffer(data, f"u{dtype.itemsize}").byteswap().view(dtype).reshape(shape)
+        array = np.frombuffer(data, self._stored).reshape(shape)
+        if self.native:
+            return array
+        if out is None:
+            return array.astype(dtype)
+        out[...] = array
+        return out
+
+
+def stored_dtype(dtype: np.dtype[Any], endian: str | None) -> np.dtype[Any]:
+    """Dtype of the bytes; numbers of several bytes must say their order."""
+    if dtype.hasobject:
+        raise BadCompressorError("objects have no bytes", codec="bytes", hint="use 'vlen-utf8' or 'vlen-bytes'")
+    if endian is None:
+        if dtype.kind in "iufcMmU" and dtype.itemsize > 1:
+            raise BadCompressorError("byte order is missing", codec="bytes", expected="endian 'little' or 'big'")
+        return dtype
+    return dtype.newbyteorder(_ORDERS[endian])
+
+
+def flat_bytes(array: NDArrayAny) -> NDArrayAny:
+    """The bytes of an array that is contiguous in C order, without a copy."""
+    if not array.size or not array.dtype.itemsize:
+        return np.empty(0, np.uint8)
+    return array.reshape(-1).view(np.uint8)
+
+
+def _swaps_bits(dtype: np.dtype[Any]) -> bool:
+    """Whether numpy knows no byte order of a dtype of several bytes, as of bfloat16."""
+    return dtype.isbuiltin == 2 and dtype.itemsize > 1
+
+
+def _bits(array: NDArrayAny) -> NDArrayAny:
+    return array.view(f"u{array.dtype.itemsize}")
+
+
+def _make(configuration: dict[str, Any], layout: Layout) -> BytesSerializer:
+    check_members(configuration, ("endian",))
+    endian = configuration.get("endian")
+    if endian is not None and endian not in _ORDERS:
+        raise BadCompressorError("unknown byte order", codec="bytes", expected="'little' or 'big'", found=repr(endian))
+    return BytesSerializer(layout, endian)
+
+
+register("bytes", Kind.SERIALIZER, _make)

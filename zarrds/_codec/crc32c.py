@@ -1,0 +1,65 @@
+"""The `crc32c` codec of format 3: a checksum after the bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from google_crc32c import value as crc32c
+
+from zarrds._codec.links import Kind, Layout, register, size_of
+from zarrds._types import Buf, NDArrayAny
+from zarrds.errors import ChunkDecodeError
+
+__all__ = ["Crc32cCompressor"]
+
+_BYTES = 4
+
+
+class Crc32cCompressor:
+    """Appends the CRC-32C of the bytes, little-endian; decoding checks it."""
+
+    def encode(self, data: Buf) -> Buf:
+        """The bytes and their checksum."""
+        flat = _flat(data)
+        return b"".join((flat, crc32c(flat).to_bytes(_BYTES, "little")))
+
+    def decode(self, data: Buf, size: int | None) -> Buf:
+        """The bytes without their checksum, not copied."""
+        flat = _flat(data)
+        body = flat[:-_BYTES] if isinstance(flat, bytes) else flat[: max(flat.size - _BYTES, 0)]
+        if len(flat) < _BYTES:
+            raise ChunkDecodeError(
+                "value is too short for a checksum", expected=">= 4 bytes", found=f"{len(flat)} bytes"
+            )
+        stated, found = int.from_bytes(bytes(flat[-_BYTES:]), "little"), crc32c(body)
+        if stated != found:
+            raise ChunkDecodeError("checksum does not match", expected=f"{stated:#010x}", found=f"{found:#010x}")
+        return body
+
+    def decode_into(self, data: Buf, out: NDArrayAny) -> None:
+        """Copy the bytes into an array."""
+        body = self.decode(data, out.nbytes)
+        if size_of(body) != out.nbytes:
+            raise ChunkDecodeError("chunk has the wrong size", expected=f"{out.nbytes} bytes", found=size_of(body))
+        out.reshape(-1).view(np.uint8)[...] = np.frombuffer(body, np.uint8)
+
+    def encoded_size(self, size: int) -> int | None:
+        """Four bytes more."""
+        return size + _BYTES
+
+
+def _flat(data: Buf) -> Any:
+    """What the checksum function takes: bytes, or a flat array of them."""
+    if isinstance(data, bytes):
+        return data
+    if not size_of(data):
+        return b""
+    return np.frombuffer(data, np.uint8)
+
+
+def _make(configuration: dict[str, Any], layout: Layout) -> Crc32cCompressor:
+    return Crc32cCompressor()
+
+
+register("crc32c", Kind.COMPRESSOR, _make)

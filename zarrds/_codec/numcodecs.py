@@ -1,0 +1,213 @@
+"""The codecs named ``numcodecs.*`` in format 3: those of numcodecs, with the configuration they have in format 2.
+
+Members that numcodecs or the layout can supply may be left out.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+from numcodecs.abc import Codec
+
+from zarrds._codec.bytes import flat_bytes
+from zarrds._codec.compress import BloscCompressor, ZstdCompressor, bz2_of, gzip_of, lzma_of, zlib_of
+from zarrds._codec.links import Compressor, Kind, Layout, register, size_of, wrong_size
+from zarrds._codec.table import get_codec
+from zarrds._format.meta import CodecSpec
+from zarrds._types import Buf, NDArrayAny
+from zarrds.errors import BadCompressorError, ChunkDecodeError
+
+__all__ = ["PREFIX"]
+
+PREFIX = "numcodecs."
+
+
+# --- array to array ---------------------------------------------------------------------------------------------------
+
+
+class NumcodecsFilter:
+    """A codec of numcodecs between two arrays.
+
+    `codec` works on arrays of the dtype `takes`; what it makes is of the layout `makes`.
+    """
+
+    def __init__(self, layout: Layout, codec: Codec, takes: np.dtype[Any], makes: Layout) -> None:
+        self._layout, self._codec, self._takes, self.makes = layout, codec, takes, makes
+        self._stored = makes.dtype
+        self.makes = Layout(makes.shape, makes.dtype.newbyteorder("="))
+
+    def encode(self, array: NDArrayAny) -> NDArrayAny:
+        """Encode elements in C order."""
+        found = np.asarray(self._codec.encode(np.ascontiguousarray(array, dtype=self._takes)))
+        if found.dtype != self._stored:
+            found = found.reshape(-1).view(self._stored)  # bitround answers with the integers of the same bits
+        return found.reshape(self.makes.shape).astype(self.makes.dtype, copy=False)
+
+    def decode(self, array: NDArrayAny) -> NDArrayAny:
+        """Decode elements in C order."""
+        found = np.asarray(self._codec.decode(np.ascontiguousarray(array, dtype=self._stored)))
+        if found.dtype != self._takes:
+            found = found.view(self._takes)
+        if found.size != prod(self._layout.shape):
+            raise wrong_size(prod(self._layout.shape) * self._takes.itemsize, found.nbytes)
+        return found.reshape(self._layout.shape).astype(self._layout.dtype, copy=False)
+
+
+def _filter(name: str) -> None:
+    """Register a filter whose dtypes are its members `dtype` and `astype`."""
+
+    def make(configuration: dict[str, Any], layout: Layout) -> NumcodecsFilter:
+        configuration = {"dtype": layout.dtype.str, **configuration}
+        codec = _codec(name, configuration)
+        takes = np.dtype(configuration["dtype"])
+        makes = np.dtype(configuration.get("astype") or takes)
+        return NumcodecsFilter(layout, codec, takes, Layout(layout.shape, makes))
+
+    register(PREFIX + name, Kind.FILTER, make)
+
+
+def _make_bitround(configuration: dict[str, Any], layout: Layout) -> NumcodecsFilter:
+    return NumcodecsFilter(layout, _codec("bitround", configuration), layout.dtype, layout)
+
+
+def _make_packbits(configuration: dict[str, Any], layout: Layout) -> NumcodecsFilter:
+    if layout.dtype != bool:
+        raise BadCompressorError("packbits packs truth values", expected="bool", found=str(layout.dtype))
+    makes = Layout((1 + -(-prod(layout.shape) // 8),), np.dtype("u1"))
+    return NumcodecsFilter(layout, _codec("packbits", configuration), layout.dtype, makes)
+
+
+def _make_astype(configuration: dict[str, Any], layout: Layout) -> NumcodecsFilter:
+    configuration = {"decode_dtype": layout.dtype.str, **configuration}
+    codec = _codec("astype", configuration)
+    makes = np.dtype(configuration["encode_dtype"])
+    return NumcodecsFilter(layout, codec, np.dtype(configuration["decode_dtype"]), Layout(layout.shape, makes))
+
+
+# --- array to bytes ---------------------------------------------------------------------------------------------------
+
+
+class NumcodecsSerializer:
+    """A codec of numcodecs that turns arrays into bytes."""
+
+    encoded_size: int | None = None
+    native = False
+
+    def __init__(self, layout: Layout, codec: Codec) -> None:
+        self._layout, self._codec = layout, codec
+
+    def encode(self, array: NDArrayAny) -> Buf:
+        """Encode an array in C order."""
+        found: Buf = self._codec.encode(np.ascontiguousarray(array))
+        return found
+
+    def decode(self, data: Buf, out: NDArrayAny | None = None) -> NDArrayAny:
+        """Decode to an array whose size is checked."""
+        layout = self._layout
+        found = np.asarray(self._codec.decode(data))
+        size = prod(layout.shape) * layout.dtype.itemsize
+        if found.nbytes != size:
+            raise wrong_size(size, found.nbytes)
+        return found.reshape(-1).view(layout.dtype).reshape(layout.shape)
+
+
+def _serializer(name: str) -> None:
+    def make(configuration: dict[str, Any], layout: Layout) -> NumcodecsSerializer:
+        return NumcodecsSerializer(layout, _codec(name, configuration))
+
+    register(PREFIX + name, Kind.SERIALIZER, make)
+
+
+# --- bytes to bytes ---------------------------------------------------------------------------------------------------
+
+
+class NumcodecsCompressor:
+    """A codec of numcodecs between bytes; `added` bytes more, where that is always the same."""
+
+    def __init__(self, codec: Codec, added: int | None) -> None:
+        self._codec, self._added = codec, added
+
+    def encode(self, data: Buf) -> Buf:
+        """Encoded bytes."""
+        return _as_bytes(self._codec.encode(np.frombuffer(data, np.uint8) if size_of(data) else b""))
+
+    def decode(self, data: Buf, size: int | None) -> Buf:
+        """Decoded bytes."""
+        if self._added and size_of(data) < self._added:
+            raise ChunkDecodeError("value is too short", expected=f">= {self._added} bytes", found=size_of(data))
+        return _as_bytes(self._codec.decode(data))
+
+    def decode_into(self, data: Buf, out: NDArrayAny) -> None:
+        """Decode, and copy into an array."""
+        found = self.decode(data, out.nbytes)
+        if size_of(found) != out.nbytes:
+            raise wrong_size(out.nbytes, size_of(found))
+        out.reshape(-1).view(np.uint8)[...] = np.frombuffer(found, np.uint8)
+
+    def encoded_size(self, size: int) -> int | None:
+        """The same but for what is added."""
+        return None if self._added is None else size + self._added
+
+
+class Lz4Compressor(NumcodecsCompressor):
+    """LZ4 as numcodecs has it: the decoded size comes first."""
+
+    def decode(self, data: Buf, size: int | None) -> Buf:
+        """Decode a block; one that states another size than is expected is refused."""
+        stated = int.from_bytes(bytes(memoryview(data).cast("B")[:4]), "little")
+        if size_of(data) < 4 or (size is not None and stated != size):
+            raise wrong_size(size or 0, stated)
+        return super().decode(data, size)
+
+
+def _as_bytes(found: Any) -> Buf:
+    return flat_bytes(np.ascontiguousarray(found)) if isinstance(found, np.ndarray) else found
+
+
+def _compressor(name: str, added: int | None = None) -> None:
+    def make(configuration: dict[str, Any], layout: Layout) -> NumcodecsCompressor:
+        kind = Lz4Compressor if name == "lz4" else NumcodecsCompressor
+        return kind(_codec(name, configuration), added)
+
+    register(PREFIX + name, Kind.COMPRESSOR, make)
+
+
+def _make_shuffle(configuration: dict[str, Any], layout: Layout) -> NumcodecsCompressor:
+    elementsize = configuration.get("elementsize") or layout.dtype.itemsize
+    return NumcodecsCompressor(_codec("shuffle", {**configuration, "elementsize": elementsize}), 0)
+
+
+def _make_blosc(configuration: dict[str, Any], layout: Layout) -> Compressor:
+    codec = _codec("blosc", configuration)
+    shuffle = codec.shuffle if codec.shuffle >= 0 else 2 if layout.dtype.itemsize == 1 else 1
+    return BloscCompressor(codec.cname, codec.clevel, shuffle, layout.dtype.itemsize, codec.blocksize)
+
+
+def _make_zstd(configuration: dict[str, Any], layout: Layout) -> Compressor:
+    codec = _codec("zstd", configuration)
+    return ZstdCompressor(codec.level, bool(getattr(codec, "checksum", False)))
+
+
+def _codec(name: str, configuration: dict[str, Any]) -> Codec:
+    return get_codec(CodecSpec.of(name, {key: value for key, value in configuration.items() if key != "id"}))
+
+
+for _name in ("delta", "fixedscaleoffset", "quantize"):
+    _filter(_name)
+register("numcodecs.bitround", Kind.FILTER, _make_bitround)
+register("numcodecs.packbits", Kind.FILTER, _make_packbits)
+register("numcodecs.astype", Kind.FILTER, _make_astype)
+for _name in ("pcodec", "zfpy"):
+    _serializer(_name)
+for _name in ("crc32", "crc32c", "adler32", "fletcher32", "jenkins_lookup3"):
+    _compressor(_name, 4)
+_compressor("lz4")
+register("numcodecs.shuffle", Kind.COMPRESSOR, _make_shuffle)
+register("numcodecs.blosc", Kind.COMPRESSOR, _make_blosc)
+register("numcodecs.zstd", Kind.COMPRESSOR, _make_zstd)
+register("numcodecs.gzip", Kind.COMPRESSOR, lambda given, layout: gzip_of(_codec("gzip", given).level))
+register("numcodecs.zlib", Kind.COMPRESSOR, lambda given, layout: zlib_of(_codec("zlib", given).level))
+register("numcodecs.bz2", Kind.COMPRESSOR, lambda given, layout: bz2_of(_codec("bz2", given).level))
+register("numcodecs.lzma", Kind.COMPRESSOR, lambda given, layout: lzma_of(_codec("lzma", given)))

@@ -1,0 +1,119 @@
+"""The chain of a format 3 chunk: filters, one serializer, compressors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from zarrds._codec.base import ReadSteps, Rounds
+from zarrds._codec.bytes import BytesSerializer
+from zarrds._codec.links import Compressor, Filter, Kind, Layout, Serializer, link_of
+from zarrds._codec.raw import rows_needed
+from zarrds._format.meta import ChunkSpec
+from zarrds._types import Buf, NDArrayAny, Part
+from zarrds.errors import ChunkDecodeError, ChunkEncodeError, ItemTypeError
+
+__all__ = ["Pipeline"]
+
+
+class Pipeline:
+    """Whole-chunk chain of format 3.
+
+    Where the bytes of the array are those in memory, the innermost compressor decodes straight into the result.
+    """
+
+    def __init__(self, spec: ChunkSpec, filters: Sequence[Filter], serializer: Serializer) -> None:
+        assert spec.serializer is not None
+        layout = filters[-1].makes if filters else Layout(spec.shape, spec.dtype)
+        self.spec = spec
+        self._filters = filters
+        self._serializer = serializer
+        self._compressors = [link_of(c, Kind.COMPRESSOR, layout) for c in spec.compressors]
+        self._names = [c.name for c in spec.compressors]
+        sizes: list[int | None] = [serializer.encoded_size]
+        for codec in self._compressors:
+            sizes.append(None if sizes[-1] is None else codec.encoded_size(sizes[-1]))
+        self.encoded_size = sizes.pop()
+        self._outside = list(zip(self._compressors, sizes, self._names, strict=True))[::-1]
+        native = isinstance(serializer, BytesSerializer) and serializer.native and not filters
+        self._raw = native and not self._compressors
+        self._last: Compressor | None = None  # the compressor that decodes straight into an array
+        if native and self._compressors and spec.dtype.isbuiltin != 2:
+            self._last = self._compressors[0]
+            self._outside.pop()
+
+    def rounds(self, part: Part, *, native_ranges: bool) -> Rounds:
+        """Chunks that are bytes alone can be read in parts."""
+        return Rounds.STEPS if native_ranges and self._raw else Rounds.WHOLE
+
+    def read(self, part: Part) -> ReadSteps:
+        """Read the rows that hold `part`, from a chunk that is not compressed."""
+        spec = self.spec
+        if not self._raw:
+            (data,) = yield (None,)
+            return None if data is None else self.decode(data)[part]
+        wanted, rows, inner = rows_needed(part, spec.shape, spec.dtype.itemsize, "C")
+        (data,) = yield (wanted,)
+        return None if data is None else BytesSerializer(Layout(rows, spec.dtype), None).decode(data)[inner]
+
+    def decode(self, data: Buf, out: NDArrayAny | None = None) -> NDArrayAny:
+        """Decode a whole value; see `ChunkCodec.decode`."""
+        spec = self.spec
+        name = ""
+        try:
+            for codec, size, link_name in self._outside:
+                name = link_name
+                data = codec.decode(data, size)
+            if self._last is not None:
+                if out is None:
+                    out = np.empty(spec.shape, spec.dtype)
+                name = self._names[0]
+                self._last.decode_into(data, out)
+                return out
+            name = spec.serializer.name if spec.serializer is not None else ""
+            array = self._serializer.decode(data, None if self._filters else out)
+            for link, filter_ in zip(reversed(spec.filters), reversed(self._filters), strict=True):
+                name = link.name
+                array = filter_.decode(array)
+        except ChunkDecodeError as error:
+            error.codec = error.codec or name
+            raise
+        except Exception as error:
+            raise ChunkDecodeError(f"value cannot be decoded: {error}", codec=name) from error
+        return array
+
+    def encode(self, array: NDArrayAny) -> Buf | None:
+        """Encode a whole chunk; see `ChunkCodec.encode`."""
+        spec = self.spec
+        data: Any = np.asarray(array, dtype=spec.dtype)
+        name = ""
+        try:
+            for link, filter_ in zip(spec.filters, self._filters, strict=True):
+                name = link.name
+                data = filter_.encode(data)
+            name = spec.serializer.name if spec.serializer is not None else ""
+            data = self._serializer.encode(data)
+            if data is None:
+                return None
+            for compressor, codec in zip(spec.compressors, self._compressors, strict=True):
+                name = compressor.name
+                data = codec.encode(data)
+        except ChunkEncodeError:
+            raise
+        except Exception as error:
+            kind = ItemTypeError if isinstance(error, TypeError) else ChunkEncodeError
+            raise kind(f"chunk cannot be encoded: {error}", codec=name) from error
+        result: Buf = data
+        return result
+
+
+def filters_of(spec: ChunkSpec) -> list[Filter]:
+    """The filters of a chain, each made for what the one before it makes."""
+    made: list[Filter] = []
+    layout = Layout(spec.shape, spec.dtype)
+    for link in spec.filters:
+        made.append(link_of(link, Kind.FILTER, layout))
+        layout = made[-1].makes
+    return made

@@ -1,0 +1,47 @@
+"""The `transpose` codec of format 3: another order of the dimensions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from zarrds._codec.links import Kind, Layout, check_members, register
+from zarrds._types import NDArrayAny
+from zarrds.errors import BadCompressorError
+
+__all__ = ["TransposeFilter"]
+
+
+class TransposeFilter:
+    """Axis i of what it makes is axis ``order[i]`` of what it is given."""
+
+    def __init__(self, layout: Layout, order: tuple[int, ...]) -> None:
+        self.order = order
+        self.reverse = tuple(int(i) for i in np.argsort(order)) if order else ()
+        self.makes = Layout(tuple(layout.shape[i] for i in order), layout.dtype)
+
+    def encode(self, array: NDArrayAny) -> NDArrayAny:
+        """A view with its dimensions in order."""
+        return array.transpose(self.order)
+
+    def decode(self, array: NDArrayAny) -> NDArrayAny:
+        """A view with its dimensions as they were."""
+        return array.transpose(self.reverse)
+
+
+def _make(configuration: dict[str, Any], layout: Layout) -> TransposeFilter:
+    check_members(configuration, ("order",))
+    order, axes = configuration.get("order"), range(len(layout.shape))
+    if order == "C":  # as older writers say it
+        order = list(axes)
+    elif order == "F":
+        order = list(reversed(axes))
+    if not isinstance(order, list) or any(type(i) is not int for i in order) or sorted(order) != list(axes):
+        raise BadCompressorError(
+            "not an order of the dimensions", codec="transpose", expected=f"permutation of {list(axes)}", found=order
+        )
+    return TransposeFilter(layout, tuple(order))
+
+
+register("transpose", Kind.FILTER, _make)
