@@ -70,8 +70,24 @@ def test_round_trip(name, filters, serializer):
 
 @pytest.mark.parametrize(
     "dtype",
-    ["b1", "i1", "i2", "u8", "f2", "f4", "c8", "c16", "S3", "U4", "M8[25s]", "m8[ns]", "V5"]
-    + [[("a", "i2"), ("b", [("x", "S3"), ("y", "f8")])], ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn],
+    [
+        "b1",
+        "i1",
+        "i2",
+        "u8",
+        "f2",
+        "f4",
+        "c8",
+        "c16",
+        "S3",
+        "U4",
+        "M8[25s]",
+        "m8[ns]",
+        "V5",
+        [("a", "i2"), ("b", [("x", "S3"), ("y", "f8")])],
+        ml_dtypes.bfloat16,
+        ml_dtypes.float8_e4m3fn,
+    ],
 )
 @pytest.mark.parametrize("serializer", [LITTLE, BIG, "bytes"], ids=["little", "big", "absent"])
 @pytest.mark.parametrize("compressors", [[], ["zstd"]], ids=["raw", "zstd"])
