@@ -13,6 +13,9 @@ from zarrds._config import config_context, get_config, set_config
 from zarrds._store.trace import trace
 from zarrds.convenience import (
     consolidate_metadata,
+    copy,
+    copy_all,
+    copy_store,
     load,
     open,
     open_consolidated,
@@ -99,6 +102,9 @@ __all__ = [  # noqa: RUF022  # sorted as `sorted` sorts
     "config_context",
     "consolidate_metadata",
     "convenience",
+    "copy",
+    "copy_all",
+    "copy_store",
     "core",
     "create",
     "creation",

@@ -9,6 +9,8 @@ import numpy as np
 
 from zarrds import _nodes
 from zarrds._array_meta import check_version
+from zarrds._copying.nodes import copy, copy_all
+from zarrds._copying.stores import copy_store
 from zarrds._format.consolidated import CONSOLIDATED_KEY, consolidate
 from zarrds._format.meta import ArrayMeta
 from zarrds._store.adapt import as_store
@@ -23,6 +25,9 @@ from zarrds.hierarchy import Group, group, open_group
 __all__ = [
     "LazyLoader",
     "consolidate_metadata",
+    "copy",
+    "copy_all",
+    "copy_store",
     "load",
     "open",
     "open_consolidated",

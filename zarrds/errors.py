@@ -33,8 +33,8 @@ The tree (in brackets the builtin that a caller may catch instead)::
         StoreNotShareableError              a store cannot travel to another process
       BlockAlignmentError [ValueError]      two tasks would write one chunk
       MemoryLimitError [ValueError]         a plan does not fit the memory it was given
-      SelfOverwriteError [ValueError]       the source of a job lies in its target
       CopyError [RuntimeError]              a copy met what it may not replace
+        SelfOverwriteError [ValueError]     the source of a job lies in its target
 
 Errors carry fields (`store`, `path`, `key`, `codec`, `expected`, `found`, `hint`) and build their text from them, so
 that nobody needs a debugger to find the bad file. They survive pickling, as they travel from dask workers.
@@ -330,9 +330,9 @@ class MemoryLimitError(ZarrdsError, ValueError):
     """A plan does not fit the memory it was given."""
 
 
-class SelfOverwriteError(ZarrdsError, ValueError):
-    """The source of a job lies in the target that it would overwrite."""
-
-
 class CopyError(ZarrdsError, RuntimeError):
     """A copy met something that it may not replace."""
+
+
+class SelfOverwriteError(CopyError, ValueError):
+    """The source of a job lies in the target that it would overwrite."""

@@ -129,6 +129,11 @@ class KVStore(Store):
     def is_writeable(self) -> bool:
         return isinstance(self._mapping, MutableMapping)
 
+    @property
+    def identity(self) -> int:
+        """The same for all stores over one mapping."""
+        return id(self._mapping)
+
     def _own(self, name: str) -> Callable[..., Any] | None:
         return getattr(self._mapping, name, None)
 
@@ -336,6 +341,11 @@ class MemoryStore(Store):
     def spec(self) -> StoreSpec:
         self._token, spec = live_spec(self, self._token)
         return spec
+
+    @property
+    def identity(self) -> int:
+        """The same for all stores over one root."""
+        return id(self.root)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, MemoryStore) and self.cls == other.cls and self.root == other.root

@@ -22,11 +22,11 @@ from zarrds._format.v2 import ARRAY_KEY, ATTRS_KEY, GROUP_KEY, format_group, par
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
 from zarrds._store.paths import normalize_path
+from zarrds._store.place import place_of, refuse_overlap
 from zarrds._store.request import buffer_size
 from zarrds._store.spec import StoreSpec
 from zarrds._types import Buf, ByteRange, Shape
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
-from zarrds.dask.places import place_of, refuse_overlap
 from zarrds.errors import ContainsArrayError, CopyError
 
 __all__ = ["CopyReport", "KeyRange", "copy_documents", "copy_keys", "copy_store"]

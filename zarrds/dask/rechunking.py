@@ -18,10 +18,11 @@ from zarrds._format.meta import ArrayMeta
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
 from zarrds._store.paths import join_path, normalize_path
+from zarrds._store.place import place_of, refuse_overlap
 from zarrds.attrs import Attributes
 from zarrds.core import Array
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable, unique_name
-from zarrds.dask.places import opened, place_of, refuse_overlap
+from zarrds.dask.places import opened
 from zarrds.dask.plan import LOCAL, REMOTE, RechunkPlan, Stage, rechunk_plan
 from zarrds.dask.shuffle import RechunkWork
 from zarrds.dask.tasks import finish_rechunk, rechunk_blocks

@@ -1,0 +1,93 @@
+"""Values copied from one store to another by the file system that both are on, without passing through this process."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+from fsspec import AbstractFileSystem
+from fsspec.asyn import AsyncFileSystem
+from fsspec.implementations.dirfs import DirFileSystem
+from fsspec.implementations.local import LocalFileSystem
+
+from zarrds._store.base import Store
+from zarrds._store.directory import DirectoryStore, NestedDirectoryStore, TempStore
+from zarrds._store.fs import FSStore
+from zarrds._store.paths import level
+from zarrds.errors import StoreError
+
+__all__ = ["Mover", "mover"]
+
+Mover: TypeAlias = Callable[[Sequence[tuple[str, str]]], int]
+"""Copies values, given as pairs of source key and destination key; each atomically. Returns their bytes."""
+
+
+def mover(source: Store, dest: Store, source_path: str = "") -> Mover | None:
+    """How to copy values below `source_path` by the file system; None when the stores do not share one."""
+    if not dest.is_writeable():
+        return None
+    source_dir, dest_dir = _directory(source), _directory(dest)
+    if source_dir is not None and dest_dir is not None:
+        return lambda pairs: sum(dest_dir.set_file(new, source_dir.file_of(key)) for key, new in pairs)
+    if type(source) is FSStore and type(dest) is FSStore and source.fs is dest.fs and _copies(source.fs):
+        return _FileSystemMover(source, dest, source_path)
+    return None
+
+
+def _directory(store: Store) -> DirectoryStore | None:
+    """The local directory of a store, as a store of our own: subclasses may do something else with their values."""
+    if type(store) in (DirectoryStore, NestedDirectoryStore, TempStore):
+        assert isinstance(store, DirectoryStore)
+        return store
+    if type(store) is FSStore and type(store.fs) is LocalFileSystem:
+        return DirectoryStore(store.path, store.normalize_keys)
+    return None
+
+
+def _copies(fs: AbstractFileSystem) -> bool:
+    """Whether a file system copies files by itself."""
+    if isinstance(fs, AsyncFileSystem):
+        return type(fs)._cp_file is not AsyncFileSystem._cp_file and not isinstance(fs, DirFileSystem)
+    return type(fs).cp_file is not AbstractFileSystem.cp_file
+
+
+class _FileSystemMover:
+    """Copies inside one fsspec file system; on object stores the service does it, several at a time."""
+
+    def __init__(self, source: FSStore, dest: FSStore, source_path: str) -> None:
+        self.source, self.dest, self.path = source, dest, source_path
+        self._sizes: Mapping[str, int] | None = None
+
+    def __call__(self, pairs: Sequence[tuple[str, str]]) -> int:
+        if self._sizes is None:
+            self._sizes = self._listed()
+        old = [self._place(self.source, key) for key, _ in pairs]
+        new = [self._place(self.dest, key) for _, key in pairs]
+        try:
+            if self.dest.profile.native_batch:
+                self.dest.fs.copy(old, new, on_error="raise")
+            else:
+                self._one_by_one(old, new)
+        except Exception as error:
+            raise StoreError(f"cannot copy: {type(error).__name__}: {error}", key=pairs[0][0]) from error
+        self.dest.fs.invalidate_cache()
+        return sum(self._sizes[path.lstrip("/")] for path in old)
+
+    def _listed(self) -> Mapping[str, int]:
+        """Sizes of all values, from one listing."""
+        found = self.source.fs.find(self._place(self.source, self.path).rstrip("/"), detail=True)
+        return {name.lstrip("/"): entry["size"] for name, entry in found.items()}
+
+    def _one_by_one(self, old: Sequence[str], new: Sequence[str]) -> None:
+        fs = self.dest.fs
+        for path, target in zip(old, new, strict=True):
+            with contextlib.suppress(FileNotFoundError):
+                fs.cp_file(path, target)
+                continue
+            fs.makedirs(fs._parent(target), exist_ok=True)
+            fs.cp_file(path, target)
+
+    @staticmethod
+    def _place(store: FSStore, key: str) -> str:
+        return level(store.path) + (key.lower() if store.normalize_keys else key)
