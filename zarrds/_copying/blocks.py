@@ -32,7 +32,7 @@ def same_encoding(source: Array, dest: Array) -> bool:
 
 def copy_encoded(source: OpenSource, dest: OpenSource) -> None:
     """Copy all chunks that are stored, without decoding them."""
-    enumerated = chunk_count(source.meta.shape, source.meta.chunks) <= _ENUMERATED and not _is_disk(source)
+    enumerated = chunk_count(source.meta.shape, source.meta.write_unit) <= _ENUMERATED and not _is_disk(source)
     coords = _grid(source) if enumerated else stored_chunks(source)
     raw = RawCopy(source.store, dest.store, source.path, absent="skip" if enumerated else "raise")
     nbytes = UNKNOWN_BYTES if source.meta.dtype.hasobject else source.meta.chunk.nbytes
@@ -45,7 +45,7 @@ def _is_disk(source: OpenSource) -> bool:
 
 
 def _grid(source: OpenSource) -> Iterator[tuple[int, ...]]:
-    return box_coords([range(n) for n in grid_shape(source.meta.shape, source.meta.chunks)])
+    return box_coords([range(n) for n in grid_shape(source.meta.shape, source.meta.write_unit)])
 
 
 def copy_elements(source: Any, dest: Any, put: Callable[[Any, Any, Any], None]) -> None:
