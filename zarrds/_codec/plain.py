@@ -120,7 +120,9 @@ class PlainCodec:
         array = np.asarray(array, dtype=spec.dtype, order=spec.order)
         if self._raw:
             return _flat_bytes(array, spec.order)
-        data: Any = array
+        data: Any = (
+            array.reshape(1) if self._is_object and not spec.shape else array
+        )  # codecs of objects want a sequence
         for codec in (*self._filters, *self._compressors):
             try:
                 data = codec.encode(data)
