@@ -50,6 +50,7 @@ from zarrds.storage import (
     NestedDirectoryStore,
     RedisStore,
     TempStore,
+    ZipStore,
 )
 from zarrds.sync import ProcessSynchronizer, ThreadSynchronizer
 
@@ -91,6 +92,7 @@ __all__ = [  # noqa: RUF022  # sorted as `sorted` sorts
     "VLenArray",
     "VLenBytes",
     "VLenUTF8",
+    "ZipStore",
     "Zlib",
     "Zstd",
     "__version__",

@@ -15,7 +15,7 @@ from numpy.exceptions import AxisError
 from zarrds import _nodes
 from zarrds._codec.fills import encode_fill
 from zarrds._codec.table import spec_of
-from zarrds._engine.bulk import delete_outside
+from zarrds._engine.bulk import delete_outside, expect_none_outside
 from zarrds._engine.source import OpenSource
 from zarrds._format.dtypes import normalize_dtype
 from zarrds._format.grid import grid_shape, normalize_chunks, normalize_shape
@@ -38,6 +38,8 @@ def resized_shape(shape: Shape, args: Sequence[Any]) -> Shape:
 def resize(store: Store, source: OpenSource, shape: Shape) -> ArrayMeta:
     """Write the new shape, then delete the chunks outside it, so that an interrupted resize leaves no hole."""
     meta = replace(source.meta, shape=shape)
+    if not source.store.is_erasable():
+        expect_none_outside(source, shape)
     _nodes.save_array(store, source.path, meta)
     delete_outside(source, shape)
     return meta

@@ -57,7 +57,8 @@ def delete_node(store: Store, path: str, *, chunks_only: bool = False, force: bo
             "zarrds.storage.rmdir(store, path)",
         )
     if not below.empty:
-        store.delete_many(below.documents)
+        if path or store.is_erasable():
+            store.delete_many(below.documents)
         store.rmdir(path)
 
 

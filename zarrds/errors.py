@@ -31,6 +31,7 @@ The tree (in brackets the builtin that a caller may catch instead)::
         StoreTimeoutError [TimeoutError]    no answer in time
         ShortReadError [EOFError]           fewer bytes came than were asked for and are there
         StoreNotShareableError              a store cannot travel to another process
+        NotErasableError [NotImplementedError]  a store cannot delete single keys
       BlockAlignmentError [ValueError]      two tasks would write one chunk
       MemoryLimitError [ValueError]         a plan does not fit the memory it was given
       CopyError [RuntimeError]              a copy met what it may not replace
@@ -65,6 +66,7 @@ __all__ = [
     "MetadataError",
     "MissingChunkError",
     "NegativeStepError",
+    "NotErasableError",
     "PathNotFoundError",
     "ReadOnlyError",
     "SelfOverwriteError",
@@ -320,6 +322,12 @@ class ShortReadError(StoreError, EOFError):
 
 class StoreNotShareableError(StoreError):
     """A store lives in this process only and cannot be reopened elsewhere."""
+
+
+class NotErasableError(StoreError, NotImplementedError):
+    """A store cannot delete or rename single keys."""
+
+    default_message = "keys of this store cannot be deleted"
 
 
 class BlockAlignmentError(ZarrdsError, ValueError):

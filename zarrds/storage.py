@@ -20,6 +20,7 @@ from zarrds._store.mongodb import MongoDBStore
 from zarrds._store.paths import normalize_path
 from zarrds._store.readonly import ReadOnlyStore
 from zarrds._store.redis import RedisStore
+from zarrds._store.zip import ZipStore
 from zarrds._types import Separator
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "RedisStore",
     "Store",
     "TempStore",
+    "ZipStore",
     "array_meta_key",
     "as_store",
     "attrs_key",

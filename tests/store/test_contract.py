@@ -2,70 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
-import fsspec
 import numpy as np
 import pytest
-from fsspec.implementations.dirfs import DirFileSystem
-from fsspec.implementations.local import LocalFileSystem
 
+import zarrds
 from zarrds._store.base import Store
 from zarrds._types import ByteRange
-from zarrds.errors import PathNotFoundError, ReadOnlyError, StoreError, StoreNotShareableError
+from zarrds.errors import NotErasableError, PathNotFoundError, ReadOnlyError, StoreError, StoreNotShareableError
 from zarrds.storage import (
     ConsolidatedMetadataStore,
     DirectoryStore,
     FSStore,
-    KVStore,
     MemoryStore,
-    NestedDirectoryStore,
     ReadOnlyStore,
-    TempStore,
+    ZipStore,
     getsize,
     listdir,
     rename,
     rmdir,
 )
 
-from .doubles import CountingStore, FaultyStore
-
-
-class PlainFileSystem(LocalFileSystem):
-    """Stands for a file system with directories that our own directory store cannot serve (sftp, hdfs)."""
-
-    protocol = "plain"
-
-
-def consolidated(path: Path) -> Store:
-    store = MemoryStore()
-    store[".zmetadata"] = b'{"zarr_consolidated_format": 1, "metadata": {}}'
-    opened = ConsolidatedMetadataStore(store)
-    del store[".zmetadata"]
-    return opened
-
-
-STORES: dict[str, Callable[[Path], Store]] = {
-    "memory": lambda path: MemoryStore(),
-    "kv": lambda path: KVStore({}),
-    "directory": lambda path: DirectoryStore(path / "new" / "store"),
-    "nested": lambda path: NestedDirectoryStore(path / "new"),
-    "temp": lambda path: TempStore(dir=path),
-    "fs-local": lambda path: FSStore(f"file://{path}/new/store"),
-    "fs-memory": lambda path: FSStore(f"memory:/{path}/store"),
-    "fs-given": lambda path: FSStore("store", fs=DirFileSystem(str(path), fsspec.filesystem("file"))),
-    "fs-plain": lambda path: FSStore(f"{path}/store", fs=PlainFileSystem()),
-    "fs-missing": lambda path: FSStore(f"file://{path}/new", missing_exceptions=(ZeroDivisionError,)),
-    "consolidated": consolidated,
-    "counting": lambda path: CountingStore(MemoryStore()),
-    "faulty": lambda path: FaultyStore(MemoryStore(), OSError("never"), nth=10**9),
-}
+from .cases import CASES, named, opened, read_only_zip
 
 ODD_KEYS = [
     "a b",
@@ -85,9 +52,21 @@ ODD_KEYS = [
 ]
 
 
-@pytest.fixture(params=list(STORES))
+@pytest.fixture(params=named())
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    with STORES[request.param](tmp_path) as made:
+    with opened(request.param, tmp_path, request) as made:
+        yield made
+
+
+@pytest.fixture(params=named(erasable=True))
+def erasable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    with opened(request.param, tmp_path, request) as made:
+        yield made
+
+
+@pytest.fixture(params=named(erasable=False))
+def inerasable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    with opened(request.param, tmp_path, request) as made:
         yield made
 
 
@@ -107,13 +86,45 @@ def test_behaves_as_a_mapping(store: Store) -> None:
     store["a/b"] = b"two"
     assert store["a/b"] == b"two"
     assert store.get("a/c") is None
-    assert store.pop("a/b") == b"two"
     store.update({"x": b"1", "y/z": b""})
-    assert dict(store) == {"x": b"1", "y/z": b""}
-    assert sorted(store.keys()) == ["x", "y/z"]
-    assert len(store) == 2
+    assert dict(store) == {"a/b": b"two", "x": b"1", "y/z": b""}
+    assert sorted(store.keys()) == ["a/b", "x", "y/z"]
+    assert sorted(store.values()) == [b"", b"1", b"two"]
+    assert store.setdefault("x", b"other") == b"1"
+    assert len(store) == 3
     store.clear()
     assert list(store) == []
+    store["a/b"] = b"three"
+    assert dict(store.items()) == {"a/b": b"three"}
+
+
+def test_values_are_taken_out(erasable: Store) -> None:
+    erasable.update({"a/b": b"one", "x": b"2"})
+    assert erasable.pop("a/b") == b"one"
+    assert erasable.pop("a/b", None) is None
+    with pytest.raises(KeyError):
+        erasable.pop("a/b")
+    assert erasable.popitem() == ("x", b"2")
+    with pytest.raises(KeyError):
+        erasable.popitem()
+
+
+def test_stores_that_cannot_delete_say_so(inerasable: Store) -> None:
+    values = fill(inerasable)
+    assert not inerasable.is_erasable()
+    for delete in (
+        lambda: inerasable.pop("z"),
+        lambda: inerasable.popitem(),
+        lambda: inerasable.delete_many(["absent", "z"]),
+        lambda: inerasable.rmdir("g"),
+        lambda: inerasable.rename("g", "h"),
+    ):
+        with pytest.raises(NotErasableError) as caught:
+            delete()
+        assert isinstance(caught.value, NotImplementedError)
+    assert dict(inerasable) == values
+    rmdir(inerasable)
+    assert dict(inerasable) == {}
 
 
 @pytest.mark.parametrize("key", ["absent", "a/absent", "a/b/below", "a"])
@@ -152,15 +163,16 @@ def test_odd_characters(store: Store, key: str) -> None:
     assert store[key] == b"x"
     assert set(store) == {key, "other"}
     assert store.listdir("") == sorted([key.split("/")[0], "other"])
-    store.delete_many([key])
-    assert set(store) == {"other"}
+    if store.is_erasable():
+        store.delete_many([key])
+        assert set(store) == {"other"}
 
 
 @pytest.mark.parametrize("name", ["a[1]", "x*", "q?"])
-def test_names_are_not_patterns(store: Store, name: str) -> None:
-    store.setitems({f"{name}/0": b"x", "a1/0": b"a", "xx/0": b"b", "qq/0": b"c"})
-    store.rmdir(name)
-    assert set(store) == {"a1/0", "xx/0", "qq/0"}
+def test_names_are_not_patterns(erasable: Store, name: str) -> None:
+    erasable.setitems({f"{name}/0": b"x", "a1/0": b"a", "xx/0": b"b", "qq/0": b"c"})
+    erasable.rmdir(name)
+    assert set(erasable) == {"a1/0", "xx/0", "qq/0"}
 
 
 # --- values ----------------------------------------------------------------------------------------------------------
@@ -229,8 +241,13 @@ def test_batches_keep_their_order(store: Store) -> None:
     answers = [None if value is None else bytes(value) for value in store.get_many(mixed)]
     assert answers == [b"7", b"3", None, b"7", b"2", b"1", b"12"]
     assert store.getitems(["u/3", "u/99"]) == {"u/3": b"3"}
-    store.delitems(["u/3", "u/99", "nothing/here"])
-    assert len(store) == 19
+
+
+def test_batches_of_deletions(erasable: Store) -> None:
+    erasable.setitems({f"u/{number}": b"%d" % number for number in range(20)})
+    erasable.delitems(["u/3", "u/99", "nothing/here"])
+    assert len(erasable) == 19
+    assert "u/3" not in erasable
 
 
 def test_empty_batches(store: Store) -> None:
@@ -260,32 +277,32 @@ def test_listdir(store: Store) -> None:
         store.listdir("../..")
 
 
-def test_rmdir(store: Store) -> None:
-    fill(store)
-    store.rmdir("nowhere")
-    store.rmdir("z")
-    store.rmdir("g/a")
-    assert set(store) == {"z", "g/b/0/0", "gg/a"}
-    rmdir(store, "g")
-    assert store.listdir() == ["gg", "z"]
-    store["g/a/0"] = b"again"
-    rmdir(store)
-    assert store.listdir() == []
+def test_rmdir(erasable: Store) -> None:
+    fill(erasable)
+    erasable.rmdir("nowhere")
+    erasable.rmdir("z")
+    erasable.rmdir("g/a")
+    assert set(erasable) == {"z", "g/b/0/0", "gg/a"}
+    rmdir(erasable, "g")
+    assert erasable.listdir() == ["gg", "z"]
+    erasable["g/a/0"] = b"again"
+    rmdir(erasable)
+    assert erasable.listdir() == []
 
 
-def test_rename(store: Store, request: pytest.FixtureRequest) -> None:
-    if isinstance(store, ConsolidatedMetadataStore):
+def test_rename(erasable: Store) -> None:
+    if isinstance(erasable, ConsolidatedMetadataStore):
         with pytest.raises(ReadOnlyError):
-            store.rename("g", "h")
+            erasable.rename("g", "h")
         return
-    fill(store)
-    rename(store, "g", "deep/h")
-    assert {key: store[key] for key in store} == {
+    fill(erasable)
+    rename(erasable, "g", "deep/h")
+    assert {key: erasable[key] for key in erasable} == {
         "z": b"1", "deep/h/a/0": b"22", "deep/h/a/1": b"333", "deep/h/b/0/0": b"4444", "gg/a": b"5",
     }  # fmt: skip
-    assert store.listdir() == ["deep", "gg", "z"]
+    assert erasable.listdir() == ["deep", "gg", "z"]
     with pytest.raises(PathNotFoundError):
-        store.rename("g", "x")
+        erasable.rename("g", "x")
 
 
 def test_getsize(store: Store) -> None:
@@ -309,68 +326,216 @@ def test_spec_opens_the_same_place(store: Store) -> None:
     assert len(pickle.dumps(spec)) < 1000
 
 
-CHILD = "import pickle, sys; print(pickle.loads(sys.stdin.buffer.read()).open()['k'].decode())"
+CHILD = """
+import pickle, sys, warnings
+warnings.simplefilter("error")
+for pickled in pickle.loads(sys.stdin.buffer.read()):
+    opened = pickle.loads(pickled)
+    with opened.open() if hasattr(opened, "opener") else opened as store:
+        sys.stdout.buffer.write(bytes(store["a/k"]) + b";")
+        sys.stdout.flush()
+"""
 
 
-@pytest.mark.parametrize("name", STORES)
-def test_shareable_stores_reopen_in_another_process(name: str, tmp_path: Path) -> None:
-    store = STORES[name](tmp_path)
-    store["k"] = b"value"
-    child = subprocess.run([sys.executable, "-c", CHILD], input=pickle.dumps(store.spec()), capture_output=True)
-    if store.profile.shareable:
-        assert child.stdout.strip() == b"value", child.stderr.decode()
-    else:
-        assert b"StoreNotShareableError" in child.stderr
+@pytest.mark.parametrize("name", named())
+def test_stores_open_in_another_process(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    case = CASES[name]
+    with opened(name, tmp_path, request) as store:
+        store["a/k"] = b"value"
+        store.flush()
+        sent = [store, store.spec()] if case.pickles and case.travels else [store.spec()]
+        pickled = pickle.dumps([pickle.dumps(item) for item in sent])
+        child = subprocess.run([sys.executable, "-c", CHILD], input=pickled, capture_output=True)
+        if store.profile.shareable:
+            assert child.stdout == b"value;" * len(sent), child.stderr.decode()
+        else:
+            assert child.stdout == b"value;" * (len(sent) - 1)
+            assert b"StoreNotShareableError" in child.stderr
 
 
-@pytest.mark.parametrize("name", [name for name in STORES if name not in ("counting", "faulty", "consolidated")])
-def test_stores_pickle(name: str, tmp_path: Path) -> None:
-    store = STORES[name](tmp_path)
-    store["a/k"] = b"value"
-    copy = pickle.loads(pickle.dumps(store))
-    assert copy == store
-    assert copy["a/k"] == b"value"
-    assert copy.profile == store.profile
+@pytest.mark.parametrize("name", named(pickles=True))
+def test_stores_pickle(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    with opened(name, tmp_path, request) as store:
+        store["a/k"] = b"value"
+        with pickle.loads(pickle.dumps(store)) as copy:
+            assert copy == store
+            assert type(copy) is type(store) or name == "temp"
+            assert copy["a/k"] == b"value"
+            assert copy.profile == store.profile
+        assert store["a/k"] == b"value"
 
 
-def test_threads_write_and_read(store: Store) -> None:
-    if isinstance(store, FSStore) and isinstance(store.fs, PlainFileSystem):
-        pytest.skip("such file systems write in place")
-    errors: list[BaseException] = []
+@pytest.mark.parametrize("name", named())
+def test_what_was_closed_is_there_when_it_is_opened_again(
+    name: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    with opened(name, tmp_path, request) as store:
+        store.setitems({"a/k": b"value", "empty": b""})
+        shareable = store.profile.shareable or isinstance(store, ZipStore)
+    if name == "temp" or not shareable:
+        return
+    with opened(name, tmp_path, request) as store:
+        assert dict(store) == {"a/k": b"value", "empty": b""}
+        store.close()
 
+
+@pytest.mark.parametrize("name", named(threads=True))
+def test_threads_write_and_read(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     def work(number: int) -> None:
-        try:
-            for step in range(20):
-                key = f"t{number}/{step}"
-                store.set_many([(key, b"x" * step), ("shared", b"y" * 1000)])
-                assert store.get_many([(key, None), ("shared", None)]) == [b"x" * step, b"y" * 1000]
-                store.listdir(f"t{number}")
-        except BaseException as error:
-            errors.append(error)
+        for step in range(20):
+            key = f"t{number}/{step}"
+            store.set_many([(key, b"x" * step), ("shared", bytes([number]) * 1000)])
+            mine, shared = store.get_many([(key, None), ("shared", None)])
+            assert mine is not None
+            assert shared is not None
+            assert bytes(mine) == b"x" * step
+            assert len(set(bytes(shared))) == 1
+            assert len(bytes(shared)) == 1000
+            store.listdir(f"t{number}")
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
-    assert len(store) == 81
+    with opened(name, tmp_path, request) as store, ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+        assert len(store) == 161
+        assert store.listdir("t7") == sorted(str(step) for step in range(20))
+
+
+WRITER = """
+import pickle, sys
+store = pickle.loads(sys.stdin.buffer.read())
+number = int(sys.argv[1])
+for step in range(30):
+    store.set_many([(f"p{number}/{step}", b"x" * step), ("shared", bytes([number]) * 5000)])
+    shared = bytes(store["shared"])
+    assert len(shared) == 5000 and len(set(shared)) == 1, "torn value"
+    assert bytes(store[f"p{number}/{step}"]) == b"x" * step
+store.close()
+"""
+
+
+@pytest.mark.parametrize("name", named(processes=True))
+def test_processes_write_and_read(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    with opened(name, tmp_path, request) as store:
+        store["shared"] = b"0" * 5000
+        store.flush()
+        pickled = pickle.dumps(store)
+        writers = [
+            subprocess.Popen([sys.executable, "-c", WRITER, str(number)], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+            for number in range(3)
+        ]
+        results = [writer.communicate(pickled) for writer in writers]
+        assert [writer.returncode for writer in writers] == [0, 0, 0], [error.decode() for _, error in results]
+        assert len(store) == 91
+        assert {key: len(bytes(store[key])) for key in store.keys_below("p1/")} == {f"p1/{n}": n for n in range(30)}
+
+
+@pytest.mark.parametrize("name", named(threads=True))
+def test_values_are_replaced_in_one_step(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """A reader meets the old value or the new one, whole."""
+    values = {bytes([number]) * (100_000 + number) for number in range(10)}
+
+    def write() -> None:
+        for value in sorted(values) * 3:
+            store["k"] = value
+
+    with opened(name, tmp_path, request) as store:
+        store["k"] = min(values)
+        with ThreadPoolExecutor(1) as pool:
+            done = pool.submit(write)
+            while not done.done():
+                assert bytes(store["k"]) in values
+            done.result()
+        assert bytes(store["k"]) == max(values)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("name", named(pickles=True))
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_forked_children_read(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    with opened(name, tmp_path, request) as store:
+        store["a/k"] = b"value"
+        child = os.fork()
+        if child == 0:
+            right = False
+            with suppress(BaseException):
+                right = bytes(store["a/k"]) == b"value"
+            os._exit(0 if right else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert store["a/k"] == b"value"
+        store["a/l"] = b"after"
+        assert store["a/l"] == b"after"
+
+
+# --- arrays and groups -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", named(documents=True))
+def test_arrays_and_groups(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    data = np.arange(60.0).reshape(6, 10)
+    with opened(name, tmp_path, request) as store:
+        root = zarrds.group(store=store)
+        root.attrs["title"] = "ü"
+        z = root.create_dataset("g/z", data=data, chunks=(4, 3))
+        z.attrs["units"] = "m"
+        z[1:3, 2:7] = data[1:3, 2:7] = -1
+        raw = root.create_dataset("raw", data=data, chunks=(4, 10), compressor=None)
+        again = zarrds.open_group(store, mode="r")
+        np.testing.assert_array_equal(again["g/z"][:], data)
+        np.testing.assert_array_equal(again["raw"][4:5], raw[4:5])
+        assert (dict(again.attrs), dict(again["g/z"].attrs)) == ({"title": "ü"}, {"units": "m"})
+        assert (list(again), list(again["g"])) == (["g", "raw"], ["z"])
+        z.append(data)
+        assert z.shape == (12, 10)
+        np.testing.assert_array_equal(z.oindex[[0, 11], [9, 0]], np.stack([data[0, [9, 0]], data[5, [9, 0]]]))
+
+
+@pytest.mark.parametrize("name", named(documents=True, erasable=True))
+def test_arrays_and_groups_are_moved_and_deleted(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    with opened(name, tmp_path, request) as store:
+        root = zarrds.group(store=store)
+        root.create_dataset("g/z", data=np.arange(10), chunks=2)
+        root["g/z"].resize(3)
+        assert root["g/z"].nchunks_initialized == 2
+        root.move("g/z", "moved/z")
+        assert list(root["moved/z"][:]) == [0, 1, 2]
+        del root["g"]
+        root.create_dataset("moved/z", data=np.arange(3), chunks=2, overwrite=True)
+        assert sorted(root) == ["moved"]
+        root = zarrds.group(store=store, overwrite=True)
+        assert sorted(store) == [".zgroup"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", named())
+def test_many_keys(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    count = 100_000
+    with opened(name, tmp_path, request) as store:
+        for start in range(0, count, 5000):
+            store.set_many([(f"g{n % 7}/z/{n}", b"%d" % n) for n in range(start, start + 5000)])
+        assert len(store) == count
+        assert store.listdir() == [f"g{n}" for n in range(7)]
+        assert len(store.listdir("g3/z")) == len(range(3, count, 7))
+        wanted = list(range(0, count, 1000))
+        answers = store.get_many([(f"g{n % 7}/z/{n}", None) for n in wanted])
+        assert [None if answer is None else bytes(answer) for answer in answers] == [b"%d" % n for n in wanted]
+        store.clear()
+        assert list(store) == []
 
 
 # --- reading only ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "make",
+    "of",
     [
         lambda path: ReadOnlyStore(DirectoryStore(path)),
+        read_only_zip,
         lambda path: FSStore(f"file://{path}", mode="r"),
         lambda path: FSStore(f"memory:/{path}", mode="r"),
     ],
-    ids=["wrapper", "fs-local", "fs-memory"],
+    ids=["wrapper", "zip", "fs-local", "fs-memory"],
 )
-def test_read_only_stores_refuse_writes(make: Callable[[Path], Store], tmp_path: Path) -> None:
-    store = make(tmp_path)
+def test_read_only_stores_refuse_writes(of: Callable[[Path], Store], tmp_path: Path) -> None:
+    store = of(tmp_path)
     assert not store.is_writeable()
     for write in (
         lambda: store.set_many([("k", b"")]),

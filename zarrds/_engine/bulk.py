@@ -11,8 +11,9 @@ from zarrds._engine.source import OpenSource
 from zarrds._engine.write import Lock
 from zarrds._format.grid import box_coords, grid_shape, removed_chunks, valid_part
 from zarrds._types import Buf, Shape
+from zarrds.errors import NotErasableError
 
-__all__ = ["chunk_coords", "delete_outside", "missing_chunks", "stored_chunks", "trim_edges"]
+__all__ = ["chunk_coords", "delete_outside", "expect_none_outside", "missing_chunks", "stored_chunks", "trim_edges"]
 
 
 def chunk_coords(source: OpenSource, key: str) -> tuple[int, ...] | None:
@@ -82,7 +83,26 @@ def _trimmed(source: OpenSource, coords: tuple[int, ...], data: Buf) -> Buf | No
 
 
 def delete_outside(source: OpenSource, new_shape: Shape) -> None:
-    """Delete the chunks that lie outside the grid of `new_shape`; never enumerates a grid that is mostly empty."""
+    """Delete the chunks that lie outside the grid of `new_shape`."""
+    # a listing must not be walked while it changes
+    keys = _keys_outside(source, new_shape)
+    while batch := list(islice(keys, 1000)):
+        source.store.delete_many(batch)
+
+
+def expect_none_outside(source: OpenSource, new_shape: Shape) -> None:
+    """Raise, for a store that cannot delete, when chunks lie outside the grid of `new_shape`."""
+    for key in _keys_outside(source, new_shape):
+        if key in source.store:
+            raise NotErasableError(
+                "the array cannot shrink: its store cannot delete the chunks outside the new shape",
+                store=repr(source.store),
+                key=key,
+            )
+
+
+def _keys_outside(source: OpenSource, new_shape: Shape) -> Iterator[str]:
+    """Keys of chunks outside the grid of `new_shape`; never enumerates a grid that is mostly empty."""
     meta = source.meta
     old, new = grid_shape(meta.shape, meta.write_unit), grid_shape(new_shape, meta.write_unit)
     count = prod(old) - prod(map(min, old, new))
@@ -91,7 +111,4 @@ def delete_outside(source: OpenSource, new_shape: Shape) -> None:
         doomed = removed_chunks(meta.shape, new_shape, meta.write_unit)
     else:
         doomed = (c for c in stored_chunks(source) if any(i >= n for i, n in zip(c, new, strict=True)))
-    # a listing must not be walked while it changes
-    keys = iter([source.key(c) for c in doomed])
-    while batch := list(islice(keys, 1000)):
-        source.store.delete_many(batch)
+    return iter([source.key(c) for c in doomed])

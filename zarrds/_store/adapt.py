@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import zipfile
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
@@ -12,6 +14,7 @@ from zarrds._store.base import Store
 from zarrds._store.directory import DirectoryStore
 from zarrds._store.fs import FSStore
 from zarrds._store.memory import KVStore
+from zarrds._store.zip import ZipStore
 from zarrds.errors import UnsupportedFormatError
 
 __all__ = ["as_store"]
@@ -23,8 +26,8 @@ def as_store(store: object, *, mode: str = "r", storage_options: Mapping[str, An
     Parameters
     ----------
     store : str, os.PathLike, Store, fsspec.FSMap or MutableMapping
-        A path of a directory (``~`` is the home directory), a URL (``s3://bucket/path``, ``zip::file:///a.zip``), a
-        store, or any mapping from str to bytes; read-only mappings too when `mode` is "r".
+        A path of a directory (``~`` is the home directory) or of a ``.zip`` file, a URL (``s3://bucket/path``,
+        ``zip::file:///a.zip``), a store, or any mapping from str to bytes; read-only ones too when `mode` is "r".
     mode : str, default "r"
         "r" for reading only; any other mode may write.
     storage_options : dict, optional
@@ -60,10 +63,32 @@ def _at_location(location: object, mode: str, storage_options: dict[str, Any]) -
         return FSStore(location, mode=_fs_mode(mode), **storage_options)
     if storage_options:
         raise ValueError("storage_options passed with non-fsspec path")
+    if location.endswith(".zip") and not os.path.isdir(location):
+        return _zip_store(os.path.expanduser(location), mode)
     for ending, hint in _NOT_YET.items():
         if location.rstrip("/").endswith(ending):
             raise UnsupportedFormatError(f"no store for {ending} yet", path=location, hint=hint)
     return DirectoryStore(os.path.expanduser(location))
+
+
+def _zip_store(path: str, mode: str) -> ZipStore:
+    """Open a ZIP file; it is never emptied here: "w" may write, and what is there is judged by its nodes."""
+    if mode == "r":
+        return ZipStore(path, mode="r")
+    if mode == "r+" and not os.path.exists(path):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    try:
+        return ZipStore(path, mode="a")
+    except zipfile.BadZipFile:
+        if mode != "w" or not _is_unfinished_zip(path):
+            raise
+        return ZipStore(path, mode="w")
+
+
+def _is_unfinished_zip(path: str) -> bool:
+    """Whether a file begins as ZIP files do, as one does that was never closed."""
+    with open(path, "rb") as file:
+        return file.read(4) == b"PK\3\4"
 
 
 def _fs_mode(mode: str) -> str:
@@ -71,7 +96,6 @@ def _fs_mode(mode: str) -> str:
 
 
 _NOT_YET = {
-    ".zip": "ZipStore is not there yet; the URL form zip::file:///path/to/file.zip can be read",
     ".n5": "N5Store is not there yet",
     ".h5": "this looks like an HDF5 file, which is not a store",
     ".hdf5": "this looks like an HDF5 file, which is not a store",

@@ -131,6 +131,10 @@ class Store(MutableMapping[str, bytes]):
         """Whether the store accepts writes."""
         return True
 
+    def is_erasable(self) -> bool:
+        """Whether single keys can be deleted."""
+        return True
+
     # --- the mapping -------------------------------------------------------------------------------------------------
 
     def __getitem__(self, key: str) -> bytes:

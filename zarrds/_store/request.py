@@ -9,7 +9,7 @@ import numpy as np
 
 from zarrds._types import Buf, ByteRange, Request
 
-__all__ = ["Merged", "buffer_size", "byte_view", "coalesce", "cut", "range_bounds", "split_answers", "to_bytes"]
+__all__ = ["Flat", "Merged", "buffer_size", "byte_view", "coalesce", "cut", "range_bounds", "split_answers", "to_bytes"]
 
 Flat: TypeAlias = bytes | bytearray | memoryview
 

@@ -1,0 +1,133 @@
+"""The table of all stores that the contract suite runs over. A new store is one more row in `CASES`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+from fsspec.implementations.dirfs import DirFileSystem
+from fsspec.implementations.local import LocalFileSystem
+
+from zarrds._store.base import Store
+from zarrds.storage import (
+    ConsolidatedMetadataStore,
+    DirectoryStore,
+    FSStore,
+    KVStore,
+    MemoryStore,
+    NestedDirectoryStore,
+    TempStore,
+    ZipStore,
+)
+
+from .doubles import CountingStore, FaultyStore
+
+
+@dataclass(frozen=True)
+class Case:
+    """One store, and what it promises beyond what all stores promise.
+
+    Attributes
+    ----------
+    make : callable
+        ``make(tmp_path)``, or ``make(tmp_path, value)`` with the value of `fixture`; called twice with the same
+        arguments, it gives two stores over the same place where the store has a place.
+    fixture : str, optional
+        Fixture that starts a service, and gives what `make` needs to reach it.
+    erasable : bool
+        Single keys can be deleted and renamed.
+    threads : bool
+        Safe to write from several threads.
+    processes : bool
+        Safe to write from several processes.
+    pickles : bool
+        A pickled store opens the same place (or carries its data).
+    travels : bool
+        It does so in another process too.
+    documents : bool
+        Keys of metadata can be written, so that arrays and groups can be created.
+    tree : bool
+        A key cannot be a value and a level at once.
+    marks : tuple
+        Marks of the tests of this store, such as ``pytest.mark.service``.
+    """
+
+    make: Callable[..., Store]
+    fixture: str | None = None
+    erasable: bool = True
+    threads: bool = True
+    processes: bool = False
+    pickles: bool = True
+    travels: bool = True
+    documents: bool = True
+    tree: bool = False
+    marks: tuple[pytest.MarkDecorator, ...] = ()
+
+
+class PlainFileSystem(LocalFileSystem):
+    """Stands for a file system with directories that our own directory store cannot serve (sftp, hdfs)."""
+
+    protocol = "plain"
+
+
+def consolidated(path: Path) -> Store:
+    store = MemoryStore()
+    store[".zmetadata"] = b'{"zarr_consolidated_format": 1, "metadata": {}}'
+    opened = ConsolidatedMetadataStore(store)
+    del store[".zmetadata"]
+    return opened
+
+
+def read_only_zip(path: Path) -> Store:
+    with ZipStore(path / "r.zip", mode="w") as store:
+        store["k"] = b"value"
+    return ZipStore(path / "r.zip", mode="r")
+
+
+CASES: dict[str, Case] = {
+    "memory": Case(lambda path: MemoryStore(), tree=True),
+    "kv": Case(lambda path: KVStore({})),
+    "directory": Case(lambda path: DirectoryStore(path / "new" / "store"), processes=True, tree=True),
+    "nested": Case(lambda path: NestedDirectoryStore(path / "new"), processes=True, tree=True),
+    "temp": Case(lambda path: TempStore(dir=path), processes=True, tree=True),
+    "zip": Case(lambda path: ZipStore(path / "store.zip"), erasable=False),
+    "zip-deflated": Case(lambda path: ZipStore(path / "store.zip", compression=8), erasable=False),
+    "fs-local": Case(lambda path: FSStore(f"file://{path}/new/store"), processes=True, tree=True),
+    "fs-memory": Case(lambda path: FSStore(f"memory:/{path}/store"), travels=False),
+    "fs-given": Case(lambda path: FSStore("store", fs=DirFileSystem(str(path), fsspec.filesystem("file"))), tree=True),
+    "fs-plain": Case(lambda path: FSStore(f"{path}/store", fs=PlainFileSystem()), threads=False, tree=True),
+    "fs-missing": Case(lambda path: FSStore(f"file://{path}/new", missing_exceptions=(ZeroDivisionError,)), tree=True),
+    "consolidated": Case(consolidated, pickles=False, documents=False, tree=True),
+    "counting": Case(lambda path: CountingStore(MemoryStore()), pickles=False, tree=True),
+    "faulty": Case(lambda path: FaultyStore(MemoryStore(), OSError("never"), nth=10**9), pickles=False, tree=True),
+}
+
+
+def named(**promises: bool) -> list[Any]:
+    """Names of the stores that promise what is asked, as parameters of a fixture or test."""
+    return [
+        pytest.param(name, marks=case.marks)
+        for name, case in CASES.items()
+        if all(getattr(case, promise) == wanted for promise, wanted in promises.items())
+    ]
+
+
+def make(name: str, path: Path, request: pytest.FixtureRequest) -> Store:
+    """Open the store of a row; the same place each time where it has one."""
+    case = CASES[name]
+    return case.make(path) if case.fixture is None else case.make(path, request.getfixturevalue(case.fixture))
+
+
+@contextmanager
+def opened(name: str, path: Path, request: pytest.FixtureRequest) -> Iterator[Store]:
+    """Open the store of a row, and close it; that zip files waste space when values are replaced is no news here."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Duplicate name", UserWarning)
+        with make(name, path, request) as store:
+            yield store
