@@ -67,11 +67,11 @@ def read(
         _check_out(out, shape)
     reshaped = plan.work_shape != plan.result_shape
     target = _result_array(plan.work_shape, dtype, source.meta.chunk.order, like) if out is None or reshaped else out
-    job = _Read(source, target, plan.drop_axes, fields, missing)
+    job = _Read(source, target, plan, fields, missing)
     count = len(plan)
     if count > 1:
         _read_windows(job, plan, count, threads)
-    else:
+    elif count:
         job.run(list(plan))
     if not reshaped:
         return target
@@ -124,14 +124,13 @@ def _check_out(out: NDArrayAny, shape: Shape) -> None:
 class _Read:
     """One read in progress: where the parts go."""
 
-    __slots__ = ("direct", "drop_axes", "fields", "missing", "source", "target")
+    __slots__ = ("direct", "drop_axes", "fields", "missing", "plain", "source", "target")
 
-    def __init__(
-        self, source: OpenSource, target: NDArrayAny, drop_axes: tuple[int, ...], fields: Fields, missing: str
-    ) -> None:
+    def __init__(self, source: OpenSource, target: NDArrayAny, plan: Plan, fields: Fields, missing: str) -> None:
         self.source = source
         self.target = target
-        self.drop_axes = drop_axes
+        self.drop_axes = plan.drop_axes
+        self.plain = plan.plain
         self.fields = fields
         self.missing = missing
         meta = source.meta
@@ -141,13 +140,13 @@ class _Read:
 
     def run(self, window: list[Projection]) -> None:
         """Read a window; one value at a time where that is no more requests, so that few are held."""
-        parts = self._parts(window)
-        self.scatter(window, self.source.store.iter_many(self._requests(window)) if parts is None else parts)
+        values = self._parts(window) if self.source.store.profile.native_ranges else None
+        self.scatter(window, self.source.store.iter_many(self._requests(window)) if values is None else values)
 
     def fetch(self, window: list[Projection]) -> list[Any]:
         """Values of a window, in one batch; for chunks that can be had in parts, the parts themselves."""
-        parts = self._parts(window)
-        return self.source.store.get_many(self._requests(window)) if parts is None else parts
+        values = self._parts(window) if self.source.store.profile.native_ranges else None
+        return self.source.store.get_many(self._requests(window)) if values is None else values
 
     def _requests(self, window: list[Projection]) -> list[Request]:
         key = self.source.key
@@ -155,10 +154,8 @@ class _Read:
 
     def _parts(self, window: list[Projection]) -> list[Any] | None:
         """Parts of the chunks, when less than the whole values can be asked for; None when it must be those."""
-        codec, ranges = self.source.codec, self.source.store.profile.native_ranges
-        if not ranges or all(
-            p.whole or codec.rounds(p.chunk_part, native_ranges=ranges) is Rounds.WHOLE for p in window
-        ):
+        rounds = self.source.codec.rounds
+        if all(p.whole or rounds(p.chunk_part, native_ranges=True) is Rounds.WHOLE for p in window):
             return None
         return [None if part is None else _Part(part) for part in read_parts(self.source, window)]
 
@@ -173,8 +170,7 @@ class _Read:
                 self._absent(projection)
                 continue
             try:
-                # arrays of positions may cover a chunk whole, but in another order
-                if whole and self.direct and is_plain(chunk_part):
+                if whole and self.direct and self._in_place(value, chunk_part, out_part):
                     view = target[out_part] if out_part else target
                     if view.shape == chunk_shape and (view.flags.c_contiguous if c_order else view.flags.f_contiguous):
                         found = decode(value, view)
@@ -185,6 +181,13 @@ class _Read:
             except ChunkDecodeError as error:
                 source.located(error, coords)
                 raise
+
+    def _in_place(self, value: Buf | _Part, chunk_part: Any, out_part: Any) -> bool:
+        """Whether a chunk that is covered whole may be decoded where it goes.
+
+        Arrays of positions may cover it in another order, or spread it over the result, of which they give a copy.
+        """
+        return (self.plain or (is_plain(chunk_part) and is_plain(out_part))) and type(value) is not _Part
 
     def _place(self, value: Buf | _Part, chunk_part: Any, out_part: Any) -> None:
         if isinstance(value, _Part):

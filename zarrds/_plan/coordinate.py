@@ -53,6 +53,11 @@ class PointPlan:
         """Points have no axes to drop."""
         return ()
 
+    @property
+    def plain(self) -> bool:
+        """Parts are arrays."""
+        return False
+
     def __len__(self) -> int:
         return max(len(self.starts) - 1, 0)
 

@@ -31,6 +31,10 @@ __all__ = [
 PartEntry: TypeAlias = int | slice | NDArray[np.intp]
 
 
+Row: TypeAlias = tuple[int, PartEntry, PartEntry | None, bool]
+"""One entry: position in the chunk grid, region of the chunk, region of the result or None, whole."""
+
+
 class Table(NamedTuple):
     """Entries of one dimension, by column: one row for each chunk met.
 
@@ -70,10 +74,14 @@ class IntDim(NamedTuple):
 
     def table(self, first: int, last: int) -> Table:
         """Entries `first` up to `last` of the chunks met: there is but one."""
+        position, part, _, whole = self.row()
+        return Table((position,), (part,), None, (whole,))
+
+    def row(self) -> Row:
+        """The only entry."""
         position, offset = divmod(self.at, self.chunk)
         part: PartEntry = slice(offset, offset + 1, 1) if self.kept else offset
-        whole = min(self.chunk, self.length - position * self.chunk) == 1
-        return Table((position,), (part,), None, (whole,))
+        return position, part, None, min(self.chunk, self.length - position * self.chunk) == 1
 
 
 class SliceDim(NamedTuple):
@@ -100,6 +108,14 @@ class SliceDim(NamedTuple):
         if first >= last:
             return Table((), (), (), ())
         return self._dense_table(first, last) if self.step == 1 else self._strided_table(first, last)
+
+    def row(self) -> Row:
+        """The only entry, of a slice that meets one chunk."""
+        chunk, start, step, items = self.chunk, self.start, self.step, self.items
+        position = start // chunk
+        offset = start - position * chunk
+        part = slice(offset, offset + (items - 1) * step + 1, step)
+        return position, part, slice(0, items), items == min(chunk, self.length - position * chunk)
 
     def _dense_table(self, first: int, last: int) -> Table:
         """All but the chunks at both ends are whole, and share one slice."""
@@ -152,6 +168,10 @@ class ArrayDim(NamedTuple):
             return self.rows
         return Table(*(None if column is None else column[first:last] for column in self.rows))  # type: ignore[arg-type]
 
+    def row(self) -> Row:
+        """The only entry, of positions that meet one chunk."""
+        return _first(self.rows)
+
     @property
     def has_chunk_arrays(self) -> bool:
         """Whether a part inside a chunk could not be written as a slice."""
@@ -187,8 +207,17 @@ class OpenDim(NamedTuple):
             out_parts = [_as_mesh(part, self.out_shape) for part in out_parts]
         return Table(indices, chunk_parts, out_parts, wholes)
 
+    def row(self) -> Row:
+        """The only entry, where one chunk is met."""
+        return _first(self.table(0, 1))
+
 
 Dim: TypeAlias = IntDim | SliceDim | ArrayDim | OpenDim
+
+
+def _first(table: Table) -> Row:
+    indices, chunk_parts, out_parts, wholes = table
+    return indices[0], chunk_parts[0], None if out_parts is None else out_parts[0], wholes[0]
 
 
 def _as_mesh(part: PartEntry, shape: Shape) -> NDArray[np.intp]:

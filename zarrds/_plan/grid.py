@@ -8,7 +8,7 @@ from itertools import product, repeat
 from math import prod
 from typing import Any
 
-from zarrds._plan.dims import Dim, Table
+from zarrds._plan.dims import Dim, IntDim, SliceDim, Table
 from zarrds._plan.projection import Projection
 from zarrds._types import Shape
 
@@ -35,14 +35,31 @@ class GridPlan:
         """Shape the caller expects."""
         return self.work_shape
 
+    @property
+    def plain(self) -> bool:
+        """Whether no dimension is selected from by an array."""
+        return all(isinstance(dim, (SliceDim, IntDim)) for dim in self.dims)
+
     def __len__(self) -> int:
         return prod([dim.met for dim in self.dims])
 
     def __iter__(self) -> Iterator[Projection]:
         counts = [dim.met for dim in self.dims]
+        if max(counts, default=1) == min(counts, default=1) == 1:
+            return iter((self._only(),))
         if max(counts, default=0) <= LONGEST_TABLE:
             return _project([dim.table(0, met) for dim, met in zip(self.dims, counts, strict=True)])
         return _project_boxes(self.dims) if all(counts) else iter(())
+
+    def _only(self) -> Projection:
+        """The projection of a plan that meets one chunk: no columns to make."""
+        rows = [dim.row() for dim in self.dims]
+        return Projection(
+            tuple([row[0] for row in rows]),
+            tuple([row[1] for row in rows]),
+            tuple([row[2] for row in rows if row[2] is not None]),
+            all(row[3] for row in rows),
+        )
 
 
 def _project_boxes(dims: tuple[Dim, ...]) -> Iterator[Projection]:

@@ -57,6 +57,10 @@ class Plan(Protocol):
         with one array the integers become slices of length 1, with several every entry of `chunk_part` is an array.
         """
 
+    @property
+    def plain(self) -> bool:
+        """Whether all parts, of chunks and of the result, are known to have integers and slices only."""
+
     def __iter__(self) -> Iterator[Projection]: ...
 
     def __len__(self) -> int:
