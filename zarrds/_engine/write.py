@@ -19,7 +19,7 @@ from zarrds._engine.pool import run_all, usable_threads
 from zarrds._engine.read import Fields, field_dtype
 from zarrds._engine.source import OpenSource, put_fill
 from zarrds._engine.values import prepared
-from zarrds._plan.parts import put
+from zarrds._plan.parts import is_everything, is_plain, put
 from zarrds._plan.plan import Plan, Projection
 from zarrds._types import Buf, NDArrayAny
 from zarrds.errors import ArrayIndexError, ChunkDecodeError, ChunkEncodeError
@@ -72,6 +72,9 @@ def write(
     value = prepared(value, dtype, plan)
     job = _Write(source, value, plan.drop_axes, field, write_empty_chunks)
     count = len(plan)
+    if count == 1 and lock is None:
+        job.run(list(plan))
+        return
     threads = usable_threads(threads, source.meta.chunk.nbytes, get_config().threaded_write_bytes, count)
     if threads > 1 and (source.meta.dtype.hasobject or not isinstance(value, np.ndarray)):
         threads = 1
@@ -146,7 +149,7 @@ class _Write:
         """Bytes of the changed chunk; None: it is all fill value and shall not be stored."""
         source = self.source
         if projection.whole and not self.field:
-            if self.same is not None:
+            if self.same is not None and is_everything(projection.chunk_part, source.meta.chunk.shape):
                 return self.same
             chunk, every = self._whole_chunk(projection)
         else:
@@ -159,25 +162,33 @@ class _Write:
         return data
 
     def _whole_chunk(self, projection: Projection) -> tuple[NDArrayAny, bool]:
-        """A chunk made of the value alone; and whether every whole chunk will be the same."""
+        """A chunk made of the value alone; and whether every chunk that lies in the array will be the same.
+
+        What reaches beyond the array is fill value: it comes to light when the array grows.
+        """
         meta = self.source.meta
+        part = projection.chunk_part
         if self.scalar:
-            chunk = np.empty(meta.chunk.shape, meta.dtype, order=meta.chunk.order)
-            put_fill(chunk, (), self.value[()])
-            return chunk, True
+            every = is_everything(part, meta.chunk.shape)
+            chunk = np.empty(meta.chunk.shape, meta.dtype, meta.chunk.order) if every else self._blank()
+            put_fill(chunk, part, self.value[()])
+            return chunk, every
         piece = np.asarray(self.value[projection.out_part])
-        if piece.shape == meta.chunk.shape and all(isinstance(p, slice) for p in projection.chunk_part):
+        if piece.shape == meta.chunk.shape and is_plain(part):
             return piece, False
-        chunk = self.source.blank(meta.chunk.shape)
-        put(chunk, projection.chunk_part, piece, self.drop_axes)
+        chunk = self._blank()
+        put(chunk, part, piece, self.drop_axes)
         return chunk, False
+
+    def _blank(self) -> NDArrayAny:
+        return self.source.blank(self.source.meta.chunk.shape)
 
     def _changed_chunk(self, projection: Projection, old: Any) -> NDArrayAny:
         """The chunk as it is stored, or blank, with the value put over its part."""
         source = self.source
         meta = source.meta
         if old is None:
-            chunk = source.blank(meta.chunk.shape)
+            chunk = self._blank()
         else:
             chunk = source.codec.decode(old)
             if not chunk.flags.writeable or chunk.dtype != meta.dtype:

@@ -6,12 +6,23 @@ import numpy as np
 
 from zarrds._types import NDArrayAny, Part
 
-__all__ = ["is_contiguous_run", "is_plain", "put", "take"]
+__all__ = ["is_contiguous_run", "is_everything", "is_plain", "put", "take"]
 
 
 def is_plain(part: Part) -> bool:
     """Whether a part has integers and slices only, so that ``chunk[part]`` is a view."""
     return not any(isinstance(item, np.ndarray) for item in part)
+
+
+def is_everything(part: Part, shape: tuple[int, ...]) -> bool:
+    """Whether a part that has no gaps takes all of a chunk of this shape, beyond the edges of the array as well."""
+    for item, length in zip(part, shape, strict=True):
+        if isinstance(item, slice):
+            if item.start != 0 or item.stop != length:
+                return False
+        elif isinstance(item, np.ndarray) or length != 1:
+            return False
+    return True
 
 
 def is_contiguous_run(part: Part, shape: tuple[int, ...]) -> bool:
