@@ -7,7 +7,7 @@ had for less than the whole value take `read_parts` instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -68,11 +68,11 @@ def read(
     reshaped = plan.work_shape != plan.result_shape
     target = _result_array(plan.work_shape, dtype, source.meta.chunk.order, like) if out is None or reshaped else out
     job = _Read(source, target, plan, fields, missing)
-    count = len(plan)
-    if count > 1:
-        _read_windows(job, plan, count, threads)
-    elif count:
-        job.run(list(plan))
+    only = plan.only()
+    if only is None:
+        _read_windows(job, plan, len(plan), threads)
+    else:
+        job.one(only)
     if not reshaped:
         return target
     result = target.reshape(shape)
@@ -130,13 +130,21 @@ class _Read:
         self.source = source
         self.target = target
         self.drop_axes = plan.drop_axes
-        self.plain = plan.plain
         self.fields = fields
         self.missing = missing
         meta = source.meta
         self.direct = (
-            target.dtype == meta.dtype and not meta.dtype.hasobject and not fields and target.ndim == meta.ndim
+            target.ndim == meta.ndim and not fields and target.dtype == meta.dtype and not meta.dtype.hasobject
         )
+        self.plain = self.direct and plan.plain
+
+    def one(self, projection: Projection) -> None:
+        """Read one chunk."""
+        source = self.source
+        if source.store.profile.native_ranges and not projection.whole:
+            self.run([projection])
+        else:
+            self.scatter((projection,), source.store.get_many(((source.key(projection.coords), None),)))
 
     def run(self, window: list[Projection]) -> None:
         """Read a window; one value at a time where that is no more requests, so that few are held."""
@@ -159,7 +167,7 @@ class _Read:
             return None
         return [None if part is None else _Part(part) for part in read_parts(self.source, window)]
 
-    def scatter(self, window: list[Projection], values: Iterable[Any]) -> None:
+    def scatter(self, window: Sequence[Projection], values: Iterable[Any]) -> None:
         """Decode values and put their parts into the result."""
         target, source = self.target, self.source
         decode, chunk_shape, order = source.codec.decode, source.meta.chunk.shape, source.meta.chunk.order

@@ -71,10 +71,11 @@ def write(
         dtype = dtype[field]
     value = prepared(value, dtype, plan)
     job = _Write(source, value, plan.drop_axes, field, write_empty_chunks)
-    count = len(plan)
-    if count == 1 and lock is None:
-        job.run(list(plan))
+    only = plan.only()
+    if only is not None and lock is None:
+        job.run([only])
         return
+    count = len(plan)
     threads = usable_threads(threads, source.meta.chunk.nbytes, get_config().threaded_write_bytes, count)
     if threads > 1 and (source.meta.dtype.hasobject or not isinstance(value, np.ndarray)):
         threads = 1

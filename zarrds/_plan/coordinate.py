@@ -61,6 +61,10 @@ class PointPlan:
     def __len__(self) -> int:
         return max(len(self.starts) - 1, 0)
 
+    def only(self) -> Projection | None:
+        """The projection, when there is but one."""
+        return next(iter(self)) if len(self) == 1 else None
+
     def __iter__(self) -> Iterator[Projection]:
         starts, order, offsets = self.starts, self.order, self.offsets
         for row, (begin, end) in enumerate(pairwise(starts)):

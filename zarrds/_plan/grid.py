@@ -43,23 +43,25 @@ class GridPlan:
     def __len__(self) -> int:
         return prod([dim.met for dim in self.dims])
 
+    def only(self) -> Projection | None:
+        """The projection of a plan that meets one chunk, without making columns; None when it meets none or several."""
+        coords, chunk_part, out_part, whole = [], [], [], True
+        for dim in self.dims:
+            if dim.met != 1:
+                return None
+            index, inside, out, covered = dim.row()
+            coords.append(index)
+            chunk_part.append(inside)
+            if out is not None:
+                out_part.append(out)
+            whole = whole and covered
+        return Projection(tuple(coords), tuple(chunk_part), tuple(out_part), whole)
+
     def __iter__(self) -> Iterator[Projection]:
         counts = [dim.met for dim in self.dims]
-        if max(counts, default=1) == min(counts, default=1) == 1:
-            return iter((self._only(),))
         if max(counts, default=0) <= LONGEST_TABLE:
             return _project([dim.table(0, met) for dim, met in zip(self.dims, counts, strict=True)])
         return _project_boxes(self.dims) if all(counts) else iter(())
-
-    def _only(self) -> Projection:
-        """The projection of a plan that meets one chunk: no columns to make."""
-        rows = [dim.row() for dim in self.dims]
-        return Projection(
-            tuple([row[0] for row in rows]),
-            tuple([row[1] for row in rows]),
-            tuple([row[2] for row in rows if row[2] is not None]),
-            all(row[3] for row in rows),
-        )
 
 
 def _project_boxes(dims: tuple[Dim, ...]) -> Iterator[Projection]:

@@ -61,6 +61,9 @@ class Plan(Protocol):
     def plain(self) -> bool:
         """Whether all parts, of chunks and of the result, are known to have integers and slices only."""
 
+    def only(self) -> Projection | None:
+        """The projection of a plan that meets one chunk, told fast; None when it meets none or several."""
+
     def __iter__(self) -> Iterator[Projection]: ...
 
     def __len__(self) -> int:
