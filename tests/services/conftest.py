@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .servers import azurite, redis_server
+from .servers import S3, azurite, redis_server, s3_server
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +21,10 @@ def azurite_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of the account of an Azurite of this session."""
     with azurite(tmp_path_factory.mktemp("azurite")) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    """An S3 service of this session."""
+    with s3_server() as service:
+        yield service

@@ -5,6 +5,7 @@ Where a server is not installed, tests skip and say so; with ZARRDS_REQUIRE_SERV
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import socket
@@ -12,11 +13,13 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-__all__ = ["azurite", "lacking", "redis_server"]
+__all__ = ["S3", "azurite", "lacking", "redis_server", "s3_server"]
 
 AZURITE_ACCOUNT = "devstoreaccount1"
 AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -89,3 +92,49 @@ def azurite(folder: Path) -> Iterator[str]:
     arguments += ["--silent", "--skipApiVersionCheck", "--disableProductStyleUrl"]
     with running([command("azurite-blob"), *arguments], port, folder):
         yield f"http://127.0.0.1:{port}/{AZURITE_ACCOUNT}"
+
+
+@dataclass(frozen=True)
+class S3:
+    """An S3 service for tests: its address, and what it was asked."""
+
+    address: str
+    asked: list[str]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Storage options for s3fs; the credentials are dummies."""
+        return {"key": "dummy-key", "secret": "dummy-secret", "client_kwargs": {"endpoint_url": self.address}}
+
+    def bucket(self, name: str) -> str:
+        """URL of a new bucket."""
+        import fsspec
+
+        fsspec.filesystem("s3", **self.options).mkdir(name)
+        return f"s3://{name}"
+
+
+@contextmanager
+def s3_server() -> Iterator[S3]:
+    """S3 as moto plays it over HTTP, in a thread of this process."""
+    try:
+        from moto.server import ThreadedMotoServer
+    except ImportError:
+        lacking("the package moto[server]")
+    asked: list[str] = []
+
+    class Notes(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            asked.append(record.getMessage())
+
+    log, notes = logging.getLogger("werkzeug"), Notes()
+    log.addHandler(notes)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        yield S3("http://{}:{}".format(*server.get_host_and_port()), asked)
+    finally:
+        server.stop()
+        log.removeHandler(notes)
