@@ -110,6 +110,7 @@ def save_array(
     zarr_version: int | None = None,
     path: str | None = None,
     zarr_format: int | None = None,
+    storage_options: Mapping[str, Any] | None = None,
     **kwargs: Any,
 ) -> None:
     """Save a NumPy array to the local file system, following a similar API to ``numpy.save``.
@@ -124,6 +125,8 @@ def save_array(
         Format to save in.
     path : str, optional
         The path within the store where the array will be saved.
+    storage_options : dict, optional
+        Options of the file system behind a URL.
     **kwargs
         Passed to `create`, e.g. ``compressor``.
 
@@ -135,7 +138,7 @@ def save_array(
     array([   0,    1,    2, ..., 9997, 9998, 9999], shape=(10000,))
     """
     asked = check_version(zarr_version, zarr_format)
-    real_store = as_store(store, mode="w")
+    real_store = as_store(store, mode="w", storage_options=storage_options)
     array(arr, store=real_store, overwrite=True, path=path, zarr_format=asked, **kwargs)
     _close_if_opened(real_store, store)
 
@@ -146,6 +149,7 @@ def save_group(
     zarr_version: int | None = None,
     path: str | None = None,
     zarr_format: int | None = None,
+    storage_options: Mapping[str, Any] | None = None,
     **kwargs: Any,
 ) -> None:
     """Save several NumPy arrays to the local file system, following a similar API to ``numpy.savez``.
@@ -160,6 +164,8 @@ def save_group(
         Format to save in.
     path : str, optional
         Path within the store where the group will be saved.
+    storage_options : dict, optional
+        Options of the file system behind a URL.
     **kwargs : ndarray
         Arrays to save, under their names.
 
@@ -182,7 +188,7 @@ def save_group(
     clash = sorted(set(named) & set(kwargs))
     if clash:
         raise ValueError(f"cannot use positional arrays and keyword {clash[0]!r}")
-    real_store = as_store(store, mode="w")
+    real_store = as_store(store, mode="w", storage_options=storage_options)
     target = group(real_store, overwrite=True, path=path, zarr_format=asked)
     for name, arr in {**named, **kwargs}.items():
         target.create_dataset(name, data=np.asanyarray(arr) if not hasattr(arr, "shape") else arr, overwrite=True)
@@ -200,6 +206,7 @@ def save(
     zarr_version: int | None = None,
     path: str | None = None,
     zarr_format: int | None = None,
+    storage_options: Mapping[str, Any] | None = None,
     **kwargs: Any,
 ) -> None:
     """Save an array or group of arrays to the local file system.
@@ -214,6 +221,8 @@ def save(
         Format to save in.
     path : str, optional
         The path within the store.
+    storage_options : dict, optional
+        Options of the file system behind a URL.
     **kwargs : ndarray
         Arrays to save, under their names.
 
@@ -230,10 +239,16 @@ def save(
     """
     if not args and not kwargs:
         raise ValueError("at least one array must be provided")
+    settings: dict[str, Any] = {
+        "zarr_version": zarr_version,
+        "path": path,
+        "zarr_format": zarr_format,
+        "storage_options": storage_options,
+    }
     if len(args) == 1 and not kwargs:
-        save_array(store, args[0], zarr_version=zarr_version, path=path, zarr_format=zarr_format)
+        save_array(store, args[0], **settings)
     else:
-        save_group(store, *args, zarr_version=zarr_version, path=path, zarr_format=zarr_format, **kwargs)
+        save_group(store, *args, **settings, **kwargs)
 
 
 class LazyLoader(Mapping[str, Any]):
@@ -263,7 +278,12 @@ class LazyLoader(Mapping[str, Any]):
 
 
 def load(
-    store: Any, zarr_version: int | None = None, path: str | None = None, *, zarr_format: int | None = None
+    store: Any,
+    zarr_version: int | None = None,
+    path: str | None = None,
+    *,
+    zarr_format: int | None = None,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> Any:
     """Load data from an array or group into memory.
 
@@ -275,6 +295,8 @@ def load(
         Format; found out when None.
     path : str, optional
         The path within the store from which to load.
+    storage_options : dict, optional
+        Options of the file system behind a URL.
 
     Returns
     -------
@@ -283,7 +305,7 @@ def load(
         as in the manual's release.
     """
     asked = check_version(zarr_version, zarr_format)
-    real_store = as_store(store, mode="r")
+    real_store = as_store(store, mode="r", storage_options=storage_options)
     where = normalize_path(path)
     node = _nodes.find_node(real_store, where, asked)
     if isinstance(node, ArrayMeta):
@@ -306,7 +328,13 @@ def tree(grp: Any, expand: bool = False, level: int | None = None) -> TreeViewer
     return TreeViewer(grp, expand=expand, level=level)
 
 
-def consolidate_metadata(store: Any, metadata_key: str = CONSOLIDATED_KEY, *, path: str | None = "") -> Array | Group:
+def consolidate_metadata(
+    store: Any,
+    metadata_key: str = CONSOLIDATED_KEY,
+    *,
+    path: str | None = "",
+    storage_options: Mapping[str, Any] | None = None,
+) -> Array | Group:
     """Consolidate all metadata of a hierarchy into a single document.
 
     Groups are listed level by level and chunk keys never, so the cost depends on the number of nodes alone; documents
@@ -320,6 +348,8 @@ def consolidate_metadata(store: Any, metadata_key: str = CONSOLIDATED_KEY, *, pa
         Key to put the consolidated metadata under.
     path : str, optional
         Group to return; the root by default. Format 2 always consolidates the whole store.
+    storage_options : dict, optional
+        Options of the file system behind a URL.
 
     Returns
     -------
@@ -341,7 +371,7 @@ def consolidate_metadata(store: Any, metadata_key: str = CONSOLIDATED_KEY, *, pa
     >>> zarrds.consolidate_metadata("data/group.zarr").foo.bar
     <zarrds.core.Array '/foo/bar' (10,) float64>
     """
-    real_store = as_store(store, mode="r+")
+    real_store = as_store(store, mode="r+", storage_options=storage_options)
     documents = _nodes.documents_below(real_store, "")
     if not documents:
         raise _nodes.not_found(real_store, "", GroupNotFoundError)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zarrds._store.retry import http_status
-from zarrds._store.secrets import redact_text, safe_cause
+from zarrds._store.secrets import redact_text, safe_cause, text_of
 from zarrds.errors import ShortReadError, StoreAccessError, StoreConnectionError, StoreError, StoreTimeoutError
 
 __all__ = ["store_failure"]
@@ -37,7 +37,7 @@ def store_failure(
     >>> error
     StoreTimeoutError('cannot read in 3 attempts: TimeoutError')
     """
-    text = redact_text(str(error), secrets)
+    text = redact_text(text_of(error), secrets)
     text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     tried = "" if attempts == 1 else f" in {attempts} attempts"
     kind = _kind(error)

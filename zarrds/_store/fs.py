@@ -222,7 +222,8 @@ class FSStore(Store):
 
     def _starts_beyond(self, key: str, byte_range: ByteRange) -> bool:
         """Whether a range lies beyond the end of its value; services refuse to answer those."""
-        size = (self._info(key) or {}).get("size")
+        info = self._info(key) or {}
+        size = info.get("size") if info.get("type") == "file" else None
         return size is not None and (size == 0 or byte_range.start >= size)
 
     def _info(self, key: str) -> dict[str, Any] | None:

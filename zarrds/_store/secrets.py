@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from zarrds._store.paths import redact_url
 
-__all__ = ["redact_text", "safe_cause", "secret_values"]
+__all__ = ["redact_text", "safe_cause", "secret_values", "text_of"]
 
 _SENSITIVE = re.compile(r"secret|key|token|pass|pwd|auth|cred|sas|sig|cookie|header|connection_string", re.IGNORECASE)
 _URL = re.compile(r"[\w+.-]+://[^\s'\"<>]+")
@@ -51,6 +51,14 @@ def _in_options(value: Any, *, sensitive: bool) -> list[str]:
     return [value] if sensitive and isinstance(value, str) else []
 
 
+def text_of(error: BaseException) -> str:
+    """What an error says; nothing where saying it fails, as for errors of clients that were made half."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
 def redact_text(text: str, secrets: frozenset[str]) -> str:
     """`text` without secrets, and without user names and queries in the URLs in it."""
     for secret in sorted(secrets, key=len, reverse=True):
@@ -68,9 +76,9 @@ def safe_cause(error: BaseException, secrets: frozenset[str]) -> BaseException:
     while link is not None and link not in chain:
         chain.append(link)
         link = link.__cause__ or link.__context__
-    texts = [text for link in chain for text in (str(link), repr(link))]
+    texts = [text for link in chain for text in (text_of(link), *map(str, link.args))]
     if all(redact_text(text, secrets) == text for text in texts):
         return error
     kind = next((cls for cls in _BUILTINS if isinstance(error, cls)), Exception)
     name = type(error).__name__
-    return kind(redact_text(str(error) if kind.__name__ == name else f"{name}: {error}", secrets))
+    return kind(redact_text(text_of(error) if kind.__name__ == name else f"{name}: {text_of(error)}", secrets))

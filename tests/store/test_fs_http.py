@@ -1,0 +1,227 @@
+"""Stores on plain HTTP servers: those that obey ranges, those that ignore them, and those that fail."""
+
+from __future__ import annotations
+
+import functools
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray
+
+import zarrds
+from zarrds._types import ByteRange
+from zarrds.errors import PathNotFoundError, StoreAccessError, StoreConnectionError, StoreError
+from zarrds.storage import FSStore
+
+pytestmark = pytest.mark.usefixtures("waits")
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files, ignores ranges; `asked` holds what came, `fail` may answer in its place."""
+
+    asked: list[str]
+    fail: Callable[[SimpleHTTPRequestHandler], bool]
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self.asked.append(f"{self.path} {self.headers.get('Range', '')}".strip())
+        if not self.fail():
+            self.serve()
+
+    def serve(self) -> None:
+        super().do_GET()
+
+
+class Ranged(Quiet):
+    """Obeys ranges as well."""
+
+    def end_headers(self) -> None:
+        self.send_header("Accept-Ranges", "bytes")
+        super().end_headers()
+
+    def serve(self) -> None:
+        match = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        file = Path(self.translate_path(self.path))
+        if not match or not file.is_file():
+            super().serve()
+            return
+        value = file.read_bytes()
+        first, last = int(match[1]), int(match[2] or len(value) - 1)
+        if first >= len(value):
+            self.send_error(416)
+            return
+        part = value[first : last + 1]
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {first}-{first + len(part) - 1}/{len(value)}")
+        self.send_header("Content-Length", str(len(part)))
+        self.end_headers()
+        self.wfile.write(part)
+
+
+@contextmanager
+def serving(folder: Path, kind: type[Quiet], fail: Callable[[Any], bool]) -> Iterator[tuple[str, list[str]]]:
+    handler = type("Handler", (kind,), {"asked": [], "fail": fail, "protocol_version": "HTTP/1.1"})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=str(folder)))
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", handler.asked  # type: ignore[attr-defined]
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+DATA = np.arange(400).reshape(20, 20)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    g = zarrds.open_group(str(tmp_path / "g"), mode="w")
+    g.create_dataset("z", data=DATA, chunks=(5, 20))
+    g.create_dataset("raw", data=DATA, chunks=(20, 20), compressor=None)
+    zarrds.consolidate_metadata(str(tmp_path / "g"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("kind", [Quiet, Ranged])
+def test_reading(folder: Path, kind: type[Quiet]) -> None:
+    with serving(folder, kind, lambda handler: False) as (url, asked):
+        g = zarrds.open_group(f"{url}/g", mode="r")
+        np.testing.assert_array_equal(g["z"][:], DATA)
+        np.testing.assert_array_equal(g["raw"][3:5, 2:9], DATA[3:5, 2:9])
+        assert ("z" in g, "no" in g) == (True, False)
+        store = g.store
+        assert store.getitems(["z/0.0", "z/9.9"]).keys() == {"z/0.0"}
+        assert {"z", "raw"} <= set(store.listdir())
+        opened = zarrds.open_consolidated(f"{url}/g", mode="r")
+        del asked[:]
+        assert opened["z"][7, 7] == DATA[7, 7]
+        assert asked == ["/g/z/1.0"]
+        with pytest.raises(PathNotFoundError):
+            zarrds.open(f"{url}/none", mode="r")
+        np.testing.assert_array_equal(zarrds.load(f"{url}/g/z"), DATA)
+
+
+@pytest.mark.parametrize("kind", [Quiet, Ranged])
+@pytest.mark.parametrize("value", [b"", b"0123456789"])
+@pytest.mark.parametrize(
+    "byte_range",
+    [(0, None), (0, 0), (2, 5), (7, 12), (8, 18), (10, 12), (99, None), (4, None), (-3, None), (-99, None)],
+)
+def test_ranges(folder: Path, kind: type[Quiet], value: bytes, byte_range: tuple[int, int | None]) -> None:
+    (folder / "k").write_bytes(value)
+    with serving(folder, kind, lambda handler: False) as (url, _):
+        store = FSStore(url, mode="r")
+        found = store.get_many([("no", ByteRange(*byte_range)), ("k", ByteRange(*byte_range)), ("k", None)])
+        assert [None if part is None else bytes(part) for part in found] == [None, value[slice(*byte_range)], value]
+        (one,) = store.get_many([("k", ByteRange(*byte_range))])
+        assert bytes(one or b"") == value[slice(*byte_range)]
+
+
+def test_servers_without_ranges_send_a_value_once(folder: Path) -> None:
+    (folder / "k").write_bytes(b"0123456789")
+    with serving(folder, Quiet, lambda handler: False) as (url, asked):
+        store = FSStore(url, mode="r")
+        wanted = [("k", ByteRange(n, n + 1)) for n in range(10)]
+        assert [bytes(part or b"") for part in store.get_many(wanted)] == [b"%d" % n for n in range(10)]
+        assert asked == ["/k"]
+
+
+def short(handler: Any) -> bool:
+    """Promise 100 bytes, send 10, hang up."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "100")
+    handler.end_headers()
+    handler.wfile.write(b"0123456789")
+    handler.close_connection = True
+    return True
+
+
+def status(code: int) -> Callable[[Any], bool]:
+    def fail(handler: Any) -> bool:
+        handler.send_error(code)
+        return True
+
+    return fail
+
+
+def hang_up(handler: Any) -> bool:
+    handler.close_connection = True
+    return True
+
+
+@pytest.mark.parametrize(
+    ("fail", "expected", "attempts"),
+    [
+        (status(401), StoreAccessError, 1),
+        (status(403), StoreAccessError, 1),
+        (status(400), StoreError, 1),
+        (status(429), StoreError, 3),
+        (status(500), StoreError, 3),
+        (status(503), StoreError, 3),
+        (short, StoreError, 3),
+        (hang_up, StoreConnectionError, 3),
+    ],
+)
+def test_failures_are_errors(
+    folder: Path, fail: Callable[[Any], bool], expected: type[StoreError], attempts: int
+) -> None:
+    with serving(folder, Quiet, fail) as (url, asked), zarrds.config_context(attempts=3):
+        store = FSStore(f"{url}/g", mode="r")
+        for ask in (lambda: store["k"], lambda: zarrds.open(store, mode="r"), lambda: "k" in store, store.listdir):
+            del asked[:]
+            with pytest.raises(expected) as caught:
+                pytest.fail(f"read {ask()}")
+            assert caught.value.attempts == attempts
+            assert f"{url}/g" in str(caught.value)
+
+
+@pytest.mark.parametrize("fault", [status(503), short, hang_up])
+def test_passing_failures_pass(folder: Path, fault: Callable[[Any], bool]) -> None:
+    count = 0
+
+    def fail(handler: Any) -> bool:
+        nonlocal count
+        count += 1
+        return count % 3 == 1 and fault(handler)
+
+    with serving(folder, Quiet, fail) as (url, _):
+        np.testing.assert_array_equal(zarrds.open(f"{url}/g", mode="r")["z"][:], DATA)
+
+
+def test_buckets_that_deny_what_is_absent(folder: Path) -> None:
+    def fail(handler: Any) -> bool:
+        return not Path(handler.translate_path(handler.path)).is_file() and status(403)(handler)
+
+    with serving(folder, Quiet, fail) as (url, _):
+        with pytest.raises(StoreAccessError, match="missing_exceptions"):
+            zarrds.open_group(f"{url}/g", mode="r")["none"]
+        g = zarrds.open_group(f"{url}/g", mode="r", storage_options={"missing_exceptions": (PermissionError,)})
+        assert "none" not in g
+        np.testing.assert_array_equal(g["z"][:], DATA)
+
+
+def test_nothing_listens() -> None:
+    with zarrds.config_context(attempts=2), pytest.raises(StoreConnectionError) as caught:
+        FSStore("http://127.0.0.1:9/x", mode="r")["k"]
+    assert caught.value.attempts == 2
+
+
+def test_xarray(folder: Path) -> None:
+    from xarray_backend import to_zarrds
+
+    ds = xarray.Dataset({"t": (("x", "y"), np.arange(12.0).reshape(3, 4))}, coords={"x": [1, 2, 3]})
+    to_zarrds(ds, str(folder / "ds"))
+    with serving(folder, Quiet, lambda handler: False) as (url, _):
+        xarray.testing.assert_identical(xarray.open_dataset(f"{url}/ds", engine="zarrds").load(), ds)
