@@ -23,6 +23,7 @@ from zarrds.convenience import (
     save_array,
     save_group,
     tree,
+    verify,
 )
 from zarrds.core import Array
 from zarrds.creation import (
@@ -137,6 +138,7 @@ __all__ = [  # noqa: RUF022  # sorted as `sorted` sorts
     "trace",
     "tree",
     "v3_api_available",
+    "verify",
     "zeros",
     "zeros_like",
 ]

@@ -17,6 +17,7 @@ from zarrds._store.adapt import as_store
 from zarrds._store.consolidated import ConsolidatedMetadataStore
 from zarrds._store.paths import normalize_path
 from zarrds._tree import TreeViewer
+from zarrds._verify.verify import verify
 from zarrds.core import Array
 from zarrds.creation import array, open_array, open_existing
 from zarrds.errors import GroupNotFoundError
@@ -35,6 +36,7 @@ __all__ = [
     "save_array",
     "save_group",
     "tree",
+    "verify",
 ]
 
 

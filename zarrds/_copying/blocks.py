@@ -55,8 +55,13 @@ def copy_elements(source: Any, dest: Any, put: Callable[[Any, Any, Any], None]) 
         put(dest, (), source[()])
         return
     itemsize = max(1, dest.dtype.itemsize)
-    for part in blocks(shape, block_shape(shape, dest.chunks, getattr(source, "chunks", None), itemsize)):
+    for part in blocks(shape, block_shape(shape, _stored(dest), _stored(source), itemsize)):
         put(dest, part, source[part])
+
+
+def _stored(array: Any) -> Shape | None:
+    """Shape of what an array stores as one value: a shard, a chunk; None when nothing is known of that."""
+    return getattr(array, "shards", None) or getattr(array, "chunks", None)
 
 
 def block_shape(shape: Shape, chunks: Shape | None, source_chunks: Shape | None, itemsize: int) -> Shape:

@@ -178,6 +178,21 @@ class DirectoryStore(Store):
         except OSError as error:
             raise self._failed(f"cannot copy {file!r}", key, error) from error
 
+    def abandoned(self, path: str | None = None) -> list[str]:
+        """Temporary files at and below `path`, relative to the root: of writers at work, or left by killed ones."""
+        found: list[str] = []
+        for directory, _, names in os.walk(self._directory(path)):
+            files = [os.path.join(directory, name) for name in names if _is_partial(name)]
+            found += [os.path.relpath(file, self._root).replace(os.sep, "/") for file in files]
+        return sorted(found)
+
+    def remove_abandoned(self, names: Sequence[str]) -> None:
+        """Remove temporary files; their writers, if any are at work, fail."""
+        for name in names:
+            if not _is_partial(name):
+                raise ValueError(f"{name!r} is no temporary file of this store")
+            _unlink_quietly(self._root + name)
+
     def delete_many(self, keys: Sequence[str]) -> None:
         for key in keys:
             try:

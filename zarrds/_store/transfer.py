@@ -17,7 +17,7 @@ from zarrds._store.fs import FSStore
 from zarrds._store.paths import level
 from zarrds.errors import StoreError
 
-__all__ = ["Mover", "mover"]
+__all__ = ["Mover", "local_directory", "mover"]
 
 Mover: TypeAlias = Callable[[Sequence[tuple[str, str]]], int]
 """Copies values, given as pairs of source key and destination key; each atomically. Returns their bytes."""
@@ -27,7 +27,7 @@ def mover(source: Store, dest: Store, source_path: str = "") -> Mover | None:
     """How to copy values below `source_path` by the file system; None when the stores do not share one."""
     if not dest.is_writeable():
         return None
-    source_dir, dest_dir = _directory(source), _directory(dest)
+    source_dir, dest_dir = local_directory(source), local_directory(dest)
     if source_dir is not None and dest_dir is not None:
         return lambda pairs: sum(dest_dir.set_file(new, source_dir.file_of(key)) for key, new in pairs)
     if type(source) is FSStore and type(dest) is FSStore and source.fs is dest.fs and _copies(source.fs):
@@ -35,7 +35,7 @@ def mover(source: Store, dest: Store, source_path: str = "") -> Mover | None:
     return None
 
 
-def _directory(store: Store) -> DirectoryStore | None:
+def local_directory(store: Store) -> DirectoryStore | None:
     """The local directory of a store, as a store of our own: subclasses may do something else with their values."""
     if type(store) in (DirectoryStore, NestedDirectoryStore, TempStore):
         assert isinstance(store, DirectoryStore)

@@ -1,4 +1,4 @@
-"""The ``zarrds`` command: looks at what a store holds, without writing to it."""
+"""The ``zarrds`` command: looks at what a store holds, verifies it, copies it."""
 
 from zarrds.cli.commands import main
 

@@ -14,8 +14,10 @@ import click
 
 from zarrds._types import JSON
 from zarrds.cli.describe import describe, describe_tree
+from zarrds.convenience import copy_store
 from zarrds.convenience import open as open_node
 from zarrds.convenience import tree as text_tree
+from zarrds.convenience import verify as verify_store
 from zarrds.core import Array
 from zarrds.errors import ZarrdsError
 from zarrds.hierarchy import Group
@@ -49,7 +51,7 @@ _storage_options = click.option(
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="zarrds")
 def main() -> None:
-    """Look at Zarr arrays and groups.
+    """Look at Zarr arrays and groups, verify and copy them.
 
     STORE is the path of a directory or a URL (s3://bucket/data.zarr, https://..., zip::file:///data.zip), PATH the path
     of an array or group inside it.
@@ -79,6 +81,59 @@ def tree(store: str, path: str, level: int | None, as_json: bool, storage_option
     with _problems_told():
         node = _open(store, path, storage_options)
         click.echo(_json_text(describe_tree(node, level)) if as_json else _tree_text(node, level))
+
+
+@main.command()
+@_store
+@_path
+@click.option(
+    "--level",
+    type=click.Choice(["keys", "sizes", "decode"]),
+    default="keys",
+    show_default=True,
+    help="List keys and read documents; check sizes of chunks as well; decode all chunks.",
+)
+@click.option("--clean", is_flag=True, help="Remove temporary files of stopped writers.")
+@_json
+@_storage_options
+def verify(store: str, path: str, level: Any, clean: bool, as_json: bool, storage_options: dict[str, Any]) -> None:
+    """Look for torn, stray, undecodable and stale values; exit code 1 when there are any."""
+    with _problems_told():
+        report = verify_store(store, path, level, clean=clean, storage_options=storage_options)
+    click.echo(_json_text(report.to_dict()) if as_json else str(report))
+    if not report.ok:
+        raise SystemExit(1)
+
+
+@main.command()
+@click.argument("source", metavar="SRC")
+@click.argument("dest", metavar="DST")
+@click.option("--source-path", default="", metavar="PATH", help="Copy only what is below PATH.")
+@click.option("--dest-path", default="", metavar="PATH", help="Copy to PATH inside DST.")
+@click.option(
+    "--if-exists",
+    type=click.Choice(["raise", "replace", "skip"]),
+    default="raise",
+    show_default=True,
+    help="What to do with keys that DST holds already.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be copied, and copy nothing.")
+@click.option("--quiet", is_flag=True, help="Print the last line only.")
+def copy(source: str, dest: str, source_path: str, dest_path: str, if_exists: str, dry_run: bool, quiet: bool) -> None:
+    """Copy a store, or a part of one, as it is: encoded chunks are not decoded."""
+    last: list[str] = [""]
+    with _problems_told():
+        copy_store(
+            source,
+            dest,
+            source_path,
+            dest_path,
+            if_exists=if_exists,
+            dry_run=dry_run,
+            log=(lambda line: last.__setitem__(0, line)) if quiet else click.echo,
+        )
+    if quiet:
+        click.echo(last[0])
 
 
 @contextmanager

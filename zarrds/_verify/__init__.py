@@ -1,0 +1,1 @@
+"""Verifying hierarchies: what is missing, stray, torn or stale."""

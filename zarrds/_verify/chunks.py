@@ -1,0 +1,91 @@
+"""Values of chunks: whether their size is what it must be, and whether they can be decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from zarrds._config import get_config
+from zarrds._engine.source import OpenSource
+from zarrds._types import Buf, ByteRange
+from zarrds._verify.report import Finding
+from zarrds.errors import ChunkDecodeError, MetadataError, ZarrdsError
+
+__all__ = ["decoded", "sized"]
+
+_BATCH = 512
+_BLOSC_HEADER = 16
+
+
+def decoded(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
+    """Decode all chunks, some at a time."""
+    nbytes = max(1, source.meta.chunk.nbytes)
+    length = max(1, min(_BATCH, get_config().window_bytes // nbytes // 2))
+    for batch in _batches(keys, length):
+        for key, value in zip(batch, source.store.get_many([(key, None) for key in batch]), strict=True):
+            if value is not None:
+                yield from _decoded(source, key, value)
+
+
+def _decoded(source: OpenSource, key: str, value: Buf) -> Iterator[Finding]:
+    try:
+        source.codec.decode(value)
+    except (ChunkDecodeError, MetadataError) as error:
+        yield Finding("undecodable", key, _reason(error))
+
+
+def sized(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
+    """Compare sizes where they can be known without decoding: plain chunks, and those of Blosc; none may be empty."""
+    chunk = source.meta.chunk
+    plain = not chunk.dtype.hasobject and chunk.serializer is None and not chunk.filters
+    for batch in _batches(keys, _BATCH):
+        if plain and not chunk.compressors:
+            yield from _ends(source, dict.fromkeys(batch, chunk.nbytes))
+        elif plain and [codec.name for codec in chunk.compressors] == ["blosc"]:
+            yield from _blosc(source, batch)
+        else:
+            starts = source.store.get_many([(key, ByteRange(0, 1)) for key in batch])
+            for key, start in zip(batch, starts, strict=True):
+                if start is not None and not memoryview(start).nbytes:
+                    yield Finding("wrong-size", key, "the value is empty")
+
+
+def _blosc(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
+    """The header says how long the value is, and how long it will be when decoded."""
+    sizes: dict[str, int] = {}
+    heads = source.store.get_many([(key, ByteRange(0, _BLOSC_HEADER)) for key in keys])
+    for key, head in zip(keys, heads, strict=True):
+        if head is None:
+            continue
+        text, wanted = bytes(head), source.meta.chunk.nbytes
+        nbytes, size = int.from_bytes(text[4:8], "little"), int.from_bytes(text[12:16], "little")
+        if len(text) < _BLOSC_HEADER or size < _BLOSC_HEADER:
+            yield Finding("wrong-size", key, "the value is too short for a blosc header, or holds none")
+        elif nbytes != wanted:
+            yield Finding("wrong-size", key, f"its header tells of {nbytes:,} bytes, the chunk has {wanted:,}")
+        else:
+            sizes[key] = size
+    yield from _ends(source, sizes)
+
+
+def _ends(source: OpenSource, sizes: dict[str, int]) -> Iterator[Finding]:
+    """Ask for the last byte that must be there, and the next one that must not."""
+    requests = [(key, ByteRange(max(0, size - 1), size + 1)) for key, size in sizes.items()]
+    for (key, size), end in zip(sizes.items(), source.store.get_many(requests) if requests else [], strict=True):
+        if end is None:
+            continue
+        found = memoryview(end).nbytes
+        if found != min(1, size):
+            how = "shorter" if found < min(1, size) else "longer"
+            yield Finding("wrong-size", key, f"the value is {how} than the {size:,} bytes that it must have")
+
+
+def _batches(keys: Sequence[str], length: int) -> Iterator[list[str]]:
+    rest = iter(keys)
+    while some := list(islice(rest, length)):
+        yield some
+
+
+def _reason(error: ZarrdsError) -> str:
+    error.store = error.path = error.key = None
+    return str(error)

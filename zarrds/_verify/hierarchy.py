@@ -1,0 +1,231 @@
+"""The keys of a hierarchy sorted out: nodes, chunks of arrays, and what belongs to neither."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from zarrds._engine.bulk import chunk_coords
+from zarrds._engine.source import OpenSource
+from zarrds._format.consolidated import CONSOLIDATED_KEY, parse_consolidated
+from zarrds._format.formats import DOCUMENT_NAMES, FORMATS, Format
+from zarrds._format.grid import chunk_count
+from zarrds._format.jsondoc import loads
+from zarrds._format.meta import ArrayMeta
+from zarrds._store.base import Store
+from zarrds._store.paths import level
+from zarrds._types import Buf
+from zarrds._verify.report import Finding
+from zarrds.errors import MetadataError
+
+__all__ = ["Surveyed", "survey"]
+
+_SYSTEM_NAME = re.compile(r"\.DS_Store|\._.+|Thumbs\.db|desktop\.ini")
+_TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.partial$")
+_BATCH = 512
+
+
+@dataclass(slots=True)
+class Surveyed:
+    """What lies below a path.
+
+    Attributes
+    ----------
+    groups : set of str
+        Paths of groups.
+    arrays : dict
+        Arrays that can be opened, by path.
+    chunks : dict
+        Keys of their chunks, by path of the array.
+    temporary : list of str
+        Keys that writers of other makes left.
+    findings : list of Finding
+        What is wrong with the keys and documents.
+    """
+
+    groups: set[str] = field(default_factory=set)
+    arrays: dict[str, OpenSource] = field(default_factory=dict)
+    chunks: dict[str, list[str]] = field(default_factory=dict)
+    temporary: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def survey(store: Store, path: str) -> Surveyed:
+    """Sort out all keys below a path: one listing, and the documents in batches."""
+    found = Surveyed()
+    documents: dict[str, Buf] = {}
+    others: list[str] = []
+    for key in store.keys_below(level(path)):
+        name = key.rpartition("/")[2]
+        if name in DOCUMENT_NAMES or name.startswith("."):
+            documents[key] = b""
+        elif not _SYSTEM_NAME.fullmatch(name):
+            others.append(key)
+    for key in [key for key in documents if _TEMPORARY.search(key)]:
+        del documents[key]
+        others.append(key)
+    documents.update(_read(store, documents))
+    broken = _nodes(store, documents, found)
+    _places(path, broken, found)
+    _other_keys(others, broken, found)
+    _hidden_keys(documents, found)
+    _absent_chunks(found)
+    return found
+
+
+def _read(store: Store, keys: Iterable[str]) -> Iterator[tuple[str, Buf]]:
+    rest = iter(list(keys))
+    while some := list(islice(rest, _BATCH)):
+        for key, value in zip(some, store.get_many([(key, None) for key in some]), strict=True):
+            yield key, b"" if value is None else value
+
+
+# --- nodes ------------------------------------------------------------------------------------------------------------
+
+
+def _nodes(store: Store, documents: Mapping[str, Buf], found: Surveyed) -> set[str]:
+    """Parse the documents of all nodes; the paths of those that are broken."""
+    broken: set[str] = set()
+    paths = sorted({key.rpartition("/")[0] for key in documents if key.rpartition("/")[2] in DOCUMENT_NAMES})
+    for path in paths:
+        for known in FORMATS:
+            keys = [key for key in known.node_keys(path) if key in documents]
+            if len(keys) > 1:
+                found.findings.append(Finding("two-nodes", keys[0], f"there is also {keys[1]}"))
+            if keys and not _node(store, path, known, documents, found):
+                broken.add(path)
+            _attributes(path, known, documents, bool(keys), found)
+    return broken
+
+
+def _node(store: Store, path: str, known: Format, documents: Mapping[str, Buf], found: Surveyed) -> bool:
+    keys = known.node_keys(path)
+    try:
+        node = known.parse_node(path, [documents.get(key) for key in keys])
+    except MetadataError as error:
+        found.findings.append(Finding("invalid-document", error.key or keys[0], _reason(error)))
+        return False
+    if not isinstance(node, ArrayMeta):
+        found.groups.add(path)
+        return True
+    try:
+        found.arrays[path] = OpenSource(store, path, node)
+        found.chunks[path] = []
+    except MetadataError as error:
+        found.findings.append(Finding("unknown-codec", keys[0], _reason(error)))
+        return False
+    return True
+
+
+def _attributes(path: str, known: Format, documents: Mapping[str, Buf], has_node: bool, found: Surveyed) -> None:
+    key = known.attributes_key(path)
+    if key not in documents or key in known.node_keys(path):
+        return
+    if not has_node:
+        found.findings.append(Finding("stray", key, "attributes of nothing"))
+    try:
+        known.parse_attributes(documents[key], key)
+    except MetadataError as error:
+        found.findings.append(Finding("invalid-document", key, _reason(error)))
+
+
+def _reason(error: MetadataError) -> str:
+    """The message of an error, without the store and key that a finding has."""
+    error.store = error.key = None
+    return str(error)
+
+
+def _places(root: str, broken: set[str], found: Surveyed) -> None:
+    """Find arrays above nodes, and nodes that no groups lead to."""
+    for path in sorted({*found.groups, *found.arrays, *broken}):
+        for above in _ancestors(path, root):
+            if above in found.arrays:
+                found.findings.append(Finding("array-above", path, f"{above or '/'} is an array"))
+            elif above not in found.groups and above not in broken:
+                found.findings.append(Finding("missing-parent", path, f"there is no group at /{above}"))
+
+
+def _ancestors(path: str, root: str) -> list[str]:
+    """Paths above a path, from `root` on."""
+    parts = path.split("/") if path else []
+    above = ["/".join(parts[:n]) for n in range(len(parts))]
+    return [p for p in above if not root or p == root or p.startswith(root + "/")]
+
+
+# --- everything else --------------------------------------------------------------------------------------------------
+
+
+def _other_keys(keys: Sequence[str], broken: set[str], found: Surveyed) -> None:
+    owners = {*found.arrays, *broken}
+    for key in keys:
+        if _TEMPORARY.search(key):
+            found.temporary.append(key)
+            continue
+        owner = _owner(key, owners)
+        if owner is None:
+            found.findings.append(Finding("stray", key, "no array is at or above this place"))
+        elif owner in found.arrays:
+            source = found.arrays[owner]
+            if chunk_coords(source, key[len(source.prefix) :]) is None:
+                found.findings.append(Finding("stray", key, f"no chunk of the array /{owner}"))
+            else:
+                found.chunks[owner].append(key)
+
+
+def _owner(key: str, paths: Collection[str]) -> str | None:
+    path = key
+    while path:
+        path = path.rpartition("/")[0]
+        if path in paths:
+            return path
+    return None
+
+
+def _hidden_keys(documents: Mapping[str, Buf], found: Surveyed) -> None:
+    """Compare consolidated metadata, whatever their name, with the documents."""
+    for key, value in documents.items():
+        parent, _, name = key.rpartition("/")
+        if name in DOCUMENT_NAMES or _SYSTEM_NAME.fullmatch(name):
+            continue
+        if name != CONSOLIDATED_KEY and b'"zarr_consolidated_format"' not in bytes(value):
+            found.findings.append(Finding("stray", key, "no document that is known"))
+            continue
+        try:
+            told = parse_consolidated(value, key)
+        except MetadataError as error:
+            found.findings.append(Finding("invalid-document", key, _reason(error)))
+            continue
+        _compare(key, level(parent), told, documents, found)
+
+
+def _compare(key: str, prefix: str, told: Mapping[str, object], documents: Mapping[str, Buf], found: Surveyed) -> None:
+    real = {
+        name[len(prefix) :]: value
+        for name, value in documents.items()
+        if name.startswith(prefix) and name.rpartition("/")[2] in DOCUMENT_NAMES
+    }
+    differences = [(name, "is missing in it") for name in real if name not in told]
+    differences += [(name, "is only in it") for name in told if name not in real]
+    differences += [(name, "differs") for name in told if name in real and not _same(told[name], real[name], name)]
+    for name, how in sorted(differences):
+        found.findings.append(Finding("stale-consolidated", key, f"{name} {how}; consolidate again"))
+
+
+def _same(told: object, text: Buf, name: str) -> bool:
+    try:
+        # NaN is not equal to itself, but its text is
+        return repr(told) == repr(loads(text, name)) or told == loads(text, name)
+    except MetadataError:
+        return False
+
+
+def _absent_chunks(found: Surveyed) -> None:
+    for path, source in found.arrays.items():
+        count = chunk_count(source.meta.shape, source.meta.write_unit)
+        absent = count - len(found.chunks[path])
+        if absent > 0:
+            reads = "they read as the fill value" if source.meta.chunk.fill.defined else "what they hold is not defined"
+            text = f"{absent:,} of {count:,} chunks are not stored; {reads}"
+            found.findings.append(Finding("absent-chunks", path or "/", text, is_problem=False))

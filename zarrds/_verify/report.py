@@ -1,0 +1,147 @@
+"""What was found: frozen values that show themselves as text, HTML and plain values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from html import escape
+from typing import Any, Literal, TypeAlias
+
+from zarrds._html import facts_table
+
+__all__ = ["KINDS", "Finding", "Kind", "Level", "Report"]
+
+Level: TypeAlias = Literal["keys", "sizes", "decode"]
+Kind: TypeAlias = Literal[
+    "absent-chunks",
+    "array-above",
+    "invalid-document",
+    "missing-parent",
+    "stale-consolidated",
+    "stray",
+    "temporary",
+    "two-nodes",
+    "undecodable",
+    "unknown-codec",
+    "wrong-size",
+]
+
+KINDS: dict[Kind, str] = {
+    "absent-chunks": "chunks that are not stored: they read as the fill value, which may be intended",
+    "array-above": "a node lies below an array, where nobody finds it",
+    "invalid-document": "a document of metadata is broken",
+    "missing-parent": "a node has no group above it that leads to it",
+    "stale-consolidated": "consolidated metadata differ from the documents",
+    "stray": "a key that belongs to nothing",
+    "temporary": "what a writer left that was stopped",
+    "two-nodes": "one path has documents of an array and of a group",
+    "undecodable": "a chunk does not decode to what it should",
+    "unknown-codec": "an array needs a codec that is not there",
+    "wrong-size": "the value of a chunk is longer or shorter than it says, or must be",
+}
+_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was found.
+
+    Attributes
+    ----------
+    kind : str
+        What sort of thing; see `zarrds.verify`.
+    key : str
+        Key of the value it is about; of an array that lacks chunks, the path.
+    message : str
+        What is wrong with it.
+    is_problem : bool
+        False for what may be intended.
+    """
+
+    kind: Kind
+    key: str
+    message: str
+    is_problem: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `zarrds.verify` found.
+
+    Attributes
+    ----------
+    store : str
+        The store, as its repr shows it.
+    path : str
+        What was verified in it.
+    level : {"keys", "sizes", "decode"}
+        How closely.
+    groups, arrays, chunks : int
+        How many were looked at.
+    findings : tuple of Finding
+        All findings, in the order of their keys.
+    removed : tuple of str
+        Temporary files that were removed.
+    """
+
+    store: str
+    path: str
+    level: Level
+    groups: int = 0
+    arrays: int = 0
+    chunks: int = 0
+    findings: tuple[Finding, ...] = ()
+    removed: tuple[str, ...] = ()
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """The findings that cannot be intended."""
+        return tuple(found for found in self.findings if found.is_problem)
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no problem."""
+        return not self.problems
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain values, fit for JSON."""
+        return {
+            "store": self.store,
+            "path": self.path,
+            "level": self.level,
+            "ok": self.ok,
+            "groups": self.groups,
+            "arrays": self.arrays,
+            "chunks": self.chunks,
+            "findings": [asdict(found) for found in self.findings],
+            "removed": list(self.removed),
+        }
+
+    def _facts(self) -> list[tuple[str, str]]:
+        kinds = Counter(found.kind for found in self.problems)
+        return [
+            ("Store", self.store),
+            ("Path", f"/{self.path}"),
+            ("Level", self.level),
+            ("Looked at", f"{self.groups} groups, {self.arrays} arrays, {self.chunks} chunks"),
+            ("Problems", ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "none"),
+            *([("Removed", f"{len(self.removed)} temporary files")] if self.removed else []),
+        ]
+
+    def __str__(self) -> str:
+        lines = [f"{label:<9} : {value}" for label, value in self._facts()]
+        lines += [f"{_sign(found)} {found.kind}: {found.key}: {found.message}" for found in self.findings[:_SHOWN]]
+        more = len(self.findings) - _SHOWN
+        return "\n".join(lines + ([f"... and {more} more"] if more > 0 else []))
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{_sign(found)}</td><td>{escape(found.kind)}</td><td>{escape(found.key)}</td>"
+            f"<td>{escape(found.message)}</td></tr>"
+            for found in self.findings[:_SHOWN]
+        )
+        return facts_table(self._facts()) + (f"<table><tbody>{rows}</tbody></table>" if rows else "")
+
+
+def _sign(found: Finding) -> str:
+    return "!" if found.is_problem else "-"
