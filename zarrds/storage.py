@@ -12,28 +12,36 @@ from zarrds._format.v2 import ARRAY_KEY, ATTRS_KEY, GROUP_KEY
 from zarrds._store.adapt import as_store
 from zarrds._store.azure import ABSStore
 from zarrds._store.base import Store
+from zarrds._store.cache import LRUStoreCache
 from zarrds._store.consolidated import ConsolidatedMetadataStore
+from zarrds._store.dbm import DBMStore
 from zarrds._store.directory import DirectoryStore, NestedDirectoryStore, TempStore
 from zarrds._store.fs import FSStore
+from zarrds._store.lmdb import LMDBStore
 from zarrds._store.memory import KVStore, MemoryStore
 from zarrds._store.mongodb import MongoDBStore
 from zarrds._store.paths import normalize_path
 from zarrds._store.readonly import ReadOnlyStore
 from zarrds._store.redis import RedisStore
+from zarrds._store.sqlite import SQLiteStore
 from zarrds._store.zip import ZipStore
 from zarrds._types import Separator
 
 __all__ = [
     "ABSStore",
     "ConsolidatedMetadataStore",
+    "DBMStore",
     "DirectoryStore",
     "FSStore",
     "KVStore",
+    "LMDBStore",
+    "LRUStoreCache",
     "MemoryStore",
     "MongoDBStore",
     "NestedDirectoryStore",
     "ReadOnlyStore",
     "RedisStore",
+    "SQLiteStore",
     "Store",
     "TempStore",
     "ZipStore",

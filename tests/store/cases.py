@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dbm.dumb
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,11 +18,15 @@ from fsspec.implementations.local import LocalFileSystem
 from zarrds._store.base import Store
 from zarrds.storage import (
     ConsolidatedMetadataStore,
+    DBMStore,
     DirectoryStore,
     FSStore,
     KVStore,
+    LMDBStore,
+    LRUStoreCache,
     MemoryStore,
     NestedDirectoryStore,
+    SQLiteStore,
     TempStore,
     ZipStore,
 )
@@ -96,6 +101,12 @@ CASES: dict[str, Case] = {
     "directory": Case(lambda path: DirectoryStore(path / "new" / "store"), processes=True, tree=True),
     "nested": Case(lambda path: NestedDirectoryStore(path / "new"), processes=True, tree=True),
     "temp": Case(lambda path: TempStore(dir=path), processes=True, tree=True),
+    "dbm-dumb": Case(lambda path: DBMStore(path / "store.dbm", open=dbm.dumb.open)),
+    "lmdb": Case(lambda path: LMDBStore(path / "store.mdb", map_size=2**20), processes=True),
+    "sqlite": Case(lambda path: SQLiteStore(path / "store.sqldb"), processes=True),
+    "sqlite-memory": Case(lambda path: SQLiteStore(":memory:"), pickles=False),
+    "lru": Case(lambda path: LRUStoreCache(DirectoryStore(path / "new"), max_size=None), tree=True),
+    "lru-small": Case(lambda path: LRUStoreCache(DirectoryStore(path / "new"), max_size=8), tree=True),
     "zip": Case(lambda path: ZipStore(path / "store.zip"), erasable=False),
     "zip-deflated": Case(lambda path: ZipStore(path / "store.zip", compression=8), erasable=False),
     "fs-local": Case(lambda path: FSStore(f"file://{path}/new/store"), processes=True, tree=True),

@@ -1,0 +1,231 @@
+"""A store in a database of the DBM family: whatever Python's `dbm` finds, or what a given function opens."""
+
+from __future__ import annotations
+
+import dbm
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from zarrds._store.base import Store, StoreProfile, names_below
+from zarrds._store.paths import check_key, level, normalize_path
+from zarrds._store.request import cut, to_bytes
+from zarrds._store.spec import StoreSpec, live_spec, make_spec
+from zarrds._types import Buf, Request, Separator
+from zarrds.errors import ReadOnlyError, StoreError
+
+__all__ = ["DBMStore"]
+
+
+class DBMStore(Store):
+    """Storage class using a DBM-style database.
+
+    What is written may reach the file with `flush` and `close` only. Safe to use from several threads; a database that
+    may be written to belongs to one process. The formats of the implementations differ; ``dbm.dumb``, the one that is
+    always there, is slow with many keys, and in replacing and deleting most of all.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Location of the database file.
+    flag : {"c", "r", "w", "n"}, default "c"
+        Create the file where it is missing; read; write to an existing file; begin a new one.
+    mode : int, default 0o666
+        File mode used if a new file is created.
+    open : callable, optional
+        Function to open the database file; ``dbm.open`` if not given.
+    write_lock : bool, default True
+        Use a lock to prevent concurrent access from multiple threads.
+    dimension_separator : {".", "/"}, optional
+        Separator placed between the dimensions of a chunk.
+    **open_kwargs
+        Keyword arguments to pass the `open` function.
+
+    Examples
+    --------
+    >>> from zarrds.storage import DBMStore
+    >>> with DBMStore("example.db") as store:
+    ...     store["foo/.zarray"] = b"{}"
+    ...     print(store.listdir(), store["foo/.zarray"])
+    ['foo'] b'{}'
+    """
+
+    __module__ = "zarrds.storage"
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        flag: str = "c",
+        mode: int = 0o666,
+        open: Callable[..., Any] | None = None,
+        write_lock: bool = True,
+        dimension_separator: Separator | None = None,
+        **open_kwargs: Any,
+    ) -> None:
+        self.path = os.path.abspath(os.fspath(path))
+        self.flag = flag
+        self.mode = mode
+        self.open: Callable[..., Any] = dbm.open if open is None else open
+        self.write_lock = write_lock
+        self.write_mutex = threading.RLock() if write_lock else _NoLock()
+        self.dimension_separator = dimension_separator
+        self.open_kwargs = open_kwargs
+        self.profile = StoreProfile("disk", shareable=flag == "r")
+        self._token: str | None = None
+        self._open(flag)
+
+    def _open(self, flag: str) -> None:
+        self.db: Any = self.open(self.path, flag, self.mode, **self.open_kwargs)
+        self._pid = os.getpid()
+
+    @contextmanager
+    def _using(self, action: str, key: str | None = None) -> Iterator[Any]:
+        with self.write_mutex:
+            if self.db is None:
+                raise StoreError("the store was closed already", path=self.path, key=key)
+            try:
+                yield self.db
+            except dbm.error as error:
+                if isinstance(error, StoreError):
+                    raise
+                raise StoreError(f"{action}: {error}", path=self.path, key=key) from error
+
+    @contextmanager
+    def _writing(self, action: str, key: str | None) -> Iterator[Any]:
+        if self.flag == "r":
+            raise ReadOnlyError("store is read-only", path=self.path, key=key)
+        if self._pid != os.getpid():
+            raise StoreError("the database can be written only by the process that opened it", path=self.path, key=key)
+        with self._using(action, key) as db:
+            yield db
+
+    # --- values ------------------------------------------------------------------------------------------------------
+
+    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
+        found: list[Buf | None] = []
+        for key, byte_range in requests:
+            name = check_key(key).encode()
+            with self._using("cannot read", key) as db:
+                try:
+                    value = db[name]
+                except KeyError:
+                    found.append(None)
+                    continue
+            found.append(cut(value, byte_range))
+        return found
+
+    def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
+        for key, value in items:
+            name = check_key(key).encode()
+            with self._writing("cannot write", key) as db:
+                db[name] = to_bytes(value)
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            name = check_key(key).encode()
+            with self._writing("cannot delete", key) as db:
+                try:
+                    del db[name]
+                except KeyError:
+                    continue
+
+    # --- the hierarchy -----------------------------------------------------------------------------------------------
+
+    def keys_below(self, prefix: str = "") -> Iterator[str]:
+        with self._using("cannot list") as db:
+            names = list(db.keys())
+        keys = (name.decode() if isinstance(name, bytes) else str(name) for name in names)
+        return iter([key for key in keys if key.startswith(prefix)])
+
+    def listdir(self, path: str | None = None) -> list[str]:
+        prefix = level(normalize_path(path))
+        return names_below(self.keys_below(prefix), prefix)
+
+    def __len__(self) -> int:
+        with self._using("cannot count") as db:
+            return len(db)
+
+    def clear(self) -> None:
+        """Delete every key; Python's own databases are begun anew, which is faster."""
+        if not str(getattr(self.open, "__module__", "")).startswith("dbm"):
+            self.delete_many(list(self))
+            return
+        with self._writing("cannot clear", None) as db:
+            db.close()
+            self._open("n")
+
+    def rmdir(self, path: str | None = None) -> None:
+        if normalize_path(path):
+            super().rmdir(path)
+        else:
+            self.clear()
+
+    def is_writeable(self) -> bool:
+        return self.flag != "r"
+
+    # --- opening and closing -----------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Synchronize data to the underlying database file."""
+        if self.flag == "r" or self._pid != os.getpid():
+            return
+        with self._using("cannot flush") as db:
+            if hasattr(db, "sync"):
+                db.sync()
+            else:
+                db.close()
+                self._open("w")
+
+    def close(self) -> None:
+        """Close the underlying database file."""
+        with self.write_mutex:
+            if self.db is not None and self._pid == os.getpid():
+                self.db.close()
+            self.db = None
+
+    # --- identity ----------------------------------------------------------------------------------------------------
+
+    def spec(self) -> StoreSpec:
+        if self.flag != "r":
+            self._token, spec = live_spec(self, self._token)
+            return spec
+        return make_spec(_reopened, self.path, arguments=self._arguments(), open_kwargs=self.open_kwargs)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DBMStore) and (self.path, self.open, self.open_kwargs) == (
+            other.path,
+            other.open,
+            other.open_kwargs,
+        )
+
+    __hash__ = None
+
+    def __repr__(self) -> str:
+        return f"<zarrds.storage.DBMStore {self.path!r}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.db is not None:
+            self.flush()
+        return _reopened, (self.path, self._arguments(), self.open_kwargs)
+
+    def _arguments(self) -> tuple[Any, ...]:
+        """Arguments behind the path with which another store opens this database, without beginning it anew."""
+        flag = "c" if self.flag == "n" else self.flag
+        given = None if self.open is dbm.open else self.open
+        return (flag, self.mode, given, self.write_lock, self.dimension_separator)
+
+
+def _reopened(path: str, arguments: tuple[Any, ...], open_kwargs: dict[str, Any]) -> DBMStore:
+    return DBMStore(path, *arguments, **open_kwargs)
+
+
+class _NoLock:
+    """Stands where a lock would be."""
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, *args: object) -> None:
+        return

@@ -1,0 +1,302 @@
+"""A store in a SQLite database: one row for each key, listings in SQL."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from zarrds._store.base import Store, StoreProfile
+from zarrds._store.paths import check_key, level, normalize_path
+from zarrds._store.request import byte_view
+from zarrds._store.spec import StoreSpec, live_spec, make_spec
+from zarrds._types import Buf, ByteRange, Request, Separator
+from zarrds.errors import PathNotFoundError, StoreError
+
+__all__ = ["SQLiteStore"]
+
+_BATCH = 500
+"""Keys that one query asks for."""
+
+_TIMEOUT_S = 60.0
+"""Seconds to wait for another writer."""
+
+_BELOW = "k >= ? AND k < ?"
+
+
+class SQLiteStore(Store):
+    """Storage class using SQLite.
+
+    The database has one table ``zarr(k TEXT PRIMARY KEY, v BLOB)``, as those of Zarr-Python have. A batch of values is
+    one transaction. Safe to use from several threads and processes on one machine; the write-ahead log is used where
+    the file system has what it needs, so that readers do not wait for writers.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Location of the database file; ``":memory:"`` is a database that only this store can reach.
+    dimension_separator : {".", "/"}, optional
+        Separator placed between the dimensions of a chunk.
+    **kwargs
+        Keyword arguments passed through to `sqlite3.connect`.
+
+    Examples
+    --------
+    >>> from zarrds.storage import SQLiteStore
+    >>> with SQLiteStore("example.sqldb") as store:
+    ...     store["foo/.zarray"] = b"{}"
+    ...     print(store.listdir(), store["foo/.zarray"])
+    ['foo'] b'{}'
+    """
+
+    __module__ = "zarrds.storage"
+
+    def __init__(
+        self, path: str | os.PathLike[str], dimension_separator: Separator | None = None, **kwargs: Any
+    ) -> None:
+        given = os.fspath(path)
+        self.in_memory = given == ":memory:"
+        self.path = given if self.in_memory or kwargs.get("uri") else os.path.abspath(given)
+        self.dimension_separator = dimension_separator
+        self.kwargs = kwargs
+        self.profile = StoreProfile("disk", native_batch=True, native_ranges=True, shareable=not self.in_memory)
+        self._connections = _Connections(self.path, self.in_memory, kwargs)
+        self._token: str | None = None
+        weakref.finalize(self, self._connections.close)
+        with self._using("cannot open") as db:
+            with suppress(sqlite3.OperationalError):  # a log needs shared memory, and a place that can be written to
+                db.execute("PRAGMA journal_mode=WAL")
+            db.execute("CREATE TABLE IF NOT EXISTS zarr(k TEXT PRIMARY KEY, v BLOB)")
+
+    @contextmanager
+    def _using(self, action: str, key: str | None = None) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._connections.using() as db:
+                yield db
+        except (sqlite3.Error, OverflowError) as error:
+            raise StoreError(f"{action}: {error}", path=self.path, key=key) from error
+
+    @contextmanager
+    def _writing(self, action: str, key: str | None = None) -> Iterator[sqlite3.Connection]:
+        """One transaction, all or nothing."""
+        with self._using(action, key) as db:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+            db.execute("COMMIT")
+
+    # --- values ------------------------------------------------------------------------------------------------------
+
+    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
+        for key, _ in requests:
+            check_key(key)
+        with self._using("cannot read", requests[0][0] if requests else None) as db:
+            whole = _values(db, list(dict.fromkeys(key for key, byte_range in requests if byte_range is None)))
+            return [
+                whole.get(key) if byte_range is None else _part(db, key, byte_range) for key, byte_range in requests
+            ]
+
+    def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
+        rows = [(check_key(key), byte_view(value)) for key, value in items]
+        if rows:
+            with self._writing("cannot write", rows[0][0]) as db:
+                db.executemany("REPLACE INTO zarr VALUES (?, ?)", rows)
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        rows = [(check_key(key),) for key in keys]
+        if rows:
+            with self._writing("cannot delete", rows[0][0]) as db:
+                db.executemany("DELETE FROM zarr WHERE k = ?", rows)
+
+    def __contains__(self, key: object) -> bool:
+        if not isinstance(key, str):
+            return False
+        return bool(self._rows("SELECT 1 FROM zarr WHERE k = ?", (key,)))
+
+    # --- the hierarchy -----------------------------------------------------------------------------------------------
+
+    def _rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        with self._using("cannot list") as db:
+            return db.execute(query, values).fetchall()
+
+    def keys_below(self, prefix: str = "") -> Iterator[str]:
+        where, values = _below(prefix)
+        return iter([key for (key,) in self._rows(f"SELECT k FROM zarr WHERE {where} ORDER BY k", values)])
+
+    def listdir(self, path: str | None = None) -> list[str]:
+        prefix = level(normalize_path(path))
+        where, values = _below(prefix)
+        query = (
+            "SELECT DISTINCT substr(rest, 1, instr(rest || '/', '/') - 1)"
+            f" FROM (SELECT substr(k, ?) AS rest FROM zarr WHERE {where})"
+        )
+        return sorted(name for (name,) in self._rows(query, (len(prefix) + 1, *values)))
+
+    def rmdir(self, path: str | None = None) -> None:
+        where, values = _below(level(normalize_path(path)))
+        with self._writing("cannot remove", path) as db:
+            db.execute(f"DELETE FROM zarr WHERE {where}", values)
+
+    def rename(self, src_path: str, dst_path: str) -> None:
+        src, dst = normalize_path(src_path), normalize_path(dst_path)
+        if not src or not dst or level(dst).startswith(level(src)):
+            raise ValueError(f"cannot rename {src!r} to {dst!r}")
+        where, values = _below(level(src))
+        with self._writing("cannot rename", src) as db:
+            done = db.execute(
+                f"UPDATE OR REPLACE zarr SET k = ? || substr(k, ?) WHERE k = ? OR ({where})",
+                (dst, len(src) + 1, src, *values),
+            )
+            if not done.rowcount:
+                raise PathNotFoundError("nothing to rename", path=src)
+
+    def getsize(self, path: str | None = None) -> int:
+        path = normalize_path(path)
+        own = self._rows("SELECT length(v) FROM zarr WHERE k = ?", (path,))
+        if own:
+            return int(own[0][0])
+        prefix = level(path)
+        where, values = _below(prefix)
+        query = f"SELECT coalesce(sum(length(v)), 0) FROM zarr WHERE {where} AND NOT instr(substr(k, ?), '/')"
+        return int(self._rows(query, (*values, len(prefix) + 1))[0][0])
+
+    def __len__(self) -> int:
+        return int(self._rows("SELECT count(*) FROM zarr")[0][0])
+
+    # --- opening and closing -----------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Make sure that what was written survives a power cut."""
+        with self._using("cannot flush") as db:
+            db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def close(self) -> None:
+        """Close the underlying database."""
+        self._connections.close()
+
+    # --- identity ----------------------------------------------------------------------------------------------------
+
+    def spec(self) -> StoreSpec:
+        if self.in_memory:
+            self._token, spec = live_spec(self, self._token)
+            return spec
+        return make_spec(SQLiteStore, self.path, dimension_separator=self.dimension_separator, **self.kwargs)
+
+    def __repr__(self) -> str:
+        return f"<zarrds.storage.SQLiteStore {self.path!r}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.in_memory:
+            raise pickle.PicklingError("cannot pickle in-memory SQLite databases")
+        return _reopened, (self.path, self.dimension_separator, self.kwargs)
+
+
+def _reopened(path: str, dimension_separator: Separator | None, kwargs: dict[str, Any]) -> SQLiteStore:
+    return SQLiteStore(path, dimension_separator, **kwargs)
+
+
+class _Connections:
+    """Connections of this process that wait for use: one is taken at a time by each thread.
+
+    A forked child opens its own and leaves those of its parent alone, as closing them would drop the parent's locks.
+    """
+
+    def __init__(self, path: str, in_memory: bool, kwargs: dict[str, Any]) -> None:
+        self.path = path
+        self.in_memory = in_memory
+        self.kwargs = {"timeout": _TIMEOUT_S, **kwargs, "isolation_level": None, "check_same_thread": False}
+        self.closed = False
+        self.inherited: list[sqlite3.Connection] = []
+        self._begin()
+        if in_memory:
+            self.idle.append(sqlite3.connect(path, **self.kwargs))
+
+    def _begin(self) -> None:
+        self.pid = os.getpid()
+        self.lock = threading.Lock() if not self.in_memory else threading.RLock()
+        self.idle: list[sqlite3.Connection] = []
+
+    @contextmanager
+    def using(self) -> Iterator[sqlite3.Connection]:
+        if self.in_memory:
+            with self.lock:
+                self._require_open()
+                yield self.idle[0]
+            return
+        db = self._take()
+        try:
+            yield db
+        finally:
+            self._give_back(db)
+
+    def _take(self) -> sqlite3.Connection:
+        if self.pid != os.getpid():
+            self.inherited += self.idle
+            self._begin()
+        with self.lock:
+            self._require_open()
+            if self.idle:
+                return self.idle.pop()
+        db: sqlite3.Connection = sqlite3.connect(self.path, **self.kwargs)
+        db.execute("PRAGMA synchronous=NORMAL")
+        return db
+
+    def _give_back(self, db: sqlite3.Connection) -> None:
+        with self.lock:
+            if not self.closed:
+                self.idle.append(db)
+                return
+        db.close()
+
+    def _require_open(self) -> None:
+        if self.closed:
+            raise StoreError("the store was closed already", path=self.path)
+
+    def close(self) -> None:
+        self.closed = True
+        if self.pid != os.getpid():
+            return
+        with self.lock:
+            while self.idle:
+                self.idle.pop().close()
+
+
+def _values(db: sqlite3.Connection, keys: Sequence[str]) -> dict[str, bytes]:
+    """Whole values of those keys that are there."""
+    found: dict[str, bytes] = {}
+    for start in range(0, len(keys), _BATCH):
+        batch = keys[start : start + _BATCH]
+        marks = ",".join("?" * len(batch))
+        found.update(db.execute(f"SELECT k, v FROM zarr WHERE k IN ({marks})", batch))
+    return found
+
+
+def _part(db: sqlite3.Connection, key: str, byte_range: ByteRange) -> Buf | None:
+    """The range of one value, of which nothing else is copied."""
+    start, stop = byte_range
+    if start < 0:
+        query = "SELECT substr(v, max(1, length(v) + ?)) FROM zarr WHERE k = ?"
+        row = db.execute(query, (start + 1, key)).fetchone()
+    elif stop is None:
+        row = db.execute("SELECT substr(v, ?) FROM zarr WHERE k = ?", (start + 1, key)).fetchone()
+    else:
+        size = max(0, stop - start)
+        row = db.execute("SELECT substr(v, ?, ?) FROM zarr WHERE k = ?", (start + 1, size, key)).fetchone()
+    # a part of an empty value is NULL
+    return None if row is None else (row[0] or b"")
+
+
+def _below(prefix: str) -> tuple[str, tuple[str, ...]]:
+    """Condition on keys that begin with `prefix`, which is empty or ends in a slash, and its values.
+
+    The character after the slash is ``0``, so a range of the index says it, and no pattern has to be escaped.
+    """
+    return ("1", ()) if not prefix else (_BELOW, (prefix, prefix[:-1] + "0"))
