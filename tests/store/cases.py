@@ -59,6 +59,8 @@ class Case:
         Keys of metadata can be written, so that arrays and groups can be created.
     tree : bool
         A key cannot be a value and a level at once.
+    many : int
+        Keys in the test of many keys; fewer where each costs a file and another store over files has the full number.
     marks : tuple
         Marks of the tests of this store, such as ``pytest.mark.service``.
     """
@@ -72,6 +74,7 @@ class Case:
     travels: bool = True
     documents: bool = True
     tree: bool = False
+    many: int = 100_000
     marks: tuple[pytest.MarkDecorator, ...] = ()
 
 
@@ -99,21 +102,27 @@ CASES: dict[str, Case] = {
     "memory": Case(lambda path: MemoryStore(), tree=True),
     "kv": Case(lambda path: KVStore({})),
     "directory": Case(lambda path: DirectoryStore(path / "new" / "store"), processes=True, tree=True),
-    "nested": Case(lambda path: NestedDirectoryStore(path / "new"), processes=True, tree=True),
-    "temp": Case(lambda path: TempStore(dir=path), processes=True, tree=True),
+    "nested": Case(lambda path: NestedDirectoryStore(path / "new"), processes=True, tree=True, many=10_000),
+    "temp": Case(lambda path: TempStore(dir=path), processes=True, tree=True, many=10_000),
     "dbm-dumb": Case(lambda path: DBMStore(path / "store.dbm", open=dbm.dumb.open)),
     "lmdb": Case(lambda path: LMDBStore(path / "store.mdb", map_size=2**20), processes=True),
     "sqlite": Case(lambda path: SQLiteStore(path / "store.sqldb"), processes=True),
     "sqlite-memory": Case(lambda path: SQLiteStore(":memory:"), pickles=False),
-    "lru": Case(lambda path: LRUStoreCache(DirectoryStore(path / "new"), max_size=None), tree=True),
-    "lru-small": Case(lambda path: LRUStoreCache(DirectoryStore(path / "new"), max_size=8), tree=True),
+    "lru": Case(lambda path: LRUStoreCache(DirectoryStore(path / "new"), max_size=None), tree=True, many=10_000),
+    "lru-small": Case(lambda path: LRUStoreCache(DirectoryStore(path / "new"), max_size=8), tree=True, many=10_000),
     "zip": Case(lambda path: ZipStore(path / "store.zip"), erasable=False),
     "zip-deflated": Case(lambda path: ZipStore(path / "store.zip", compression=8), erasable=False),
-    "fs-local": Case(lambda path: FSStore(f"file://{path}/new/store"), processes=True, tree=True),
+    "fs-local": Case(lambda path: FSStore(f"file://{path}/new/store"), processes=True, tree=True, many=10_000),
     "fs-memory": Case(lambda path: FSStore(f"memory:/{path}/store"), travels=False),
-    "fs-given": Case(lambda path: FSStore("store", fs=DirFileSystem(str(path), fsspec.filesystem("file"))), tree=True),
-    "fs-plain": Case(lambda path: FSStore(f"{path}/store", fs=PlainFileSystem()), threads=False, tree=True),
-    "fs-missing": Case(lambda path: FSStore(f"file://{path}/new", missing_exceptions=(ZeroDivisionError,)), tree=True),
+    "fs-given": Case(
+        lambda path: FSStore("store", fs=DirFileSystem(str(path), fsspec.filesystem("file"))), tree=True, many=10_000
+    ),
+    "fs-plain": Case(
+        lambda path: FSStore(f"{path}/store", fs=PlainFileSystem()), threads=False, tree=True, many=10_000
+    ),
+    "fs-missing": Case(
+        lambda path: FSStore(f"file://{path}/new", missing_exceptions=(ZeroDivisionError,)), tree=True, many=10_000
+    ),
     "consolidated": Case(consolidated, pickles=False, documents=False, tree=True),
     "counting": Case(lambda path: CountingStore(MemoryStore()), pickles=False, tree=True),
     "faulty": Case(lambda path: FaultyStore(MemoryStore(), OSError("never"), nth=10**9), pickles=False, tree=True),

@@ -505,9 +505,10 @@ def test_arrays_and_groups_are_moved_and_deleted(name: str, tmp_path: Path, requ
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", named())
 def test_many_keys(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    count = 100_000
+    count = CASES[name].many
     with opened(name, tmp_path, request) as store:
         for start in range(0, count, 5000):
             store.set_many([(f"g{n % 7}/z/{n}", b"%d" % n) for n in range(start, start + 5000)])

@@ -44,6 +44,7 @@ class LRUStoreCache(Store):
     """
 
     __module__ = "zarrds.storage"
+    reports_requests = True
 
     def __init__(self, store: Store | MutableMapping[str, Any], max_size: int | None) -> None:
         self.store = as_store(store, mode="a")
