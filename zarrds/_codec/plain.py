@@ -81,6 +81,8 @@ class PlainCodec:
         """Decode a whole value; see `ChunkCodec.decode`."""
         spec = self.spec
         if self._raw:
+            if type(data) is bytes and len(data) == self._nbytes:
+                return np.ndarray(spec.shape, spec.dtype, data, 0, None, spec.order)
             return _reshape(_as_dtype(data, spec.dtype, self._nbytes), spec.shape, spec.order)
         if self._only_blosc:
             if out is None:
