@@ -299,6 +299,7 @@ def _create(
     known_group: str | None,
 ) -> None:
     refuse_consolidated(store, path)
+    format_of(meta).check_path(path)
     above = [p for p in _ancestors(path) if known_group is None or not _at_or_above(p, known_group)]
     formats = FORMATS if known_group is None else (format_of(meta),)
     here, *found = _look(store, [path, *above], formats)
@@ -359,6 +360,7 @@ def move_node(store: Store, src: str, dst: str, *, chunk_store: Store | None = N
     node = find_node(store, src)
     if node is None:
         raise PathNotFoundError("the source does not exist", path=src)
+    format_of(node).check_path(dst)
     (here, *found) = _look(store, [dst, *_ancestors(dst)], FORMATS)
     expect_free(_first(store, here), dst)
     array = next((at[0].path for at in found if _first_kind(at)), None)

@@ -247,7 +247,9 @@ def fill_scalar(fill: Fill, dtype: DType) -> Any:
                 "the fill value of a structure with object fields is encoded", expected="its object codec", found=dtype
             )
         return json.loads(fill.text)
-    return None if fill.raw is None else _item(fill.raw, dtype)
+    if fill.raw is None or dtype.kind == "O":  # objects with bytes are bytes
+        return fill.raw
+    return _item(fill.raw, dtype)
 
 
 def _item(raw: bytes, dtype: DType) -> Any:

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from zarrds._format import v2
+from zarrds._format.jsondoc import loads
 from zarrds._format.meta import ArrayMeta, GroupMeta
 from zarrds._format.paths import node_key
+from zarrds._format.v3 import document as v3
 from zarrds._types import JSON, Buf
 from zarrds.errors import MetadataError
 
@@ -53,6 +55,9 @@ class Format(Protocol):
 
     def attributes_key(self, path: str) -> str:
         """Key of the document that holds the attributes of the node at a path."""
+
+    def check_path(self, path: str) -> None:
+        """Raise ValueError for a path at which no new node may be."""
 
     def parse_node(self, path: str, texts: Texts) -> Node | None:
         """What is at a path, from the values of `node_keys`; None when that is nothing of this format."""
@@ -97,6 +102,9 @@ class _Format2:
     def attributes_key(self, path: str) -> str:
         return node_key(path, v2.ATTRS_KEY)
 
+    def check_path(self, path: str) -> None:
+        """Format 2 leaves that to the stores."""
+
     def parse_node(self, path: str, texts: Texts) -> Node | None:
         array, group = texts
         if array is not None:
@@ -123,9 +131,70 @@ class _Format2:
         return v2.format_attributes(attributes, where)
 
 
+# --- format 3 ---------------------------------------------------------------------------------------------------------
+
+_PLAIN_GROUP_3 = GroupMeta(zarr_format=3)
+_PLAIN_GROUP_3_TEXT = v3.dumps(v3.group_to_document(_PLAIN_GROUP_3))
+
+
+@dataclass(frozen=True, slots=True)
+class _Format3:
+    """``zarr.json``, with everything in it."""
+
+    number: int = 3
+    names: frozenset[str] = frozenset({v3.DOCUMENT_KEY})
+    one_document: bool = True
+    chunk_keys: re.Pattern[str] = re.compile(r"c|(?:c[./])?(?:0|[1-9][0-9]*)(?:[./](?:0|[1-9][0-9]*))*")
+
+    def node_keys(self, path: str) -> tuple[str, ...]:
+        return (node_key(path, v3.DOCUMENT_KEY),)
+
+    def document_keys(self, path: str) -> tuple[str, ...]:
+        return self.node_keys(path)
+
+    def attributes_key(self, path: str) -> str:
+        return node_key(path, v3.DOCUMENT_KEY)
+
+    def check_path(self, path: str) -> None:
+        for name in path.split("/") if path else ():
+            if name.startswith("__") or name == v3.DOCUMENT_KEY or not name.strip("."):
+                raise ValueError(f"{name!r} cannot be the name of a node in format 3")
+
+    def parse_node(self, path: str, texts: Texts) -> Node | None:
+        (text,) = texts
+        if text is None:
+            return None
+        return _PLAIN_GROUP_3 if text == _PLAIN_GROUP_3_TEXT else v3.parse_node(text, node_key(path, v3.DOCUMENT_KEY))
+
+    def is_array(self, path: str, documents: Documents) -> bool | None:
+        (document,) = documents
+        if document is None:
+            return None
+        key = node_key(path, v3.DOCUMENT_KEY)
+        return v3.kind_of_document(document if isinstance(document, dict) else loads(document, key), key)  # type: ignore[arg-type]
+
+    def array_documents(self, path: str, meta: ArrayMeta, present: Texts = ()) -> list[tuple[str, bytes]]:
+        key = node_key(path, v3.DOCUMENT_KEY)
+        known = [text for text in present if text is not None]
+        document = v3.changed_array(meta, known[0], key) if known else v3.array_to_document(meta)
+        return [(key, v3.dumps(document, key))]
+
+    def group_documents(self, path: str, meta: GroupMeta) -> list[tuple[str, bytes]]:
+        text = _PLAIN_GROUP_3_TEXT if meta == _PLAIN_GROUP_3 else v3.dumps(v3.group_to_document(meta))
+        return [(node_key(path, v3.DOCUMENT_KEY), text)]
+
+    def parse_attributes(self, text: Buf, where: str) -> dict[str, Any]:
+        return v3.parse_attributes(text, where)
+
+    def format_attributes(self, attributes: Mapping[str, Any], where: str, present: Buf | None = None) -> bytes:
+        if present is None:
+            raise MetadataError("the document whose attributes are to change is gone", key=where)
+        return v3.changed_attributes(attributes, present, where)
+
+
 # --- the table --------------------------------------------------------------------------------------------------------
 
-FORMATS: tuple[Format, ...] = (_Format2(),)
+FORMATS: tuple[Format, ...] = (_Format3(), _Format2())
 """All formats, the preferred one first."""
 
 DOCUMENT_NAMES = frozenset[str]().union(*(known.names for known in FORMATS))

@@ -1,0 +1,1 @@
+"""Documents of format 3 (final): ``zarr.json`` <-> values."""

@@ -1,0 +1,297 @@
+"""The documents of arrays and groups in format 3, and what is changed in them.
+
+Responsible for every member: refusing what must be understood and is not, with an error that says where, and keeping
+what is not ours when a document is written again, its spelling included. Codec configurations are carried, not judged.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, cast
+
+from zarrds._format.jsondoc import Place, canonical, loads, to_json
+from zarrds._format.meta import SHARDING, ArrayMeta, ChunkSpec, CodecSpec, GroupMeta, KeyEncoding
+from zarrds._format.v3.dtypes import dtype_to_v3, parse_data_type
+from zarrds._format.v3.extension import (
+    codec_specs,
+    codecs_to_json,
+    extension_to_json,
+    is_ignorable,
+    parse_extension,
+)
+from zarrds._format.v3.fills import fill_from_v3, fill_to_v3
+from zarrds._types import JSON, Buf, Chunks, Separator
+from zarrds.errors import BadCompressorError, MetadataError, UnsupportedFormatError
+
+__all__ = [
+    "DOCUMENT_KEY",
+    "SERIALIZERS",
+    "array_from_document",
+    "array_to_document",
+    "changed_array",
+    "changed_attributes",
+    "data_type_name",
+    "dumps",
+    "group_from_document",
+    "group_to_document",
+    "kind_of_document",
+    "parse_attributes",
+    "parse_node",
+    "split_codecs",
+]
+
+DOCUMENT_KEY = "zarr.json"
+
+SERIALIZERS = frozenset({"bytes", SHARDING, "vlen-utf8", "vlen-bytes", "numcodecs.pcodec", "numcodecs.zfpy"})
+"""Codecs that make bytes of arrays: a chain has exactly one, and its place tells filters from compressors."""
+
+_ARRAY_MEMBERS = frozenset(
+    [
+        *("zarr_format", "node_type", "shape", "data_type", "chunk_grid", "chunk_key_encoding", "fill_value", "codecs"),
+        *("attributes", "dimension_names", "storage_transformers"),
+    ]
+)
+_GROUP_MEMBERS = frozenset({"zarr_format", "node_type", "attributes", "consolidated_metadata"})
+_SEPARATORS: dict[str, Separator] = {"default": "/", "v2": "."}
+
+
+def dumps(document: JSON, where: str = DOCUMENT_KEY) -> bytes:
+    """Text of a document as zarr-python 3 lays it out: indented by 2, members in their order, ASCII only."""
+    return json.dumps(to_json(document, where), indent=2).encode("ascii")
+
+
+# --- any node ---------------------------------------------------------------------------------------------------------
+
+
+def parse_node(text: Buf, where: str) -> ArrayMeta | GroupMeta:
+    """Parse a ``zarr.json`` document; `where` is its key, for the errors."""
+    try:
+        return _parsed(bytes(text))
+    except MetadataError:
+        return _from_document(loads(text, where), where)  # once more, to say where
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: bytes) -> ArrayMeta | GroupMeta:
+    return _from_document(loads(text, DOCUMENT_KEY), DOCUMENT_KEY)
+
+
+def _from_document(document: JSON, where: str) -> ArrayMeta | GroupMeta:
+    is_array = kind_of_document(document, where)
+    return array_from_document(document, where) if is_array else group_from_document(document, where)
+
+
+def kind_of_document(document: JSON, where: str) -> bool:
+    """Whether a document is of an array, and not of a group."""
+    place = Place(where)
+    members = place.expect_object(document)
+    found = place.fetch(members, "zarr_format")
+    here = place.member("zarr_format")
+    if isinstance(found, str):
+        raise UnsupportedFormatError(
+            "this is the experimental format 3, which zarrds does not read yet", key=where, found=repr(found)
+        )
+    if here.expect_int(found) != 3:
+        raise here.error("3", found)
+    kind = place.fetch(members, "node_type")
+    return place.member("node_type").expect_choice(kind, ("array", "group")) == "array"
+
+
+def _extra(members: Mapping[str, JSON], known: frozenset[str], place: Place) -> str:
+    """Members that nobody knows, as JSON text; one that does not allow to be ignored is refused."""
+    unknown = {name: value for name, value in members.items() if name not in known}
+    for name, value in unknown.items():
+        if not is_ignorable(value):
+            raise UnsupportedFormatError(
+                f"{place.member(name).name} is not understood, and does not say that it may be ignored",
+                key=place.key or None,
+                hint='an object with "must_understand": false may be',
+            )
+    return canonical(unknown)
+
+
+# --- arrays -----------------------------------------------------------------------------------------------------------
+
+
+def array_from_document(document: JSON, where: str) -> ArrayMeta:
+    """Array metadata from a document that is JSON already; MetadataError says what is wrong with it."""
+    place = Place(where)
+    members = place.expect_object(document)
+    shape = place.member("shape").expect_lengths(place.fetch(members, "shape"))
+    kind = parse_data_type(place.fetch(members, "data_type"), place.member("data_type"))
+    filters, serializer, compressors = split_codecs(place.fetch(members, "codecs"), place.member("codecs"))
+    chunk = ChunkSpec(
+        shape=_chunk_shape(place.fetch(members, "chunk_grid"), place.member("chunk_grid"), len(shape)),
+        dtype=kind.dtype,
+        fill=fill_from_v3(place.fetch(members, "fill_value"), kind, place.member("fill_value")),
+        filters=filters,
+        serializer=serializer,
+        compressors=compressors,
+    )
+    _check_inner_chunks(chunk, place.member("codecs").item(len(filters)))
+    _check_transformers(members.get("storage_transformers", []), place.member("storage_transformers"))
+    place.member("attributes").expect_object(members.get("attributes", {}))
+    return ArrayMeta(
+        shape=shape,
+        chunk=chunk,
+        keys=_key_encoding(place.fetch(members, "chunk_key_encoding"), place.member("chunk_key_encoding")),
+        zarr_format=3,
+        dimension_names=_dimension_names(members, place, len(shape)),
+        extra=_extra(members, _ARRAY_MEMBERS, place),
+    )
+
+
+def _chunk_shape(value: JSON, place: Place, ndim: int) -> Chunks:
+    found = parse_extension(value, place)
+    if found.name != "regular" or not found.must_understand:
+        raise UnsupportedFormatError(
+            f"{place.name} is of a kind that zarrds does not know",
+            key=place.key or None,
+            expected='"regular"',
+            found=repr(found.name),
+        )
+    here = place.member("configuration").member("chunk_shape")
+    chunks = here.expect_lengths(place.member("configuration").fetch(found.configuration, "chunk_shape"))
+    if len(chunks) != ndim or 0 in chunks:
+        raise here.error(f"{ndim} lengths of at least 1, as many as in the shape", list(chunks))
+    return chunks
+
+
+def _key_encoding(value: JSON, place: Place) -> KeyEncoding:
+    found = parse_extension(value, place)
+    if found.name not in _SEPARATORS or not found.must_understand:
+        raise UnsupportedFormatError(
+            f"{place.name} is of a kind that zarrds does not know",
+            key=place.key or None,
+            expected='"default" or "v2"',
+            found=repr(found.name),
+        )
+    here = place.member("configuration").member("separator")
+    separator = here.expect_choice(found.configuration.get("separator", _SEPARATORS[found.name]), (".", "/"))
+    return KeyEncoding(cast(Separator, separator), "v2" if found.name == "v2" else "default", written=True)
+
+
+def split_codecs(value: JSON, place: Place) -> tuple[tuple[CodecSpec, ...], CodecSpec, tuple[CodecSpec, ...]]:
+    """Filters, the serializer and compressors of a chain; codecs that say that they may be ignored are, if unknown."""
+    known = [spec for spec, must_understand in codec_specs(value, place) if must_understand or _is_known(spec.name)]
+    places = [number for number, spec in enumerate(known) if spec.name in SERIALIZERS]
+    if len(places) != 1:
+        raise BadCompressorError(
+            f"{place.name} must have exactly one codec that makes bytes of arrays",
+            key=place.key or None,
+            expected=f"one of {', '.join(sorted(SERIALIZERS))}",
+            found=[spec.name for spec in known],
+        )
+    at = places[0]
+    return tuple(known[:at]), known[at], tuple(known[at + 1 :])
+
+
+_KNOWN_CODECS = SERIALIZERS | {"transpose", "gzip", "zstd", "blosc", "crc32c"}
+
+
+def _is_known(name: str) -> bool:
+    return name in _KNOWN_CODECS or name.startswith("numcodecs.")
+
+
+def _check_inner_chunks(chunk: ChunkSpec, place: Place) -> None:
+    """Check what `ArrayMeta.chunks` relies on; that inner chunks divide the shard is for the codec to check."""
+    if chunk.serializer is None or chunk.serializer.name != SHARDING:
+        return
+    inside = place.member("configuration")
+    lengths = inside.fetch(chunk.serializer.configuration, "chunk_shape")
+    if len(inside.member("chunk_shape").expect_lengths(lengths)) != len(chunk.shape):
+        raise inside.member("chunk_shape").error(f"{len(chunk.shape)} lengths, as many as in the shape", lengths)
+
+
+def _check_transformers(value: JSON, place: Place) -> None:
+    for number, item in enumerate(place.expect_list(value)):
+        found = parse_extension(item, place.item(number))
+        if found.must_understand:
+            raise UnsupportedFormatError(
+                f"{place.item(number).name} is not a storage transformer that zarrds knows",
+                key=place.key or None,
+                found=repr(found.name),
+            )
+
+
+def _dimension_names(members: Mapping[str, JSON], place: Place, ndim: int) -> tuple[str | None, ...] | None:
+    value = members.get("dimension_names")
+    if value is None:
+        return None
+    here = place.member("dimension_names")
+    names = here.expect_list(value)
+    if len(names) != ndim:
+        raise here.error(f"{ndim} names, as many as in the shape", value)
+    return tuple(None if name is None else here.item(n).expect_text(name) for n, name in enumerate(names))
+
+
+def data_type_name(chunk: ChunkSpec) -> str | None:
+    """Name of the data type of chunks of objects, which their dtype does not tell; None for others."""
+    if chunk.dtype.kind != "O":
+        return None
+    return "string" if chunk.fill.text is not None else "variable_length_bytes"
+
+
+def array_to_document(meta: ArrayMeta, attributes: Mapping[str, JSON] | None = None) -> dict[str, JSON]:
+    """The document of an array; UnsupportedFormatError or TypeError when format 3 has no words for it."""
+    chunk = meta.chunk
+    if chunk.serializer is None or not chunk.fill.defined or chunk.order != "C":
+        raise UnsupportedFormatError("format 3 needs an array-to-bytes codec and a fill value", found=chunk)
+    separator: JSON = meta.keys.separator
+    document: dict[str, JSON] = {
+        "shape": list(meta.shape),
+        "data_type": data_type_name(chunk) or dtype_to_v3(chunk.dtype),
+        "chunk_grid": extension_to_json("regular", {"chunk_shape": list(chunk.shape)}),
+        "chunk_key_encoding": extension_to_json(meta.keys.style, {"separator": separator}),
+        "fill_value": fill_to_v3(chunk.fill, chunk.dtype),
+        "codecs": codecs_to_json([*chunk.filters, chunk.serializer, *chunk.compressors]),
+        "attributes": dict(attributes or {}),
+    }
+    if meta.dimension_names is not None:
+        document["dimension_names"] = list(meta.dimension_names)
+    document.update(zarr_format=3, node_type="array", storage_transformers=[])
+    return {**document, **json.loads(meta.extra)}
+
+
+def changed_array(meta: ArrayMeta, present: Buf, where: str) -> dict[str, JSON]:
+    """The document `present`, with what `meta` says differently; all else is as it is written there."""
+    document = Place(where).expect_object(loads(present, where))
+    old, new = array_to_document(array_from_document(document, where)), array_to_document(meta)
+    changed = {
+        name: value for name, value in new.items() if name not in old or canonical(old[name]) != canonical(value)
+    }
+    return {**document, **changed}
+
+
+# --- groups -----------------------------------------------------------------------------------------------------------
+
+
+def group_from_document(document: JSON, where: str) -> GroupMeta:
+    """Group metadata from a document that is JSON already."""
+    place = Place(where)
+    members = place.expect_object(document)
+    place.member("attributes").expect_object(members.get("attributes", {}))
+    return GroupMeta(zarr_format=3, extra=_extra(members, _GROUP_MEMBERS, place))
+
+
+def group_to_document(meta: GroupMeta, attributes: Mapping[str, JSON] | None = None) -> dict[str, JSON]:
+    """The document of a group."""
+    return {"attributes": dict(attributes or {}), "zarr_format": 3, "node_type": "group", **json.loads(meta.extra)}
+
+
+# --- attributes -------------------------------------------------------------------------------------------------------
+
+
+def parse_attributes(text: Buf, where: str) -> dict[str, Any]:
+    """Attributes from a document; `where` is its key, for the errors."""
+    place = Place(where)
+    members = place.expect_object(loads(text, where))
+    return place.member("attributes").expect_object(members.get("attributes", {}))
+
+
+def changed_attributes(attributes: Mapping[str, Any], present: Buf, where: str) -> bytes:
+    """Text of the document `present` with other attributes; TypeError names the one that has no JSON form."""
+    document = Place(where).expect_object(loads(present, where))
+    return dumps({**document, "attributes": to_json(attributes, where)}, where)

@@ -1,0 +1,264 @@
+"""Data types of format 3 <-> numpy dtypes in the machine's byte order.
+
+A `DataType` keeps the name beside the dtype: the name, not the dtype, says what a fill value looks like. Types that
+numpy has only with `ml_dtypes` are had when that is installed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from zarrds._format.jsondoc import Place
+from zarrds._format.v3.extension import Extension, extension_to_json, parse_extension
+from zarrds._types import JSON
+from zarrds.errors import UnsupportedFormatError
+
+__all__ = ["ML_NAMES", "DataType", "dtype_to_v3", "ml_dtype", "parse_data_type"]
+
+DType = np.dtype[Any]
+
+_PLAIN = frozenset(
+    [
+        *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+        *("float16", "float32", "float64", "complex64", "complex128"),
+    ]
+)
+ML_NAMES = frozenset(
+    [
+        *("bfloat16", "int2", "int4", "uint2", "uint4", "float4_e2m1fn", "float6_e2m3fn", "float6_e3m2fn"),
+        *("float8_e3m4", "float8_e4m3", "float8_e4m3b11fnuz", "float8_e4m3fn", "float8_e4m3fnuz"),
+        *("float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu"),
+    ]
+)
+"""Names of data types that `ml_dtypes` has under the same names."""
+
+_RAW_BITS = re.compile(r"r([1-9][0-9]{0,18})")
+_UNITS = frozenset(["generic", "Y", "M", "W", "D", "h", "m", "s", "ms", "us", "μs", "ns", "ps", "fs", "as"])
+_MAX_ITEMSIZE = 2**26  # larger ones are mistakes, or attacks: memory is needed to hold the fill value
+_MAX_DEPTH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class DataType:
+    """A data type of a document.
+
+    Attributes
+    ----------
+    name : str
+        Its name, aliases resolved.
+    dtype : numpy.dtype
+        What its elements are in memory.
+    fields : tuple of (str, DataType)
+        Those of a structure.
+    """
+
+    name: str
+    dtype: DType
+    fields: tuple[tuple[str, DataType], ...] = ()
+
+
+# --- document -> dtype ------------------------------------------------------------------------------------------------
+
+
+def parse_data_type(value: JSON, place: Place, depth: int = 0) -> DataType:
+    """Data type from the value that stands at `place`."""
+    found = parse_extension(value, place)
+    if not found.must_understand:
+        raise place.error('no "must_understand", as data types cannot be ignored', value)
+    if depth > _MAX_DEPTH:
+        raise place.error("data type", "a structure that is nested too deep")
+    reader = _READERS.get(found.name)
+    if reader is not None:
+        return reader(found, place.member("configuration"), depth)
+    bits = _RAW_BITS.fullmatch(found.name)
+    if bits is not None:
+        return _raw_bits(int(bits[1]), found, place)
+    raise UnsupportedFormatError(
+        f"{place.name} is a data type that zarrds does not know", key=place.key or None, found=repr(found.name)
+    )
+
+
+def _no_configuration(found: Extension, place: Place) -> None:
+    if found.configuration:
+        raise place.error("no configuration", found.configuration)
+
+
+def _plain(found: Extension, place: Place, depth: int) -> DataType:
+    _no_configuration(found, place)
+    return DataType(found.name, np.dtype(found.name))
+
+
+def _ml(found: Extension, place: Place, depth: int) -> DataType:
+    _no_configuration(found, place)
+    return DataType(found.name, ml_dtype(found.name))
+
+
+def ml_dtype(name: str) -> DType:
+    """A dtype of `ml_dtypes`; UnsupportedFormatError when that is not installed, or lacks it."""
+    try:
+        found: DType = np.dtype(getattr(importlib.import_module("ml_dtypes"), name))
+    except (ImportError, AttributeError) as error:
+        raise UnsupportedFormatError(
+            "numpy does not have this data type by itself",
+            found=name,
+            hint="install ml_dtypes, in a version that has it",
+        ) from error
+
+
+def _raw_bits(bits: int, found: Extension, place: Place) -> DataType:
+    _no_configuration(found, place)
+    if bits % 8:
+        raise place.error("a multiple of 8 bits", found.name)
+    return DataType("raw_bits", _sized("V", bits // 8, place))
+
+
+def _sized(kind: str, length: int, place: Place) -> DType:
+    if not 0 < length <= _MAX_ITEMSIZE:
+        raise place.error(f"a length from 1 to {_MAX_ITEMSIZE}", length)
+    return np.dtype(f"{kind}{length}")
+
+
+def _of_bytes(kind: str) -> Callable[[Extension, Place, int], DataType]:
+    def read(found: Extension, place: Place, depth: int) -> DataType:
+        length = _length(found, place)
+        return DataType(found.name, _sized(kind, length, place.member("length_bytes")))
+
+    return read
+
+
+def _length(found: Extension, place: Place) -> int:
+    _expect_members(found, place, {"length_bytes"})
+    return place.member("length_bytes").expect_int(place.fetch(found.configuration, "length_bytes"))
+
+
+def _expect_members(found: Extension, place: Place, known: set[str]) -> None:
+    unknown = sorted(set(found.configuration) - known)
+    if unknown:
+        raise place.error(f"only the members {sorted(known)}", unknown)
+
+
+def _utf32(found: Extension, place: Place, depth: int) -> DataType:
+    length = _length(found, place)
+    if length % 4:
+        raise place.member("length_bytes").error("a multiple of 4, as a character has 4 bytes", length)
+    return DataType(found.name, _sized("U", length // 4, place.member("length_bytes")))
+
+
+def _time(kind: str) -> Callable[[Extension, Place, int], DataType]:
+    def read(found: Extension, place: Place, depth: int) -> DataType:
+        _expect_members(found, place, {"unit", "scale_factor"})
+        unit = place.member("unit").expect_choice(place.fetch(found.configuration, "unit"), sorted(_UNITS))
+        factor = place.member("scale_factor").expect_int(found.configuration.get("scale_factor", 1))
+        if not 1 <= factor < 2**31:
+            raise place.member("scale_factor").error("an integer from 1 to 2**31 - 1", factor)
+        if unit == "generic":
+            return DataType(found.name, np.dtype(kind))
+        return DataType(found.name, np.dtype(f"{kind}[{factor}{'us' if unit == 'μs' else unit}]"))
+
+    return read
+
+
+def _objects(name: str) -> Callable[[Extension, Place, int], DataType]:
+    def read(found: Extension, place: Place, depth: int) -> DataType:
+        _no_configuration(found, place)
+        if depth:
+            raise place.error("a type of fixed size, as every field of a structure must be", found.name)
+        return DataType(name, np.dtype(object))
+
+    return read
+
+
+def _structure(found: Extension, place: Place, depth: int) -> DataType:
+    _expect_members(found, place, {"fields"})
+    here = place.member("fields")
+    items = here.expect_list(place.fetch(found.configuration, "fields"))
+    fields = tuple(_field(item, here.item(number), depth + 1) for number, item in enumerate(items))
+    if not fields:
+        raise here.error("at least one field", items)
+    try:
+        dtype = np.dtype([(name, member.dtype) for name, member in fields])
+    except (TypeError, ValueError) as error:
+        raise here.error(f"fields that numpy accepts ({error})", items) from error
+    return DataType(found.name, dtype, fields)
+
+
+def _field(item: JSON, place: Place, depth: int) -> tuple[str, DataType]:
+    """Name and type of a field: a pair in the spelling ``structured``, an object in the registered one ``struct``."""
+    if isinstance(item, list):
+        if len(item) != 2:
+            raise place.error("[name, data type]", item)
+        name, kind, where = item[0], item[1], place.item(1)
+    else:
+        members = place.expect_object(item)
+        name, kind, where = place.fetch(members, "name"), place.fetch(members, "data_type"), place.member("data_type")
+    text = place.expect_text(name)
+    if not text:
+        raise place.error("field with a name", item)
+    return text, parse_data_type(kind, where, depth)
+
+
+_READERS: dict[str, Callable[[Extension, Place, int], DataType]] = {
+    **dict.fromkeys(_PLAIN, _plain),
+    **dict.fromkeys(ML_NAMES, _ml),
+    "raw_bytes": _of_bytes("V"),
+    "null_terminated_bytes": _of_bytes("S"),
+    "fixed_length_utf32": _utf32,
+    "numpy.datetime64": _time("M8"),
+    "numpy.timedelta64": _time("m8"),
+    "string": _objects("string"),
+    "variable_length_bytes": _objects("variable_length_bytes"),
+    "bytes": _objects("variable_length_bytes"),
+    "structured": _structure,
+    "struct": _structure,
+}
+
+
+# --- dtype -> document ------------------------------------------------------------------------------------------------
+
+
+def dtype_to_v3(dtype: DType) -> JSON:
+    """JSON of a dtype; TypeError for one that format 3 has no name for. Objects are not told by their dtype."""
+    if dtype.subdtype is not None:
+        raise TypeError(f"format 3 has no sub-arrays in structures, found {dtype}")
+    if dtype.names is not None:
+        return extension_to_json("structured", {"fields": _fields_to_json(dtype)})
+    if dtype.isbuiltin == 2 and dtype.name in ML_NAMES:
+        return str(dtype.name)
+    if dtype.isbuiltin != 2 and dtype.name in _PLAIN:
+        return str(dtype.name)
+    writer = _WRITERS.get(dtype.kind) if dtype.isbuiltin != 2 and dtype.itemsize else None
+    if writer is None:
+        raise TypeError(f"dtype {dtype} cannot be stored in zarr format 3")
+    return writer(dtype)
+
+
+def _fields_to_json(dtype: DType) -> list[JSON]:
+    fields: Mapping[str, Any] = dtype.fields or {}
+    return [[name, dtype_to_v3(fields[name][0])] for name in dtype.names or ()]
+
+
+def _time_to_json(name: str) -> Callable[[DType], JSON]:
+    def write(dtype: DType) -> JSON:
+        unit, factor = np.datetime_data(dtype)
+        return extension_to_json(name, {"unit": unit, "scale_factor": factor})
+
+    return write
+
+
+def _bytes_to_json(name: str) -> Callable[[DType], JSON]:
+    return lambda dtype: extension_to_json(name, {"length_bytes": dtype.itemsize})
+
+
+_WRITERS: dict[str, Callable[[DType], JSON]] = {
+    "V": _bytes_to_json("raw_bytes"),
+    "S": _bytes_to_json("null_terminated_bytes"),
+    "U": _bytes_to_json("fixed_length_utf32"),
+    "M": _time_to_json("numpy.datetime64"),
+    "m": _time_to_json("numpy.timedelta64"),
+}

@@ -1,0 +1,80 @@
+"""Extension values: what is said by a name, a configuration, and whether readers must understand it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from zarrds._format.jsondoc import Place
+from zarrds._format.meta import CodecSpec
+from zarrds._types import JSON
+
+__all__ = ["Extension", "codec_specs", "codecs_to_json", "extension_to_json", "is_ignorable", "parse_extension"]
+
+_MEMBERS = frozenset({"name", "configuration", "must_understand"})
+_MAX_DEPTH = 32
+_LISTS_OF_CODECS = ("codecs", "index_codecs")
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """A data type, grid, key encoding, codec or storage transformer as a document names it."""
+
+    name: str
+    configuration: dict[str, JSON] = field(default_factory=dict)
+    must_understand: bool = True
+
+
+def parse_extension(value: JSON, place: Place) -> Extension:
+    """Read any spelling: an object, or the name alone where there is no configuration."""
+    if isinstance(value, str):
+        return Extension(value)
+    if not isinstance(value, dict):
+        raise place.error('name, or object with a "name"', value)
+    name = place.member("name").expect_text(place.fetch(value, "name"))
+    unknown = sorted(set(value) - _MEMBERS)
+    if unknown:
+        raise place.error(f"only the members {sorted(_MEMBERS)}", unknown)
+    configuration = place.member("configuration").expect_object(value.get("configuration", {}))
+    must_understand = value.get("must_understand", True)
+    if not isinstance(must_understand, bool):
+        raise place.member("must_understand").error("true or false", must_understand)
+    return Extension(name, configuration, must_understand)
+
+
+def extension_to_json(name: str, configuration: dict[str, JSON] | None = None) -> dict[str, JSON]:
+    """The object form; a configuration that says nothing is left out."""
+    return {"name": name, "configuration": configuration} if configuration else {"name": name}
+
+
+def is_ignorable(value: JSON) -> bool:
+    """Whether a member that nobody knows says itself that it may be ignored."""
+    return isinstance(value, dict) and value.get("must_understand") is False
+
+
+def codec_specs(value: JSON, place: Place, depth: int = 0) -> tuple[tuple[CodecSpec, bool], ...]:
+    """Codecs of a list, and whether each must be understood; lists in their configurations are in object form."""
+    items = place.expect_list(value)
+    if depth > _MAX_DEPTH:
+        raise place.error("codecs", "lists that are nested too deep")
+    specs = []
+    for number, item in enumerate(items):
+        found = parse_extension(item, place.item(number))
+        inside = place.item(number).member("configuration")
+        configuration = _with_objects(found.configuration, inside, depth + 1)
+        specs.append((CodecSpec.of(found.name, configuration), found.must_understand))
+    return tuple(specs)
+
+
+def _with_objects(configuration: dict[str, JSON], place: Place, depth: int) -> dict[str, JSON]:
+    """The configuration of a codec, with codecs that it holds in object form, however deep."""
+    nested: dict[str, JSON] = {}
+    for member in _LISTS_OF_CODECS:
+        if isinstance(configuration.get(member), list):
+            specs = codec_specs(configuration[member], place.member(member), depth)
+            nested[member] = codecs_to_json([spec for spec, _ in specs])
+    return {**configuration, **nested}
+
+
+def codecs_to_json(specs: list[CodecSpec] | tuple[CodecSpec, ...]) -> list[JSON]:
+    """Codecs in object form."""
+    return [extension_to_json(spec.name, spec.configuration) for spec in specs]

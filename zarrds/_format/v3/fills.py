@@ -1,0 +1,255 @@
+"""Fill values of format 3: what documents say <-> `Fill`, every bit kept.
+
+A `Fill` of strings of any length is held as JSON text, one of bytes of any length as these bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from zarrds._format.jsondoc import Place, canonical
+from zarrds._format.meta import Fill
+from zarrds._format.v3.dtypes import ML_NAMES, DataType
+from zarrds._types import JSON
+from zarrds.errors import MetadataError
+
+__all__ = ["fill_from_v3", "fill_to_v3", "zero_fill"]
+
+DType = np.dtype[Any]
+
+_NOT_FINITE = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
+_NAT = -(2**63)
+_ML_INTEGERS = frozenset({"int2", "int4", "uint2", "uint4"})
+
+
+# --- document -> Fill -------------------------------------------------------------------------------------------------
+
+
+def fill_from_v3(value: JSON, kind: DataType, place: Place) -> Fill:
+    """Fill value of a document; MetadataError when it is none of that data type."""
+    if kind.name == "string":
+        return Fill(text=canonical(place.expect_text(value)))
+    if kind.name == "variable_length_bytes":
+        return Fill(raw=_from_base64(value, place))
+    return Fill(raw=_raw(value, kind, place))
+
+
+def _raw(value: JSON, kind: DataType, place: Place) -> bytes:
+    if kind.fields and isinstance(value, dict):
+        return _record(value, kind, place)
+    if kind.fields:
+        return _exactly(_from_base64(value, place), kind.dtype, place, value)
+    if kind.name in ML_NAMES:
+        return _ml(value, kind, place)
+    return _READERS[kind.dtype.kind](value, kind.dtype, place)
+
+
+def _record(value: dict[str, JSON], kind: DataType, place: Place) -> bytes:
+    unknown = sorted(set(value) - {name for name, _ in kind.fields})
+    if unknown:
+        raise place.error("the fields of the data type only", unknown)
+    parts = [_raw(place.fetch(value, name), member, place.member(name)) for name, member in kind.fields]
+    return b"".join(parts)
+
+
+def _exactly(raw: bytes, dtype: DType, place: Place, value: JSON) -> bytes:
+    if len(raw) != dtype.itemsize:
+        raise place.error(f"base64 of {dtype.itemsize} bytes", value)
+    return raw
+
+
+def _from_base64(value: JSON, place: Place) -> bytes:
+    try:
+        return b64decode(place.expect_text(value), validate=True)
+    except ValueError as error:
+        if isinstance(error, MetadataError):
+            raise
+        raise place.error("base64 text", value) from error
+
+
+def _bool(value: JSON, dtype: DType, place: Place) -> bytes:
+    if not isinstance(value, bool):
+        raise place.error("true or false", value)
+    return np.array(value, dtype).tobytes()
+
+
+def _whole(value: JSON, place: Place, low: int, high: int, what: str) -> int:
+    number = int(value) if isinstance(value, float) and value.is_integer() else value
+    if not isinstance(number, int) or isinstance(number, bool) or not low <= number <= high:
+        raise place.error(f"integer that fits {what}", value)
+    return number
+
+
+def _integer(value: JSON, dtype: DType, place: Place) -> bytes:
+    limits = np.iinfo(dtype)
+    return np.array(_whole(value, place, int(limits.min), int(limits.max), dtype.name), dtype).tobytes()
+
+
+def _float(value: JSON, dtype: DType, place: Place) -> bytes:
+    """Bytes of a number, of a value that is none, or of a bit pattern."""
+    if isinstance(value, str):
+        return _named_float(value, dtype, place)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise place.error('number, "NaN", "Infinity", "-Infinity" or "0x" and the bits', value)
+    try:
+        with np.errstate(over="ignore", under="ignore"):
+            return np.array(float(value)).astype(dtype).tobytes()
+    except OverflowError as error:
+        raise place.error("number that fits a double", value) from error
+
+
+def _named_float(text: str, dtype: DType, place: Place) -> bytes:
+    if text in _NOT_FINITE:
+        return np.array(_NOT_FINITE[text]).astype(dtype).tobytes()
+    digits = text[2:]
+    if text[:2] != "0x" or len(digits) != 2 * dtype.itemsize or not _is_hex(digits):
+        raise place.error(f'"NaN", "Infinity", "-Infinity" or "0x" and {2 * dtype.itemsize} hexadecimal digits', text)
+    return int(digits, 16).to_bytes(dtype.itemsize, sys.byteorder)
+
+
+def _is_hex(digits: str) -> bool:
+    return all(digit in "0123456789abcdefABCDEF" for digit in digits)
+
+
+def _complex(value: JSON, dtype: DType, place: Place) -> bytes:
+    parts = place.expect_list(value)
+    if len(parts) != 2:
+        raise place.error("[real, imaginary]", value)
+    part = np.dtype(f"f{dtype.itemsize // 2}")
+    return b"".join(_float(item, part, place.item(number)) for number, item in enumerate(parts))
+
+
+def _bytes(value: JSON, dtype: DType, place: Place) -> bytes:
+    if isinstance(value, list):  # raw bits are a list of byte values
+        numbers = [_whole(item, place.item(n), 0, 255, "a byte") for n, item in enumerate(value)]
+        return _exactly(bytes(numbers), dtype, place, value)
+    return _exactly(_from_base64(value, place), dtype, place, value)
+
+
+def _padded_bytes(value: JSON, dtype: DType, place: Place) -> bytes:
+    raw = _from_base64(value, place)
+    if len(raw) > dtype.itemsize:
+        raise place.error(f"base64 of at most {dtype.itemsize} bytes", value)
+    return raw.ljust(dtype.itemsize, b"\0")
+
+
+def _text(value: JSON, dtype: DType, place: Place) -> bytes:
+    text = place.expect_text(value)
+    if len(text) > dtype.itemsize // 4:
+        raise place.error(f"at most {dtype.itemsize // 4} characters", value)
+    return np.array(text, dtype).tobytes()
+
+
+def _time(value: JSON, dtype: DType, place: Place) -> bytes:
+    count = _NAT if value == "NaT" else _whole(value, place, _NAT, 2**63 - 1, 'a 64-bit count, or "NaT"')
+    return np.array(count, np.int64).tobytes()
+
+
+_READERS: dict[str, Callable[[JSON, DType, Place], bytes]] = {
+    "b": _bool,
+    "i": _integer,
+    "u": _integer,
+    "f": _float,
+    "c": _complex,
+    "V": _bytes,
+    "S": _padded_bytes,
+    "U": _text,
+    "M": _time,
+    "m": _time,
+}
+
+
+def _ml(value: JSON, kind: DataType, place: Place) -> bytes:
+    if kind.name not in _ML_INTEGERS:
+        return _float(value, kind.dtype, place)
+    bits, unsigned = int(kind.name[-1]), kind.name.startswith("u")
+    low, high = (0, 2**bits - 1) if unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    return np.array(_whole(value, place, low, high, kind.name)).astype(kind.dtype).tobytes()
+
+
+# --- Fill -> document -------------------------------------------------------------------------------------------------
+
+
+def fill_to_v3(fill: Fill, dtype: DType) -> JSON:
+    """JSON of a defined fill value."""
+    if fill.text is not None:
+        value: JSON = json.loads(fill.text)
+        return value
+    assert fill.raw is not None
+    if dtype.kind == "O":
+        return b64encode(fill.raw).decode("ascii")
+    if dtype.isbuiltin == 2:
+        return _ml_to_json(fill.raw, dtype)
+    return _WRITERS[dtype.kind](fill.raw, dtype)
+
+
+def _item_to_json(raw: bytes, dtype: DType) -> JSON:
+    value: JSON = np.frombuffer(raw, dtype)[0].item()
+    return value
+
+
+def _float_to_json(raw: bytes, dtype: DType) -> JSON:
+    value = float(np.frombuffer(raw, dtype)[0])
+    if np.isfinite(value):
+        return value
+    name = "NaN" if np.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if raw == np.array(_NOT_FINITE[name]).astype(dtype).tobytes():
+        return name
+    return f"0x{int.from_bytes(raw, sys.byteorder):0{2 * dtype.itemsize}x}"
+
+
+def _complex_to_json(raw: bytes, dtype: DType) -> JSON:
+    half = dtype.itemsize // 2
+    part = np.dtype(f"f{half}")
+    return [_float_to_json(raw[:half], part), _float_to_json(raw[half:], part)]
+
+
+def _bytes_to_json(raw: bytes, dtype: DType) -> JSON:
+    return b64encode(raw.rstrip(b"\0") if dtype.kind == "S" else raw).decode("ascii")
+
+
+def _time_to_json(raw: bytes, dtype: DType) -> JSON:
+    return int(np.frombuffer(raw, np.int64)[0])
+
+
+_WRITERS: dict[str, Callable[[bytes, DType], JSON]] = {
+    "b": _item_to_json,
+    "i": _item_to_json,
+    "u": _item_to_json,
+    "f": _float_to_json,
+    "c": _complex_to_json,
+    "V": _bytes_to_json,
+    "S": _bytes_to_json,
+    "U": _item_to_json,
+    "M": _time_to_json,
+    "m": _time_to_json,
+}
+
+
+def _ml_to_json(raw: bytes, dtype: DType) -> JSON:
+    if dtype.name in _ML_INTEGERS:
+        return int(np.frombuffer(raw, dtype)[0])
+    return _float_to_json(raw, dtype)
+
+
+# --- what is not given ------------------------------------------------------------------------------------------------
+
+
+def zero_fill(dtype: DType, name: str | None = None) -> Fill:
+    """The fill value of arrays whose maker defines none: format 3 has no "undefined".
+
+    Zero; for dates and durations none; for objects, told by the `name` of their data type, the empty value.
+    """
+    if name == "variable_length_bytes":
+        return Fill(raw=b"")
+    if dtype.kind == "O":
+        return Fill(text='""')
+    if dtype.kind in "mM":
+        return Fill(raw=np.array(_NAT, np.int64).tobytes())
+    return Fill(raw=bytes(dtype.itemsize))
