@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from numcodecs import Blosc
 
 from zarrds._codec.build import build_codec
@@ -13,8 +15,15 @@ from zarrds._codec.fills import encode_fill
 from zarrds._codec.table import spec_of
 from zarrds._config import get_config
 from zarrds._format.dtypes import normalize_dtype
+from zarrds._format.formats import format_of
 from zarrds._format.grid import normalize_chunks, normalize_shape
+from zarrds._format.jsondoc import Place
 from zarrds._format.meta import ArrayMeta, ChunkSpec, CodecSpec, KeyEncoding
+from zarrds._format.v3.dtypes import normalize_dtype_v3
+from zarrds._format.v3.extension import parse_extension
+from zarrds._format.v3.fills import fill_of_v3
+from zarrds._pipeline import Chain, innermost, make_chain, sharded
+from zarrds._types import Chunks, Order, Shape
 from zarrds.errors import BadCompressorError, UnsupportedFormatError
 
 __all__ = ["array_meta", "check_version", "fallback_compressor", "new_format"]
@@ -23,43 +32,91 @@ fallback_compressor = Blosc()
 """What 'default' means unless `zarrds.storage.default_compressor` was reassigned: lz4, level 5, byte shuffle."""
 
 
-def array_meta(
-    *,
-    shape: Any,
-    chunks: Any = True,
-    dtype: Any = None,
-    compressor: Any = "default",
-    default_compressor: Any = None,
-    fill_value: Any = None,
-    order: str = "C",
-    filters: Any = None,
-    object_codec: Any = None,
-    dimension_separator: str | None = None,
-) -> ArrayMeta:
-    """Metadata of an array to be created, in format 2; ValueError, TypeError or MetadataError when it cannot be."""
-    real_dtype, implied_codec = normalize_dtype(dtype)
-    real_shape = normalize_shape(shape)
-    if real_dtype.subdtype is not None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a user asks for, as it was given: keywords of the manual, then those that only format 3 has."""
+
+    shape: Any
+    chunks: Any = True
+    dtype: Any = None
+    compressor: Any = "default"
+    default_compressor: Any = None
+    fill_value: Any = None
+    order: str = "C"
+    filters: Any = None
+    object_codec: Any = None
+    dimension_separator: str | None = None
+    compressors: Any = "auto"
+    codecs: Any = None
+    serializer: Any = "auto"
+    shards: Any = None
+    chunk_key_encoding: Any = None
+    dimension_names: Any = None
+    storage_transformers: Any = ()
+
+
+def array_meta(*, zarr_format: int = 2, **asked: Any) -> ArrayMeta:
+    """Metadata of an array to be created; ValueError, TypeError or MetadataError when it cannot be.
+
+    The keywords are the members of `Asked`.
+    """
+    make = {2: _meta_2, 3: _meta_3}[format_of(zarr_format).number]
+    meta = make(Asked(**asked))
+    build_codec(meta.chunk)  # an unknown codec is refused before anything is written
+    return meta
+
+
+def _shape_and_order(asked: Asked) -> tuple[Shape, Order]:
+    if asked.order not in ("C", "F", "c", "f"):
+        raise ValueError(f"order must be 'C' or 'F', found {asked.order!r}")
+    if asked.dimension_separator not in (None, ".", "/"):
+        raise ValueError(f"dimension_separator must be '.' or '/', found {asked.dimension_separator!r}")
+    return normalize_shape(asked.shape), "F" if asked.order in ("F", "f") else "C"
+
+
+# --- format 2 ---------------------------------------------------------------------------------------------------------
+
+
+def _meta_2(asked: Asked) -> ArrayMeta:
+    _refuse_format_3(asked)
+    dtype, implied_codec = normalize_dtype(asked.dtype)
+    shape, order = _shape_and_order(asked)
+    if dtype.subdtype is not None:
         # a sub-array dtype becomes trailing dimensions
-        real_dtype, inner = real_dtype.subdtype
-        real_shape = (*real_shape, *inner)
-    if order not in ("C", "F", "c", "f"):
-        raise ValueError(f"order must be 'C' or 'F', found {order!r}")
-    if dimension_separator not in (None, ".", "/"):
-        raise ValueError(f"dimension_separator must be '.' or '/', found {dimension_separator!r}")
-    filter_specs = _filters(real_dtype, filters, object_codec, implied_codec)
-    compressors = () if not real_shape else _compressors(compressor, default_compressor)
+        dtype, inner = dtype.subdtype
+        shape = (*shape, *inner)
+    filters = _filters(dtype, asked.filters, asked.object_codec, implied_codec)
     chunk = ChunkSpec(
-        shape=normalize_chunks(chunks, real_shape, real_dtype.itemsize),
-        dtype=real_dtype,
-        fill=encode_fill(fill_value, real_dtype, filter_specs),
-        order="F" if order in ("F", "f") else "C",
-        filters=filter_specs,
-        compressors=compressors,
+        shape=normalize_chunks(asked.chunks, shape, dtype.itemsize),
+        dtype=dtype,
+        fill=encode_fill(asked.fill_value, dtype, filters),
+        order=order,
+        filters=filters,
+        compressors=() if not shape else _compressors(_only_compressor(asked), asked.default_compressor),
     )
-    build_codec(chunk)  # an unknown codec is refused before anything is written
-    keys = KeyEncoding("/" if dimension_separator == "/" else ".", "v2", written=dimension_separator is not None)
-    return ArrayMeta(shape=real_shape, chunk=chunk, keys=keys)
+    separator = asked.dimension_separator
+    return ArrayMeta(
+        shape=shape, chunk=chunk, keys=KeyEncoding("/" if separator == "/" else ".", "v2", written=separator is not None)
+    )
+
+
+def _refuse_format_3(asked: Asked) -> None:
+    for name in ("codecs", "shards", "chunk_key_encoding", "dimension_names", "storage_transformers"):
+        if getattr(asked, name) not in (None, (), []):
+            raise ValueError(f"{name} may only be set for format 3; pass zarr_format=3")
+    if not (isinstance(asked.serializer, str) and asked.serializer == "auto"):
+        raise ValueError("serializer may only be set for format 3; pass zarr_format=3")
+
+
+def _only_compressor(asked: Asked) -> Any:
+    """The compressor, which format 3 has several of, and another keyword for."""
+    several = asked.compressors
+    if isinstance(several, str) and several in ("auto", "default"):
+        return asked.compressor
+    several = several if isinstance(several, list | tuple) else () if several is None else (several,)
+    if len(several) > 1:
+        raise ValueError(f"format 2 has one compressor at most, found {len(several)}")
+    return several[0] if several else None
 
 
 def _compressors(compressor: Any, default: Any) -> tuple[CodecSpec, ...]:
@@ -94,6 +151,131 @@ def _filters(
     return specs if codec in specs else (codec, *specs)
 
 
+# --- format 3 ---------------------------------------------------------------------------------------------------------
+
+
+def _meta_3(asked: Asked) -> ArrayMeta:
+    if asked.storage_transformers:
+        raise UnsupportedFormatError("there are no storage transformers yet", found=asked.storage_transformers)
+    dtype, objects = normalize_dtype_v3(asked.dtype)
+    shape, order = _shape_and_order(asked)
+    if dtype.subdtype is not None:
+        dtype, inner = dtype.subdtype
+        shape = (*shape, *inner)
+    native = dtype.newbyteorder("=")
+    chain = _chain(asked, dtype, objects, order, len(shape))
+    unit, chunks = _unit_and_chunks(asked, shape, native.itemsize)
+    if unit != chunks or asked.shards is not None:
+        chain = sharded(chain, chunks)
+    chunk = ChunkSpec(
+        shape=unit,
+        dtype=native,
+        filters=chain.filters,
+        serializer=chain.serializer,
+        compressors=chain.compressors,
+    )
+    fill = fill_of_v3(asked.fill_value, native, _OBJECTS.get(innermost(chain.serializer).name))
+    return ArrayMeta(
+        shape=shape,
+        chunk=replace(chunk, fill=fill),
+        keys=_key_encoding(asked.chunk_key_encoding, asked.dimension_separator),
+        zarr_format=3,
+        dimension_names=_dimension_names(asked.dimension_names, len(shape)),
+    )
+
+
+_OBJECTS = {"vlen-utf8": "string", "vlen-bytes": "variable_length_bytes"}
+_OBJECT_CODECS = {name: CodecSpec.of(codec) for codec, name in _OBJECTS.items()}
+
+
+def _chain(asked: Asked, dtype: Any, objects: str | None, order: Order, ndim: int) -> Chain:
+    """The chain of chunks; order F is a transposition."""
+    given = asked.object_codec
+    codec = _OBJECT_CODECS.get(objects, CodecSpec.of(objects)) if objects else None
+    chain = make_chain(
+        dtype,
+        object_codec=spec_of(given) if given is not None and dtype == object else codec,
+        codecs=asked.codecs,
+        filters=asked.filters,
+        serializer=asked.serializer,
+        compressors=_compressors_3(asked),
+    )
+    if order == "C" or ndim < 2:
+        return chain
+    if asked.codecs is not None:
+        raise ValueError("order='F' is a codec of its own in format 3: put it into codecs, as \"transpose\"")
+    turn = CodecSpec.of("transpose", {"order": list(range(ndim))[::-1]})
+    return chain._replace(filters=(turn, *chain.filters))
+
+
+def _compressors_3(asked: Asked) -> Any:
+    """Compressors under either keyword."""
+    alone, several = asked.compressor, asked.compressors
+    if isinstance(alone, str) and alone == "default":
+        return several
+    if not (isinstance(several, str) and several == "auto"):
+        raise ValueError("compressor and compressors are two names for one thing: pass one of them")
+    return None if alone is None or alone == "none" else alone
+
+
+def _unit_and_chunks(asked: Asked, shape: Shape, itemsize: int) -> tuple[Chunks, Chunks]:
+    """Shape of a stored value and of the chunks in it; both are one without shards."""
+    if asked.shards is None:
+        chunks = normalize_chunks(asked.chunks, shape, itemsize)
+        return chunks, chunks
+    if asked.chunks is True or asked.chunks is None:
+        shards = normalize_chunks(asked.shards, shape, itemsize)
+        guess = normalize_chunks(True, shards, itemsize)
+        return shards, tuple(_divisor(shard, about) for shard, about in zip(shards, guess, strict=True))
+    chunks = normalize_chunks(asked.chunks, shape, itemsize)
+    shards = normalize_chunks(asked.shards, shape, itemsize)
+    if asked.shards is True or asked.shards is False or -1 in np.ravel(asked.shards):
+        # whole dimensions: as many chunks as hold them
+        shards = tuple(-(-shard // chunk) * chunk for shard, chunk in zip(shards, chunks, strict=True))
+    if any(shard % chunk for shard, chunk in zip(shards, chunks, strict=True)):
+        raise ValueError(f"shards must be whole chunks: each length of {shards} a multiple of that of {chunks}")
+    return shards, chunks
+
+
+def _divisor(length: int, about: int) -> int:
+    """The largest divisor of a length that is not above `about`."""
+    return next(n for n in range(about, 0, -1) if length % n == 0)
+
+
+def _key_encoding(given: Any, separator: str | None) -> KeyEncoding:
+    if given is None:
+        return KeyEncoding("." if separator == "." else "/", "default", written=True)
+    found = parse_extension({"name": given} if isinstance(given, str) else _nested(dict(given)), _KEYS)
+    found_separator = found.configuration.get("separator", separator or {"v2": "."}.get(found.name, "/"))
+    if found.name not in ("default", "v2") or found_separator not in (".", "/"):
+        raise ValueError(f"chunk_key_encoding must be 'default' or 'v2' with separator '.' or '/', found {given!r}")
+    if separator not in (None, found_separator):
+        raise ValueError(f"dimension_separator {separator!r} and chunk_key_encoding {given!r} contradict each other")
+    return KeyEncoding("." if found_separator == "." else "/", "v2" if found.name == "v2" else "default", written=True)
+
+
+_KEYS = Place("", ("chunk_key_encoding",))
+
+
+def _nested(given: dict[str, Any]) -> dict[str, Any]:
+    """The separator where documents have it, if it was given beside the name."""
+    if "separator" in given:
+        given["configuration"] = {**given.get("configuration", {}), "separator": given.pop("separator")}
+    return given
+
+
+def _dimension_names(given: Any, ndim: int) -> tuple[str | None, ...] | None:
+    if given is None:
+        return None
+    names = (given,) if isinstance(given, str) else tuple(given)
+    if len(names) != ndim or not all(name is None or isinstance(name, str) for name in names):
+        raise ValueError(f"dimension_names must be {ndim} names or None, one for each dimension; found {given!r}")
+    return names
+
+
+# --- which format -----------------------------------------------------------------------------------------------------
+
+
 def check_version(zarr_version: Any, zarr_format: Any = None) -> int | None:
     """The format that a caller asks for, None when it is left open; both names mean the same."""
     if zarr_version is None:
@@ -102,12 +284,8 @@ def check_version(zarr_version: Any, zarr_format: Any = None) -> int | None:
         raise ValueError(f"zarr_version {zarr_version!r} and zarr_format {zarr_format!r} contradict each other")
     if zarr_version is None:
         return None
-    if zarr_version == 2:
-        return 2
-    if zarr_version == 3:
-        raise UnsupportedFormatError(
-            "format 3 is not supported yet", expected="zarr_version 2 or None", found=zarr_version
-        )
+    if zarr_version in (2, 3):
+        return int(zarr_version)
     raise ValueError(f"zarr_version must be 2, 3 or None, found {zarr_version!r}")
 
 

@@ -13,7 +13,7 @@ from numcodecs import AsType
 from numpy.exceptions import AxisError
 
 from zarrds import _nodes
-from zarrds._codec.fills import encode_fill
+from zarrds._codec.fills import new_fill
 from zarrds._codec.table import spec_of
 from zarrds._engine.bulk import delete_outside, expect_none_outside
 from zarrds._engine.source import OpenSource
@@ -69,10 +69,10 @@ def view_meta(
         new_dtype = normalize_dtype(dtype)[0]
         fill = chunk.fill
         if fill.raw is not None and len(fill.raw) != new_dtype.itemsize:
-            fill = encode_fill(0, new_dtype, chunk.filters)
+            fill = new_fill(0, replace(chunk, dtype=new_dtype))
         chunk = replace(chunk, dtype=new_dtype, fill=fill)
     if fill_value is not None:
-        chunk = replace(chunk, fill=encode_fill(fill_value, chunk.dtype, chunk.filters))
+        chunk = replace(chunk, fill=new_fill(fill_value, chunk))
     if filters is not None:
         chunk = replace(chunk, filters=tuple(spec_of(f) for f in filters))
     new_shape = meta.shape if shape is None else normalize_shape(shape)

@@ -19,7 +19,7 @@ from zarrds._format.v3.extension import codec_specs, codecs_to_json
 from zarrds._types import Chunks
 from zarrds.errors import BadCompressorError, UnsupportedFormatError
 
-__all__ = ["FILTERS", "Chain", "make_chain", "sharded", "v3_codec"]
+__all__ = ["FILTERS", "Chain", "innermost", "make_chain", "sharded", "v3_codec"]
 
 FILTERS = frozenset(
     [
@@ -45,7 +45,6 @@ class Chain(NamedTuple):
 def make_chain(
     dtype: np.dtype[Any],
     *,
-    byte_order: str = "little",
     object_codec: CodecSpec | None = None,
     codecs: Any = None,
     filters: Any = None,
@@ -60,7 +59,7 @@ def make_chain(
     inner = [spec for spec in given if spec.name in FILTERS]
     # what takes bytes, as filters of format 2 may, comes before the compressors
     outer = [spec for spec in given if spec not in objects and spec not in inner]
-    default = objects[0] if objects else _default_serializer(dtype, byte_order, object_codec)
+    default = objects[0] if objects else _default_serializer(dtype, object_codec)
     found = default if _is_auto(serializer) else v3_codec(serializer, dtype)
     last = [_DEFAULT] if _is_auto(compressors) else [v3_codec(codec, dtype) for codec in _several(compressors)]
     return _checked(Chain(tuple(inner), found, (*outer, *last)))
@@ -94,10 +93,12 @@ def _is_auto(value: Any) -> bool:
     return isinstance(value, str) and value in ("auto", "default")
 
 
-def _default_serializer(dtype: np.dtype[Any], byte_order: str, object_codec: CodecSpec | None) -> CodecSpec:
+def _default_serializer(dtype: np.dtype[Any], object_codec: CodecSpec | None) -> CodecSpec:
     if dtype.kind != "O":
-        has_order = dtype.itemsize > 1 and dtype.kind not in "SV" or dtype.names is not None or dtype.isbuiltin == 2
-        return CodecSpec.of("bytes", {"endian": byte_order} if has_order and dtype.itemsize > 1 else None)
+        is_opaque = dtype.kind in "SV" and dtype.names is None and dtype.isbuiltin != 2
+        if is_opaque or dtype.itemsize == 1:
+            return CodecSpec.of("bytes")
+        return CodecSpec.of("bytes", {"endian": "big" if dtype.str[0] == ">" else "little"})
     if object_codec is None:
         raise ValueError(
             "format 3 stores objects as text or as bytes: use dtype=str or dtype=bytes, or pass "
@@ -180,3 +181,10 @@ def sharded(chain: Chain, chunks: Chunks) -> Chain:
         "index_location": "end",
     }
     return Chain((), CodecSpec.of(SHARDING, configuration), ())
+
+
+def innermost(serializer: CodecSpec) -> CodecSpec:
+    """The serializer itself; in shards, however nested, that of the chunks inside."""
+    while serializer.name == SHARDING:
+        serializer = split_codecs(serializer.configuration.get("codecs", []), _CODECS)[1]
+    return serializer

@@ -11,7 +11,7 @@ import numpy as np
 
 from zarrds import _array_ops, _nodes
 from zarrds._array_meta import check_version
-from zarrds._codec.fills import encode_fill
+from zarrds._codec.fills import new_fill
 from zarrds._description import Described
 from zarrds._engine.bulk import trim_edges
 from zarrds._engine.read import Fields, read
@@ -258,7 +258,7 @@ class Array(Described):
         self._refuse_read_only()
         with self._metadata_lock():
             meta = self._current().meta
-            fill = encode_fill(value, meta.dtype, meta.chunk.filters)
+            fill = new_fill(value, meta.chunk)
             self._save_meta(replace(meta, chunk=replace(meta.chunk, fill=fill)))
 
     @property

@@ -14,9 +14,11 @@ from numcodecs.compat import ensure_bytes
 from zarrds._codec.table import PICKLE_HINT, get_codec
 from zarrds._format.fills import fill_of, fill_scalar
 from zarrds._format.meta import ChunkSpec, CodecSpec, Fill
+from zarrds._format.v3.document import data_type_name
+from zarrds._format.v3.fills import fill_of_v3
 from zarrds.errors import MetadataError
 
-__all__ = ["decode_fill", "encode_fill"]
+__all__ = ["decode_fill", "encode_fill", "new_fill"]
 
 DType = np.dtype[Any]
 
@@ -37,6 +39,13 @@ def encode_fill(value: Any, dtype: DType, filters: tuple[CodecSpec, ...]) -> Fil
             found=value,
         ) from error
     return fill
+
+
+def new_fill(value: Any, chunk: ChunkSpec) -> Fill:
+    """Fill value from what a user gives for chunks of that kind; MetadataError (a ValueError) when it does not fit."""
+    if chunk.serializer is None:
+        return encode_fill(value, chunk.dtype, chunk.filters)
+    return fill_of_v3(value, chunk.dtype, data_type_name(chunk))
 
 
 def decode_fill(spec: ChunkSpec) -> Any:

@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._format.dtypes import normalize_dtype
 from zarrds._format.jsondoc import Place
 from zarrds._format.v3.extension import Extension, extension_to_json, parse_extension
 from zarrds._types import JSON
 from zarrds.errors import UnsupportedFormatError
 
-__all__ = ["ML_NAMES", "DataType", "dtype_to_v3", "ml_dtype", "parse_data_type"]
+__all__ = ["ML_NAMES", "DataType", "dtype_to_v3", "ml_dtype", "normalize_dtype_v3", "parse_data_type"]
 
 DType = np.dtype[Any]
 
@@ -109,6 +110,7 @@ def ml_dtype(name: str) -> DType:
             found=name,
             hint="install ml_dtypes, in a version that has it",
         ) from error
+    return found
 
 
 def _raw_bits(bits: int, found: Extension, place: Place) -> DataType:
@@ -217,6 +219,41 @@ _READERS: dict[str, Callable[[Extension, Place, int], DataType]] = {
     "structured": _structure,
     "struct": _structure,
 }
+
+
+# --- what users give -------------------------------------------------------------------------------------------------
+
+
+def normalize_dtype_v3(dtype: object) -> tuple[DType, str | None]:
+    """Data type from what a user gives, and the name of the data type of objects, where that is implied.
+
+    Also understood are names of this format and its JSON objects. The byte order is kept, padding is not.
+    """
+    if isinstance(dtype, dict) or (isinstance(dtype, str) and dtype in _OWN_NAMES):
+        kind = parse_data_type(dtype, Place("", ("data_type",)))
+        return kind.dtype, kind.name if kind.dtype == object else None
+    if dtype in (str, bytes, "str", "bytes") or (isinstance(dtype, str) and dtype.startswith("array:")):
+        implied = normalize_dtype(dtype)[1]
+        return np.dtype(object), None if implied is None else _NAMES_OF_OBJECTS.get(implied.name, implied.name)
+    given = np.dtype(_MICROSECONDS.sub("us", dtype) if isinstance(dtype, str) else dtype)  # type: ignore[call-overload]
+    if given.kind == "T":
+        return np.dtype(object), "string"
+    if given != object:
+        dtype_to_v3(given.base)  # raises for what has no name
+    return (np.dtype((_packed(given.base), given.shape)) if given.shape else _packed(given)), None
+
+
+_OWN_NAMES = ML_NAMES | {"string", "variable_length_bytes"}
+_NAMES_OF_OBJECTS = {"vlen-utf8": "string", "vlen-bytes": "variable_length_bytes"}
+_MICROSECONDS = re.compile("[\u00b5\u03bc]s")
+
+
+def _packed(dtype: DType) -> DType:
+    """A structure without padding, in the machine's byte order, as its elements are in memory; others as they are."""
+    if dtype.names is None:
+        return dtype
+    fields: Mapping[str, Any] = dtype.fields or {}
+    return np.dtype([(name, _packed(fields[name][0]).newbyteorder("=")) for name in dtype.names])
 
 
 # --- dtype -> document ------------------------------------------------------------------------------------------------

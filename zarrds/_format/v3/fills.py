@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._format.fills import fill_of
 from zarrds._format.jsondoc import Place, canonical
 from zarrds._format.meta import Fill
 from zarrds._format.v3.dtypes import ML_NAMES, DataType
 from zarrds._types import JSON
 from zarrds.errors import MetadataError
 
-__all__ = ["fill_from_v3", "fill_to_v3", "zero_fill"]
+__all__ = ["fill_from_v3", "fill_of_v3", "fill_to_v3"]
 
 DType = np.dtype[Any]
 
@@ -238,14 +239,51 @@ def _ml_to_json(raw: bytes, dtype: DType) -> JSON:
     return _float_to_json(raw, dtype)
 
 
-# --- what is not given ------------------------------------------------------------------------------------------------
+# --- what users give ------------------------------------------------------------------------------------------------
 
 
-def zero_fill(dtype: DType, name: str | None = None) -> Fill:
-    """The fill value of arrays whose maker defines none: format 3 has no "undefined".
+def fill_of_v3(value: Any, dtype: DType, name: str | None = None) -> Fill:
+    """Fill value from what a user gives; MetadataError when it does not fit. `name` tells the data type of objects.
 
-    Zero; for dates and durations none; for objects, told by the `name` of their data type, the empty value.
+    Format 3 has no "undefined": None means zero, for dates and durations NaT, and the empty value of objects, for which
+    0 means that too. Texts that documents may have for numbers are understood: ``"NaN"``, ``"0x7fc00001"``.
     """
+    if value is None or isinstance(value, Fill):
+        return value if isinstance(value, Fill) and value.defined else _zero_fill(dtype, name)
+    if name is not None:
+        return _object_fill(value, dtype, name)
+    if isinstance(value, str) and (dtype.kind == "f" or dtype.name in ML_NAMES):
+        return fill_from_v3(value, DataType(dtype.name, dtype), Place("", ("fill_value",)))
+    if dtype.isbuiltin == 2:
+        return _ml_fill(value, dtype)
+    if isinstance(value, np.inexact) and value.dtype == dtype:
+        return Fill(raw=value.tobytes())  # the bits of a NaN too
+    return fill_of(value, dtype)
+
+
+def _object_fill(value: Any, dtype: DType, name: str) -> Fill:
+    if value == 0 and not isinstance(value, bool):
+        return _zero_fill(dtype, name)
+    if name == "string" and isinstance(value, str):
+        return Fill(text=canonical(str(value)))
+    if name != "string" and isinstance(value, bytes):
+        return Fill(raw=bytes(value))
+    raise MetadataError("fill value does not fit the data type", expected=f"value for {name}", found=repr(value))
+
+
+def _ml_fill(value: Any, dtype: DType) -> Fill:
+    try:
+        return Fill(raw=_ml(value.item() if hasattr(value, "item") else value, DataType(dtype.name, dtype), _FILL))
+    except (TypeError, AttributeError) as error:
+        raise MetadataError(
+            "fill value does not fit the data type", expected=f"value for {dtype}", found=repr(value)
+        ) from error
+
+
+_FILL = Place("", ("fill_value",))
+
+
+def _zero_fill(dtype: DType, name: str | None) -> Fill:
     if name == "variable_length_bytes":
         return Fill(raw=b"")
     if dtype.kind == "O":
