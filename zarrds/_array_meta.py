@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,14 +19,15 @@ from zarrds._format.formats import format_of
 from zarrds._format.grid import normalize_chunks, normalize_shape
 from zarrds._format.jsondoc import Place
 from zarrds._format.meta import ArrayMeta, ChunkSpec, CodecSpec, KeyEncoding
+from zarrds._format.v3.document import data_type_name
 from zarrds._format.v3.dtypes import normalize_dtype_v3
 from zarrds._format.v3.extension import parse_extension
 from zarrds._format.v3.fills import fill_of_v3
-from zarrds._pipeline import Chain, innermost, make_chain, sharded
+from zarrds._pipeline import Chain, chain_of, make_chain, sharded
 from zarrds._types import Chunks, Order, Shape
 from zarrds.errors import BadCompressorError, UnsupportedFormatError
 
-__all__ = ["array_meta", "check_version", "fallback_compressor", "new_format"]
+__all__ = ["array_meta", "check_version", "fallback_compressor", "new_format", "options_like"]
 
 fallback_compressor = Blosc()
 """What 'default' means unless `zarrds.storage.default_compressor` was reassigned: lz4, level 5, byte shuffle."""
@@ -96,7 +97,9 @@ def _meta_2(asked: Asked) -> ArrayMeta:
     )
     separator = asked.dimension_separator
     return ArrayMeta(
-        shape=shape, chunk=chunk, keys=KeyEncoding("/" if separator == "/" else ".", "v2", written=separator is not None)
+        shape=shape,
+        chunk=chunk,
+        keys=KeyEncoding("/" if separator == "/" else ".", "v2", written=separator is not None),
     )
 
 
@@ -174,7 +177,7 @@ def _meta_3(asked: Asked) -> ArrayMeta:
         serializer=chain.serializer,
         compressors=chain.compressors,
     )
-    fill = fill_of_v3(asked.fill_value, native, _OBJECTS.get(innermost(chain.serializer).name))
+    fill = fill_of_v3(asked.fill_value, native, _OBJECTS.get(chain_of(chunk).serializer.name))
     return ArrayMeta(
         shape=shape,
         chunk=replace(chunk, fill=fill),
@@ -194,7 +197,7 @@ def _chain(asked: Asked, dtype: Any, objects: str | None, order: Order, ndim: in
     codec = _OBJECT_CODECS.get(objects, CodecSpec.of(objects)) if objects else None
     chain = make_chain(
         dtype,
-        object_codec=spec_of(given) if given is not None and dtype == object else codec,
+        object_codec=spec_of(given) if given is not None and dtype.kind == "O" else codec,
         codecs=asked.codecs,
         filters=asked.filters,
         serializer=asked.serializer,
@@ -271,6 +274,31 @@ def _dimension_names(given: Any, ndim: int) -> tuple[str | None, ...] | None:
     if len(names) != ndim or not all(name is None or isinstance(name, str) for name in names):
         raise ValueError(f"dimension_names must be {ndim} names or None, one for each dimension; found {given!r}")
     return names
+
+
+# --- arrays like others -----------------------------------------------------------------------------------------------
+
+_CHOICES = frozenset(
+    ["chunks", "dtype", "compressor", "compressors", "filters", "serializer", "codecs", "shards", "order"]
+)
+
+
+def options_like(meta: ArrayMeta, given: Collection[str]) -> dict[str, Any]:
+    """Options of an array with the codecs of another, of the same format, unless the options `given` say otherwise."""
+    chunk = meta.chunk
+    if chunk.serializer is None:
+        compressor = chunk.compressors[0] if chunk.compressors else None
+        return {"compressor": compressor, "order": chunk.order, "filters": list(chunk.filters) or None}
+    options: dict[str, Any] = {"zarr_format": meta.zarr_format, "dimension_names": meta.dimension_names}
+    name = data_type_name(chunk)
+    if name is not None:
+        options["dtype"] = name
+    if _CHOICES.isdisjoint(given):
+        codecs = [*chunk.filters, chunk.serializer, *chunk.compressors]
+        return {**options, "codecs": codecs, "chunks": meta.write_unit, "compressor": "default"}
+    if {"codecs", "compressor", "compressors"}.isdisjoint(given):
+        options["compressors"] = list(chain_of(chunk).compressors)
+    return options
 
 
 # --- which format -----------------------------------------------------------------------------------------------------

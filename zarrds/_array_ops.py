@@ -19,7 +19,8 @@ from zarrds._engine.bulk import delete_outside, expect_none_outside
 from zarrds._engine.source import OpenSource
 from zarrds._format.dtypes import normalize_dtype
 from zarrds._format.grid import grid_shape, normalize_chunks, normalize_shape
-from zarrds._format.meta import ArrayMeta
+from zarrds._format.meta import ArrayMeta, CodecSpec
+from zarrds._pipeline import v3_codec
 from zarrds._store.base import Store
 from zarrds._types import Shape
 
@@ -74,7 +75,7 @@ def view_meta(
     if fill_value is not None:
         chunk = replace(chunk, fill=new_fill(fill_value, chunk))
     if filters is not None:
-        chunk = replace(chunk, filters=tuple(spec_of(f) for f in filters))
+        chunk = replace(chunk, filters=tuple(_filter_spec(f, meta) for f in filters))
     new_shape = meta.shape if shape is None else normalize_shape(shape)
     if chunks is not None:
         chunk = replace(chunk, shape=normalize_chunks(chunks, new_shape, chunk.dtype.itemsize))
@@ -83,10 +84,15 @@ def view_meta(
     return replace(meta, shape=new_shape, chunk=chunk)
 
 
+def _filter_spec(codec: Any, meta: ArrayMeta) -> CodecSpec:
+    """A filter, as the array's chain of codecs needs it."""
+    return spec_of(codec) if meta.chunk.serializer is None else v3_codec(codec, meta.dtype)
+
+
 def astype_meta(meta: ArrayMeta, dtype: Any) -> ArrayMeta:
     """Metadata of a view that converts to `dtype` on the fly: one more filter."""
     new = np.dtype(dtype)
-    convert = spec_of(AsType(encode_dtype=meta.dtype, decode_dtype=new))
+    convert = _filter_spec(AsType(encode_dtype=meta.dtype, decode_dtype=new), meta)
     fill = meta.chunk.fill
     if fill.raw is not None:
         fill = replace(fill, raw=np.frombuffer(fill.raw, meta.dtype).astype(new).tobytes())

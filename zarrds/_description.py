@@ -13,8 +13,10 @@ from zarrds._codec.table import get_codec
 from zarrds._engine.bulk import missing_chunks, stored_chunks
 from zarrds._engine.source import OpenSource
 from zarrds._format.grid import grid_shape
+from zarrds._format.meta import CodecSpec
 from zarrds._html import facts_table, grid_svg
 from zarrds._info import InfoReporter, bytes_text, type_name
+from zarrds._pipeline import chain_of, shown
 from zarrds._selection import Selections
 from zarrds._store.base import Store
 from zarrds._types import NDArrayAny, Order, Shape
@@ -66,8 +68,31 @@ class Described(Selections):
 
     @property
     def chunks(self) -> Shape:
-        """A tuple of integers describing the length of each dimension of a chunk of the array."""
-        return self._opened.meta.chunk.shape
+        """A tuple of integers describing the length of each dimension of a chunk of the array.
+
+        In shards, it is the chunks inside that are meant.
+        """
+        return self._opened.meta.chunks
+
+    @property
+    def shards(self) -> Shape | None:
+        """Shape of a shard, a stored value that holds several chunks; None when chunks are stored one by one."""
+        return self._opened.meta.shards
+
+    @property
+    def write_unit(self) -> Shape:
+        """Shape of a stored value, the shard or the chunk: writers that work at the same time keep to whole ones."""
+        return self._opened.meta.write_unit
+
+    @property
+    def zarr_format(self) -> int:
+        """Format of the array's documents: 2 or 3."""
+        return self._opened.meta.zarr_format
+
+    @property
+    def dimension_names(self) -> tuple[str | None, ...] | None:
+        """Names of the dimensions, None for one without; None when there are none at all (always in format 2)."""
+        return self._opened.meta.dimension_names
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -77,14 +102,30 @@ class Described(Selections):
     @property
     def compressor(self) -> Any:
         """Primary compression codec; None without compression."""
-        found = self._opened.meta.chunk.compressors
-        return get_codec(found[0]) if found else None
+        found = self.compressors
+        return found[0] if found else None
+
+    @property
+    def compressors(self) -> tuple[Any, ...]:
+        """Codecs from bytes to bytes, in the order of encoding: one at most in format 2."""
+        chunk = self._opened.meta.chunk
+        if chunk.serializer is None:
+            return tuple(get_codec(c) for c in chunk.compressors)
+        return tuple(shown(c) for c in chain_of(chunk).compressors)
+
+    @property
+    def serializer(self) -> CodecSpec | None:
+        """The codec of format 3 that makes bytes of elements; None in format 2."""
+        chunk = self._opened.meta.chunk
+        return None if chunk.serializer is None else chain_of(chunk).serializer
 
     @property
     def filters(self) -> list[Any] | None:
         """One or more codecs used to transform data prior to compression; None without."""
-        found = self._opened.meta.chunk.filters
-        return [get_codec(f) for f in found] if found else None
+        chunk = self._opened.meta.chunk
+        if chunk.serializer is None:
+            return [get_codec(f) for f in chunk.filters] or None
+        return [shown(f) for f in chain_of(chunk).filters] or None
 
     @property
     def order(self) -> Order:
@@ -176,6 +217,7 @@ class Described(Selections):
             ("Data type", str(self.dtype)),
             ("Shape", str(self.shape)),
             ("Chunk shape", str(self.chunks)),
+            *([] if self.shards is None else [("Shard shape", str(self.shards))]),
             ("Order", self.order),
             ("Read-only", str(self._read_only)),
         ]

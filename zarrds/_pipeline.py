@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from zarrds._codec.table import spec_of
+from zarrds._codec.table import get_codec, spec_of
 from zarrds._format.jsondoc import Place
-from zarrds._format.meta import SHARDING, CodecSpec
+from zarrds._format.meta import SHARDING, ChunkSpec, CodecSpec
 from zarrds._format.v3.document import split_codecs
 from zarrds._format.v3.extension import codec_specs, codecs_to_json
 from zarrds._types import Chunks
 from zarrds.errors import BadCompressorError, UnsupportedFormatError
 
-__all__ = ["FILTERS", "Chain", "innermost", "make_chain", "sharded", "v3_codec"]
+__all__ = ["FILTERS", "Chain", "chain_of", "make_chain", "sharded", "shown", "v3_codec"]
 
 FILTERS = frozenset(
     [
@@ -60,7 +60,7 @@ def make_chain(
     # what takes bytes, as filters of format 2 may, comes before the compressors
     outer = [spec for spec in given if spec not in objects and spec not in inner]
     default = objects[0] if objects else _default_serializer(dtype, object_codec)
-    found = default if _is_auto(serializer) else v3_codec(serializer, dtype)
+    found = default if _is_auto(serializer) else _with_endian(v3_codec(serializer, dtype), dtype)
     last = [_DEFAULT] if _is_auto(compressors) else [v3_codec(codec, dtype) for codec in _several(compressors)]
     return _checked(Chain(tuple(inner), found, (*outer, *last)))
 
@@ -71,7 +71,14 @@ def _whole_chain(codecs: Any, dtype: np.dtype[Any], filters: Any, serializer: An
     if isinstance(codecs, Mapping | str) or not isinstance(codecs, Sequence):
         raise TypeError(f"codecs must be a list of codecs, found {codecs!r}")
     specs = [v3_codec(codec, dtype) for codec in codecs]
-    return Chain(*split_codecs(codecs_to_json(specs), Place("", ("codecs",))))
+    chain = Chain(*split_codecs(codecs_to_json(specs), _CODECS))
+    return chain._replace(serializer=_with_endian(chain.serializer, dtype))
+
+
+def _with_endian(serializer: CodecSpec, dtype: np.dtype[Any]) -> CodecSpec:
+    """The serializer; where the byte order is left open, it is said."""
+    is_open = serializer.name == "bytes" and not serializer.configuration
+    return _default_serializer(dtype, None) if is_open and dtype.kind != "O" else serializer
 
 
 def _checked(chain: Chain) -> Chain:
@@ -183,8 +190,29 @@ def sharded(chain: Chain, chunks: Chunks) -> Chain:
     return Chain((), CodecSpec.of(SHARDING, configuration), ())
 
 
-def innermost(serializer: CodecSpec) -> CodecSpec:
-    """The serializer itself; in shards, however nested, that of the chunks inside."""
-    while serializer.name == SHARDING:
-        serializer = split_codecs(serializer.configuration.get("codecs", []), _CODECS)[1]
-    return serializer
+# --- what users are shown ---------------------------------------------------------------------------------------------
+
+
+def chain_of(chunk: ChunkSpec) -> Chain:
+    """The chain of what users call a chunk: in shards, of the chunks inside. The serializer is that of format 3."""
+    assert chunk.serializer is not None
+    chain = Chain(chunk.filters, chunk.serializer, chunk.compressors)
+    while chain.serializer.name == SHARDING:
+        chain = Chain(*split_codecs(chain.serializer.configuration.get("codecs", []), _CODECS))
+    return chain
+
+
+def shown(spec: CodecSpec) -> Any:
+    """The codec of numcodecs that does what a codec of format 3 does; the spec itself where there is none."""
+    configuration = spec.configuration
+    if spec.name == "blosc":
+        configuration.pop("typesize", None)
+        configuration["shuffle"] = _SHUFFLE_NUMBERS.get(str(configuration.get("shuffle")), 1)
+    elif spec.name.startswith("numcodecs."):
+        return get_codec(CodecSpec.of(spec.name.removeprefix("numcodecs."), configuration))
+    elif spec.name not in ("zstd", "gzip", "crc32c", *_OBJECT_CODECS):
+        return spec
+    return get_codec(CodecSpec.of(spec.name, configuration))
+
+
+_SHUFFLE_NUMBERS = {name: number for number, name in _SHUFFLES.items()}

@@ -58,7 +58,7 @@ def open(
     mode : {'r', 'r+', 'a', 'w', 'w-'}, optional
         'r' read only (must exist); 'r+' read and write (must exist); 'a' read and write (create if it does not exist);
         'w' create (overwrite if it exists); 'w-' create (fail if it exists).
-    zarr_version, zarr_format : {2, None}, optional
+    zarr_version, zarr_format : {2, 3, None}, optional
         Format; found out, or 2, when None.
     path : str, optional
         The path within the store to open.
@@ -123,7 +123,7 @@ def save_array(
         Store, path of a directory, or URL.
     arr : ndarray
         NumPy array with data to save.
-    zarr_version, zarr_format : {2, None}, optional
+    zarr_version, zarr_format : {2, 3, None}, optional
         Format to save in.
     path : str, optional
         The path within the store where the array will be saved.
@@ -162,7 +162,7 @@ def save_group(
         Store, path of a directory, or URL.
     *args : ndarray
         Arrays to save, as ``arr_0``, ``arr_1``, ...
-    zarr_version, zarr_format : {2, None}, optional
+    zarr_version, zarr_format : {2, 3, None}, optional
         Format to save in.
     path : str, optional
         Path within the store where the group will be saved.
@@ -219,7 +219,7 @@ def save(
         Store, path of a directory, or URL.
     *args : ndarray
         One array is saved as it is; several, or any keywords, as a group.
-    zarr_version, zarr_format : {2, None}, optional
+    zarr_version, zarr_format : {2, 3, None}, optional
         Format to save in.
     path : str, optional
         The path within the store.
@@ -293,7 +293,7 @@ def load(
     ----------
     store : MutableMapping or str
         Store, path of a directory, or URL.
-    zarr_version, zarr_format : {2, None}, optional
+    zarr_version, zarr_format : {2, 3, None}, optional
         Format; found out when None.
     path : str, optional
         The path within the store from which to load.

@@ -57,7 +57,7 @@ class Array(Described):
         parts of values.
     write_empty_chunks : bool, optional
         If True (default), chunks that are all fill value are stored like others; if False they are deleted instead.
-    zarr_version : {2, None}, optional
+    zarr_version : {2, 3, None}, optional
         Format of the array; found out when None.
     meta_array : array-like, optional
         Array instance whose type results have; ``numpy.empty(())`` by default.
@@ -429,7 +429,7 @@ class Array(Described):
         >>> [int(value) for value in z.islice(25, 30)]
         [25, 26, 27, 28, 29]
         """
-        return _array_ops.iterate(self.__getitem__, self.shape, self.chunks, start, end)
+        return _array_ops.iterate(self.__getitem__, self.shape, self.write_unit, start, end)
 
     def digest(self, hashname: str = "sha1") -> bytes:
         """Compute a checksum for the data: over stored chunks, metadata and attributes.

@@ -9,7 +9,7 @@ import numpy as np
 from numcodecs.registry import codec_registry
 
 from zarrds import _nodes, storage
-from zarrds._array_meta import array_meta, check_version
+from zarrds._array_meta import array_meta, check_version, new_format, options_like
 from zarrds._format.meta import ArrayMeta
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
@@ -41,6 +41,15 @@ class InGroup(NamedTuple):
 
     store: Store
     known_group: str
+    zarr_format: int
+
+    def checked(self, asked: int | None) -> tuple[Store, str, int]:
+        """Store, group, and the format of both, which must be the one asked for."""
+        if asked not in (None, self.zarr_format):
+            raise ValueError(
+                f"a group of format {self.zarr_format} has no members of format {asked}: a hierarchy is of one format"
+            )
+        return self.store, self.known_group, self.zarr_format
 
 
 def create(
@@ -69,6 +78,12 @@ def create(
     zarr_format: int | None = None,
     partial_decompress: bool = False,
     read_missing: Literal["fill", "raise"] = "fill",
+    compressors: Any = "auto",
+    codecs: Any = None,
+    serializer: Any = "auto",
+    shards: Any = None,
+    chunk_key_encoding: Any = None,
+    dimension_names: Any = None,
     **kwargs: Any,
 ) -> Array:
     """Create an array.
@@ -112,14 +127,26 @@ def create(
         Separator placed between the dimensions of a chunk; by default the store's.
     write_empty_chunks : bool, optional
         If False, chunks that are all fill value are not stored.
-    zarr_version, zarr_format : {None, 2}, optional
-        Format of the created array.
+    zarr_version, zarr_format : {None, 2, 3}, optional
+        Format of the created array; by default that of the group it is created by, else the setting `default_format`,
+        which is 2.
     meta_array : array-like, optional
         Array instance whose type results have.
     read_missing : {"fill", "raise"}
         What absent chunks mean on reading; "raise" gives MissingChunkError. Not in the manual.
     storage_transformers : sequence, optional
-        Not used by format 2; anything but an empty sequence is refused.
+        Anything but an empty sequence is refused.
+    compressors, serializer : optional
+        Format 3: codecs that follow one another in place of `compressor`, and the codec that makes bytes of elements.
+        Codecs here and in `filters` are numcodecs codecs or objects as ``zarr.json`` has them.
+    codecs : list, optional
+        Format 3: the whole chain of codecs, in place of filters, serializer and compressors.
+    shards : int or tuple of ints, optional
+        Format 3: shape of the stored values, each of which holds several chunks.
+    chunk_key_encoding : dict, optional
+        Format 3: ``{"name": "default" or "v2", "separator": "/" or "."}``.
+    dimension_names : sequence of str or None, optional
+        Format 3: names of the dimensions.
     **kwargs
         h5py's ``compression``, ``compression_opts`` and ``fillvalue`` are understood; others are ignored with a
         warning.
@@ -143,14 +170,13 @@ def create(
     >>> zarrds.create((10000, 10000), chunks=(1000, 1000), dtype="i1", order="F", compressor=compressor)
     <zarrds.core.Array (10000, 10000) int8>
     """
-    check_version(zarr_version, zarr_format)
-    if storage_transformers:
-        raise ValueError("storage_transformers may only be set for format 3, which is not supported yet")
+    asked = check_version(zarr_version, zarr_format)
     compressor, fill_value = _h5py_names(compressor, fill_value, kwargs)
-    store, known = store if isinstance(store, InGroup) else (store, None)
+    store, known, asked = store.checked(asked) if isinstance(store, InGroup) else (store, None, asked)
     real_store = KVStore({}) if store is None else as_store(store, mode="w")
     real_chunk_store = None if chunk_store is None else as_store(chunk_store, mode="w")
     meta = array_meta(
+        zarr_format=new_format(asked),
         shape=shape,
         chunks=chunks,
         dtype=dtype,
@@ -160,7 +186,14 @@ def create(
         order=order,
         filters=filters,
         object_codec=object_codec,
-        dimension_separator=dimension_separator or real_store.dimension_separator,
+        dimension_separator=dimension_separator or (None if new_format(asked) == 3 else real_store.dimension_separator),
+        compressors=compressors,
+        codecs=codecs,
+        serializer=serializer,
+        shards=shards,
+        chunk_key_encoding=chunk_key_encoding,
+        dimension_names=dimension_names,
+        storage_transformers=storage_transformers,
     )
     where = normalize_path(path)
     _nodes.create_array(real_store, where, meta, overwrite=overwrite, chunk_store=real_chunk_store, known_group=known)
@@ -318,6 +351,12 @@ def open_array(
     meta_array: Any = None,
     zarr_format: int | None = None,
     read_missing: Literal["fill", "raise"] = "fill",
+    compressors: Any = "auto",
+    codecs: Any = None,
+    serializer: Any = "auto",
+    shards: Any = None,
+    chunk_key_encoding: Any = None,
+    dimension_names: Any = None,
     **kwargs: Any,
 ) -> Array:
     """Open an array using file-mode-like semantics.
@@ -331,6 +370,8 @@ def open_array(
         'w' create (overwrite if it exists); 'w-' create (fail if it exists).
     shape, chunks, dtype, compressor, fill_value, order, filters, object_codec, dimension_separator
         As for `create`; used when the array is created.
+    compressors, codecs, serializer, shards, chunk_key_encoding, dimension_names
+        Likewise, for format 3.
     synchronizer, cache_metadata, cache_attrs, path, chunk_store, write_empty_chunks, meta_array
         As for `create`.
     storage_options : dict, optional
@@ -338,8 +379,8 @@ def open_array(
     partial_decompress : bool, optional
         If True, only the blocks that a selection needs are read of chunks compressed by Blosc, where the store can read
         parts of values.
-    zarr_version, zarr_format : {None, 2}, optional
-        Format; found out, or 2, when None.
+    zarr_version, zarr_format : {None, 2, 3}, optional
+        Format; when None found out, or the default for a new array.
     read_missing : {"fill", "raise"}
         What absent chunks mean on reading; "raise" gives MissingChunkError. Not in the manual.
     **kwargs
@@ -405,6 +446,13 @@ def open_array(
         meta_array=meta_array,
         partial_decompress=partial_decompress,
         read_missing=read_missing,
+        zarr_format=asked,
+        compressors=compressors,
+        codecs=codecs,
+        serializer=serializer,
+        shards=shards,
+        chunk_key_encoding=chunk_key_encoding,
+        dimension_names=dimension_names,
     )
 
 
@@ -469,6 +517,9 @@ def _required_shape(shape: Any, store: Store, path: str, mode: str) -> Any:
 def _like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Options of an array like `a`: its shape, chunks and dtype, and what else a chunked array has."""
     options: dict[str, Any] = dict(kwargs)
+    if isinstance(a, Array) and a.zarr_format == _format_like(a, kwargs):
+        for name, value in options_like(a.source().meta, kwargs).items():
+            options.setdefault(name, value)
     if hasattr(a, "shape"):
         options.setdefault("shape", a.shape)
     else:
@@ -478,14 +529,16 @@ def _like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
         options.setdefault("chunks", chunks)
     if hasattr(a, "dtype"):
         options.setdefault("dtype", a.dtype)
-    if isinstance(a, Array):
-        options.setdefault("compressor", a.compressor)
-        options.setdefault("order", a.order)
-        options.setdefault("filters", a.filters)
-    else:
-        options.setdefault("compressor", "default")
-        options.setdefault("order", "C")
     return options
+
+
+def _format_like(a: Array, kwargs: dict[str, Any]) -> int:
+    """Format of an array that is to be like `a`: that of its group, the one asked for, or that of `a`."""
+    store = kwargs.get("store")
+    if isinstance(store, InGroup):
+        return store.zarr_format
+    asked = check_version(kwargs.get("zarr_version"), kwargs.get("zarr_format"))
+    return a.zarr_format if asked is None else asked
 
 
 def empty_like(a: Any, **kwargs: Any) -> Array:

@@ -62,7 +62,7 @@ class Group(MutableMapping[str, Any]):
         If True (default), user attributes are read once and kept.
     synchronizer : object, optional
         Array synchronizer.
-    zarr_version : {2, None}, optional
+    zarr_version : {2, 3, None}, optional
         Format of the group; found out when None.
     meta_array : array-like, optional
         Array instance whose type results have.
@@ -503,7 +503,7 @@ class Group(MutableMapping[str, Any]):
         kwargs.setdefault("synchronizer", self._synchronizer)
         kwargs.setdefault("cache_attrs", self._cache_attrs)
         return function(
-            store=creation.InGroup(self._store, self._path),
+            store=creation.InGroup(self._store, self._path, self._format),
             path=self._where(name),
             chunk_store=self._chunk_store,
             **kwargs,
@@ -611,7 +611,7 @@ def group(
         Array synchronizer.
     path : str, optional
         Group path within store.
-    zarr_version, zarr_format : {None, 2}, optional
+    zarr_version, zarr_format : {None, 2, 3}, optional
         Format of the group; when None found out, or the default for a new one.
     meta_array : array-like, optional
         Array instance whose type results have.
@@ -673,7 +673,7 @@ def open_group(
         As for `group`.
     storage_options : dict, optional
         Options for the file system of an fsspec URL.
-    zarr_version, zarr_format : {None, 2}, optional
+    zarr_version, zarr_format : {None, 2, 3}, optional
         Format; when None found out, or the default for a new group.
 
     Returns

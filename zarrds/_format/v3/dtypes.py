@@ -238,7 +238,7 @@ def normalize_dtype_v3(dtype: object) -> tuple[DType, str | None]:
     given = np.dtype(_MICROSECONDS.sub("us", dtype) if isinstance(dtype, str) else dtype)  # type: ignore[call-overload]
     if given.kind == "T":
         return np.dtype(object), "string"
-    if given != object:
+    if given.base.kind != "O":
         dtype_to_v3(given.base)  # raises for what has no name
     return (np.dtype((_packed(given.base), given.shape)) if given.shape else _packed(given)), None
 
