@@ -214,7 +214,7 @@ def test_no_consolidated_metadata(place):
         ({"shape": 10, "filters": [{"id": "no-such-codec"}]}, ValueError),
         ({"shape": 10, "dimension_separator": "-"}, ValueError),
         ({"shape": 10, "zarr_version": 7}, ValueError),
-        ({"shape": 10, "zarr_version": 3}, errors.UnsupportedFormatError),
+        ({"shape": 10, "zarr_version": 3, "storage_transformers": ["x"]}, errors.UnsupportedFormatError),
         ({"shape": 10, "path": "../up"}, ValueError),
     ],
 )

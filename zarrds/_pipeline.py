@@ -1,6 +1,6 @@
 """From the codecs that users give to the chains of format 3.
 
-Given may be codec objects of numcodecs, their configurations (with an ``id``), codecs as ``zarr.json`` says them (with a
+Given may be codec objects of numcodecs, their configurations (with an ``id``), codecs as ``zarr.json`` has them (with a
 ``name``), or objects that can say themselves so (``to_dict``).
 """
 

@@ -242,9 +242,9 @@ def test_a_store_of_format_3_is_left_alone(tmp_path):
     (tmp_path / "zarr.json").write_text("{}")
     with pytest.raises(FileExistsError, match="format 3"):
         to_zarrds(waves(), tmp_path)
-    with pytest.raises(ForeignFilesError):
-        to_zarrds(waves(), tmp_path, mode="w")
     assert os.listdir(tmp_path) == ["zarr.json"]
+    to_zarrds(waves(), tmp_path, mode="w")
+    assert_same(open_zarrds(tmp_path), waves())
 
 
 def test_another_group_of_the_store_may_be_read(tmp_path):

@@ -70,7 +70,8 @@ class Pipeline:
                 if out is None:
                     out = np.empty(spec.shape, spec.dtype)
                 name = self._names[0]
-                self._last.decode_into(data, out)
+                # structures with dates have no buffer of their own
+                self._last.decode_into(data, out if spec.dtype.names is None else out.reshape(-1).view(np.uint8))
                 return out
             name = spec.serializer.name if spec.serializer is not None else ""
             array = self._serializer.decode(data, None if self._filters else out)
