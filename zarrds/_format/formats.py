@@ -7,7 +7,7 @@ order is that of preference where one place has documents of several.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -19,7 +19,17 @@ from zarrds._format.v3 import document as v3
 from zarrds._types import JSON, Buf
 from zarrds.errors import MetadataError
 
-__all__ = ["DOCUMENT_NAMES", "FORMATS", "Format", "Node", "Texts", "format_of", "format_of_key", "formats_of"]
+__all__ = [
+    "DOCUMENT_NAMES",
+    "FORMATS",
+    "Format",
+    "Node",
+    "Texts",
+    "format_of",
+    "format_of_key",
+    "formats_of",
+    "formats_with",
+]
 
 Node: TypeAlias = ArrayMeta | GroupMeta
 Texts: TypeAlias = Sequence[Buf | None]
@@ -213,6 +223,11 @@ def format_of(node: Node | int) -> Format:
 def formats_of(number: int | None) -> tuple[Format, ...]:
     """The format of that number; all of them when that is to be found out."""
     return FORMATS if number is None else (format_of(number),)
+
+
+def formats_with(names: Collection[str]) -> tuple[Format, ...]:
+    """The formats that have documents with any of these last names."""
+    return tuple(known for known in FORMATS if not known.names.isdisjoint(names))
 
 
 def format_of_key(key: str) -> Format:

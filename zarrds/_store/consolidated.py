@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Self
 
-from zarrds._format.consolidated import CONSOLIDATED_KEY, parse_consolidated
+from zarrds._format.consolidated import CONSOLIDATED_KEY, Consolidated, consolidated_keys, find_consolidated
+from zarrds._format.formats import DOCUMENT_NAMES, formats_with
 from zarrds._format.jsondoc import dumps
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
-from zarrds._store.paths import level, normalize_path
+from zarrds._store.paths import normalize_path
 from zarrds._store.request import cut
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._types import JSON, Buf, Request
 from zarrds.errors import ReadOnlyError
 
 __all__ = ["ConsolidatedMetadataStore", "DocumentStore"]
-
-METADATA_NAMES = (".zarray", ".zgroup", ".zattrs")
 
 
 class DocumentStore(Store):
@@ -34,7 +33,10 @@ class DocumentStore(Store):
     """
 
     def __init__(
-        self, store: Store, documents: Mapping[str, bytes | JSON], names: tuple[str, ...] = METADATA_NAMES
+        self,
+        store: Store,
+        documents: Mapping[str, bytes | JSON],
+        names: tuple[str, ...] = tuple(sorted(DOCUMENT_NAMES)),
     ) -> None:
         self.store = store
         self.documents = documents
@@ -81,9 +83,14 @@ class DocumentStore(Store):
         """Names below a path: of a group as the documents say, of an array also its chunks."""
         where = normalize_path(path)
         names = self._names(where)
-        if level(where) + ".zgroup" in self.documents:
+        if self._is_group(where):
             return sorted(names)
         return sorted({*names, *(name for name in self.store.listdir(path) if name not in self.names)})
+
+    def _is_group(self, path: str) -> bool:
+        """Whether the documents say that a group is there: what is not among its members is not looked for."""
+        known = formats_with(self.names)
+        return any(f.is_array(path, [self.documents.get(key) for key in f.node_keys(path)]) is False for f in known)
 
     def _names(self, path: str) -> dict[str, None]:
         """Names that the documents have below a path, from an index made once: groups may have many members."""
@@ -127,7 +134,7 @@ class DocumentStore(Store):
 
 
 class ConsolidatedMetadataStore(DocumentStore):
-    """A store with its consolidated metadata read in one request, when it is opened.
+    """A store with its consolidated metadata read in one batch of requests, when it is opened.
 
     Metadata cannot be changed through it; chunks can. When the store behind changes its metadata, consolidate again.
 
@@ -136,14 +143,17 @@ class ConsolidatedMetadataStore(DocumentStore):
     store : Store or MutableMapping
         The store that holds the hierarchy.
     metadata_key : str, default ".zmetadata"
-        Key of the document with all metadata.
+        Key of the document with all metadata in format 2. By default the documents of groups, which hold them in format
+        3, are looked at too.
+    path : str, optional
+        Group whose consolidated metadata will do, where those of the root are not there; format 3.
 
     Raises
     ------
     KeyError
         If there is no such document.
     MetadataError
-        If the document is not consolidated metadata of format 1.
+        If it is broken.
 
     Examples
     --------
@@ -157,28 +167,36 @@ class ConsolidatedMetadataStore(DocumentStore):
     __module__ = "zarrds.storage"
     reports_requests = True
 
-    def __init__(self, store: Store | MutableMapping[str, Any], metadata_key: str = CONSOLIDATED_KEY) -> None:
+    def __init__(
+        self, store: Store | MutableMapping[str, Any], metadata_key: str = CONSOLIDATED_KEY, path: str = ""
+    ) -> None:
         adapted = as_store(store, mode="a")
-        super().__init__(adapted, _read_document(adapted, metadata_key))
+        found = _read_consolidated(adapted, metadata_key, normalize_path(path))
+        super().__init__(adapted, found.documents, found.names)
         self.metadata_key = metadata_key
+        self.path = path
 
     @classmethod
-    def just_written(cls, store: Store, metadata_key: str, documents: dict[str, JSON]) -> Self:
+    def just_written(cls, store: Store, metadata_key: str, written: Consolidated, path: str = "") -> Self:
         """The same as opening it, for whoever knows the documents because they were written a moment ago."""
         made = cls.__new__(cls)
-        DocumentStore.__init__(made, store, documents)
+        DocumentStore.__init__(made, store, written.documents, written.names)
         made.metadata_key = metadata_key
+        made.path = path
         return made
 
     def spec(self) -> StoreSpec:
-        return make_spec(ConsolidatedMetadataStore, self.store.spec(), metadata_key=self.metadata_key)
+        options = {"path": self.path} if self.path else {}
+        return make_spec(ConsolidatedMetadataStore, self.store.spec(), metadata_key=self.metadata_key, **options)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.store, self.metadata_key)
+        return type(self), (self.store, self.metadata_key, self.path)
 
 
-def _read_document(store: Store, metadata_key: str) -> dict[str, JSON]:
-    data = store.get_many([(metadata_key, None)])[0]
-    if data is None:
+def _read_consolidated(store: Store, metadata_key: str, path: str) -> Consolidated:
+    keys = consolidated_keys(metadata_key, path)
+    values = store.get_many([(key, None) for key in keys])
+    found = find_consolidated(dict(zip(keys, values, strict=True)))
+    if found is None:
         raise KeyError(metadata_key)
-    return parse_consolidated(data, metadata_key)
+    return found

@@ -12,9 +12,8 @@ from functools import partial
 from typing import Any
 
 from zarrds import _nodes
-from zarrds._format.consolidated import CONSOLIDATED_KEY, format_consolidated
-from zarrds._format.formats import FORMATS
-from zarrds._format.jsondoc import Place, loads
+from zarrds._format.consolidated import CONSOLIDATED_KEY, consolidate_documents
+from zarrds._format.formats import DOCUMENT_NAMES, FORMATS
 from zarrds._format.meta import GroupMeta
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
@@ -93,13 +92,17 @@ def consolidate_metadata(
     if root is None:
         raise _nodes.not_found(real_store, "", GroupNotFoundError)
     is_group = isinstance(root, GroupMeta)
-    names = [name for name in real_store.listdir() if not name.startswith(".z")] if is_group else []
+    names = [name for name in real_store.listdir() if is_group and not _is_document(name)]
     work = _Work(real_store.spec(), metadata_key)
     graph = GraphBuilder(work, retries=retries)
     batches = [tuple(names[i : i + MEMBERS_PER_TASK]) for i in range(0, len(names), MEMBERS_PER_TASK)] or [()]
     gathered = graph.stage("zarrds-meta", _gather, batches)
     written = graph.stage("zarrds-meta-write", _write, [None], after=gathered)
     return graph.job(written, partial(_opened, work), stores=(work.store,))
+
+
+def _is_document(name: str) -> bool:
+    return name.startswith(".z") or name in DOCUMENT_NAMES
 
 
 def _gather(work: _Work, names: Sequence[str], after: Any = None) -> _Documents:
@@ -115,12 +118,9 @@ def _gather(work: _Work, names: Sequence[str], after: Any = None) -> _Documents:
 def _write(work: _Work, batch: None, gathered: _Documents) -> int:
     """Write one document with all of them; how many these are."""
     store = work.store.open()
-    found = {**_own(store), **gathered.found}
-    parsed = {key: loads(found[key], key) for key in sorted(found)}
-    for key, document in parsed.items():
-        Place(key).expect_object(document)
-    store.set_many([(work.metadata_key, format_consolidated(parsed))])
-    return len(parsed)
+    written, items = consolidate_documents({**_own(store), **gathered.found}, work.metadata_key)
+    store.set_many(items)
+    return len(written.documents)
 
 
 def _own(store: Store) -> dict[str, bytes]:
