@@ -203,6 +203,19 @@ def test_attributes(h5: Any, back: Any, value: Any, expected: Any) -> None:
     np.testing.assert_array_equal(back["x"].attrs["a"], expected)
 
 
+def test_fill_values_of_netcdf_keep_the_data_type(h5: Any, back: Any) -> None:
+    for name, dtype, fill in (("f", "f4", np.nan), ("i", "i2", -32767), ("text", "f4", "none"), ("odd", "i2", 0.5)):
+        h5.create_dataset(name, data=np.zeros(3, dtype)).attrs["_FillValue"] = (
+            fill if isinstance(fill, str) or name == "odd" else np.array([fill], dtype)
+        )
+    group = zarrds.group()
+    zarrds.copy_all(h5, group)
+    zarrds.copy_all(group, back)
+    assert [back[name].attrs["_FillValue"].dtype.str for name in ("f", "i", "odd")] == ["<f4", "<i2", "<f8"]
+    assert back["text"].attrs["_FillValue"] == "none"
+    np.testing.assert_array_equal(back["f"].attrs["_FillValue"], h5["f"].attrs["_FillValue"])
+
+
 @pytest.mark.parametrize("value", [None, {"a": 1}, [1, "a"], [[1], [1, 2]], 2**70])
 def test_attributes_that_hdf5_lacks(back: Any, value: Any) -> None:
     group = zarrds.group()

@@ -16,11 +16,14 @@ from zarrds.core import Array
 __all__ = [
     "CannotTravelError",
     "TextReader",
+    "fill_attribute",
     "h5py_attribute",
     "is_h5py",
     "json_attribute",
+    "make_scale",
     "options_for_h5py",
     "options_for_zarrds",
+    "write_part",
 ]
 
 
@@ -201,6 +204,17 @@ def write_part(dataset: Any, part: Any, value: Any) -> None:
     else:
         # h5py guesses what objects are meant, and takes sequences of one length for a table
         dataset.write_direct(np.asarray(value).astype(dataset.dtype), dest_sel=part)
+
+
+def fill_attribute(value: Any, target: Any) -> Any:
+    """The value of ``_FillValue``, in the data type of the dataset as netCDF wants it, where that changes nothing."""
+    dtype = getattr(target, "dtype", None)
+    array = np.asarray(value)
+    if dtype is None or dtype.kind not in "iuf" or array.dtype.kind not in "iuf":
+        return value
+    with np.errstate(all="ignore"):
+        cast = array.astype(dtype)
+    return cast if np.array_equal(cast, array, equal_nan=True) else value
 
 
 def h5py_attribute(value: Any) -> tuple[Any, str | None]:

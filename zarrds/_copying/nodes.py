@@ -9,6 +9,7 @@ from typing import Any
 from zarrds._copying.blocks import copy_elements, copy_encoded, same_encoding
 from zarrds._copying.hdf5 import (
     CannotTravelError,
+    fill_attribute,
     h5py_attribute,
     is_h5py,
     json_attribute,
@@ -301,7 +302,7 @@ class _Copy:
                 value, remark = h5py_attribute(found[name])
                 if remark is not None:
                     self.say(f"attribute {name!r} of {source.name}: {remark}")
-                dest.attrs[name] = value
+                dest.attrs[name] = fill_attribute(value, dest) if name == "_FillValue" else value
             return
         for name in source.attrs:
             value = source.attrs[name]
