@@ -11,7 +11,7 @@ The tree (in brackets the builtin that a caller may catch instead)::
       PathNotFoundError [FileNotFoundError, ValueError]
         ArrayNotFoundError
         GroupNotFoundError
-      FSPathExistNotDir [ValueError]        a file is where a directory is needed
+          FSPathExistNotDir                 a file is where a directory is needed
       ForeignFilesError [ValueError]        overwriting would remove files that are not ours
       ReadOnlyError [PermissionError]       a write through something opened read-only
       ArrayIndexError [IndexError]
@@ -67,6 +67,7 @@ __all__ = [
     "MissingChunkError",
     "NegativeStepError",
     "NotErasableError",
+    "PathError",
     "PathNotFoundError",
     "ReadOnlyError",
     "SelfOverwriteError",
@@ -170,31 +171,53 @@ def _rebuild(cls: type[ZarrdsError], message: str, fields: dict[str, Any]) -> Za
     return cls(message, **fields)
 
 
+class PathError(ZarrdsError):
+    """Something is wrong with what is at a path; the path alone is enough to make one, as in Zarr-Python 2.
+
+    Examples
+    --------
+    >>> from zarrds.errors import ContainsArrayError
+    >>> ContainsArrayError("foo/bar").path
+    'foo/bar'
+    """
+
+    def __init__(self, message: object = "", **fields: Any) -> None:
+        if fields or message == "":
+            super().__init__(str(message), **fields)
+        else:
+            super().__init__(path=message if isinstance(message, str) else str(message))
+
+
 class MetadataError(ZarrdsError, ValueError):
     """A metadata document is broken or says something that cannot be."""
 
 
 class BadCompressorError(MetadataError):
-    """A codec is unknown, or its configuration is refused."""
+    """A codec is unknown, or its configuration is refused; what is no codec is enough to make one."""
+
+    def __init__(self, message: object = "", **fields: Any) -> None:
+        if not fields:
+            message = f"bad compressor; expected Codec object, found {message!r}"
+        super().__init__(str(message), **fields)
 
 
 class UnsupportedFormatError(MetadataError, NotImplementedError):
     """A document is sound, but of a format or data type that zarrds does not cover yet."""
 
 
-class ContainsArrayError(ZarrdsError, ValueError):
+class ContainsArrayError(PathError, ValueError):
     """An array is already there."""
 
     default_message = "an array is already there"
 
 
-class ContainsGroupError(ZarrdsError, ValueError):
+class ContainsGroupError(PathError, ValueError):
     """A group is already there."""
 
     default_message = "a group is already there"
 
 
-class PathNotFoundError(ZarrdsError, FileNotFoundError, ValueError):
+class PathNotFoundError(PathError, FileNotFoundError, ValueError):
     """Nothing was found at a path."""
 
     default_message = "nothing found"
@@ -212,7 +235,7 @@ class GroupNotFoundError(PathNotFoundError):
     default_message = "group not found"
 
 
-class FSPathExistNotDir(ZarrdsError, ValueError):
+class FSPathExistNotDir(GroupNotFoundError):
     """A file is where a directory is needed."""
 
     default_message = "path exists but is not a directory"
@@ -235,9 +258,14 @@ class ArrayIndexError(ZarrdsError, IndexError):
 
 
 class BoundsCheckError(ArrayIndexError):
-    """An index is out of bounds."""
+    """An index is out of bounds; the length of the dimension is enough to make one."""
 
     default_message = "index out of bounds"
+
+    def __init__(self, message: object = "", **fields: Any) -> None:
+        if not fields and not isinstance(message, str):
+            message = f"index out of bounds for dimension with length {message}"
+        super().__init__(str(message), **fields)
 
 
 class NegativeStepError(ArrayIndexError):
@@ -258,6 +286,12 @@ class VindexInvalidSelectionError(ArrayIndexError):
     default_message = (
         "unsupported selection type for vectorized indexing; only coordinate or mask selections are supported"
     )
+
+    def __init__(self, message: object = "", **fields: Any) -> None:
+        if not fields and not isinstance(message, str):
+            # made of the selection, as in Zarr-Python 2
+            message, fields = "", {"found": repr(message)}
+        super().__init__(str(message), **fields)
 
 
 class CoordinateShapeError(ArrayIndexError, ValueError):
@@ -344,3 +378,8 @@ class CopyError(ZarrdsError, RuntimeError):
 
 class SelfOverwriteError(CopyError, ValueError):
     """The source of a job lies in the target that it would overwrite."""
+
+
+def err_too_many_indices(selection: tuple[object, ...], shape: tuple[int, ...]) -> None:
+    """Raise for a selection with more dimensions than the array has."""
+    raise ArrayIndexError(f"too many indices for array; expected {len(shape)}, got {len(selection)}")
