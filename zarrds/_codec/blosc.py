@@ -18,8 +18,15 @@ from zarrds.errors import ChunkDecodeError
 
 __all__ = ["check_header", "decompress", "decompress_into", "read_decoded"]
 
-_SIZES = Struct("<4xI4xI")  # version, versionlz, flags, typesize; then nbytes, blocksize, cbytes
+_HEADER = Struct("<4B3I")  # version, versionlz, flags, typesize; nbytes, blocksize, cbytes
 _HEADER_BYTES = 16
+_VERSIONS = (2, 1)  # of the format, and of every compressor's inside it
+_STORED = 0x02  # flag: the bytes follow the header as they are
+_FLAGS = frozenset(
+    flags
+    for flags in range(256)
+    if not flags & 0x08 and flags & 0x05 != 0x05 and flags >> 5 <= 4  # one kind of shuffle; a compressor that exists
+)
 
 
 def check_header(data: Buf, nbytes: int | None = None) -> int:
@@ -29,7 +36,7 @@ def check_header(data: Buf, nbytes: int | None = None) -> int:
         raise ChunkDecodeError(
             "value is too short for a blosc header", codec="blosc", expected=">= 16 bytes", found=f"{length} bytes"
         )
-    decoded, encoded = _SIZES.unpack_from(data)
+    version, inner_version, flags, typesize, decoded, blocksize, encoded = _HEADER.unpack_from(data)
     if encoded > length or encoded < _HEADER_BYTES:
         raise ChunkDecodeError(
             "value is truncated or corrupt",
@@ -41,12 +48,24 @@ def check_header(data: Buf, nbytes: int | None = None) -> int:
         raise ChunkDecodeError(
             "chunk has the wrong size", codec="blosc", expected=f"{nbytes} bytes decoded", found=f"{decoded} bytes"
         )
+    if (
+        (version, inner_version) != _VERSIONS
+        or flags not in _FLAGS
+        or not typesize
+        or not 0 < blocksize <= max(decoded, 1)
+        or (flags & _STORED and encoded < decoded + _HEADER_BYTES)
+    ):
+        raise ChunkDecodeError("header is corrupt", codec="blosc", found=bytes(memoryview(data)[:16]).hex())
     return int(decoded)
 
 
-def decompress(data: Buf) -> bytes:
-    """Decompress a buffer whose decoded size the caller does not know."""
-    check_header(data)
+def decompress(data: Buf, most: int | None = None) -> bytes:
+    """Decompress a buffer whose decoded size the caller does not know, but that it is not above `most`."""
+    claimed = check_header(data)
+    if most is not None and claimed > most:
+        raise ChunkDecodeError(
+            "chunk has the wrong size", codec="blosc", expected=f"<= {most} bytes", found=f"{claimed} bytes"
+        )
     found: bytes = blosc.decompress(data)
     return found
 
@@ -59,8 +78,6 @@ def decompress_into(data: Buf, out: NDArrayAny) -> None:
 
 # --- a part of a buffer -----------------------------------------------------------------------------------------------
 
-_HEADER = Struct("<4B3I")  # version, versionlz, flags, typesize; nbytes, blocksize, cbytes
-_STORED = 0x02  # flag: the bytes follow the header as they are
 _SHORT_BLOCK = 8192  # blocks are seldom shorter, so that so many starts can be had together with the header
 
 

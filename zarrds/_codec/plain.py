@@ -11,9 +11,10 @@ from numcodecs.blosc import Blosc
 
 from zarrds._codec import blosc
 from zarrds._codec.base import ReadSteps, Rounds
+from zarrds._codec.links import Compressor, Kind, Layout, link_of
 from zarrds._codec.raw import rows_needed
 from zarrds._codec.table import PICKLE_HINT, get_codec
-from zarrds._format.meta import ChunkSpec
+from zarrds._format.meta import ChunkSpec, CodecSpec
 from zarrds._types import Buf, ByteRange, NDArrayAny, Part
 from zarrds.errors import BadCompressorError, ChunkDecodeError, ChunkEncodeError, ItemTypeError
 
@@ -39,6 +40,8 @@ class PlainCodec:
             raise BadCompressorError("an object dtype needs an object codec as its first filter", found=str(spec.dtype))
         # Blosc alone is the common case, and the one worth a straight line into the result.
         self._only_blosc = not self._filters and [type(c) for c in self._compressors] == [Blosc]
+        self._sized = _sized(spec)
+        self._most = None if self._is_object else 16 * self._nbytes + 2**16  # filters may widen items, up to i1 to c16
         self._raw = not self._filters and not self._compressors and not self._is_object
         self._partial = partial_blosc and self._only_blosc and self._nbytes >= PARTIAL_BYTES
 
@@ -98,8 +101,12 @@ class PlainCodec:
         spec = self.spec
         for codec in (*reversed(self._compressors), *reversed(self._filters)):
             try:
-                data = blosc.decompress(data) if type(codec) is Blosc else codec.decode(data)
-            except ChunkDecodeError:
+                if self._sized is not None:
+                    data = self._sized.decode(data, self._nbytes)
+                else:
+                    data = blosc.decompress(data, self._most) if type(codec) is Blosc else codec.decode(data)
+            except ChunkDecodeError as error:
+                error.codec = error.codec or repr(codec)
                 raise
             except Exception as error:
                 raise ChunkDecodeError(
@@ -135,6 +142,18 @@ class PlainCodec:
             data = _flat_bytes(data, "F" if data.flags.f_contiguous and not data.flags.c_contiguous else "C")
         result: Buf = data
         return result
+
+
+_BOUNDED = ("zlib", "gzip", "bz2", "lzma", "zstd", "lz4")
+
+
+def _sized(spec: ChunkSpec) -> Compressor | None:
+    """The only codec of a chunk as one that stops at the size of the chunk, however much a value claims to hold."""
+    if spec.filters or len(spec.compressors) != 1 or spec.compressors[0].name not in _BOUNDED:
+        return None
+    link = CodecSpec(f"numcodecs.{spec.compressors[0].name}", spec.compressors[0].configuration_json)
+    found: Compressor = link_of(link, Kind.COMPRESSOR, Layout(spec.shape, spec.dtype))
+    return found
 
 
 def wanted_bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
