@@ -8,7 +8,7 @@ from numcodecs import *  # the manual has every codec at top level
 from numcodecs import blosc, get_codec, register_codec
 from numcodecs.registry import codec_registry
 
-from zarrds import attrs, codecs, convenience, core, creation, errors, hierarchy, storage, sync
+from zarrds import attrs, codecs, convenience, core, creation, errors, hierarchy, n5, storage, sync
 from zarrds._config import config_context, get_config, set_config
 from zarrds._store.trace import trace
 from zarrds.convenience import (
@@ -42,6 +42,7 @@ from zarrds.creation import (
 )
 from zarrds.errors import CopyError, MetadataError
 from zarrds.hierarchy import Group, group, open_group
+from zarrds.n5 import N5FSStore, N5Store
 from zarrds.storage import (
     ABSStore,
     DBMStore,
@@ -88,6 +89,8 @@ __all__ = [  # noqa: RUF022  # sorted as `sorted` sorts
     "MemoryStore",
     "MetadataError",
     "MongoDBStore",
+    "N5FSStore",
+    "N5Store",
     "NestedDirectoryStore",
     "PackBits",
     "Pickle",
@@ -129,6 +132,7 @@ __all__ = [  # noqa: RUF022  # sorted as `sorted` sorts
     "group",
     "hierarchy",
     "load",
+    "n5",
     "ones",
     "ones_like",
     "open",

@@ -209,7 +209,7 @@ def create(
         write_empty_chunks=write_empty_chunks,
         meta_array=meta_array,
         read_missing=read_missing,
-        _meta=meta,
+        _meta=meta if real_store.keeps_documents else None,
     )
 
 

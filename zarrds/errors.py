@@ -6,6 +6,7 @@ The tree (in brackets the builtin that a caller may catch instead)::
       MetadataError [ValueError]            a document is broken or says what we do not understand
         BadCompressorError                  a codec is unknown or its configuration is refused
         UnsupportedFormatError [NotImplementedError]  a document is sound, but of a kind not covered yet
+        DTypeNotSupportedError [TypeError]  a format has no such data type
       ContainsArrayError [ValueError]       an array is where a node should be created
       ContainsGroupError [ValueError]       a group is where a node should be created
       PathNotFoundError [FileNotFoundError, ValueError]
@@ -58,6 +59,7 @@ __all__ = [
     "ContainsGroupError",
     "CoordinateShapeError",
     "CopyError",
+    "DTypeNotSupportedError",
     "FSPathExistNotDir",
     "ForeignFilesError",
     "GroupNotFoundError",
@@ -203,6 +205,10 @@ class BadCompressorError(MetadataError):
 
 class UnsupportedFormatError(MetadataError, NotImplementedError):
     """A document is sound, but of a format or data type that zarrds does not cover yet."""
+
+
+class DTypeNotSupportedError(MetadataError, TypeError):
+    """A format has no such data type."""
 
 
 class ContainsArrayError(PathError, ValueError):

@@ -24,6 +24,7 @@ from zarrds._store.paths import normalize_path
 from zarrds._store.readonly import ReadOnlyStore
 from zarrds._store.redis import RedisStore
 from zarrds._store.sqlite import SQLiteStore
+from zarrds._store.v3_experimental import ExperimentalV3Store
 from zarrds._store.zip import ZipStore
 from zarrds._types import Separator
 
@@ -32,6 +33,7 @@ __all__ = [
     "ConsolidatedMetadataStore",
     "DBMStore",
     "DirectoryStore",
+    "ExperimentalV3Store",
     "FSStore",
     "KVStore",
     "LMDBStore",

@@ -17,7 +17,7 @@ from zarrds.errors import UnsupportedFormatError
 
 FOLDER = Path(os.environ.get("ZARRDS_INTEROP", Path(__file__).parents[3] / "shared" / "interop"))
 OPENABLE = ("dir", "nested", "consolidated")
-NOT_YET = ("zarr-v1", "zarr-v3-experimental", "n5")
+NOT_YET = ("zarr-v1", "zarr-v3-experimental")
 
 
 def load_corpus():
@@ -54,6 +54,11 @@ def test_format_2(case, unpacked, monkeypatch):
     assert CORPUS.check(zarrds, case, unpacked) == []
 
 
+@pytest.mark.parametrize("case", cases(("n5",), ("n5",)))
+def test_n5(case, unpacked):
+    assert CORPUS.check(zarrds, case, unpacked) == []
+
+
 def without_shards(params):
     """Those that need no codec which is still to come."""
     return [p for p in params if "shard" not in str(p.id) and not str(p.id).startswith("zarr3-v3-group")]
@@ -78,7 +83,7 @@ def test_zip_by_url(case, unpacked):
         assert expected is None or CORPUS.equal(array[...], expected)
 
 
-@pytest.mark.parametrize("case", cases(NOT_YET, ("dir", "v1", "n5")))
+@pytest.mark.parametrize("case", cases(NOT_YET, ("dir", "v1")))
 def test_other_formats_are_named(case, unpacked):
     """What is not covered yet says so, and is never read as something else."""
     path = os.path.join(CORPUS.case_dir(case, unpacked), case["store"])

@@ -99,13 +99,15 @@ def test_another_process_opens_the_recipe(store: RedisStore) -> None:
     assert store.spec().open() == store
 
 
-def test_a_lost_connection_is_no_absent_key(store: RedisStore) -> None:
+def test_a_lost_connection_is_no_absent_key(store: RedisStore, waits: list[float]) -> None:
     gone = RedisStore(port=1, socket_connect_timeout=1, password="canary", retry=None)
     for attempt in (lambda: gone["x"], lambda: gone.get("x"), lambda: "x" in gone, lambda: list(gone)):
         with pytest.raises(StoreError, match="Connection") as caught:
             attempt()
         assert "canary" not in str(caught.value)
+        assert caught.value.attempts == zarrds.get_config().attempts > 1
     assert "canary" not in repr(gone)
+    assert len(waits) == 4 * (zarrds.get_config().attempts - 1)
     with pytest.raises(StoreError):
         zarrds.open(gone, mode="r")
 

@@ -8,6 +8,7 @@ from typing import Any
 import numcodecs
 from numcodecs.abc import Codec
 
+from zarrds._codec.n5 import N5ChunkWrapper
 from zarrds._format.meta import CodecSpec
 from zarrds.errors import BadCompressorError
 
@@ -23,6 +24,8 @@ PICKLE_HINT = (
 def get_codec(spec: CodecSpec) -> Codec:
     """Codec object of a spec; BadCompressorError when it is unknown or its configuration is refused."""
     try:
+        if spec.name == N5ChunkWrapper.codec_id:
+            return N5ChunkWrapper(**spec.configuration)
         return numcodecs.get_codec({"id": spec.name, **spec.configuration})
     except numcodecs.errors.UnknownCodecError as error:
         raise BadCompressorError(

@@ -14,6 +14,7 @@ from zarrds._store.base import Store
 from zarrds._store.directory import DirectoryStore
 from zarrds._store.fs import FSStore
 from zarrds._store.memory import KVStore
+from zarrds._store.n5 import N5Store
 from zarrds._store.zip import ZipStore
 from zarrds.errors import UnsupportedFormatError
 
@@ -65,6 +66,8 @@ def _at_location(location: object, mode: str, storage_options: dict[str, Any]) -
         raise ValueError("storage_options passed with non-fsspec path")
     if location.endswith(".zip") and not os.path.isdir(location):
         return _zip_store(os.path.expanduser(location), mode)
+    if location.rstrip("/").endswith(".n5"):
+        return N5Store(os.path.expanduser(location))
     for ending, hint in _NOT_YET.items():
         if location.rstrip("/").endswith(ending):
             raise UnsupportedFormatError(f"no store for {ending} yet", path=location, hint=hint)
@@ -96,7 +99,6 @@ def _fs_mode(mode: str) -> str:
 
 
 _NOT_YET = {
-    ".n5": "N5Store is not there yet",
     ".h5": "this looks like an HDF5 file, which is not a store",
     ".hdf5": "this looks like an HDF5 file, which is not a store",
 }

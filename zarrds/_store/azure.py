@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from zarrds._config import get_config
 from zarrds._store.base import Store, StoreProfile
 from zarrds._store.concurrent import map_concurrently
+from zarrds._store.failure import store_failure
 from zarrds._store.optional import optional_module
 from zarrds._store.paths import check_key, join_path, level, normalize_path, redact_url
 from zarrds._store.request import coalesce, split_answers, to_bytes
+from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, freeze, live_spec
 from zarrds._types import Buf, ByteRange, Request, Separator
-from zarrds.errors import StoreError
 
 __all__ = ["ABSStore"]
 
@@ -88,15 +90,12 @@ class ABSStore(Store):
     def _get(self, request: Request) -> Buf | None:
         key, byte_range = request
         blob = self._root + check_key(key)
-        try:
-            if byte_range is None:
-                return self._read(blob)
-            return self._read_range(blob, byte_range)
-        except self._errors.ResourceNotFoundError as error:
-            self._require_container(key, error)
-            return None
-        except self._errors.AzureError as error:
-            raise self._failed("reading", key, error) from error
+        with self._reporting("reading", key):
+            try:
+                return self._read(blob) if byte_range is None else self._read_range(blob, byte_range)
+            except self._errors.ResourceNotFoundError as error:
+                self._require_container(error)
+                return None
 
     def _read(self, blob: str, **limits: int) -> bytes:
         data: bytes = self.client.download_blob(blob, **limits).readall()
@@ -117,64 +116,61 @@ class ABSStore(Store):
                 return b""
             raise
 
-    def _require_container(self, key: str, error: Any) -> None:
+    def _require_container(self, error: Any) -> None:
         """A blob that is not there is absent; a container that is not there is a failure."""
         if getattr(error, "error_code", None) == "ContainerNotFound":
-            raise self._failed("reading", key, error) from error
+            raise error
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
         map_concurrently(self._set, items)
 
     def _set(self, item: tuple[str, Buf]) -> None:
         key, value = item
-        try:
+        with self._reporting("writing", key):
             self.client.upload_blob(self._root + check_key(key), to_bytes(value), overwrite=True)
-        except self._errors.AzureError as error:
-            raise self._failed("writing", key, error) from error
 
     def delete_many(self, keys: Sequence[str]) -> None:
         map_concurrently(self._delete, keys)
 
     def _delete(self, key: str) -> None:
-        try:
-            self.client.delete_blob(self._root + check_key(key), delete_snapshots="include")
-        except self._errors.ResourceNotFoundError as error:
-            self._require_container(key, error)
-        except self._errors.AzureError as error:
-            raise self._failed("deleting", key, error) from error
+        with self._reporting("deleting", key):
+            try:
+                self.client.delete_blob(self._root + check_key(key), delete_snapshots="include")
+            except self._errors.ResourceNotFoundError as error:
+                self._require_container(error)
 
-    def _failed(self, action: str, key: str | None, error: Exception) -> StoreError:
-        code = getattr(error, "error_code", None) or getattr(error, "status_code", None)
-        return StoreError(f"{action} failed: {type(error).__name__}", store=repr(self), key=key, found=code)
+    @contextmanager
+    def _reporting(self, action: str, key: str | None) -> Iterator[None]:
+        """Errors of the client, which has tried again already what may pass, as errors of this store."""
+        try:
+            yield
+        except self._errors.AzureError as error:
+            secrets = secret_values(self.client.url, _recipe(self.client) or {})
+            failed = store_failure(f"{action} failed", error, store=repr(self), key=key, attempts=1, secrets=secrets)
+            raise failed from failed.__cause__
 
     # --- the hierarchy -----------------------------------------------------------------------------------------------
 
     def keys_below(self, prefix: str = "") -> Iterator[str]:
         start = len(self._root)
-        try:
+        with self._reporting("listing", prefix):
             for name in self.client.list_blob_names(name_starts_with=self._root + prefix):
                 yield name[start:]
-        except self._errors.AzureError as error:
-            raise self._failed("listing", prefix, error) from error
 
     def listdir(self, path: str | None = None) -> list[str]:
         prefix = self._root + level(normalize_path(path))
-        try:
+        with self._reporting("listing", path):
             found = [blob.name for blob in self.client.walk_blobs(name_starts_with=prefix, delimiter="/")]
-        except self._errors.AzureError as error:
-            raise self._failed("listing", path, error) from error
         return sorted({name[len(prefix) :].rstrip("/") for name in found})
 
     def getsize(self, path: str | None = None) -> int:
         where = normalize_path(path)
         prefix = self._root + level(where)
-        try:
+        with self._reporting("measuring", where):
             if where and where in self:
                 return int(self.client.get_blob_client(self._root + where).get_blob_properties().size)
             blobs = self.client.walk_blobs(name_starts_with=prefix, delimiter="/")
             return sum(blob.size for blob in blobs if not blob.name.endswith("/"))
-        except self._errors.AzureError as error:
-            raise self._failed("measuring", where, error) from error
 
     def close(self) -> None:
         """Nothing to do: the client is the caller's."""

@@ -58,6 +58,8 @@ class Store(MutableMapping[str, bytes]):
     """Separator that arrays created in this store use when the caller gives none."""
     reports_requests: ClassVar[bool] = False
     """Whether `zarrds.trace` hears of requests from the store itself, or from the store that it wraps."""
+    keeps_documents: bool = True
+    """Whether a metadata document reads as it was written; else who writes one must read it again."""
 
     # --- what every store implements ---------------------------------------------------------------------------------
 

@@ -8,9 +8,11 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from zarrds._store.base import Store, StoreProfile, names_below, renamed
+from zarrds._store.failure import store_failure
 from zarrds._store.optional import optional_module
 from zarrds._store.paths import check_key, level, normalize_path, redact_url
 from zarrds._store.request import cut, to_bytes
+from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, freeze
 from zarrds._types import Buf, Request, Separator
 from zarrds.errors import PathNotFoundError, StoreError
@@ -67,6 +69,7 @@ class MongoDBStore(Store):
         self._collection = collection
         self.dimension_separator = dimension_separator
         self._kwargs = kwargs
+        self._secrets = secret_values(str(kwargs.get("host", "")), kwargs)
         self._client: Any = None
         self._pid = -1
         self._is_indexed = False
@@ -89,7 +92,11 @@ class MongoDBStore(Store):
         try:
             yield
         except self._pymongo.errors.PyMongoError as error:
-            raise StoreError(f"{action} failed: {type(error).__name__}", store=repr(self), key=key) from error
+            # the client has tried again already what may be repeated
+            failed = store_failure(
+                f"{action} failed", error, store=repr(self), key=key, attempts=1, secrets=self._secrets
+            )
+            raise failed from failed.__cause__
 
     # --- values ------------------------------------------------------------------------------------------------------
 

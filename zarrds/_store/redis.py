@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
+from zarrds._config import get_config
 from zarrds._store.base import Store, StoreProfile, names_below, renamed
+from zarrds._store.failure import store_failure
 from zarrds._store.optional import optional_module
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.request import to_bytes
+from zarrds._store.retry import rounds
+from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, freeze
 from zarrds._types import Buf, ByteRange, Request, Separator
 from zarrds.errors import PathNotFoundError, StoreError
@@ -54,7 +58,8 @@ class RedisStore(Store):
     def __init__(self, prefix: str = "zarr", dimension_separator: Separator | None = None, **kwargs: Any) -> None:
         redis = optional_module("redis", "redis")
         self.client = redis.Redis(**kwargs)
-        self._error = redis.RedisError
+        self._errors = redis.exceptions
+        self._secrets = secret_values("", kwargs)
         self.prefix = prefix
         self.dimension_separator = dimension_separator
         self._kwargs = kwargs
@@ -62,15 +67,21 @@ class RedisStore(Store):
     def _name(self, key: str) -> str:
         return f"{self.prefix}:{check_key(key)}"
 
-    @contextmanager
-    def _reporting(self, action: str, key: str | None = None) -> Iterator[None]:
-        """Errors of the client as errors of this store; what they quote of the connection is not passed on."""
-        try:
-            yield
-        except self._error as error:
-            raise StoreError(
-                f"{action} failed: {type(error).__name__}", store=repr(self), key=key, found=str(error)
-            ) from error
+    def _answer(self, what: str, key: str | None, send: Callable[[], Any]) -> Any:
+        """Send commands that may be repeated; connections that break are tried again."""
+        for attempt in rounds():
+            try:
+                return send()
+            except self._errors.RedisError as error:
+                passing = isinstance(error, (self._errors.ConnectionError, self._errors.TimeoutError))
+                lasting = isinstance(error, self._errors.AuthenticationError)
+                if lasting or not passing or attempt >= get_config().attempts:
+                    failed = self._failed(what, key, error, attempt)
+                    raise failed from failed.__cause__
+        raise AssertionError("there is at least one attempt")
+
+    def _failed(self, what: str, key: str | None, error: Exception, attempts: int) -> StoreError:
+        return store_failure(what, error, store=repr(self), key=key, attempts=attempts, secrets=self._secrets)
 
     # --- values ------------------------------------------------------------------------------------------------------
 
@@ -84,8 +95,7 @@ class RedisStore(Store):
                 # an absent key gives an empty range: whether it is there must be asked as well
                 pipe.exists(name)
                 pipe.getrange(name, *_inclusive(byte_range))
-        with self._reporting("reading", requests[0][0] if requests else None):
-            answers = iter(pipe.execute() if requests else ())
+        answers = iter(self._run("cannot read", requests[0][0], pipe) if requests else ())
         found: list[Buf | None] = []
         for _, byte_range in requests:
             if byte_range is None:
@@ -99,26 +109,43 @@ class RedisStore(Store):
         pipe = self.client.pipeline(transaction=False)
         for key, value in items:
             pipe.set(self._name(key), to_bytes(value))
-        with self._reporting("writing", items[0][0] if items else None):
-            pipe.execute()
+        if items:
+            self._run("cannot write", items[0][0], pipe)
 
     def delete_many(self, keys: Sequence[str]) -> None:
         names = [self._name(key) for key in keys]
-        with self._reporting("deleting", keys[0] if keys else None):
-            for start in range(0, len(names), _SCAN_COUNT):
-                self.client.unlink(*names[start : start + _SCAN_COUNT])
+        for start in range(0, len(names), _SCAN_COUNT):
+            batch = names[start : start + _SCAN_COUNT]
+            self._answer("cannot delete", keys[start], partial(self.client.unlink, *batch))
+
+    def _run(self, what: str, key: str, pipe: Any) -> list[Any]:
+        """Answers to the commands of a pipeline, which forgets them when it is sent."""
+        commands = list(pipe.command_stack)
+
+        def send() -> Any:
+            pipe.command_stack = list(commands)
+            return pipe.execute()
+
+        found: list[Any] = self._answer(what, key, send)
+        return found
 
     # --- the hierarchy -----------------------------------------------------------------------------------------------
 
     def keys_below(self, prefix: str = "") -> Iterator[str]:
         start = len(self.prefix) + 1
+        pattern = _literal(f"{self.prefix}:{prefix}") + "*"
         seen: set[str] = set()  # a scan may give a key twice
-        with self._reporting("listing"):
-            for name in self.client.scan_iter(match=_literal(f"{self.prefix}:{prefix}") + "*", count=_SCAN_COUNT):
+        cursor = 0
+        while True:
+            scan = partial(self.client.scan, cursor, match=pattern, count=_SCAN_COUNT)
+            cursor, names = self._answer("cannot list", prefix, scan)
+            for name in names:
                 key = name.decode("utf-8")[start:]
                 if key not in seen:
                     seen.add(key)
                     yield key
+            if cursor == 0:
+                return
 
     def listdir(self, path: str | None = None) -> list[str]:
         prefix = level(normalize_path(path))
@@ -137,21 +164,22 @@ class RedisStore(Store):
         pipe = self.client.pipeline(transaction=True)
         for key in keys:
             pipe.rename(self._name(key), self._name(renamed(key, src, dst)))
-        with self._reporting("renaming", src):
-            pipe.execute()
+        try:
+            pipe.execute()  # once: the keys are gone when it has succeeded
+        except self._errors.RedisError as error:
+            failed = self._failed("cannot rename", src, error, 1)
+            raise failed from failed.__cause__
 
     def getsize(self, path: str | None = None) -> int:
         path = normalize_path(path)
         if path and path in self:
-            with self._reporting("measuring", path):
-                return int(self.client.strlen(self._name(path)))
+            return int(self._answer("cannot measure", path, partial(self.client.strlen, self._name(path))))
         prefix = level(path)
         pipe = self.client.pipeline(transaction=False)
         for key in self.keys_below(prefix):
             if "/" not in key[len(prefix) :]:
                 pipe.strlen(self._name(key))
-        with self._reporting("measuring", path):
-            return int(sum(pipe.execute()))
+        return int(sum(self._run("cannot measure", path, pipe)))
 
     def close(self) -> None:
         self.client.close()

@@ -250,6 +250,8 @@ def _new_target(
     if overwrite:
         _refuse_self_overwrite(x, target)
     _nodes.create_array(real_store, where, meta, overwrite=overwrite)
+    if not real_store.keeps_documents:
+        target = ChunkSource(target.store, where, _nodes.load_array(real_store, where))
     return x, target
 
 

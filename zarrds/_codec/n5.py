@@ -1,0 +1,150 @@
+"""Blocks of N5: a header, then big-endian elements, compressed.
+
+A block at the edge of an array may be shorter than the others; its header says so, and the rest reads as zeros.
+"""
+
+from __future__ import annotations
+
+from struct import Struct, pack, unpack_from
+from typing import Any
+
+import numpy as np
+from numcodecs import get_codec
+from numcodecs.abc import Codec
+from numcodecs.blosc import Blosc
+from numcodecs.compat import ensure_bytes, ensure_contiguous_ndarray
+
+from zarrds._codec import blosc
+from zarrds._types import Buf, NDArrayAny, Shape
+from zarrds.errors import ChunkDecodeError
+
+__all__ = ["N5ChunkWrapper"]
+
+_MODE = Struct(">HH")
+_DEFAULT, _VARLENGTH = 0, 1
+
+
+class N5ChunkWrapper(Codec):  # type: ignore[misc]
+    """Codec of N5 blocks around a compressor.
+
+    Parameters
+    ----------
+    dtype : dtype
+        Data type of the elements; stored big-endian, handed out in the dtype's own order.
+    chunk_shape : tuple of int
+        Shape of a chunk, in the order of Zarr (slowest dimension first).
+    compressor_config : dict, optional
+        Configuration of the compressor.
+    compressor : numcodecs.abc.Codec, optional
+        The compressor itself, instead of its configuration.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from zarrds.n5 import N5ChunkWrapper
+    >>> codec = N5ChunkWrapper("<u2", chunk_shape=(1, 2))
+    >>> codec.encode(np.array([[1, 2]], "<u2")).hex(" ", 4)
+    '00000002 00000002 00000001 00010002'
+    """
+
+    codec_id = "n5_wrapper"
+
+    def __init__(
+        self,
+        dtype: Any,
+        chunk_shape: Any,
+        compressor_config: dict[str, Any] | None = None,
+        compressor: Codec | None = None,
+    ) -> None:
+        if compressor is not None:
+            if compressor_config is not None:
+                raise ValueError("only one of compressor_config and compressor can be given")
+            compressor_config = compressor.get_config()
+        self.dtype = np.dtype(dtype)
+        self.chunk_shape: Shape = tuple(int(length) for length in chunk_shape)
+        self.compressor_config = compressor_config
+        self._compressor: Codec | None = None if compressor_config is None else get_codec(dict(compressor_config))
+
+    def get_config(self) -> dict[str, Any]:
+        """Configuration, as format 2 has it."""
+        return {
+            "id": self.codec_id,
+            "compressor_config": self.compressor_config,
+            "dtype": self.dtype.str,
+            "chunk_shape": list(self.chunk_shape),
+        }
+
+    def encode(self, buf: Any) -> bytes:
+        """Encode a whole chunk."""
+        elements = ensure_contiguous_ndarray(buf).view(self.dtype).reshape(self.chunk_shape)
+        payload = elements.astype(self.dtype.newbyteorder(">"), copy=False).tobytes()
+        if self._compressor is not None:
+            if isinstance(self._compressor, Blosc):  # which looks at the size of elements
+                payload = self._compressor.encode(np.frombuffer(payload, self.dtype.newbyteorder(">")))
+            else:
+                payload = self._compressor.encode(payload)
+        sizes = self.chunk_shape[::-1]
+        header = _MODE.pack(_DEFAULT, len(sizes)) + pack(f">{len(sizes)}I", *sizes)
+        return header + bytes(ensure_bytes(payload))
+
+    def decode(self, buf: Any, out: Any = None) -> NDArrayAny:
+        """Decode a block to a whole chunk; ChunkDecodeError when it is none of this array."""
+        data = memoryview(ensure_contiguous_ndarray(buf)).cast("B")
+        shape, start = self._header(data)
+        elements = self._elements(data[start:], shape)
+        if shape == self.chunk_shape:
+            chunk = elements.astype(self.dtype)
+        else:
+            chunk = np.zeros(self.chunk_shape, self.dtype)
+            chunk[tuple(map(slice, shape))] = elements
+        if out is None:
+            return chunk
+        ensure_contiguous_ndarray(out).view(self.dtype)[...] = chunk.reshape(-1)
+        return out  # type: ignore[no-any-return]
+
+    def _header(self, data: memoryview) -> tuple[Shape, int]:
+        """Shape of the block, and where its elements begin."""
+        ndim = len(self.chunk_shape)
+        length = _MODE.size + 4 * ndim
+        if len(data) < length:
+            raise self._refused("is truncated", f"at least {length} bytes", f"{len(data)} bytes")
+        mode, found = _MODE.unpack_from(data)
+        if mode not in (_DEFAULT, _VARLENGTH):
+            raise self._refused("has an unknown mode", "0 or 1", mode)
+        if found != ndim:
+            raise self._refused("has another number of dimensions", ndim, found)
+        shape: Shape = unpack_from(f">{ndim}I", data, _MODE.size)[::-1]
+        if any(size > limit for size, limit in zip(shape, self.chunk_shape, strict=True)):
+            raise self._refused("is larger than the chunks of the array", self.chunk_shape, shape)
+        if mode == _DEFAULT:
+            return shape, length
+        if len(data) < length + 4:
+            raise self._refused("is truncated", f"at least {length + 4} bytes", f"{len(data)} bytes")
+        (count,) = unpack_from(">I", data, length)
+        if count != int(np.prod(shape, dtype=np.int64)):
+            raise self._refused("has a varying number of values in each element", "as many as elements", count)
+        return shape, length + 4
+
+    def _elements(self, payload: memoryview, shape: Shape) -> NDArrayAny:
+        stored = self.dtype.newbyteorder(">")
+        expected = int(np.prod(shape, dtype=np.int64)) * stored.itemsize
+        raw = self._decompressed(payload, expected)
+        if len(raw) != expected:
+            raise self._refused("decodes to the wrong size", f"{expected} bytes", f"{len(raw)} bytes")
+        return np.frombuffer(raw, stored).reshape(shape)
+
+    def _decompressed(self, payload: memoryview, expected: int) -> Buf:
+        if self._compressor is None:
+            return payload
+        if isinstance(self._compressor, Blosc):
+            blosc.check_header(payload, expected)
+        return ensure_bytes(self._compressor.decode(payload))  # type: ignore[no-any-return]
+
+    def _refused(self, what: str, expected: object, found: object) -> ChunkDecodeError:
+        return ChunkDecodeError(f"block of N5 {what}", codec=self.codec_id, expected=expected, found=found)
+
+    def __repr__(self) -> str:
+        return (
+            f"N5ChunkWrapper(chunk_shape={self.chunk_shape}, compressor_config={self.compressor_config!r}, "
+            f"dtype={self.dtype!r})"
+        )

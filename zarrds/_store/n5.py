@@ -1,0 +1,328 @@
+"""N5 containers, shown as stores of format 2.
+
+The keys ``.zarray``, ``.zgroup`` and ``.zattrs`` of a node all lie in its ``attributes.json``; a chunk ``2.0.1`` is the
+file ``1/0/2``. What the attributes mean is a matter of `zarrds._format.n5`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from os import PathLike
+from typing import Any
+
+from zarrds._format import n5, v2
+from zarrds._format.jsondoc import Place, dumps, loads
+from zarrds._store.base import Store
+from zarrds._store.directory import NestedDirectoryStore
+from zarrds._store.fs import FSStore
+from zarrds._store.paths import check_key, level, normalize_path
+from zarrds._store.request import cut
+from zarrds._store.spec import StoreSpec, make_spec
+from zarrds._types import JSON, Buf, Request, Separator
+
+__all__ = ["N5FSStore", "N5Mapping", "N5Store"]
+
+_DOCUMENTS = frozenset({v2.ARRAY_KEY, v2.GROUP_KEY, v2.ATTRS_KEY})
+_CHUNK_NAME = re.compile(r"[0-9]+(\.[0-9]+)*")
+_GROUP_TEXT = b'{\n    "zarr_format": 2\n}'
+
+Attributes = dict[str, JSON]
+
+
+class N5Mapping(Store):
+    """An N5 container in any store, shown with the keys of format 2.
+
+    Parameters
+    ----------
+    files : Store
+        Where the files of the container are.
+    """
+
+    __module__ = "zarrds.n5"
+    keeps_documents = False
+    reports_requests = True
+
+    def __init__(self, files: Store) -> None:
+        self.files = files
+        self.profile = files.profile
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
+        nodes = dict.fromkeys(parent for key, _ in requests for parent, name in [_split(key)] if name in _DOCUMENTS)
+        attributes = self._attributes(nodes)
+        passed = [(_file_of(key), part) for key, part in requests if _split(key)[1] not in _DOCUMENTS]
+        answers = iter(self.files.get_many(passed) if passed else ())
+        found: list[Buf | None] = []
+        for key, part in requests:
+            parent, name = _split(key)
+            if name not in _DOCUMENTS:
+                found.append(next(answers))
+                continue
+            text = self._document(parent, name, attributes[parent])
+            found.append(None if text is None else cut(text, part))
+        return found
+
+    def _attributes(self, nodes: Iterable[str]) -> dict[str, Attributes | None]:
+        """Attributes of several nodes, in one batch; None where there is no such file."""
+        keys = [level(node) + n5.ATTRIBUTES_KEY for node in nodes]
+        texts = self.files.get_many([(key, None) for key in keys]) if keys else []
+        return {
+            node: None if text is None else Place(key).expect_object(loads(text, key))
+            for node, key, text in zip(nodes, keys, texts, strict=True)
+        }
+
+    def _document(self, node: str, name: str, attributes: Attributes | None) -> bytes | None:
+        where = level(node) + n5.ATTRIBUTES_KEY
+        if attributes is None:
+            return _GROUP_TEXT if name == v2.GROUP_KEY and self._is_implicit_group(node) else None
+        if name == v2.ATTRS_KEY:
+            user = n5.user_attributes(attributes)
+            return dumps(user, where) if user else None
+        if n5.is_array(attributes) != (name == v2.ARRAY_KEY):
+            return None
+        return _GROUP_TEXT if name == v2.GROUP_KEY else dumps(n5.array_document(attributes, where), where)
+
+    def _is_implicit_group(self, node: str) -> bool:
+        """Whether a directory without attributes is a group: it has members, and lies in no array."""
+        return bool(self.files.listdir(node)) and self._array_above(node) is None
+
+    def _array_above(self, path: str) -> str | None:
+        """The array at or above a path, whose blocks may be there; None when there is none."""
+        names = path.split("/") if path else []
+        above = ["/".join(names[:n]) for n in range(len(names), -1, -1)]
+        attributes = self._attributes(above)
+        return next((node for node in above if n5.is_array(attributes[node] or {})), None)
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
+        changed: dict[str, Attributes] = {}
+        for key, value in items:
+            parent, name = _split(check_key(key))
+            if name in _DOCUMENTS:
+                if parent not in changed:
+                    changed[parent] = self._attributes([parent])[parent] or {}
+                changed[parent] = _changed(changed[parent], parent, name, value)
+        documents: list[tuple[str, Buf]] = [
+            (level(node) + n5.ATTRIBUTES_KEY, dumps(attributes)) for node, attributes in changed.items()
+        ]
+        others = [(_file_of(key), value) for key, value in items if _split(key)[1] not in _DOCUMENTS]
+        self.files.set_many([*documents, *others])
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        files = []
+        for key in keys:
+            parent, name = _split(check_key(key))
+            if name == v2.ATTRS_KEY:
+                self._drop_user_attributes(parent)
+            elif name in _DOCUMENTS:
+                files.append(level(parent) + n5.ATTRIBUTES_KEY)
+            else:
+                files.append(_file_of(key))
+        self.files.delete_many(files)
+
+    def _drop_user_attributes(self, node: str) -> None:
+        attributes = self._attributes([node])[node]
+        if attributes and n5.user_attributes(attributes):
+            kept = n5.with_user_attributes(attributes, {})
+            self.files.set_many([(level(node) + n5.ATTRIBUTES_KEY, dumps(kept))])
+
+    def rmdir(self, path: str | None = None) -> None:
+        self.files.rmdir(path)
+
+    def rename(self, src_path: str, dst_path: str) -> None:
+        self.files.rename(src_path, dst_path)
+
+    # --- the hierarchy -----------------------------------------------------------------------------------------------
+
+    def keys_below(self, prefix: str = "") -> Iterator[str]:
+        files = list(self.files.keys_below(prefix))
+        nodes = [_split(name)[0] for name in files if _split(name)[1] == n5.ATTRIBUTES_KEY]
+        attributes = self._attributes(nodes)
+        arrays = {node for node in nodes if n5.is_array(attributes[node] or {})}
+        above = self._array_above(prefix.rstrip("/"))
+        if above is not None:
+            arrays.add(above)
+        for name in files:
+            parent, last = _split(name)
+            if last == n5.ATTRIBUTES_KEY:
+                yield from (level(parent) + key for key in _document_names(attributes[parent] or {}))
+            else:
+                yield _key_of(name, arrays)
+
+    def listdir(self, path: str | None = None) -> list[str]:
+        where = normalize_path(path)
+        names = self.files.listdir(where)
+        if n5.ATTRIBUTES_KEY not in names:
+            return names if self._array_above(where) is None else []
+        attributes = self._attributes([where])[where] or {}
+        documents = _document_names(attributes)
+        if n5.is_array(attributes):
+            prefix = level(where)
+            keys = (_key_of(name, {where})[len(prefix) :] for name in self.files.keys_below(prefix))
+            return sorted({*documents, *(key.partition("/")[0] for key in keys if key != n5.ATTRIBUTES_KEY)})
+        return sorted({*documents, *(name for name in names if name != n5.ATTRIBUTES_KEY)})
+
+    def getsize(self, path: str | None = None) -> int:
+        where = normalize_path(path)
+        if _split(where)[1] in _DOCUMENTS or self._array_above(where) == where:
+            return super().getsize(where)
+        return self.files.getsize(where)
+
+    def close(self) -> None:
+        self.files.close()
+
+    def is_writeable(self) -> bool:
+        return self.files.is_writeable()
+
+    # --- identity ----------------------------------------------------------------------------------------------------
+
+    def spec(self) -> StoreSpec:
+        return make_spec(N5Mapping, self.files.spec())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, N5Mapping) and self.files == other.files
+
+    __hash__ = None
+
+    def __repr__(self) -> str:
+        return f"<zarrds.n5.{type(self).__name__} over {self.files!r}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return N5Mapping, (self.files,)
+
+
+class N5Store(N5Mapping):
+    """Storage class using directories and files on a standard file system, following the N5 format.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Location of directory to use as the root of the storage hierarchy.
+    normalize_keys : bool, default False
+        If True, all store keys are turned to lower case.
+    dimension_separator : {".", "/"}, default "/"
+        Accepted for the manual's sake: N5 has one directory for each dimension.
+
+    Notes
+    -----
+    Safe to write in multiple threads or processes.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> store = zarrds.N5Store("data/array.n5")
+    >>> z = zarrds.zeros((10, 10), chunks=(5, 5), store=store, overwrite=True)
+    >>> z[...] = 42
+    >>> zarrds.open("data/array.n5", mode="r")[0, :3]
+    array([42., 42., 42.])
+    """
+
+    __module__ = "zarrds.n5"
+
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        normalize_keys: bool = False,
+        dimension_separator: Separator | None = "/",
+    ) -> None:
+        super().__init__(NestedDirectoryStore(path, normalize_keys=normalize_keys))
+        self.dimension_separator = dimension_separator
+
+    @property
+    def path(self) -> str:
+        """Location of the directory."""
+        return str(self.files.path)  # type: ignore[attr-defined]
+
+    def spec(self) -> StoreSpec:
+        return make_spec(N5Store, self.path, normalize_keys=self.files.normalize_keys)  # type: ignore[attr-defined]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return N5Store, (self.path, self.files.normalize_keys)  # type: ignore[attr-defined]
+
+
+class N5FSStore(N5Mapping):
+    """N5 containers in any file system of fsspec; see `N5Store` and, for the parameters, `zarrds.storage.FSStore`.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> store = zarrds.N5FSStore("memory://doc/array.n5")
+    >>> zarrds.zeros((4, 6), chunks=2, store=store)[:] = 1
+    >>> sorted(store)
+    ['.zarray', '0.0', '0.1', '0.2', '1.0', '1.1', '1.2']
+    """
+
+    __module__ = "zarrds.n5"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(FSStore(*args, **kwargs))
+        self.dimension_separator = self.files.dimension_separator
+
+    @property
+    def path(self) -> str:
+        """Root of the container in its file system."""
+        return str(self.files.path)  # type: ignore[attr-defined]
+
+    def spec(self) -> StoreSpec:
+        return make_spec(_over_files, self.files.spec())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _over_files, (self.files,)
+
+
+def _over_files(files: FSStore) -> N5FSStore:
+    """The store over another one that is there already."""
+    made = N5FSStore.__new__(N5FSStore)
+    N5Mapping.__init__(made, files)
+    made.dimension_separator = files.dimension_separator
+    return made
+
+
+# --- keys -------------------------------------------------------------------------------------------------------------
+
+
+def _split(key: str) -> tuple[str, str]:
+    parent, _, name = key.rpartition("/")
+    return parent, name
+
+
+def _file_of(key: str) -> str:
+    """File of a chunk, dimensions reversed and one directory each; other keys stay as they are."""
+    parent, name = _split(check_key(key))
+    return level(parent) + "/".join(reversed(name.split("."))) if _CHUNK_NAME.fullmatch(name) else key
+
+
+def _key_of(name: str, arrays: set[str]) -> str:
+    """Chunk key of a file that lies in one of the arrays; other files are called as they are."""
+    parts = name.split("/")
+    for end in range(len(parts) - 1, -1, -1):
+        if not parts[end].isdigit():
+            return name
+        if (node := "/".join(parts[:end])) in arrays:
+            return level(node) + ".".join(reversed(parts[end:]))
+    return name
+
+
+def _document_names(attributes: Attributes) -> list[str]:
+    kind = v2.ARRAY_KEY if n5.is_array(attributes) else v2.GROUP_KEY
+    return [kind, v2.ATTRS_KEY] if n5.user_attributes(attributes) else [kind]
+
+
+def _changed(attributes: Attributes, node: str, name: str, text: Buf) -> Attributes:
+    """Attributes of a node after one of its documents is set."""
+    where = level(node) + name
+    document = Place(where).expect_object(loads(text, where))
+    if name == v2.ATTRS_KEY:
+        reserved = sorted(n5.RESERVED & document.keys())
+        if reserved:
+            warnings.warn(f"{', '.join(reserved)}: reserved keywords of N5, not set", UserWarning, stacklevel=2)
+        return n5.with_user_attributes(attributes, document)
+    if name == v2.GROUP_KEY:
+        return {**attributes, "n5": n5.VERSION}
+    version: Attributes = {} if node else {"n5": n5.VERSION}
+    return {**attributes, **version, **json.loads(json.dumps(n5.array_members(document, where)))}
