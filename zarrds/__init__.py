@@ -46,6 +46,7 @@ from zarrds.n5 import N5FSStore, N5Store
 from zarrds.storage import (
     ABSStore,
     DBMStore,
+    DictStore,
     DirectoryStore,
     KVStore,
     LMDBStore,
@@ -74,6 +75,7 @@ __all__ = [  # noqa: RUF022  # sorted as `sorted` sorts
     "CopyError",
     "DBMStore",
     "Delta",
+    "DictStore",
     "DirectoryStore",
     "FixedScaleOffset",
     "Fletcher32",

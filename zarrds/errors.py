@@ -11,6 +11,7 @@ The tree (in brackets the builtin that a caller may catch instead)::
       ContainsGroupError [ValueError]       a group is where a node should be created
       PathNotFoundError [FileNotFoundError, ValueError]
         ArrayNotFoundError
+          OldArrayNotFoundError [KeyError]  nothing of format 1 to migrate
         GroupNotFoundError
           FSPathExistNotDir                 a file is where a directory is needed
       ForeignFilesError [ValueError]        overwriting would remove files that are not ours
@@ -69,6 +70,7 @@ __all__ = [
     "MissingChunkError",
     "NegativeStepError",
     "NotErasableError",
+    "OldArrayNotFoundError",
     "PathError",
     "PathNotFoundError",
     "ReadOnlyError",
@@ -233,6 +235,10 @@ class ArrayNotFoundError(PathNotFoundError):
     """No array was found at a path."""
 
     default_message = "array not found"
+
+
+class OldArrayNotFoundError(ArrayNotFoundError, KeyError):
+    """No array of format 1 was found where one should be migrated."""
 
 
 class GroupNotFoundError(PathNotFoundError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import Any
 
-from zarrds import _nodes
+from zarrds import _migration, _nodes
 from zarrds._array_meta import array_meta, fallback_compressor
 from zarrds._format.meta import GroupMeta
 from zarrds._format.v2 import ARRAY_KEY, ATTRS_KEY, GROUP_KEY
@@ -18,9 +18,10 @@ from zarrds._store.dbm import DBMStore
 from zarrds._store.directory import DirectoryStore, NestedDirectoryStore, TempStore
 from zarrds._store.fs import FSStore
 from zarrds._store.lmdb import LMDBStore
-from zarrds._store.memory import KVStore, MemoryStore
+from zarrds._store.memory import DictStore, KVStore, MemoryStore
 from zarrds._store.mongodb import MongoDBStore
 from zarrds._store.paths import normalize_path
+from zarrds._store.paths import normalize_path as normalize_storage_path
 from zarrds._store.readonly import ReadOnlyStore
 from zarrds._store.redis import RedisStore
 from zarrds._store.sqlite import SQLiteStore
@@ -32,6 +33,7 @@ __all__ = [
     "ABSStore",
     "ConsolidatedMetadataStore",
     "DBMStore",
+    "DictStore",
     "DirectoryStore",
     "ExperimentalV3Store",
     "FSStore",
@@ -58,6 +60,8 @@ __all__ = [
     "init_array",
     "init_group",
     "listdir",
+    "migrate_1to2",
+    "normalize_storage_path",
     "rename",
     "rmdir",
 ]
@@ -239,6 +243,42 @@ def init_group(
     _nodes.create_group(
         as_store(store, mode="w"), normalize_path(path), GroupMeta(), overwrite=overwrite, chunk_store=chunks_in
     )
+
+
+def migrate_1to2(store: AnyStore) -> None:
+    """Migrate array metadata in `store` from Zarr format version 1 to version 2.
+
+    Version 1 had one array in each store and no hierarchy. Its documents ``meta`` and ``attrs`` are replaced by those
+    of version 2; chunks stay as they are. Nothing is changed when the migration is not possible.
+
+    Parameters
+    ----------
+    store : Store or MutableMapping
+        Store to be migrated.
+
+    Raises
+    ------
+    OldArrayNotFoundError
+        There is no array of version 1; a KeyError, too.
+    MetadataError
+        Its metadata are of another version, or broken, or name a compressor that is unknown.
+
+    Examples
+    --------
+    >>> from zarrds.storage import migrate_1to2
+    >>> store = {
+    ...     "meta": b'{"zarr_format": 1, "shape": [4], "chunks": [2], "dtype": "<i4", "compression": "zlib",'
+    ...     b' "compression_opts": 1, "fill_value": 7, "order": "C"}',
+    ...     "attrs": b'{"units": "m"}',
+    ... }
+    >>> migrate_1to2(store)
+    >>> sorted(store)
+    ['.zarray', '.zattrs']
+    >>> import zarrds
+    >>> zarrds.open(store, mode="r")[:]
+    array([7, 7, 7, 7], dtype=int32)
+    """
+    _migration.migrate(as_store(store, mode="r+"))
 
 
 def contains_array(store: AnyStore, path: str | bytes | None = None) -> bool:

@@ -105,6 +105,23 @@ def test_temporary_files_are_no_keys(store: DirectoryStore, monkeypatch: pytest.
     assert store["a/mine.partial"] == b"p"
 
 
+@pytest.mark.parametrize("cls", [DirectoryStore, NestedDirectoryStore])
+def test_values_are_on_the_disk_before_their_names(
+    cls: type[DirectoryStore], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    done: list[str] = []
+    replace, fsync = os.replace, os.fsync
+    monkeypatch.setattr(os, "replace", lambda src, dst: (done.append("replace"), replace(src, dst)))
+    monkeypatch.setattr(os, "fsync", lambda fd: (done.append("fsync"), fsync(fd)))
+    store = cls(tmp_path / "new", fsync=True)
+    store["a/b"] = b"x"
+    assert done == ["fsync", "replace", "fsync"]
+    for copy in (pickle.loads(pickle.dumps(store)), store.spec().build()):
+        assert (type(copy), copy, copy.fsync) == (cls, store, True)
+    cls(tmp_path / "new")["a/b"] = b"y"
+    assert done == ["fsync", "replace", "fsync", "replace"]
+
+
 def test_levels_and_values_do_not_replace_each_other(store: DirectoryStore) -> None:
     with pytest.raises(StoreError):
         store["a"] = b"x"
@@ -133,7 +150,8 @@ def test_normalize_keys(tmp_path: Path) -> None:
 
 
 def test_equality_is_of_paths(tmp_path: Path) -> None:
-    assert DirectoryStore(tmp_path) == NestedDirectoryStore(str(tmp_path)) == DirectoryStore(os.path.relpath(tmp_path))
+    assert DirectoryStore(tmp_path) == DirectoryStore(os.path.relpath(tmp_path))
+    assert DirectoryStore(tmp_path) != NestedDirectoryStore(tmp_path)
     assert DirectoryStore(tmp_path) != DirectoryStore(tmp_path / "other")
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from zarrds._store.paths import level, normalize_path
@@ -185,7 +184,7 @@ class Store(MutableMapping[str, bytes]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(self, *args: object) -> None:
         self.close()
 
     def __eq__(self, other: object) -> bool:

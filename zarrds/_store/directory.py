@@ -73,6 +73,9 @@ class DirectoryStore(Store):
         Whether keys are turned to lower case.
     dimension_separator : {".", "/"}, optional
         Separator of chunk keys in arrays created here.
+    fsync : bool, default False
+        Whether each value is on the disk before its name is, so that a power cut leaves the old value or the new one.
+        The end of a program, however sudden, needs no such care.
 
     Raises
     ------
@@ -97,12 +100,15 @@ class DirectoryStore(Store):
         path: str | os.PathLike[str],
         normalize_keys: bool = False,
         dimension_separator: Separator | None = None,
+        *,
+        fsync: bool = False,
     ) -> None:
         self.path = os.path.abspath(os.fspath(path))
         if os.path.exists(self.path) and not os.path.isdir(self.path):
             raise FSPathExistNotDir(path=self.path)
         self.normalize_keys = normalize_keys
         self.dimension_separator = dimension_separator
+        self.fsync = fsync
         self._root = self.path.rstrip("/") + "/"
 
     # --- reading -----------------------------------------------------------------------------------------------------
@@ -163,7 +169,7 @@ class DirectoryStore(Store):
         for key, value in items:
             place = self._place(key)
             try:
-                _write_atomically(place, value)
+                _write_atomically(place, value, self.fsync)
             except OSError as error:
                 raise self._failed("cannot write", key, error) from error
 
@@ -270,7 +276,11 @@ class DirectoryStore(Store):
 
     def spec(self) -> StoreSpec:
         return make_spec(
-            type(self), self.path, normalize_keys=self.normalize_keys, dimension_separator=self.dimension_separator
+            type(self),
+            self.path,
+            normalize_keys=self.normalize_keys,
+            dimension_separator=self.dimension_separator,
+            fsync=self.fsync,
         )
 
     def __eq__(self, other: object) -> bool:
@@ -282,6 +292,8 @@ class DirectoryStore(Store):
         return f"<zarrds.storage.{type(self).__name__} {self.path!r}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if self.fsync:
+            return StoreSpec.build, (self.spec(),)
         return type(self), (self.path, self.normalize_keys, self.dimension_separator)
 
 
@@ -296,6 +308,8 @@ class NestedDirectoryStore(DirectoryStore):
         Whether keys are turned to lower case.
     dimension_separator : {"/"}, optional
         Separator of chunk keys; only ``/``.
+    fsync : bool, default False
+        As for `DirectoryStore`.
 
     Examples
     --------
@@ -311,10 +325,19 @@ class NestedDirectoryStore(DirectoryStore):
         path: str | os.PathLike[str],
         normalize_keys: bool = False,
         dimension_separator: Separator | None = "/",
+        *,
+        fsync: bool = False,
     ) -> None:
         if dimension_separator not in (None, "/"):
-            raise ValueError(f"NestedDirectoryStore has the dimension separator '/', not {dimension_separator!r}")
-        super().__init__(path, normalize_keys, "/")
+            raise ValueError(
+                f"NestedDirectoryStore only supports '/' as dimension_separator, found {dimension_separator!r}"
+            )
+        super().__init__(path, normalize_keys, "/", fsync=fsync)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NestedDirectoryStore) and self.path == other.path
+
+    __hash__ = None
 
 
 class TempStore(DirectoryStore):
@@ -398,15 +421,19 @@ def _read_range(fd: int, byte_range: ByteRange | None) -> bytes:
     return data if len(parts) == 1 else b"".join(parts)
 
 
-def _write_atomically(place: str, value: Buf) -> None:
+def _write_atomically(place: str, value: Buf, durable: bool) -> None:
     partial = _attempts.partial(place)
     fd = _create(partial)
     try:
         try:
             _write_all(fd, value)
+            if durable:
+                os.fsync(fd)
         finally:
             os.close(fd)
         os.replace(partial, place)
+        if durable:
+            _sync_directory(os.path.dirname(place))
     except BaseException:
         _unlink_quietly(partial)
         raise
@@ -442,6 +469,16 @@ def _copy_contents(source: int, target: int) -> int:
         _write_all(target, data)
         done += len(data)
     return done
+
+
+def _sync_directory(path: str) -> None:
+    """Put the names in a directory on the disk, where directories can be opened."""
+    with contextlib.suppress(PermissionError):
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
 
 def _create(path: str) -> int:

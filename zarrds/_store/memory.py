@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from zarrds._store.spec import StoreSpec, live_spec
 from zarrds._types import Buf, Request, Separator
 from zarrds.errors import PathNotFoundError, ReadOnlyError, StoreError
 
-__all__ = ["KVStore", "MemoryStore"]
+__all__ = ["DictStore", "KVStore", "MemoryStore"]
 
 
 class KVStore(Store):
@@ -353,8 +354,34 @@ class MemoryStore(Store):
     __hash__ = None
 
     def __repr__(self) -> str:
-        return f"<zarrds.storage.MemoryStore at {id(self):#x}>"
+        return f"<zarrds.storage.{type(self).__name__} at {id(self):#x}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         with self._write_lock:
             return type(self), (self.root, self.cls, self.dimension_separator)
+
+
+class DictStore(MemoryStore):
+    """Former name of `MemoryStore`.
+
+    .. deprecated:: 2.4
+       Use `MemoryStore`.
+
+    Examples
+    --------
+    >>> import pytest
+    >>> from zarrds.storage import DictStore
+    >>> with pytest.warns(DeprecationWarning):
+    ...     store = DictStore()
+    """
+
+    __module__ = "zarrds.storage"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        warnings.warn(
+            "DictStore has been renamed to MemoryStore in 2.4.0 and will be removed in the future. Please use "
+            "MemoryStore.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        super().__init__(*args, **kwargs)
