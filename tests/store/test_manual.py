@@ -37,15 +37,9 @@ def test_zip_of_the_tutorial() -> None:
     store.close()
     store = zarr.ZipStore("data/example.zip", mode="r")
     root = zarr.group(store=store)
-    assert (
-        repr(root["foo/bar"][:]).replace("\n      ", "")
-        == (
-            "array([[42, 42, 42, ..., 42, 42, 42], [42, 42, 42, ..., 42, 42, 42], [42, 42, 42, ..., 42, 42, 42], ...,"
-            " [42, 42, 42, ..., 42, 42, 42], [42, 42, 42, ..., 42, 42, 42], [42, 42, 42, ..., 42, 42, 42]],"
-            " shape=(1000, 1000), dtype=int32)"
-        )
-        or np.__version__ < "2.2"
-    )
+    shown = repr(root["foo/bar"][:])
+    assert shown.startswith("array([[42, 42, 42, ..., 42, 42, 42],\n       [42, 42, 42, ..., 42, 42, 42],\n")
+    assert shown.endswith("dtype=int32)")
     assert (root["foo/bar"][:] == 42).all()
     store.close()
 
