@@ -270,7 +270,7 @@ def test_read_only_is_read_only(place):
 
 
 def test_unsupported_places_are_named(tmp_path):
-    for name in ("a.n5", "a.h5"):
+    for name in ("a.h5", "a.hdf5"):
         with pytest.raises(errors.UnsupportedFormatError, match="yet"):
             zarrds.open(str(tmp_path / name), mode="a", shape=3)
 
