@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -23,6 +25,7 @@ from zarrds.core import Array
 from zarrds.creation import array, open_array, open_existing
 from zarrds.errors import GroupNotFoundError
 from zarrds.hierarchy import Group, group, open_group
+from zarrds.hierarchy import open_existing as open_existing_group
 
 __all__ = [
     "LazyLoader",
@@ -100,10 +103,22 @@ def open(
             raise _nodes.not_found(real_store, where)
     if isinstance(node, ArrayMeta):
         assert real_store is not None
+        _warn_of_unknown(kwargs)
         return open_existing(real_store, where, node, mode, **kwargs)
-    if node is None and "shape" in kwargs:
+    if "shape" in kwargs and (node is None or mode == "a"):
         return open_array(real_store, mode=mode, path=where, zarr_format=asked, **kwargs)
+    if node is not None:
+        assert real_store is not None
+        return open_existing_group(real_store, where, node, mode, **kwargs)
     return open_group(real_store, mode=mode, path=where, zarr_format=asked, **kwargs)
+
+
+_ARRAY_OPTIONS = frozenset(inspect.signature(open_array).parameters) | {"compression", "compression_opts", "fillvalue"}
+
+
+def _warn_of_unknown(options: Mapping[str, Any]) -> None:
+    for name in sorted(set(options) - _ARRAY_OPTIONS):
+        warnings.warn(f"ignoring keyword argument {name!r}", UserWarning, stacklevel=3)
 
 
 def save_array(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, ItemsView, Iterator, MutableMapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterable, Iterator, MutableMapping, ValuesView
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from zarrds.sync import Synchronizer
 __all__ = ["Group", "group", "open_group"]
 
 Member = Any  # Array or Group
+_T = TypeVar("_T")
 
 
 class _Members(ItemsView[str, Any]):
@@ -33,7 +34,7 @@ class _Members(ItemsView[str, Any]):
     _mapping: Group
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
-        return self._mapping._members()
+        return self._mapping._pairs()
 
 
 class _MemberValues(ValuesView[Any]):
@@ -42,7 +43,7 @@ class _MemberValues(ValuesView[Any]):
     _mapping: Group
 
     def __iter__(self) -> Iterator[Any]:
-        return (member for _, member in self._mapping._members())
+        return (member for _, member in self._mapping._pairs())
 
 
 class Group(MutableMapping[str, Any]):
@@ -108,6 +109,7 @@ class Group(MutableMapping[str, Any]):
         self._meta_array = np.empty(()) if meta_array is None else np.empty_like(meta_array, shape=())
         meta = _nodes.load_group(self._store, self._path, asked) if _meta is None else _meta
         self._format = meta.zarr_format
+        self._count: int | None = None
         self._attrs = Attributes(
             self._store,
             key=_nodes.attributes_key(self._path, meta),
@@ -248,10 +250,22 @@ class Group(MutableMapping[str, Any]):
         return _nodes.has_node(self._store, self._where(item), self._format)
 
     def __iter__(self) -> Iterator[str]:
-        return iter([name for name, _ in self._kinds()])
+        return self._counted([name for name, _ in self._kinds()])
 
     def __len__(self) -> int:
-        return len(self._kinds())
+        return len(self._kinds()) if self._count is None else self._count
+
+    def _counted(self, found: list[_T]) -> Iterator[_T]:
+        """Iterate over what a listing found; until the first item is taken, `len` is answered from it.
+
+        That is when ``list(group)`` asks, which would be a second listing.
+        """
+        self._count = len(found)
+        return self._forgetting(found)
+
+    def _forgetting(self, found: list[_T]) -> Iterator[_T]:
+        self._count = None
+        yield from found
 
     def items(self) -> ItemsView[str, Member]:
         """Pairs of name and member: one listing and one batch of documents for all of them."""
@@ -262,9 +276,14 @@ class Group(MutableMapping[str, Any]):
         return _MemberValues(self)
 
     def _members(self) -> Iterator[tuple[str, Member]]:
+        return self._opened(_nodes.child_nodes(self._store, self._path, self._format))
+
+    def _pairs(self) -> Iterator[tuple[str, Member]]:
+        return self._opened(self._counted(_nodes.child_nodes(self._store, self._path, self._format)))
+
+    def _opened(self, nodes: Iterable[tuple[str, ArrayMeta | GroupMeta]]) -> Iterator[tuple[str, Member]]:
         prefix = level(self._path)
-        for name, node in _nodes.child_nodes(self._store, self._path, self._format):
-            yield name, self._member(prefix + name, node)
+        return ((name, self._member(prefix + name, node)) for name, node in nodes)
 
     def _kinds(self) -> list[tuple[str, bool]]:
         return _nodes.child_kinds(self._store, self._path, self._format)
@@ -640,6 +659,31 @@ def group(
         real_store,
         path=where,
         chunk_store=real_chunk_store,
+        cache_attrs=cache_attrs,
+        synchronizer=synchronizer,
+        meta_array=meta_array,
+        _meta=meta,
+    )
+
+
+def open_existing(
+    store: Store,
+    path: str,
+    meta: GroupMeta,
+    mode: str,
+    *,
+    cache_attrs: bool = True,
+    synchronizer: Synchronizer | None = None,
+    chunk_store: Any = None,
+    storage_options: dict[str, Any] | None = None,
+    meta_array: Any = None,
+) -> Group:
+    """Make the Group of an existing group that was found; what is not an option of groups is a TypeError."""
+    return Group(
+        store,
+        path=path,
+        read_only=mode == "r",
+        chunk_store=None if chunk_store is None else as_store(chunk_store, mode=mode, storage_options=storage_options),
         cache_attrs=cache_attrs,
         synchronizer=synchronizer,
         meta_array=meta_array,

@@ -30,13 +30,18 @@ def backend() -> CountingStore:
 def test_metadata_comes_from_the_document(backend: CountingStore) -> None:
     store = ConsolidatedMetadataStore(backend)
     assert backend.reset().calls == {"get": 1}
-    assert json.loads(store["g/a/.zarray"]) == {"shape": [1]}
+    assert store["g/a/.zarray"] == {"shape": [1]}
+    assert [json.loads(text) for text in store.get_many([("g/a/.zarray", None)])] == [{"shape": [1]}]
     assert "g/a/.zattrs" not in store
     assert "other/.zgroup" not in store
     assert (store.listdir(), store.listdir("g")) == ([".zgroup", "g"], [".zgroup", "a"])
     assert backend.reset().log == []
     assert store.listdir("g/a") == [".zarray", "0"]
-    assert set(store) == {*METADATA, "g/a/0", ".zmetadata"}
+    assert list(store.keys_below("g/a/")) == ["g/a/.zarray", "g/a/0"]
+    assert dict(store) == METADATA
+    assert len(store) == len(METADATA)
+    with pytest.raises(KeyError):
+        store["g/a/0"]
 
 
 def test_chunks_pass_in_one_batch(backend: CountingStore) -> None:
@@ -45,7 +50,7 @@ def test_chunks_pass_in_one_batch(backend: CountingStore) -> None:
     found = store.get_many([("g/a/0", None), ("g/.zgroup", None), ("g/a/1", None), ("g/.zattrs", None)])
     assert [None if value is None else bytes(value)[:2] for value in found] == [b"ch", b"{\n", None, None]
     assert backend.reset().log == [("get", (("g/a/0", None), ("g/a/1", None)))]
-    store["g/a/1"] = b"new"
+    store.set_many([("g/a/1", b"new")])
     assert backend["g/a/1"] == b"new"
 
 
@@ -56,6 +61,8 @@ def test_metadata_cannot_be_written(backend: CountingStore) -> None:
         lambda: store.delete_many(["g/.zgroup"]),
         lambda: store.rmdir("g"),
         lambda: store.rename("g", "h"),
+        lambda: store.__setitem__("spam", b"eggs"),
+        lambda: store.__delitem__("g/.zgroup"),
     ):
         with pytest.raises(ReadOnlyError):
             write()
@@ -68,6 +75,14 @@ def test_broken_documents(document: bytes) -> None:
     assert caught.value.key == ".zmetadata"
     with pytest.raises(KeyError):
         ConsolidatedMetadataStore(MemoryStore())
+
+
+def test_equality(backend: CountingStore) -> None:
+    store = ConsolidatedMetadataStore(backend)
+    assert store == ConsolidatedMetadataStore(backend)
+    assert store != DocumentStore(backend, METADATA)
+    backend[".zmetadata"] = b'{"zarr_consolidated_format": 1, "metadata": {}}'
+    assert store != ConsolidatedMetadataStore(backend)
 
 
 def test_recipes_compose(backend: CountingStore) -> None:

@@ -129,6 +129,16 @@ class DocumentStore(Store):
     def __repr__(self) -> str:
         return f"<zarrds.storage.{type(self).__name__} over {self.store!r}>"
 
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, DocumentStore)
+            and type(self) is type(other)
+            and self.store == other.store
+            and self.documents == other.documents
+        )
+
+    __hash__ = None
+
     def __reduce__(self) -> tuple[Any, ...]:
         return DocumentStore, (self.store, dict(self.documents), self.names)
 
@@ -136,7 +146,8 @@ class DocumentStore(Store):
 class ConsolidatedMetadataStore(DocumentStore):
     """A store with its consolidated metadata read in one batch of requests, when it is opened.
 
-    Metadata cannot be changed through it; chunks can. When the store behind changes its metadata, consolidate again.
+    As a mapping it is what the manual's release has: metadata keys and JSON values, which cannot be changed. Arrays
+    write their chunks through it all the same. When the store behind changes its metadata, consolidate again.
 
     Parameters
     ----------
@@ -160,8 +171,8 @@ class ConsolidatedMetadataStore(DocumentStore):
     >>> from zarrds.storage import ConsolidatedMetadataStore, MemoryStore
     >>> store = MemoryStore()
     >>> store[".zmetadata"] = b'{"zarr_consolidated_format": 1, "metadata": {".zgroup": {"zarr_format": 2}}}'
-    >>> list(ConsolidatedMetadataStore(store))
-    ['.zgroup', '.zmetadata']
+    >>> dict(ConsolidatedMetadataStore(store))
+    {'.zgroup': {'zarr_format': 2}}
     """
 
     __module__ = "zarrds.storage"
@@ -184,6 +195,24 @@ class ConsolidatedMetadataStore(DocumentStore):
         made.metadata_key = metadata_key
         made.path = path
         return made
+
+    def __getitem__(self, key: str) -> Any:
+        return self.documents[key]
+
+    def __setitem__(self, key: str, value: Buf) -> None:
+        raise ReadOnlyError("consolidated metadata cannot be modified", key=key)
+
+    def __delitem__(self, key: str) -> None:
+        raise ReadOnlyError("consolidated metadata cannot be modified", key=key)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.documents
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.documents)
+
+    def __len__(self) -> int:
+        return len(self.documents)
 
     def spec(self) -> StoreSpec:
         options = {"path": self.path} if self.path else {}
