@@ -9,9 +9,11 @@ and each is parsed only when its node is opened.
 from __future__ import annotations
 
 import json
+import marshal
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from zarrds._deleting import delete_node, keys_below, refuse_consolidated
@@ -94,8 +96,13 @@ def _fetch(store: Store, requests: list[Request]) -> Sequence[Any]:
 
 
 def _text(document: Any) -> Any:
-    """Text of a document that was parsed: any text will do, and the shortest is the fastest to make and to look up."""
-    return json.dumps(document).encode("ascii") if isinstance(document, dict) else document
+    """Text of a document that was parsed; equal documents, which are the rule, have one that is made once."""
+    return _text_of(marshal.dumps(document, 2)) if isinstance(document, dict) else document
+
+
+@lru_cache(maxsize=4096)
+def _text_of(marshalled: bytes) -> bytes:
+    return json.dumps(marshal.loads(marshalled)).encode("ascii")
 
 
 def _first(store: Store, found: list[_Found]) -> Node | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from zarrds._format.formats import format_of_key
+from zarrds._format.formats import Format, format_of_key
 from zarrds._format.v2 import ATTRS_KEY
 from zarrds._store.base import Store
 from zarrds._types import Buf
@@ -64,7 +64,10 @@ class Attributes(MutableMapping[str, Any]):
         self.cache = cache
         self.synchronizer = synchronizer
         self._cached = cached_dict if cache else None
-        self._format = format_of_key(key)
+
+    @property
+    def _format(self) -> Format:
+        return format_of_key(self.key)
 
     def asdict(self) -> dict[str, Any]:
         """Retrieve all attributes as a dictionary."""

@@ -206,14 +206,20 @@ class Group(MutableMapping[str, Any]):
             return path
         return _nodes.node_key(self._path, path) if path else self._path
 
-    def _member(self, path: str, node: ArrayMeta | GroupMeta) -> Member:
-        options: dict[str, Any] = {
+    def _options(self) -> dict[str, Any]:
+        """What members have from their group."""
+        return {
             "read_only": self._read_only,
             "chunk_store": self._chunk_store,
             "cache_attrs": self._cache_attrs,
             "synchronizer": self._synchronizer,
-            "meta_array": self._meta_array,
+            "meta_array": None if type(self._meta_array) is np.ndarray else self._meta_array,
         }
+
+    def _member(self, path: str, node: ArrayMeta | GroupMeta) -> Member:
+        return self._at(path, node, self._options())
+
+    def _at(self, path: str, node: ArrayMeta | GroupMeta, options: dict[str, Any]) -> Member:
         if isinstance(node, ArrayMeta):
             return Array(self._store, path, _meta=node, **options)
         return Group(self._store, path, _meta=node, **options)
@@ -282,8 +288,8 @@ class Group(MutableMapping[str, Any]):
         return self._opened(self._counted(_nodes.child_nodes(self._store, self._path, self._format)))
 
     def _opened(self, nodes: Iterable[tuple[str, ArrayMeta | GroupMeta]]) -> Iterator[tuple[str, Member]]:
-        prefix = level(self._path)
-        return ((name, self._member(prefix + name, node)) for name, node in nodes)
+        prefix, options = level(self._path), self._options()
+        return ((name, self._at(prefix + name, node, options)) for name, node in nodes)
 
     def _kinds(self) -> list[tuple[str, bool]]:
         return _nodes.child_kinds(self._store, self._path, self._format)

@@ -14,12 +14,23 @@ from zarrds._format.meta import ChunkSpec
 __all__ = ["build_codec"]
 
 
-@lru_cache(maxsize=1024)
 def build_codec(spec: ChunkSpec, *, partial_blosc: bool = False) -> ChunkCodec:
     """Codec for chunks of that kind, built once for equal specs. Raises BadCompressorError.
 
     With `partial_blosc`, parts of chunks that Blosc compressed are read by its blocks.
     """
+    # arrays of one kind, which come in numbers, have one and the same spec: no need to hash all of it each time
+    known = _latest.get(partial_blosc)
+    if known is None or known[0] is not spec:
+        known = _latest[partial_blosc] = (spec, _built(spec, partial_blosc))
+    return known[1]
+
+
+_latest: dict[bool, tuple[ChunkSpec, ChunkCodec]] = {}
+
+
+@lru_cache(maxsize=1024)
+def _built(spec: ChunkSpec, partial_blosc: bool) -> ChunkCodec:
     if spec.serializer is None:
         return PlainCodec(spec, partial_blosc=partial_blosc)
     filters = filters_of(spec)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -172,6 +173,7 @@ _VARIABLE_LENGTH: dict[type | str, str] = {
 }
 
 
+@lru_cache(maxsize=256)
 def _checked(dtype: DType) -> DType:
     """The dtype as a document would give it back: without metadata and other marks that are only numpy's."""
     base, shape = split_subarray(dtype)

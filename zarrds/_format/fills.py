@@ -270,7 +270,7 @@ def fill_of(value: object, dtype: DType) -> Fill:
         value = value.reshape(())[()]
     if dtype.hasobject:
         return _object_of(value, dtype)
-    if dtype.kind in "SUVmM" and _is_zero(value):
+    if (type(value) is int and value == 0) or (dtype.kind in "SUVmM" and _is_zero(value)):
         return Fill(raw=bytes(dtype.itemsize))
     try:
         return Fill(raw=_CONVERTERS[dtype.kind](value, dtype))

@@ -487,7 +487,15 @@ def _create(path: str) -> int:
         try:
             return os.open(path, _CREATE, 0o666)
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
+            _make_directory(os.path.dirname(path))
+
+
+def _make_directory(path: str) -> None:
+    with contextlib.suppress(FileExistsError):
+        try:
+            os.mkdir(path)  # the one above is there, as a rule
+        except FileNotFoundError:
+            os.makedirs(path, exist_ok=True)
 
 
 def _write_all(fd: int, value: Buf) -> None:

@@ -7,6 +7,10 @@ import re
 __all__ = ["check_key", "join_path", "level", "normalize_path", "redact_url"]
 
 
+_NORMAL = re.compile(r"[^/\\.]+(?:/[^/\\.]+)*", re.DOTALL)
+"""Most paths; there may be dots in others that are normal too."""
+
+
 def normalize_path(path: str | bytes | None) -> str:
     r"""Bring a path of a node into its one form: no leading, trailing or double slash.
 
@@ -34,6 +38,8 @@ def normalize_path(path: str | bytes | None) -> str:
     """
     if not path:
         return ""
+    if type(path) is str and _NORMAL.fullmatch(path):
+        return path
     text = path.decode("utf-8") if isinstance(path, bytes) else str(path)
     names = [name for name in text.replace("\\", "/").split("/") if name]
     if "." in names or ".." in names:
