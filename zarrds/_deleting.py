@@ -16,6 +16,7 @@ from zarrds.errors import ForeignFilesError, ReadOnlyError
 __all__ = ["Below", "delete_node", "keys_below", "refuse_consolidated"]
 
 _CONSOLIDATED = ".zmetadata"
+_NODE_NAMES = frozenset(name for known in FORMATS for name in known.node_keys(""))
 _CHUNK_NAME = re.compile(r"c|(?:c\.)?[0-9].*")
 _SYSTEM_NAME = re.compile(r"\.DS_Store|\._.+|Thumbs\.db|desktop\.ini")
 _ABANDONED = re.compile(r"\.[0-9a-f]{32}\.partial$")
@@ -58,8 +59,14 @@ def delete_node(store: Store, path: str, *, chunks_only: bool = False, force: bo
         )
     if not below.empty:
         if path or store.is_erasable():
-            store.delete_many(below.documents)
+            store.delete_many(sorted(below.documents, key=_turn))
         store.rmdir(path)
+
+
+def _turn(key: str) -> int:
+    """When a document is deleted: what vouches for others first, what belongs to a node after the node."""
+    name = key.rpartition("/")[2]
+    return 0 if name == _CONSOLIDATED else 1 if name in _NODE_NAMES else 2
 
 
 class Below(NamedTuple):

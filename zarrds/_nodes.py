@@ -80,19 +80,16 @@ class _Found(NamedTuple):
 
 def _look(store: Store, paths: Sequence[str], formats: Sequence[Format]) -> list[list[_Found]]:
     """Documents at each of several paths, in one batch: for each path those of every format, in their order."""
+    if isinstance(store, DocumentStore):
+        get = store.documents.get
+        return [[_Found(known, path, list(map(get, known.node_keys(path)))) for known in formats] for path in paths]
     wanted = [[(known, known.node_keys(path)) for known in formats] for path in paths]
     requests: list[Request] = [(key, None) for at in wanted for _, keys in at for key in keys]
-    values: Iterator[Any] = iter(_fetch(store, requests))
+    values: Iterator[Any] = iter(store.get_many(requests) if requests else ())
     return [
         [_Found(known, path, [next(values) for _ in keys]) for known, keys in at]
         for path, at in zip(paths, wanted, strict=True)
     ]
-
-
-def _fetch(store: Store, requests: list[Request]) -> Sequence[Any]:
-    if isinstance(store, DocumentStore):
-        return [store.documents.get(key) for key, _ in requests]
-    return store.get_many(requests) if requests else ()
 
 
 def _text(document: Any) -> Any:
@@ -274,7 +271,7 @@ def create_array(
 ) -> None:
     """Create an array and the groups above it.
 
-    `known_group` is a path at and above which the caller knows every node to be a group of the array's format. Raises
+    `known_group` is a path at and above which the caller knew every node to be a group of the array's format. Raises
     ContainsArrayError or ContainsGroupError unless `overwrite`.
     """
     documents = format_of(meta).array_documents(path, meta)
@@ -307,7 +304,11 @@ def _create(
 ) -> None:
     refuse_consolidated(store, path)
     format_of(meta).check_path(path)
-    above = [p for p in _ancestors(path) if known_group is None or not _at_or_above(p, known_group)]
+    if known_group is not None and not overwrite and _is_free_member(store, path, meta, known_group):
+        store.set_many(documents)
+        return
+    # a known group is looked at as well: it may have been deleted since, with those above it
+    above = [p for p in _ancestors(path) if known_group is None or not _is_above(p, known_group)]
     formats = FORMATS if known_group is None else (format_of(meta),)
     here, *found = _look(store, [path, *above], formats)
     arrays_above = [p for p, at in zip(above, found, strict=True) if _first_kind(at)]
@@ -316,6 +317,9 @@ def _create(
     if not overwrite:
         _expect_nothing(here, path)
     missing = [p for p, at in zip(above, found, strict=True) if p in arrays_above or not _is_group(at, meta)]
+    if known_group is not None and known_group in missing:
+        _create(store, path, meta, documents, overwrite=overwrite, chunk_store=chunk_store, known_group=None)
+        return
     if overwrite:
         for p in [*arrays_above, path]:
             delete_node(store, p)
@@ -323,6 +327,17 @@ def _create(
                 delete_node(chunk_store, p, chunks_only=True)
     # parents first, so that no reader finds a node whose parents are not there
     store.set_many([*_new_groups(missing, meta), *documents])
+
+
+def _is_free_member(store: Store, path: str, meta: Node, group: str) -> bool:
+    """Whether a new node has nothing but its document to be made: most are members of a group that is there."""
+    if path.rpartition("/")[0] != group or path == group:
+        return False
+    known = format_of(meta)
+    *keys, group_key = *known.node_keys(path), known.node_keys(group)[-1]
+    *here, above = store.get_many([(key, None) for key in (*keys, group_key)])
+    nothing = [None] * (len(keys) - 1)
+    return all(found is None for found in here) and known.is_array(group, [*nothing, above]) is False
 
 
 def _expect_nothing(found: list[_Found], path: str) -> None:
@@ -373,7 +388,9 @@ def move_node(store: Store, src: str, dst: str, *, chunk_store: Store | None = N
     array = next((at[0].path for at in found if _first_kind(at)), None)
     if array is not None:
         raise ContainsArrayError("an array is where a group is needed", path=array)
-    store.set_many(_new_groups([at[0].path for at in found if not _is_group(at, node)], node))
+    missing = [at[0].path for at in found if not _is_group(at, node)]
+    if missing:
+        store.set_many(_new_groups(missing, node))
     if chunk_store is not None and chunk_store is not store:
         # an array without chunks has nothing there
         with suppress(PathNotFoundError):
@@ -381,8 +398,8 @@ def move_node(store: Store, src: str, dst: str, *, chunk_store: Store | None = N
     store.rename(src, dst)
 
 
-def _at_or_above(path: str, group: str) -> bool:
-    return not path or path == group or group.startswith(path + "/")
+def _is_above(path: str, group: str) -> bool:
+    return path != group and (not path or group.startswith(path + "/"))
 
 
 def expect_free(node: Node | None, path: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,13 @@ from zarrds._format.consolidated import CONSOLIDATED_KEY, consolidate_documents
 from zarrds._format.formats import format_of
 from zarrds._format.meta import ArrayMeta, GroupMeta
 from zarrds._store.adapt import as_store
+from zarrds._store.base import Store
 from zarrds._store.consolidated import ConsolidatedMetadataStore
 from zarrds._store.paths import normalize_path
 from zarrds._tree import TreeViewer
 from zarrds._verify.verify import verify
 from zarrds.core import Array
-from zarrds.creation import array, open_array, open_existing
+from zarrds.creation import array, open_array, open_existing, refuse_loss
 from zarrds.errors import GroupNotFoundError
 from zarrds.hierarchy import Group, group, open_group
 from zarrds.hierarchy import open_existing as open_existing_group
@@ -156,9 +158,8 @@ def save_array(
     array([   0,    1,    2, ..., 9997, 9998, 9999], shape=(10000,))
     """
     asked = check_version(zarr_version, zarr_format)
-    real_store = as_store(store, mode="w", storage_options=storage_options)
-    array(arr, store=real_store, overwrite=True, path=path, zarr_format=asked, **kwargs)
-    _close_if_opened(real_store, store)
+    with _opened(store, "w", storage_options) as real_store:
+        array(arr, store=real_store, overwrite=True, path=path, zarr_format=asked, **kwargs)
 
 
 def save_group(
@@ -206,16 +207,24 @@ def save_group(
     clash = sorted(set(named) & set(kwargs))
     if clash:
         raise ValueError(f"cannot use positional arrays and keyword {clash[0]!r}")
-    real_store = as_store(store, mode="w", storage_options=storage_options)
-    target = group(real_store, overwrite=True, path=path, zarr_format=asked)
-    for name, arr in {**named, **kwargs}.items():
-        target.create_dataset(name, data=np.asanyarray(arr) if not hasattr(arr, "shape") else arr, overwrite=True)
-    _close_if_opened(real_store, store)
+    with _opened(store, "w", storage_options) as real_store:
+        for arr in (*args, *kwargs.values()):
+            if isinstance(arr, Array):
+                refuse_loss(arr, real_store, normalize_path(path))
+        target = group(real_store, overwrite=True, path=path, zarr_format=asked)
+        for name, arr in {**named, **kwargs}.items():
+            target.create_dataset(name, data=np.asanyarray(arr) if not hasattr(arr, "shape") else arr, overwrite=True)
 
 
-def _close_if_opened(store: Any, given: Any) -> None:
-    if store is not given:
-        store.close()
+@contextmanager
+def _opened(store: Any, mode: str, storage_options: Mapping[str, Any] | None) -> Iterator[Store]:
+    """The store that the user means; closed again, also after an error, when it was opened here."""
+    real_store = as_store(store, mode=mode, storage_options=storage_options)
+    try:
+        yield real_store
+    finally:
+        if real_store is not store:
+            real_store.close()
 
 
 def save(

@@ -15,9 +15,10 @@ from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
 from zarrds._store.memory import KVStore
 from zarrds._store.paths import normalize_path
+from zarrds._store.place import place_of
 from zarrds._types import Separator
 from zarrds.core import Array
-from zarrds.errors import ArrayNotFoundError, ContainsGroupError
+from zarrds.errors import ArrayNotFoundError, ContainsGroupError, SelfOverwriteError
 from zarrds.sync import Synchronizer
 
 __all__ = [
@@ -314,10 +315,29 @@ def array(data: Any, **kwargs: Any) -> Array:
     if options.get("chunks") is None:
         options["chunks"] = True
     options.setdefault("fill_value", 0)
+    if options.get("overwrite"):
+        _refuse_self(data, options.get("store"), options.get("path"))
     made = create(**options)
     made[...] = data
     made.read_only = read_only
     return made
+
+
+def _refuse_self(data: Any, store: Any, path: Any) -> None:
+    """Raise when creating an array anew would delete the data that it is to be filled with."""
+    if not isinstance(data, Array) or store is None:
+        return
+    target = store.store if isinstance(store, InGroup) else as_store(store, mode="w")
+    refuse_loss(data, target, normalize_path(path))
+
+
+def refuse_loss(data: Array, store: Store, path: str) -> None:
+    """Raise SelfOverwriteError when `data` lie at or below what is about to be overwritten."""
+    target = place_of(store, path)
+    if any(target.contains(place_of(source, data.path)) for source in (data.store, data.chunk_store)):
+        raise SelfOverwriteError(
+            "the data lie in what would be overwritten", path=path, hint="load them first, or save them elsewhere"
+        )
 
 
 def _text_kept(dtype: Any) -> Any:

@@ -165,3 +165,42 @@ def test_foreign_files_stay(tmp_path: Path) -> None:
         assert files(tmp_path) == {"thesis.doc": b"years"}
     zarrds.save(str(tmp_path), ARR, path="sub")
     assert set(files(tmp_path)) == {"thesis.doc", ".zgroup", "sub/.zarray", "sub/0"}
+
+
+def test_saving_an_array_onto_itself(place: Any) -> None:
+    zarrds.save_array(place, ARR, chunks=10)
+    lazy = zarrds.open(place, mode="r")
+    before = content(place)
+    for attempt in (
+        lambda: zarrds.save(place, lazy),
+        lambda: zarrds.save_array(place, lazy),
+        lambda: zarrds.save_group(place, a=lazy),
+        lambda: zarrds.array(lazy, store=place, overwrite=True),
+    ):
+        with pytest.raises(zarrds.errors.SelfOverwriteError):
+            attempt()
+        assert content(place) == before
+
+
+def test_a_member_onto_itself(place: Any) -> None:
+    root = zarrds.open_group(place, mode="w")
+    root.create_dataset("g/a", data=ARR, chunks=10)
+    before = content(place)
+    for attempt in (
+        lambda: root.__setitem__("g/a", root["g/a"]),
+        lambda: root.__setitem__("g", root["g/a"]),
+        lambda: root.create_dataset("g/a", data=zarrds.open(place, path="g/a"), chunks=7, overwrite=True),
+        lambda: zarrds.save(place, root["g/a"]),
+        lambda: zarrds.save(place, b=root["g/a"], path="g"),
+    ):
+        with pytest.raises(zarrds.errors.SelfOverwriteError):
+            attempt()
+        assert content(place) == before
+    root["g/b"] = root["g/a"]
+    root["g/b"] = root["g/a"]
+    zarrds.save(place, c=root["g/a"], path="other")
+    assert root["g/b"][:].tolist() == root["other/c"][:].tolist() == ARR.tolist()
+    other: dict[str, bytes] = {}
+    zarrds.save(other, root["g/a"], path="g/a")
+    zarrds.save(other, root["g/a"], path="g/a")
+    assert zarrds.load(other, path="g/a").tolist() == ARR.tolist()

@@ -667,3 +667,17 @@ def test_probing_asks_no_store() -> None:
     repr(g)
     str(g)
     assert store.counts.calls == {}
+
+
+def test_a_handle_of_a_deleted_group_makes_it_again(root: Group, place: Any) -> None:
+    a = root.create_group("a/b")
+    del root["a"]
+    a.zeros("x", shape=3)
+    assert set(content(place)) == {".zgroup", "a/.zgroup", "a/b/.zgroup", "a/b/x/.zarray"}
+    assert a.require_group("y").name == "/a/b/y"
+    del root["a"]
+    root.zeros("a", shape=3)
+    with pytest.raises(ContainsArrayError):
+        a.create_group("z")
+    with pytest.raises(ContainsArrayError):
+        a.zeros("z", shape=3)

@@ -58,7 +58,7 @@ class Format(Protocol):
         """What keys of chunks look like below an array."""
 
     def node_keys(self, path: str) -> tuple[str, ...]:
-        """Keys of the documents that tell what is at a path."""
+        """Keys of the documents that tell what is at a path; the last is that of groups."""
 
     def document_keys(self, path: str) -> tuple[str, ...]:
         """Keys of all documents that the node at a path may have."""
