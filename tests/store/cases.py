@@ -18,11 +18,7 @@ from fsspec.implementations.local import LocalFileSystem
 from zarrds._store.base import Store
 from zarrds._store.consolidated import DocumentStore
 from zarrds.storage import (
-<<<<<<< HEAD
-    ConsolidatedMetadataStore,
     DBMStore,
-=======
->>>>>>> 0fdb566 (Hierarchy: tests of groups, convenience functions, consolidation, trees and random histories; one listing where lists are made, trees as bytes and widgets, errors name paths)
     DirectoryStore,
     FSStore,
     KVStore,
@@ -114,7 +110,6 @@ CASES: dict[str, Case] = {
     "zip-deflated": Case(lambda path: ZipStore(path / "store.zip", compression=8), erasable=False),
     "fs-local": Case(lambda path: FSStore(f"file://{path}/new/store"), processes=True, tree=True, many=10_000),
     "fs-memory": Case(lambda path: FSStore(f"memory:/{path}/store"), travels=False),
-<<<<<<< HEAD
     "fs-given": Case(
         lambda path: FSStore("store", fs=DirFileSystem(str(path), fsspec.filesystem("file"))), tree=True, many=10_000
     ),
@@ -124,13 +119,7 @@ CASES: dict[str, Case] = {
     "fs-missing": Case(
         lambda path: FSStore(f"file://{path}/new", missing_exceptions=(ZeroDivisionError,)), tree=True, many=10_000
     ),
-    "consolidated": Case(consolidated, pickles=False, documents=False, tree=True),
-=======
-    "fs-given": Case(lambda path: FSStore("store", fs=DirFileSystem(str(path), fsspec.filesystem("file"))), tree=True),
-    "fs-plain": Case(lambda path: FSStore(f"{path}/store", fs=PlainFileSystem()), threads=False, tree=True),
-    "fs-missing": Case(lambda path: FSStore(f"file://{path}/new", missing_exceptions=(ZeroDivisionError,)), tree=True),
     "documents": Case(documents_apart, pickles=False, documents=False, tree=True),
->>>>>>> 0fdb566 (Hierarchy: tests of groups, convenience functions, consolidation, trees and random histories; one listing where lists are made, trees as bytes and widgets, errors name paths)
     "counting": Case(lambda path: CountingStore(MemoryStore()), pickles=False, tree=True),
     "faulty": Case(lambda path: FaultyStore(MemoryStore(), OSError("never"), nth=10**9), pickles=False, tree=True),
 }
