@@ -141,6 +141,11 @@ class Group(MutableMapping[str, Any]):
         return f"/{self._path}"
 
     @property
+    def zarr_format(self) -> int:
+        """Format of the group, and of what is created in it."""
+        return self._format
+
+    @property
     def basename(self) -> str:
         """Final component of name."""
         return self._path.rsplit("/", 1)[-1]

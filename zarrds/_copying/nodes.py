@@ -18,6 +18,7 @@ from zarrds._copying.hdf5 import (
     options_for_zarrds,
     write_part,
 )
+from zarrds._copying.like import options_between
 from zarrds._copying.log import Tally, checked_choice, writing_to
 from zarrds._copying.stores import refuse_self_copy
 from zarrds._store.paths import normalize_path
@@ -373,16 +374,8 @@ class _Copy:
             return reader, {**options, **given}
         if is_h5py(dest):
             return options_for_h5py(source, given)
-        options = {
-            "shape": source.shape,
-            "dtype": source.dtype,
-            "chunks": source.chunks,
-            "fill_value": source.fill_value,
-            "order": source.order,
-            "compressor": source.compressor,
-            "filters": source.filters,
-        }
-        return source, {**options, **given}
+        new_format = source.zarr_format if dest is None else dest.zarr_format
+        return source, options_between(source, given.get("zarr_format") or new_format, given)
 
     def _create(self, dest: Any, name: str, options: dict[str, Any], exists: bool) -> Any:
         if not is_h5py(dest):

@@ -37,7 +37,8 @@ def _decoded(source: OpenSource, key: str, value: Buf) -> Iterator[Finding]:
 def sized(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
     """Compare sizes where they can be known without decoding: plain chunks, and those of Blosc; none may be empty."""
     chunk = source.meta.chunk
-    plain = not chunk.dtype.hasobject and chunk.serializer is None and not chunk.filters
+    plain = not chunk.dtype.hasobject and (chunk.serializer is None or chunk.serializer.name == "bytes")
+    plain = plain and all(codec.name == "transpose" for codec in chunk.filters)
     for batch in _batches(keys, _BATCH):
         if plain and not chunk.compressors:
             yield from _ends(source, dict.fromkeys(batch, chunk.nbytes))

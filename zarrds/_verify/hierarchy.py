@@ -6,13 +6,14 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 from zarrds._engine.bulk import chunk_coords
 from zarrds._engine.source import OpenSource
-from zarrds._format.consolidated import CONSOLIDATED_KEY, parse_consolidated
+from zarrds._format.consolidated import CONSOLIDATED_KEY, Consolidated, find_consolidated
 from zarrds._format.formats import DOCUMENT_NAMES, FORMATS, Format
 from zarrds._format.grid import chunk_count
-from zarrds._format.jsondoc import loads
+from zarrds._format.jsondoc import dumps, loads
 from zarrds._format.meta import ArrayMeta
 from zarrds._store.base import Store
 from zarrds._store.paths import level
@@ -25,6 +26,8 @@ __all__ = ["Surveyed", "survey"]
 _SYSTEM_NAME = re.compile(r"\.DS_Store|\._.+|Thumbs\.db|desktop\.ini")
 _TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.partial$")
 _BATCH = 512
+_MARK = b'"zarr_consolidated_format"'
+_INLINE_MARK = b'"consolidated_metadata"'
 
 
 @dataclass(slots=True)
@@ -184,41 +187,56 @@ def _owner(key: str, paths: Collection[str]) -> str | None:
 
 
 def _hidden_keys(documents: Mapping[str, Buf], found: Surveyed) -> None:
-    """Compare consolidated metadata, whatever their name, with the documents."""
+    """Compare consolidated metadata, beside the documents or in those of groups, with the documents."""
     for key, value in documents.items():
-        parent, _, name = key.rpartition("/")
-        if name in DOCUMENT_NAMES or _SYSTEM_NAME.fullmatch(name):
+        name = key.rpartition("/")[2]
+        if _SYSTEM_NAME.fullmatch(name):
             continue
-        if name != CONSOLIDATED_KEY and b'"zarr_consolidated_format"' not in bytes(value):
+        if name not in DOCUMENT_NAMES and name != CONSOLIDATED_KEY and _MARK not in bytes(value):
             found.findings.append(Finding("stray", key, "no document that is known"))
-            continue
-        try:
-            told = parse_consolidated(value, key)
-        except MetadataError as error:
-            found.findings.append(Finding("invalid-document", key, _reason(error)))
-            continue
-        _compare(key, level(parent), told, documents, found)
+        elif name not in DOCUMENT_NAMES or _INLINE_MARK in bytes(value):
+            try:
+                told = find_consolidated({key: value})
+            except MetadataError as error:
+                if name not in DOCUMENT_NAMES or key.rpartition("/")[0] in found.groups:
+                    found.findings.append(Finding("invalid-document", key, _reason(error)))
+                continue
+            if told is not None:
+                _compare(told, documents, found)
 
 
-def _compare(key: str, prefix: str, told: Mapping[str, object], documents: Mapping[str, Buf], found: Surveyed) -> None:
+def _compare(told: Consolidated, documents: Mapping[str, Buf], found: Surveyed) -> None:
+    prefix = level(told.key.rpartition("/")[0])
+    inline = told.key.rpartition("/")[2] in DOCUMENT_NAMES
+    start = 0 if inline else len(prefix)  # keys beside documents are relative
     real = {
-        name[len(prefix) :]: value
-        for name, value in documents.items()
-        if name.startswith(prefix) and name.rpartition("/")[2] in DOCUMENT_NAMES
+        key[start:]: value
+        for key, value in documents.items()
+        if key.startswith(prefix) and key.rpartition("/")[2] in told.names
     }
-    differences = [(name, "is missing in it") for name in real if name not in told]
-    differences += [(name, "is only in it") for name in told if name not in real]
-    differences += [(name, "differs") for name in told if name in real and not _same(told[name], real[name], name)]
-    for name, how in sorted(differences):
-        found.findings.append(Finding("stale-consolidated", key, f"{name} {how}; consolidate again"))
+    differences = [(key, "is missing in it") for key in real if key not in told.documents]
+    differences += [(key, "is only in it") for key in told.documents if key not in real]
+    differences += [
+        (key, "differs") for key, document in told.documents.items() if key in real and not _same(document, real[key])
+    ]
+    for key, how in sorted(differences):
+        found.findings.append(Finding("stale-consolidated", told.key, f"{key} {how}; consolidate again"))
 
 
-def _same(told: object, text: Buf, name: str) -> bool:
+def _same(told: object, text: Buf) -> bool:
     try:
-        # NaN is not equal to itself, but its text is
-        return repr(told) == repr(loads(text, name)) or told == loads(text, name)
+        real, held = _alone(loads(text, "")), _alone(told)
     except MetadataError:
         return False
+    # NaN is not equal to itself, but its text is
+    return real == held or dumps(real, "") == dumps(held, "")
+
+
+def _alone(document: Any) -> Any:
+    """A document without those of other nodes in it."""
+    if not isinstance(document, dict):
+        return document
+    return {name: value for name, value in document.items() if name != "consolidated_metadata"}
 
 
 def _absent_chunks(found: Surveyed) -> None:

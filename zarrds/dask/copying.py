@@ -15,10 +15,12 @@ from typing import Any, Literal
 import numpy as np
 
 from zarrds import _nodes
+from zarrds._copying.stores import document_rank
 from zarrds._format.consolidated import CONSOLIDATED_KEY
+from zarrds._format.formats import FORMATS, Node, format_of
 from zarrds._format.grid import chunk_count, grid_shape
 from zarrds._format.meta import ArrayMeta, GroupMeta, KeyEncoding
-from zarrds._format.v2 import ARRAY_KEY, ATTRS_KEY, GROUP_KEY, format_group, parse_array
+from zarrds._format.v2 import GROUP_KEY
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
 from zarrds._store.paths import normalize_path
@@ -114,6 +116,7 @@ class CopyWork:
     source_path: str
     dest_path: str
     if_exists: IfExists
+    zarr_format: int
 
 
 def copy_store(
@@ -188,8 +191,19 @@ def copy_store(
     start = len(from_path) + 1 if from_path else 0
     parsed = {key[start:]: value for key, value in documents.items()}
     _check_destination(to_store, to_path, parsed, if_exists)
-    work = CopyWork(from_store.spec(), to_store.spec(), from_path, to_path, if_exists)
-    return _job(work, parsed, _Batcher(batch_keys, batch_bytes), retries)
+    nodes = list(_parsed(parsed))
+    formats = [node.zarr_format for path, node in nodes if not path] or [node.zarr_format for _, node in nodes] or [2]
+    work = CopyWork(from_store.spec(), to_store.spec(), from_path, to_path, if_exists, formats[0])
+    return _job(work, parsed, nodes, _Batcher(batch_keys, batch_bytes), retries)
+
+
+def _parsed(documents: Mapping[str, Buf]) -> Iterator[tuple[str, Node]]:
+    """Paths and nodes that documents tell of; a path has several when documents of several formats are there."""
+    for path in dict.fromkeys(key.rpartition("/")[0] for key in documents):
+        for known in FORMATS:
+            node = known.parse_node(path, [documents.get(key) for key in known.node_keys(path)])
+            if node is not None:
+                yield path, node
 
 
 def _check_destination(store: Store, path: str, documents: Mapping[str, Buf], if_exists: str) -> None:
@@ -214,18 +228,18 @@ class _Batcher:
     def __init__(self, batch_keys: int, batch_bytes: int) -> None:
         self._keys, self._bytes = max(1, batch_keys), max(1, batch_bytes)
 
-    def batches(self, arrays: Mapping[str, ArrayMeta]) -> Iterator[tuple[KeyRange, ...]]:
+    def batches(self, arrays: Sequence[tuple[str, ArrayMeta]]) -> Iterator[tuple[KeyRange, ...]]:
         """Batches of all arrays; no more than there is room for in a graph."""
-        counts = {path: chunk_count(meta.shape, meta.write_unit) for path, meta in arrays.items()}
-        at_least = -(-sum(counts.values()) // MAX_TASKS)
+        counts = [chunk_count(meta.shape, meta.write_unit) for _, meta in arrays]
+        at_least = -(-sum(counts) // MAX_TASKS)
         batch: list[KeyRange] = []
         filled = 0.0
-        for path, meta in arrays.items():
+        for count, (path, meta) in zip(counts, arrays, strict=True):
             nbytes = max(1, meta.chunk.nbytes)
             most = max(min(self._keys, max(1, self._bytes // nbytes)), at_least)
             start = 0
-            while start < counts[path]:
-                stop = min(counts[path], start + max(1, int(most * (1 - filled))))
+            while start < count:
+                stop = min(count, start + max(1, int(most * (1 - filled))))
                 batch.append(KeyRange(path, grid_shape(meta.shape, meta.write_unit), meta.keys, nbytes, start, stop))
                 filled += (stop - start) / most
                 start = stop
@@ -236,12 +250,10 @@ class _Batcher:
             yield tuple(batch)
 
 
-def _job(work: CopyWork, documents: Mapping[str, Buf], batcher: _Batcher, retries: int) -> Job:
-    arrays = {
-        key.rpartition("/")[0]: parse_array(value, key)
-        for key, value in documents.items()
-        if key.rpartition("/")[2] == ARRAY_KEY
-    }
+def _job(
+    work: CopyWork, documents: Mapping[str, Buf], nodes: Sequence[tuple[str, Node]], batcher: _Batcher, retries: int
+) -> Job:
+    arrays = [(path, node) for path, node in nodes if isinstance(node, ArrayMeta)]
     graph = GraphBuilder(work, retries=retries)
     batches = list(batcher.batches(arrays)) or [()]
     chunks = graph.stage("zarrds-copy", copy_keys, batches)
@@ -254,8 +266,8 @@ def _in_order(documents: Mapping[str, Buf]) -> tuple[str, ...]:
     groups = [key.rpartition("/")[0] for key in documents if key.rpartition("/")[2] == GROUP_KEY]
     nodes = {key.rpartition("/")[0] for key in documents}
     # all that a node may have: what the source does not hold is deleted from a destination that is replaced
-    every = {_nodes.node_key(path, name) for path in nodes for name in (ARRAY_KEY, GROUP_KEY, ATTRS_KEY)}
-    keys = sorted(every, key=lambda key: (-key.count("/"), key.rpartition("/")[2] != ATTRS_KEY, key))
+    every = {key for path in nodes for known in FORMATS for key in known.document_keys(path)}
+    keys = sorted(every, key=document_rank)
     return (*keys, *(_nodes.node_key(path, CONSOLIDATED_KEY) for path in sorted(groups, reverse=True)))
 
 
@@ -279,13 +291,14 @@ def copy_keys(work: CopyWork, batch: Sequence[KeyRange], after: Any = None) -> C
 def copy_documents(work: CopyWork, keys: Sequence[str], chunks: CopyReport) -> CopyReport:
     """Copy documents in the given order, once the chunks are there; the receipt includes theirs."""
     dest = work.dest.open()
-    above = [f"{path}/" if path else "" for path in _above(work.dest_path)]
-    missing = [prefix for prefix in above if prefix + GROUP_KEY not in dest]
+    missing = [path for path in _above(work.dest_path) if not _nodes.contains_group(dest, path)]
     report = chunks
     for some in _chunked(iter(keys), HELD_KEYS):
         found = _copy_some(work, some)
         report += CopyReport(found.copied, found.skipped, found.bytes)
-    dest.set_many([(prefix + GROUP_KEY, format_group(GroupMeta())) for prefix in reversed(missing)])
+    group = GroupMeta(zarr_format=work.zarr_format)
+    for path in reversed(missing):
+        dest.set_many(format_of(group).group_documents(path, group))
     return report
 
 
