@@ -51,6 +51,8 @@ class Config:
     threaded_read_bytes: int = 256 * 2**10
     threaded_write_bytes: int = 64 * 2**10
     max_gap_bytes: int = 64 * 2**10
+    shard_index_bytes: int = 16 * 2**20
+    shard_index_ms: int = 1000
     default_format: int = 2
     concurrency: int = 64
     attempts: int = 10

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from zarrds._codec.build import build_codec
-from zarrds._format.meta import ChunkSpec, CodecSpec, Fill
+from zarrds._engine.source import OpenSource
+from zarrds._format.meta import ArrayMeta, ChunkSpec, CodecSpec, Fill, KeyEncoding
+from zarrds._store.adapt import as_store
 
 LITTLE = ("bytes", {"endian": "little"})
 BIG = ("bytes", {"endian": "big"})
@@ -51,3 +53,20 @@ def numbers(dtype, shape=(6, 7)):
     if dtype.kind == "c":
         return ((rng.random(shape) + 1j * rng.random(shape)) * 100).astype(dtype)
     return (rng.random(shape) * 100).astype(dtype)
+
+
+def sharding(inner, *, codecs=(LITTLE, "zstd"), index_codecs=(LITTLE, "crc32c"), **members):
+    """A sharding codec with inner chunks of that shape."""
+
+    def objects(links):
+        pairs = [(given, {}) if isinstance(given, str) else given for given in links]
+        return [{"name": name, "configuration": configuration} for name, configuration in pairs]
+
+    configuration = {"chunk_shape": list(inner), "codecs": objects(codecs), "index_codecs": objects(index_codecs)}
+    return "sharding_indexed", {**configuration, **members}
+
+
+def source(store, shape, chunk, *, path=""):
+    """Chunks of an array of that shape in a store."""
+    keys = KeyEncoding("/", "default")
+    return OpenSource(as_store(store), path, ArrayMeta(shape, chunk, keys, zarr_format=3))

@@ -316,3 +316,17 @@ def test_encode_errors_are_ours():
     with pytest.raises(ChunkEncodeError) as caught:
         made.encode(np.array([1.5, object()], dtype=object))
     assert caught.value.codec == "vlen-utf8"
+
+
+def test_rows_of_a_chunk_that_is_not_compressed():
+    data = numbers("f8")
+    for serializer in (LITTLE, "bytes"):
+        dtype = "f8" if serializer == LITTLE else "u1"
+        data = numbers(dtype)
+        made = chain(dtype, serializer=serializer)
+        steps = made.read((slice(2, 4, 1), slice(1, 7, 2)))
+        (wanted,) = next(steps)
+        assert (wanted.start, wanted.stop) == (2 * 7 * data.itemsize, 4 * 7 * data.itemsize)
+        with pytest.raises(StopIteration) as done:
+            steps.send([data.tobytes()[wanted.start : wanted.stop]])
+        np.testing.assert_array_equal(done.value.value, data[2:4, 1:7:2])

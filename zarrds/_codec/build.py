@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
+
+import numpy as np
 
 from zarrds._codec import bytes, compress, crc32c, numcodecs, transpose, vlen  # noqa: F401  (they register their links)
 from zarrds._codec.base import ChunkCodec
-from zarrds._codec.links import Kind, Layout, link_of
+from zarrds._codec.links import Kind, Layout, check_members, kind_of, link_of
 from zarrds._codec.pipeline import Pipeline, filters_of
 from zarrds._codec.plain import PlainCodec
-from zarrds._format.meta import ChunkSpec
+from zarrds._codec.shard_index import inner_grid, inner_shape
+from zarrds._codec.sharding import ShardCodec
+from zarrds._codec.transpose import TransposeFilter
+from zarrds._codec.turned import TurnedShardCodec
+from zarrds._format.meta import NO_FILL, SHARDING, ChunkSpec, CodecSpec, Fill
+from zarrds._types import Shape
+from zarrds.errors import BadCompressorError
 
 __all__ = ["build_codec"]
 
@@ -35,4 +44,63 @@ def _built(spec: ChunkSpec, partial_blosc: bool) -> ChunkCodec:
         return PlainCodec(spec, partial_blosc=partial_blosc)
     filters = filters_of(spec)
     layout = filters[-1].makes if filters else Layout(spec.shape, spec.dtype)
-    return Pipeline(spec, filters, link_of(spec.serializer, Kind.SERIALIZER, layout))
+    if spec.serializer.name != SHARDING:
+        return Pipeline(spec, filters, link_of(spec.serializer, Kind.SERIALIZER, layout))
+    shards = _shards(spec, layout, spec.serializer.configuration)
+    if spec.compressors or not all(isinstance(link, TransposeFilter) for link in filters):
+        return Pipeline(spec, filters, shards)
+    return TurnedShardCodec(spec, filters, shards) if filters else shards  # type: ignore[arg-type]
+
+
+# --- shards -----------------------------------------------------------------------------------------------------------
+
+
+def _shards(spec: ChunkSpec, layout: Layout, configuration: dict[str, Any]) -> ShardCodec:
+    """Codec of shards that are given arrays of a layout."""
+    check_members(configuration, ("chunk_shape", "codecs", "index_codecs", "index_location"))
+    chunk_shape = inner_shape(layout.shape, configuration.get("chunk_shape"))
+    place = configuration.get("index_location", "end")
+    if place not in ("start", "end"):
+        raise BadCompressorError("unknown place of the index", codec=SHARDING, expected="start or end", found=place)
+    inner = build_codec(_chain(chunk_shape, layout.dtype, _fill(spec, layout), configuration.get("codecs")))
+    pairs = (*inner_grid(layout.shape, chunk_shape), 2)
+    index = build_codec(_chain(pairs, np.dtype("u8"), NO_FILL, configuration.get("index_codecs")))
+    size = index.encoded_size if isinstance(index, Pipeline) else None
+    if size is None:
+        raise BadCompressorError("the size of the index must be known", codec=SHARDING, hint="do not compress it")
+    return ShardCodec(
+        ChunkSpec(layout.shape, layout.dtype, inner.spec.fill), inner, index, size, at_start=place == "start"
+    )
+
+
+def _fill(spec: ChunkSpec, layout: Layout) -> Fill:
+    """Fill value of inner chunks, as filters may have changed the dtype."""
+    if spec.fill.raw is None or layout.dtype == spec.dtype:
+        return spec.fill
+    return Fill(raw=np.frombuffer(spec.fill.raw, spec.dtype).astype(layout.dtype).tobytes())
+
+
+def _chain(shape: Shape, dtype: np.dtype[Any], fill: Fill, codecs: Any) -> ChunkSpec:
+    """Spec of a chain inside a configuration: filters up to the one that makes bytes, then compressors."""
+    if not isinstance(codecs, list) or not codecs:
+        raise BadCompressorError("a chain of codecs is missing", codec=SHARDING, expected="a list", found=codecs)
+    links = [link for given in codecs if (link := _link(given)) is not None]
+    at = [number for number, link in enumerate(links) if link.name == SHARDING or kind_of(link.name) is Kind.SERIALIZER]
+    if len(at) != 1:
+        raise BadCompressorError(
+            "a chain has exactly one codec that makes bytes of arrays",
+            codec=SHARDING,
+            found=[link.name for link in links],
+        )
+    return ChunkSpec(shape, dtype, fill, "C", tuple(links[: at[0]]), links[at[0]], tuple(links[at[0] + 1 :]))
+
+
+def _link(given: Any) -> CodecSpec | None:
+    """Spec of a member of a chain, in any spelling; None for one that is unknown and may be left out."""
+    given = {"name": given} if isinstance(given, str) else given
+    if not isinstance(given, dict) or not isinstance(given.get("name"), str):
+        raise BadCompressorError("not a codec", codec=SHARDING, expected="a name and a configuration", found=given)
+    name = given["name"]
+    if given.get("must_understand") is False and name != SHARDING and kind_of(name) is None:
+        return None
+    return CodecSpec.of(name, given.get("configuration"))

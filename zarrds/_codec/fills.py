@@ -16,9 +16,10 @@ from zarrds._format.fills import fill_of, fill_scalar
 from zarrds._format.meta import ChunkSpec, CodecSpec, Fill
 from zarrds._format.v3.document import data_type_name
 from zarrds._format.v3.fills import fill_of_v3
+from zarrds._types import NDArrayAny
 from zarrds.errors import MetadataError
 
-__all__ = ["decode_fill", "encode_fill", "new_fill"]
+__all__ = ["decode_fill", "encode_fill", "is_all_fill", "new_fill", "put_fill"]
 
 DType = np.dtype[Any]
 
@@ -72,3 +73,33 @@ def _record(value: Any, dtype: DType) -> Any:
     record = np.zeros((), dtype)
     record[()] = tuple(value) if isinstance(value, list) else value
     return record[()]
+
+
+def put_fill(out: NDArrayAny, part: Any, fill: Any) -> None:
+    """Set a region to the fill value, also when that is a sequence in an object array or a structured scalar."""
+    if out.dtype == object and not np.isscalar(fill) and fill is not None:
+        holder = np.empty((), dtype=object)
+        holder[()] = fill
+        out[(*part, ...)] = holder  # without the ellipsis a single place would hold the array, not its item
+    else:
+        out[part] = fill
+
+
+def is_all_fill(chunk: NDArrayAny, fill: Any) -> bool:
+    """Whether every element is the fill value, bit by bit: -0.0 is not 0.0, and NaNs differ in what they carry."""
+    dtype = chunk.dtype
+    if dtype.kind == "O":
+        return all(type(item) is type(fill) and item == fill for item in chunk.flat)
+    if dtype.hasobject:
+        return False
+    if chunk.size == 0:
+        return True
+    one = np.asarray(fill, dtype).reshape(1)
+    if dtype.itemsize not in (1, 2, 4, 8):
+        first = np.ascontiguousarray(chunk[(slice(0, 1),) * chunk.ndim])
+        return first.tobytes() == one.tobytes() and chunk.tobytes() == one.tobytes() * chunk.size
+    bits = np.dtype(f"u{dtype.itemsize}")
+    seen, wanted = chunk.view(bits), one.view(bits)[0]
+    # the ends first: most chunks with data are told apart by them
+    ends = seen[(0,) * chunk.ndim], seen[(-1,) * chunk.ndim]
+    return bool(ends[0] == wanted and ends[1] == wanted and (seen == wanted).all())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +24,8 @@ class Pipeline:
 
     Where the bytes of the array are those in memory, the innermost compressor decodes straight into the result.
     """
+
+    divided = False
 
     def __init__(self, spec: ChunkSpec, filters: Sequence[Filter], serializer: Serializer) -> None:
         assert spec.serializer is not None
@@ -56,7 +59,7 @@ class Pipeline:
             return None if data is None else self.decode(data)[part]
         wanted, rows, inner = rows_needed(part, spec.shape, spec.dtype.itemsize, "C")
         (data,) = yield (wanted,)
-        return None if data is None else BytesSerializer(Layout(rows, spec.dtype), None).decode(data)[inner]
+        return None if data is None else BytesSerializer(Layout(rows, spec.dtype), sys.byteorder).decode(data)[inner]
 
     def decode(self, data: Buf, out: NDArrayAny | None = None) -> NDArrayAny:
         """Decode a whole value; see `ChunkCodec.decode`."""

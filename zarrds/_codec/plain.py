@@ -30,6 +30,8 @@ class PlainCodec:
     Decoding checks every size it can know, so that a truncated or foreign value raises and is never taken for data.
     """
 
+    divided = False
+
     def __init__(self, spec: ChunkSpec, *, partial_blosc: bool = False) -> None:
         self.spec = spec
         self._filters: Sequence[Codec] = [get_codec(c) for c in spec.filters]

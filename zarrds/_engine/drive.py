@@ -31,12 +31,15 @@ def windows(plan: Iterable[Projection], length: int) -> Iterator[list[Projection
         yield window
 
 
-def read_parts(source: OpenSource, window: Sequence[Projection]) -> list[NDArrayAny | None]:
+def read_parts(
+    source: OpenSource, window: Sequence[Projection], all_steps: Sequence[ReadSteps] | None = None
+) -> list[NDArrayAny | None]:
     """Read one part per projection by rounds of byte ranges; each round is one batch. None: the chunk is absent."""
     found: list[NDArrayAny | None] = [None] * len(window)
     waiting: list[tuple[int, ReadSteps, Sequence[ByteRange | None]]] = []
-    for i, projection in enumerate(window):
-        steps = source.codec.read(projection.chunk_part)
+    if all_steps is None:
+        all_steps = [source.codec.read(projection.chunk_part) for projection in window]
+    for i, steps in enumerate(all_steps):
         waiting.append((i, steps, next(steps)))
     while waiting:
         requests: list[Request] = [

@@ -9,13 +9,14 @@ import numpy as np
 
 from zarrds._codec.base import ChunkCodec
 from zarrds._codec.build import build_codec
-from zarrds._codec.fills import decode_fill
+from zarrds._codec.fills import decode_fill, put_fill
+from zarrds._engine.indexes import IndexCache
 from zarrds._format.meta import ArrayMeta
 from zarrds._store.base import Store
 from zarrds._store.spec import StoreSpec
 from zarrds.errors import MetadataError, ZarrdsError
 
-__all__ = ["ChunkSource", "OpenSource"]
+__all__ = ["ChunkSource", "OpenSource", "put_fill"]
 
 _NOT_DECODED = object()
 
@@ -35,7 +36,7 @@ class OpenSource:
         Whether parts of chunks that Blosc compressed are read by its blocks.
     """
 
-    __slots__ = ("_fill", "codec", "meta", "path", "prefix", "store")
+    __slots__ = ("_fill", "codec", "divided", "indexes", "meta", "path", "prefix", "store")
 
     def __init__(self, store: Store, path: str, meta: ArrayMeta, *, partial_decompress: bool = False) -> None:
         self.store = store
@@ -48,6 +49,8 @@ class OpenSource:
             error.store, error.path = repr(store), path
             raise
         self._fill: Any = _NOT_DECODED
+        self.divided: bool = getattr(self.codec, "divided", False)
+        self.indexes = IndexCache() if self.divided else None
 
     @property
     def fill(self) -> Any:
@@ -101,13 +104,3 @@ class ChunkSource:
     def open(self) -> OpenSource:
         """Open in this process; stores and codecs are opened once per process and kept."""
         return OpenSource(self.store.open(), self.path, self.meta)
-
-
-def put_fill(out: np.ndarray[Any, Any], part: Any, fill: Any) -> None:
-    """Set a region to the fill value, also when that is a sequence in an object array or a structured scalar."""
-    if out.dtype == object and not np.isscalar(fill) and fill is not None:
-        holder = np.empty((), dtype=object)
-        holder[()] = fill
-        out[(*part, ...)] = holder  # without the ellipsis a single place would hold the array, not its item
-    else:
-        out[part] = fill

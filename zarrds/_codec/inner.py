@@ -1,0 +1,56 @@
+"""Parts of a shard as parts of its inner chunks."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from zarrds._plan.basic import plan_basic
+from zarrds._plan.coordinate import plan_coordinate
+from zarrds._plan.orthogonal import plan_orthogonal
+from zarrds._plan.plan import Plan, Projection, plan_everything
+from zarrds._types import Chunks, Part, Shape
+
+__all__ = ["every_inner_chunk", "inner_plan", "turned_part"]
+
+
+def inner_plan(part: Part, shape: Shape, chunks: Chunks) -> Plan:
+    """Plan a part, as plans of the outer grid have them, against inner chunks.
+
+    The plan's work shape is that of ``shard[part]``. With a `shape` that is less than the shard's, as at the edge of an
+    array, inner chunks count as whole when what lies inside `shape` is covered.
+
+    - no arrays: integers and slices;
+    - arrays of as many dimensions as the shard: an open mesh, so each dimension stands for itself;
+    - one array of one dimension among slices: likewise;
+    - several of one dimension: points.
+    """
+    arrays = [item for item in part if isinstance(item, np.ndarray)]
+    if not arrays:
+        return plan_basic(part, shape, chunks)
+    if len(arrays) == len(part) > 1 and arrays[0].ndim == 1:
+        return plan_coordinate(part, shape, chunks)
+    flat = tuple([item.reshape(-1) if isinstance(item, np.ndarray) else item for item in part])
+    return plan_orthogonal(flat, shape, chunks)
+
+
+@lru_cache(maxsize=64)
+def every_inner_chunk(shape: Shape, chunks: Chunks) -> tuple[Projection, ...]:
+    """Projections of all inner chunks of a shard."""
+    return tuple(plan_everything(shape, chunks))
+
+
+def turned_part(part: Part, order: tuple[int, ...]) -> tuple[Part, tuple[int, ...]]:
+    """A part of an array as part of ``array.transpose(order)``, and how its result is turned by that.
+
+    ``array.transpose(order)[turned]`` is ``array[part].transpose(axes)``.
+    """
+    turned = tuple([part[axis] for axis in order])
+    arrays = [item for item in part if isinstance(item, np.ndarray)]
+    if len(arrays) == len(part) > 1:
+        if arrays[0].ndim == 1:
+            return turned, (0,)
+        return tuple([item.transpose(order) for item in turned if isinstance(item, np.ndarray)]), order
+    kept = [axis for axis, item in enumerate(part) if not isinstance(item, int)]
+    return turned, tuple([kept.index(axis) for axis in order if axis in kept])

@@ -1,0 +1,53 @@
+"""Shards in the engine: rounds of byte ranges, threads inside large ones, changes of a part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from zarrds._codec.base import NO_MEMO, DividedCodec, Reading, ReadSteps, Spread, in_turn
+from zarrds._config import get_config
+from zarrds._engine.pool import run_all, usable_threads
+from zarrds._engine.source import OpenSource
+from zarrds._plan.plan import Projection
+from zarrds._types import NDArrayAny
+
+__all__ = ["divided", "shard_steps", "spread_over"]
+
+_THREADED_SHARD_BYTES = 2**20
+_THREADED_INNER_BYTES = 32 * 2**10
+"""Decoded bytes of a shard, and of each inner chunk, from which on several threads are worth their while."""
+
+
+def divided(source: OpenSource) -> DividedCodec:
+    """The codec of a source whose chunks are shards."""
+    assert source.divided
+    return cast("DividedCodec", source.codec)
+
+
+def spread_over(threads: int | None) -> Spread:
+    """Go through inner chunks by so many threads at most; None: as many as are worth it."""
+    if threads == 1:
+        return in_turn
+
+    def spread(work: Callable[[range], None], count: int, nbytes: int) -> None:
+        large = count * nbytes >= _THREADED_SHARD_BYTES and nbytes >= _THREADED_INNER_BYTES
+        used = usable_threads(threads, 1 if large else 0, 1, count)
+        if used == 1:
+            work(range(count))
+            return
+        step = max(1, -(-count // (4 * used)))
+        run_all(work, [range(first, min(first + step, count)) for first in range(0, count, step)], used)
+
+    return spread
+
+
+def shard_steps(source: OpenSource, projection: Projection, view: NDArrayAny | None, threads: int | None) -> ReadSteps:
+    """Steps that read what a projection wants of a shard, into a view of the result where that is given."""
+    key = source.key(projection.coords)
+    keeps = source.indexes is not None and get_config().shard_index_bytes > 0
+    memo = source.indexes.memo(key) if keeps and source.indexes is not None else NO_MEMO
+    ranges = source.store.profile.native_ranges
+    objects = source.meta.dtype.hasobject  # decoding them holds the interpreter lock
+    reading = Reading(view, ranges, memo, in_turn if objects else spread_over(threads))
+    return divided(source).read(projection.chunk_part, reading)
