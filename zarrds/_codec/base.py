@@ -101,6 +101,8 @@ class Reading(NamedTuple):
         Where to put the part: a view of its shape, of any memory layout; None: a new array.
     ranges : bool
         Whether byte ranges cost less than the whole value.
+    whole : bool
+        Whether the part is all of the chunk that lies inside the array.
     memo : Memo
         Where the index of this value is kept.
     spread : Spread
@@ -109,8 +111,20 @@ class Reading(NamedTuple):
 
     out: NDArrayAny | None = None
     ranges: bool = True
+    whole: bool = False
     memo: Memo = NO_MEMO
     spread: Spread = in_turn
+
+
+class Held:
+    """A value that is not made yet, for those who change it again before it is stored."""
+
+    __slots__ = ("nbytes",)
+    nbytes: int
+
+    def join(self) -> Buf | None:
+        """The value; None: nothing is to be stored."""
+        raise NotImplementedError
 
 
 class DividedCodec(ChunkCodec, Protocol):
@@ -125,8 +139,8 @@ class DividedCodec(ChunkCodec, Protocol):
     def encode(self, array: NDArrayAny, spread: Spread = in_turn) -> Buf | None:
         """Encode a whole chunk; None: all of it is fill value, and nothing is to be stored."""
 
-    def opened(self, old: Any) -> Any:
-        """A value (None: absent), or what this gave before, as something that `merge` changes and ``join()`` ends."""
+    def opened(self, old: Any) -> Held:
+        """A value (None: absent), or what this gave before, taken apart to be changed by `merge`; `old` stays."""
 
     def merge(self, shard: Any, part: Part, piece: NDArrayAny, put: Put, valid: Shape, replace: bool) -> None:
         """Change a part of an opened chunk; see `zarrds._codec.sharding.ShardCodec.merge`."""

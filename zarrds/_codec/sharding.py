@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrds._codec.base import ChunkCodec, DividedCodec, Put, Reading, ReadSteps, Rounds, Spread, in_turn
+from zarrds._codec.base import ChunkCodec, DividedCodec, Held, Put, Reading, ReadSteps, Rounds, Spread, in_turn
 from zarrds._codec.fills import decode_fill, is_all_fill, put_fill
 from zarrds._codec.inner import every_inner_chunk, inner_plan
 from zarrds._codec.links import size_of
@@ -39,18 +39,28 @@ __all__ = ["PackedShard", "ShardCodec"]
 STEPS_BYTES = 2**20
 """Inner chunks that can be read in parts are read whole while they are no more bytes than this together."""
 
+_MOST = 2**63
+
 Ranges = Generator[Sequence[ByteRange | None], list[Buf | None], bool]
 """Asks for byte ranges, and answers whether everything was found where it was looked for."""
 
 
-class PackedShard:
+class PackedShard(Held):
     """A shard that is being changed: the bytes of its inner chunks by their numbers, not joined yet."""
 
     __slots__ = ("codec", "pieces")
 
-    def __init__(self, codec: ShardCodec, pieces: dict[int, Buf]) -> None:
+    def __init__(self, codec: ShardCodec, pieces: dict[int, Buf], nbytes: int) -> None:
         self.codec = codec
         self.pieces = pieces
+        self.nbytes = nbytes
+
+    def replace(self, number: int, new: Buf | None) -> None:
+        """Put an inner chunk in the place of another; None: there is none any more."""
+        old = self.pieces.pop(number, None)
+        self.nbytes += (0 if new is None else size_of(new)) - (0 if old is None else size_of(old))
+        if new is not None:
+            self.pieces[number] = new
 
     def join(self) -> Buf | None:
         """The value of the shard; None when it has no inner chunk."""
@@ -105,7 +115,7 @@ class ShardCodec:
         wanted = list(plan)
         out = np.empty(plan.work_shape, self.spec.dtype) if reading.out is None else reading.out
         job = _Job(wanted, self._numbers(wanted), is_plain(part), out, reading.spread)
-        if not reading.ranges or 4 * len(wanted) >= 3 * self._count:
+        if not reading.ranges or reading.whole or 4 * len(wanted) >= 3 * self._count:
             (data,) = yield (None,)
             if data is None:
                 return None
@@ -122,6 +132,7 @@ class ShardCodec:
         return out
 
     def _numbers(self, wanted: Sequence[Projection]) -> NDArray[np.intp]:
+        """Numbers of inner chunks in C order."""
         coords = np.array([projection.coords for projection in wanted], np.intp)
         return coords.reshape(len(wanted), len(self._grid)) @ self._strides
 
@@ -183,7 +194,17 @@ class ShardCodec:
 
     def _read_inner(self, job: _Job, index: Index) -> Ranges:
         """Read the inner chunks that an index tells of; False: the shard is absent by now."""
-        places = places_of(index[job.numbers], self._index_bytes if self._at_start else 0, None, self._length)
+        low = self._index_bytes if self._at_start else 0
+        if len(job.wanted) == 1:  # what small reads come to: the same in plain numbers
+            start, length = index[job.numbers[0]].tolist()
+            if low <= start and start + length < _MOST and length == (self._length or length) and length <= STEPS_BYTES:
+                (data,) = yield (ByteRange(start, start + length),)
+                if data is not None and size_of(data) != length:
+                    raise _truncated(f"{start + length} bytes", "less")
+                if data is not None:
+                    self._put(job, [data])
+                return data is not None
+        places = places_of(index[job.numbers], low, None, self._length)
         order = in_order(places)
         nbytes = int((places.stops[order] - places.starts[order]).sum())
         if nbytes > STEPS_BYTES and self._has_steps(job):
@@ -304,16 +325,16 @@ class ShardCodec:
         return b"".join(parts)
 
     def opened(self, old: Buf | PackedShard | None) -> PackedShard:
-        """A shard taken apart, to be changed by `merge`."""
+        """A shard taken apart, to be changed by `merge`; `old` stays as it is."""
         if isinstance(old, PackedShard):
-            return old
+            return PackedShard(self, dict(old.pieces), old.nbytes)
         if old is None:
-            return PackedShard(self, {})
+            return PackedShard(self, {}, 0)
         flat, index, low, high = self._opened(old)
         places = places_of(index, low, high, self._length)
         numbers = in_order(places).tolist()
         starts, stops = places.starts.tolist(), places.stops.tolist()
-        return PackedShard(self, {number: flat[starts[number] : stops[number]] for number in numbers})
+        return PackedShard(self, {number: flat[starts[number] : stops[number]] for number in numbers}, flat.nbytes)
 
     def merge(self, shard: PackedShard, part: Part, piece: NDArrayAny, put: Put, valid: Shape, replace: bool) -> None:
         """Change a part of a shard.
@@ -354,10 +375,7 @@ class ShardCodec:
             except ChunkDecodeError as error:
                 error.message = f"{error.message}, in inner chunk {coords}"
                 raise
-            if new is None:
-                shard.pieces.pop(number, None)
-            else:
-                shard.pieces[number] = new
+            shard.replace(number, new)
 
     def _blank(self) -> NDArrayAny:
         chunk = np.empty(self._inner.spec.shape, self.spec.dtype)

@@ -49,5 +49,5 @@ def shard_steps(source: OpenSource, projection: Projection, view: NDArrayAny | N
     memo = source.indexes.memo(key) if keeps and source.indexes is not None else NO_MEMO
     ranges = source.store.profile.native_ranges
     objects = source.meta.dtype.hasobject  # decoding them holds the interpreter lock
-    reading = Reading(view, ranges, memo, in_turn if objects else spread_over(threads))
+    reading = Reading(view, ranges, projection.whole, memo, in_turn if objects else spread_over(threads))
     return divided(source).read(projection.chunk_part, reading)
