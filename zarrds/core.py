@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +13,7 @@ from zarrds import _array_ops, _nodes
 from zarrds._array_meta import check_version
 from zarrds._codec.fills import new_fill
 from zarrds._description import Described
+from zarrds._engine.batch import BATCH_BYTES, HeldStore
 from zarrds._engine.bulk import trim_edges
 from zarrds._engine.read import Fields, read
 from zarrds._engine.source import ChunkSource, OpenSource
@@ -111,6 +112,7 @@ class Array(Described):
         self._like = None if type(self._meta_array) is np.ndarray else self._meta_array
         self._read_missing: Literal["fill", "raise"] = read_missing
         self._is_view = False
+        self._held: HeldStore | None = None
         meta = _nodes.load_array(self._store, self._path, check_version(zarr_version)) if _meta is None else _meta
         self._opened = self._at(meta)
         self._attrs = Attributes(
@@ -130,7 +132,8 @@ class Array(Described):
         return self._opened
 
     def _at(self, meta: ArrayMeta) -> OpenSource:
-        return OpenSource(self.chunk_store, self._path, meta, partial_decompress=self._partial_decompress)
+        store = self.chunk_store if self._held is None else self._held
+        return OpenSource(store, self._path, meta, partial_decompress=self._partial_decompress)
 
     def _refresh(self) -> None:
         """Read the metadata again: another writer may have changed it."""
@@ -176,6 +179,58 @@ class Array(Described):
         if self._synchronizer is None:
             return nullcontext()
         return self._synchronizer[_nodes.node_key(self._path, ".zarray")]
+
+    @contextmanager
+    def batch(self, max_bytes: int = BATCH_BYTES) -> Iterator[Array]:
+        """Collect writes, so that a chunk or shard which many of them change is stored once.
+
+        What is written inside the ``with`` block is held in memory; reading through this array sees it, other arrays
+        and processes do not yet. At the end of the block everything is stored, also when an error leaves it: a batch
+        changes when values are stored, not what is. If storing fails, that error is raised, and what had not been
+        stored by then is lost. Not in the manual.
+
+        Parameters
+        ----------
+        max_bytes : int, default 256 MiB
+            When more than this is held, what was changed longest ago is stored early. A chunk that is changed counts
+            with its decoded size, a shard with its encoded size.
+
+        Yields
+        ------
+        Array
+            This array.
+
+        Raises
+        ------
+        ReadOnlyError
+            The array cannot be written.
+        ValueError
+            The array has a synchronizer, whose locks would have to be held for as long as the block takes.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros((1000, 1000), chunks=(1000, 100), dtype="i4")
+        >>> with z.batch():  # ten chunks are encoded and stored, not ten for each row
+        ...     for row in range(1000):
+        ...         z[row] = row
+        >>> int(z[999, 5])
+        999
+        """
+        self._refuse_read_only()
+        if self._synchronizer is not None:
+            raise ValueError("batch() would hold the locks of the array's synchronizer for as long as it takes")
+        if self._held is not None:  # what is inside belongs to the outer batch
+            yield self
+            return
+        held = self._held = HeldStore(self.chunk_store, max_bytes)
+        self._opened = self._at(self._opened.meta)
+        try:
+            yield self
+        finally:
+            self._held = None
+            self._opened = self._at(self._opened.meta)
+            held.flush()
 
     def source(self) -> ChunkSource:
         """Recipe for the array's chunks: small, hashable and picklable, with the metadata inside.

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from itertools import islice
 from math import prod
 
+from zarrds._engine.indexes import note_written
 from zarrds._engine.source import OpenSource
 from zarrds._engine.write import Lock
 from zarrds._format.grid import box_coords, grid_shape, removed_chunks, valid_part
@@ -70,6 +71,7 @@ def trim_edges(source: OpenSource, shrunk: Sequence[bool], lock: Lock | None = N
                     source.store.delete_many([key])
                 else:
                     source.store.set_many([(key, trimmed)])
+                note_written([key])
 
 
 def _trimmed(source: OpenSource, coords: tuple[int, ...], data: Buf) -> Buf | None:
@@ -88,6 +90,7 @@ def delete_outside(source: OpenSource, new_shape: Shape) -> None:
     keys = _keys_outside(source, new_shape)
     while batch := list(islice(keys, 1000)):
         source.store.delete_many(batch)
+        note_written(batch)
 
 
 def expect_none_outside(source: OpenSource, new_shape: Shape) -> None:

@@ -16,6 +16,7 @@ from zarrds._codec.base import Rounds
 from zarrds._config import get_config
 from zarrds._engine.drive import read_parts, window_length, windows
 from zarrds._engine.pool import prefetched, run_all, usable_threads
+from zarrds._engine.shards import shard_steps
 from zarrds._engine.source import OpenSource, put_fill
 from zarrds._plan.parts import is_plain, take
 from zarrds._plan.plan import Plan, Projection
@@ -67,7 +68,7 @@ def read(
         _check_out(out, shape)
     reshaped = plan.work_shape != plan.result_shape
     target = _result_array(plan.work_shape, dtype, source.meta.chunk.order, like) if out is None or reshaped else out
-    job = _Read(source, target, plan, fields, missing)
+    job = (_ShardRead if source.divided else _Read)(source, target, plan, fields, missing, threads)
     only = plan.only()
     if only is None:
         _read_windows(job, plan, len(plan), threads)
@@ -124,14 +125,23 @@ def _check_out(out: NDArrayAny, shape: Shape) -> None:
 class _Read:
     """One read in progress: where the parts go."""
 
-    __slots__ = ("direct", "drop_axes", "fields", "missing", "plain", "source", "target")
+    __slots__ = ("direct", "drop_axes", "fields", "missing", "plain", "source", "target", "threads")
 
-    def __init__(self, source: OpenSource, target: NDArrayAny, plan: Plan, fields: Fields, missing: str) -> None:
+    def __init__(
+        self,
+        source: OpenSource,
+        target: NDArrayAny,
+        plan: Plan,
+        fields: Fields,
+        missing: str,
+        threads: int | None,
+    ) -> None:
         self.source = source
         self.target = target
         self.drop_axes = plan.drop_axes
         self.fields = fields
         self.missing = missing
+        self.threads = threads
         meta = source.meta
         self.direct = (
             target.ndim == meta.ndim and not fields and target.dtype == meta.dtype and not meta.dtype.hasobject
@@ -199,6 +209,8 @@ class _Read:
 
     def _place(self, value: Buf | _Part, chunk_part: Any, out_part: Any) -> None:
         if isinstance(value, _Part):
+            if value.placed:
+                return
             piece = value.array
         else:
             piece = take(self.source.codec.decode(value), chunk_part)
@@ -223,10 +235,46 @@ class _Read:
         put_fill(self.target, projection.out_part, fill)
 
 
+class _ShardRead(_Read):
+    """One read of shards: in steps, with what is found put where it goes at once."""
+
+    __slots__ = ()
+
+    def one(self, projection: Projection) -> None:
+        """Read of one shard."""
+        self.run([projection])
+
+    def run(self, window: list[Projection]) -> None:
+        """Read shards one after the other where that is no slower, so that few values are held."""
+        if self.source.store.profile.kind == "network":
+            self.scatter(window, self.fetch(window))
+            return
+        for projection in window:
+            self.scatter((projection,), self.fetch([projection]))
+
+    def fetch(self, window: list[Projection]) -> list[Any]:
+        """Parts of shards, each round of requests in one batch."""
+        views = [self._view(projection) for projection in window]
+        steps = [shard_steps(self.source, p, view, self.threads) for p, view in zip(window, views, strict=True)]
+        parts = zip(read_parts(self.source, window, steps), views, strict=True)
+        return [None if part is None else _Part(part, placed=view is not None) for part, view in parts]
+
+    def _view(self, projection: Projection) -> NDArrayAny | None:
+        """The region of the result that a projection fills, where what is read is put there as it is."""
+        target = self.target
+        if self.fields or self.drop_axes or type(target) is not np.ndarray or target.dtype != self.source.meta.dtype:
+            return None
+        if not is_plain(projection.chunk_part) or not is_plain(projection.out_part):
+            return None
+        view: NDArrayAny = target[projection.out_part] if projection.out_part else target
+        return view
+
+
 class _Part:
-    """A part that is decoded already."""
+    """A part that is decoded already, and maybe placed in the result."""
 
-    __slots__ = ("array",)
+    __slots__ = ("array", "placed")
 
-    def __init__(self, array: NDArrayAny) -> None:
+    def __init__(self, array: NDArrayAny, *, placed: bool = False) -> None:
         self.array = array
+        self.placed = placed

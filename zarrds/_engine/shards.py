@@ -12,14 +12,14 @@ from zarrds._engine.source import OpenSource
 from zarrds._plan.plan import Projection
 from zarrds._types import NDArrayAny
 
-__all__ = ["divided", "shard_steps", "spread_over"]
+__all__ = ["shard_steps", "shards_of", "spread_over"]
 
 _THREADED_SHARD_BYTES = 2**20
 _THREADED_INNER_BYTES = 32 * 2**10
 """Decoded bytes of a shard, and of each inner chunk, from which on several threads are worth their while."""
 
 
-def divided(source: OpenSource) -> DividedCodec:
+def shards_of(source: OpenSource) -> DividedCodec:
     """The codec of a source whose chunks are shards."""
     assert source.divided
     return cast("DividedCodec", source.codec)
@@ -50,4 +50,4 @@ def shard_steps(source: OpenSource, projection: Projection, view: NDArrayAny | N
     ranges = source.store.profile.native_ranges
     objects = source.meta.dtype.hasobject  # decoding them holds the interpreter lock
     reading = Reading(view, ranges, projection.whole, memo, in_turn if objects else spread_over(threads))
-    return divided(source).read(projection.chunk_part, reading)
+    return shards_of(source).read(projection.chunk_part, reading)

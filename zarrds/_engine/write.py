@@ -13,15 +13,20 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._codec.base import Held
 from zarrds._config import get_config
+from zarrds._engine.batch import HeldChunk, HeldStore
 from zarrds._engine.drive import window_length, windows
+from zarrds._engine.indexes import note_written
 from zarrds._engine.pool import run_all, usable_threads
 from zarrds._engine.read import Fields, field_dtype
+from zarrds._engine.shards import shards_of, spread_over
 from zarrds._engine.source import OpenSource, put_fill
 from zarrds._engine.values import prepared
+from zarrds._format.grid import valid_part
 from zarrds._plan.parts import is_everything, is_plain, put
 from zarrds._plan.plan import Plan, Projection
-from zarrds._types import Buf, NDArrayAny
+from zarrds._types import Buf, NDArrayAny, Part
 from zarrds.errors import ArrayIndexError, ChunkDecodeError, ChunkEncodeError
 
 __all__ = ["Lock", "is_all_fill", "write"]
@@ -70,7 +75,7 @@ def write(
     if field is not None:
         dtype = dtype[field]
     value = prepared(value, dtype, plan)
-    job = _Write(source, value, plan.drop_axes, field, write_empty_chunks)
+    job = (_ShardWrite if source.divided else _Write)(source, value, plan.drop_axes, field, write_empty_chunks, threads)
     only = plan.only()
     if only is not None and lock is None:
         job.run([only])
@@ -105,16 +110,24 @@ def _locked_length(source: OpenSource, plan: Plan) -> int:
 class _Write:
     """One write in progress."""
 
-    __slots__ = ("drop_axes", "field", "keep_empty", "same", "scalar", "source", "value")
+    __slots__ = ("drop_axes", "field", "held", "keep_empty", "same", "scalar", "source", "threads", "value")
 
     def __init__(
-        self, source: OpenSource, value: Any, drop_axes: tuple[int, ...], field: str | None, keep_empty: bool
+        self,
+        source: OpenSource,
+        value: Any,
+        drop_axes: tuple[int, ...],
+        field: str | None,
+        keep_empty: bool,
+        threads: int | None,
     ) -> None:
         self.source = source
         self.value = value
         self.drop_axes = drop_axes
         self.field = field
         self.keep_empty = keep_empty
+        self.threads = threads
+        self.held = source.store if isinstance(source.store, HeldStore) else None  # in a batch
         self.scalar = isinstance(value, np.ndarray) and value.ndim == 0
         self.same: Buf | None = None  # a scalar fills every whole chunk with the same bytes
 
@@ -123,7 +136,7 @@ class _Write:
         source = self.source
         keys = [source.key(p.coords) for p in window]
         old = self._old_chunks(window, keys)
-        to_set: list[tuple[str, Buf]] = []
+        to_set: list[tuple[str, Any]] = []
         to_delete: list[str] = []
         for key, projection in zip(keys, window, strict=True):
             try:
@@ -144,9 +157,11 @@ class _Write:
         partial = [key for key, p in zip(keys, window, strict=True) if not p.whole or self.field]
         if not partial:
             return {}
+        if self.held is not None:
+            return dict(zip(partial, self.held.take_many(partial), strict=True))
         return dict(zip(partial, self.source.store.get_many([(key, None) for key in partial]), strict=True))
 
-    def _encoded(self, projection: Projection, old: Any) -> Buf | None:
+    def _encoded(self, projection: Projection, old: Any) -> Buf | Held | None:
         """Bytes of the changed chunk; None: it is all fill value and shall not be stored."""
         source = self.source
         if projection.whole and not self.field:
@@ -155,6 +170,12 @@ class _Write:
             chunk, every = self._whole_chunk(projection)
         else:
             chunk, every = self._changed_chunk(projection, old), False
+            if self.held is not None:
+                return HeldChunk(chunk, self._value)
+        return self._value(chunk, every)
+
+    def _value(self, chunk: NDArrayAny, every: bool = False) -> Buf | None:
+        source = self.source
         if not self.keep_empty and is_all_fill(chunk, source):
             return None
         data = source.codec.encode(chunk)
@@ -190,18 +211,63 @@ class _Write:
         meta = source.meta
         if old is None:
             chunk = self._blank()
+        elif isinstance(old, HeldChunk):
+            chunk = old.array.copy(order="K")  # if anything fails, the old one stays
         else:
             chunk = source.codec.decode(old)
             if not chunk.flags.writeable or chunk.dtype != meta.dtype:
                 chunk = chunk.astype(meta.dtype)
-        part = projection.chunk_part
-        piece = self.value[()] if self.scalar else np.asarray(self.value[projection.out_part])
+        self._put(chunk, projection.chunk_part, self._piece(projection))
+        return chunk
+
+    def _piece(self, projection: Projection) -> NDArrayAny:
+        """What goes into a chunk: 0-d, or of the shape of the part."""
+        if self.scalar:
+            scalar: NDArrayAny = self.value
+            return scalar
+        piece = np.asarray(self.value[projection.out_part])
+        return np.expand_dims(piece, self.drop_axes) if self.drop_axes and piece.ndim else piece
+
+    def _put(self, chunk: NDArrayAny, part: Part, piece: NDArrayAny) -> None:
         target = chunk[self.field] if self.field else chunk
         if self.scalar:
-            put_fill(target, part, piece)
+            put_fill(target, part, piece[()])
         else:
-            put(target, part, piece, self.drop_axes)
-        return chunk
+            put(target, part, piece)
+
+
+class _ShardWrite(_Write):
+    """One write of shards: what is not touched of them is not decoded. Nothing is stored that is all fill value."""
+
+    __slots__ = ()
+
+    def run(self, window: list[Projection]) -> None:
+        """As other chunks; and indexes of these shards that any array of this process remembers are forgotten."""
+        keys = [self.source.key(p.coords) for p in window]
+        note_written(keys)
+        try:
+            super().run(window)
+        finally:
+            note_written(keys)  # again, as a reader may have asked in between
+
+    def _encoded(self, projection: Projection, old: Any) -> Buf | Held | None:
+        """Bytes of the changed shard; None: there is nothing in it."""
+        source = self.source
+        codec = shards_of(source)
+        if projection.whole and not self.field:
+            if self.same is not None and is_everything(projection.chunk_part, source.meta.chunk.shape):
+                return self.same
+            chunk, every = self._whole_chunk(projection)
+            data = codec.encode(chunk, spread_over(self.threads))
+            self.same = data if every else None
+            return data
+        shard = codec.opened(old)
+        inside = valid_part(projection.coords, source.meta.shape, source.meta.chunk.shape)
+        valid = tuple([item.stop for item in inside])
+        codec.merge(shard, projection.chunk_part, self._piece(projection), self._put, valid, not self.field)
+        if self.held is None:
+            return shard.join()
+        return shard if shard.nbytes else None
 
 
 def is_all_fill(chunk: NDArrayAny, source: OpenSource) -> bool:

@@ -1,0 +1,172 @@
+"""Writes that are held back: many changes of parts of a chunk or shard, and each of them is stored once."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from zarrds._codec.base import Held
+from zarrds._engine.indexes import note_written
+from zarrds._store.base import Store, names_below
+from zarrds._store.paths import level, normalize_path
+from zarrds._store.request import cut, to_bytes
+from zarrds._store.spec import StoreSpec
+from zarrds._types import Buf, NDArrayAny, Request
+
+__all__ = ["BATCH_BYTES", "HeldChunk", "HeldStore"]
+
+BATCH_BYTES = 256 * 2**20
+"""Bytes held back by default before the oldest of them are stored early."""
+
+_FLUSH_KEYS = 64
+_FLUSH_BYTES = 64 * 2**20
+
+
+class HeldChunk(Held):
+    """A chunk that was changed, as an array: it is encoded when it is stored or read."""
+
+    __slots__ = ("_encode", "_value", "array")
+
+    def __init__(self, array: NDArrayAny, encode: Callable[[NDArrayAny], Buf | None]) -> None:
+        self.array = array
+        self.nbytes = array.nbytes
+        self._encode = encode
+        self._value: tuple[Buf | None] | None = None
+
+    def join(self) -> Buf | None:
+        """The encoded chunk."""
+        if self._value is None:
+            self._value = (self._encode(self.array),)
+        return self._value[0]
+
+
+class HeldStore(Store):
+    """A store that keeps what is set and deleted to itself until `flush`; reading sees it.
+
+    Parameters
+    ----------
+    store : Store
+        Where everything goes in the end.
+    max_bytes : int
+        When more than this is held, what was changed longest ago is stored until half of it is left.
+    """
+
+    def __init__(self, store: Store, max_bytes: int = BATCH_BYTES) -> None:
+        self._store = store
+        self._max_bytes = max_bytes
+        self._held: OrderedDict[str, Buf | Held | None] = OrderedDict()  # None: deleted
+        self._nbytes = 0
+        self._lock = threading.RLock()
+        self.profile = store.profile
+        self.dimension_separator = store.dimension_separator
+
+    # --- what the engine uses ----------------------------------------------------------------------------------------
+
+    def take_many(self, keys: Sequence[str]) -> list[Any]:
+        """Values of keys as they are held, or from the store; None for absent ones."""
+        with self._lock:
+            here = {key: self._held[key] for key in keys if key in self._held}
+        rest = [(key, None) for key in keys if key not in here]
+        there = iter(self._store.get_many(rest) if rest else ())
+        return [here[key] if key in here else next(there) for key in keys]
+
+    def hold(self, key: str, value: Buf | Held | None) -> None:
+        """Hold a value back; None: the key is to be deleted."""
+        with self._lock:
+            self._drop(key)
+            self._held[key] = value
+            self._nbytes += _size(value)
+            if self._nbytes > self._max_bytes:
+                self._store_oldest(self._max_bytes // 2)
+
+    def flush(self) -> None:
+        """Store everything that is held; what could not be stored stays held."""
+        with self._lock:
+            self._store_oldest(0)
+
+    def _store_oldest(self, most: int) -> None:
+        while self._held and (self._nbytes > most or not most):
+            keys = self._oldest(min(self._nbytes - most, _FLUSH_BYTES))
+            values = [(key, _joined(self._held[key])) for key in keys]
+            self._store.set_many([(key, value) for key, value in values if value is not None])
+            self._store.delete_many([key for key, value in values if value is None])
+            note_written(keys)
+            for key in keys:
+                self._drop(key)
+
+    def _oldest(self, nbytes: int) -> list[str]:
+        """Keys to store next: of about that many bytes, and no more than are stored in one go."""
+        keys: list[str] = []
+        for key, value in self._held.items():
+            keys.append(key)
+            nbytes -= _size(value)
+            if nbytes <= 0 or len(keys) == _FLUSH_KEYS:
+                break
+        return keys
+
+    def _drop(self, key: str) -> None:
+        if key in self._held:
+            self._nbytes -= _size(self._held.pop(key))
+
+    # --- the store ---------------------------------------------------------------------------------------------------
+
+    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
+        with self._lock:
+            here = {key: _joined(self._held[key]) for key, _ in requests if key in self._held}
+        if not here:
+            return self._store.get_many(requests)
+        rest = [request for request in requests if request[0] not in here]
+        there = iter(self._store.get_many(rest) if rest else ())
+        found: list[Buf | None] = []
+        for key, byte_range in requests:
+            value = here.get(key)
+            found.append(next(there) if key not in here else None if value is None else cut(value, byte_range))
+        return found
+
+    def iter_many(self, requests: Sequence[Request]) -> Iterator[Buf | None]:
+        with self._lock:
+            held = any(key in self._held for key, _ in requests)
+        return iter(self.get_many(requests)) if held else self._store.iter_many(requests)
+
+    def set_many(self, items: Sequence[tuple[str, Any]]) -> None:
+        for key, value in items:
+            self.hold(key, value if isinstance(value, Held) else to_bytes(value))
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self.hold(key, None)
+
+    def keys_below(self, prefix: str = "") -> Iterator[str]:
+        with self._lock:
+            held = dict(self._held)
+        for key in self._store.keys_below(prefix):
+            if key not in held:
+                yield key
+        for key, value in held.items():
+            if key.startswith(prefix) and _joined(value) is not None:
+                yield key
+
+    def listdir(self, path: str | None = None) -> list[str]:
+        prefix = level(normalize_path(path))
+        return names_below(self.keys_below(prefix), prefix)
+
+    def spec(self) -> StoreSpec:
+        return self._store.spec()
+
+    def is_writeable(self) -> bool:
+        return self._store.is_writeable()
+
+    def __repr__(self) -> str:
+        return repr(self._store)
+
+
+def _joined(value: Any) -> Buf | None:
+    if value is None or not isinstance(value, Held):
+        return value
+    return value.join()
+
+
+def _size(value: Any) -> int:
+    return 0 if value is None else len(value) if isinstance(value, bytes) else int(value.nbytes)
