@@ -59,12 +59,7 @@ def test_n5(case, unpacked):
     assert CORPUS.check(zarrds, case, unpacked) == []
 
 
-def without_shards(params):
-    """Those that need no codec which is still to come."""
-    return [p for p in params if "shard" not in str(p.id) and not str(p.id).startswith("zarr3-v3-group")]
-
-
-@pytest.mark.parametrize("case", without_shards(cases(("zarr-v3",), OPENABLE)))
+@pytest.mark.parametrize("case", cases(("zarr-v3",), OPENABLE))
 def test_format_3(case, unpacked):
     assert CORPUS.check(zarrds, case, unpacked) == []
 

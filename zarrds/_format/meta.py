@@ -196,9 +196,14 @@ class ArrayMeta:
 
     @property
     def shards(self) -> Chunks | None:
-        """Shape of a shard, a stored value with several chunks; None when chunks are stored one by one."""
-        serializer = self.chunk.serializer
-        return self.chunk.shape if serializer is not None and serializer.name == SHARDING else None
+        """Shape of a shard, a stored value with several chunks; None when chunks are stored one by one.
+
+        With other codecs around it, a shard is one chunk to users, as zarr-python 3 has it: its inner chunks may lie
+        across its dimensions, or not be readable by themselves.
+        """
+        chunk = self.chunk
+        is_shard = chunk.serializer is not None and chunk.serializer.name == SHARDING
+        return chunk.shape if is_shard and not chunk.filters and not chunk.compressors else None
 
     @property
     def write_unit(self) -> Chunks:
