@@ -225,6 +225,18 @@ def test_frames_without_a_size():
             made.decode(frame(raw))
 
 
+@pytest.mark.parametrize("size", [1, 255, 256, 257, 65791, 65792, 70000])
+def test_frames_of_any_size(size):
+    data = np.arange(size).astype("u1")
+    for checksum in (False, True):
+        made = chain("u1", shape=(size,), compressors=[("zstd", {"level": 1, "checksum": checksum})])
+        encoded = bytes(made.encode(data))
+        for value in (encoded, memoryview(encoded), np.frombuffer(encoded, "u1")):
+            np.testing.assert_array_equal(made.decode(value, np.empty_like(data)), data)
+        with pytest.raises(ChunkDecodeError):
+            chain("u1", shape=(size + 1,), compressors=["zstd"]).decode(encoded)
+
+
 def test_gzip_members():
     raw = numbers("i4").tobytes()
     value = gzip.compress(raw[:100]) + gzip.compress(raw[100:]) + b"\0\0"

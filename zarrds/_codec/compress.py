@@ -8,6 +8,7 @@ from __future__ import annotations
 import bz2
 import lzma
 import zlib
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -63,20 +64,33 @@ class ZstdCompressor(_Sized):
 
     def decode_into(self, data: Buf, out: NDArrayAny) -> None:
         """Decode straight into an array."""
-        stated = zstd_size(data)
-        if stated is not None and stated != out.nbytes:
-            raise wrong_size(out.nbytes, stated)
+        usual = _usual_head(out.nbytes)
+        if bytes(data[: len(usual)]) != usual:
+            stated = zstd_size(data)
+            if stated is not None and stated != out.nbytes:
+                raise wrong_size(out.nbytes, stated)
         zstd_c.decompress(data, out)  # of a frame without a size it checks that it fills the array
 
 
+_MAGIC = b"\x28\xb5\x2f\xfd"
 _SIZE_BYTES = (0, 2, 4, 8)
 _DICTIONARY_BYTES = (0, 1, 2, 4)
+
+
+@lru_cache(maxsize=256)
+def _usual_head(size: int) -> bytes:
+    """How frames of that decoded size begin that were written in one go, without a checksum."""
+    if size < 256:
+        return _MAGIC + bytes((0x20, size))
+    if size < 256 + 2**16:
+        return _MAGIC + b"\x60" + (size - 256).to_bytes(2, "little")
+    return _MAGIC + (b"\xa0" + size.to_bytes(4, "little") if size < 2**32 else b"\xe0" + size.to_bytes(8, "little"))
 
 
 def zstd_size(data: Buf) -> int | None:
     """Decoded size that the first frame of a value states, or None; ChunkDecodeError when it is no frame."""
     head = bytes(data[:18] if isinstance(data, bytes) else memoryview(data).cast("B")[:18])
-    if len(head) < 6 or head[:4] != b"\x28\xb5\x2f\xfd":
+    if len(head) < 6 or head[:4] != _MAGIC:
         raise ChunkDecodeError("value is no zstd frame", found=head[:4].hex() or "nothing")
     descriptor = head[4]
     single = descriptor >> 5 & 1
