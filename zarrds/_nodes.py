@@ -22,6 +22,7 @@ from zarrds._format.meta import ArrayMeta, GroupMeta
 from zarrds._format.paths import node_key
 from zarrds._store.base import Store
 from zarrds._store.consolidated import DocumentStore
+from zarrds._store.layouts import other_layout
 from zarrds._types import Buf, Request
 from zarrds.errors import (
     ArrayNotFoundError,
@@ -45,6 +46,7 @@ __all__ = [
     "create_group",
     "delete_node",
     "documents_below",
+    "find_in_layouts",
     "find_node",
     "has_node",
     "keys_below",
@@ -130,6 +132,21 @@ def find_node(store: Store, path: str, zarr_format: int | None = None) -> Node |
     """Load whatever is at `path`, in one batch; None when nothing is there, or nothing of the format asked for."""
     (found,) = _look(store, [path], formats_of(zarr_format))
     return _first(store, found)
+
+
+def find_in_layouts(store: Store, path: str, zarr_format: int | None = None) -> tuple[Store, Node | None]:
+    """As `find_node`, and where that finds nothing, in layouts that are shown as stores; the store to go on with."""
+    try:
+        node = find_node(store, path, zarr_format)
+    except MetadataError:
+        other = other_layout(store)
+        if other is None:
+            raise
+    else:
+        other = None if node is not None else other_layout(store)
+        if other is None:
+            return store, node
+    return other, find_node(other, path)
 
 
 def has_node(store: Store, path: str, zarr_format: int | None = None) -> bool:

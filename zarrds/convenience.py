@@ -20,12 +20,14 @@ from zarrds._format.meta import ArrayMeta, GroupMeta
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
 from zarrds._store.consolidated import ConsolidatedMetadataStore
+from zarrds._store.layouts import other_layout
 from zarrds._store.paths import normalize_path
+from zarrds._store.v3_experimental import ExperimentalV3Store
 from zarrds._tree import TreeViewer
 from zarrds._verify.verify import verify
 from zarrds.core import Array
 from zarrds.creation import array, open_array, open_existing, refuse_loss
-from zarrds.errors import GroupNotFoundError
+from zarrds.errors import GroupNotFoundError, MetadataError
 from zarrds.hierarchy import Group, group, open_group
 from zarrds.hierarchy import open_existing as open_existing_group
 
@@ -100,7 +102,7 @@ def open(
     real_store = store if store is None else as_store(store, mode=mode, storage_options=options)
     node = None
     if real_store is not None and mode in ("r", "r+", "a"):
-        node = _nodes.find_node(real_store, where, asked)
+        real_store, node = _nodes.find_in_layouts(real_store, where, asked)
         if node is None and mode != "a":
             raise _nodes.not_found(real_store, where)
     if isinstance(node, ArrayMeta):
@@ -334,7 +336,7 @@ def load(
     asked = check_version(zarr_version, zarr_format)
     real_store = as_store(store, mode="r", storage_options=storage_options)
     where = normalize_path(path)
-    node = _nodes.find_node(real_store, where, asked)
+    real_store, node = _nodes.find_in_layouts(real_store, where, asked)
     if isinstance(node, ArrayMeta):
         return Array(real_store, where, read_only=True, _meta=node)[...]
     return None if node is None else LazyLoader(Group(real_store, where, read_only=True, _meta=node))
@@ -448,6 +450,12 @@ def open_consolidated(store: Any, metadata_key: str = CONSOLIDATED_KEY, mode: st
     _nodes.check_mode(mode, ("r", "r+"))
     real_store = as_store(store, mode=mode, storage_options=kwargs.pop("storage_options", None))
     path = kwargs.pop("path", None)
-    metadata = ConsolidatedMetadataStore(real_store, metadata_key=metadata_key, path=normalize_path(path))
+    try:
+        metadata = ConsolidatedMetadataStore(real_store, metadata_key=metadata_key, path=normalize_path(path))
+    except (KeyError, MetadataError):
+        experimental = other_layout(real_store)
+        if not isinstance(experimental, ExperimentalV3Store):
+            raise
+        return open(ExperimentalV3Store(real_store, consolidated=True), mode=mode, path=path)
     chunk_store = kwargs.pop("chunk_store", None) or real_store
     return open(metadata, mode=mode, path=path, chunk_store=chunk_store, **kwargs)

@@ -428,7 +428,7 @@ def open_array(
     compressor, fill_value = _h5py_names(compressor, fill_value, kwargs)
     real_store = KVStore({}) if store is None else as_store(store, mode=mode, storage_options=storage_options)
     where = normalize_path(path)
-    meta = _existing_array(real_store, where, mode, asked)
+    real_store, meta = _existing_array(real_store, where, mode, asked)
     if meta is not None:
         return open_existing(
             real_store,
@@ -514,15 +514,15 @@ def _chunk_store(given: Any, mode: str, storage_options: dict[str, Any] | None) 
     return None if given is None else as_store(given, mode=mode, storage_options=storage_options)
 
 
-def _existing_array(store: Store, path: str, mode: str, zarr_format: int | None) -> ArrayMeta | None:
-    """Metadata of the array that `mode` wants to find; None when one is to be created."""
+def _existing_array(store: Store, path: str, mode: str, zarr_format: int | None) -> tuple[Store, ArrayMeta | None]:
+    """The array that `mode` wants to find, and the store to have it from; None when one is to be created."""
     if mode in ("w", "w-", "x"):
-        return None
-    node = _nodes.find_node(store, path, zarr_format)
+        return store, None
+    store, node = _nodes.find_in_layouts(store, path, zarr_format)
     if node is None and mode in ("r", "r+"):
         raise _nodes.not_found(store, path, ArrayNotFoundError)
     if node is None or isinstance(node, ArrayMeta):
-        return node
+        return store, node
     raise ContainsGroupError(path=path)
 
 

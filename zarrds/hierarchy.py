@@ -755,7 +755,9 @@ def open_group(
     if chunk_store is not None:
         real_chunk_store = as_store(chunk_store, mode=mode, storage_options=storage_options)
     where = normalize_path(path)
-    node = None if mode == "w" else _nodes.find_node(real_store, where, asked)
+    node = None
+    if mode != "w":
+        real_store, node = _nodes.find_in_layouts(real_store, where, asked)
     if mode in ("r", "r+") and node is None:
         raise _nodes.not_found(real_store, where, GroupNotFoundError)
     if isinstance(node, ArrayMeta) or mode in ("w-", "x"):

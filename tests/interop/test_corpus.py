@@ -17,7 +17,7 @@ from zarrds.errors import UnsupportedFormatError
 
 FOLDER = Path(os.environ.get("ZARRDS_INTEROP", Path(__file__).parents[3] / "shared" / "interop"))
 OPENABLE = ("dir", "nested", "consolidated")
-NOT_YET = ("zarr-v1", "zarr-v3-experimental")
+NOT_YET = ("zarr-v1",)
 
 
 def load_corpus():
@@ -76,6 +76,11 @@ def test_zip_by_url(case, unpacked):
         expected = CORPUS.expected(case, node, unpacked)
         assert list(array.shape) == node["shape"]
         assert expected is None or CORPUS.equal(array[...], expected)
+
+
+@pytest.mark.parametrize("case", cases(("zarr-v3-experimental",), ("v3exp", "v3exp-consolidated")))
+def test_the_experimental_layout(case, unpacked):
+    assert CORPUS.check(zarrds, case, unpacked) == []
 
 
 @pytest.mark.parametrize("case", cases(NOT_YET, ("dir", "v1")))

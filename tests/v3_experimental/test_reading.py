@@ -178,6 +178,7 @@ def test_broken_documents(members: dict[str, Any]) -> None:
 def test_an_unknown_transformer_is_named() -> None:
     other = [{"extension": "elsewhere", "type": "x", "configuration": {}}]
     z = zarrds.open_array(store({"a.array": array(storage_transformers=other)}), path="a", mode="r")
+    assert z.shape == (4, 5)
     with pytest.raises(UnsupportedFormatError, match="elsewhere"):
         z[:]
 

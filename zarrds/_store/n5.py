@@ -25,7 +25,9 @@ from zarrds._types import JSON, Buf, Request, Separator
 
 __all__ = ["N5FSStore", "N5Mapping", "N5Store"]
 
-_DOCUMENTS = frozenset({v2.ARRAY_KEY, v2.GROUP_KEY, v2.ATTRS_KEY})
+_DOCUMENTS = frozenset({v2.ARRAY_KEY, v2.GROUP_KEY, v2.ATTRS_KEY, "zarr.json"})
+"""Names of documents; none is ever a file of a container."""
+
 _CHUNK_NAME = re.compile(r"[0-9]+(\.[0-9]+)*")
 _GROUP_TEXT = b'{\n    "zarr_format": 2\n}'
 
@@ -77,6 +79,8 @@ class N5Mapping(Store):
 
     def _document(self, node: str, name: str, attributes: Attributes | None) -> bytes | None:
         where = level(node) + n5.ATTRIBUTES_KEY
+        if name not in (v2.ARRAY_KEY, v2.GROUP_KEY, v2.ATTRS_KEY):
+            return None
         if attributes is None:
             return _GROUP_TEXT if name == v2.GROUP_KEY and self._is_implicit_group(node) else None
         if name == v2.ATTRS_KEY:

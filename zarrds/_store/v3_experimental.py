@@ -100,7 +100,7 @@ class ExperimentalV3Store(Store):
             if name in _DOCUMENTS:
                 text = self._document(path, name)
                 found[number] = None if text is None else cut(text, part)
-            else:
+            elif name[:1].isdigit():
                 chunks.setdefault(path, []).append((number, name, part))
         for path, wanted in chunks.items():
             answers = self._chunks(path, [(name, part) for _, name, part in wanted])
