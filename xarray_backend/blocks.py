@@ -122,7 +122,7 @@ def _refuse_unshareable(store: Any, options: dict[str, Any]) -> None:
     module = getattr(scheduler, "__module__", "") if module == "builtins" else module
     if module.startswith(("distributed", "dask.multiprocessing")):
         raise StoreNotShareableError(
-            f"a {type(store).__name__} lives in the memory of this process, and workers of the {module.split('.')[0]} "
+            f"a {type(store).__name__} belongs to this process, and workers of the {module.split('.')[0]} "
             "scheduler could not write to it",
             hint="write to a directory or URL, or use the threaded scheduler: dask.config.set(scheduler='threads')",
         )

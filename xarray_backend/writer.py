@@ -293,6 +293,7 @@ def _carry_out(
         finish_now(receipts, target, dask_options)
     _finish_metadata(plans, target, fresh=fresh and not written.path, consolidated=consolidated)
     if compute:
+        target.flush()
         return ZarrdsStore(written)
     return finish_later(receipts)
 

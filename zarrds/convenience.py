@@ -414,6 +414,7 @@ def consolidate_metadata(
         raise _nodes.not_found(real_store, root, GroupNotFoundError)
     written, items = consolidate_documents(documents, metadata_key, root)
     real_store.set_many(items)
+    real_store.flush()
     metadata = ConsolidatedMetadataStore.just_written(real_store, metadata_key, written, root)
     return open(metadata, mode="r+", path=where, chunk_store=real_store)
 

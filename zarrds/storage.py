@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
 from zarrds import _migration, _nodes
@@ -76,6 +77,21 @@ group_meta_key = GROUP_KEY
 attrs_key = ATTRS_KEY
 
 
+@contextmanager
+def _opened(store: AnyStore, mode: str) -> Iterator[Store]:
+    """A store as it is given, or opened at the path that is given, and closed again."""
+    real_store = as_store(store, mode=mode)
+    try:
+        yield real_store
+    finally:
+        _close_opened(real_store, store)
+
+
+def _close_opened(real_store: Store, given: object) -> None:
+    if real_store is not given and not isinstance(given, Mapping):
+        real_store.close()
+
+
 def listdir(store: AnyStore, path: str | bytes | None = None) -> list[str]:
     """Names directly below a path.
 
@@ -97,7 +113,8 @@ def listdir(store: AnyStore, path: str | bytes | None = None) -> list[str]:
     >>> listdir({"foo/.zgroup": b"", "foo/bar/.zarray": b""}, "foo")
     ['.zgroup', 'bar']
     """
-    return as_store(store, mode="r").listdir(normalize_path(path))
+    with _opened(store, "r") as real_store:
+        return real_store.listdir(normalize_path(path))
 
 
 def rmdir(store: AnyStore, path: str | bytes | None = None) -> None:
@@ -118,7 +135,8 @@ def rmdir(store: AnyStore, path: str | bytes | None = None) -> None:
     >>> data
     {'foo/.zgroup': b''}
     """
-    as_store(store, mode="a").rmdir(normalize_path(path))
+    with _opened(store, "a") as real_store:
+        real_store.rmdir(normalize_path(path))
 
 
 def rename(store: AnyStore, src_path: str | bytes | None, dst_path: str | bytes | None) -> None:
@@ -144,7 +162,8 @@ def rename(store: AnyStore, src_path: str | bytes | None, dst_path: str | bytes 
     >>> data
     {'bar/.zgroup': b''}
     """
-    as_store(store, mode="a").rename(normalize_path(src_path), normalize_path(dst_path))
+    with _opened(store, "a") as real_store:
+        real_store.rename(normalize_path(src_path), normalize_path(dst_path))
 
 
 def getsize(store: AnyStore, path: str | bytes | None = None) -> int:
@@ -168,7 +187,8 @@ def getsize(store: AnyStore, path: str | bytes | None = None) -> int:
     >>> getsize({"foo/0": b"abc", "foo/1": b"de"}, "foo")
     5
     """
-    return as_store(store, mode="r").getsize(normalize_path(path))
+    with _opened(store, "r") as real_store:
+        return real_store.getsize(normalize_path(path))
 
 
 def init_array(
@@ -221,6 +241,7 @@ def init_array(
     )
     chunks_in = None if chunk_store is None else as_store(chunk_store, mode="w")
     _nodes.create_array(real_store, normalize_path(path), meta, overwrite=overwrite, chunk_store=chunks_in)
+    _close_opened(real_store, store)
 
 
 def init_group(
@@ -240,9 +261,8 @@ def init_group(
     ['.zgroup', 'foo/.zgroup']
     """
     chunks_in = None if chunk_store is None else as_store(chunk_store, mode="w")
-    _nodes.create_group(
-        as_store(store, mode="w"), normalize_path(path), GroupMeta(), overwrite=overwrite, chunk_store=chunks_in
-    )
+    with _opened(store, "w") as real_store:
+        _nodes.create_group(real_store, normalize_path(path), GroupMeta(), overwrite=overwrite, chunk_store=chunks_in)
 
 
 def migrate_1to2(store: AnyStore) -> None:
@@ -278,14 +298,17 @@ def migrate_1to2(store: AnyStore) -> None:
     >>> zarrds.open(store, mode="r")[:]
     array([7, 7, 7, 7], dtype=int32)
     """
-    _migration.migrate(as_store(store, mode="r+"))
+    with _opened(store, "r+") as real_store:
+        _migration.migrate(real_store)
 
 
 def contains_array(store: AnyStore, path: str | bytes | None = None) -> bool:
     """Return True if the store contains an array at the given logical path."""
-    return _nodes.contains_array(as_store(store, mode="r"), normalize_path(path))
+    with _opened(store, "r") as real_store:
+        return _nodes.contains_array(real_store, normalize_path(path))
 
 
 def contains_group(store: AnyStore, path: str | bytes | None = None, explicit_only: bool = True) -> bool:
     """Return True if the store contains a group at the given logical path."""
-    return _nodes.contains_group(as_store(store, mode="r"), normalize_path(path))
+    with _opened(store, "r") as real_store:
+        return _nodes.contains_group(real_store, normalize_path(path))

@@ -12,6 +12,7 @@ import warnings
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ import pytest
 import zarrds
 from zarrds._types import ByteRange
 from zarrds.errors import NotErasableError, ReadOnlyError, StoreError
-from zarrds.storage import ZipStore, as_store
+from zarrds.storage import ZipStore, as_store, contains_array, contains_group, init_array, init_group, listdir
 
 
 @pytest.fixture
@@ -349,3 +350,32 @@ def test_paths_that_must_exist_are_not_created(tmp_path: Path) -> None:
     (tmp_path / "dir.zip").mkdir()
     assert type(as_store(tmp_path / "dir.zip")).__name__ == "DirectoryStore"
     assert os.listdir(tmp_path) == ["dir.zip"]
+
+
+def test_what_is_done_by_path_is_complete_afterwards(path: Path) -> None:
+    name: Any = str(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        init_group(name)
+        init_array(name, shape=3, chunks=3, path="a")
+        assert (listdir(name), contains_array(name, "a"), contains_group(name)) == ([".zgroup", "a"], True, True)
+        zarrds.consolidate_metadata(name)
+    assert sorted(zipfile.ZipFile(path).namelist()) == [".zgroup", ".zmetadata", "a/.zarray"]
+
+
+def test_a_dropped_store_is_written_even_where_warnings_are_errors(path: Path) -> None:
+    code = f"import zarrds; s = zarrds.ZipStore({str(path)!r}); s['0'] = b'0'; del s"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True)
+    assert b"ResourceWarning: a ZipStore was not closed" in done.stderr
+    assert zipfile.ZipFile(path).namelist() == ["0"]
+
+
+def test_a_dataset_is_complete_in_its_file(path: Path) -> None:
+    xarray = pytest.importorskip("xarray")
+    from xarray_backend import to_zarrds
+
+    ds = xarray.Dataset({"t": (("x", "y"), np.arange(12.0).reshape(3, 4))})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        to_zarrds(ds, str(path))
+    assert xarray.open_dataset(path, engine="zarrds").identical(ds)

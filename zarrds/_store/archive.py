@@ -68,6 +68,7 @@ class Archive:
         exists = os.path.exists(self.path)
         self.file = _File(self.path, {"r": "rb", "a": "rb+" if exists else "xb+", "w": "wb+", "x": "xb+"}[mode])
         self.entries: dict[str, zipfile.ZipInfo] = {}
+        self.offsets: dict[int, int] = {}
         self.end = self.file.seek(0, io.SEEK_END)
         self.changed = self.end == 0 and mode != "r"
         if not self.changed:
@@ -142,11 +143,16 @@ class Archive:
 
     def _offset(self, entry: zipfile.ZipInfo) -> int:
         """Where the data of an entry begin: behind a header that may be longer than the central directory says."""
+        known = self.offsets.get(entry.header_offset)
+        if known is not None:
+            return known
         header = self._pread(entry, entry.header_offset, _LOCAL_HEADER.size)
         magic, name_length, extra_length = _LOCAL_HEADER.unpack(header)
         if magic != b"PK\3\4":
             raise self._broken(entry, "there is no header where the archive says")
-        return entry.header_offset + _LOCAL_HEADER.size + int(name_length) + int(extra_length)
+        offset = entry.header_offset + _LOCAL_HEADER.size + int(name_length) + int(extra_length)
+        self.offsets[entry.header_offset] = offset
+        return offset
 
     def _pread(self, entry: zipfile.ZipInfo, start: int, size: int) -> bytes:
         try:
@@ -226,6 +232,7 @@ class Archive:
             self.file.truncate(0)
             self.documents.clear()
             self.entries = {}
+            self.offsets = {}
             self.end, self.changed = 0, True
 
     def _require_owner(self) -> None:

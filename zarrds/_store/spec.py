@@ -170,7 +170,7 @@ class LiveSpec(StoreSpec):
 
 def _not_shareable(token: str, *, kind: str) -> Store:
     raise StoreNotShareableError(
-        f"a {kind} lives in the memory of the process that made it and cannot be opened in another one",
+        f"a {kind} belongs to the process that made it and cannot be opened in another one",
         hint="use a store that processes can share (a DirectoryStore, or a URL), or a threaded scheduler",
     )
 

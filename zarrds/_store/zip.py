@@ -203,6 +203,7 @@ class ZipStore(Store):
 
 def _abandon(archive: Archive) -> None:
     """Write and close the file of a store that was dropped; a forked child must not write."""
-    if archive.changed and archive.pid == os.getpid():
-        warnings.warn(f"a ZipStore was not closed: {archive.path!r}", ResourceWarning, stacklevel=2)
+    forgotten = archive.changed and archive.pid == os.getpid()
     archive.close()
+    if forgotten:
+        warnings.warn(f"a ZipStore was not closed: {archive.path!r}", ResourceWarning, stacklevel=2)

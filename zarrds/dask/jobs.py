@@ -158,7 +158,7 @@ def check_shareable(stores: Iterable[StoreSpec], get: Callable[..., Any]) -> Non
     for spec in stores:
         if not is_shareable(spec):
             raise StoreNotShareableError(
-                f"{spec!r} lives in the memory of this process, but the workers of the scheduler are other processes",
+                f"{spec!r} belongs to this process, but the workers of the scheduler are other processes",
                 hint="use a store that processes can share (a DirectoryStore, or a URL), or scheduler='threads'",
             )
 
