@@ -13,17 +13,17 @@ from zarrds import errors
 # name: bases that callers catch, arguments, text that the message has
 NAMES: dict[str, tuple[tuple[type, ...], tuple[Any, ...], str]] = {
     "ArrayIndexError": ((IndexError,), ("oops",), "oops"),
-    "ArrayNotFoundError": ((ValueError,), ("path",), "'path'"),
+    "ArrayNotFoundError": ((ValueError,), ("path",), "array not found at path 'path'"),
     "BadCompressorError": ((ValueError,), ("x",), "bad compressor; expected Codec object, found 'x'"),
     "BoundsCheckError": ((IndexError,), (3,), "index out of bounds for dimension with length 3"),
-    "ContainsArrayError": ((ValueError,), ("path",), "'path'"),
-    "ContainsGroupError": ((ValueError,), ("path",), "'path'"),
+    "ContainsArrayError": ((ValueError,), ("path",), "path 'path' contains an array"),
+    "ContainsGroupError": ((ValueError,), ("path",), "path 'path' contains a group"),
     "CopyError": ((RuntimeError,), ("oops",), "oops"),
     "FSPathExistNotDir": ((errors.GroupNotFoundError, ValueError), ("path",), "not a directory"),
-    "GroupNotFoundError": ((ValueError,), ("path",), "'path'"),
+    "GroupNotFoundError": ((ValueError,), ("path",), "group not found at path 'path'"),
     "MetadataError": ((Exception,), ("oops",), "oops"),
     "NegativeStepError": ((IndexError,), (), "only slices with step >= 1 are supported"),
-    "PathNotFoundError": ((ValueError,), ("path",), "'path'"),
+    "PathNotFoundError": ((ValueError,), ("path",), "nothing found at path 'path'"),
     "ReadOnlyError": ((PermissionError,), (), "object is read-only"),
     "VindexInvalidSelectionError": (
         (IndexError,),

@@ -118,6 +118,8 @@ class ZarrdsError(Exception):
     """
 
     default_message = ""
+    path_message: str | None = None
+    """The default message where the path is known, which is put into it: that of Zarr-Python 2."""
 
     def __init__(
         self,
@@ -143,9 +145,14 @@ class ZarrdsError(Exception):
 
     def __str__(self) -> str:
         parts = []
+        message, told = self.message, self.path_message is not None and self.path is not None
+        if told and message == self.default_message:
+            message = str(self.path_message).format(self.path)
+        else:
+            told = False
         if self.store is not None:
             parts.append(f"store {self.store}")
-        if self.path:
+        if self.path and not told:
             parts.append(f"path {self.path!r}")
         if self.key is not None:
             parts.append(f"key {self.key!r}")
@@ -155,7 +162,7 @@ class ZarrdsError(Exception):
             parts.append(f"expected {self.expected}")
         if self.found is not None:
             parts.append(f"found {self.found}")
-        text = f"{self.message} ({', '.join(parts)})" if parts else self.message
+        text = f"{message} ({', '.join(parts)})" if parts else message
         return f"{text}; {self.hint}" if self.hint else text
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -217,24 +224,28 @@ class ContainsArrayError(PathError, ValueError):
     """An array is already there."""
 
     default_message = "an array is already there"
+    path_message = "path {!r} contains an array"
 
 
 class ContainsGroupError(PathError, ValueError):
     """A group is already there."""
 
     default_message = "a group is already there"
+    path_message = "path {!r} contains a group"
 
 
 class PathNotFoundError(PathError, FileNotFoundError, ValueError):
     """Nothing was found at a path."""
 
     default_message = "nothing found"
+    path_message = "nothing found at path {!r}"
 
 
 class ArrayNotFoundError(PathNotFoundError):
     """No array was found at a path."""
 
     default_message = "array not found"
+    path_message = "array not found at path {!r}"
 
 
 class OldArrayNotFoundError(ArrayNotFoundError, KeyError):
@@ -245,12 +256,14 @@ class GroupNotFoundError(PathNotFoundError):
     """No group was found at a path."""
 
     default_message = "group not found"
+    path_message = "group not found at path {!r}"
 
 
 class FSPathExistNotDir(GroupNotFoundError):
     """A file is where a directory is needed."""
 
     default_message = "path exists but is not a directory"
+    path_message = "path exists but is not a directory: {!r}"
 
 
 class ForeignFilesError(ZarrdsError, ValueError):
