@@ -10,6 +10,7 @@ from typing import Any
 import zarrds
 from zarrds.storage import FSStore, MemoryStore, NestedDirectoryStore
 
+# stores of which single keys can be deleted
 STORES: dict[str, Callable[[Path], Any]] = {
     "memory": lambda folder: MemoryStore(),
     "dict": lambda folder: {},

@@ -74,6 +74,21 @@ def test_all_members_are_one_listing_and_one_batch(store: CountingStore, name: s
     assert counts.keys["get"] <= 3 * N
 
 
+def test_lengths_are_never_those_of_an_old_listing() -> None:
+    g = zarrds.group()
+    g.create_group("a")
+    started = iter(g)
+    assert list(zip([], g, strict=False)) == []
+    g.create_group("b")
+    assert len(g) == len(g.items()) == 2
+    assert next(started) == "a"
+    for names in (g, g.keys(), g.items(), g.values()):
+        iterator = iter(names)
+        next(iterator)
+        g.create_group(f"c{len(g)}")
+        assert len(names) == len(list(names))
+
+
 def test_one_member_is_one_batch(store: CountingStore) -> None:
     g = zarrds.open_group(store, mode="r")
     store.reset()

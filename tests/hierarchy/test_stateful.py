@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 import zarrds
 from zarrds.errors import ContainsArrayError, ContainsGroupError, PathNotFoundError
+from zarrds.storage import ZipStore
 
 from .places import STORES, content
 
@@ -51,15 +52,17 @@ class Hierarchy(RuleBasedStateMachine):
     """One store and its model: paths to nodes, the root among them."""
 
     kind = "memory"
+    erasable = True
 
     @initialize()
     def begin(self) -> None:
         self.folder = Path(tempfile.mkdtemp())
-        self.store = STORES[self.kind](self.folder)
+        self.store = STORES[self.kind](self.folder) if self.erasable else ZipStore(self.folder / "data.zip", mode="w")
         self.root = zarrds.open_group(self.store, mode="w")
         self.model: dict[str, Node] = {"": Node()}
 
     def teardown(self) -> None:
+        self.root.store.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # --- the model ----------------------------------------------------------------------------------------------------
@@ -99,12 +102,14 @@ class Hierarchy(RuleBasedStateMachine):
 
     @rule(path=PATHS, overwrite=st.booleans())
     def create_group(self, path: str, overwrite: bool) -> None:
+        overwrite = overwrite and self.erasable
         error = self.expected_error(path, overwrite)
         if self.attempt(error, lambda: self.root.create_group(path, overwrite=overwrite)):
             self.put(path, Node())
 
     @rule(path=PATHS, overwrite=st.booleans())
     def require_group(self, path: str, overwrite: bool) -> None:
+        overwrite = overwrite and self.erasable
         there = self.model.get(path)
         is_group = there is not None and there.data is None
         error = None if is_group else self.expected_error(path, overwrite)
@@ -122,14 +127,22 @@ class Hierarchy(RuleBasedStateMachine):
     def create_dataset(
         self, path: str, shape: tuple[int, int], chunks: tuple[int, int], separator: str, overwrite: bool, base: int
     ) -> None:
+        overwrite = overwrite and self.erasable
         data = np.arange(base, base + np.prod(shape)).reshape(shape)
-        options = {"data": data, "chunks": chunks, "dimension_separator": separator, "overwrite": overwrite}
+        options = {
+            "data": data,
+            "chunks": chunks,
+            "dimension_separator": separator,
+            "overwrite": overwrite and self.erasable,
+        }
         error = self.expected_error(path, overwrite)
         if self.attempt(error, lambda: self.root.create_dataset(path, **options)):
             self.put(path, Node(data, chunks, separator))
 
     @rule(path=PATHS, base=st.integers(0, 1000))
     def assign(self, path: str, base: int) -> None:
+        if not self.erasable:
+            return
         data = np.full((2, 2), base)
         self.root[path] = data
         separator = "/" if self.kind == "nested" else "."
@@ -156,6 +169,8 @@ class Hierarchy(RuleBasedStateMachine):
     @rule(path=PATHS)
     def delete(self, path: str) -> None:
         error = None if path in self.model else KeyError
+        if not (self.erasable or error):
+            return
 
         def call() -> None:
             del self.root[path]
@@ -172,6 +187,8 @@ class Hierarchy(RuleBasedStateMachine):
             error = PathNotFoundError
         else:
             error = self.expected_error(dest, False)
+        if not (self.erasable or error):
+            return
         if self.attempt(error, lambda: self.root.move(source, dest)):
             moved = {p: n for p, n in self.model.items() if p == source or p.startswith(source + "/")}
             self.remove(source)
@@ -205,6 +222,9 @@ class Hierarchy(RuleBasedStateMachine):
 
     @rule()
     def start_anew(self) -> None:
+        if not self.erasable:
+            self.root.store.close()
+            self.store = ZipStore(self.folder / "data.zip", mode="w")
         self.root = zarrds.open_group(self.store, mode="w")
         self.model = {"": Node()}
 
@@ -212,14 +232,17 @@ class Hierarchy(RuleBasedStateMachine):
     def consolidate(self) -> None:
         self.matches(zarrds.consolidate_metadata(self.store))
         self.matches(zarrds.open_consolidated(self.store))
-        del zarrds.storage.as_store(self.store, mode="a")[".zmetadata"]
+        if self.erasable:
+            del zarrds.storage.as_store(self.store, mode="a")[".zmetadata"]
 
     # --- what is true at any time -------------------------------------------------------------------------------------
 
     @invariant()
     def the_hierarchy_is_the_model(self) -> None:
         self.matches(self.root)
-        assert set(content(self.store)) == set().union(*(node.keys(path) for path, node in self.model.items()))
+        assert set(content(self.store)) - {".zmetadata"} == set().union(
+            *(node.keys(path) for path, node in self.model.items())
+        )
 
     def matches(self, root: zarrds.Group) -> None:
         seen: dict[str, Any] = {"": root}
@@ -235,9 +258,9 @@ class Hierarchy(RuleBasedStateMachine):
                 assert found[:].tolist() == node.data.tolist()
 
 
-@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("kind", [*STORES, "zip"])
 def test_histories(kind: str) -> None:
-    machine = type(f"Hierarchy_{kind}", (Hierarchy,), {"kind": kind})
+    machine = type(f"Hierarchy_{kind}", (Hierarchy,), {"kind": kind, "erasable": kind != "zip"})
     run_state_machine_as_test(
         machine,
         settings=settings(
