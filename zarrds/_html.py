@@ -20,10 +20,12 @@ MOST_CELLS = 32
 _LONGEST_PX, _SHORTEST_PX = 200.0, 12.0
 
 
-def facts_table(rows: Iterable[tuple[str, str]], picture: str = "") -> str:
+def facts_table(rows: Iterable[tuple[str, object]], picture: str = "") -> str:
     """Table of labels and values, with a picture beside it."""
     left = 'style="text-align: left"'
-    body = "".join(f"<tr><th {left}>{escape(label)}</th><td {left}>{escape(value)}</td></tr>" for label, value in rows)
+    body = "".join(
+        f"<tr><th {left}>{escape(label)}</th><td {left}>{escape(str(value))}</td></tr>" for label, value in rows
+    )
     table = f'<table class="zarr-info"><tbody>{body}</tbody></table>'
     if not picture:
         return table

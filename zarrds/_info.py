@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from zarrds._html import facts_table
@@ -16,7 +16,7 @@ _LINE = 80
 class Reportable(Protocol):
     """Anything with ``info_items``."""
 
-    def info_items(self) -> list[tuple[str, str]]:
+    def info_items(self) -> Sequence[tuple[str, object]]:
         """Rows of the report: labels and values."""
 
 
@@ -36,7 +36,7 @@ class InfoReporter:
         lines = []
         for label, value in items:
             # long values go on in lines with an empty label
-            wrapped = textwrap.wrap(value, width=_LINE - width - 3) or [""]
+            wrapped = textwrap.wrap(str(value), width=_LINE - width - 3) or [""]
             lines.append(f"{label:<{width}} : {wrapped[0]}")
             lines.extend(f"{'':<{width}} : {line}" for line in wrapped[1:])
         return "\n".join(lines) + "\n"

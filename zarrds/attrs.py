@@ -149,5 +149,6 @@ class Attributes(MutableMapping[str, Any]):
         data = self._format.format_attributes(attributes, self.key, present)
         self.store.set_many([(self.key, data)])
         if self.cache:
-            # what a reader of the document would see, not the caller's mutable objects
-            self._cached = self._parsed(data)
+            # what a reader of the document would see, not the caller's mutable objects; in the order they came in
+            found = self._parsed(data)
+            self._cached = {name: found[name] for name in attributes}

@@ -153,12 +153,12 @@ class Group(Creating):
         """Return diagnostic information about the group."""
         return InfoReporter(self)
 
-    def info_items(self) -> list[tuple[str, str]]:
+    def info_items(self) -> list[tuple[str, Any]]:
         """Rows of `info`: labels and values."""
         kinds = self._kinds()
         arrays = [name for name, is_array in kinds if is_array]
         groups = [name for name, is_array in kinds if not is_array]
-        rows = [
+        rows: list[tuple[str, Any]] = [
             ("Name", self.name),
             ("Type", type_name(self)),
             ("Read-only", str(self._read_only)),
@@ -169,9 +169,9 @@ class Group(Creating):
         if self._chunk_store is not None:
             rows.append(("Chunk store type", type_name(self._chunk_store)))
         rows += [
-            ("No. members", str(len(groups) + len(arrays))),
-            ("No. arrays", str(len(arrays))),
-            ("No. groups", str(len(groups))),
+            ("No. members", len(groups) + len(arrays)),
+            ("No. arrays", len(arrays)),
+            ("No. groups", len(groups)),
         ]
         if arrays:
             rows.append(("Arrays", ", ".join(arrays)))

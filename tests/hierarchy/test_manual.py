@@ -294,3 +294,20 @@ def test_data_come_back(tmp_path: object) -> None:
     root.zeros("foo/bar/baz", shape=(100, 100), chunks=(10, 10), dtype="i4")[:] = np.arange(10000).reshape(100, 100)
     again = zarrds.open(f"{tmp_path}/group.zarr", mode="r")
     assert np.array_equal(again.foo.bar.baz, np.arange(10000).reshape(100, 100))
+
+
+def test_rows_of_info(diagnosed: zarrds.Group) -> None:
+    rows = dict(diagnosed["foo"].info_items())
+    assert (rows["No. members"], rows["No. arrays"], rows["No. groups"]) == (2, 2, 0)
+    assert "<td" in diagnosed.info._repr_html_()
+
+
+def test_attributes_keep_their_order_until_they_are_read_again() -> None:
+    root = zarrds.group()
+    root.attrs["foo"] = "bar"
+    root.attrs["baz"] = 42
+    assert list(root.attrs) == ["foo", "baz"]
+    root.attrs.put({"b": 1, "a": 2})
+    root.attrs.update(d=1, c=2)
+    assert list(root.attrs.asdict().items()) == [("a", 2), ("b", 1), ("d", 1), ("c", 2)]
+    assert list(zarrds.group(root.store).attrs) == ["a", "b", "c", "d"]
