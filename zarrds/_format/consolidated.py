@@ -153,7 +153,7 @@ def _consolidate_inline(texts: Mapping[str, Buf], key: str) -> tuple[Consolidate
     """Put all documents below a group into its own, as zarr-python 3 does."""
     start = len(key) - len(DOCUMENT_KEY)
     below: dict[str, JSON] = {}
-    for other in sorted(texts):
+    for other in sorted(texts, key=lambda other: (other.count("/"), other)):  # parents first
         if other != key:
             document = Place(other).expect_object(loads(texts[other], other))
             nested = document if kind_of_document(document, other) else _with(document, {})
