@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import warnings
+from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import fsspec
+import numpy as np
 import xarray as xr
 
 import zarrds
@@ -115,12 +118,12 @@ class ZarrdsStore(AbstractDataStore):
 
 
 def check_format(zarr_format: Any) -> None:
-    """Raise for a format that cannot be read or written yet, and for what is no format."""
+    """Raise for a format that cannot be written yet, and for what is no format."""
     if zarr_format in (None, 2):
         return
     if zarr_format == 3:
         raise UnsupportedFormatError(
-            "datasets of Zarr format 3 are not supported yet", expected="zarr_format 2 or None", found=zarr_format
+            "datasets of Zarr format 3 cannot be written yet", expected="zarr_format 2 or None", found=zarr_format
         )
     raise ValueError(f"zarr_format must be 2, 3 or None, found {zarr_format!r}")
 
@@ -135,7 +138,8 @@ def open_stored_group(
     zarr_format: int | None = None,
 ) -> Group:
     """Open a group to read from, by the consolidated metadata at the root of its store when there are any."""
-    check_format(zarr_format)
+    if zarr_format != 3:
+        check_format(zarr_format)
     if mode not in ("r", "r+"):
         raise ValueError(f"mode must be 'r' or 'r+' for reading, found {mode!r}; to write use to_zarrds")
     if not isinstance(store, (str, os.PathLike)) and storage_options:
@@ -144,6 +148,7 @@ def open_stored_group(
         "mode": mode,
         "path": group,
         "storage_options": dict(storage_options) if storage_options else None,
+        "zarr_format": zarr_format,
     }
     if consolidated is not False:
         try:
@@ -184,26 +189,46 @@ def stored_variable(name: str, array: Array, fill_as_mask: bool | None = None) -
     dims = _dimensions(name, array, attrs)
     attrs = {key: value for key, value in attrs.items() if key != DIMENSIONS and not key.lower().startswith("_nc")}
     encoding = _encoding(array, dims)
-    as_mask = fill_as_mask is not False  # format 2 says yes by default
+    if array.zarr_format != 2 and "_FillValue" in attrs:
+        attrs["_FillValue"] = _stored_fill_value(attrs["_FillValue"], array.dtype)
+    # format 2 has no other place for CF's _FillValue, format 3 has the attribute
+    as_mask = array.zarr_format == 2 if fill_as_mask is None else fill_as_mask
     if array.fill_value is not None and as_mask:
         attrs["_FillValue"] = array.fill_value
     data = indexing.LazilyIndexedArray(ZarrdsArrayWrapper(array))
     return xr.Variable(dims, data, attrs, encoding)
 
 
+def _stored_fill_value(value: Any, dtype: np.dtype[Any]) -> Any:
+    """CF's fill value as xarray keeps it in attributes of format 3: floats, and what is made of bytes, in base64."""
+    if dtype.kind == "c" and isinstance(value, list):
+        return complex(*(_stored_fill_value(part, np.dtype("f8")) for part in value))
+    if dtype.kind == "f" and isinstance(value, str):
+        return struct.unpack("<d", b64decode(value))[0]
+    if dtype.kind == "S" and isinstance(value, str):
+        return b64decode(value)
+    return value
+
+
 def _encoding(array: Array, dims: tuple[str, ...]) -> dict[str, Any]:
     encoding: dict[str, Any] = {
         "chunks": array.chunks,
         "preferred_chunks": dict(zip(dims, array.chunks, strict=True)),
-        "compressors": () if array.compressor is None else (array.compressor,),
+        "compressors": array.compressors,
         "filters": tuple(array.filters or ()),
-        "shards": None,
+        "shards": array.shards,
     }
-    if array.dtype == object and any(codec.codec_id == "vlen-utf8" for codec in encoding["filters"]):
+    if array.dtype == object and _is_text(array):
         dtype = ZarrdsArrayWrapper(array).dtype
         if dtype.kind == "T":
             encoding["dtype"] = dtype
     return encoding
+
+
+def _is_text(array: Array) -> bool:
+    if array.serializer is not None:
+        return array.serializer.name == "vlen-utf8"
+    return any(codec.codec_id == "vlen-utf8" for codec in array.filters or ())
 
 
 def _dimensions(name: str, array: Array, attrs: Mapping[str, Any]) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from zarrds._format.v3.document import data_type_name
 from zarrds._format.v3.dtypes import normalize_dtype_v3
 from zarrds._format.v3.extension import parse_extension
 from zarrds._format.v3.fills import fill_of_v3
-from zarrds._pipeline import Chain, chain_of, make_chain, sharded
+from zarrds._pipeline import Chain, chain_of, make_chain, sharded, shown
 from zarrds._types import Chunks, Order, Shape
 from zarrds.errors import BadCompressorError, UnsupportedFormatError
 
@@ -283,22 +283,38 @@ _CHOICES = frozenset(
 )
 
 
-def options_like(meta: ArrayMeta, given: Collection[str]) -> dict[str, Any]:
-    """Options of an array with the codecs of another, of the same format, unless the options `given` say otherwise."""
+def options_like(meta: ArrayMeta, given: Collection[str], zarr_format: int) -> dict[str, Any]:
+    """Options of an array in that format with the dtype and the codecs of another, as far as that has none `given`."""
     chunk = meta.chunk
     if chunk.serializer is None:
         compressor = chunk.compressors[0] if chunk.compressors else None
         return {"compressor": compressor, "order": chunk.order, "filters": list(chunk.filters) or None}
-    options: dict[str, Any] = {"zarr_format": meta.zarr_format, "dimension_names": meta.dimension_names}
     name = data_type_name(chunk)
-    if name is not None:
-        options["dtype"] = name
+    dtype: dict[str, Any] = {} if name is None else {"dtype": name}
+    if zarr_format != meta.zarr_format:
+        return _options_in_format_2(chunk, name)
+    encoding = {"name": meta.keys.style, "separator": meta.keys.separator}
+    options: dict[str, Any] = {"zarr_format": zarr_format, "dimension_names": meta.dimension_names, **dtype}
+    if {"chunk_key_encoding", "dimension_separator"}.isdisjoint(given):
+        options["chunk_key_encoding"] = encoding
     if _CHOICES.isdisjoint(given):
         codecs = [*chunk.filters, chunk.serializer, *chunk.compressors]
-        return {**options, "codecs": codecs, "chunks": meta.write_unit, "compressor": "default"}
+        return {**options, "codecs": codecs, "chunks": meta.write_unit}
+    chain = chain_of(chunk)
     if {"codecs", "compressor", "compressors"}.isdisjoint(given):
-        options["compressors"] = list(chain_of(chunk).compressors)
+        options["compressors"] = list(chain.compressors)
+    if {"codecs", "dtype", "order", "filters", "serializer"}.isdisjoint(given):
+        options.update(filters=list(chain.filters), serializer=chain.serializer)
     return options
+
+
+def _options_in_format_2(chunk: ChunkSpec, name: str | None) -> dict[str, Any]:
+    """What format 2 has of a chain: its first compressor, and filters of numcodecs."""
+    chain = chain_of(chunk)
+    compressors = [codec for codec in map(shown, chain.compressors) if not isinstance(codec, CodecSpec)]
+    filters = [codec for codec in map(shown, chain.filters) if not isinstance(codec, CodecSpec)]
+    dtype = chunk.dtype if name is None else str if name == "string" else bytes
+    return {"dtype": dtype, "compressor": compressors[0] if compressors else None, "filters": filters or None}
 
 
 # --- which format -----------------------------------------------------------------------------------------------------

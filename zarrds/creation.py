@@ -537,8 +537,8 @@ def _required_shape(shape: Any, store: Store, path: str, mode: str) -> Any:
 def _like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Options of an array like `a`: its shape, chunks and dtype, and what else a chunked array has."""
     options: dict[str, Any] = dict(kwargs)
-    if isinstance(a, Array) and a.zarr_format == _format_like(a, kwargs):
-        for name, value in options_like(a.source().meta, kwargs).items():
+    if isinstance(a, Array):
+        for name, value in options_like(a.source().meta, kwargs, _format_like(a, kwargs)).items():
             options.setdefault(name, value)
     if hasattr(a, "shape"):
         options.setdefault("shape", a.shape)

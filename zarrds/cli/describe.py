@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from zarrds._format.v2 import array_to_document
+from zarrds._format.formats import format_of
+from zarrds._format.jsondoc import Place, loads
 from zarrds._types import JSON
 from zarrds.core import Array
 from zarrds.hierarchy import Group
@@ -16,18 +17,35 @@ def describe(node: Array | Group) -> dict[str, JSON]:
 
 
 def _describe_array(array: Array) -> dict[str, JSON]:
-    document = array_to_document(array.source().meta)
     return {
         "path": array.path,
         "type": "array",
-        **{name: document[name] for name in ("shape", "chunks", "dtype", "order", "fill_value", "compressor")},
-        "filters": document["filters"] or [],
+        **_said(array),
         "nbytes": array.nbytes,
         "nbytes_stored": array.nbytes_stored,
         "nchunks": array.nchunks,
         "nchunks_initialized": array.nchunks_initialized,
         "attributes": array.attrs.asdict(),
     }
+
+
+def _said(array: Array) -> dict[str, JSON]:
+    """What the array's document says, in the words of its format."""
+    meta = array.source().meta
+    document = _document(array)
+    if meta.chunk.serializer is None:
+        members = ("shape", "chunks", "dtype", "order", "fill_value", "compressor")
+        return {**{name: document[name] for name in members}, "filters": document["filters"] or []}
+    members = ("shape", "data_type", "fill_value", "codecs", "chunk_key_encoding", "dimension_names")
+    shards: JSON = None if array.shards is None else list(array.shards)
+    said = {name: document[name] for name in members if name in document}
+    return {"zarr_format": array.zarr_format, **said, "chunks": list(array.chunks), "shards": shards}
+
+
+def _document(array: Array) -> dict[str, JSON]:
+    meta = array.source().meta
+    ((key, text),) = format_of(meta).array_documents("", meta)
+    return Place(key).expect_object(loads(text, key))
 
 
 def _describe_group(group: Group) -> dict[str, JSON]:
@@ -43,8 +61,9 @@ def _describe_group(group: Group) -> dict[str, JSON]:
 def describe_tree(node: Array | Group, level: int | None = None) -> dict[str, JSON]:
     """A node and what lies below it, `level` levels deep; all when None. Arrays with shape and data type."""
     if isinstance(node, Array):
-        document = array_to_document(node.source().meta)
-        return {"path": node.path, "type": "array", "shape": document["shape"], "dtype": document["dtype"]}
+        document = _document(node)
+        dtype = document.get("dtype", document.get("data_type"))
+        return {"path": node.path, "type": "array", "shape": document["shape"], "dtype": dtype}
     described: dict[str, JSON] = {"path": node.path, "type": "group"}
     if level is None or level > 0:
         below = None if level is None else level - 1

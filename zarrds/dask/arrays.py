@@ -23,7 +23,7 @@ from dask.tokenize import tokenize
 from dask.utils import parse_bytes
 
 from zarrds import _nodes
-from zarrds._array_meta import array_meta
+from zarrds._array_meta import array_meta, check_version, new_format
 from zarrds._engine.source import ChunkSource
 from zarrds._format.meta import ArrayMeta
 from zarrds._store.adapt import as_store
@@ -242,7 +242,11 @@ def _new_target(
     real_store = as_store(store, mode="w", storage_options=storage_options)
     where = normalize_path(path)
     options.setdefault("fill_value", 0)
-    options["dimension_separator"] = options.get("dimension_separator") or real_store.dimension_separator
+    options["zarr_format"] = number = new_format(
+        check_version(options.pop("zarr_version", None), options.get("zarr_format"))
+    )
+    if number == 2:
+        options["dimension_separator"] = options.get("dimension_separator") or real_store.dimension_separator
     meta = array_meta(shape=x.shape, chunks=x.chunksize if chunks is None else chunks, dtype=x.dtype, **options)
     x = _aligned(x, meta.write_unit, where, align)
     require_shareable(real_store)

@@ -12,7 +12,7 @@ from dask.base import get_scheduler
 from dask.utils import parse_bytes
 
 from zarrds import _nodes
-from zarrds._array_meta import array_meta
+from zarrds._array_meta import array_meta, options_like
 from zarrds._engine.source import ChunkSource
 from zarrds._format.meta import ArrayMeta
 from zarrds._store.adapt import as_store
@@ -33,7 +33,12 @@ MAX_TASKS = 10_000
 """Tasks of one stage; beyond it, tasks do several blocks each."""
 
 TEMP_NAME = ".zarrds-tmp-"
-_OPTIONS = frozenset({"compressor", "filters", "order", "fill_value", "dimension_separator", "write_empty_chunks"})
+_OPTIONS = frozenset(
+    [
+        *("compressor", "filters", "order", "fill_value", "dimension_separator", "write_empty_chunks"),
+        *("compressors", "codecs", "serializer", "shards", "chunk_key_encoding", "dimension_names"),
+    ]
+)
 
 
 def rechunk(
@@ -135,16 +140,20 @@ def _target_meta(array: Array, meta: ArrayMeta, chunks: Any, options: dict[str, 
     if isinstance(chunks, Mapping):
         chunks = tuple(chunks.get(axis, chunk) for axis, chunk in enumerate(meta.chunks))
     given = {
-        "compressor": array.compressor,
-        "filters": array.filters,
-        "order": array.order,
+        "dtype": meta.dtype,
         "fill_value": array.fill_value,
-        "dimension_separator": meta.keys.separator if meta.keys.written else None,
+        **_separator(meta),
+        **options_like(meta, {"chunks", *options}, meta.zarr_format),
         **options,
     }
-    made = array_meta(shape=meta.shape, chunks=chunks, dtype=meta.dtype, **given)
+    made = array_meta(shape=meta.shape, chunks=chunks, **given)
     fill = made.chunk.fill if "fill_value" in options else meta.chunk.fill
     return replace(made, chunk=replace(made.chunk, fill=fill), extra=meta.extra)
+
+
+def _separator(meta: ArrayMeta) -> dict[str, Any]:
+    """The separator of chunk keys, where it is not part of a key encoding."""
+    return {"dimension_separator": meta.keys.separator} if meta.keys.style == "v2" and meta.keys.written else {}
 
 
 def _plan(source: ArrayMeta, target: ArrayMeta, max_mem: int, *stores: Store) -> RechunkPlan:
