@@ -47,6 +47,7 @@ class Asked:
     filters: Any = None
     object_codec: Any = None
     dimension_separator: str | None = None
+    store_separator: str | None = None
     compressors: Any = "auto"
     codecs: Any = None
     serializer: Any = "auto"
@@ -95,7 +96,7 @@ def _meta_2(asked: Asked) -> ArrayMeta:
         filters=filters,
         compressors=() if not shape else _compressors(_only_compressor(asked), asked.default_compressor),
     )
-    separator = asked.dimension_separator
+    separator = asked.dimension_separator or asked.store_separator
     return ArrayMeta(
         shape=shape,
         chunk=chunk,

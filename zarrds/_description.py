@@ -16,7 +16,7 @@ from zarrds._format.grid import grid_shape
 from zarrds._format.meta import CodecSpec
 from zarrds._html import facts_table, grid_svg
 from zarrds._info import InfoReporter, bytes_text, type_name
-from zarrds._pipeline import chain_of, shown
+from zarrds._pipeline import chain_of, order_of, shown
 from zarrds._selection import Selections
 from zarrds._store.base import Store
 from zarrds._types import NDArrayAny, Order, Shape
@@ -130,7 +130,8 @@ class Described(Selections):
     @property
     def order(self) -> Order:
         """A string indicating the order in which bytes are arranged within chunks of the array."""
-        return self._opened.meta.chunk.order
+        chunk = self._opened.meta.chunk
+        return chunk.order if chunk.serializer is None else order_of(chain_of(chunk), self.ndim)
 
     @property
     def ndim(self) -> int:

@@ -11,10 +11,10 @@ from __future__ import annotations
 import json
 import marshal
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from zarrds._deleting import delete_node, keys_below, refuse_consolidated
 from zarrds._format.formats import DOCUMENT_NAMES, FORMATS, Format, Node, format_of, formats_of
@@ -285,14 +285,36 @@ def create_array(
     overwrite: bool = False,
     chunk_store: Store | None = None,
     known_group: str | None = None,
-) -> None:
+    remake: Callable[[int], ArrayMeta] | None = None,
+) -> ArrayMeta:
     """Create an array and the groups above it.
 
-    `known_group` is a path at and above which the caller knew every node to be a group of the array's format. Raises
-    ContainsArrayError or ContainsGroupError unless `overwrite`.
+    Parameters
+    ----------
+    store, chunk_store : Store
+        Where to, and where chunks go if not there.
+    path : str
+        Path of the array.
+    meta : ArrayMeta
+        What it is.
+    overwrite : bool
+        Delete what is there before.
+    known_group : str, optional
+        A path at and above which the caller knew every node to be a group of the array's format.
+    remake : callable, optional
+        Makes `meta` anew for another format, where the caller leaves it open: that of the groups above is taken.
+
+    Returns
+    -------
+    ArrayMeta
+        What was created.
+
+    Raises
+    ------
+    ContainsArrayError, ContainsGroupError
+        Something is there and `overwrite` is False, or something above is no group of that format.
     """
-    documents = format_of(meta).array_documents(path, meta)
-    _create(store, path, meta, documents, overwrite=overwrite, chunk_store=chunk_store, known_group=known_group)
+    return _create(store, path, meta, remake, overwrite=overwrite, chunk_store=chunk_store, known_group=known_group)
 
 
 def create_group(
@@ -303,27 +325,30 @@ def create_group(
     overwrite: bool = False,
     chunk_store: Store | None = None,
     known_group: str | None = None,
-) -> None:
+    remake: Callable[[int], GroupMeta] | None = None,
+) -> GroupMeta:
     """Create a group and the groups above it; see `create_array`."""
-    documents = format_of(meta).group_documents(path, meta)
-    _create(store, path, meta, documents, overwrite=overwrite, chunk_store=chunk_store, known_group=known_group)
+    return _create(store, path, meta, remake, overwrite=overwrite, chunk_store=chunk_store, known_group=known_group)
+
+
+_AnyNode = TypeVar("_AnyNode", bound=ArrayMeta | GroupMeta)
 
 
 def _create(
     store: Store,
     path: str,
-    meta: Node,
-    documents: list[tuple[str, bytes]],
+    meta: _AnyNode,
+    remake: Callable[[int], _AnyNode] | None,
     *,
     overwrite: bool,
     chunk_store: Store | None,
     known_group: str | None,
-) -> None:
+) -> _AnyNode:
     refuse_consolidated(store, path)
     format_of(meta).check_path(path)
     if known_group is not None and not overwrite and _is_free_member(store, path, meta, known_group):
-        store.set_many(documents)
-        return
+        store.set_many(_new_documents(path, meta))
+        return meta
     # a known group is looked at as well: it may have been deleted since, with those above it
     above = [p for p in _ancestors(path) if known_group is None or not _is_above(p, known_group)]
     formats = FORMATS if known_group is None else (format_of(meta),)
@@ -333,10 +358,14 @@ def _create(
         raise ContainsArrayError("an array is where a group is needed", path=arrays_above[0])
     if not overwrite:
         _expect_nothing(here, path)
+    number = _format_above(found)
+    if remake is not None and number not in (None, meta.zarr_format):
+        meta = remake(number)
+        format_of(meta).check_path(path)
     missing = [p for p, at in zip(above, found, strict=True) if p in arrays_above or not _is_group(at, meta)]
     if known_group is not None and known_group in missing:
-        _create(store, path, meta, documents, overwrite=overwrite, chunk_store=chunk_store, known_group=None)
-        return
+        return _create(store, path, meta, remake, overwrite=overwrite, chunk_store=chunk_store, known_group=None)
+    documents = _new_documents(path, meta)
     if overwrite:
         for p in [*arrays_above, path]:
             delete_node(store, p)
@@ -344,6 +373,18 @@ def _create(
                 delete_node(chunk_store, p, chunks_only=True)
     # parents first, so that no reader finds a node whose parents are not there
     store.set_many([*_new_groups(missing, meta), *documents])
+    return meta
+
+
+def _new_documents(path: str, meta: Node) -> list[tuple[str, bytes]]:
+    known = format_of(meta)
+    return known.array_documents(path, meta) if isinstance(meta, ArrayMeta) else known.group_documents(path, meta)
+
+
+def _format_above(found: list[list[_Found]]) -> int | None:
+    """Format of the nearest group above."""
+    kinds = (at.format.number for path in reversed(found) for at in path if at.is_array() is False)
+    return next(kinds, None)
 
 
 def _is_free_member(store: Store, path: str, meta: Node, group: str) -> bool:

@@ -16,10 +16,10 @@ from zarrds._format.jsondoc import Place
 from zarrds._format.meta import SHARDING, ChunkSpec, CodecSpec
 from zarrds._format.v3.document import split_codecs
 from zarrds._format.v3.extension import codec_specs, codecs_to_json
-from zarrds._types import Chunks
+from zarrds._types import Chunks, Order
 from zarrds.errors import BadCompressorError, UnsupportedFormatError
 
-__all__ = ["FILTERS", "Chain", "chain_of", "make_chain", "sharded", "shown", "v3_codec"]
+__all__ = ["FILTERS", "Chain", "chain_of", "make_chain", "order_of", "sharded", "shown", "v3_codec"]
 
 FILTERS = frozenset(
     [
@@ -200,6 +200,12 @@ def chain_of(chunk: ChunkSpec) -> Chain:
     while chain.serializer.name == SHARDING:
         chain = Chain(*split_codecs(chain.serializer.configuration.get("codecs", []), _CODECS))
     return chain
+
+
+def order_of(chain: Chain, ndim: int) -> Order:
+    """F where the dimensions are turned round before anything else."""
+    turns = chain.filters[0].configuration.get("order") if chain.filters and ndim > 1 else None
+    return "F" if turns == list(range(ndim))[::-1] and chain.filters[0].name == "transpose" else "C"
 
 
 def shown(spec: CodecSpec) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -176,8 +177,8 @@ def create(
     store, known, asked = store.checked(asked) if isinstance(store, InGroup) else (store, None, asked)
     real_store = KVStore({}) if store is None else as_store(store, mode="w")
     real_chunk_store = None if chunk_store is None else as_store(chunk_store, mode="w")
-    meta = array_meta(
-        zarr_format=new_format(asked),
+    make = partial(
+        array_meta,
         shape=shape,
         chunks=chunks,
         dtype=dtype,
@@ -187,7 +188,8 @@ def create(
         order=order,
         filters=filters,
         object_codec=object_codec,
-        dimension_separator=dimension_separator or (None if new_format(asked) == 3 else real_store.dimension_separator),
+        dimension_separator=dimension_separator,
+        store_separator=real_store.dimension_separator,
         compressors=compressors,
         codecs=codecs,
         serializer=serializer,
@@ -197,7 +199,15 @@ def create(
         storage_transformers=storage_transformers,
     )
     where = normalize_path(path)
-    _nodes.create_array(real_store, where, meta, overwrite=overwrite, chunk_store=real_chunk_store, known_group=known)
+    meta = _nodes.create_array(
+        real_store,
+        where,
+        make(zarr_format=new_format(asked)),
+        overwrite=overwrite,
+        chunk_store=real_chunk_store,
+        known_group=known,
+        remake=None if asked else lambda number: make(zarr_format=number),
+    )
     return Array(
         real_store,
         path=where,

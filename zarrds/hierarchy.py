@@ -278,6 +278,10 @@ def _unpickled(store: Store, path: str, meta: GroupMeta, options: dict[str, Any]
     return Group(store, path, _meta=meta, **options)
 
 
+def _group_of_format(number: int) -> GroupMeta:
+    return GroupMeta(zarr_format=number)
+
+
 def group(
     store: Any = None,
     overwrite: bool = False,
@@ -330,7 +334,14 @@ def group(
         _nodes.expect_free(node, where)
     meta = node if isinstance(node, GroupMeta) else GroupMeta(zarr_format=new_format(asked))
     if node is None:
-        _nodes.create_group(real_store, where, meta, overwrite=overwrite, chunk_store=real_chunk_store)
+        meta = _nodes.create_group(
+            real_store,
+            where,
+            meta,
+            overwrite=overwrite,
+            chunk_store=real_chunk_store,
+            remake=None if asked else _group_of_format,
+        )
     return Group(
         real_store,
         path=where,
@@ -429,7 +440,14 @@ def open_group(
         _nodes.expect_free(node, where)
     meta = node if isinstance(node, GroupMeta) else GroupMeta(zarr_format=new_format(asked))
     if node is None:
-        _nodes.create_group(real_store, where, meta, overwrite=mode == "w", chunk_store=real_chunk_store)
+        meta = _nodes.create_group(
+            real_store,
+            where,
+            meta,
+            overwrite=mode == "w",
+            chunk_store=real_chunk_store,
+            remake=None if asked else _group_of_format,
+        )
     return Group(
         real_store,
         path=where,

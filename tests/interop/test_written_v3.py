@@ -209,6 +209,7 @@ def test_order_f_is_a_transposition(tmp_path):
     z, expected = write(tmp_path, "i4", order="F")
     document = json.loads((tmp_path / "zarr.json").read_text())
     assert document["codecs"][0] == {"name": "transpose", "configuration": {"order": [1, 0]}}
+    assert z.order == "F"
     check(tmp_path, z, expected, by_tensorstore=True)
 
 

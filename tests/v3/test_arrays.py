@@ -228,6 +228,10 @@ def test_a_hierarchy_is_of_one_format(store):
     assert root.zeros("a/x", shape=3).zarr_format == 3
     with pytest.raises(ValueError, match="one format"):
         root.zeros("y", shape=3, zarr_format=2)
+    assert zarrds.zeros(3, store=store, path="b/z").zarr_format == 3
+    assert zarrds.open_group(store, path="b/g").zarr_format == 3
+    assert zarrds.open_array(store, path="b/a", shape=3, chunks=2).zarr_format == 3
+    root.store.rmdir("b")
     with pytest.raises(ContainsGroupError, match="another format"):
         zarrds.zeros(3, store=store, path="z", zarr_format=2)
     assert sorted(store) == ["a/x/zarr.json", "a/zarr.json", "zarr.json"]

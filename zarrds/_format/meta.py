@@ -151,9 +151,14 @@ SHARDING = "sharding_indexed"
 
 
 def inner_chunks(chunk: ChunkSpec) -> Chunks:
-    """Shape of the chunks inside a shard."""
+    """Shape of the chunks inside a shard, as the array's dimensions go: filters before may have turned them."""
     assert chunk.serializer is not None
-    return tuple(chunk.serializer.configuration["chunk_shape"])
+    lengths = list(chunk.serializer.configuration["chunk_shape"])
+    for codec in reversed(chunk.filters):
+        order = codec.configuration.get("order") if codec.name == "transpose" else None
+        if isinstance(order, list) and sorted(order) == list(range(len(lengths))):
+            lengths = [lengths[order.index(axis)] for axis in range(len(order))]
+    return tuple(lengths)
 
 
 @dataclass(frozen=True, slots=True)
