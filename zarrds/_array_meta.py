@@ -284,18 +284,18 @@ _CHOICES = frozenset(
 )
 
 
-def options_like(meta: ArrayMeta, given: Collection[str], zarr_format: int) -> dict[str, Any]:
-    """Options of an array in that format with the dtype and the codecs of another, as far as that has none `given`."""
+def options_like(meta: ArrayMeta, given: Collection[str], zarr_format: int | None = None) -> dict[str, Any]:
+    """Options of an array like another, in its format or that one, as far as there are none `given`."""
     chunk = meta.chunk
     if chunk.serializer is None:
         compressor = chunk.compressors[0] if chunk.compressors else None
         return {"compressor": compressor, "order": chunk.order, "filters": list(chunk.filters) or None}
     name = data_type_name(chunk)
     dtype: dict[str, Any] = {} if name is None else {"dtype": name}
-    if zarr_format != meta.zarr_format:
+    if zarr_format not in (None, meta.zarr_format):
         return _options_in_format_2(chunk, name)
     encoding = {"name": meta.keys.style, "separator": meta.keys.separator}
-    options: dict[str, Any] = {"zarr_format": zarr_format, "dimension_names": meta.dimension_names, **dtype}
+    options: dict[str, Any] = {"zarr_format": meta.zarr_format, "dimension_names": meta.dimension_names, **dtype}
     if {"chunk_key_encoding", "dimension_separator"}.isdisjoint(given):
         options["chunk_key_encoding"] = encoding
     if _CHOICES.isdisjoint(given):

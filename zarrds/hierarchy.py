@@ -144,11 +144,6 @@ class Group(Creating):
         return self._attrs
 
     @property
-    def zarr_format(self) -> int:
-        """Format of the documents of the group and its members: 2 or 3."""
-        return self._format
-
-    @property
     def meta_array(self) -> Any:
         """An array-like instance to use for determining arrays to create and return to users."""
         return self._meta_array
