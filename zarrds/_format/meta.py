@@ -151,14 +151,9 @@ SHARDING = "sharding_indexed"
 
 
 def inner_chunks(chunk: ChunkSpec) -> Chunks:
-    """Shape of the chunks inside a shard, as the array's dimensions go: filters before may have turned them."""
+    """Shape of the chunks inside a shard."""
     assert chunk.serializer is not None
-    lengths = list(chunk.serializer.configuration["chunk_shape"])
-    for codec in reversed(chunk.filters):
-        order = codec.configuration.get("order") if codec.name == "transpose" else None
-        if isinstance(order, list) and sorted(order) == list(range(len(lengths))):
-            lengths = [lengths[order.index(axis)] for axis in range(len(order))]
-    return tuple(lengths)
+    return tuple(chunk.serializer.configuration["chunk_shape"])
 
 
 @dataclass(frozen=True, slots=True)
