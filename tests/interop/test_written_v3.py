@@ -213,6 +213,15 @@ def test_order_f_is_a_transposition(tmp_path):
     check(tmp_path, z, expected, by_tensorstore=True)
 
 
+@pytest.mark.parametrize("dtype", ["u1", "f8", "U3", str])
+def test_shards(tmp_path, dtype):
+    data = STRINGS if dtype is str else sample(dtype)
+    z, expected = write(tmp_path, dtype, data, chunks=(1, 2), shards=(2, 4), order="F", compressor=GZip(1))
+    assert (z.chunks, z.shards) == ((1, 2), (2, 4))
+    check(tmp_path, z, expected, by_tensorstore=dtype in NUMBERS)
+    assert zarr.open_array(str(tmp_path), mode="r").shards == (2, 4)
+
+
 KEYS = [
     (None, "c/1/2"),
     ({"name": "default", "separator": "."}, "c.1.2"),

@@ -144,6 +144,31 @@ def test_format_2_takes_one_of_compressors(store):
         zarrds.zeros(4, compressors=[Zstd(3), GZip()])
 
 
+@pytest.mark.parametrize(
+    ("options", "chunks", "shards"),
+    [
+        ({"chunks": (2, 3), "shards": (4, 6)}, (2, 3), (4, 6)),
+        ({"chunks": 2, "shards": 6}, (2, 2), (6, 6)),
+        ({"chunks": (2, 3), "shards": -1}, (2, 3), (10, 12)),
+        ({"chunks": (3, 3), "shards": True}, (3, 3), (12, 12)),
+        ({"shards": (5, 4)}, (5, 4), (5, 4)),
+    ],
+    ids=str,
+)
+def test_shards(store, options, chunks, shards):
+    data = np.arange(120).reshape(10, 12)
+    z = zarrds.array(data, store=store, zarr_format=3, compressor=GZip(1), **options)
+    assert (z.chunks, z.shards, z.write_unit) == (chunks, shards, shards)
+    assert z.compressor == GZip(1)
+    assert "Shard shape" in str(z.info)
+    assert len([key for key in store if key.startswith("c/")]) == z.nchunks == z.nchunks_initialized
+    np.testing.assert_array_equal(zarrds.open(store)[:], data)
+    assert zarrds.zeros_like(z).source().meta == z.source().meta
+    z.resize(7, 12)
+    z.append(data[7:])
+    np.testing.assert_array_equal(z[:], data)
+
+
 def test_values_round_trip(store):
     data = np.arange(24.0).reshape(4, 6)
     z = zarrds.array(data, chunks=(3, 4), store=store, zarr_format=3)
