@@ -6,6 +6,7 @@ import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,10 @@ from numpy.exceptions import AxisError
 from zarrds import _nodes
 from zarrds._codec.fills import new_fill
 from zarrds._codec.table import spec_of
-from zarrds._engine.bulk import delete_outside, expect_none_outside
+from zarrds._engine.bulk import delete_outside, expect_none_outside, stored_chunks
 from zarrds._engine.source import OpenSource
 from zarrds._format.dtypes import normalize_dtype
-from zarrds._format.grid import grid_shape, normalize_chunks, normalize_shape
+from zarrds._format.grid import box_coords, grid_shape, normalize_chunks, normalize_shape
 from zarrds._format.meta import ArrayMeta, CodecSpec
 from zarrds._pipeline import v3_codec
 from zarrds._store.base import Store
@@ -103,7 +104,9 @@ def astype_meta(meta: ArrayMeta, dtype: Any) -> ArrayMeta:
 def digest(source: OpenSource, store: Store, hashname: str) -> Any:
     """Hash over the stored chunks in C order of the grid, then the array's document and its attributes."""
     meta, found = source.meta, hashlib.new(hashname)
-    coords = itertools.product(*map(range, grid_shape(meta.shape, meta.write_unit)))
+    grid = grid_shape(meta.shape, meta.write_unit)
+    # of a large grid little may be stored: a listing tells
+    coords = box_coords([range(n) for n in grid]) if prod(grid) <= 1000 else iter(sorted(stored_chunks(source)))
     while batch := list(itertools.islice(coords, 256)):
         for value in source.store.get_many([(source.key(c), None) for c in batch]):
             if value is not None:
