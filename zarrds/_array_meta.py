@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ class Asked:
     chunks: Any = True
     dtype: Any = None
     compressor: Any = "default"
-    default_compressor: Any = None
+    default_compressor: Any = field(default_factory=lambda: fallback_compressor)
     fill_value: Any = None
     order: str = "C"
     filters: Any = None
@@ -131,8 +131,8 @@ def _compressors(compressor: Any, default: Any) -> tuple[CodecSpec, ...]:
             raise BadCompressorError(
                 "bad compressor", expected="a numcodecs codec, None or 'default'", found=repr(compressor)
             )
-        compressor = fallback_compressor if default is None else default
-    return () if compressor is None else (spec_of(compressor),)
+        compressor = default
+    return () if compressor is None or compressor is False else (spec_of(compressor),)
 
 
 def _filters(
@@ -289,7 +289,10 @@ def options_like(meta: ArrayMeta, given: Collection[str], zarr_format: int | Non
     chunk = meta.chunk
     if chunk.serializer is None:
         compressor = chunk.compressors[0] if chunk.compressors else None
-        return {"compressor": compressor, "order": chunk.order, "filters": list(chunk.filters) or None}
+        found: dict[str, Any] = {"compressor": compressor, "order": chunk.order, "filters": list(chunk.filters) or None}
+        if chunk.dtype.hasobject and chunk.filters and {"dtype", "filters", "object_codec"}.isdisjoint(given):
+            found.update(object_codec=chunk.filters[0], filters=list(chunk.filters[1:]) or None)
+        return found
     name = data_type_name(chunk)
     dtype: dict[str, Any] = {} if name is None else {"dtype": name}
     if zarr_format not in (None, meta.zarr_format):

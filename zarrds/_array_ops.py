@@ -14,18 +14,18 @@ from numcodecs import AsType
 from numpy.exceptions import AxisError
 
 from zarrds import _nodes
-from zarrds._codec.fills import new_fill
+from zarrds._codec.fills import decode_fill, encode_fill, new_fill
 from zarrds._codec.table import spec_of
 from zarrds._engine.bulk import delete_outside, expect_none_outside, stored_chunks
 from zarrds._engine.source import OpenSource
 from zarrds._format.dtypes import normalize_dtype
 from zarrds._format.grid import box_coords, grid_shape, normalize_chunks, normalize_shape
-from zarrds._format.meta import ArrayMeta, CodecSpec
+from zarrds._format.meta import NO_FILL, ArrayMeta, ChunkSpec, CodecSpec, Fill
 from zarrds._pipeline import v3_codec
 from zarrds._store.base import Store
 from zarrds._types import Shape
 
-__all__ = ["appended", "astype_meta", "digest", "iterate", "resize", "resized_shape", "view_meta"]
+__all__ = ["appended", "astype_meta", "changed", "digest", "iterate", "resize", "resized_shape", "view_meta"]
 
 
 def resized_shape(shape: Shape, args: Sequence[Any]) -> Shape:
@@ -37,9 +37,18 @@ def resized_shape(shape: Shape, args: Sequence[Any]) -> Shape:
     return normalize_shape(tuple(old if n is None else n for n, old in zip(new, shape, strict=True)))
 
 
+def changed(meta: ArrayMeta, **changes: Any) -> ArrayMeta:
+    """Metadata of an existing array with some fields changed.
+
+    A rewritten document of format 2 spells the separator of its chunk keys out, as Zarr-Python 2 does.
+    """
+    keys = replace(meta.keys, written=True) if meta.zarr_format == 2 else meta.keys
+    return replace(meta, keys=keys, **changes)
+
+
 def resize(store: Store, source: OpenSource, shape: Shape) -> ArrayMeta:
     """Write the new shape, then delete the chunks outside it, so that an interrupted resize leaves no hole."""
-    meta = replace(source.meta, shape=shape)
+    meta = changed(source.meta, shape=shape)
     if not source.store.is_erasable():
         expect_none_outside(source, shape)
     _nodes.save_array(store, source.path, meta)
@@ -94,11 +103,20 @@ def astype_meta(meta: ArrayMeta, dtype: Any) -> ArrayMeta:
     """Metadata of a view that converts to `dtype` on the fly: one more filter."""
     new = np.dtype(dtype)
     convert = _filter_spec(AsType(encode_dtype=meta.dtype, decode_dtype=new), meta)
-    fill = meta.chunk.fill
-    if fill.raw is not None:
-        fill = replace(fill, raw=np.frombuffer(fill.raw, meta.dtype).astype(new).tobytes())
-    chunk = replace(meta.chunk, dtype=new, fill=fill, filters=(convert, *meta.chunk.filters))
-    return replace(meta, chunk=chunk)
+    chunk = replace(meta.chunk, dtype=new, filters=(convert, *meta.chunk.filters))
+    return replace(meta, chunk=replace(chunk, fill=_cast_fill(meta.chunk, chunk)))
+
+
+def _cast_fill(old: ChunkSpec, new: ChunkSpec) -> Fill:
+    """Fill value as another dtype; not defined where it has no such value, like the empty text as a number."""
+    fill = decode_fill(old)
+    if fill is None or new.dtype.hasobject:
+        return old.fill
+    try:
+        with np.errstate(all="ignore"):
+            return encode_fill(np.array(fill, old.dtype).astype(new.dtype)[()], new.dtype, ())
+    except (TypeError, ValueError, OverflowError):
+        return NO_FILL
 
 
 def digest(source: OpenSource, store: Store, hashname: str) -> Any:

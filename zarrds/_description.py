@@ -262,11 +262,15 @@ class Described(Selections):
         """
         return list(islice(missing_chunks(self._source()), limit))
 
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArrayAny:
+    def __array__(self, *args: Any, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArrayAny:
+        """Read the whole array; a dtype may be given, by position or by name, and must not both."""
+        if len(args) + (dtype is not None) > 1:
+            raise TypeError(f"one dtype at most, found {args}, {dtype}")
         if copy is False:
             raise ValueError("a stored array cannot be had as a numpy array without a copy")
+        wanted = args[0] if args else dtype
         found = np.asarray(self[...])
-        return found if dtype is None else found.astype(dtype, copy=False)
+        return found if wanted is None else found.astype(wanted, copy=False)
 
     def __len__(self) -> int:
         if not self.shape:
@@ -287,6 +291,9 @@ class Described(Selections):
         return complex(self._only_item())
 
     def __index__(self) -> int:
+        # as for numpy: one-element arrays with dimensions are no integers, least of all when they select
+        if self.shape:
+            raise TypeError("only integer scalar arrays can be converted to a scalar index")
         return operator.index(self._only_item())
 
     def _only_item(self) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from zarrds._format.formats import Format, format_of_key
 from zarrds._format.v2 import ATTRS_KEY
-from zarrds._store.base import Store
+from zarrds._store.adapt import as_store
 from zarrds._types import Buf
 from zarrds.errors import ReadOnlyError
 from zarrds.sync import Synchronizer
@@ -24,7 +24,7 @@ class Attributes(MutableMapping[str, Any]):
 
     Parameters
     ----------
-    store : Store
+    store : MutableMapping
         Store of the document.
     key : str
         Its key, by default ".zattrs"; in formats with one document for everything that of the node.
@@ -51,14 +51,14 @@ class Attributes(MutableMapping[str, Any]):
 
     def __init__(
         self,
-        store: Store,
+        store: Any,
         key: str = ATTRS_KEY,
         read_only: bool = False,
         cache: bool = True,
         synchronizer: Synchronizer | None = None,
         cached_dict: dict[str, Any] | None = None,
     ) -> None:
-        self.store = store
+        self.store = as_store(store, mode="r" if read_only else "r+")
         self.key = key
         self.read_only = read_only
         self.cache = cache
@@ -141,7 +141,7 @@ class Attributes(MutableMapping[str, Any]):
     def _save(self, attributes: dict[Any, Any], present: Buf | None) -> None:
         if not all(isinstance(name, str) for name in attributes):
             warnings.warn(
-                "attribute names must be strings; others are converted, which will be an error one day",
+                "only attribute keys of type 'string' will be allowed in the future; others are converted",
                 DeprecationWarning,
                 stacklevel=4,
             )

@@ -314,7 +314,7 @@ class Array(Described):
         with self._metadata_lock():
             meta = self._current().meta
             fill = new_fill(value, meta.chunk)
-            self._save_meta(replace(meta, chunk=replace(meta.chunk, fill=fill)))
+            self._save_meta(_array_ops.changed(meta, chunk=replace(meta.chunk, fill=fill)))
 
     @property
     def attrs(self) -> Attributes:
@@ -402,7 +402,7 @@ class Array(Described):
         with self._metadata_lock():
             meta = self._current().meta
             shape, where = _array_ops.appended(meta.shape, data, axis)
-            self._save_meta(replace(meta, shape=shape))
+            self._save_meta(_array_ops.changed(meta, shape=shape))
             source = self._opened
         # the new region is ours alone from here on; chunks that others have a part in are guarded by their own locks
         plan = plan_selection(where, shape, meta.write_unit, "basic")

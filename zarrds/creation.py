@@ -11,6 +11,7 @@ from numcodecs.registry import codec_registry
 
 from zarrds import _nodes, storage
 from zarrds._array_meta import array_meta, check_version, new_format, options_like
+from zarrds._format.dtypes import normalize_dtype
 from zarrds._format.meta import ArrayMeta
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
@@ -19,7 +20,7 @@ from zarrds._store.paths import normalize_path
 from zarrds._store.place import place_of
 from zarrds._types import Separator
 from zarrds.core import Array
-from zarrds.errors import ArrayNotFoundError, ContainsGroupError, SelfOverwriteError
+from zarrds.errors import ArrayNotFoundError, BadCompressorError, ContainsGroupError, SelfOverwriteError
 from zarrds.sync import Synchronizer
 
 __all__ = [
@@ -198,11 +199,13 @@ def create(
         dimension_names=dimension_names,
         storage_transformers=storage_transformers,
     )
+    meta = make(zarr_format=new_format(asked))
+    _warn_of_missing_codec(meta, dtype, filters, object_codec)
     where = normalize_path(path)
     meta = _nodes.create_array(
         real_store,
         where,
-        make(zarr_format=new_format(asked)),
+        meta,
         overwrite=overwrite,
         chunk_store=real_chunk_store,
         known_group=known,
@@ -224,25 +227,65 @@ def create(
     )
 
 
+def _separator_of_mappings(store: Store, zarr_format: int | None) -> Separator | None:
+    """Zarr-Python 2 writes the separator when it opens a mapping, unlike all other stores, and unlike `create`."""
+    return "." if type(store) is KVStore and new_format(zarr_format) == 2 else None
+
+
 def _h5py_names(compressor: Any, fill_value: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:
     """Understand h5py's names for compressor and fill value; warn of every other unknown keyword."""
-    if "compression" in kwargs:
-        compressor = kwargs["compression"]
-        options = kwargs.get("compression_opts")
-        if compressor in (None, "none"):
-            compressor = None
-        elif compressor != "default" and isinstance(compressor, str):
-            if compressor not in codec_registry:
-                raise ValueError(f"unknown compression {compressor!r}")
-            codec = codec_registry[compressor]
-            compressor = (
-                codec(**options) if isinstance(options, dict) else codec(*(() if options is None else (options,)))
-            )
-    if "fillvalue" in kwargs:
-        fill_value = kwargs["fillvalue"]
-    for name in sorted(set(kwargs) - {"compression", "compression_opts", "fillvalue"}):
-        warnings.warn(f"ignoring keyword argument {name!r}", UserWarning, stacklevel=3)
+    rest = dict(kwargs)
+    fill_value = rest.pop("fillvalue", fill_value)
+    if not _is_default(compressor):
+        for name in ("compression", "compression_opts"):
+            if name in rest:
+                del rest[name]
+                _warn(f"{name!r} keyword argument overridden by 'compressor'")
+    elif "compression" in rest:
+        compressor = _h5py_codec(rest.pop("compression"), rest.pop("compression_opts", None))
+    for name in rest:
+        _warn(f"ignoring keyword argument {name!r}")
     return compressor, fill_value
+
+
+def _is_default(compressor: Any) -> bool:
+    return isinstance(compressor, str) and compressor == "default"
+
+
+def _h5py_codec(compression: Any, options: Any) -> Any:
+    """Codec of h5py's ``compression``, a name, and its ``compression_opts``: a level, arguments, or keywords."""
+    if compression in (None, "none"):
+        return None
+    if _is_default(compression) or not isinstance(compression, str):
+        return compression
+    if compression not in codec_registry:
+        raise BadCompressorError("unknown compression", found=repr(compression), expected="a name that numcodecs knows")
+    codec = codec_registry[compression]
+    if isinstance(options, dict):
+        return codec(**options)
+    if isinstance(options, list | tuple):
+        return codec(*options)
+    return codec() if options is None else codec(options)
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, UserWarning, stacklevel=4)
+
+
+def _warn_of_missing_codec(meta: ArrayMeta, dtype: Any, filters: Any, object_codec: Any) -> None:
+    """Warn that the first of the filters is taken for the object codec, as old programs have it."""
+    if (
+        meta.zarr_format == 2
+        and meta.dtype.hasobject
+        and object_codec is None
+        and filters
+        and normalize_dtype(dtype)[1] is None
+    ):
+        warnings.warn(
+            "missing object_codec for object array: the first filter is taken for it; pass it as object_codec",
+            FutureWarning,
+            stacklevel=3,
+        )
 
 
 def empty(shape: Any, **kwargs: Any) -> Array:
@@ -305,7 +348,7 @@ def array(data: Any, **kwargs: Any) -> Array:
         NumPy array, anything numpy makes an array of, or an array-like that is read chunk by chunk (another chunked
         array, an h5py dataset), whose chunk shape is taken over.
     **kwargs
-        As for `create`; `shape` and `dtype` default to those of `data`.
+        As for `create`; the shape is that of `data`, and its dtype the default.
 
     Examples
     --------
@@ -317,7 +360,7 @@ def array(data: Any, **kwargs: Any) -> Array:
         data = np.asanyarray(data, dtype=_text_kept(kwargs.get("dtype")))
     options = {**kwargs}
     read_only = options.pop("read_only", False)
-    options.setdefault("shape", data.shape)
+    options["shape"] = data.shape
     if options.get("dtype") is None:
         options["dtype"] = data.dtype
     if options.get("chunks") is None and getattr(data, "chunks", None) is not None:
@@ -471,7 +514,9 @@ def open_array(
         cache_metadata=cache_metadata,
         cache_attrs=cache_attrs,
         object_codec=object_codec,
-        dimension_separator=dimension_separator,
+        dimension_separator=_separator_of_mappings(real_store, asked)
+        if dimension_separator is None
+        else dimension_separator,
         write_empty_chunks=write_empty_chunks,
         meta_array=meta_array,
         partial_decompress=partial_decompress,
@@ -552,8 +597,8 @@ def _like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
             options.setdefault(name, value)
     if hasattr(a, "shape"):
         options.setdefault("shape", a.shape)
-    else:
-        options.setdefault("shape", (len(a),))
+    elif "shape" not in options:
+        raise TypeError(f"shape is needed where the example, of type {type(a).__name__}, has none")
     chunks = getattr(a, "chunks", None)
     if chunks is not None:
         options.setdefault("chunks", chunks)

@@ -5,6 +5,7 @@ The tree (in brackets the builtin that a caller may catch instead)::
     ZarrdsError
       MetadataError [ValueError]            a document is broken or says what we do not understand
         BadCompressorError                  a codec is unknown or its configuration is refused
+        FillTypeError [TypeError]           a fill value is of a type that the dtype, or JSON, does not take
         UnsupportedFormatError [NotImplementedError]  a document is sound, but of a kind not covered yet
         DTypeNotSupportedError [TypeError]  a format has no such data type
       ContainsArrayError [ValueError]       an array is where a node should be created
@@ -62,6 +63,7 @@ __all__ = [
     "CopyError",
     "DTypeNotSupportedError",
     "FSPathExistNotDir",
+    "FillTypeError",
     "ForeignFilesError",
     "GroupNotFoundError",
     "ItemTypeError",
@@ -210,6 +212,10 @@ class BadCompressorError(MetadataError):
         if not fields:
             message = f"bad compressor; expected Codec object, found {message!r}"
         super().__init__(str(message), **fields)
+
+
+class FillTypeError(MetadataError, TypeError):
+    """A fill value is of a type that the dtype of the array, or JSON, does not take."""
 
 
 class UnsupportedFormatError(MetadataError, NotImplementedError):

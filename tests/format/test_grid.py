@@ -101,10 +101,22 @@ def test_normalize_shape(given_shape, shape):
     assert all(type(length) is int for length in found)
 
 
-@pytest.mark.parametrize("shape", [None, 3.0, (3, 2.0), "3", b"3", True, (True,), ((1,),), np.array([1.0])])
+@pytest.mark.parametrize("shape", [None, 3.0, (3, 2.5), True, (True,), ((1,),), np.array([1.5])])
 def test_normalize_shape_refuses_other_types(shape):
     with pytest.raises(TypeError, match="shape"):
         normalize_shape(shape)
+
+
+@pytest.mark.parametrize("shape", ["3", b"3", (3, "x")])
+def test_normalize_shape_refuses_texts(shape):
+    with pytest.raises(ValueError, match="shape"):
+        normalize_shape(shape)
+
+
+@pytest.mark.parametrize("shape", [(3, 2.0), np.array([3.0, 2.0])])
+def test_whole_floats_in_a_shape(shape):
+    assert repr(normalize_shape(shape)) == "(3, 2)"
+    assert repr(normalize_chunks(shape, (10, 10), 4)) == "(3, 2)"
 
 
 @pytest.mark.parametrize("shape", [-1, (3, -1)])
@@ -156,7 +168,7 @@ def test_normalize_chunks(chunks, shape, expected):
         (-3, (10,), ValueError),
         ((-2, 5), (10, 10), ValueError),
         (1.5, (10,), TypeError),
-        ("a", (10,), TypeError),
+        ("a", (10,), ValueError),
         ((True, 5), (10, 10), TypeError),
         ((2.5,), (10,), TypeError),
         (((5, 5), (10,)), (10, 10), TypeError),

@@ -78,8 +78,14 @@ def test_other_values_have_no_json_form(value):
 
 
 def test_keys_must_be_strings():
-    with pytest.raises(TypeError, match=r"""member "a" of 'k' has a key that is no string: 1 \(int\)"""):
-        dumps({"a": {1: 2}}, "k")
+    with pytest.raises(TypeError, match=r"""member "a" of 'k' has a key that is no string: \(1,\) \(tuple\)"""):
+        dumps({"a": {(1,): 2}}, "k")
+
+
+def test_numbers_as_keys_become_names_as_json_has_it():
+    value = {3: 0, 2.5: 1, True: 2, None: 3, np.int64(7): 4}
+    assert to_json(value) == {"3": 0, "2.5": 1, "true": 2, "null": 3, "7": 4}
+    assert to_json({"a": {1: [{2: 3}]}}) == {"a": {"1": [{"2": 3}]}}
 
 
 def test_values_that_contain_themselves():

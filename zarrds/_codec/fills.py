@@ -17,7 +17,7 @@ from zarrds._format.meta import ChunkSpec, CodecSpec, Fill
 from zarrds._format.v3.document import data_type_name
 from zarrds._format.v3.fills import fill_of_v3
 from zarrds._types import NDArrayAny
-from zarrds.errors import MetadataError
+from zarrds.errors import FillTypeError, MetadataError
 
 __all__ = ["decode_fill", "encode_fill", "is_all_fill", "new_fill", "put_fill"]
 
@@ -34,7 +34,8 @@ def encode_fill(value: Any, dtype: DType, filters: tuple[CodecSpec, ...]) -> Fil
         if filters[0].name != "pickle":  # which may not be decoded
             _record(_decoded(fill, filters[0]), dtype)
     except (TypeError, ValueError, OverflowError) as error:
-        raise MetadataError(
+        kind = FillTypeError if isinstance(error, TypeError) else MetadataError
+        raise kind(
             f"fill value does not fit the dtype or its object codec: {error}",
             expected=f"value for {dtype}",
             found=value,

@@ -17,7 +17,7 @@ import numpy as np
 from zarrds._format.jsondoc import Place, canonical
 from zarrds._format.meta import NO_FILL, Fill
 from zarrds._types import JSON, NDArrayAny
-from zarrds.errors import MetadataError, UnsupportedFormatError
+from zarrds.errors import FillTypeError, MetadataError, UnsupportedFormatError
 
 __all__ = ["fill_from_v2", "fill_of", "fill_scalar", "fill_to_v2"]
 
@@ -270,27 +270,26 @@ def fill_of(value: object, dtype: DType) -> Fill:
         value = value.reshape(())[()]
     if dtype.hasobject:
         return _object_of(value, dtype)
-    if (type(value) is int and value == 0) or (dtype.kind in "SUVmM" and _is_zero(value)):
+    if (type(value) is int and value == 0) or (dtype.kind in "SUVmM" and (_is_zero(value) or value is False)):
         return Fill(raw=bytes(dtype.itemsize))
     try:
         return Fill(raw=_CONVERTERS[dtype.kind](value, dtype))
     except (TypeError, ValueError, OverflowError) as error:
-        raise _unfit(value, dtype, str(error)) from error
+        raise _unfit(value, dtype, error) from error
 
 
-def _unfit(value: object, dtype: DType, reason: str) -> MetadataError:
-    return MetadataError(
-        f"fill value does not fit the dtype: {reason}", expected=f"value for {dtype}", found=repr(value)
-    )
+def _unfit(value: object, dtype: DType, reason: Exception) -> MetadataError:
+    kind = FillTypeError if isinstance(reason, TypeError) else MetadataError
+    return kind(f"fill value does not fit the dtype: {reason}", expected=f"value for {dtype}", found=repr(value))
 
 
 def _object_of(value: object, dtype: DType) -> Fill:
     if dtype.kind != "O":
-        raise _unfit(value, dtype, "its object codec must encode it first")
+        raise _unfit(value, dtype, TypeError("its object codec must encode it first"))
     try:
         return Fill(text=canonical(value))
     except TypeError as error:
-        raise _unfit(value, dtype, str(error)) from error
+        raise _unfit(value, dtype, error) from error
 
 
 def _bool_of(value: object, dtype: DType) -> bytes:

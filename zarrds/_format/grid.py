@@ -79,8 +79,8 @@ def box_coords(box: Sequence[range]) -> Iterator[tuple[int, ...]]:
 
 
 def normalize_shape(shape: int | Iterable[int]) -> Shape:
-    """Shape as a tuple of Python ints; ValueError for negative lengths, TypeError for what is not an integer."""
-    lengths = tuple(_integer(length, "shape") for length in (shape if _is_sequence(shape) else (shape,)))
+    """Shape as a tuple of Python ints; ValueError for negative lengths and texts, TypeError for what is no integer."""
+    lengths = tuple(_item(n, "shape") for n in shape) if _is_sequence(shape) else (_integer(shape, "shape"),)
     if any(length < 0 for length in lengths):
         raise ValueError(f"shape must not be negative, found {lengths}")
     return lengths
@@ -94,7 +94,9 @@ def normalize_chunks(chunks: ChunksGiven, shape: Shape, itemsize: int) -> Chunks
     """
     if chunks is None or isinstance(chunks, bool | np.bool_):
         return guess_chunks(shape, itemsize) if chunks is None or chunks else _whole(shape)
-    given = tuple(chunks) if _is_sequence(chunks) else (chunks,) * len(shape)
+    given: tuple[object, ...] = (chunks,) * len(shape)
+    if _is_sequence(chunks):
+        given = tuple(None if chunk is None else _item(chunk, "chunks") for chunk in chunks)
     if len(given) > len(shape):
         raise ValueError(f"too many dimensions in chunks: {len(given)}, but the array has {len(shape)}")
     given += (None,) * (len(shape) - len(given))
@@ -117,7 +119,14 @@ def _chunk_length(chunk: object, length: int) -> int:
     return given
 
 
+def _item(value: object, what: str) -> int:
+    """A length among several; floats that are whole numbers come from divisions, and are taken as in Zarr-Python 2."""
+    return int(value) if isinstance(value, float) and value.is_integer() else _integer(value, what)
+
+
 def _integer(value: object, what: str) -> int:
+    if isinstance(value, str | bytes):
+        raise ValueError(f"{what} must be integers, found {value!r}")
     if isinstance(value, bool | np.bool_):
         raise TypeError(f"{what} must be integers, found {value!r}")
     try:

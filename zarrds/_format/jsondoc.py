@@ -121,12 +121,18 @@ def _to_json(value: object, trail: list[str | int]) -> JSON:
 def _object_to_json(value: Mapping[Any, object], trail: list[str | int]) -> JSON:
     plain: dict[str, JSON] = {}
     for key, item in value.items():
-        if not isinstance(key, str):
-            raise _NoJsonError(f"has a key that is no string: {_brief_repr(key)}")
-        trail.append(key)
-        plain[str(key)] = _to_json(item, trail)
+        name = str(key) if isinstance(key, str) else _name_of(key)
+        trail.append(name)
+        plain[name] = _to_json(item, trail)
         trail.pop()
     return plain
+
+
+def _name_of(key: object) -> str:
+    """Name of a member whose key is no string: of numbers, truth values and None, as `json` has it."""
+    if key is None or isinstance(key, bool | int | float | np.bool_ | np.integer | np.floating):
+        return json.dumps(key if key is None or isinstance(key, bool) else _scalar_to_json(key))
+    raise _NoJsonError(f"has a key that is no string: {_brief_repr(key)}")
 
 
 def _list_to_json(value: list[Any] | tuple[Any, ...], trail: list[str | int]) -> JSON:

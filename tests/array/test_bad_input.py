@@ -1,0 +1,252 @@
+"""Bad input to arrays: each case the class that users of numpy and the manual expect, and nothing changed."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import numpy as np
+import pytest
+
+import zarrds
+from zarrds import errors
+
+Files = dict[str, bytes]
+
+
+def contents(store: Any) -> Files:
+    return {key: bytes(store[key]) for key in store}
+
+
+# --- creating: what is asked for cannot be ----------------------------------------------------------------------------
+
+CREATE: list[tuple[dict[str, Any], Any]] = [
+    # shapes
+    ({"shape": None}, TypeError),
+    ({"shape": 5.0}, TypeError),
+    ({"shape": (3, 2.5)}, TypeError),
+    ({"shape": "foo"}, ValueError),
+    ({"shape": -1}, ValueError),
+    ({"shape": (3, -1)}, ValueError),
+    ({"shape": (None, 3)}, TypeError),
+    ({"shape": True}, TypeError),
+    ({"shape": [[3, 4]]}, TypeError),
+    ({"shape": object()}, TypeError),
+    # chunks
+    ({"chunks": 0}, ValueError),
+    ({"chunks": -5}, ValueError),
+    ({"chunks": (0, 2)}, ValueError),
+    ({"chunks": (-2, 3)}, ValueError),
+    ({"chunks": (2, 2, 2)}, ValueError),
+    ({"chunks": "auto"}, ValueError),
+    ({"chunks": 2.5}, TypeError),
+    ({"chunks": (2.5, 3)}, TypeError),
+    ({"chunks": (True, 2)}, TypeError),
+    ({"chunks": ((2, 2), (3,))}, TypeError),
+    ({"chunks": object()}, TypeError),
+    # dtypes
+    ({"dtype": "foo"}, TypeError),
+    ({"dtype": 3}, TypeError),
+    ({"dtype": "M8"}, ValueError),
+    ({"dtype": "m8"}, ValueError),
+    ({"dtype": "S"}, TypeError),
+    ({"dtype": "U0"}, TypeError),
+    ({"dtype": "V"}, TypeError),
+    ({"dtype": []}, (TypeError, ValueError)),
+    ({"dtype": "array:foo"}, TypeError),
+    ({"dtype": object}, ValueError),
+    ({"dtype": [("a", object)]}, ValueError),
+    ({"dtype": [("a", "M8")]}, ValueError),
+    # fill values
+    ({"dtype": "i4", "fill_value": "x"}, ValueError),
+    ({"dtype": "i4", "fill_value": np.nan}, ValueError),
+    ({"dtype": "i4", "fill_value": np.inf}, ValueError),
+    ({"dtype": "i4", "fill_value": 2**40}, ValueError),
+    ({"dtype": "i4", "fill_value": 1 + 2j}, ValueError),
+    ({"dtype": "i4", "fill_value": [1, 2]}, TypeError),
+    ({"dtype": "i4", "fill_value": object()}, TypeError),
+    ({"dtype": "u1", "fill_value": -1}, ValueError),
+    ({"dtype": "u1", "fill_value": 256}, ValueError),
+    ({"dtype": bool, "fill_value": "x"}, ValueError),
+    ({"dtype": "f8", "fill_value": "x"}, ValueError),
+    ({"dtype": "f8", "fill_value": 1j}, TypeError),
+    ({"dtype": "S3", "fill_value": b"abcd"}, ValueError),
+    ({"dtype": "S3", "fill_value": "é"}, ValueError),
+    ({"dtype": "U3", "fill_value": 1}, ValueError),
+    ({"dtype": "U3", "fill_value": b"a"}, ValueError),
+    ({"dtype": "M8[D]", "fill_value": "tomorrow"}, ValueError),
+    ({"dtype": "M8[D]", "fill_value": 1.5}, ValueError),
+    ({"dtype": "m8[s]", "fill_value": np.datetime64("2000-01-01")}, ValueError),
+    ({"dtype": [("a", "i4"), ("b", "S3")], "fill_value": (1, b"x", 2)}, ValueError),
+    ({"dtype": [("a", "i4"), ("b", "S3")], "fill_value": "x"}, ValueError),
+    ({"dtype": str, "fill_value": b"x"}, TypeError),
+    ({"dtype": str, "fill_value": object()}, TypeError),
+    # codecs
+    ({"compressor": "zlib"}, ValueError),
+    ({"compressor": 3}, ValueError),
+    ({"compressor": object()}, ValueError),
+    ({"compressor": [zarrds.Zlib()]}, ValueError),
+    ({"compressor": {"level": 3}}, ValueError),
+    ({"compressor": {"id": "no-such-codec"}}, ValueError),
+    ({"compressor": {"id": "zlib", "no_such_option": 3}}, ValueError),
+    ({"filters": "delta"}, ValueError),
+    ({"filters": 3}, TypeError),
+    ({"filters": [3]}, ValueError),
+    ({"filters": [None]}, ValueError),
+    ({"filters": [{"id": "no-such-codec"}]}, ValueError),
+    ({"dtype": object, "object_codec": "vlen-utf8"}, ValueError),
+    ({"dtype": object, "object_codec": 1}, ValueError),
+    ({"compression": "no-such-compression"}, ValueError),
+    ({"compression": "zlib", "compression_opts": {"no_such_option": 3}}, TypeError),
+    # the rest
+    ({"order": "A"}, ValueError),
+    ({"order": 0}, ValueError),
+    ({"dimension_separator": "-"}, ValueError),
+    ({"dimension_separator": "//"}, ValueError),
+    ({"zarr_version": 1}, ValueError),
+    ({"zarr_version": "2"}, ValueError),
+    ({"zarr_version": 2, "zarr_format": 3}, ValueError),
+    ({"path": "a/../b"}, ValueError),
+    ({"path": "."}, ValueError),
+]
+
+
+@pytest.mark.parametrize(("options", "kind"), CREATE, ids=lambda value: str(value)[:50])
+def test_what_cannot_be_created_is_not_begun(options: dict[str, Any], kind: Any) -> None:
+    given = {"shape": (4, 6), "dtype": "i4", **options}
+    store: Files = {}
+    with pytest.raises(kind):
+        zarrds.create(store=store, **given)
+    assert store == {}
+    zarrds.array(np.arange(5), store=store, chunks=2)
+    before = contents(store)
+    with pytest.raises(kind):
+        zarrds.create(store=store, overwrite=True, **given)
+    with pytest.raises(kind):
+        zarrds.open_array(store, mode="w", **given)
+    assert contents(store) == before
+
+
+@pytest.mark.parametrize("data", [object(), {1, 2}, (n for n in range(3)), None, {"a": 1}], ids=str)
+def test_data_that_are_no_numbers(data: Any) -> None:
+    store: Files = {}
+    with pytest.raises(ValueError, match="object_codec"):
+        zarrds.array(data, store=store)
+    assert store == {}
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+def numbers() -> tuple[Files, zarrds.Array]:
+    store: Files = {}
+    return store, zarrds.array(np.arange(24, dtype="i4").reshape(4, 6), chunks=(2, 3), store=store)
+
+
+WRITE: list[tuple[Any, Any, Any]] = [
+    (np.s_[:], np.ones((4, 5)), ValueError),
+    (np.s_[:], np.ones((5, 6)), ValueError),
+    (np.s_[0], np.ones(5), ValueError),
+    (np.s_[:, 0], [1, 2, 3], ValueError),
+    (np.s_[0, 0], [1, 2], ValueError),
+    (np.s_[0, 0], "x", ValueError),
+    (np.s_[:], "x", ValueError),
+    (np.s_[0, 0], None, TypeError),
+    (np.s_[0, 0], object(), TypeError),
+    (np.s_[0, 0], {"a": 1}, TypeError),
+    (np.s_[0, 0], datetime.date(2000, 1, 1), TypeError),
+    (np.s_[9, 0], 1, IndexError),
+    (np.s_[0, 6], 1, IndexError),
+    (np.s_[-5], 1, IndexError),
+    (np.s_[0, 0, 0], 1, IndexError),
+    (np.s_[..., ...], 1, IndexError),
+    (np.s_[0.5], 1, IndexError),
+    (np.s_["a"], 1, (IndexError, ValueError)),
+    (np.s_[::-1], 1, IndexError),
+    (np.s_[::0], 1, (IndexError, ValueError)),
+    (np.s_[None], 1, IndexError),
+    (np.s_[[0, 9], [0, 0]], 1, IndexError),
+    (np.s_[np.zeros((4, 5), bool)], 1, IndexError),
+]
+
+
+@pytest.mark.parametrize(("selection", "value", "kind"), WRITE, ids=lambda value: str(value)[:40])
+def test_writes_that_cannot_be_change_nothing(selection: Any, value: Any, kind: Any) -> None:
+    store, z = numbers()
+    before = contents(store)
+    with pytest.raises(kind):
+        z[selection] = value
+    assert contents(store) == before
+
+
+@pytest.mark.parametrize(
+    ("codec", "value"),
+    [
+        (zarrds.VLenUTF8(), 3),
+        (zarrds.VLenUTF8(), b"x"),
+        (zarrds.VLenBytes(), "x"),
+        (zarrds.JSON(), object()),
+        (zarrds.JSON(), b"x"),
+        (zarrds.MsgPack(), object()),
+        (zarrds.JSON(), {1, 2}),
+    ],
+    ids=str,
+)
+def test_items_that_a_codec_does_not_take(codec: Any, value: Any) -> None:
+    store: Files = {}
+    z = zarrds.empty(4, dtype=object, chunks=2, object_codec=codec, store=store)
+    before = contents(store)
+    with pytest.raises(TypeError) as caught:
+        z[0] = value
+    assert isinstance(caught.value, errors.ChunkEncodeError)
+    assert caught.value.key == "0"
+    assert contents(store) == before
+
+
+def test_pickles_are_not_decoded_unless_allowed() -> None:
+    z = zarrds.empty(2, dtype=object, object_codec=zarrds.Pickle())
+    z[:] = ["a", {1}]
+    with pytest.raises(errors.ChunkDecodeError) as caught:
+        z[:]
+    assert "NUMCODECS_ALLOW_UNSAFE_PICKLE_DECODE" in str(caught.value)
+    assert "run any code" in str(caught.value)
+
+
+# --- places that are not what they should be --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("store", [3, object(), [b"x"], (n for n in range(3))], ids=str)
+def test_what_is_no_store(store: Any) -> None:
+    for attempt in (
+        lambda: zarrds.create(3, store=store),
+        lambda: zarrds.open_array(store, shape=3),
+        lambda: zarrds.Array(store),
+        lambda: zarrds.create(3, chunk_store=store),
+    ):
+        with pytest.raises(TypeError, match="store"):
+            attempt()
+
+
+def test_no_array_there() -> None:
+    root = zarrds.group()
+    root.create_group("g")
+    for path in ("nothing", "g", ""):
+        with pytest.raises(errors.ArrayNotFoundError) as caught:
+            zarrds.Array(root.store, path)
+        assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize("key", ["0.0", "1.1"])
+@pytest.mark.parametrize("data", [b"", b"\0", b"x" * 40])
+def test_chunks_that_are_no_chunks(key: str, data: bytes) -> None:
+    store, z = numbers()
+    store[key] = data
+    with pytest.raises(errors.ChunkDecodeError) as caught:
+        z[:]
+    assert isinstance(caught.value, ValueError)
+    assert caught.value.key == key
+    with pytest.raises(errors.ChunkDecodeError):
+        z[(int(key[0]) * 2, int(key[2]) * 3)] = 1  # a part of a chunk that cannot be read
+    assert bytes(store[key]) == data
+    z[int(key[0]) * 2 : int(key[0]) * 2 + 2, int(key[2]) * 3 : int(key[2]) * 3 + 3] = 1  # a whole one heals it
+    assert z[:].shape == (4, 6)
