@@ -18,40 +18,49 @@ from zarrds._store.base import Store
 from zarrds._types import JSON, Buf
 from zarrds.errors import BadCompressorError, ContainsArrayError, MetadataError, NotErasableError, OldArrayNotFoundError
 
-__all__ = ["migrate"]
+__all__ = ["ATTRS", "META", "is_old", "migrate", "parse"]
 
-_META, _ATTRS = "meta", "attrs"
+META, ATTRS = "meta", "attrs"
 _MEMBERS = ("shape", "chunks", "dtype", "compression", "compression_opts", "fill_value", "order")
 
 
 def migrate(store: Store) -> None:
     """Rewrite the documents at the root of a store; the new ones are there before the old ones go."""
-    old, attributes, new = store.get_many([(_META, None), (_ATTRS, None), (".zarray", None)])
+    old, attributes, new = store.get_many([(META, None), (ATTRS, None), (".zarray", None)])
     if old is None:
-        raise OldArrayNotFoundError("no array of format 1", store=repr(store), key=_META)
+        raise OldArrayNotFoundError("no array of format 1", store=repr(store), key=META)
     if new is not None:
         raise ContainsArrayError("an array of format 2 is already there", store=repr(store), key=".zarray")
     if not store.is_erasable():
-        raise NotErasableError(store=repr(store), key=_META, hint="entries are not removed from it: copy it first")
+        raise NotErasableError(store=repr(store), key=META, hint="entries are not removed from it: copy it first")
     meta = parse(old)
     if attributes is not None:
-        loads(attributes, _ATTRS)
+        loads(attributes, ATTRS)
         store.set_many([(ATTRS_KEY, attributes)])
     _nodes.save_array(store, "", meta)
-    store.delete_many([_META, _ATTRS])
+    store.delete_many([META, ATTRS])
+
+
+def is_old(text: Buf) -> bool:
+    """Whether a document under the key ``meta`` is one of format 1, and not a file of the same name."""
+    try:
+        document = loads(text, META)
+    except MetadataError:
+        return False
+    return isinstance(document, dict) and document.get("zarr_format") == 1
 
 
 def parse(text: Buf) -> ArrayMeta:
     """Metadata from a document of format 1; MetadataError when it is none."""
-    document = loads(text, _META)
+    document = loads(text, META)
     if not isinstance(document, dict):
-        raise MetadataError("document is not an object", key=_META)
+        raise MetadataError("document is not an object", key=META)
     if document.get("zarr_format") != 1:
-        raise MetadataError("unsupported zarr format", key=_META, expected=1, found=repr(document.get("zarr_format")))
+        raise MetadataError("unsupported zarr format", key=META, expected=1, found=repr(document.get("zarr_format")))
     missing = [name for name in _MEMBERS if name not in document]
     if missing:
-        raise MetadataError(f"document has no {missing[0]!r}", key=_META)
-    dtype, _ = dtype_from_v2(document["dtype"], _META)
+        raise MetadataError(f"document has no {missing[0]!r}", key=META)
+    dtype, _ = dtype_from_v2(document["dtype"], META)
     return array_meta(
         shape=_lengths(document, "shape"),
         chunks=_lengths(document, "chunks"),
@@ -66,7 +75,7 @@ def _lengths(document: Mapping[str, JSON], name: str) -> tuple[int, ...]:
     value = document[name]
     if isinstance(value, list) and all(type(item) is int and item >= 0 for item in value):
         return tuple(value)  # type: ignore[arg-type]
-    raise MetadataError(f"bad {name!r}", key=_META, expected="a list of lengths", found=repr(value))
+    raise MetadataError(f"bad {name!r}", key=META, expected="a list of lengths", found=repr(value))
 
 
 def _fill_value(value: JSON, dtype: Any) -> Any:
@@ -85,4 +94,4 @@ def _compressor(name: JSON, options: JSON) -> Codec | None:
         return get_codec({"id": name, **(options or {})})  # type: ignore[dict-item]
     except (ValueError, TypeError, KeyError) as error:
         found = f"{name!r} with options {options!r}"
-        raise BadCompressorError(f"bad compressor: {error}", key=_META, found=found) from error
+        raise BadCompressorError(f"bad compressor: {error}", key=META, found=found) from error

@@ -22,7 +22,6 @@ from zarrds._format.meta import ArrayMeta, GroupMeta
 from zarrds._format.paths import node_key
 from zarrds._store.base import Store
 from zarrds._store.consolidated import DocumentStore
-from zarrds._store.layouts import other_layout
 from zarrds._types import Buf, Request
 from zarrds.errors import (
     ArrayNotFoundError,
@@ -31,7 +30,6 @@ from zarrds.errors import (
     GroupNotFoundError,
     MetadataError,
     PathNotFoundError,
-    UnsupportedFormatError,
 )
 
 __all__ = [
@@ -46,7 +44,6 @@ __all__ = [
     "create_group",
     "delete_node",
     "documents_below",
-    "find_in_layouts",
     "find_node",
     "has_node",
     "keys_below",
@@ -134,21 +131,6 @@ def find_node(store: Store, path: str, zarr_format: int | None = None) -> Node |
     return _first(store, found)
 
 
-def find_in_layouts(store: Store, path: str, zarr_format: int | None = None) -> tuple[Store, Node | None]:
-    """As `find_node`, and where that finds nothing, in layouts that are shown as stores; the store to go on with."""
-    try:
-        node = find_node(store, path, zarr_format)
-    except MetadataError:
-        other = other_layout(store)
-        if other is None:
-            raise
-    else:
-        other = None if node is not None else other_layout(store)
-        if other is None:
-            return store, node
-    return other, find_node(other, path)
-
-
 def has_node(store: Store, path: str, zarr_format: int | None = None) -> bool:
     """Whether there is an array or a group at `path`; documents are not parsed further than that takes."""
     return _kind(store, path, zarr_format) is not None
@@ -191,22 +173,10 @@ def not_found(store: Store, path: str, kind: type[PathNotFoundError] = PathNotFo
 def _whats_there(store: Store, path: str) -> str:
     """What a user may have meant: called only when something failed."""
     names = store.listdir(path)
-    for name, other in _OTHER_FORMATS.items():
-        if name in names and name not in DOCUMENT_NAMES:
-            raise UnsupportedFormatError(
-                f"this is {other}, which zarrds does not read yet", store=repr(store), key=node_key(path, name)
-            )
     if not names:
         return "there is nothing below this path; check the spelling"
     shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
     return f"no document of an array or group is among what is there: {shown}"
-
-
-_OTHER_FORMATS = {
-    "zarr.json": "a Zarr format 3 store",
-    "attributes.json": "an N5 container",
-    "meta": "a Zarr format 1 array",
-}
 
 
 def array_documents(store: Store, path: str, meta: ArrayMeta) -> list[Buf | None]:

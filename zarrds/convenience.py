@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from zarrds import _nodes
+from zarrds import _layouts, _nodes
 from zarrds._array_meta import check_version
 from zarrds._copying.nodes import copy, copy_all
 from zarrds._copying.stores import copy_store
@@ -20,7 +20,6 @@ from zarrds._format.meta import ArrayMeta, GroupMeta
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
 from zarrds._store.consolidated import ConsolidatedMetadataStore
-from zarrds._store.layouts import other_layout
 from zarrds._store.paths import normalize_path
 from zarrds._store.v3_experimental import ExperimentalV3Store
 from zarrds._tree import TreeViewer
@@ -102,7 +101,7 @@ def open(
     real_store = store if store is None else as_store(store, mode=mode, storage_options=options)
     node = None
     if real_store is not None and mode in ("r", "r+", "a"):
-        real_store, node = _nodes.find_in_layouts(real_store, where, asked)
+        real_store, node = _layouts.find_node(real_store, where, asked, mode)
         if node is None and mode != "a":
             raise _nodes.not_found(real_store, where)
     if isinstance(node, ArrayMeta):
@@ -336,7 +335,7 @@ def load(
     asked = check_version(zarr_version, zarr_format)
     real_store = as_store(store, mode="r", storage_options=storage_options)
     where = normalize_path(path)
-    real_store, node = _nodes.find_in_layouts(real_store, where, asked)
+    real_store, node = _layouts.find_node(real_store, where, asked, "r")
     if isinstance(node, ArrayMeta):
         return Array(real_store, where, read_only=True, _meta=node)[...]
     return None if node is None else LazyLoader(Group(real_store, where, read_only=True, _meta=node))
@@ -454,7 +453,7 @@ def open_consolidated(store: Any, metadata_key: str = CONSOLIDATED_KEY, mode: st
     try:
         metadata = ConsolidatedMetadataStore(real_store, metadata_key=metadata_key, path=normalize_path(path))
     except (KeyError, MetadataError):
-        experimental = other_layout(real_store)
+        experimental = _layouts.other_layout(real_store, mode)
         if not isinstance(experimental, ExperimentalV3Store):
             raise
         return open(ExperimentalV3Store(real_store, consolidated=True), mode=mode, path=path)

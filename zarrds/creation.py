@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numcodecs.registry import codec_registry
 
-from zarrds import _nodes, storage
+from zarrds import _layouts, _nodes, storage
 from zarrds._array_meta import array_meta, check_version, new_format, options_like
 from zarrds._format.dtypes import normalize_dtype
 from zarrds._format.meta import ArrayMeta
@@ -573,7 +573,7 @@ def _existing_array(store: Store, path: str, mode: str, zarr_format: int | None)
     """The array that `mode` wants to find, and the store to have it from; None when one is to be created."""
     if mode in ("w", "w-", "x"):
         return store, None
-    store, node = _nodes.find_in_layouts(store, path, zarr_format)
+    store, node = _layouts.find_node(store, path, zarr_format, mode)
     if node is None and mode in ("r", "r+"):
         raise _nodes.not_found(store, path, ArrayNotFoundError)
     if node is None or isinstance(node, ArrayMeta):

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from zarrds import _nodes
+from zarrds import _layouts, _nodes
 from zarrds._array_meta import check_version, new_format
 from zarrds._creating import Creating
 from zarrds._format.meta import ArrayMeta, GroupMeta
@@ -428,7 +428,7 @@ def open_group(
     where = normalize_path(path)
     node = None
     if mode != "w":
-        real_store, node = _nodes.find_in_layouts(real_store, where, asked)
+        real_store, node = _layouts.find_node(real_store, where, asked, mode)
     if mode in ("r", "r+") and node is None:
         raise _nodes.not_found(real_store, where, GroupNotFoundError)
     if isinstance(node, ArrayMeta) or mode in ("w-", "x"):

@@ -13,11 +13,9 @@ from pathlib import Path
 import pytest
 
 import zarrds
-from zarrds.errors import UnsupportedFormatError
 
 FOLDER = Path(os.environ.get("ZARRDS_INTEROP", Path(__file__).parents[3] / "shared" / "interop"))
 OPENABLE = ("dir", "nested", "consolidated")
-NOT_YET = ("zarr-v1",)
 
 
 def load_corpus():
@@ -83,9 +81,14 @@ def test_the_experimental_layout(case, unpacked):
     assert CORPUS.check(zarrds, case, unpacked) == []
 
 
-@pytest.mark.parametrize("case", cases(NOT_YET, ("dir", "v1")))
-def test_other_formats_are_named(case, unpacked):
-    """What is not covered yet says so, and is never read as something else."""
+@pytest.mark.parametrize("case", cases(("zarr-v1",), ("v1",)))
+def test_format_1(case, unpacked):
+    """As they are, for reading; then migrated."""
     path = os.path.join(CORPUS.case_dir(case, unpacked), case["store"])
-    with pytest.raises(UnsupportedFormatError):
-        zarrds.open(path, mode="r")
+    before = dict(zarrds.DirectoryStore(path))
+    (node,) = case["nodes"]
+    z = zarrds.open(path, mode="r")
+    assert CORPUS.equal(z[...], CORPUS.expected(case, node, unpacked))
+    assert dict(z.attrs) == node["attrs"]
+    assert dict(zarrds.DirectoryStore(path)) == before
+    assert CORPUS.check(zarrds, case, unpacked) == []

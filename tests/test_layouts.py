@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 import zarrds
 from tests.v3_experimental.test_reading import ENTRY_POINT, EXPECTED, FULL, array
-from zarrds.errors import PathNotFoundError, ReadOnlyError
+from zarrds.errors import PathNotFoundError, ReadOnlyError, UnsupportedFormatError
 
 
 @pytest.fixture
@@ -52,3 +53,23 @@ def test_the_experimental_layout(path: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(zarrds.open(str(tmp_path), path=path, mode="r", **options)[:], EXPECTED)
     with pytest.raises(ReadOnlyError):
         zarrds.open(str(tmp_path), path=path, mode="r+")[0] = 1
+
+
+def test_format_1(tmp_path: Path) -> None:
+    document = {"zarr_format": 1, "shape": [4], "chunks": [2], "dtype": "<i4", "compression": None}
+    document |= {"compression_opts": None, "fill_value": 7, "order": "C"}
+    files = {"meta": json.dumps(document).encode(), "attrs": b'{"units": "m"}', "1": FULL.tobytes()[:8]}
+    zarrds.DirectoryStore(tmp_path).update(files)
+    z = zarrds.open(str(tmp_path), mode="r")
+    assert (z[:].tolist(), dict(z.attrs), z.read_only) == ([7, 7, 0, 1], {"units": "m"}, True)
+    assert pickle.loads(pickle.dumps(z))[3] == 1
+    for mode in ("r+", "a"):
+        with pytest.raises(UnsupportedFormatError, match="migrate_1to2"):
+            zarrds.open(str(tmp_path), mode=mode)
+    assert dict(zarrds.DirectoryStore(tmp_path)) == files
+
+
+def test_a_file_of_that_name_is_no_array(tmp_path: Path) -> None:
+    zarrds.DirectoryStore(tmp_path).update({"meta": b"something else", "attrs": b""})
+    with pytest.raises(PathNotFoundError):
+        zarrds.open(str(tmp_path), mode="r")
