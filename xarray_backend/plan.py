@@ -211,11 +211,11 @@ def _checked_write(
     if encoded.chunks is not None:
         blocks = encoded.chunks
         if options.align_chunks:
-            found = [aligned_blocks(b, c, o) for b, c, o in zip(blocks, array.chunks, origin, strict=True)]
+            found = [aligned_blocks(b, c, o) for b, c, o in zip(blocks, array.write_unit, origin, strict=True)]
             encoded = encoded.copy(deep=False, data=encoded.data.rechunk(tuple(found)))
         elif options.safe_chunks:
             lengths = region.full_shape(encoded) if options.mode == "r+" else None
-            check_blocks(name, encoded.dims, blocks, array.chunks, starts=origin, lengths=lengths)
+            check_blocks(name, encoded.dims, blocks, array.write_unit, starts=origin, lengths=lengths)
     return VariableWrite(encoded, array.source(), origin, write_empty)
 
 
