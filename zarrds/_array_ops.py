@@ -21,7 +21,7 @@ from zarrds._engine.source import OpenSource
 from zarrds._format.dtypes import normalize_dtype
 from zarrds._format.grid import box_coords, grid_shape, normalize_chunks, normalize_shape
 from zarrds._format.meta import NO_FILL, ArrayMeta, ChunkSpec, CodecSpec, Fill
-from zarrds._pipeline import v3_codec
+from zarrds._pipeline import v3_codec, with_endian
 from zarrds._store.base import Store
 from zarrds._types import Shape
 
@@ -78,6 +78,9 @@ def view_meta(
     chunk = meta.chunk
     if dtype is not None:
         new_dtype = normalize_dtype(dtype)[0]
+        if chunk.serializer is not None:  # byte order is the serializer's, which says it where elements have one
+            chunk = replace(chunk, serializer=with_endian(chunk.serializer, new_dtype))
+            new_dtype = new_dtype.newbyteorder("=")
         fill = chunk.fill
         if fill.raw is not None and len(fill.raw) != new_dtype.itemsize:
             fill = new_fill(0, replace(chunk, dtype=new_dtype))

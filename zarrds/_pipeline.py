@@ -19,7 +19,7 @@ from zarrds._format.v3.extension import codec_specs, codecs_to_json
 from zarrds._types import Chunks, Order
 from zarrds.errors import BadCompressorError, UnsupportedFormatError
 
-__all__ = ["FILTERS", "Chain", "chain_of", "make_chain", "order_of", "sharded", "shown", "v3_codec"]
+__all__ = ["FILTERS", "Chain", "chain_of", "make_chain", "order_of", "sharded", "shown", "v3_codec", "with_endian"]
 
 FILTERS = frozenset(
     [
@@ -60,7 +60,7 @@ def make_chain(
     # what takes bytes, as filters of format 2 may, comes before the compressors
     outer = [spec for spec in given if spec not in objects and spec not in inner]
     default = objects[0] if objects else _default_serializer(dtype, object_codec)
-    found = default if _is_auto(serializer) else _with_endian(v3_codec(serializer, dtype), dtype)
+    found = default if _is_auto(serializer) else with_endian(v3_codec(serializer, dtype), dtype)
     last = [_DEFAULT] if _is_auto(compressors) else [v3_codec(codec, dtype) for codec in _several(compressors)]
     return _checked(Chain(tuple(inner), found, (*outer, *last)))
 
@@ -72,10 +72,10 @@ def _whole_chain(codecs: Any, dtype: np.dtype[Any], filters: Any, serializer: An
         raise TypeError(f"codecs must be a list of codecs, found {codecs!r}")
     specs = [v3_codec(codec, dtype) for codec in codecs]
     chain = Chain(*split_codecs(codecs_to_json(specs), _CODECS))
-    return chain._replace(serializer=_with_endian(chain.serializer, dtype))
+    return chain._replace(serializer=with_endian(chain.serializer, dtype))
 
 
-def _with_endian(serializer: CodecSpec, dtype: np.dtype[Any]) -> CodecSpec:
+def with_endian(serializer: CodecSpec, dtype: np.dtype[Any]) -> CodecSpec:
     """The serializer; where the byte order is left open, it is said."""
     is_open = serializer.name == "bytes" and not serializer.configuration
     return _default_serializer(dtype, None) if is_open and dtype.kind != "O" else serializer

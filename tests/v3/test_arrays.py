@@ -225,6 +225,8 @@ def test_views_pickles_digests(store):
     z = zarrds.array(np.arange(6, dtype="u2"), chunks=2, store=store, zarr_format=3)
     assert z.astype("f4")[:].tolist() == [0, 1, 2, 3, 4, 5]
     assert z.view(fill_value=3).fill_value == 3
+    small = zarrds.array(np.array([1, 0, 2, 0], "u1"), chunks=4, compressor=None, zarr_format=3)
+    assert small.view(dtype="<u2", shape=2, chunks=2)[:].tolist() == [1, 2]
     again = pickle.loads(pickle.dumps(z))
     assert again.zarr_format == 3
     np.testing.assert_array_equal(again[:], z[:])

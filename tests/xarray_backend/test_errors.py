@@ -9,7 +9,7 @@ import xarray as xr
 import zarrds
 from tests.xarray_backend.samples import waves
 from xarray_backend import open_zarrds, to_zarrds
-from zarrds.errors import BadCompressorError, ContainsGroupError, UnsupportedFormatError
+from zarrds.errors import BadCompressorError, ContainsGroupError, PathNotFoundError, UnsupportedFormatError
 
 one = xr.Dataset({"u": ("x", [1.0, 2.0])})
 
@@ -78,7 +78,7 @@ def test_writing_to_what_is_stored(tmp_path):
         ({"group": "nothing"}, FileNotFoundError, "nothing"),
         ({"group": "u"}, FileNotFoundError, "array"),
         ({"mode": "w"}, ValueError, "to_zarrds"),
-        ({"zarr_format": 3}, UnsupportedFormatError, "format 3"),
+        ({"zarr_format": 3}, PathNotFoundError, "nothing found"),
         ({"unknown": 1}, TypeError, "unknown"),
     ],
 )

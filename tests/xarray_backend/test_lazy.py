@@ -40,7 +40,7 @@ def test_opening_reads_metadata_once_and_the_index_coordinates(counted, chunks):
     ds = xr.open_dataset(counted, engine="zarrds", chunks=chunks)
     repr(ds)
     ds._repr_html_()
-    assert requested(counted) == [".zmetadata", "t/0", "x/0"]
+    assert requested(counted) == ["zarr.json", ".zmetadata", "t/0", "x/0"]
     assert set(counted.counts.calls) == {"get"}
 
 
