@@ -21,6 +21,7 @@ from zarrds._store.fs import FSStore
 from zarrds._store.lmdb import LMDBStore
 from zarrds._store.memory import DictStore, KVStore, MemoryStore
 from zarrds._store.mongodb import MongoDBStore
+from zarrds._store.obstore import ObstoreStore
 from zarrds._store.paths import normalize_path
 from zarrds._store.paths import normalize_path as normalize_storage_path
 from zarrds._store.readonly import ReadOnlyStore
@@ -44,6 +45,7 @@ __all__ = [
     "MemoryStore",
     "MongoDBStore",
     "NestedDirectoryStore",
+    "ObstoreStore",
     "ReadOnlyStore",
     "RedisStore",
     "SQLiteStore",

@@ -6,9 +6,13 @@ import gc
 import io
 import json
 import pickle
+import subprocess
+import sys
+import textwrap
 import uuid
 import zipfile
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -269,3 +273,84 @@ def test_no_service_is_an_error() -> None:
     assert caught.value.attempts == 2
     assert isinstance(caught.value, ConnectionError)
     assert "dummy-secret" not in str(caught.value)
+
+
+def test_writing_after_a_fork(s3: S3, bucket: str) -> None:
+    text = f"""
+        import os, zarrds, warnings
+        warnings.simplefilter("ignore")
+        options = {s3.options!r}
+        z = zarrds.open_array({bucket!r} + "/z", mode="w", shape=8, chunks=2, dtype="i4", storage_options=options)
+        z[:4] = 1
+        child = os.fork()
+        if not child:
+            z[4:] = 2
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        print(z[:].tolist())
+    """
+    ran = subprocess.run([sys.executable, "-c", textwrap.dedent(text)], capture_output=True, timeout=120)
+    assert ran.stdout.decode().strip() == "[1, 1, 1, 1, 2, 2, 2, 2]", ran.stderr.decode()
+
+
+# --- obstore ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def obstore(s3: S3, bucket: str) -> Any:
+    module = import_module("obstore.store")
+    return module.S3Store(
+        bucket.removeprefix("s3://"),
+        prefix="root",
+        endpoint=s3.address,
+        access_key_id="dummy-key",
+        secret_access_key="dummy-secret",
+        region="us-east-1",
+        client_options={"allow_http": True},
+    )
+
+
+def test_obstore_objects_are_stores(obstore: Any, s3: S3, bucket: str) -> None:
+    data = np.arange(400).reshape(20, 20)
+    with zarrds.trace() as written:
+        zarrds.save_group(obstore, a=data, b=data * 2)
+    assert written.sets == 5
+    g = zarrds.open_group(obstore, mode="r")
+    assert sorted(g) == ["a", "b"]
+    np.testing.assert_array_equal(g["a"][3:9, ::2], data[3:9, ::2])
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(g))["b"][:], data * 2)
+    np.testing.assert_array_equal(g.store.spec().build()["a/0.0"], FSStore(f"{bucket}/root", **s3.options)["a/0.0"])
+    zarrds.consolidate_metadata(obstore)
+    assert zarrds.open_consolidated(obstore)["a"].shape == (20, 20)
+    assert "dummy-secret" not in repr(g.store) + repr(g.store.spec())
+
+
+def test_obstore_mapping(obstore: Any) -> None:
+    store = zarrds.storage.ObstoreStore(obstore)
+    store.setitems({"g/a": b"1", "g/b/c": b"0123456789", "z": b""})
+    assert (store.listdir(), store.listdir("g"), sorted(store)) == (["g", "z"], ["a", "b"], ["g/a", "g/b/c", "z"])
+    wanted = [
+        ("g/b/c", ByteRange(0, 2)),
+        ("g/b/c", ByteRange(-3)),
+        ("no", None),
+        ("z", None),
+        ("g/b/c", ByteRange(20, 30)),
+    ]
+    assert [None if v is None else bytes(v) for v in store.get_many(wanted)] == [b"01", b"789", None, b"", b""]
+    store.rename("g", "h")
+    store.delete_many(["z", "never"])
+    assert sorted(store) == ["h/a", "h/b/c"]
+    assert (store.getsize("h"), store.getsize("h/b/c")) == (1, 10)
+
+
+def test_obstore_failures_are_errors(s3: S3) -> None:
+    module = import_module("obstore.store")
+    nowhere = module.S3Store(
+        "b", endpoint="http://127.0.0.1:9", access_key_id="k", secret_access_key="dummy-secret", region="us-east-1",
+        client_options={"allow_http": True}, retry_config={"max_retries": 0},
+    )  # fmt: skip
+    store = zarrds.storage.ObstoreStore(nowhere)
+    for act in (lambda: store["k"], lambda: list(store), lambda: store.listdir(), lambda: store.set_many([("k", b"")])):
+        with pytest.raises(StoreError) as caught:
+            pytest.fail(f"gave {act()}")
+        assert "dummy-secret" not in str(caught.value)

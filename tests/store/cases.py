@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,11 @@ from zarrds.storage import (
     LRUStoreCache,
     MemoryStore,
     NestedDirectoryStore,
+    ObstoreStore,
     SQLiteStore,
     TempStore,
     ZipStore,
+    as_store,
 )
 
 from .doubles import CountingStore, FaultyStore
@@ -84,6 +87,10 @@ class PlainFileSystem(LocalFileSystem):
     protocol = "plain"
 
 
+def obstore_module() -> Any:
+    return import_module("obstore.store")
+
+
 def documents_apart(path: Path) -> Store:
     return DocumentStore(MemoryStore(), {})
 
@@ -118,6 +125,12 @@ CASES: dict[str, Case] = {
     ),
     "fs-missing": Case(
         lambda path: FSStore(f"file://{path}/new", missing_exceptions=(ZeroDivisionError,)), tree=True, many=10_000
+    ),
+    "obstore-memory": Case(
+        lambda path: ObstoreStore(obstore_module().MemoryStore()), pickles=False, travels=False, many=10_000
+    ),
+    "obstore-local": Case(
+        lambda path: as_store(obstore_module().LocalStore(path)), processes=True, tree=True, many=10_000
     ),
     "documents": Case(documents_apart, pickles=False, documents=False, tree=True),
     "counting": Case(lambda path: CountingStore(MemoryStore()), pickles=False, tree=True),

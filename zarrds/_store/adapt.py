@@ -15,6 +15,7 @@ from zarrds._store.directory import DirectoryStore
 from zarrds._store.fs import FSStore
 from zarrds._store.memory import KVStore
 from zarrds._store.n5 import N5Store
+from zarrds._store.obstore import from_obstore, is_obstore
 from zarrds._store.zip import ZipStore
 from zarrds.errors import UnsupportedFormatError
 
@@ -26,7 +27,7 @@ def as_store(store: object, *, mode: str = "r", storage_options: Mapping[str, An
 
     Parameters
     ----------
-    store : str, os.PathLike, Store, fsspec.FSMap or MutableMapping
+    store : str, os.PathLike, Store, fsspec.FSMap, obstore.store.ObjectStore or MutableMapping
         A path of a directory (``~`` is the home directory) or of a ``.zip`` file, a URL (``s3://bucket/path``,
         ``zip::file:///a.zip``), a store, or any mapping from str to bytes; read-only ones too when `mode` is "r".
     mode : str, default "r"
@@ -52,6 +53,8 @@ def as_store(store: object, *, mode: str = "r", storage_options: Mapping[str, An
         return _at_location(os.fspath(store), mode, dict(storage_options or {}))
     if isinstance(store, FSMap):
         return FSStore(store.root, fs=store.fs, mode=_fs_mode(mode), missing_exceptions=store.missing_exceptions)
+    if is_obstore(store):
+        return from_obstore(store)
     if isinstance(store, MutableMapping) or (isinstance(store, Mapping) and mode == "r"):
         return KVStore(store)
     raise TypeError(f"a store is a path, a URL, a Store or a mutable mapping, not {type(store).__name__}")

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from fsspec import AbstractFileSystem
-from fsspec.asyn import AsyncFileSystem, sync
+from fsspec.asyn import AsyncFileSystem, get_loop, sync
 from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
@@ -28,6 +28,7 @@ __all__ = [
     "copy_each",
     "delete_each",
     "find",
+    "gathered",
     "has_protocol",
     "is_batched",
     "local_path",
@@ -40,6 +41,8 @@ __all__ = [
 
 NOT_FOUND = (FileNotFoundError, KeyError, IsADirectoryError, NotADirectoryError)
 """What says "there is no such key"."""
+_of_parents: list[AbstractFileSystem] = []
+"""File systems inherited by a fork: were they collected, their sockets would leave the parent's event loop as well."""
 BULK_DELETE = 1000
 """Keys that S3 deletes with one request."""
 
@@ -59,6 +62,7 @@ def reopened(fs: AbstractFileSystem) -> AbstractFileSystem:
     if isinstance(fs, LocalFileSystem) or any(isinstance(layer, MemoryFileSystem) for layer in _layers(fs)):
         return fs
     again: AbstractFileSystem = pickle.loads(pickle.dumps(fs))
+    _of_parents.append(fs)
     return again
 
 
@@ -120,8 +124,12 @@ def find(fs: AbstractFileSystem, place: str) -> list[dict[str, Any]]:
 
 
 def _together(fs: AbstractFileSystem, calls: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
-    """Answer or error of each call, with a bounded number of them in flight."""
-    answers: list[Any] = sync(fs.loop, _gathered, calls, get_config().concurrency)
+    return gathered(calls, get_config().concurrency, fs.loop)
+
+
+def gathered(calls: Sequence[Callable[[], Awaitable[Any]]], limit: int, loop: Any = None) -> list[Any]:
+    """Answer or error of each call, at most `limit` in flight, in an event loop that runs in a thread of fsspec."""
+    answers: list[Any] = sync(loop or get_loop(), _gathered, calls, limit)
     return answers
 
 
