@@ -129,7 +129,7 @@ def test_requests_are_those_of_the_trace(s3: S3, bucket: str) -> None:
         np.testing.assert_array_equal(zarrds.open_array(url, mode="r", storage_options=s3.options)[:], np.arange(40))
     assert read.sets == read.lists == 0
     assert read.gets == len(s3.asked)
-    assert 11 <= read.gets <= 12
+    assert 11 <= read.gets <= 16  # ten chunks, and one batch for the documents of every format
     del s3.asked[:]
     z.store.delete_many([str(n) for n in range(10)])
     assert len(s3.asked) == 1  # one bulk request
