@@ -33,6 +33,11 @@ class Config:
         Chunks of at least this many decoded bytes are encoded by several threads.
     max_gap_bytes : int
         Byte ranges of one key that lie no further apart are fetched as one.
+    shard_index_bytes : int
+        Indexes of shards that one array keeps, decoded; 0: none.
+    shard_index_ms : int
+        How long a kept index may be used where the store cannot tell whether the shard has changed since, as on a
+        network. With 0, the default, it is read each time there; give more only where nobody else writes.
     default_format : int
         Format of new arrays and groups whose maker names none, and that lie in no group.
     concurrency : int
@@ -52,7 +57,7 @@ class Config:
     threaded_write_bytes: int = 64 * 2**10
     max_gap_bytes: int = 64 * 2**10
     shard_index_bytes: int = 16 * 2**20
-    shard_index_ms: int = 1000
+    shard_index_ms: int = 0
     default_format: int = 2
     concurrency: int = 64
     attempts: int = 10

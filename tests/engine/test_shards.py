@@ -16,7 +16,7 @@ from zarrds._engine.source import OpenSource
 from zarrds._engine.write import write
 from zarrds._plan.plan import plan_selection
 from zarrds.errors import ChunkDecodeError
-from zarrds.storage import DirectoryStore
+from zarrds.storage import DirectoryStore, KVStore, MemoryStore
 
 SHAPE, SHARD, INNER = (100, 90), (40, 30), (10, 10)
 
@@ -196,29 +196,43 @@ def test_a_write_through_any_array_is_seen_at_once():
     assert get(other, 0, 11) == data[0, 11]
 
 
-def test_a_shard_that_another_process_replaced():
-    """Nothing tells of it, but what does not hold is asked again, and an index is believed for a short time only."""
-    store = CountingStore("disk")
-    array, _data = filled(store)
-    assert get(array, 0, 0) == 1
+@pytest.mark.parametrize("place", ["dict", "memory", "directory"])
+def test_a_shard_replaced_behind_our_back_is_never_read_by_the_old_index(place, tmp_path):
+    """Inner chunks of equal sizes, in another order: nothing but the store can tell."""
+    store = {"dict": KVStore({}), "memory": MemoryStore(), "directory": DirectoryStore(tmp_path)}[place]
+    array = opened(store, codecs=[LITTLE])
+    put(array, (), np.arange(1, np.prod(SHAPE) + 1).reshape(SHAPE))
     own = CountingStore("disk")
-    put(opened(own), (slice(0, 40), slice(0, 30)), np.random.default_rng(0).integers(1, 2**30, (40, 30)))
-    store.data["c/0/0"] = own.data["c/0/0"]
-    assert get(array, 39, 29) == get(opened(own), 39, 29)
-    store.forget()
-    del store.data["c/0/0"]
+    other = opened(own, codecs=[LITTLE])
+    put(other, (slice(10, 40), slice(0, 30)), 5)  # its first inner chunks are absent: all others lie before their place
+    put(other, (slice(0, 10), slice(20, 30)), 6)
+    for _ in range(3):
+        before = store["c/0/0"]
+        get(array, 0, 0), get(array, 39, 0)
+        store["c/0/0"] = own.data["c/0/0"]
+        assert (get(array, 39, 29), get(array, 5, 25), get(array, 0, 0)) == (5, 6, 0)
+        store["c/0/0"] = before
+        assert get(array, 0, 0) == 1
+    store.delete_many(["c/0/0"])
     assert get(array, 39, 29) == 0
 
 
-def test_an_index_is_believed_for_a_short_time(monkeypatch):
-    store = CountingStore("disk")
+def test_where_the_store_cannot_tell_an_index_is_used_for_as_long_as_was_said(monkeypatch):
+    store = CountingStore("network")
+    monkeypatch.setattr(store, "version", lambda key: None)
     array, _ = filled(store)
-    get(array, 0, 0)
-    now = __import__("time").monotonic()
-    monkeypatch.setattr("zarrds._engine.indexes.time.monotonic", lambda: now + 5)
-    store.forget()
-    get(array, 0, 0)
-    assert len(store.gets) == 2
+
+    def gets():
+        store.forget()
+        get(array, 0, 0)
+        return len(store.gets)
+
+    assert [gets(), gets()] == [2, 2]
+    with config_context(shard_index_ms=1000):
+        assert [gets(), gets()] == [1, 1]
+        now = __import__("time").monotonic()
+        monkeypatch.setattr("zarrds._engine.indexes.time.monotonic", lambda: now + 5)
+        assert gets() == 2
 
 
 def test_the_memory_of_indexes_is_bounded_and_can_be_switched_off():

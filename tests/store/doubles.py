@@ -56,6 +56,9 @@ class WrappedStore(Store):
         self.called("getsize", [path or ""])
         return self.store.getsize(path)
 
+    def version(self, key: str) -> object:
+        return self.store.version(key)
+
     def spec(self) -> StoreSpec:
         self._token, spec = live_spec(self, self._token)
         return spec

@@ -1,10 +1,13 @@
 """Indexes of shards that were read, so that the next read of a shard takes one request less.
 
-An index may be used again only as long as nothing has shown that the shard has changed since it was asked for:
+An index is used again only as long as the shard is known to be the same as when it was asked for:
 
-- what this process writes, through whatever array, forgets it;
-- it is used for a short time only (`Config.shard_index_ms`), as other processes cannot tell;
-- the codec asks again when an inner chunk is absent in it, or when what it finds by it does not hold.
+- the store can tell (`Store.version`): a local file by its identity, time and size, memory by the very value;
+- where it cannot, only for as long as `Config.shard_index_ms` says, which is not at all by default: other processes
+  may write;
+- what this process writes, through whatever array, forgets it.
+
+The codec asks again when an inner chunk is absent in it, or when what it finds by it does not hold.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from zarrds._config import get_config
+from zarrds._store.base import Store
 
 __all__ = ["IndexCache", "note_written"]
 
@@ -33,6 +37,7 @@ class _Entry(NamedTuple):
     index: Any
     asked: float
     writes: int
+    version: object
 
 
 class IndexCache:
@@ -43,18 +48,17 @@ class IndexCache:
         self._nbytes = 0
         self._lock = threading.Lock()
 
-    def memo(self, key: str) -> KeyMemo:
-        """Where a codec finds and leaves the index of one value that it is about to read."""
-        return KeyMemo(self, key)
+    def memo(self, key: str, store: Store) -> KeyMemo:
+        """Where a codec finds and leaves the index of one value of a store that it is about to read."""
+        return KeyMemo(self, key, store)
 
-    def find(self, key: str) -> Any:
+    def find(self, key: str, version: object) -> Any:
         """Index of a value, None when there is none that may still be used."""
         with self._lock:
             entry = self._entries.get(key)
             if entry is None:
                 return None
-            old = time.monotonic() - entry.asked > get_config().shard_index_ms / 1000
-            if old or entry.writes != _written[hash(key) % len(_written)]:
+            if not _holds(entry, version) or entry.writes != _written[hash(key) % len(_written)]:
                 self._drop(key)
                 return None
             self._entries.move_to_end(key)
@@ -76,20 +80,28 @@ class IndexCache:
             self._nbytes -= entry.index.nbytes
 
 
+def _holds(entry: _Entry, version: object) -> bool:
+    """Whether an index is still that of the value, which has the version now."""
+    if version is None or entry.version is None:
+        return time.monotonic() - entry.asked < get_config().shard_index_ms / 1000
+    return version is entry.version or (isinstance(version, tuple) and version == entry.version)
+
+
 class KeyMemo:
     """The `Memo` of one key, made before anything of it is read: a write from then on counts."""
 
-    __slots__ = ("_asked", "_cache", "_key", "_writes")
+    __slots__ = ("_asked", "_cache", "_key", "_version", "_writes")
 
-    def __init__(self, cache: IndexCache, key: str) -> None:
+    def __init__(self, cache: IndexCache, key: str, store: Store) -> None:
         self._cache, self._key = cache, key
+        self._version = store.version(key)
         self._asked = time.monotonic()
         self._writes = _written[hash(key) % len(_written)]
 
     def load(self) -> Any:
         """The index that was kept, if it may still be used."""
-        return self._cache.find(self._key)
+        return self._cache.find(self._key, self._version)
 
     def save(self, found: Any) -> None:
         """Keep an index."""
-        self._cache.keep(self._key, _Entry(found, self._asked, self._writes))
+        self._cache.keep(self._key, _Entry(found, self._asked, self._writes, self._version))

@@ -46,7 +46,7 @@ def shard_steps(source: OpenSource, projection: Projection, view: NDArrayAny | N
     """Steps that read what a projection wants of a shard, into a view of the result where that is given."""
     key = source.key(projection.coords)
     keeps = source.indexes is not None and get_config().shard_index_bytes > 0
-    memo = source.indexes.memo(key) if keeps and source.indexes is not None else NO_MEMO
+    memo = source.indexes.memo(key, source.store) if keeps and source.indexes is not None else NO_MEMO
     ranges = source.store.profile.native_ranges
     objects = source.meta.dtype.hasobject  # decoding them holds the interpreter lock
     reading = Reading(view, ranges, projection.whole, memo, in_turn if objects else spread_over(threads))

@@ -136,6 +136,13 @@ class Store(MutableMapping[str, bytes]):
         """Whether single keys can be deleted."""
         return True
 
+    def version(self, key: str) -> object:
+        """Something that is another one, or not equal, as soon as the value of `key` has changed; costs no request.
+
+        None where the store cannot tell, and where the key is absent.
+        """
+        return None
+
     # --- the mapping -------------------------------------------------------------------------------------------------
 
     def __getitem__(self, key: str) -> bytes:

@@ -117,6 +117,9 @@ class DocumentStore(Store):
     def getsize(self, path: str | None = None) -> int:
         return self.store.getsize(path)
 
+    def version(self, key: str) -> object:
+        return self.store.version(key)
+
     def spec(self) -> StoreSpec:
         return make_spec(DocumentStore, self.store.spec(), documents=dict(self.documents), names=self.names)
 

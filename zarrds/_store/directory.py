@@ -163,6 +163,13 @@ class DirectoryStore(Store):
         failed.errno = error.errno
         return failed
 
+    def version(self, key: str) -> object:
+        try:
+            found = os.stat(self._root + (key.lower() if self.normalize_keys else key))
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
     # --- writing -----------------------------------------------------------------------------------------------------
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:

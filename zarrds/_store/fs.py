@@ -242,6 +242,9 @@ class FSStore(Store):
     def _place(self, key: str) -> str:
         return self._root + check_key(key)
 
+    def version(self, key: str) -> object:
+        return None if self._local is None else self._local.version(key)
+
     # --- failures ----------------------------------------------------------------------------------------------------
 
     def _raise_first(self, what: str, keys: Sequence[str], answers: Sequence[Any], attempts: int) -> None:

@@ -70,6 +70,10 @@ class KVStore(Store):
     def __getitem__(self, key: str) -> bytes:
         return cast("bytes", _checked(self._mapping[key], key))
 
+    def version(self, key: str) -> object:
+        # of other mappings nobody knows what asking them costs
+        return self._mapping.get(key) if isinstance(self._mapping, dict) else None
+
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
         self._require_mutable()
         for key, value in items:
@@ -231,6 +235,9 @@ class MemoryStore(Store):
             else:
                 found.append(value if byte_range is None else cut(value, byte_range))
         return found
+
+    def version(self, key: str) -> object:
+        return self.get_many([(key, None)])[0]
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
         for key, value in items:

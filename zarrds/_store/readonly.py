@@ -62,6 +62,9 @@ class ReadOnlyStore(Store):
     def getsize(self, path: str | None = None) -> int:
         return self.store.getsize(path)
 
+    def version(self, key: str) -> object:
+        return self.store.version(key)
+
     def spec(self) -> StoreSpec:
         return make_spec(ReadOnlyStore, self.store.spec())
 
