@@ -177,10 +177,12 @@ class Described(Selections):
     @property
     def nbytes_stored(self) -> int:
         """Bytes stored for the array, metadata and attributes included; -1 where the store cannot tell."""
-        stored = self._store.getsize(self._path)
+        # keys of several levels are known by name: flat ones are had from one level
+        nested = self._source().meta.keys.key((0, 0)) != "0.0"
+        stored = self._store.size_below(self._path) if nested else self._store.getsize(self._path)
         if self._chunk_store is None:
             return stored
-        chunks = self._chunk_store.getsize(self._path)
+        chunks = self._chunk_store.size_below(self._path) if nested else self._chunk_store.getsize(self._path)
         return -1 if stored < 0 or chunks < 0 else stored + chunks
 
     @property

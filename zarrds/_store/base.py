@@ -122,6 +122,11 @@ class Store(MutableMapping[str, bytes]):
         names = [(level(path) + name, None) for name in self.listdir(path)]
         return sum(buffer_size(found) for found in self.get_many(names) if found is not None)
 
+    def size_below(self, path: str | None = None) -> int:
+        """Bytes of all values below `path`, at any depth; -1 where that is unknown."""
+        sizes = [self.getsize(key) for key in self.keys_below(level(normalize_path(path)))]
+        return -1 if -1 in sizes else sum(sizes)
+
     def close(self) -> None:
         """Release what the store holds open."""
 

@@ -400,6 +400,13 @@ class FSStore(Store):
         sizes = [entry["size"] for _, entry in self._list(path, place, deep=False) if entry["type"] == "file"]
         return -1 if None in sizes else sum(sizes)
 
+    def size_below(self, path: str | None = None) -> int:
+        path, place = self._directory(path)
+        if self._local is not None:
+            return self._local.size_below(path)
+        sizes = [entry["size"] for _, entry in self._list(path, place, deep=True) if entry["type"] == "file"]
+        return -1 if None in sizes else sum(sizes)
+
     # --- identity ----------------------------------------------------------------------------------------------------
 
     def is_writeable(self) -> bool:
