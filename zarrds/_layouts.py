@@ -16,13 +16,15 @@ from zarrds.errors import MetadataError, UnsupportedFormatError
 __all__ = ["find_node", "other_layout"]
 
 
-def find_node(store: Store, path: str, zarr_format: int | None, mode: str) -> tuple[Store, Node | None]:
+def find_node(
+    store: Store, path: str, zarr_format: int | None, mode: str, *, array_first: bool = False
+) -> tuple[Store, Node | None]:
     """Load whatever is at `path`, in any layout, and the store to go on with: itself, or what shows another layout.
 
     One batch of requests, and another one only where that finds nothing.
     """
     try:
-        node = _nodes.find_node(store, path, zarr_format)
+        node = _nodes.find_node(store, path, zarr_format, array_first=array_first)
     except MetadataError:
         other = other_layout(store, mode)
         if other is None:

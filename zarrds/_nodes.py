@@ -125,10 +125,32 @@ def _warn_of_both(store: Store, taken: _Found) -> None:
     )
 
 
-def find_node(store: Store, path: str, zarr_format: int | None = None) -> Node | None:
-    """Load whatever is at `path`, in one batch; None when nothing is there, or nothing of the format asked for."""
-    (found,) = _look(store, [path], formats_of(zarr_format))
+def find_node(store: Store, path: str, zarr_format: int | None = None, *, array_first: bool = False) -> Node | None:
+    """Load whatever is at `path`; None when nothing is there, or nothing of the format asked for.
+
+    That is one batch, of the keys of all kinds of nodes. With `array_first` it is those of arrays, and when there is no
+    array another batch of the others.
+    """
+    formats = formats_of(zarr_format)
+    if array_first and not isinstance(store, DocumentStore):
+        return _first(store, _look_for_array(store, path, formats))
+    (found,) = _look(store, [path], formats)
     return _first(store, found)
+
+
+def _look_for_array(store: Store, path: str, formats: Sequence[Format]) -> list[_Found]:
+    """Documents at a path; those that only groups have are left out when there is an array."""
+    keys = [known.node_keys(path) for known in formats]
+    firsts = store.get_many([(first, None) for first, *_ in keys])
+    found = [
+        _Found(known, path, [first] + [None] * (len(at) - 1))
+        for known, at, first in zip(formats, keys, firsts, strict=True)
+    ]
+    others = [(key, None) for at in keys for key in at[1:]]
+    if not others or any(at.is_array() for at in found):
+        return found
+    values = iter(store.get_many(others))
+    return [at._replace(documents=[at.documents[0], *[next(values) for _ in at.documents[1:]]]) for at in found]
 
 
 def has_node(store: Store, path: str, zarr_format: int | None = None) -> bool:
@@ -149,7 +171,7 @@ def _first_kind(found: list[_Found]) -> bool | None:
 
 def load_array(store: Store, path: str, zarr_format: int | None = None) -> ArrayMeta:
     """Load the array at `path`, in one batch; ArrayNotFoundError when there is none."""
-    node = find_node(store, path, zarr_format)
+    node = find_node(store, path, zarr_format, array_first=True)
     if not isinstance(node, ArrayMeta):
         raise not_found(store, path, ArrayNotFoundError)
     return node

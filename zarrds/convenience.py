@@ -101,7 +101,9 @@ def open(
     real_store = store if store is None else as_store(store, mode=mode, storage_options=options)
     node = None
     if real_store is not None and mode in ("r", "r+", "a"):
-        real_store, node = _layouts.find_node(real_store, where, asked, mode)
+        # far away a second batch takes longer than one key more
+        near = real_store.profile.kind != "network"
+        real_store, node = _layouts.find_node(real_store, where, asked, mode, array_first=near)
         if node is None and mode != "a":
             raise _nodes.not_found(real_store, where)
     if isinstance(node, ArrayMeta):

