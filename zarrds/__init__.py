@@ -13,6 +13,7 @@ from zarrds._config import config_context, get_config, set_config
 from zarrds._store.trace import trace
 from zarrds.convenience import (
     consolidate_metadata,
+    convert,
     copy,
     copy_all,
     copy_store,
@@ -118,6 +119,7 @@ __all__ = [  # noqa: RUF022  # sorted as `sorted` sorts
     "config_context",
     "consolidate_metadata",
     "convenience",
+    "convert",
     "copy",
     "copy_all",
     "copy_store",

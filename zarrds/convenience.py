@@ -12,6 +12,7 @@ import numpy as np
 
 from zarrds import _layouts, _nodes
 from zarrds._array_meta import check_version
+from zarrds._converting.convert import convert
 from zarrds._copying.nodes import copy, copy_all
 from zarrds._copying.stores import copy_store
 from zarrds._format.consolidated import CONSOLIDATED_KEY, consolidate_documents
@@ -33,6 +34,7 @@ from zarrds.hierarchy import open_existing as open_existing_group
 __all__ = [
     "LazyLoader",
     "consolidate_metadata",
+    "convert",
     "copy",
     "copy_all",
     "copy_store",

@@ -14,6 +14,7 @@ import click
 
 from zarrds._types import JSON
 from zarrds.cli.describe import describe, describe_tree
+from zarrds.convenience import convert as convert_store
 from zarrds.convenience import copy_store
 from zarrds.convenience import open as open_node
 from zarrds.convenience import tree as text_tree
@@ -51,7 +52,7 @@ _storage_options = click.option(
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="zarrds")
 def main() -> None:
-    """Look at Zarr arrays and groups, verify and copy them.
+    """Look at Zarr arrays and groups, verify, copy and convert them.
 
     STORE is the path of a directory or a URL (s3://bucket/data.zarr, https://..., zip::file:///data.zip), PATH the path
     of an array or group inside it.
@@ -134,6 +135,27 @@ def copy(source: str, dest: str, source_path: str, dest_path: str, if_exists: st
         )
     if quiet:
         click.echo(last[0])
+
+
+@main.command()
+@click.argument("source", metavar="SRC")
+@click.argument("dest", metavar="[DEST]", required=False)
+@click.option("--to", type=click.Choice(["2", "3"]), default="3", show_default=True, help="The new format.")
+@click.option("--path", default="", metavar="PATH", help="Convert only what is at and below PATH.")
+@click.option("--dest-path", default="", metavar="PATH", help="Convert to PATH inside DEST.")
+@click.option("--keep", is_flag=True, help="Keep the old documents when converting in place.")
+@click.option("--quiet", is_flag=True, help="Print nothing.")
+def convert(source: str, dest: str | None, to: str, path: str, dest_path: str, keep: bool, quiet: bool) -> None:
+    """Convert a hierarchy to another format: in place, or from SRC to DEST.
+
+    What the new format cannot say is refused before anything is written. Run it again if it was stopped.
+    """
+    with _problems_told():
+        node = convert_store(
+            source, dest, int(to), path=path, dest_path=dest_path, keep=keep, log=None if quiet else click.echo
+        )
+        if not quiet:
+            click.echo(f"all done: {node.name or '/'} is of format {node.zarr_format}")
 
 
 @contextmanager

@@ -32,6 +32,7 @@ __all__ = [
     "array_to_document",
     "changed_array",
     "changed_attributes",
+    "checked_extra",
     "data_type_name",
     "dumps",
     "group_from_document",
@@ -110,6 +111,15 @@ def _extra(members: Mapping[str, JSON], known: frozenset[str], place: Place) -> 
                 hint='an object with "must_understand": false may be',
             )
     return canonical(unknown)
+
+
+def checked_extra(extra: str) -> str:
+    """Members from elsewhere that nobody knows, as JSON text, when a document of this format may have them."""
+    members = json.loads(extra)
+    taken = sorted((_ARRAY_MEMBERS | _GROUP_MEMBERS).intersection(members))
+    if taken:
+        raise UnsupportedFormatError("members have a meaning of their own in format 3", found=taken)
+    return _extra(members, frozenset(), Place(""))
 
 
 # --- arrays -----------------------------------------------------------------------------------------------------------

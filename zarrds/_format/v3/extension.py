@@ -76,5 +76,10 @@ def _with_objects(configuration: dict[str, JSON], place: Place, depth: int) -> d
 
 
 def codecs_to_json(specs: list[CodecSpec] | tuple[CodecSpec, ...]) -> list[JSON]:
-    """Codecs in object form."""
-    return [extension_to_json(spec.name, spec.configuration) for spec in specs]
+    """Codecs in object form; zarr-python 3 reads those of numcodecs only with a configuration, be it empty."""
+    return [
+        {"name": spec.name, "configuration": {}}
+        if spec.name.startswith("numcodecs.") and not spec.configuration
+        else extension_to_json(spec.name, spec.configuration)
+        for spec in specs
+    ]

@@ -1,0 +1,131 @@
+"""`convert`: a hierarchy, or one array, of one format turned into the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from zarrds import _layouts, _nodes
+from zarrds._converting.in_place import convert_in_place
+from zarrds._converting.to_dest import convert_to
+from zarrds._copying.log import writing_to
+from zarrds._format.meta import ArrayMeta
+from zarrds._store.adapt import as_store
+from zarrds._store.base import Store
+from zarrds._store.n5 import N5Mapping
+from zarrds._store.paths import normalize_path
+from zarrds.core import Array
+from zarrds.errors import UnsupportedFormatError
+from zarrds.hierarchy import Group
+
+__all__ = ["convert"]
+
+
+def convert(
+    source: Any,
+    dest: Any = None,
+    to: int = 3,
+    *,
+    path: str | None = None,
+    dest_path: str | None = None,
+    keep: bool = False,
+    log: Any = None,
+    storage_options: Mapping[str, Any] | None = None,
+    dest_storage_options: Mapping[str, Any] | None = None,
+) -> Array | Group:
+    """Convert a hierarchy, or one array, to another format.
+
+    Without `dest` the hierarchy is converted where it is: documents of the new format are written beside the old ones,
+    read back, and then the old ones are removed. Chunks stay as they are; from format 3 to format 2 they are copied to
+    keys of format 2 where theirs begin with ``c``. With `dest` the source is not touched: chunks are copied as they
+    are where both formats say the same of them, and else decoded and encoded, in blocks of bounded size.
+
+    Everything that the new format cannot say is refused before anything is written. A conversion that was stopped,
+    whenever that was, is finished by calling it again.
+
+    Names of dimensions are the member ``dimension_names`` in format 3 and xarray's attribute ``_ARRAY_DIMENSIONS`` in
+    format 2; the one becomes the other. Consolidated metadata are made anew where there were some. A fill value that
+    format 2 leaves undefined becomes zero; of text and bytes, 0 becomes the empty value, and the other way round.
+
+    Parameters
+    ----------
+    source : MutableMapping, str, Array or Group
+        Store, path of a directory or URL; or a node, which is converted with all below it. Format 2, 3 and, with a
+        `dest`, N5, format 1 and the experimental layout of format 3.
+    dest : MutableMapping, str or Group, optional
+        Where to; None converts in place. There must be nothing, or what a stopped conversion has left.
+    to : {3, 2}
+        The new format.
+    path, dest_path : str, optional
+        Node in the source, and where it goes in `dest`; the root by default.
+    keep : bool, optional
+        Keep the old documents, and chunks under old keys, when converting in place.
+    log : callable, file path or file-like object, optional
+        Is told of each array that is copied or encoded.
+    storage_options, dest_storage_options : dict, optional
+        Options of the file systems behind URLs.
+
+    Returns
+    -------
+    Array or Group
+        What was converted, opened for reading and writing.
+
+    Raises
+    ------
+    UnsupportedFormatError
+        The new format cannot say something; the error names the node and the member. Nothing was written.
+    ContainsArrayError, ContainsGroupError
+        Something else is where the new documents should be.
+    PathNotFoundError
+        There is nothing to convert.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.open("data/old.zarr", mode="w", shape=10, chunks=5, dtype="i4", zarr_format=2)
+    >>> z[:] = range(10)
+    >>> new = zarrds.convert("data/old.zarr", to=3)
+    >>> new.zarr_format, new[:3]
+    (3, array([0, 1, 2], dtype=int32))
+    """
+    if to not in (2, 3):
+        raise ValueError(f"to must be 2 or 3, found {to!r}")
+    store, where = _place(source, path, "r+" if dest is None else "r", storage_options)
+    shown, node = _layouts.find_node(store, where, None if dest is not None else to, "r")
+    if dest is not None:
+        if node is None:
+            raise _nodes.not_found(store, where)
+        target, target_path = _place(dest, dest_path, "a", dest_storage_options)
+        _refuse_n5(target)
+        with writing_to(log) as say:
+            convert_to(shown, where, target, target_path, node.zarr_format, to, say)
+        return _opened(target, target_path, to)
+    if shown is not store:
+        raise UnsupportedFormatError(
+            "a hierarchy of this layout cannot be converted in place", store=repr(store), hint="pass dest"
+        )
+    _refuse_n5(store)
+    convert_in_place(store, where, to, keep)
+    return _opened(store, where, to)
+
+
+def _refuse_n5(store: Store) -> None:
+    if isinstance(store, N5Mapping):
+        raise UnsupportedFormatError(
+            "documents of Zarr do not lie in N5 containers", store=repr(store), hint="pass another place as dest"
+        )
+
+
+def _place(given: Any, path: str | None, mode: str, options: Mapping[str, Any] | None) -> tuple[Store, str]:
+    """Store, and path in it, of what a user gives for a place."""
+    if isinstance(given, Array | Group):
+        parts = [given.path or "", normalize_path(path)]
+        return given.store, "/".join(part for part in parts if part)
+    return as_store(given, mode=mode, storage_options=options), normalize_path(path)
+
+
+def _opened(store: Store, path: str, to: int) -> Array | Group:
+    node = _nodes.find_node(store, path, to)
+    if isinstance(node, ArrayMeta):
+        return Array(store, path, _meta=node)
+    return Group(store, path, zarr_version=to, _meta=node)
