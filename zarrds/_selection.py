@@ -356,7 +356,10 @@ class BlockIndex:
 def _is_mask(selection: Any, ndim: int) -> bool:
     if isinstance(selection, tuple) and len(selection) == 1:
         selection = selection[0]
-    return isinstance(selection, (np.ndarray, list)) and np.asarray(selection).dtype == bool
+    if isinstance(selection, list):
+        selection = np.asarray(selection)
+    dtype = getattr(selection, "dtype", None)  # other arrays than numpy's, such as our own, are masks too
+    return isinstance(dtype, np.dtype) and dtype == bool
 
 
 def _expect_coordinates(selection: Any, ndim: int) -> None:

@@ -258,6 +258,7 @@ class Hierarchy(RuleBasedStateMachine):
                 assert found[:].tolist() == node.data.tolist()
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")  # chunks in zip files that are written twice
 @pytest.mark.parametrize("kind", [*STORES, "zip"])
 def test_histories(kind: str) -> None:
     machine = type(f"Hierarchy_{kind}", (Hierarchy,), {"kind": kind, "erasable": kind != "zip"})

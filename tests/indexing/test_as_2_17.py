@@ -35,6 +35,24 @@ def test_the_table_tells_outcomes_apart() -> None:
     assert len(told) == 6
 
 
+def test_arrays_of_ours_are_masks() -> None:
+    z, data = make(zarrds, "a2"), np.arange(60, dtype="f4").reshape(10, 6)
+    mask = zarrds.array(data % 7 == 0, chunks=(3, 4))
+    for selection in (mask, (mask,)):
+        np.testing.assert_array_equal(z.vindex[selection], data[mask[:]])
+        np.testing.assert_array_equal(z.get_mask_selection(selection), data[mask[:]])
+    z.vindex[mask] = -1
+    data[mask[:]] = -1
+    np.testing.assert_array_equal(z[:], data)
+    rows = zarrds.array(np.arange(10) % 3 == 0)
+    np.testing.assert_array_equal(z.oindex[rows, 2], data[rows[:], 2])
+    for wrong in (zarrds.ones((2, 2), dtype=bool), rows):
+        with pytest.raises(IndexError):
+            z.vindex[wrong]
+    with pytest.raises(IndexError):
+        z[mask]
+
+
 # --- where we take more than zarr-python 2.17.2 does ------------------------------------------------------------------
 
 

@@ -257,14 +257,17 @@ class _Map:
     def run(self, work: Callable[[Any], T], *, write: bool, buffers: bool) -> T:
         """Do `work` in a transaction; again in a larger map when this one is full, or was made larger elsewhere."""
         while True:
-            size = self.env.info()["map_size"]
-            try:
-                with self.using() as env, env.begin(write=write, buffers=buffers) as txn:
-                    return work(txn)
-            except self.lmdb.MapFullError:
-                self._resize(size, 2 * size)
-            except self.lmdb.MapResizedError:
-                self._resize(size, 0)
+            # the map is asked for its size only while it is in use: it cannot be asked while another thread resizes it
+            with self.using() as env:
+                try:
+                    with env.begin(write=write, buffers=buffers) as txn:
+                        return work(txn)
+                except self.lmdb.MapFullError:
+                    seen = env.info()["map_size"]
+                    size = 2 * seen
+                except self.lmdb.MapResizedError:
+                    seen, size = env.info()["map_size"], 0
+            self._resize(seen, size)
 
     def _resize(self, seen: int, size: int) -> None:
         """Set the size of the map, unless another thread did so since it was `seen`; 0 takes that of the file."""
