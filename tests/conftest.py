@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from .servers import S3, azurite, mongodb, redis_server, s3_server
+
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
@@ -28,3 +30,34 @@ def cluster_client() -> Iterator[Any]:
         Client(cluster) as client,
     ):
         yield client
+
+
+# --- services, started when the first test asks -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Port of a Redis server of this session."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
+def azurite_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of the account of an Azurite of this session."""
+    with azurite(tmp_path_factory.mktemp("azurite")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    """An S3 service of this session."""
+    with s3_server() as service:
+        yield service
+
+
+@pytest.fixture
+def mongo() -> Iterator[dict[str, Any]]:
+    """How a `MongoDBStore` reaches its server, or what stands for one, which is empty for each test."""
+    with mongodb() as options:
+        yield options

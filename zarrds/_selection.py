@@ -359,7 +359,7 @@ def _is_mask(selection: Any, ndim: int) -> bool:
     if isinstance(selection, list):
         selection = np.asarray(selection)
     dtype = getattr(selection, "dtype", None)  # other arrays than numpy's, such as our own, are masks too
-    return isinstance(dtype, np.dtype) and dtype == bool
+    return isinstance(dtype, np.dtype) and dtype.kind == "b"
 
 
 def _expect_coordinates(selection: Any, ndim: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -221,3 +222,16 @@ def test_a_grid_of_a_thousand_million_chunks_is_not_enumerated() -> None:
     assert z.nchunks == 10**11
     assert z.append(np.zeros((1, 10**7), "i1")[:0]) == (10**7, 10**7)
     assert store.asked < 60
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")
+def test_arrays_in_zip_files_grow_and_do_not_shrink(tmp_path: Path) -> None:
+    with zarrds.ZipStore(tmp_path / "a.zip", mode="w") as store:
+        z = zarrds.array(np.arange(10), chunks=4, store=store)
+        z.append(np.arange(2))  # the last chunk has room for them, and is written again
+        z.resize(30)
+        z.resize(12)  # nothing is stored behind that
+        with pytest.raises(NotImplementedError, match="shrink"):
+            z.resize(3)
+        assert (z.shape, zarrds.open_array(store, mode="r").shape) == ((12,), (12,))
+        assert z[:].tolist() == [*range(10), 0, 1]

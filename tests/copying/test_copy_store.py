@@ -14,7 +14,16 @@ import zarrds
 import zarrds.dask
 from tests.store.doubles import CountingStore
 from zarrds.errors import CopyError, SelfOverwriteError, StoreError
-from zarrds.storage import DirectoryStore, FSStore, KVStore, MemoryStore
+from zarrds.storage import (
+    DBMStore,
+    DirectoryStore,
+    FSStore,
+    KVStore,
+    LMDBStore,
+    MemoryStore,
+    SQLiteStore,
+    ZipStore,
+)
 
 KEYS = [".zattrs", ".zgroup", "foo/.zgroup", "foo/bar/.zarray", "foo/bar/0", "foo/bar/1", "foo/xx"]
 
@@ -66,6 +75,31 @@ def test_the_manuals_example(tmp_path: Path) -> None:
     assert lines[-1] == f"all done: 11 copied, 0 skipped, {total(store1):,} bytes copied"
     assert result == (11, 0, total(store1))
     np.testing.assert_array_equal(zarrds.group(store2)["foo/bar/baz"][:], np.arange(100))
+
+
+IN_FILES = {
+    "sqlite": lambda path: SQLiteStore(path / "a.sqldb"),
+    "dbm": lambda path: DBMStore(path / "a.dbm"),
+    "lmdb": lambda path: LMDBStore(path / "a.mdb"),
+    "zip": lambda path: ZipStore(path / "a.zip"),
+}
+
+
+@pytest.mark.parametrize("kind", IN_FILES)
+def test_into_and_out_of_stores_in_one_file(kind: str, tmp_path: Path) -> None:
+    source, again = make_source(), MemoryStore()
+    with IN_FILES[kind](tmp_path) as store:
+        assert zarrds.copy_store(source, store) == (7, 0, total(source))
+        with pytest.raises(CopyError):
+            zarrds.copy_store(source, store)
+        assert zarrds.copy_store(source, store, if_exists="skip") == (0, 7, 0)
+        if store.is_erasable():
+            assert zarrds.copy_store(source, store, if_exists="replace") == (7, 0, total(source))
+        assert zarrds.copy_store(store, store, source_path="foo", dest_path="other")[:2] == (5, 0)
+        assert zarrds.verify(store, "foo/bar", "decode").ok
+    with IN_FILES[kind](tmp_path) as store:
+        zarrds.copy_store(store, again)
+        assert dict(again) == {**source, **{f"other{key[3:]}": source[key] for key in KEYS if key.startswith("foo/")}}
 
 
 def test_into_a_plain_dictionary() -> None:

@@ -13,11 +13,10 @@ import pytest
 from azure.storage.blob import ContainerClient
 
 import zarrds
+from tests.servers import AZURITE_ACCOUNT, AZURITE_KEY
 from zarrds._types import ByteRange
 from zarrds.errors import StoreError
 from zarrds.storage import ABSStore
-
-from .servers import AZURITE_ACCOUNT, AZURITE_KEY
 
 pytestmark = pytest.mark.service
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
-import mongomock
 import numpy as np
-import pymongo
 import pytest
 
 import zarrds
@@ -17,23 +15,9 @@ from zarrds.errors import StoreError
 from zarrds.storage import MongoDBStore
 
 
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have clients keep their documents in this process."""
-    monkeypatch.setattr(pymongo, "MongoClient", mongomock.MongoClient)
-    builder = mongomock.collection.BulkOperationBuilder
-    for name in ("add_replace", "add_update"):  # which do not know the newest argument of pymongo's operations
-        plain = getattr(builder, name)
-        monkeypatch.setattr(
-            builder, name, lambda self, *args, sort=None, plain=plain, **options: plain(self, *args, **options)
-        )
-
-
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[MongoDBStore]:
-    uri = os.environ.get("ZARRDS_TEST_MONGO_URI")
-    if uri is None:
-        stand_in(monkeypatch)
-    made = MongoDBStore(collection=uuid.uuid4().hex, **({} if uri is None else {"host": uri}))
+def store(mongo: dict[str, Any]) -> Iterator[MongoDBStore]:
+    made = MongoDBStore(collection=uuid.uuid4().hex, **mongo)
     yield made
     made.collection.drop()
     made.close()

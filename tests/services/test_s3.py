@@ -23,11 +23,10 @@ import s3fs
 import xarray
 
 import zarrds
+from tests.servers import S3
 from zarrds._types import ByteRange
 from zarrds.errors import PathNotFoundError, StoreAccessError, StoreError
 from zarrds.storage import FSStore
-
-from .servers import S3
 
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("waits")]
 
@@ -298,16 +297,7 @@ def test_writing_after_a_fork(s3: S3, bucket: str) -> None:
 
 @pytest.fixture
 def obstore(s3: S3, bucket: str) -> Any:
-    module = import_module("obstore.store")
-    return module.S3Store(
-        bucket.removeprefix("s3://"),
-        prefix="root",
-        endpoint=s3.address,
-        access_key_id="dummy-key",
-        secret_access_key="dummy-secret",
-        region="us-east-1",
-        client_options={"allow_http": True},
-    )
+    return s3.obstore(bucket, "root")
 
 
 def test_obstore_objects_are_stores(obstore: Any, s3: S3, bucket: str) -> None:

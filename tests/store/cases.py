@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dbm.dumb
+import hashlib
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,9 +18,11 @@ import pytest
 from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
+from tests.servers import AZURITE_KEY, S3
 from zarrds._store.base import Store
 from zarrds._store.consolidated import DocumentStore
 from zarrds.storage import (
+    ABSStore,
     DBMStore,
     DirectoryStore,
     FSStore,
@@ -26,8 +30,10 @@ from zarrds.storage import (
     LMDBStore,
     LRUStoreCache,
     MemoryStore,
+    MongoDBStore,
     NestedDirectoryStore,
     ObstoreStore,
+    RedisStore,
     SQLiteStore,
     TempStore,
     ZipStore,
@@ -58,12 +64,18 @@ class Case:
         A pickled store opens the same place (or carries its data).
     travels : bool
         It does so in another process too.
+    reached : bool
+        What it is kept in is not of this process alone, as a stand-in for a server is.
+    forks : bool
+        A store that was used can be used on in a forked child; where not, that raises.
     documents : bool
         Keys of metadata can be written, so that arrays and groups can be created.
     tree : bool
         A key cannot be a value and a level at once.
     many : int
         Keys in the test of many keys; fewer where each costs a file and another store over files has the full number.
+    largest : int
+        Bytes of the largest value in the tests.
     marks : tuple
         Marks of the tests of this store, such as ``pytest.mark.service``.
     """
@@ -75,9 +87,12 @@ class Case:
     processes: bool = False
     pickles: bool = True
     travels: bool = True
+    reached: bool = True
+    forks: bool = True
     documents: bool = True
     tree: bool = False
     many: int = 100_000
+    largest: int = 20 * 2**20
     marks: tuple[pytest.MarkDecorator, ...] = ()
 
 
@@ -100,6 +115,39 @@ def read_only_zip(path: Path) -> Store:
         store["k"] = b"value"
     return ZipStore(path / "r.zip", mode="r")
 
+
+# --- services: each test has a place of its own there, named after its folder ----------------------------------------
+
+
+def place(path: Path) -> str:
+    return hashlib.sha256(str(path).encode()).hexdigest()[:20]
+
+
+def redis_store(path: Path, port: int) -> Store:
+    return RedisStore(prefix=place(path), port=port)
+
+
+def mongodb_store(path: Path, options: dict[str, Any]) -> Store:
+    return MongoDBStore(collection=place(path), **options)
+
+
+def azure_store(path: Path, url: str) -> Store:
+    client = import_module("azure.storage.blob").ContainerClient(url, "contract", credential=AZURITE_KEY)
+    if not client.exists():
+        client.create_container()
+    return ABSStore(client=client, prefix=place(path))
+
+
+def s3_store(path: Path, s3: S3) -> Store:
+    return FSStore(f"{s3.bucket('contract-fsspec')}/{place(path)}", **s3.options)
+
+
+def obstore_s3_store(path: Path, s3: S3) -> Store:
+    return ObstoreStore(s3.obstore(s3.bucket("contract-obstore"), place(path)))
+
+
+SERVICE = (pytest.mark.service,)
+SLOW_SERVICE = (pytest.mark.service, pytest.mark.slow)
 
 CASES: dict[str, Case] = {
     "memory": Case(lambda path: MemoryStore(), tree=True),
@@ -132,6 +180,13 @@ CASES: dict[str, Case] = {
     "obstore-local": Case(
         lambda path: as_store(obstore_module().LocalStore(path)), processes=True, tree=True, many=10_000
     ),
+    "redis": Case(redis_store, "redis_port", processes=True, marks=SERVICE),
+    "mongodb": Case(
+        mongodb_store, "mongo", reached="ZARRDS_TEST_MONGO_URI" in os.environ, many=5_000, largest=15 * 2**20
+    ),
+    "azure": Case(azure_store, "azurite_url", processes=True, many=5_000, marks=SLOW_SERVICE),
+    "fs-s3": Case(s3_store, "s3", processes=True, many=5_000, marks=SLOW_SERVICE),
+    "obstore-s3": Case(obstore_s3_store, "s3", processes=True, forks=False, many=5_000, marks=SLOW_SERVICE),
     "documents": Case(documents_apart, pickles=False, documents=False, tree=True),
     "counting": Case(lambda path: CountingStore(MemoryStore()), pickles=False, tree=True),
     "faulty": Case(lambda path: FaultyStore(MemoryStore(), OSError("never"), nth=10**9), pickles=False, tree=True),

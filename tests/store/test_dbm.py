@@ -71,6 +71,21 @@ def test_a_function_of_another_library(path: Path) -> None:
     assert TreeDatabase.synced == 2
 
 
+def test_the_index_is_written_once_for_all_keys_that_are_deleted(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = []
+    commit = dbm.dumb._Database._commit
+    for name in ("_commit", "sync"):
+        monkeypatch.setattr(dbm.dumb._Database, name, lambda self: written.append(self) or commit(self))
+    with DBMStore(path, open=dbm.dumb.open) as store:
+        store.setitems({f"a/{number}": b"x" for number in range(50)} | {"b": b"y"})
+        written.clear()
+        store.rmdir("a")
+        assert len(written) == 1
+        assert list(DBMStore(path, flag="r", open=dbm.dumb.open)) == ["b"]
+        del store["b"]
+        assert list(store) == []
+
+
 def test_flags(path: Path) -> None:
     with pytest.raises(Exception, match=r".") as caught:
         DBMStore(path, flag="r")

@@ -104,7 +104,7 @@ class ABSStore(Store):
     def _read_range(self, blob: str, byte_range: ByteRange) -> bytes:
         """Bytes of a range, cut as a slice would be; the service has no ranges from the end, and refuses empty ones."""
         start, stop = byte_range
-        if start < 0 or stop == start:
+        if start < 0 or (stop is not None and stop <= start):
             size = self.client.get_blob_client(blob).get_blob_properties().size
             start, stop = (max(0, size + start), size) if start < 0 else (start, start)
             if stop <= start:

@@ -1,4 +1,4 @@
-"""Servers for tests: each is a context manager that starts one and ends it.
+"""Services for tests: each is a context manager that starts one and ends it.
 
 Where a server is not installed, tests skip and say so; with ZARRDS_REQUIRE_SERVICES=1 they fail instead.
 """
@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-__all__ = ["S3", "azurite", "lacking", "redis_server", "s3_server"]
+__all__ = ["S3", "azurite", "lacking", "mongodb", "redis_server", "s3_server"]
 
 AZURITE_ACCOUNT = "devstoreaccount1"
 AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -94,6 +94,28 @@ def azurite(folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/{AZURITE_ACCOUNT}"
 
 
+@contextmanager
+def mongodb() -> Iterator[dict[str, Any]]:
+    """The server that ZARRDS_TEST_MONGO_URI names, else a stand-in in this process; how to reach it."""
+    uri = os.environ.get("ZARRDS_TEST_MONGO_URI")
+    if uri is not None:
+        yield {"host": uri}
+        return
+    import mongomock
+    import pymongo
+
+    documents = mongomock.store.ServerStore()
+    builder = mongomock.collection.BulkOperationBuilder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pymongo, "MongoClient", lambda **options: mongomock.MongoClient(_store=documents, **options))
+        for name in ("add_replace", "add_update"):  # which do not know the newest argument of pymongo's operations
+            plain = getattr(builder, name)
+            patch.setattr(
+                builder, name, lambda self, *args, sort=None, plain=plain, **options: plain(self, *args, **options)
+            )
+        yield {}
+
+
 @dataclass(frozen=True)
 class S3:
     """An S3 service for tests: its address, and what it was asked."""
@@ -107,11 +129,27 @@ class S3:
         return {"key": "dummy-key", "secret": "dummy-secret", "client_kwargs": {"endpoint_url": self.address}}
 
     def bucket(self, name: str) -> str:
-        """URL of a new bucket."""
+        """URL of a bucket, which is created if need be."""
         import fsspec
 
-        fsspec.filesystem("s3", **self.options).mkdir(name)
+        files = fsspec.filesystem("s3", **self.options)
+        if not files.exists(name):
+            files.mkdir(name)
         return f"s3://{name}"
+
+    def obstore(self, bucket: str, prefix: str) -> Any:
+        """An obstore object for what is below a prefix of a bucket."""
+        from obstore.store import S3Store
+
+        return S3Store(
+            bucket.removeprefix("s3://"),
+            prefix=prefix,
+            endpoint=self.address,
+            access_key_id=self.options["key"],
+            secret_access_key=self.options["secret"],
+            region="us-east-1",
+            client_options={"allow_http": True},
+        )
 
 
 @contextmanager
