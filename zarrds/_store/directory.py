@@ -6,57 +6,36 @@ Reading is a tight loop over the system calls, since the cost per chunk is what 
 from __future__ import annotations
 
 import atexit
-import contextlib
-import itertools
 import os
-import re
 import tempfile
-import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from zarrds._store.base import Store, StoreProfile
+from zarrds._store.files import (
+    ABSENT,
+    PARTIAL_SUFFIX,
+    READ,
+    copy_atomically,
+    empty_directory,
+    is_partial,
+    read_range,
+    read_sized,
+    remove_tree,
+    reread,
+    unlink_quietly,
+    walk,
+    write_atomically,
+)
 from zarrds._store.paths import check_key, level, normalize_path
-from zarrds._store.request import byte_view, range_bounds
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._types import Buf, ByteRange, Request, Separator
 from zarrds.errors import FSPathExistNotDir, PathNotFoundError, StoreError
 
 __all__ = ["DirectoryStore", "NestedDirectoryStore", "TempStore"]
 
-_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-_ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
-
 _SMALL = 2**15
 """Bytes up to which values are read without asking for their size."""
-
-_PARTIAL_SUFFIX = ".partial"
-_PARTIAL = re.compile(r"\.[0-9a-f]{12}-[0-9a-f]+\.partial$")
-"""End of the names of files that are being written; not keys."""
-
-
-class _Attempts:
-    """Names of temporary files: unique per process, fork and attempt."""
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        self._process = uuid.uuid4().hex[:12]
-        self._number = itertools.count()
-
-    def partial(self, name: str) -> str:
-        return f"{name}.{self._process}-{next(self._number):x}{_PARTIAL_SUFFIX}"
-
-
-_attempts = _Attempts()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_attempts.reset)
-
-
-def _is_partial(name: str) -> bool:
-    return name.endswith(_PARTIAL_SUFFIX) and _PARTIAL.search(name) is not None
 
 
 class DirectoryStore(Store):
@@ -122,19 +101,19 @@ class DirectoryStore(Store):
         for key, byte_range in requests:
             if lower:
                 key = key.lower()
-            if byte_range is not None or ".." in key or key[:1] == "/" or not key or key.endswith(_PARTIAL_SUFFIX):
+            if byte_range is not None or ".." in key or key[:1] == "/" or not key or key.endswith(PARTIAL_SUFFIX):
                 yield self._read_checked(key, byte_range)
                 continue
             try:
-                fd = sys_open(root + key, _READ)
+                fd = sys_open(root + key, READ)
                 try:
                     # values of one batch are alike: where they are small, one more read beats asking for the size
-                    data = read(fd, _SMALL) if small else _read_sized(fd)
+                    data = read(fd, _SMALL) if small else read_sized(fd)
                     if small and read(fd, 1):
-                        data = _reread(fd)
+                        data = reread(fd)
                 finally:
                     close(fd)
-            except _ABSENT:
+            except ABSENT:
                 yield None
                 continue
             except OSError as error:
@@ -145,15 +124,15 @@ class DirectoryStore(Store):
 
     def _read_checked(self, key: str, byte_range: ByteRange | None) -> bytes | None:
         """Read what the tight loop leaves: byte ranges and suspicious keys."""
-        if _is_partial(check_key(key)):
+        if is_partial(check_key(key)):
             return None
         try:
-            fd = os.open(self._root + key, _READ)
+            fd = os.open(self._root + key, READ)
             try:
-                return _read_range(fd, byte_range)
+                return read_range(fd, byte_range)
             finally:
                 os.close(fd)
-        except _ABSENT:
+        except ABSENT:
             return None
         except OSError as error:
             raise self._failed("cannot read", key, error) from error
@@ -176,7 +155,7 @@ class DirectoryStore(Store):
         for key, value in items:
             place = self._place(key)
             try:
-                _write_atomically(place, value, self.fsync)
+                write_atomically(place, value, self.fsync)
             except OSError as error:
                 raise self._failed("cannot write", key, error) from error
 
@@ -187,7 +166,7 @@ class DirectoryStore(Store):
     def set_file(self, key: str, file: str) -> int:
         """Set a value to the contents of a file, which the operating system copies, atomically; its size in bytes."""
         try:
-            return _copy_atomically(file, self._place(key))
+            return copy_atomically(file, self._place(key))
         except OSError as error:
             raise self._failed(f"cannot copy {file!r}", key, error) from error
 
@@ -195,29 +174,29 @@ class DirectoryStore(Store):
         """Temporary files at and below `path`, relative to the root: of writers at work, or left by killed ones."""
         found: list[str] = []
         for directory, _, names in os.walk(self._directory(path)):
-            files = [os.path.join(directory, name) for name in names if _is_partial(name)]
+            files = [os.path.join(directory, name) for name in names if is_partial(name)]
             found += [os.path.relpath(file, self._root).replace(os.sep, "/") for file in files]
         return sorted(found)
 
     def remove_abandoned(self, names: Sequence[str]) -> None:
         """Remove temporary files; their writers, if any are at work, fail."""
         for name in names:
-            if not _is_partial(name):
+            if not is_partial(name):
                 raise ValueError(f"{name!r} is no temporary file of this store")
-            _unlink_quietly(self._root + name)
+            unlink_quietly(self._root + name)
 
     def delete_many(self, keys: Sequence[str]) -> None:
         for key in keys:
             try:
                 os.unlink(self._place(key))
-            except _ABSENT:
+            except ABSENT:
                 continue
             except OSError as error:
                 raise self._failed("cannot delete", key, error) from error
 
     def _place(self, key: str) -> str:
         """Path of the file of a key that is about to change."""
-        if _is_partial(check_key(key)):
+        if is_partial(check_key(key)):
             raise ValueError(f"invalid store key {key!r}: it looks like a temporary file of this store")
         return self._root + (key.lower() if self.normalize_keys else key)
 
@@ -229,14 +208,14 @@ class DirectoryStore(Store):
 
     def keys_below(self, prefix: str = "") -> Iterator[str]:
         try:
-            yield from _walk(self._directory(prefix), level(normalize_path(prefix)))
+            yield from walk(self._directory(prefix), level(normalize_path(prefix)))
         except OSError as error:
             raise self._failed("cannot list", prefix, error) from error
 
     def listdir(self, path: str | None = None) -> list[str]:
         try:
-            return sorted(name for name in os.listdir(self._directory(path)) if not _is_partial(name))
-        except _ABSENT:
+            return sorted(name for name in os.listdir(self._directory(path)) if not is_partial(name))
+        except ABSENT:
             return []
         except OSError as error:
             raise self._failed("cannot list", str(path), error) from error
@@ -247,7 +226,7 @@ class DirectoryStore(Store):
             if os.path.islink(place):
                 os.unlink(place)
             elif os.path.isdir(place):
-                _empty_directory(place)
+                empty_directory(place)
                 if place != self._root:
                     os.rmdir(place)
         except FileNotFoundError:
@@ -271,7 +250,7 @@ class DirectoryStore(Store):
         place = self._directory(path)
         try:
             with os.scandir(place) as entries:
-                return sum(entry.stat().st_size for entry in entries if entry.is_file() and not _is_partial(entry.name))
+                return sum(entry.stat().st_size for entry in entries if entry.is_file() and not is_partial(entry.name))
         except NotADirectoryError:
             return os.stat(place).st_size
         except FileNotFoundError:
@@ -382,7 +361,7 @@ class TempStore(DirectoryStore):
     ) -> None:
         path = tempfile.mkdtemp(suffix, prefix, None if dir is None else os.fspath(dir))
         super().__init__(path, normalize_keys, dimension_separator)
-        atexit.register(_remove_tree, self.path, os.getpid())
+        atexit.register(remove_tree, self.path, os.getpid())
 
     def _shared(self) -> DirectoryStore:
         return DirectoryStore(self.path, self.normalize_keys, self.dimension_separator)
@@ -392,161 +371,3 @@ class TempStore(DirectoryStore):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return self._shared().__reduce__()
-
-
-# --- files -----------------------------------------------------------------------------------------------------------
-
-
-def _read_sized(fd: int) -> bytes:
-    size = os.fstat(fd).st_size
-    data = os.read(fd, size + 1)
-    return data if len(data) == size else _read_on(fd, data)
-
-
-def _read_on(fd: int, data: bytes) -> bytes:
-    """Read up to the end of the file after a short read, or after the file grew."""
-    parts = [data]
-    while data:
-        data = os.read(fd, 2**20)
-        parts.append(data)
-    return b"".join(parts)
-
-
-def _reread(fd: int) -> bytes:
-    os.lseek(fd, 0, os.SEEK_SET)
-    return _read_sized(fd)
-
-
-def _read_range(fd: int, byte_range: ByteRange | None) -> bytes:
-    start, stop = range_bounds(byte_range or ByteRange(0), os.fstat(fd).st_size)
-    os.lseek(fd, start, os.SEEK_SET)
-    data = os.read(fd, stop - start)
-    parts = [data]
-    while data and (start := start + len(data)) < stop:
-        data = os.read(fd, stop - start)
-        parts.append(data)
-    return data if len(parts) == 1 else b"".join(parts)
-
-
-def _write_atomically(place: str, value: Buf, durable: bool) -> None:
-    partial = _attempts.partial(place)
-    fd = _create(partial)
-    try:
-        try:
-            _write_all(fd, value)
-            if durable:
-                os.fsync(fd)
-        finally:
-            os.close(fd)
-        os.replace(partial, place)
-        if durable:
-            _sync_directory(os.path.dirname(place))
-    except BaseException:
-        _unlink_quietly(partial)
-        raise
-
-
-def _copy_atomically(file: str, place: str) -> int:
-    source = os.open(file, _READ)
-    try:
-        partial = _attempts.partial(place)
-        fd = _create(partial)
-        try:
-            try:
-                size = _copy_contents(source, fd)
-            finally:
-                os.close(fd)
-            os.replace(partial, place)
-        except BaseException:
-            _unlink_quietly(partial)
-            raise
-    finally:
-        os.close(source)
-    return size
-
-
-def _copy_contents(source: int, target: int) -> int:
-    """Copy a file by the system, which may share the blocks, else through a small buffer; the size in bytes."""
-    size, done = os.fstat(source).st_size, 0
-    with contextlib.suppress(OSError, AttributeError):
-        # other file systems, kernels and systems refuse, some by copying nothing
-        while done < size and (count := os.copy_file_range(source, target, size - done)):
-            done += count
-    while data := os.read(source, 2**20):
-        _write_all(target, data)
-        done += len(data)
-    return done
-
-
-def _sync_directory(path: str) -> None:
-    """Put the names in a directory on the disk, where directories can be opened."""
-    with contextlib.suppress(PermissionError):
-        fd = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-
-
-def _create(path: str) -> int:
-    """Create a file; its directories are made only when they turn out to be missing."""
-    while True:
-        try:
-            return os.open(path, _CREATE, 0o666)
-        except FileNotFoundError:
-            _make_directory(os.path.dirname(path))
-
-
-def _make_directory(path: str) -> None:
-    with contextlib.suppress(FileExistsError):
-        try:
-            os.mkdir(path)  # the one above is there, as a rule
-        except FileNotFoundError:
-            os.makedirs(path, exist_ok=True)
-
-
-def _write_all(fd: int, value: Buf) -> None:
-    data = byte_view(value)
-    written = os.write(fd, data)
-    while written < len(data):
-        data = memoryview(data)[written:]
-        written = os.write(fd, data)
-
-
-def _unlink_quietly(path: str) -> None:
-    with contextlib.suppress(OSError):
-        os.unlink(path)
-
-
-def _walk(directory: str, prefix: str) -> Iterator[str]:
-    try:
-        with os.scandir(directory) as found:
-            entries = sorted((entry.name, entry.is_dir()) for entry in found)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for name, is_dir in entries:
-        if is_dir:
-            yield from _walk(f"{directory}/{name}", f"{prefix}{name}/")
-        elif not _is_partial(name):
-            yield prefix + name
-
-
-def _empty_directory(directory: str) -> None:
-    """Remove what is in a directory; links are removed, not followed."""
-    with os.scandir(directory) as found:
-        entries = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in found]
-    for path, is_dir in entries:
-        try:
-            if is_dir:
-                _empty_directory(path)
-                os.rmdir(path)
-            else:
-                os.unlink(path)
-        except FileNotFoundError:
-            continue
-
-
-def _remove_tree(directory: str, pid: int) -> None:
-    if pid == os.getpid() and os.path.isdir(directory):
-        _empty_directory(directory)
-        os.rmdir(directory)

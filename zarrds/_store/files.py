@@ -1,0 +1,215 @@
+"""Files of the local file system as a store needs them: read in few calls, written atomically, walked in order."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import re
+import uuid
+from collections.abc import Iterator
+
+from zarrds._store.request import byte_view, range_bounds
+from zarrds._types import Buf, ByteRange
+
+__all__ = [
+    "ABSENT",
+    "PARTIAL_SUFFIX",
+    "READ",
+    "copy_atomically",
+    "empty_directory",
+    "is_partial",
+    "read_range",
+    "read_sized",
+    "remove_tree",
+    "reread",
+    "unlink_quietly",
+    "walk",
+    "write_atomically",
+]
+
+READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+
+PARTIAL_SUFFIX = ".partial"
+_PARTIAL = re.compile(r"\.[0-9a-f]{12}-[0-9a-f]+\.partial$")
+"""End of the names of files that are being written; not keys."""
+
+
+class _Attempts:
+    """Names of temporary files: unique per process, fork and attempt."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self._process = uuid.uuid4().hex[:12]
+        self._number = itertools.count()
+
+    def partial(self, name: str) -> str:
+        return f"{name}.{self._process}-{next(self._number):x}{PARTIAL_SUFFIX}"
+
+
+_attempts = _Attempts()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_attempts.reset)
+
+
+def is_partial(name: str) -> bool:
+    return name.endswith(PARTIAL_SUFFIX) and _PARTIAL.search(name) is not None
+
+
+def read_sized(fd: int) -> bytes:
+    size = os.fstat(fd).st_size
+    data = os.read(fd, size + 1)
+    return data if len(data) == size else _read_on(fd, data)
+
+
+def _read_on(fd: int, data: bytes) -> bytes:
+    """Read up to the end of the file after a short read, or after the file grew."""
+    parts = [data]
+    while data:
+        data = os.read(fd, 2**20)
+        parts.append(data)
+    return b"".join(parts)
+
+
+def reread(fd: int) -> bytes:
+    os.lseek(fd, 0, os.SEEK_SET)
+    return read_sized(fd)
+
+
+def read_range(fd: int, byte_range: ByteRange | None) -> bytes:
+    start, stop = range_bounds(byte_range or ByteRange(0), os.fstat(fd).st_size)
+    os.lseek(fd, start, os.SEEK_SET)
+    data = os.read(fd, stop - start)
+    parts = [data]
+    while data and (start := start + len(data)) < stop:
+        data = os.read(fd, stop - start)
+        parts.append(data)
+    return data if len(parts) == 1 else b"".join(parts)
+
+
+def write_atomically(place: str, value: Buf, durable: bool) -> None:
+    partial = _attempts.partial(place)
+    fd = _create(partial)
+    try:
+        try:
+            _write_all(fd, value)
+            if durable:
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.replace(partial, place)
+        if durable:
+            _sync_directory(os.path.dirname(place))
+    except BaseException:
+        unlink_quietly(partial)
+        raise
+
+
+def copy_atomically(file: str, place: str) -> int:
+    source = os.open(file, READ)
+    try:
+        partial = _attempts.partial(place)
+        fd = _create(partial)
+        try:
+            try:
+                size = _copy_contents(source, fd)
+            finally:
+                os.close(fd)
+            os.replace(partial, place)
+        except BaseException:
+            unlink_quietly(partial)
+            raise
+    finally:
+        os.close(source)
+    return size
+
+
+def _copy_contents(source: int, target: int) -> int:
+    """Copy a file by the system, which may share the blocks, else through a small buffer; the size in bytes."""
+    size, done = os.fstat(source).st_size, 0
+    with contextlib.suppress(OSError, AttributeError):
+        # other file systems, kernels and systems refuse, some by copying nothing
+        while done < size and (count := os.copy_file_range(source, target, size - done)):
+            done += count
+    while data := os.read(source, 2**20):
+        _write_all(target, data)
+        done += len(data)
+    return done
+
+
+def _sync_directory(path: str) -> None:
+    """Put the names in a directory on the disk, where directories can be opened."""
+    with contextlib.suppress(PermissionError):
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def _create(path: str) -> int:
+    """Create a file; its directories are made only when they turn out to be missing."""
+    while True:
+        try:
+            return os.open(path, _CREATE, 0o666)
+        except FileNotFoundError:
+            _make_directory(os.path.dirname(path))
+
+
+def _make_directory(path: str) -> None:
+    with contextlib.suppress(FileExistsError):
+        try:
+            os.mkdir(path)  # the one above is there, as a rule
+        except FileNotFoundError:
+            os.makedirs(path, exist_ok=True)
+
+
+def _write_all(fd: int, value: Buf) -> None:
+    data = byte_view(value)
+    written = os.write(fd, data)
+    while written < len(data):
+        data = memoryview(data)[written:]
+        written = os.write(fd, data)
+
+
+def unlink_quietly(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+
+
+def walk(directory: str, prefix: str) -> Iterator[str]:
+    try:
+        with os.scandir(directory) as found:
+            entries = sorted((entry.name, entry.is_dir()) for entry in found)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name, is_dir in entries:
+        if is_dir:
+            yield from walk(f"{directory}/{name}", f"{prefix}{name}/")
+        elif not is_partial(name):
+            yield prefix + name
+
+
+def empty_directory(directory: str) -> None:
+    """Remove what is in a directory; links are removed, not followed."""
+    with os.scandir(directory) as found:
+        entries = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in found]
+    for path, is_dir in entries:
+        try:
+            if is_dir:
+                empty_directory(path)
+                os.rmdir(path)
+            else:
+                os.unlink(path)
+        except FileNotFoundError:
+            continue
+
+
+def remove_tree(directory: str, pid: int) -> None:
+    if pid == os.getpid() and os.path.isdir(directory):
+        empty_directory(directory)
+        os.rmdir(directory)
