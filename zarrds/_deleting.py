@@ -59,7 +59,8 @@ def delete_node(store: Store, path: str, *, chunks_only: bool = False, force: bo
         )
     if not below.empty:
         if path or store.is_erasable():
-            store.delete_many(sorted(below.documents, key=_turn))
+            # where a link leads is another hierarchy: of that the link is removed, and nothing else
+            store.delete_many(sorted(store.removable(path, below.documents), key=_turn))
         store.rmdir(path)
 
 

@@ -12,7 +12,7 @@ from zarrds._engine.batch import HeldStore
 from zarrds._engine.read import read
 from zarrds._engine.write import write
 from zarrds._plan.plan import plan_selection
-from zarrds.errors import ChunkDecodeError, ReadOnlyError
+from zarrds.errors import ChunkDecodeError, NotErasableError, ReadOnlyError
 
 SHAPE, SHARD = (40, 40), (20, 20)
 
@@ -197,3 +197,12 @@ def test_who_may_not():
         pass
     with pytest.raises(ValueError, match="synchronizer"), plain({}, synchronizer=zarrds.ThreadSynchronizer()).batch():
         pass
+
+
+def test_what_cannot_be_deleted_stops_a_batch_from_shrinking(tmp_path):
+    with zarrds.ZipStore(str(tmp_path / "a.zip"), mode="w") as store:
+        array = zarrds.create(10, chunks=2, dtype="i4", store=store)
+        array[:] = 1
+        with array.batch(), pytest.raises(NotErasableError):
+            array.resize(4)
+        assert zarrds.Array(store).shape == (10,)

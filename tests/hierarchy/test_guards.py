@@ -113,3 +113,32 @@ def test_what_systems_drop_into_directories_goes(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"")
     zarrds.open_group(str(tmp_path), mode="w")
     assert set(files(tmp_path)) == {".zgroup"}
+
+
+@pytest.mark.parametrize("place", ["directory", "nested", "fsspec"])
+@pytest.mark.parametrize("how", ["group above", "everything", "link"])
+def test_where_links_lead_nothing_is_deleted(tmp_path: Path, place: str, how: str) -> None:
+    outside = zarrds.open_group(str(tmp_path / "outside.zarr"), mode="w")
+    outside["a/b/x"] = np.arange(4)
+    before = files(tmp_path / "outside.zarr")
+    group = zarrds.open_group(PLACES[place](tmp_path / "inside.zarr"), mode="w")
+    group.create_group("g").zeros("own", shape=2)
+    (tmp_path / "inside.zarr" / "g" / "link").symlink_to(tmp_path / "outside.zarr" / "a")
+    assert group["g/link/b/x"][:].tolist() == [0, 1, 2, 3]
+    if how == "everything":
+        zarrds.open_group(PLACES[place](tmp_path / "inside.zarr"), mode="w")
+    else:
+        del group["g" if how == "group above" else "g/link"]
+    assert not (tmp_path / "inside.zarr" / "g" / "link").exists()
+    assert files(tmp_path / "outside.zarr") == before
+
+
+@pytest.mark.parametrize("wrap", [lambda p: zarrds.storage.LRUStoreCache(str(p), None), lambda p: zarrds.n5.N5Store(str(p))])
+def test_links_behind_wrappers_are_only_removed(tmp_path: Path, wrap: Callable[[Path], Any]) -> None:
+    zarrds.open_group(wrap(tmp_path / "outside"), mode="w").array("x", np.arange(4))
+    before = files(tmp_path / "outside")
+    group = zarrds.open_group(wrap(tmp_path / "inside"), mode="w")
+    group.create_group("g")
+    (tmp_path / "inside" / "g" / "link").symlink_to(tmp_path / "outside")
+    del group["g"]
+    assert files(tmp_path / "outside") == before

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import pickle
+from pathlib import Path
 
 import pytest
 
+import zarrds
 from zarrds._store.consolidated import DocumentStore
 from zarrds.errors import MetadataError, ReadOnlyError
 from zarrds.storage import ConsolidatedMetadataStore, MemoryStore
@@ -89,3 +91,34 @@ def test_recipes_compose(backend: CountingStore) -> None:
     for store in (ConsolidatedMetadataStore(backend), DocumentStore(backend, METADATA)):
         again = pickle.loads(pickle.dumps(store.spec())).open()
         assert again["g/a/.zarray"] == store["g/a/.zarray"]
+
+
+@pytest.mark.parametrize("name", ["", "/", "a/", "a//b/", "../", "./", "a/../b/"])
+def test_keys_that_no_node_has_are_passed_over(name: str) -> None:
+    documents = {".zgroup": {"zarr_format": 2}, "a/.zgroup": {"zarr_format": 2}, name: {"zarr_format": 2}}
+    documents[name + ".zgroup"] = {"zarr_format": 2}
+    text = json.dumps({"zarr_consolidated_format": 1, "metadata": documents}).encode()
+    group = zarrds.open_consolidated({".zmetadata": text})
+    assert list(group) == ["a"]
+    assert list(group["a"]) == []
+    assert str(group.tree()) == "/\n └── a"
+
+
+@pytest.mark.parametrize("document", ["text", 5, [1], True])
+@pytest.mark.parametrize("key", [".zgroup", "a/.zarray"])
+def test_documents_that_are_no_objects_are_broken_metadata(key: str, document: object) -> None:
+    documents = {".zgroup": {"zarr_format": 2}, key: document}
+    text = json.dumps({"zarr_consolidated_format": 1, "metadata": documents}).encode()
+    with pytest.raises(MetadataError, match="document is wrong"):
+        list(zarrds.open_consolidated({".zmetadata": text}).arrays())
+
+
+def test_what_the_store_behind_can_do_is_passed_on(tmp_path: Path) -> None:
+    with zarrds.ZipStore(str(tmp_path / "a.zip"), mode="w") as archive:
+        zarrds.group(archive).zeros("x", shape=4, chunks=2)
+        zarrds.consolidate_metadata(archive)
+        store = ConsolidatedMetadataStore(archive)
+        assert not store.is_erasable()
+        zarrds.open_consolidated(archive)["x"][:] = 1
+        store.flush()
+        assert zarrds.open(str(tmp_path / "a.zip"))["x"][:].tolist() == [1, 1, 1, 1]

@@ -158,6 +158,9 @@ class HeldStore(Store):
     def is_writeable(self) -> bool:
         return self._store.is_writeable()
 
+    def is_erasable(self) -> bool:
+        return self._store.is_erasable()
+
     def __repr__(self) -> str:
         return repr(self._store)
 

@@ -103,6 +103,10 @@ class Store(MutableMapping[str, bytes]):
         """Delete every key below `path` (and the key `path` itself is left alone)."""
         self.delete_many(list(self.keys_below(level(normalize_path(path)))))
 
+    def removable(self, path: str, keys: Sequence[str]) -> list[str]:
+        """Those of the `keys` below `path` that `rmdir` of it deletes: all, but where directories may be links."""
+        return list(keys)
+
     def rename(self, src_path: str, dst_path: str) -> None:
         """Rename the key `src_path` and every key below it; raises PathNotFoundError when there is none."""
         src, dst = normalize_path(src_path), normalize_path(dst_path)

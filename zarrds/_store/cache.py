@@ -170,6 +170,9 @@ class LRUStoreCache(Store):
     def rmdir(self, path: str | None = None) -> None:
         self._pass_on(lambda: self.store.rmdir(path))
 
+    def removable(self, path: str, keys: Sequence[str]) -> list[str]:
+        return self.store.removable(path, keys)
+
     def rename(self, src_path: str, dst_path: str) -> None:
         self._pass_on(lambda: self.store.rename(src_path, dst_path))
 

@@ -96,7 +96,7 @@ class DocumentStore(Store):
         """Names that the documents have below a path, from an index made once: groups may have many members."""
         if self._levels is None:
             levels: dict[str, dict[str, None]] = {}
-            for key in self.documents:
+            for key in filter(_is_normal, self.documents):
                 parent, _, name = key.rpartition("/")
                 while name not in (names := levels.setdefault(parent, {})):
                     names[name] = None
@@ -126,8 +126,14 @@ class DocumentStore(Store):
     def close(self) -> None:
         self.store.close()
 
+    def flush(self) -> None:
+        self.store.flush()
+
     def is_writeable(self) -> bool:
         return self.store.is_writeable()
+
+    def is_erasable(self) -> bool:
+        return self.store.is_erasable()
 
     def __repr__(self) -> str:
         return f"<zarrds.storage.{type(self).__name__} over {self.store!r}>"
@@ -232,3 +238,9 @@ def _read_consolidated(store: Store, metadata_key: str, path: str) -> Consolidat
     if found is None:
         raise KeyError(metadata_key)
     return found
+
+
+def _is_normal(key: str) -> bool:
+    """Whether `key` can be of a node: a document may hold any text, and nodes whose name is empty would never end."""
+    padded = f"/{key}/"
+    return "//" not in padded and "/../" not in padded and "/./" not in padded

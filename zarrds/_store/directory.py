@@ -234,6 +234,18 @@ class DirectoryStore(Store):
         except OSError as error:
             raise self._failed("cannot remove", str(path), error) from error
 
+    def removable(self, path: str, keys: Sequence[str]) -> list[str]:
+        path, seen = normalize_path(path), {"": False}
+
+        def is_linked(directory: str) -> bool:
+            """Whether a link is at or above a directory, not above `path`."""
+            if directory not in seen:
+                here = len(directory) >= len(path) and os.path.islink(self._directory(directory))
+                seen[directory] = here or is_linked(directory.rpartition("/")[0])
+            return seen[directory]
+
+        return [key for key in keys if not is_linked(key.rpartition("/")[0])]
+
     def rename(self, src_path: str, dst_path: str) -> None:
         src, dst = self._directory(src_path), self._directory(dst_path)
         if self._root in (src, dst):

@@ -362,6 +362,9 @@ class FSStore(Store):
         if not self.profile.native_batch:
             self._remove_empty(place)
 
+    def removable(self, path: str, keys: Sequence[str]) -> list[str]:
+        return list(keys) if self._local is None else self._local.removable(path, keys)
+
     def _remove_empty(self, place: str) -> None:
         """Remove the directories that deleting keys leaves behind on file systems that have directories."""
         self.fs.invalidate_cache()

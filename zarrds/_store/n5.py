@@ -138,6 +138,9 @@ class N5Mapping(Store):
     def rmdir(self, path: str | None = None) -> None:
         self.files.rmdir(path)
 
+    def removable(self, path: str, keys: Sequence[str]) -> list[str]:
+        return self.files.removable(path, keys)
+
     def rename(self, src_path: str, dst_path: str) -> None:
         self.files.rename(src_path, dst_path)
 
