@@ -93,7 +93,8 @@ def _look(store: Store, paths: Sequence[str], formats: Sequence[Format]) -> list
 
 def _text(document: Any) -> Any:
     """Text of a document that was parsed; equal documents, which are the rule, have one that is made once."""
-    return document if document is None or isinstance(document, bytes) else _text_of(marshal.dumps(document, 2))
+    is_parsed = isinstance(document, dict | list | str | int | float)
+    return _text_of(marshal.dumps(document, 2)) if is_parsed else document
 
 
 @lru_cache(maxsize=4096)

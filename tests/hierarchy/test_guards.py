@@ -133,7 +133,9 @@ def test_where_links_lead_nothing_is_deleted(tmp_path: Path, place: str, how: st
     assert files(tmp_path / "outside.zarr") == before
 
 
-@pytest.mark.parametrize("wrap", [lambda p: zarrds.storage.LRUStoreCache(str(p), None), lambda p: zarrds.n5.N5Store(str(p))])
+@pytest.mark.parametrize(
+    "wrap", [lambda p: zarrds.storage.LRUStoreCache(str(p), None), lambda p: zarrds.n5.N5Store(str(p))]
+)
 def test_links_behind_wrappers_are_only_removed(tmp_path: Path, wrap: Callable[[Path], Any]) -> None:
     zarrds.open_group(wrap(tmp_path / "outside"), mode="w").array("x", np.arange(4))
     before = files(tmp_path / "outside")

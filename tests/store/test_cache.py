@@ -173,3 +173,18 @@ def test_arrays_through_a_cache(store: CountingStore) -> None:
     before = cache.misses
     assert (z[:] == 3).all()
     assert cache.misses == before
+
+
+def test_a_recipe_opens_the_cache_that_lives_here_and_no_other(tmp_path: Path) -> None:
+    cache = LRUStoreCache(DirectoryStore(tmp_path), max_size=None)
+    cache["a"] = b"old"
+    spec = cache.spec()
+    travelled = pickle.dumps(spec)
+    assert spec.open() is cache
+    assert pickle.loads(travelled).open() is cache
+    assert pickle.loads(travelled) == spec
+    assert LRUStoreCache(DirectoryStore(tmp_path), max_size=None).spec() != spec
+    # where the cache is not, nobody could make another one forget
+    del cache
+    assert pickle.loads(travelled).open() == DirectoryStore(tmp_path)
+    assert spec.open() == DirectoryStore(tmp_path)

@@ -153,6 +153,7 @@ class HeldStore(Store):
         return names_below(self.keys_below(prefix), prefix)
 
     def spec(self) -> StoreSpec:
+        self.flush()  # whoever opens the recipe reads and writes the store itself
         return self._store.spec()
 
     def is_writeable(self) -> bool:

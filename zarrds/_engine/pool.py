@@ -43,7 +43,7 @@ def run_all(work: Callable[[Item], None], items: Iterable[Item], threads: int) -
         for item in items:
             if len(running) >= 2 * threads:
                 running.popleft().result()
-            running.append(pool.submit(_guarded, work, item))
+            running.append(_submitted(pool, _guarded, work, item))
         while running:
             running.popleft().result()
     except BaseException:
@@ -66,12 +66,25 @@ def prefetched(fetch: Callable[[Item], Any], items: Iterable[Item]) -> Iterable[
     fetch = carried(fetch)
     ahead: tuple[Item, Future[Any]] | None = None
     for item in items:
-        coming = (item, pool.submit(fetch, item))
+        coming = (item, _submitted(pool, fetch, item))
         if ahead is not None:
             yield ahead[0], ahead[1].result()
         ahead = coming
     if ahead is not None:
         yield ahead[0], ahead[1].result()
+
+
+def _submitted(pool: ThreadPoolExecutor, work: Callable[..., Any], *args: Any) -> Future[Any]:
+    """The work given to the pool; done here when the interpreter is about to end, which starts no threads any more."""
+    try:
+        return pool.submit(work, *args)
+    except RuntimeError:
+        done: Future[Any] = Future()
+        try:
+            done.set_result(work(*args))
+        except BaseException as error:
+            done.set_exception(error)
+        return done
 
 
 def _guarded(work: Callable[[Item], None], item: Item) -> None:

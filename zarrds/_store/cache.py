@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import uuid
+import weakref
 from collections import OrderedDict
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Hashable, Iterator, MutableMapping, Sequence
 from typing import Any
 
 from zarrds._store.adapt import as_store
@@ -60,6 +63,7 @@ class LRUStoreCache(Store):
         self._keys: dict[str, None] | None = None
         self._present: dict[str, bool] = {}
         self._listings: dict[str, list[str]] = {}
+        self._token: str | None = None
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -269,7 +273,11 @@ class LRUStoreCache(Store):
         return self.store.is_erasable()
 
     def spec(self) -> StoreSpec:
-        return make_spec(_cached, self.store.spec(), max_size=self.max_size)
+        if self._token is None:
+            self._token = uuid.uuid4().hex
+            _alive[os.getpid(), self._token] = self
+        made = make_spec(_cached, self.store.spec(), max_size=self.max_size)
+        return _CacheSpec(made.location, made.options, self._token)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LRUStoreCache) and self.max_size == other.max_size and self.store == other.store
@@ -281,6 +289,40 @@ class LRUStoreCache(Store):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return LRUStoreCache, (self.store, self.max_size)
+
+
+_alive: weakref.WeakValueDictionary[tuple[int, str], LRUStoreCache] = weakref.WeakValueDictionary()
+
+
+class _CacheSpec(StoreSpec):
+    """Recipe of a cache: opens that very cache as long as it lives in this process, elsewhere the store without one.
+
+    A cache that nobody holds is one that nobody can make forget: tasks would read from it what was written over since.
+    """
+
+    __slots__ = ("_token",)
+    _token: str
+
+    def __init__(self, location: str | StoreSpec, options: tuple[tuple[str, Hashable], ...], token: str) -> None:
+        super().__init__(_cached, location, options)
+        object.__setattr__(self, "_token", token)
+
+    def open(self) -> Store:
+        """The cache, or the store behind it."""
+        cache = _alive.get((os.getpid(), self._token))
+        if cache is not None:
+            return cache
+        assert isinstance(self.location, StoreSpec)
+        return self.location.open()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _CacheSpec) and self._token == other._token
+
+    def __hash__(self) -> int:
+        return hash(self._token)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _CacheSpec, (self.location, self.options, self._token)
 
 
 def _cached(store: Store, max_size: int | None = None) -> LRUStoreCache:
