@@ -6,12 +6,13 @@ Along one dimension, blocks are given as their lengths, and `start` is where the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
 from zarrds.errors import BlockAlignmentError
 
-__all__ = ["aligned_blocks", "check_blocks", "choose_chunks", "split_chunk", "uniform_length"]
+__all__ = ["Grid", "aligned_blocks", "check_blocks", "choose_chunks", "choose_grid", "split_chunk", "uniform_length"]
 
 Blocks = tuple[int, ...]
 
@@ -80,6 +81,67 @@ def choose_chunks(
     return tuple(max(b) if n is None else n for b, n in zip(blocks, lengths, strict=True))
 
 
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Chunks and shards of a new stored array.
+
+    Attributes
+    ----------
+    chunks : tuple of int, or True
+        Lengths of chunks; True: zarrds chooses.
+    shards : object
+        Lengths of shards, as they were asked for; None: there are none.
+    merges : bool
+        Whether blocks are to be joined, so that one is a whole number of shards.
+    """
+
+    chunks: tuple[int, ...] | bool
+    shards: Any = None
+    merges: bool = False
+
+
+def choose_grid(
+    name: str,
+    dims: Sequence[Any],
+    shape: Sequence[int],
+    *,
+    blocks: Sequence[Blocks] | None,
+    explicit: Any = None,
+    explicit_shards: Any = None,
+    inherited: Any = None,
+    inherited_shards: Any = None,
+    align: bool = False,
+    safe: bool = True,
+) -> Grid:
+    """Chunks and shards of a new stored array; chunks as by `choose_chunks`.
+
+    Shards that a variable inherited are kept while blocks fit them, also when several blocks make a shard, as they are
+    when every chunk was read as one block: then these blocks are joined.
+    """
+    if explicit_shards is not None:
+        shards = checked_chunks(name, explicit_shards, dims, shape, what="shards")
+        if explicit is not None:
+            return Grid(checked_chunks(name, explicit, dims, shape), explicit_shards)
+        lengths = [uniform_length(b) for b in blocks or ()]
+        fits = blocks is not None and all(n and s % n == 0 for s, n in zip(shards, lengths, strict=True))
+        return Grid(tuple(n for n in lengths if n) if fits else True, shards)
+    chunks, found = _inherited_chunks(inherited, len(shape)), _inherited_chunks(inherited_shards, len(shape))
+    if explicit is None and chunks and found and not any(s % c for s, c in zip(found, chunks, strict=True)):
+        if blocks is None or align or not any(map(split_chunk, blocks, found)):
+            return Grid(chunks, found)
+        if all(split_chunk(b, n) is None or _makes_up(b, n) for b, n in zip(blocks, found, strict=True)):
+            return Grid(chunks, found, merges=True)
+    return Grid(
+        choose_chunks(name, dims, shape, blocks=blocks, explicit=explicit, inherited=inherited, align=align, safe=safe)
+    )
+
+
+def _makes_up(blocks: Blocks, length: int) -> bool:
+    """Whether a block begins at every multiple of a length."""
+    found = edges(blocks)
+    return set(found).issuperset(range(0, found[-1], length))
+
+
 def _inherited_chunks(value: Any, ndim: int) -> tuple[int, ...] | None:
     """Chunks from a variable's encoding; anything that cannot be used is left out silently, as it is nobody's wish."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -89,19 +151,21 @@ def _inherited_chunks(value: Any, ndim: int) -> tuple[int, ...] | None:
     return tuple(map(int, value)) if all(hasattr(n, "__index__") and n > 0 for n in value) else None
 
 
-def checked_chunks(name: str, value: Any, dims: Sequence[Any], shape: Sequence[int]) -> tuple[int, ...]:
-    """Chunks that a user asked for, as a tuple; -1 is the whole dimension."""
+def checked_chunks(
+    name: str, value: Any, dims: Sequence[Any], shape: Sequence[int], what: str = "chunks"
+) -> tuple[int, ...]:
+    """Chunks (or shards) that a user asked for, as a tuple; -1 is the whole dimension."""
     lengths = [value] * len(shape) if hasattr(value, "__index__") else value
     if not isinstance(lengths, (tuple, list)) or not all(hasattr(n, "__index__") for n in lengths):
-        raise TypeError(f"chunks of variable {name!r} must be an int or a tuple of ints, found {value!r}")
+        raise TypeError(f"{what} of variable {name!r} must be an int or a tuple of ints, found {value!r}")
     if len(lengths) != len(shape):
         raise ValueError(
-            f"chunks of variable {name!r} must have one length for each of its dimensions {tuple(dims)}, "
+            f"{what} of variable {name!r} must have one length for each of its dimensions {tuple(dims)}, "
             f"found {value!r}"
         )
     found = tuple(max(n, 1) if int(c) == -1 else int(c) for c, n in zip(lengths, shape, strict=True))
     if any(c < 1 for c in found):
-        raise ValueError(f"chunks of variable {name!r} must be positive (or -1 for a whole dimension), found {value!r}")
+        raise ValueError(f"{what} of variable {name!r} must be positive (or -1 for a whole dimension), found {value!r}")
     return found
 
 

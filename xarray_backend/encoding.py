@@ -1,18 +1,20 @@
-"""From an xarray variable's encoding and attributes to what a stored array of format 2 is created with."""
+"""From an xarray variable's encoding and attributes to what a stored array is created with, in either format."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import numcodecs
 import numpy as np
 import xarray as xr
 
 from xarray_backend._compat import is_vlen_text
+from xarray_backend.codecs import as_tuple, codec_of_format_2, codec_of_format_3
+from xarray_backend.fills import array_fill, fill_to_attribute
+from xarray_backend.reader import DIMENSIONS
 from zarrds.errors import BadCompressorError, UnsupportedFormatError
 
-__all__ = ["ARRAY_KEYS", "array_options", "attributes_as_json", "stored_dtype"]
+__all__ = ["ARRAY_KEYS", "array_attributes", "array_options", "attributes_as_json", "stored_dtype"]
 
 ARRAY_KEYS = frozenset(
     [
@@ -32,31 +34,34 @@ ARRAY_KEYS = frozenset(
 )
 """Keys of an encoding that speak of the stored array; the others are used up by the CF encoding."""
 
-_TEXT_CODECS = frozenset(["vlen-utf8", "vlen-bytes", "vlen-array", "json2", "msgpack2", "pickle", "categorize"])
-_SHUFFLES = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
 
-
-def array_options(name: str, encoded: xr.Variable, *, explicit: bool) -> dict[str, Any]:
-    """Keywords for creating the array of a CF-encoded variable, chunks left out.
+def array_options(name: str, encoded: xr.Variable, *, explicit: bool, zarr_format: int) -> dict[str, Any]:
+    """Keywords for creating the array of a CF-encoded variable, chunks and shards left out.
 
     With `explicit` the encoding is what the user passed, and whatever cannot be used is an error; otherwise it came
     with the variable from elsewhere, and is dropped.
     """
     encoding = dict(encoded.encoding)
     if explicit:
-        _refuse_unusable(name, encoding)
-    options: dict[str, Any] = {"dtype": stored_dtype(encoded.dtype), "fill_value": encoded.attrs.get("_FillValue")}
-    compressor = _compressor(name, encoding, explicit=explicit)
-    if compressor is not _DEFAULT:
-        options["compressor"] = compressor
-    filters = [_codec(name, item, explicit=explicit) for item in _as_tuple(encoding.get("filters"))]
-    options["filters"] = [f for f in filters if f is not None and f.codec_id not in _TEXT_CODECS] or None
+        _refuse_unusable(name, encoding, zarr_format)
+    make = _options_of_format_3 if zarr_format == 3 else _options_of_format_2
+    options = {"dtype": stored_dtype(encoded.dtype), **make(name, encoded, encoding, explicit)}
     if explicit and encoding.get("order") is not None:
         options["order"] = encoding["order"]
-    separator = _separator(name, encoding.get("chunk_key_encoding"), explicit=explicit)
-    if separator is not None:
-        options["dimension_separator"] = separator
     return options
+
+
+def array_attributes(name: str, encoded: xr.Variable, zarr_format: int) -> dict[str, Any]:
+    """Attributes of the array of a CF-encoded variable, with dimensions and fill value as the format has them."""
+    attrs = {key: value for key, value in encoded.attrs.items() if key != "_FillValue"}
+    if zarr_format == 3:
+        if encoded.attrs.get("_FillValue") is not None:
+            attrs["_FillValue"] = fill_to_attribute(encoded.attrs["_FillValue"], encoded.dtype)
+    elif DIMENSIONS in attrs:
+        raise ValueError(f"variable {name!r} has an attribute {DIMENSIONS!r}, which is reserved")
+    else:
+        attrs[DIMENSIONS] = list(encoded.dims)
+    return attributes_as_json(f"variable {name!r}", attrs)
 
 
 def stored_dtype(dtype: np.dtype[Any]) -> Any:
@@ -64,7 +69,7 @@ def stored_dtype(dtype: np.dtype[Any]) -> Any:
     return str if is_vlen_text(dtype) else dtype
 
 
-def _refuse_unusable(name: str, encoding: Mapping[str, Any]) -> None:
+def _refuse_unusable(name: str, encoding: Mapping[str, Any], zarr_format: int) -> None:
     left = {key for key, value in encoding.items() if not (key == "dtype" or (key == "_FillValue" and value is None))}
     unknown = sorted(map(str, left - ARRAY_KEYS))
     if unknown:
@@ -72,84 +77,86 @@ def _refuse_unusable(name: str, encoding: Mapping[str, Any]) -> None:
             f"unexpected encoding for variable {name!r}: {', '.join(map(repr, unknown))}; known are those of CF and "
             f"{', '.join(sorted(ARRAY_KEYS))}"
         )
+    if zarr_format == 3:
+        return
     if encoding.get("fill_value") is not None:
         raise ValueError(f"encoding of variable {name!r}: in format 2 pass CF's '_FillValue', not 'fill_value'")
     for key in ("shards", "serializer"):
         if encoding.get(key) not in (None, "auto"):
             raise UnsupportedFormatError(
-                f"encoding of variable {name!r}: {key!r} needs Zarr format 3, which is not written yet", path=name
+                f"encoding of variable {name!r}: {key!r} needs Zarr format 3", path=name, hint="pass zarr_format=3"
             )
 
 
-# --- codecs ----------------------------------------------------------------------------------------------------------
-
-_DEFAULT = object()
+_DEFAULT = ("default",)
 
 
-def _compressor(name: str, encoding: Mapping[str, Any], *, explicit: bool) -> Any:
-    """The one compressor of format 2; None: none; `_DEFAULT`: what zarrds takes."""
-    if "compressor" in encoding:
-        given = encoding["compressor"]
-    elif "compressors" in encoding:
-        given = encoding["compressors"]
-    else:
-        return _DEFAULT
-    if isinstance(given, str) and given in ("auto", "default"):
-        return _DEFAULT
-    codecs = _as_tuple(given)
-    if not codecs:
-        return None
-    if len(codecs) > 1:
-        if explicit:
-            raise BadCompressorError(
-                f"encoding of variable {name!r} has several compressors",
-                path=name,
-                expected="one compressor",
-                found=given,
-            )
-        return _DEFAULT
-    found = _codec(name, codecs[0], explicit=explicit)
-    return _DEFAULT if found is None else found
+def _compressors(encoding: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Compressors under either key, as they were given; `_DEFAULT`: what zarrds takes."""
+    given = encoding.get("compressor", encoding.get("compressors", "auto"))
+    return _DEFAULT if isinstance(given, str) and given in ("auto", "default") else as_tuple(given)
 
 
-def _as_tuple(value: Any) -> tuple[Any, ...]:
-    if value is None or (isinstance(value, str) and value == "auto"):
-        return ()
-    return tuple(value) if isinstance(value, (tuple, list)) else (value,)
+# --- format 3 --------------------------------------------------------------------------------------------------------
 
 
-def _codec(name: str, value: Any, *, explicit: bool) -> Any:
-    """A numcodecs codec from whatever names one; None for an inherited one that has no equal in format 2."""
-    try:
-        return value if isinstance(value, numcodecs.abc.Codec) else numcodecs.get_codec(_configuration(value))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        if not explicit:
-            return None
+def _options_of_format_3(
+    name: str, encoded: xr.Variable, encoding: Mapping[str, Any], explicit: bool
+) -> dict[str, Any]:
+    dtype = encoded.dtype
+    options: dict[str, Any] = {
+        "fill_value": array_fill(dtype, encoding.get("fill_value"), explicit=explicit),
+        "dimension_names": encoded.dims or None,
+    }
+    given = _compressors(encoding)
+    if given is not _DEFAULT:
+        found = [codec_of_format_3(name, item, dtype, explicit=explicit) for item in given]
+        if None not in found:
+            options["compressors"] = found
+    filters = [codec_of_format_3(name, item, dtype, explicit=explicit) for item in as_tuple(encoding.get("filters"))]
+    options["filters"] = [codec for codec in filters if codec is not None] or None
+    for serializer in as_tuple(encoding.get("serializer"))[:1]:
+        codec = codec_of_format_3(name, serializer, dtype, explicit=explicit)
+        # that of text is chosen by the dtype, which may have changed since a serializer was inherited
+        if codec is not None and (explicit or not is_vlen_text(dtype)):
+            options["serializer"] = codec
+    keys = encoding.get("chunk_key_encoding")
+    if keys is not None:
+        options["chunk_key_encoding"] = keys.to_dict() if hasattr(keys, "to_dict") else keys
+    return options
+
+
+# --- format 2 --------------------------------------------------------------------------------------------------------
+
+
+def _options_of_format_2(
+    name: str, encoded: xr.Variable, encoding: Mapping[str, Any], explicit: bool
+) -> dict[str, Any]:
+    options: dict[str, Any] = {"fill_value": encoded.attrs.get("_FillValue")}
+    given = _compressors(encoding)
+    if given is not _DEFAULT:
+        options.update(_compressor(name, given, explicit))
+    filters = [codec_of_format_2(name, item, explicit=explicit) for item in as_tuple(encoding.get("filters"))]
+    options["filters"] = [codec for codec in filters if codec is not None] or None
+    separator = _separator(name, encoding.get("chunk_key_encoding"), explicit=explicit)
+    if separator is not None:
+        options["dimension_separator"] = separator
+    return options
+
+
+def _compressor(name: str, given: tuple[Any, ...], explicit: bool) -> dict[str, Any]:
+    """The one compressor of format 2, when there is at most one that it can name."""
+    if not given:
+        return {"compressor": None}
+    if len(given) > 1 and explicit:
         raise BadCompressorError(
-            f"encoding of variable {name!r} has a codec that format 2 cannot name",
+            f"encoding of variable {name!r} has several compressors",
             path=name,
-            expected="a numcodecs codec or its configuration",
-            found=repr(value),
-        ) from error
-
-
-def _configuration(value: Any) -> dict[str, Any]:
-    """A numcodecs configuration from one, from a format 3 one, or from an object that gives either."""
-    if hasattr(value, "to_dict"):
-        value = value.to_dict()
-    elif hasattr(value, "get_config"):
-        value = value.get_config()
-    if not isinstance(value, Mapping):
-        raise TypeError(f"not a codec: {value!r}")
-    if "id" in value:
-        return dict(value)
-    codec, given = str(value["name"]).removeprefix("numcodecs."), dict(value.get("configuration") or {})
-    if codec == "zstd":
-        return {"id": "zstd", "level": given.get("level", 0)}
-    if codec == "blosc":
-        given.pop("typesize", None)
-        given["shuffle"] = _SHUFFLES.get(given.get("shuffle", 1), given.get("shuffle", 1))
-    return {**given, "id": codec}
+            expected="one compressor",
+            found=given,
+        )
+    found = codec_of_format_2(name, given[0], explicit=explicit) if len(given) == 1 else None
+    return {} if found is None else {"compressor": found}
 
 
 def _separator(name: str, value: Any, *, explicit: bool) -> str | None:
@@ -162,7 +169,10 @@ def _separator(name: str, value: Any, *, explicit: bool) -> str | None:
         return str(found)
     if explicit:
         raise UnsupportedFormatError(
-            f"encoding of variable {name!r}: this chunk_key_encoding needs Zarr format 3", path=name, found=value
+            f"encoding of variable {name!r}: this chunk_key_encoding needs Zarr format 3",
+            path=name,
+            found=value,
+            hint="pass zarr_format=3",
         )
     return None
 

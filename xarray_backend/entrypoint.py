@@ -29,7 +29,7 @@ class ZarrdsBackendEntrypoint(BackendEntrypoint):
     array([1., 2., 3.])
     """
 
-    description: ClassVar[str] = "Open Zarr stores (format 2) in xarray using zarrds"
+    description: ClassVar[str] = "Open Zarr stores (formats 2 and 3) in xarray using zarrds"
     url: ClassVar[str] = "https://docs.xarray.dev/en/stable/user-guide/io.html"
     supports_groups: ClassVar[bool] = True
     open_dataset_parameters: ClassVar[Any] = None
@@ -77,7 +77,7 @@ class ZarrdsBackendEntrypoint(BackendEntrypoint):
             there, else warn (RuntimeWarning) and read document by document.
         storage_options : dict, optional
             Options of the file system behind a URL.
-        zarr_format : {2, None}, optional
+        zarr_format : {2, 3, None}, optional
             Format of the store; found out when None.
         store : ZarrdsStore, optional
             Open group to read from, in place of `filename_or_obj`.

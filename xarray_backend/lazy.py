@@ -103,7 +103,8 @@ def _ascending(key: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[tuple[Any,
 def _dtype_in_memory(array: Array) -> np.dtype[Any]:
     if array.dtype != object:
         return array.dtype
-    codecs = [codec.codec_id for codec in array.filters or ()]
+    serializer = array.serializer
+    codecs = [codec.codec_id for codec in array.filters or ()] if serializer is None else [serializer.name]
     if "vlen-utf8" in codecs:
         return _compat.text_dtype()
     if "vlen-bytes" in codecs:

@@ -15,12 +15,12 @@ import xarray as xr
 
 import zarrds
 from xarray_backend import _compat
-from xarray_backend.chunks import aligned_blocks, check_blocks, choose_chunks
-from xarray_backend.encoding import array_options, attributes_as_json
-from xarray_backend.reader import DIMENSIONS, stored_variable
+from xarray_backend.chunks import Grid, aligned_blocks, check_blocks, choose_grid
+from xarray_backend.encoding import array_attributes, array_options, attributes_as_json
+from xarray_backend.reader import stored_variable
 from xarray_backend.region import Region
 from zarrds import Array, Group
-from zarrds.errors import ContainsGroupError
+from zarrds.errors import ContainsGroupError, MetadataError
 
 __all__ = ["DatasetPlan", "Options", "VariableWrite", "plan_dataset"]
 
@@ -38,7 +38,9 @@ class Options:
     write_empty_chunks : bool or None
         Whether chunks of nothing but the fill value are stored.
     separator : {".", "/"} or None
-        Separator of chunk keys that the target store prefers.
+        Separator of chunk keys that the target store prefers; format 2.
+    zarr_format : {2, 3}
+        Format of the group.
     """
 
     mode: str
@@ -46,6 +48,7 @@ class Options:
     align_chunks: bool = False
     write_empty_chunks: bool | None = None
     separator: str | None = None
+    zarr_format: int = 2
 
 
 @dataclass(slots=True)
@@ -86,6 +89,8 @@ class DatasetPlan:
         Values to be written.
     resizes : list of (Array, tuple of int)
         Stored arrays to be enlarged, with their new shapes.
+    stored : Group or None
+        The group, where it is in the store already.
     """
 
     path: str
@@ -93,6 +98,7 @@ class DatasetPlan:
     attrs: dict[str, Any] | None
     writes: list[VariableWrite] = field(default_factory=list)
     resizes: list[tuple[Array, tuple[int, ...]]] = field(default_factory=list)
+    stored: Group | None = None
 
 
 def plan_dataset(
@@ -111,7 +117,7 @@ def plan_dataset(
     if unknown:
         raise ValueError(f"encoding is given for {unknown[0]!r}, which is not a variable of the dataset")
     variables, attrs = _compat.encode_coordinates(ds)
-    group = zarrds.group(stage, path=path)
+    group = zarrds.group(stage, path=path, zarr_format=options.zarr_format)
     keep_attrs = options.mode == "r+"
     plan = DatasetPlan(path, stage, None if keep_attrs else attributes_as_json("the dataset", attrs))
     for name, var in variables.items():
@@ -157,27 +163,43 @@ def _plan_new(
     elif _would_cut_text(var):
         del var.encoding["dtype"]
     encoded = _compat.encode_variable(var, name)
-    created = array_options(name, encoded, explicit=explicit is not None)
-    created.setdefault("dimension_separator", options.separator)
+    number = options.zarr_format
+    created = array_options(name, encoded, explicit=explicit is not None, zarr_format=number)
+    if number == 2:
+        created.setdefault("dimension_separator", options.separator)
     shape = region.full_shape(encoded)
-    chunks = choose_chunks(
+    grid = _grid(name, encoded, shape, explicit, options)
+    if grid.shards is not None:
+        created["shards"] = grid.shards
+    try:
+        array = group.create_dataset(name, shape=shape, chunks=grid.chunks, **created)
+    except MetadataError as error:
+        error.path = name
+        raise
+    array.attrs.put(array_attributes(name, encoded, number))
+    empty = _writes_empty(name, options, encoded.encoding.get("write_empty_chunks"), explicit is not None)
+    if grid.merges:
+        options = replace(options, align_chunks=True)
+    plan.writes.append(_checked_write(name, encoded, array, region.origin(encoded.dims), options, empty, region))
+
+
+def _grid(
+    name: str, encoded: xr.Variable, shape: tuple[int, ...], explicit: Mapping[str, Any] | None, options: Options
+) -> Grid:
+    given = explicit or {}
+    inherited = encoded.encoding if options.zarr_format == 3 else {**encoded.encoding, "shards": None}
+    return choose_grid(
         name,
         encoded.dims,
         shape,
         blocks=encoded.chunks,
-        explicit=None if explicit is None else explicit.get("chunks"),
-        inherited=encoded.encoding.get("chunks"),
+        explicit=given.get("chunks"),
+        explicit_shards=given.get("shards"),
+        inherited=inherited.get("chunks"),
+        inherited_shards=inherited.get("shards"),
         align=options.align_chunks,
         safe=options.safe_chunks,
     )
-    array = group.create_dataset(name, shape=shape, chunks=chunks, **created)
-    attrs = {key: value for key, value in encoded.attrs.items() if key != "_FillValue"}
-    if DIMENSIONS in attrs:
-        raise ValueError(f"variable {name!r} has an attribute {DIMENSIONS!r}, which is reserved")
-    attrs[DIMENSIONS] = list(encoded.dims)
-    array.attrs.put(attributes_as_json(f"variable {name!r}", attrs))
-    empty = _writes_empty(name, options, encoded.encoding.get("write_empty_chunks"), explicit is not None)
-    plan.writes.append(_checked_write(name, encoded, array, region.origin(encoded.dims), options, empty, region))
 
 
 def _would_cut_text(var: xr.Variable) -> bool:

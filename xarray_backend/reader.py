@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import struct
 import warnings
-from base64 import b64decode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import fsspec
-import numpy as np
 import xarray as xr
 
 import zarrds
 from xarray_backend._compat import AbstractDataStore, indexing
+from xarray_backend.codecs import shown_codecs
+from xarray_backend.fills import fill_from_attribute
 from xarray_backend.lazy import ZarrdsArrayWrapper
 from zarrds import Array, Group
-from zarrds.errors import GroupNotFoundError, UnsupportedFormatError
+from zarrds.errors import GroupNotFoundError
 
 __all__ = ["DIMENSIONS", "ZarrdsStore", "check_format", "glob", "open_stored_group", "stored_variable"]
 
@@ -34,7 +33,8 @@ class ZarrdsStore(AbstractDataStore):
     group : zarrds.Group
         Group that holds the arrays.
     use_zarr_fill_value_as_mask : bool, optional
-        Whether an array's fill value is CF's ``_FillValue``; by default so in format 2.
+        Whether an array's fill value is CF's ``_FillValue``; by default so in format 2, while format 3 has an attribute
+        for it.
     cache_members : bool
         Whether the group is listed once only.
     """
@@ -118,14 +118,9 @@ class ZarrdsStore(AbstractDataStore):
 
 
 def check_format(zarr_format: Any) -> None:
-    """Raise for a format that cannot be written yet, and for what is no format."""
-    if zarr_format in (None, 2):
-        return
-    if zarr_format == 3:
-        raise UnsupportedFormatError(
-            "datasets of Zarr format 3 cannot be written yet", expected="zarr_format 2 or None", found=zarr_format
-        )
-    raise ValueError(f"zarr_format must be 2, 3 or None, found {zarr_format!r}")
+    """Raise ValueError for what is no format."""
+    if zarr_format not in (None, 2, 3):
+        raise ValueError(f"zarr_format must be 2, 3 or None, found {zarr_format!r}")
 
 
 def open_stored_group(
@@ -138,8 +133,7 @@ def open_stored_group(
     zarr_format: int | None = None,
 ) -> Group:
     """Open a group to read from, by the consolidated metadata at the root of its store when there are any."""
-    if zarr_format != 3:
-        check_format(zarr_format)
+    check_format(zarr_format)
     if mode not in ("r", "r+"):
         raise ValueError(f"mode must be 'r' or 'r+' for reading, found {mode!r}; to write use to_zarrds")
     if not isinstance(store, (str, os.PathLike)) and storage_options:
@@ -187,61 +181,51 @@ def stored_variable(name: str, array: Array, fill_as_mask: bool | None = None) -
     """The variable that a stored array is, before CF decoding."""
     attrs = dict(array.attrs.asdict())
     dims = _dimensions(name, array, attrs)
-    attrs = {key: value for key, value in attrs.items() if key != DIMENSIONS and not key.lower().startswith("_nc")}
     encoding = _encoding(array, dims)
-    if array.zarr_format != 2 and "_FillValue" in attrs:
-        attrs["_FillValue"] = _stored_fill_value(attrs["_FillValue"], array.dtype)
     # format 2 has no other place for CF's _FillValue, format 3 has the attribute
     as_mask = array.zarr_format == 2 if fill_as_mask is None else fill_as_mask
+    if array.zarr_format == 2:
+        attrs = {key: value for key, value in attrs.items() if key != DIMENSIONS and not key.lower().startswith("_nc")}
+    else:
+        if array.dimension_names is None:
+            attrs.pop(DIMENSIONS, None)
+        if "_FillValue" in attrs:
+            attrs["_FillValue"] = fill_from_attribute(attrs["_FillValue"], array.dtype)
+        if not as_mask:
+            encoding["fill_value"] = array.fill_value
     if array.fill_value is not None and as_mask:
         attrs["_FillValue"] = array.fill_value
     data = indexing.LazilyIndexedArray(ZarrdsArrayWrapper(array))
     return xr.Variable(dims, data, attrs, encoding)
 
 
-def _stored_fill_value(value: Any, dtype: np.dtype[Any]) -> Any:
-    """CF's fill value as xarray keeps it in attributes of format 3: floats, and what is made of bytes, in base64."""
-    if dtype.kind == "c" and isinstance(value, list):
-        return complex(*(_stored_fill_value(part, np.dtype("f8")) for part in value))
-    if dtype.kind == "f" and isinstance(value, str):
-        return struct.unpack("<d", b64decode(value))[0]
-    if dtype.kind == "S" and isinstance(value, str):
-        return b64decode(value)
-    return value
-
-
 def _encoding(array: Array, dims: tuple[str, ...]) -> dict[str, Any]:
     encoding: dict[str, Any] = {
         "chunks": array.chunks,
         "preferred_chunks": dict(zip(dims, array.chunks, strict=True)),
-        "compressors": array.compressors,
-        "filters": tuple(array.filters or ()),
+        **shown_codecs(array),
         "shards": array.shards,
     }
-    if array.dtype == object and _is_text(array):
+    if array.dtype == object:
         dtype = ZarrdsArrayWrapper(array).dtype
         if dtype.kind == "T":
             encoding["dtype"] = dtype
     return encoding
 
 
-def _is_text(array: Array) -> bool:
-    if array.serializer is not None:
-        return array.serializer.name == "vlen-utf8"
-    return any(codec.codec_id == "vlen-utf8" for codec in array.filters or ())
-
-
 def _dimensions(name: str, array: Array, attrs: Mapping[str, Any]) -> tuple[str, ...]:
-    names = attrs.get(DIMENSIONS)
+    names: Sequence[Any] | None = array.dimension_names
     if names is None:
-        meta = array.source().meta
-        names = meta.dimension_names or _nczarr_dimensions(json.loads(meta.extra), attrs)
+        names = attrs.get(DIMENSIONS)
+    if names is None:
+        names = _nczarr_dimensions(json.loads(array.source().meta.extra), attrs)
     if names is None and array.ndim == 0:
         return ()
     if names is None or len(names) != array.ndim or None in names:
+        where = "dimension_names" if array.zarr_format == 3 else f"the attribute {DIMENSIONS}"
         raise KeyError(
-            f"variable {name!r} has no names for its {array.ndim} dimensions (found {names!r}): the attribute "
-            f"{DIMENSIONS} is not there or does not fit; set it on the stored array"
+            f"variable {name!r} has no names for its {array.ndim} dimensions (found {names!r}): {where} is not there "
+            "or does not fit; set it on the stored array"
         )
     return tuple(names)
 

@@ -26,7 +26,7 @@ __all__ = ["DatasetExistsError", "to_zarrds"]
 
 _VARIABLE = "__xarray_dataarray_variable__"
 _NAME = "__xarray_dataarray_name__"
-CONSOLIDATED = ".zmetadata"
+_CONSOLIDATED = {2: ".zmetadata", 3: "zarr.json"}
 
 
 class DatasetExistsError(ContainsGroupError, FileExistsError):
@@ -71,7 +71,8 @@ def to_zarrds(
         Path of the group in the store.
     encoding : dict, optional
         By variable (for trees by path, then variable): ``chunks``, ``compressor`` or ``compressors``, ``filters``,
-        ``write_empty_chunks`` and the keys of CF (``dtype``, ``scale_factor``, ``_FillValue``, ``units``, ...). It
+        ``write_empty_chunks``, ``chunk_key_encoding``, in format 3 also ``shards``, ``serializer`` and ``fill_value``
+        (of the stored array), and the keys of CF (``dtype``, ``scale_factor``, ``_FillValue``, ``units``, ...). It
         takes the place of the variable's own encoding.
     compute : bool
         If False, dask arrays are not written but by the Delayed that is returned; everything else is.
@@ -82,13 +83,14 @@ def to_zarrds(
     region : dict or "auto", optional
         From dimensions to slices of the stored arrays, or "auto": found by coordinate values.
     safe_chunks : bool
-        Whether it is an error if two blocks of a dask array would write one chunk.
+        Whether it is an error if two blocks of a dask array would write one chunk, or one shard.
     align_chunks : bool
-        Whether dask arrays are rechunked so that no two blocks write one chunk.
+        Whether dask arrays are rechunked so that no two blocks write one chunk, or one shard.
     storage_options : dict, optional
         Options of the file system behind a URL.
-    zarr_format : {2, None}, optional
-        Format to write: 2.
+    zarr_format : {2, 3, None}, optional
+        Format to write. By default that of the group, or the groups above it, where there are any, else the setting
+        `default_format`, which is 2.
     write_empty_chunks : bool, optional
         Whether chunks of nothing but the fill value are stored; not, by default.
     chunkmanager_store_kwargs : dict, optional
@@ -106,7 +108,7 @@ def to_zarrds(
     FileExistsError
         Mode "w-", and there is a group or an array.
     zarrds.errors.BlockAlignmentError
-        Two blocks of a dask array would write one chunk (also a ValueError); nothing has been written.
+        Two blocks of a dask array would write one chunk or shard (also a ValueError); nothing has been written.
     zarrds.errors.SelfOverwriteError
         Mode "w" on the store that the dataset is read from; nothing has been deleted.
     zarrds.errors.ForeignFilesError
@@ -134,19 +136,21 @@ def to_zarrds(
         raise GroupNotFoundError("mode 'r+' changes what is stored, but there is no group", path=root)
     if mode == "w":
         _refuse_self_overwrite(target, root, datasets)
-    options = Options(mode, safe_chunks, align_chunks, write_empty_chunks, target.dimension_separator)
+    number = _format_to_write(target, root, existing, zarr_format)
+    options = Options(mode, safe_chunks, align_chunks, write_empty_chunks, target.dimension_separator, number)
     stage = MemoryStore()
     plans = []
     for path, ds in datasets.items():
         where = "/".join(part for part in (root, path.strip("/")) if part)
-        members = _members(existing, path)
+        stored = _stored_group(existing, path)
+        members = {} if stored is None else dict(stored.items())
         ds, part = _part_of(ds, members, append_dim, region)
-        plans.append(
-            plan_dataset(
-                ds, where, stage=stage, members=members, encoding=encodings[path], options=options, region=part
-            )
+        plan = plan_dataset(
+            ds, where, stage=stage, members=members, encoding=encodings[path], options=options, region=part
         )
-    written = existing if existing is not None else _make_room(target, root, mode)
+        plan.stored = stored
+        plans.append(plan)
+    written = existing if existing is not None else _make_room(target, root, mode, number)
     return _carry_out(
         plans,
         target,
@@ -229,22 +233,38 @@ def _open_existing(target: Store, path: str) -> Group | None:
         return None
 
 
-def _members(existing: Group | None, path: str) -> dict[str, Any]:
-    if existing is None:
-        return {}
+def _format_to_write(target: Store, path: str, existing: Group | None, asked: int | None) -> int:
+    """Format of what is there or above, which must be the one asked for; else that one, or the one set as default."""
+    found = None if existing is None else existing.zarr_format
+    if found is None and asked is None:
+        found = next(filter(None, (_format_at(target, above) for above in reversed(_ancestors(path)[:-1]))), None)
+    if found is not None and asked not in (None, found):
+        raise ValueError(f"zarr_format is {asked}, but the group {path or '/'!r} is of format {found} and keeps it")
+    return asked or found or zarrds.get_config().default_format
+
+
+def _format_at(target: Store, path: str) -> int | None:
+    group = _open_existing(target, path)
+    return None if group is None else group.zarr_format
+
+
+def _stored_group(existing: Group | None, path: str) -> Group | None:
+    """The group at `path` below the one that exists already, if it is there too."""
     where = path.strip("/")
-    found = existing.get(where) if where else existing
+    found: Any = existing.get(where) if existing is not None and where else existing
     if isinstance(found, Array):
         raise ContainsArrayError("an array is where a group is needed", path=found.path)
-    return {} if found is None else dict(found.items())
+    return found  # type: ignore[no-any-return]
 
 
-def _make_room(target: Store, path: str, mode: str) -> Group:
+def _make_room(target: Store, path: str, mode: str, zarr_format: int) -> Group:
     """Create the group; in mode "w" what was there is deleted."""
     if mode != "w" and f"{path}/zarr.json".lstrip("/") in target:
-        raise DatasetExistsError("a node of Zarr format 3 is stored here", path=path, hint="choose another path")
+        raise DatasetExistsError(
+            "a node of Zarr format 3 is stored here", path=path, hint="mode='w' replaces it, mode='a' adds to it"
+        )
     try:
-        return zarrds.open_group(target, mode="w" if mode == "w" else "w-", path=path)
+        return zarrds.open_group(target, mode="w" if mode == "w" else "w-", path=path, zarr_format=zarr_format)
     except (ContainsGroupError, ContainsArrayError) as error:
         if mode == "w":
             raise
@@ -277,7 +297,7 @@ def _carry_out(
     consolidated: bool,
     dask_options: dict[str, Any],
 ) -> Any:
-    target.set_many(_new_documents(plans, written.path))
+    target.set_many(_new_documents(plans, written))
     for plan in plans:
         for array, shape in plan.resizes:
             array.resize(shape)
@@ -291,17 +311,19 @@ def _carry_out(
                 receipts.append(_block_writes(write, source))
     if compute and receipts:
         finish_now(receipts, target, dask_options)
-    _finish_metadata(plans, target, fresh=fresh and not written.path, consolidated=consolidated)
+    _finish_metadata(plans, target, written, fresh=fresh and not written.path, consolidated=consolidated)
     if compute:
         target.flush()
         return ZarrdsStore(written)
     return finish_later(receipts)
 
 
-def _new_documents(plans: list[DatasetPlan], root: str) -> list[tuple[str, bytes]]:
+def _new_documents(plans: list[DatasetPlan], root: Group) -> list[tuple[str, bytes]]:
     """Documents of new arrays and of groups below the root, parents first."""
     stage = plans[0].stage
-    above = {f"{part}/.zgroup".lstrip("/") for part in _ancestors(root)}
+    name = {2: ".zgroup", 3: "zarr.json"}[root.zarr_format]
+    above = {f"{part}/{name}".lstrip("/") for part in _ancestors(root.path)}
+    above |= {f"{plan.path}/{name}".lstrip("/") for plan in plans if plan.stored is not None}
     keys = [key for key in stage.keys_below("") if key not in above]
     return [(key, stage[key]) for key in sorted(keys, key=lambda key: (key.count("/"), key))]
 
@@ -325,18 +347,26 @@ def _block_writes(write: VariableWrite, source: Any) -> Any:
     return block_writes(data, BlockTarget(source, starts, write.origin, write.write_empty_chunks))
 
 
-def _finish_metadata(plans: list[DatasetPlan], target: Store, *, fresh: bool, consolidated: bool) -> None:
+def _finish_metadata(
+    plans: list[DatasetPlan], target: Store, written: Group, *, fresh: bool, consolidated: bool
+) -> None:
     """Attributes of groups and consolidated metadata, in this order in one batch where nothing else is in the store."""
     stage = plans[0].stage
-    documents: list[tuple[str, bytes]] = []
+    keys: dict[str, None] = {}
     for plan in plans:
-        if plan.attrs is not None:
-            zarrds.open_group(stage, mode="r+", path=plan.path).attrs.put(plan.attrs)
-            key = f"{plan.path}/.zattrs".lstrip("/")
-            documents.append((key, stage[key]))
+        if plan.attrs is None:
+            continue
+        if plan.stored is not None:
+            plan.stored.attrs.put(plan.attrs)  # what else its document holds stays
+            continue
+        attrs = zarrds.open_group(stage, mode="r+", path=plan.path).attrs
+        attrs.put(plan.attrs)
+        keys[attrs.key] = None
     if consolidated and fresh:
         zarrds.consolidate_metadata(stage)
-        documents.append((CONSOLIDATED, stage[CONSOLIDATED]))
-    target.set_many(documents)
+        key = _CONSOLIDATED[written.zarr_format]
+        keys.pop(key, None)
+        keys[key] = None  # the last
+    target.set_many([(key, stage[key]) for key in keys])
     if consolidated and not fresh:
         zarrds.consolidate_metadata(target)

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import zarrds
+
 
 def waves(n: int = 8, chunk: int | None = None) -> xr.Dataset:
     """Two dimensions, coordinates with and without index, attributes."""
@@ -28,3 +30,15 @@ def assert_same(found: xr.Dataset, expected: xr.Dataset) -> None:
 def need_zarr() -> None:
     """Skip where the zarr library is not installed."""
     pytest.importorskip("zarr", reason="compares with xarray's own engine, which needs the zarr library")
+
+
+def chunk_key(name: str, *coords: int) -> str:
+    """Key of a chunk of a variable, in the format that is set as default."""
+    if zarrds.get_config().default_format == 2:
+        return f"{name}/{'.'.join(map(str, coords))}"
+    return f"{name}/c/{'/'.join(map(str, coords))}"
+
+
+def is_document(key: str) -> bool:
+    """Whether a key is that of metadata."""
+    return key.rpartition("/")[2] in (".zarray", ".zattrs", ".zgroup", ".zmetadata", "zarr.json")

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xarray_backend.chunks import aligned_blocks, check_blocks, choose_chunks, split_chunk, uniform_length
+from xarray_backend.chunks import (
+    Grid,
+    aligned_blocks,
+    check_blocks,
+    choose_chunks,
+    choose_grid,
+    split_chunk,
+    uniform_length,
+)
 from zarrds.errors import BlockAlignmentError
 
 lengths = st.lists(st.integers(0, 9), min_size=1, max_size=8).map(tuple)
@@ -64,6 +72,38 @@ def test_uniform_length_fits(blocks):
 )
 def test_choose_chunks(blocks, explicit, inherited, expected):
     found = choose_chunks("u", ("x",), (12,), blocks=blocks, explicit=explicit, inherited=inherited)
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("blocks", "explicit", "inherited", "expected"),
+    [
+        (None, (None, 6), (None, None), Grid(True, (6,))),
+        (None, (3, 6), (2, 4), Grid((3,), 6)),
+        (None, (None, -1), (None, None), Grid(True, (12,))),
+        (((6, 6),), (None, 12), (None, None), Grid((6,), (12,))),
+        (((5, 5, 2),), (None, 12), (None, None), Grid(True, (12,))),
+        (None, (None, None), (3, 6), Grid((3,), (6,))),
+        (None, (None, None), (4, 6), Grid((4,))),
+        (None, (None, None), (None, 6), Grid(True)),
+        (None, (2, None), (3, 6), Grid((2,))),
+        (((6, 6),), (None, None), (3, 6), Grid((3,), (6,))),
+        (((3, 3, 3, 3),), (None, None), (3, 6), Grid((3,), (6,), merges=True)),
+        (((2, 4, 6),), (None, None), (3, 6), Grid((3,), (6,), merges=True)),
+        (((4, 4, 4),), (None, None), (3, 6), Grid((4,))),
+    ],
+)
+def test_choose_grid(blocks, explicit, inherited, expected):
+    found = choose_grid(
+        "u",
+        ("x",),
+        (12,),
+        blocks=blocks,
+        explicit=explicit[0],
+        explicit_shards=explicit[1],
+        inherited=inherited[0],
+        inherited_shards=inherited[1],
+    )
     assert found == expected
 
 

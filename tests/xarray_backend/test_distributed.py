@@ -14,6 +14,8 @@ from zarrds.errors import StoreNotShareableError
 
 distributed = pytest.importorskip("distributed")
 
+pytestmark = pytest.mark.usefixtures("zarr_format")
+
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[object]:

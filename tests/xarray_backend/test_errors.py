@@ -7,9 +7,11 @@ import pytest
 import xarray as xr
 
 import zarrds
-from tests.xarray_backend.samples import waves
+from tests.xarray_backend.samples import assert_same, waves
 from xarray_backend import open_zarrds, to_zarrds
 from zarrds.errors import BadCompressorError, ContainsGroupError, PathNotFoundError, UnsupportedFormatError
+
+pytestmark = pytest.mark.usefixtures("zarr_format")
 
 one = xr.Dataset({"u": ("x", [1.0, 2.0])})
 
@@ -23,7 +25,6 @@ one = xr.Dataset({"u": ("x", [1.0, 2.0])})
         (one, {"append_dim": "x", "region": "auto"}, ValueError, "together"),
         (one, {"append_dim": "y"}, ValueError, "'y'"),
         (one, {"region": "auto"}, FileNotFoundError, "r\\+"),
-        (one, {"zarr_format": 3}, UnsupportedFormatError, "format 3"),
         (one, {"zarr_format": 4}, ValueError, "zarr_format"),
         (one, {"encoding": {"v": {}}}, ValueError, "'v'"),
         (one, {"encoding": {"u": {"chunk": 2}}}, ValueError, "'chunk'"),
@@ -31,11 +32,8 @@ one = xr.Dataset({"u": ("x", [1.0, 2.0])})
         (one, {"encoding": {"u": {"chunks": (0,)}}}, ValueError, "positive"),
         (one, {"encoding": {"u": {"chunks": "auto"}}}, TypeError, "chunks"),
         (one, {"encoding": {"u": {"chunks": (1.5,)}}}, TypeError, "chunks"),
-        (one, {"encoding": {"u": {"fill_value": 0}}}, ValueError, "_FillValue"),
-        (one, {"encoding": {"u": {"shards": (2,)}}}, UnsupportedFormatError, "'shards'"),
-        (one, {"encoding": {"u": {"compressor": "zstd"}}}, BadCompressorError, "'u'"),
+        (one, {"encoding": {"u": {"compressor": 3}}}, BadCompressorError, "'u'"),
         (one, {"encoding": {"u": {"compressors": [{"id": "nothing"}]}}}, BadCompressorError, "'u'"),
-        (one, {"encoding": {"u": {"compressors": [{"id": "zlib"}] * 2}}}, BadCompressorError, "several"),
         (
             one,
             {"encoding": {"u": {"write_empty_chunks": True}}, "write_empty_chunks": False},
@@ -44,7 +42,6 @@ one = xr.Dataset({"u": ("x", [1.0, 2.0])})
         ),
         (one.assign_attrs(a={1, 2}), {}, TypeError, "'a' of the dataset"),
         (one.assign(u=one.u.assign_attrs(a=object())), {}, TypeError, "'a' of variable 'u'"),
-        (one.assign(u=one.u.assign_attrs({"_ARRAY_DIMENSIONS": ["x"]})), {}, ValueError, "_ARRAY_DIMENSIONS"),
         (one.rename(u=3), {}, TypeError, "strings"),
         (one.rename(u="a/b"), {}, ValueError, "'a/b'"),
         (one.rename(u=""), {}, ValueError, "''"),
@@ -53,10 +50,68 @@ one = xr.Dataset({"u": ("x", [1.0, 2.0])})
     ],
 )
 def test_writing(ds, options, error, words):
+    refused(ds, options, error, words)
+
+
+def refused(ds, options, error, words):
     store: dict[str, bytes] = {}
     with pytest.raises(error, match=words):
         to_zarrds(ds, store, **options)
     assert store == {}
+
+
+@pytest.mark.parametrize(
+    ("ds", "encoding", "error", "words"),
+    [
+        (one, {"fill_value": 0}, ValueError, "_FillValue"),
+        (one, {"shards": (2,)}, UnsupportedFormatError, "'shards'"),
+        (one, {"serializer": {"name": "bytes"}}, UnsupportedFormatError, "'serializer'"),
+        (one, {"chunk_key_encoding": {"name": "default"}}, UnsupportedFormatError, "chunk_key_encoding"),
+        (one, {"compressor": "zstd"}, BadCompressorError, "'u'"),
+        (one, {"compressors": [{"id": "zlib"}] * 2}, BadCompressorError, "several"),
+        (one.assign(u=one.u.assign_attrs({"_ARRAY_DIMENSIONS": ["x"]})), {}, ValueError, "_ARRAY_DIMENSIONS"),
+    ],
+)
+def test_writing_what_format_2_has_not(ds, encoding, error, words):
+    refused(ds, {"encoding": {"u": encoding}, "zarr_format": 2}, error, words)
+
+
+@pytest.mark.parametrize(
+    ("ds", "encoding", "error", "words"),
+    [
+        (one, {"fill_value": "text"}, ValueError, "text"),
+        (one, {"shards": (3,), "chunks": (2,)}, ValueError, "shards must be whole chunks"),
+        (one, {"shards": (2, 2)}, ValueError, "shards of variable 'u'"),
+        (one, {"shards": "many"}, TypeError, "shards of variable 'u'"),
+        (one, {"compressors": [{"name": "nothing"}]}, BadCompressorError, "'u'"),
+        (one, {"serializer": {"name": "zstd"}}, ValueError, "'u'"),
+        (one, {"chunk_key_encoding": {"name": "v4"}}, ValueError, "chunk_key_encoding"),
+        (one.rename(u="zarr.json"), None, ValueError, "zarr.json"),
+        (one.rename(u="__u"), None, ValueError, "__u"),
+        (one.rename(x=1), None, ValueError, "dimension_names"),
+    ],
+)
+def test_writing_what_format_3_has_not(ds, encoding, error, words):
+    refused(ds, {"encoding": {"u": encoding} if encoding else None, "zarr_format": 3}, error, words)
+
+
+def test_a_group_keeps_its_format(tmp_path, zarr_format):
+    other = {2: 3, 3: 2}[zarr_format]
+    to_zarrds(waves(), tmp_path / "a.zarr")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ValueError, match=f"is of format {zarr_format}"):
+        to_zarrds(waves(), tmp_path / "a.zarr", mode="a", zarr_format=other)
+    with pytest.raises(ContainsGroupError, match="another format"):
+        to_zarrds(waves(), tmp_path / "a.zarr", group="g", mode="w", zarr_format=other)
+    with pytest.raises(FileExistsError):
+        to_zarrds(waves(), tmp_path / "a.zarr", zarr_format=other)
+    assert sorted(tmp_path.rglob("*")) == before
+    with zarrds.config_context(default_format=other):
+        to_zarrds(waves(), tmp_path / "a.zarr", group="g/h")
+        to_zarrds(waves(), tmp_path / "a.zarr", append_dim="t")
+    assert zarrds.open_group(str(tmp_path / "a.zarr"), mode="r")["g/h/u"].zarr_format == zarr_format
+    to_zarrds(waves(), tmp_path / "a.zarr", mode="w", zarr_format=other)
+    assert_same(open_zarrds(tmp_path / "a.zarr", zarr_format=other), waves())
 
 
 def test_writing_to_what_is_stored(tmp_path):
@@ -78,7 +133,6 @@ def test_writing_to_what_is_stored(tmp_path):
         ({"group": "nothing"}, FileNotFoundError, "nothing"),
         ({"group": "u"}, FileNotFoundError, "array"),
         ({"mode": "w"}, ValueError, "to_zarrds"),
-        ({"zarr_format": 3}, PathNotFoundError, "nothing found"),
         ({"unknown": 1}, TypeError, "unknown"),
     ],
 )
@@ -87,6 +141,13 @@ def test_reading(options, error, words):
     to_zarrds(waves(), store)
     with pytest.raises(error, match=words):
         xr.open_dataset(store, engine="zarrds", **options)
+
+
+def test_reading_in_a_format_that_is_not_there(zarr_format):
+    store: dict[str, bytes] = {}
+    to_zarrds(waves(), store)
+    with pytest.raises(PathNotFoundError, match="nothing found"):
+        xr.open_dataset(store, engine="zarrds", zarr_format={2: 3, 3: 2}[zarr_format])
 
 
 def test_nothing_there(tmp_path):
@@ -109,7 +170,7 @@ def test_arrays_without_dimension_names(tmp_path):
     group = zarrds.open_group(str(tmp_path / "a.zarr"), mode="w")
     group.array("u", np.arange(4).reshape(2, 2))
     zarrds.consolidate_metadata(str(tmp_path / "a.zarr"))
-    with pytest.raises(KeyError, match="_ARRAY_DIMENSIONS"):
+    with pytest.raises(KeyError, match=r"_ARRAY_DIMENSIONS|dimension_names"):
         open_zarrds(tmp_path / "a.zarr")
     group["u"].attrs["_nczarr_array"] = {"dimension_references": ["/y", "/x"]}
     assert open_zarrds(tmp_path / "a.zarr", consolidated=False).u.dims == ("y", "x")

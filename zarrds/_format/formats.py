@@ -147,6 +147,10 @@ _PLAIN_GROUP_3 = GroupMeta(zarr_format=3)
 _PLAIN_GROUP_3_TEXT = v3.dumps(v3.group_to_document(_PLAIN_GROUP_3))
 
 
+_OF_XARRAY = frozenset(["__xarray_dataarray_variable__", "__values__"])
+"""Names that xarray gives to what has none: reserved by the specification, but in every store that has such a variable."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Format3:
     """``zarr.json``, with everything in it."""
@@ -167,7 +171,7 @@ class _Format3:
 
     def check_path(self, path: str) -> None:
         for name in path.split("/") if path else ():
-            if name.startswith("__") or name == v3.DOCUMENT_KEY or not name.strip("."):
+            if (name.startswith("__") and name not in _OF_XARRAY) or name == v3.DOCUMENT_KEY or not name.strip("."):
                 raise ValueError(f"{name!r} cannot be the name of a node in format 3")
 
     def parse_node(self, path: str, texts: Texts) -> Node | None:

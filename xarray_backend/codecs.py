@@ -1,0 +1,131 @@
+"""Codecs of an encoding: what names one in either format, and what readers are shown of those of format 3.
+
+A codec may be an object of numcodecs or its configuration, an object of the zarr library, or what ``zarr.json`` has.
+With `explicit` it is what the user passed, and is an error when it cannot be used; otherwise it came with the variable
+from elsewhere, and None stands for one to be left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numcodecs
+import numpy as np
+
+from zarrds import Array
+from zarrds._format.meta import CodecSpec
+from zarrds._pipeline import chain_of, v3_codec
+from zarrds.errors import BadCompressorError
+
+__all__ = ["CodecDocument", "as_tuple", "codec_of_format_2", "codec_of_format_3", "shown_codecs"]
+
+_TEXT_CODECS = frozenset(["vlen-utf8", "vlen-bytes", "vlen-array", "json2", "msgpack2", "pickle", "categorize"])
+_SHUFFLES = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
+
+
+class CodecDocument(dict[str, Any]):
+    """A codec as ``zarr.json`` has it: a dictionary, which the zarr library takes for a codec as well.
+
+    Examples
+    --------
+    >>> from xarray_backend.codecs import CodecDocument
+    >>> CodecDocument(name="zstd", configuration={"level": 1}).name
+    'zstd'
+    """
+
+    @property
+    def name(self) -> str:
+        """Name of the codec."""
+        return str(self["name"])
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """Its configuration."""
+        return dict(self.get("configuration", {}))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a plain dictionary."""
+        return dict(self)
+
+
+def shown_codecs(array: Array) -> dict[str, Any]:
+    """Entries of an encoding that speak of codecs; in shards of those of the chunks inside."""
+    if array.zarr_format == 2:
+        return {"compressors": array.compressors, "filters": tuple(array.filters or ())}
+    chain = chain_of(array.source().meta.chunk)
+    return {
+        "compressors": tuple(map(_document, chain.compressors)),
+        "filters": tuple(map(_document, chain.filters)),
+        "serializer": _document(chain.serializer),
+    }
+
+
+def _document(spec: CodecSpec) -> CodecDocument:
+    configuration = spec.configuration
+    return (
+        CodecDocument(name=spec.name, configuration=configuration) if configuration else CodecDocument(name=spec.name)
+    )
+
+
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    """Codecs of a list; of one alone, or of None or "auto"."""
+    if value is None or (isinstance(value, str) and value == "auto"):
+        return ()
+    return tuple(value) if isinstance(value, (tuple, list)) else (value,)
+
+
+# --- format 3 --------------------------------------------------------------------------------------------------------
+
+
+def codec_of_format_3(name: str, value: Any, dtype: np.dtype[Any], *, explicit: bool) -> CodecSpec | None:
+    """The codec for a variable called `name`; None also for those of text, which are chosen by dtype."""
+    try:
+        spec = v3_codec(value, np.dtype(object) if dtype.kind == "T" else dtype)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        if not explicit:
+            return None
+        raise _bad(name, value, 3, "a codec as in zarr.json, of numcodecs or of the zarr library") from error
+    return None if spec.name.removeprefix("numcodecs.") in _TEXT_CODECS else spec
+
+
+# --- format 2 --------------------------------------------------------------------------------------------------------
+
+
+def codec_of_format_2(name: str, value: Any, *, explicit: bool) -> Any:
+    """The numcodecs codec for a variable called `name`; None also for those of text, which are chosen by dtype."""
+    try:
+        codec = value if isinstance(value, numcodecs.abc.Codec) else numcodecs.get_codec(_configuration(value))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        if not explicit:
+            return None
+        raise _bad(name, value, 2, "a numcodecs codec or its configuration") from error
+    return None if codec.codec_id in _TEXT_CODECS else codec
+
+
+def _bad(name: str, value: Any, number: int, expected: str) -> BadCompressorError:
+    return BadCompressorError(
+        f"encoding of variable {name!r} has a codec that format {number} cannot name",
+        path=name,
+        expected=expected,
+        found=repr(value),
+    )
+
+
+def _configuration(value: Any) -> dict[str, Any]:
+    """A numcodecs configuration from one, from a format 3 one, or from an object that gives either."""
+    if hasattr(value, "to_dict"):
+        value = value.to_dict()
+    elif hasattr(value, "get_config"):
+        value = value.get_config()
+    if not isinstance(value, Mapping):
+        raise TypeError(f"not a codec: {value!r}")
+    if "id" in value:
+        return dict(value)
+    codec, given = str(value["name"]).removeprefix("numcodecs."), dict(value.get("configuration") or {})
+    if codec == "zstd":
+        return {"id": "zstd", "level": given.get("level", 0)}
+    if codec == "blosc":
+        given.pop("typesize", None)
+        given["shuffle"] = _SHUFFLES.get(given.get("shuffle", 1), given.get("shuffle", 1))
+    return {**given, "id": codec}
