@@ -148,7 +148,7 @@ _PLAIN_GROUP_3_TEXT = v3.dumps(v3.group_to_document(_PLAIN_GROUP_3))
 
 
 _OF_XARRAY = frozenset(["__xarray_dataarray_variable__", "__values__"])
-"""Names that xarray gives to what has none: reserved by the specification, but in every store that has such a variable."""
+"""Names that xarray gives to what has none: the specification reserves such names, but stores have them."""
 
 
 @dataclass(frozen=True, slots=True)
