@@ -21,11 +21,13 @@ from zarrds._format.jsondoc import Place
 from zarrds._format.meta import ArrayMeta, ChunkSpec, CodecSpec, KeyEncoding
 from zarrds._format.v3.document import data_type_name
 from zarrds._format.v3.dtypes import normalize_dtype_v3
-from zarrds._format.v3.extension import parse_extension
+from zarrds._format.v3.extension import codecs_to_json, parse_extension
 from zarrds._format.v3.fills import fill_of_v3
+from zarrds._format.v3.transformers import parse_transformers
 from zarrds._pipeline import Chain, chain_of, make_chain, sharded, shown
+from zarrds._store.transformer import ShardingStorageTransformer, StorageTransformer
 from zarrds._types import Chunks, Order, Shape
-from zarrds.errors import BadCompressorError, UnsupportedFormatError
+from zarrds.errors import BadCompressorError
 
 __all__ = ["array_meta", "check_version", "fallback_compressor", "new_format", "options_like"]
 
@@ -159,13 +161,12 @@ def _filters(
 
 
 def _meta_3(asked: Asked) -> ArrayMeta:
-    if asked.storage_transformers:
-        raise UnsupportedFormatError("there are no storage transformers yet", found=asked.storage_transformers)
     dtype, objects = normalize_dtype_v3(asked.dtype)
     shape, order = _shape_and_order(asked)
     if dtype.subdtype is not None:
         dtype, inner = dtype.subdtype
         shape = (*shape, *inner)
+    asked = _with_shards(asked, shape, dtype.itemsize)
     native = dtype.newbyteorder("=")
     chain = _chain(asked, dtype, objects, order, len(shape))
     unit, chunks = _unit_and_chunks(asked, shape, native.itemsize)
@@ -185,7 +186,32 @@ def _meta_3(asked: Asked) -> ArrayMeta:
         keys=_key_encoding(asked.chunk_key_encoding, asked.dimension_separator),
         zarr_format=3,
         dimension_names=_dimension_names(asked.dimension_names, len(shape)),
+        transformers=_transformers(asked.storage_transformers),
     )
+
+
+def _with_shards(asked: Asked, shape: Shape, itemsize: int) -> Asked:
+    """What is asked for, with the shards that a transformer of the manual asks for."""
+    others = [item for item in asked.storage_transformers or () if not isinstance(item, ShardingStorageTransformer)]
+    wanted = [item for item in asked.storage_transformers or () if isinstance(item, ShardingStorageTransformer)]
+    if not wanted:
+        return asked
+    if len(wanted) > 1 or asked.shards is not None:
+        raise ValueError("shards are asked for twice: pass either shards or one ShardingStorageTransformer")
+    counts = wanted[0].chunks_per_shard
+    counts = counts * len(shape) if len(counts) == 1 else counts
+    if len(counts) != len(shape):
+        raise ValueError(f"chunks_per_shard must be {len(shape)} numbers, one for each dimension; found {counts}")
+    chunks = normalize_chunks(asked.chunks, shape, itemsize)
+    shards = tuple(chunk * count for chunk, count in zip(chunks, counts, strict=True))
+    return replace(asked, chunks=chunks, shards=shards, storage_transformers=others)
+
+
+def _transformers(given: Any) -> tuple[CodecSpec, ...]:
+    """Storage transformers from objects, or as documents have them."""
+    specs = [item.spec_of_document() if isinstance(item, StorageTransformer) else item for item in given or ()]
+    items = [codecs_to_json([item])[0] if isinstance(item, CodecSpec) else item for item in specs]
+    return parse_transformers(items, Place("", ("storage_transformers",)))
 
 
 _OBJECTS = {"vlen-utf8": "string", "vlen-bytes": "variable_length_bytes"}
@@ -299,6 +325,8 @@ def options_like(meta: ArrayMeta, given: Collection[str], zarr_format: int | Non
         return _options_in_format_2(chunk, name)
     encoding = {"name": meta.keys.style, "separator": meta.keys.separator}
     options: dict[str, Any] = {"zarr_format": meta.zarr_format, "dimension_names": meta.dimension_names, **dtype}
+    if meta.transformers and "storage_transformers" not in given:
+        options["storage_transformers"] = meta.transformers
     if {"chunk_key_encoding", "dimension_separator"}.isdisjoint(given):
         options["chunk_key_encoding"] = encoding
     if _CHOICES.isdisjoint(given):

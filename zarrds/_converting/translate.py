@@ -193,6 +193,8 @@ def _to_2(meta: ArrayMeta, exact: bool) -> ArrayMeta:
     if chunk.serializer is None:  # an N5 container, shown in format 2
         kept = tuple(codec for codec in map(_unwrapped, chunk.compressors) if codec.name)
         return replace(meta, chunk=replace(chunk, compressors=kept))
+    if meta.transformers:
+        raise cannot_say(2, "storage_transformers", "it has none", [spec.name for spec in meta.transformers])
     is_sharded = chunk.serializer.name == SHARDING
     if exact and is_sharded:
         raise cannot_say(2, "codecs", "it has no shards", SHARDING)

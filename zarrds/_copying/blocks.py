@@ -24,6 +24,7 @@ def same_encoding(source: Array, dest: Array) -> bool:
     old, new = source.source().meta, dest.source().meta
     return (
         (old.shape, old.chunk, old.zarr_format) == (new.shape, new.chunk, new.zarr_format)
+        and old.transformers == new.transformers
         and old.chunk.fill.defined  # else what absent chunks hold is not defined, and must be written down
         and dest.write_empty_chunks
         and not (source.is_view or dest.is_view)

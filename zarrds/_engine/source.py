@@ -14,6 +14,7 @@ from zarrds._engine.indexes import IndexCache
 from zarrds._format.meta import ArrayMeta
 from zarrds._store.base import Store
 from zarrds._store.spec import StoreSpec
+from zarrds._store.transformer import transformed
 from zarrds.errors import MetadataError, ZarrdsError
 
 __all__ = ["ChunkSource", "OpenSource", "put_fill"]
@@ -39,7 +40,7 @@ class OpenSource:
     __slots__ = ("_fill", "codec", "divided", "indexes", "meta", "path", "prefix", "store")
 
     def __init__(self, store: Store, path: str, meta: ArrayMeta, *, partial_decompress: bool = False) -> None:
-        self.store = store
+        self.store = transformed(store, meta.transformers) if meta.transformers else store
         self.path = path
         self.meta = meta
         self.prefix = f"{path}/" if path else ""

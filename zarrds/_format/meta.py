@@ -172,6 +172,8 @@ class ArrayMeta:
         The format the document was written in; only `_format` looks at it.
     dimension_names : tuple of (str or None), or None
         Names of the dimensions, where the format has them.
+    transformers : tuple of CodecSpec
+        Storage transformers between the array and the store of its chunks.
     extra : str
         Unknown members as JSON text, kept when the document is written again.
     """
@@ -181,6 +183,7 @@ class ArrayMeta:
     keys: KeyEncoding = field(default_factory=KeyEncoding)
     zarr_format: int = 2
     dimension_names: tuple[str | None, ...] | None = None
+    transformers: tuple[CodecSpec, ...] = ()
     extra: str = "{}"
 
     @property

@@ -22,6 +22,7 @@ from zarrds._format.v3.extension import (
     parse_extension,
 )
 from zarrds._format.v3.fills import fill_from_v3, fill_to_v3
+from zarrds._format.v3.transformers import parse_transformers
 from zarrds._types import JSON, Buf, Chunks, Separator
 from zarrds.errors import BadCompressorError, MetadataError, UnsupportedFormatError
 
@@ -141,7 +142,7 @@ def array_from_document(document: JSON, where: str) -> ArrayMeta:
         compressors=compressors,
     )
     _check_inner_chunks(chunk, place.member("codecs").item(len(filters)))
-    _check_transformers(members.get("storage_transformers", []), place.member("storage_transformers"))
+    transformers = members.get("storage_transformers", [])
     place.member("attributes").expect_object(members.get("attributes", {}))
     return ArrayMeta(
         shape=shape,
@@ -149,6 +150,7 @@ def array_from_document(document: JSON, where: str) -> ArrayMeta:
         keys=_key_encoding(place.fetch(members, "chunk_key_encoding"), place.member("chunk_key_encoding")),
         zarr_format=3,
         dimension_names=_dimension_names(members, place, len(shape)),
+        transformers=parse_transformers(transformers, place.member("storage_transformers")),
         extra=_extra(members, _ARRAY_MEMBERS, place),
     )
 
@@ -215,17 +217,6 @@ def _check_inner_chunks(chunk: ChunkSpec, place: Place) -> None:
         raise inside.member("chunk_shape").error(f"{len(chunk.shape)} lengths, as many as in the shape", lengths)
 
 
-def _check_transformers(value: JSON, place: Place) -> None:
-    for number, item in enumerate(place.expect_list(value)):
-        found = parse_extension(item, place.item(number))
-        if found.must_understand:
-            raise UnsupportedFormatError(
-                f"{place.item(number).name} is not a storage transformer that zarrds knows",
-                key=place.key or None,
-                found=repr(found.name),
-            )
-
-
 def _dimension_names(members: Mapping[str, JSON], place: Place, ndim: int) -> tuple[str | None, ...] | None:
     value = members.get("dimension_names")
     if value is None:
@@ -261,7 +252,7 @@ def array_to_document(meta: ArrayMeta, attributes: Mapping[str, JSON] | None = N
     }
     if meta.dimension_names is not None:
         document["dimension_names"] = list(meta.dimension_names)
-    document.update(zarr_format=3, node_type="array", storage_transformers=[])
+    document.update(zarr_format=3, node_type="array", storage_transformers=codecs_to_json(meta.transformers))
     return {**document, **json.loads(meta.extra)}
 
 
