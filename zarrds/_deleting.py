@@ -9,7 +9,7 @@ from typing import NamedTuple
 from zarrds._format.formats import DOCUMENT_NAMES, FORMATS
 from zarrds._store.base import Store
 from zarrds._store.consolidated import DocumentStore
-from zarrds._store.paths import level
+from zarrds._store.paths import TEMPORARY, level
 from zarrds._types import Buf
 from zarrds.errors import ForeignFilesError, ReadOnlyError
 
@@ -19,7 +19,6 @@ _CONSOLIDATED = ".zmetadata"
 _NODE_NAMES = frozenset(name for known in FORMATS for name in known.node_keys(""))
 _CHUNK_NAME = re.compile(r"c|(?:c\.)?[0-9].*")
 _SYSTEM_NAME = re.compile(r"\.DS_Store|\._.+|Thumbs\.db|desktop\.ini")
-_ABANDONED = re.compile(r"\.[0-9a-f]{32}\.partial$")
 
 
 def delete_node(store: Store, path: str, *, chunks_only: bool = False, force: bool = False) -> None:
@@ -89,7 +88,7 @@ def keys_below(store: Store, path: str, *, chunks_only: bool = False) -> Below:
     empty = True
     for key in store.keys_below(level(path)):
         empty = False
-        name = _ABANDONED.sub("", key).rpartition("/")[2]
+        name = TEMPORARY.sub("", key).rpartition("/")[2]
         if name in DOCUMENT_NAMES or name == _CONSOLIDATED:
             documents.append(key)
         elif _CHUNK_NAME.fullmatch(name):
@@ -100,7 +99,7 @@ def keys_below(store: Store, path: str, *, chunks_only: bool = False) -> Below:
     if not chunks:
         return Below(documents, None, empty)
     patterns = {} if chunks_only else _array_patterns(store, documents)
-    strays = (key for key in chunks if not _is_chunk(_ABANDONED.sub("", key), patterns, chunks_only))
+    strays = (key for key in chunks if not _is_chunk(TEMPORARY.sub("", key), patterns, chunks_only))
     return Below(documents, next(strays, None), empty)
 
 

@@ -31,3 +31,11 @@ def test_chunks_larger_than_the_array():
     z[:] = 3
     z.resize(4)
     assert z[:].tolist() == [3, 3, 0, 0]
+
+
+def test_half_a_nan_is_data():
+    array = zarrds.create(4, chunks=2, dtype="c16", fill_value=complex("nan+nanj"), write_empty_chunks=False)
+    data = np.array([1 + 1j, 1 + 1j, 2 + 2j, 2 + 2j])
+    data.imag[:] = np.nan
+    array[:] = data
+    assert array[:].real.tolist() == [1, 1, 2, 2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -144,3 +145,13 @@ def test_links_behind_wrappers_are_only_removed(tmp_path: Path, wrap: Callable[[
     (tmp_path / "inside" / "g" / "link").symlink_to(tmp_path / "outside")
     del group["g"]
     assert files(tmp_path / "outside") == before
+
+
+@pytest.mark.parametrize("end", ["0123456789ab-1f", "0a" * 16])
+def test_what_killed_writers_left_goes_wherever_it_was_copied_to(end: str) -> None:
+    store = FSStore(f"memory://{uuid.uuid4().hex}")
+    zarrds.open_group(store, mode="w").zeros("x", shape=2)
+    store[f"x/0.{end}.partial"] = b"torn"
+    store[f"x/.zarray.{end}.partial"] = b"torn"
+    zarrds.open_group(store, mode="w")
+    assert list(store.keys_below()) == [".zgroup"]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["check_key", "join_path", "level", "normalize_path", "redact_url"]
+__all__ = ["TEMPORARY", "check_key", "join_path", "level", "normalize_path", "redact_url"]
+
+TEMPORARY = re.compile(r"\.(?:[0-9a-f]{12}-[0-9a-f]+|[0-9a-f]{32})\.partial$")
+"""End of the names of files that killed writers left: ours, and those of Zarr-Python 2."""
 
 
 _NORMAL = re.compile(r"[^/\\.]+(?:/[^/\\.]+)*", re.DOTALL)

@@ -16,7 +16,7 @@ from zarrds._format.grid import chunk_count
 from zarrds._format.jsondoc import dumps, loads
 from zarrds._format.meta import ArrayMeta
 from zarrds._store.base import Store
-from zarrds._store.paths import level
+from zarrds._store.paths import TEMPORARY, level
 from zarrds._types import Buf
 from zarrds._verify.report import Finding
 from zarrds.errors import MetadataError
@@ -24,7 +24,6 @@ from zarrds.errors import MetadataError
 __all__ = ["Surveyed", "survey"]
 
 _SYSTEM_NAME = re.compile(r"\.DS_Store|\._.+|Thumbs\.db|desktop\.ini")
-_TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.partial$")
 _BATCH = 512
 _MARK = b'"zarr_consolidated_format"'
 _INLINE_MARK = b'"consolidated_metadata"'
@@ -66,7 +65,7 @@ def survey(store: Store, path: str) -> Surveyed:
             documents[key] = b""
         elif not _SYSTEM_NAME.fullmatch(name):
             others.append(key)
-    for key in [key for key in documents if _TEMPORARY.search(key)]:
+    for key in [key for key in documents if TEMPORARY.search(key)]:
         del documents[key]
         others.append(key)
     documents.update(_read(store, documents))
@@ -163,7 +162,7 @@ def _ancestors(path: str, root: str) -> list[str]:
 def _other_keys(keys: Sequence[str], broken: set[str], found: Surveyed) -> None:
     owners = {*found.arrays, *broken}
     for key in keys:
-        if _TEMPORARY.search(key):
+        if TEMPORARY.search(key):
             found.temporary.append(key)
             continue
         owner = _owner(key, owners)
