@@ -47,3 +47,13 @@ def test_what_a_batch_holds_is_stored_before_tasks_run(tmp_path: Path) -> None:
         assert array[:].tolist() == [3] * 10
         array[9] = 4
     assert array[:].tolist() == [3] * 9 + [4]
+
+
+def test_a_zip_file_that_was_written_anew_is_read_anew(tmp_path: Path) -> None:
+    path = str(tmp_path / "a.zip")
+    for value in (1, 2):
+        with zarrds.ZipStore(path, mode="w") as store:
+            group = zarrds.group(store)
+            group.array("first", [7] * value * 10, dtype="i4", compressor=None)  # moves what follows
+            group.create_dataset("x", shape=10, chunks=10, dtype="i4", compressor=None)[:] = value
+        assert zarrds.dask.from_zarr(path, "x", chunks=5)[:5].compute(scheduler="threads").tolist() == [value] * 5

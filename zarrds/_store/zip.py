@@ -70,6 +70,7 @@ class ZipStore(Store):
         self.dimension_separator = dimension_separator
         self.profile = StoreProfile("disk", native_ranges=True, shareable=mode == "r")
         self._archive = Archive(self.path, compression, allowZip64, mode)
+        self._stamp = _stamp(self.path) if mode == "r" else ()
         self._token: str | None = None
         self._finalizer = weakref.finalize(self, _abandon, self._archive)
 
@@ -178,7 +179,8 @@ class ZipStore(Store):
 
     def spec(self) -> StoreSpec:
         if self.mode == "r":
-            return make_spec(ZipStore, self.path, mode="r", dimension_separator=self.dimension_separator)
+            # a file that was written anew has another recipe: stores that are kept open know the old one's entries
+            return make_spec(_reopened, self.path, stamp=self._stamp, dimension_separator=self.dimension_separator)
         self._token, spec = live_spec(self, self._token)
         return spec
 
@@ -199,6 +201,16 @@ class ZipStore(Store):
         self.flush()
         mode = "r" if self.mode == "r" else "a"
         return ZipStore, (self.path, self.compression, self.allowZip64, mode, self.dimension_separator)
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    """What tells one state of a file from another."""
+    found = os.stat(path)
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _reopened(path: str, *, stamp: tuple[int, ...], dimension_separator: Separator | None = None) -> ZipStore:
+    return ZipStore(path, mode="r", dimension_separator=dimension_separator)
 
 
 def _abandon(archive: Archive) -> None:
