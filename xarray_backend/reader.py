@@ -17,6 +17,7 @@ from xarray_backend.codecs import shown_codecs
 from xarray_backend.fills import fill_from_attribute
 from xarray_backend.lazy import ZarrdsArrayWrapper
 from zarrds import Array, Group
+from zarrds.attrs import Attributes
 from zarrds.errors import GroupNotFoundError
 
 __all__ = ["DIMENSIONS", "ZarrdsStore", "check_format", "glob", "open_stored_group", "stored_variable"]
@@ -82,7 +83,8 @@ class ZarrdsStore(AbstractDataStore):
     def get_variables(self) -> Mapping[str, xr.Variable]:
         """Variables as they are stored, by name; their data are lazy."""
         arrays = {name: member for name, member in self.members().items() if isinstance(member, Array)}
-        return {name: stored_variable(name, array, self._fill_as_mask) for name, array in arrays.items()}
+        attrs = _attributes_of(arrays)
+        return {name: stored_variable(name, array, self._fill_as_mask, attrs[name]) for name, array in arrays.items()}
 
     def get_attrs(self) -> dict[str, Any]:
         """Attributes of the group, but for those that NCZarr keeps for itself."""
@@ -177,9 +179,20 @@ def _warn_of_missing_metadata(store: Any) -> None:
 # --- variables -------------------------------------------------------------------------------------------------------
 
 
-def stored_variable(name: str, array: Array, fill_as_mask: bool | None = None) -> xr.Variable:
-    """The variable that a stored array is, before CF decoding."""
-    attrs = dict(array.attrs.asdict())
+def _attributes_of(arrays: Mapping[str, Array]) -> dict[str, dict[str, Any]]:
+    """Attributes of the arrays of one group: in format 2, where they have documents of their own, by one batch."""
+    keys = {name: array.attrs.key for name, array in arrays.items() if array.zarr_format == 2}
+    texts = next(iter(arrays.values())).store.get_many([(key, None) for key in keys.values()]) if keys else []
+    found = {key: text for key, text in zip(keys.values(), texts, strict=True) if text is not None}
+    read = {name: Attributes(found, key, read_only=True).asdict() for name, key in keys.items()}
+    return {name: read[name] if name in read else array.attrs.asdict() for name, array in arrays.items()}
+
+
+def stored_variable(
+    name: str, array: Array, fill_as_mask: bool | None = None, attributes: Mapping[str, Any] | None = None
+) -> xr.Variable:
+    """The variable that a stored array is, before CF decoding; its attributes are read unless they are given."""
+    attrs = dict(array.attrs.asdict() if attributes is None else attributes)
     dims = _dimensions(name, array, attrs)
     encoding = _encoding(array, dims)
     # format 2 has no other place for CF's _FillValue, format 3 has the attribute

@@ -62,7 +62,7 @@ class Members(MutableMapping[str, Any]):
 
     @abstractmethod
     def _at(self, path: str, node: ArrayMeta | GroupMeta, options: dict[str, Any]) -> Member:
-        """The array or group of a path, from its metadata."""
+        """The array or group of a path, from its metadata and the options of its class."""
 
     def _where(self, name: object) -> str:
         """Path in the store of a member; a leading slash begins at the root."""
@@ -119,14 +119,17 @@ class Members(MutableMapping[str, Any]):
         return _MemberValues(self)
 
     def _members(self) -> Iterator[tuple[str, Member]]:
-        return self._opened(_nodes.child_nodes(self._store, self._path, self._format))
+        return self._opened(_nodes.child_documents(self._store, self._path, self._format))
 
     def _pairs(self) -> Iterator[tuple[str, Member]]:
-        return self._opened(self._counted(_nodes.child_nodes(self._store, self._path, self._format)))
+        return self._opened(self._counted(_nodes.child_documents(self._store, self._path, self._format)))
 
-    def _opened(self, nodes: Iterable[tuple[str, ArrayMeta | GroupMeta]]) -> Iterator[tuple[str, Member]]:
+    def _opened(self, nodes: Iterable[tuple[str, ArrayMeta | GroupMeta, Any]]) -> Iterator[tuple[str, Member]]:
+        """Members with what was read of them: attributes in the same document are not read again."""
         prefix, options = level(self._path), self._options()
-        return ((name, self._at(prefix + name, node, options)) for name, node in nodes)
+        return (
+            (name, self._at(prefix + name, node, {**options, "_document": document})) for name, node, document in nodes
+        )
 
     def _kinds(self) -> list[tuple[str, bool]]:
         return _nodes.child_kinds(self._store, self._path, self._format)

@@ -36,6 +36,7 @@ __all__ = [
     "DOCUMENT_NAMES",
     "array_documents",
     "attributes_key",
+    "child_documents",
     "child_kinds",
     "child_nodes",
     "contains_array",
@@ -235,10 +236,20 @@ def _child_names(store: Store, path: str) -> list[str]:
 
 def child_nodes(store: Store, path: str, zarr_format: int | None = None) -> list[tuple[str, Node]]:
     """Direct members of the group at `path`, by name: one listing and one batch."""
+    return [(name, node) for name, node, _ in child_documents(store, path, zarr_format)]
+
+
+def child_documents(store: Store, path: str, zarr_format: int | None = None) -> list[tuple[str, Node, Any]]:
+    """The same, each with the document that has its attributes too; None where attributes have one of their own."""
     names = _child_names(store, path)
     found = _look(store, [node_key(path, name) for name in names], formats_of(zarr_format))
-    nodes = [_first(store, at) for at in found]
-    return [(name, node) for name, node in zip(names, nodes, strict=True) if node is not None]
+    nodes = [(name, _first(store, at), at) for name, at in zip(names, found, strict=True)]
+    return [(name, node, _with_attributes(node, at)) for name, node, at in nodes if node is not None]
+
+
+def _with_attributes(node: Node, found: list[_Found]) -> Any:
+    """The document of a node, where everything is in one."""
+    return next((at.documents[0] for at in found if at.format.one_document and at.format is format_of(node)), None)
 
 
 def documents_below(store: Store, path: str, zarr_format: int | None = None) -> dict[str, Buf]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager, nullcontext
+from copy import deepcopy
 from typing import Any
 
 from zarrds._format.formats import Format, format_of_key
@@ -57,6 +58,8 @@ class Attributes(MutableMapping[str, Any]):
         cache: bool = True,
         synchronizer: Synchronizer | None = None,
         cached_dict: dict[str, Any] | None = None,
+        *,
+        _document: Buf | dict[str, Any] | None = None,
     ) -> None:
         self.store = as_store(store, mode="r" if read_only else "r+")
         self.key = key
@@ -64,6 +67,7 @@ class Attributes(MutableMapping[str, Any]):
         self.cache = cache
         self.synchronizer = synchronizer
         self._cached = cached_dict if cache else None
+        self._document = _document if cache else None
 
     @property
     def _format(self) -> Format:
@@ -73,9 +77,9 @@ class Attributes(MutableMapping[str, Any]):
         """Retrieve all attributes as a dictionary."""
         if self._cached is not None:
             return self._cached
-        found = self._load()
+        found = self._load() if self._document is None else self._from_document(self._document)
         if self.cache:
-            self._cached = found
+            self._cached, self._document = found, None
         return found
 
     def refresh(self) -> None:
@@ -131,6 +135,10 @@ class Attributes(MutableMapping[str, Any]):
 
     def _load(self) -> dict[str, Any]:
         return self._parsed(self._read())
+
+    def _from_document(self, document: Buf | dict[str, Any]) -> dict[str, Any]:
+        """Attributes from a document that was read with the node, and may have been parsed."""
+        return deepcopy(document.get("attributes", {})) if isinstance(document, dict) else self._parsed(document)
 
     def _read(self) -> Buf | None:
         return self.store.get_many([(self.key, None)])[0]

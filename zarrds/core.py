@@ -99,6 +99,7 @@ class Array(Described):
         *,
         read_missing: Literal["fill", "raise"] = "fill",
         _meta: ArrayMeta | None = None,
+        _document: Any = None,
     ) -> None:
         self._store: Store = as_store(store, mode="r" if read_only else "r+")
         self._path = normalize_path(path)
@@ -121,6 +122,7 @@ class Array(Described):
             read_only=self._read_only,
             cache=cache_attrs,
             synchronizer=synchronizer,
+            _document=_document,
         )
 
     # --- how selections are carried out ------------------------------------------------------------------------------

@@ -77,6 +77,7 @@ class Group(Creating):
         *,
         meta_array: Any = None,
         _meta: GroupMeta | None = None,
+        _document: Any = None,
     ) -> None:
         asked = check_version(zarr_version)
         self._store: Store = as_store(store, mode="r" if read_only else "r+")
@@ -94,6 +95,7 @@ class Group(Creating):
             read_only=self._read_only,
             cache=cache_attrs,
             synchronizer=synchronizer,
+            _document=_document,
         )
 
     # --- what the group is -------------------------------------------------------------------------------------------

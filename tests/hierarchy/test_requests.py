@@ -286,3 +286,31 @@ def test_failed_reads_are_never_taken_for_absence(tmp_path: Path, verb: str) -> 
             assert store.seen == 0
             zarrds.open_group(backend, mode="w").create_dataset("a", data=np.arange(10))
     assert failed >= 2
+
+
+@pytest.mark.parametrize("consolidated", [False, True])
+def test_attributes_of_all_members_of_format_3_come_with_their_documents(consolidated: bool) -> None:
+    store = CountingStore(zarrds.MemoryStore())
+    g = zarrds.group(store, zarr_format=3)
+    g.zeros("a", shape=4, chunks=2).attrs["units"] = {"name": "m"}
+    g.create_group("b").attrs["n"] = [1]
+    if consolidated:
+        g = zarrds.consolidate_metadata(store)
+    store.reset()
+    found = {name: member.attrs.asdict() for name, member in g.items()}
+    assert found == {"a": {"units": {"name": "m"}}, "b": {"n": [1]}}
+    assert store.counts.calls == ({} if consolidated else {"listdir": 1, "get": 1})
+    found["b"]["n"].append(2)  # no document is shared with a member
+    assert dict(g.items())["b"].attrs["n"] == [1]
+
+
+def test_attributes_that_came_with_a_document_can_be_changed_and_read_again() -> None:
+    g = zarrds.group(zarr_format=3)
+    g.zeros("a", shape=4).attrs["n"] = 1
+    (a,) = g.values()
+    a.attrs["m"] = 2
+    assert a.attrs.asdict() == {"n": 1, "m": 2}
+    (a,) = g.values()
+    g["a"].attrs["n"] = 3
+    a.attrs.refresh()
+    assert a.attrs["n"] == 3

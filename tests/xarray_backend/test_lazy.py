@@ -34,7 +34,7 @@ def counted() -> CountingStore:
 
 
 def requested(store: CountingStore) -> list[str]:
-    return [key for verb, items in store.counts.log for key, _ in items if verb == "get"]
+    return [item[0] for verb, items in store.counts.log if verb == "get" for item in items]
 
 
 @pytest.mark.parametrize("chunks", [None, {}])
@@ -44,6 +44,19 @@ def test_opening_reads_metadata_once_and_the_index_coordinates(counted, chunks):
     ds._repr_html_()
     assert requested(counted) == ["zarr.json", ".zmetadata", chunk_key("t", 0), chunk_key("x", 0)]
     assert set(counted.counts.calls) == {"get"}
+
+
+def test_opening_document_by_document_takes_a_few_batches(zarr_format):
+    store = CountingStore(MemoryStore())
+    to_zarrds(waves(), store, consolidated=False)
+    store.reset()
+    ds = xr.open_dataset(store, engine="zarrds", consolidated=False)
+    assert ds.u.attrs == {"units": "m/s"}
+    # the group, its members, (attributes that have documents of their own,) attributes of the group, two coordinates
+    assert store.counts.calls == {"get": {2: 6, 3: 5}[zarr_format], "listdir": 1}
+    documents = requested(store)
+    assert documents.count("u/zarr.json") == {2: 0, 3: 1}[zarr_format]
+    assert documents.count("u/.zattrs") == {2: 1, 3: 0}[zarr_format]
 
 
 def test_a_selection_reads_its_chunks_only(counted):

@@ -59,6 +59,16 @@ def test_below_a_group_with_encodings_and_again(tmp_path):
     xr.testing.assert_allclose(xr.open_datatree(tmp_path / "a.zarr", engine="zarrds", group="deep").compute(), forest())
 
 
+def test_changing_values_of_a_tree_leaves_attributes_and_groups(tmp_path):
+    to_zarrds(forest(), tmp_path / "a.zarr")
+    doubled = forest().map_over_datasets(lambda ds: (ds * 2).drop_attrs())
+    to_zarrds(doubled, tmp_path / "a.zarr", mode="r+")
+    found = xr.open_datatree(tmp_path / "a.zarr", engine="zarrds", consolidated=False)
+    assert found["a"].attrs == forest()["a"].attrs
+    assert found["a/empty"].attrs == {"n": 1}
+    xr.testing.assert_equal(found["a"].to_dataset().compute(), (forest()["a"].to_dataset() * 2))
+
+
 def test_a_subtree_is_written_from_its_own_root(tmp_path):
     to_zarrds(forest()["a"], tmp_path / "a.zarr")
     found = xr.open_datatree(tmp_path / "a.zarr", engine="zarrds")

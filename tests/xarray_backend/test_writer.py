@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import zipfile
 
 import dask
 import dask.array as da
@@ -210,6 +212,70 @@ def test_regions_that_do_not_fit(tmp_path, region, error):
     part = waves().isel(t=slice(2, 6)).drop_vars(["x", "label"]).assign_coords(t=[1, 3, 5, 7]).chunk(t=2)
     with pytest.raises(error):
         to_zarrds(part, tmp_path / "a.zarr", region=region)
+
+
+# --- stores, and what others have written -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["path", "text", "URL", "mapping", "store"])
+def test_stores(tmp_path, kind):
+    store = {
+        "path": tmp_path / "a.zarr",
+        "text": str(tmp_path / "a.zarr"),
+        "URL": f"memory://{tmp_path.name}/a.zarr",
+        "mapping": {},
+        "store": zarrds.storage.NestedDirectoryStore(str(tmp_path / "a.zarr")),
+    }[kind]
+    for part in (slice(0, 4), slice(4, 6)):
+        to_zarrds(waves().isel(t=part).chunk(t=2), store, append_dim=None if part.start == 0 else "t")
+    to_zarrds(waves().isel(t=slice(6, 8)).chunk(t=2), store, append_dim="t")
+    to_zarrds((waves() * 2)[["u"]].isel(t=slice(2, 4)).chunk(t=2), store, region="auto")
+    expected = waves()
+    expected["u"][2:4] *= 2
+    assert_same(open_zarrds(store), expected)
+    assert_same(open_zarrds(store, consolidated=False), expected)
+
+
+def test_zip_files(tmp_path):
+    path = str(tmp_path / "a.zip")
+    to_zarrds(waves(chunk=2), path)
+    assert_same(open_zarrds(path), waves())
+    with pytest.warns(UserWarning, match="Duplicate name"):  # values of stored coordinates are written again
+        to_zarrds(waves().assign_coords(t=waves().t + 16), path, append_dim="t")
+    assert_same(open_zarrds(path), xr.concat([waves(), waves().assign_coords(t=waves().t + 16)], "t", **JOINED))
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+
+
+JOINED = {"data_vars": "minimal", "coords": "minimal", "compat": "override", "join": "outer"}
+
+
+@pytest.mark.filterwarnings("ignore:Consolidated metadata is", "ignore:The data type .* does not have a Zarr V3")
+def test_writing_in_turn_with_the_zarr_library(tmp_path, zarr_format):
+    need_zarr()
+    parts = [waves().isel(t=slice(start, start + 2)) for start in (0, 2, 4, 6)]
+    parts[0].to_zarr(tmp_path / "a.zarr", zarr_format=zarr_format, consolidated=True)
+    to_zarrds(parts[1], tmp_path / "a.zarr", append_dim="t")
+    parts[2].to_zarr(tmp_path / "a.zarr", append_dim="t", consolidated=True)
+    to_zarrds(parts[3], tmp_path / "a.zarr", append_dim="t")
+    (waves() * 2)[["v"]].to_zarr(tmp_path / "a.zarr", region={"t": slice(0, 8)})
+    to_zarrds((waves() * 2)[["u"]], tmp_path / "a.zarr", region="auto")
+    expected = waves().assign(u=waves().u.copy(data=waves().u * 2), v=waves().v * 2)
+    xr.testing.assert_equal(open_zarrds(tmp_path / "a.zarr").compute(), expected)
+    xr.testing.assert_equal(xr.open_zarr(tmp_path / "a.zarr").compute(), expected)
+
+
+def test_adding_to_a_group_keeps_the_rest_of_its_document(tmp_path, zarr_format):
+    to_zarrds(waves(), tmp_path / "a.zarr")
+    to_zarrds(waves()[["v"]], tmp_path / "a.zarr", group="g")
+    name = {2: ".zgroup", 3: "zarr.json"}[zarr_format]
+    path = tmp_path / "a.zarr" / name
+    path.write_text(json.dumps({**json.loads(path.read_text()), "of_another": {"must_understand": False}}))
+    to_zarrds(waves().assign_attrs(new=1), tmp_path / "a.zarr", mode="a")
+    to_zarrds((waves() * 2)[["u"]], tmp_path / "a.zarr", region="auto")
+    assert json.loads(path.read_text())["of_another"] == {"must_understand": False}
+    assert open_zarrds(tmp_path / "a.zarr").attrs == {**waves().attrs, "new": 1}
+    assert_same(open_zarrds(tmp_path / "a.zarr", "g"), waves()[["v"]])
 
 
 # --- what is never lost ----------------------------------------------------------------------------------------------
