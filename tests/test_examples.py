@@ -33,6 +33,7 @@ def is_png(path: Path) -> bool:
     return path.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow  # `make demo` runs it as well
 def test_quickstart_on_a_coarse_grid_and_again(tmp_path: Path) -> None:
     for _ in range(2):
         assert_all_checked(run("quickstart.py", "--degrees", "4", cwd=tmp_path))
@@ -67,6 +68,7 @@ def without_coordinates(path: Path) -> None:
     xr.Dataset({"a": (("station", "sample"), numbers)}).to_netcdf(path, engine="netcdf4")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "name"), [(with_time, "t"), (without_coordinates, "a")])
 def test_real_data(make, name: str, tmp_path: Path) -> None:
     make(tmp_path / "data.nc")

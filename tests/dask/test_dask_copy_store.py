@@ -37,7 +37,7 @@ def hierarchy(store: Any) -> zarrds.Group:
     return root
 
 
-@pytest.mark.parametrize("scheduler", ["sync", "threads", "processes"])
+@pytest.mark.parametrize("scheduler", ["sync", "threads", pytest.param("processes", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("batch_keys", [3, 1000])
 def test_a_copy_has_the_same_bytes(scheduler: str, batch_keys: int, tmp_path: Path) -> None:
     source, dest = (zarrds.DirectoryStore(str(tmp_path / name)) for name in "sd")

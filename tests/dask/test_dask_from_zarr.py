@@ -57,6 +57,7 @@ def test_objects() -> None:
     assert from_zarr(z).compute(scheduler="sync").tolist() == ["a", "bc", ""]
 
 
+@pytest.mark.slow
 def test_other_processes(tmp_path: Path) -> None:
     values = ramp((20, 20))
     x = from_zarr(stored(values, (7, 20), str(tmp_path / "a")))
@@ -122,6 +123,7 @@ def test_a_million_chunks_carry_nothing_per_chunk(shape: tuple[int, ...]) -> Non
     assert nbytes <= few_bytes + 100
 
 
+@pytest.mark.slow
 def test_arrays_of_expressions(tmp_path: Path) -> None:
     """dask's other kind of array, chosen before dask.array is imported."""
     stored(ramp((6, 8)), (4, 3), str(tmp_path / "a"))

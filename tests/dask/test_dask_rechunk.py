@@ -78,7 +78,7 @@ def prod_of(z: zarrds.Array) -> int:
     return z.nchunks if z.size else 0
 
 
-@pytest.mark.parametrize("scheduler", ["threads", "processes"])
+@pytest.mark.parametrize("scheduler", ["threads", pytest.param("processes", marks=pytest.mark.slow)])
 def test_schedulers(scheduler: str, tmp_path: Path) -> None:
     z = zarrds.array(ramp(60, 40), chunks=(1, 40), store=str(tmp_path / "a"))
     with shuffles_forced(1):

@@ -258,13 +258,22 @@ class Hierarchy(RuleBasedStateMachine):
                 assert found[:].tolist() == node.data.tolist()
 
 
+def check_histories(kind: str, examples: int, steps: int) -> None:
+    machine = type(f"Hierarchy_{kind}", (Hierarchy,), {"kind": kind, "erasable": kind != "zip"})
+    limits = {"max_examples": examples, "stateful_step_count": steps}
+    run_state_machine_as_test(
+        machine, settings=settings(deadline=None, suppress_health_check=list(HealthCheck), **limits)
+    )
+
+
 @pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")  # chunks in zip files that are written twice
 @pytest.mark.parametrize("kind", [*STORES, "zip"])
 def test_histories(kind: str) -> None:
-    machine = type(f"Hierarchy_{kind}", (Hierarchy,), {"kind": kind, "erasable": kind != "zip"})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
-    )
+    check_histories(kind, examples=8, steps=20)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")
+@pytest.mark.parametrize("kind", [*STORES, "zip"])
+def test_long_histories(kind: str) -> None:
+    check_histories(kind, examples=40, steps=30)

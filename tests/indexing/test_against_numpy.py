@@ -169,7 +169,7 @@ def _value(kind: Any, shape: tuple[int, ...], how: str, seed: int) -> Any:
 
 HOWS = st.sampled_from(["scalar", "full", "broadcast", "strided", "list", "F"])
 
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 LONG = settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
 
 

@@ -193,10 +193,10 @@ CASES: dict[str, Case] = {
 }
 
 
-def named(**promises: bool) -> list[Any]:
-    """Names of the stores that promise what is asked, as parameters of a fixture or test."""
+def named(quick: tuple[str, ...] = tuple(CASES), **promises: bool) -> list[Any]:
+    """Names of the stores that promise what is asked, as parameters of a fixture or test; all but `quick` are slow."""
     return [
-        pytest.param(name, marks=case.marks)
+        pytest.param(name, marks=case.marks if name in quick else (*case.marks, pytest.mark.slow))
         for name, case in CASES.items()
         if all(getattr(case, promise) == wanted for promise, wanted in promises.items())
     ]

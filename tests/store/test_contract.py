@@ -338,7 +338,7 @@ for pickled in pickle.loads(sys.stdin.buffer.read()):
 """
 
 
-@pytest.mark.parametrize("name", named(reached=True))
+@pytest.mark.parametrize("name", named(quick=("directory", "zip", "memory", "fs-local", "lmdb"), reached=True))
 def test_stores_open_in_another_process(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     case = CASES[name]
     with opened(name, tmp_path, request) as store:
@@ -413,7 +413,7 @@ store.close()
 """
 
 
-@pytest.mark.parametrize("name", named(processes=True))
+@pytest.mark.parametrize("name", named(quick=("directory", "sqlite"), processes=True))
 def test_processes_write_and_read(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     with opened(name, tmp_path, request) as store:
         store["shared"] = b"0" * 5000

@@ -77,7 +77,7 @@ def test_after_a_fork(url: str) -> None:
     assert script(text, url).split() == [TOTAL] * 6
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("method", ["fork", "spawn", pytest.param("forkserver", marks=pytest.mark.slow)])
 def test_multiprocessing(url: str, method: str, tmp_path: Path) -> None:
     text = f"""
         import multiprocessing, operator
@@ -117,7 +117,7 @@ def test_threads(url: str) -> None:
     np.testing.assert_array_equal(np.stack(rows[:20]), DATA)
 
 
-@pytest.mark.parametrize("scheduler", ["threads", "processes"])
+@pytest.mark.parametrize("scheduler", ["threads", pytest.param("processes", marks=pytest.mark.slow)])
 def test_dask(url: str, scheduler: str) -> None:
     import zarrds.dask
 

@@ -80,7 +80,7 @@ def test_compute_false_writes_metadata_and_what_is_in_memory(tmp_path):
     assert_same(open_zarrds(tmp_path / "a.zarr"), ds)
 
 
-@pytest.mark.parametrize("scheduler", ["sync", "threads", "processes"])
+@pytest.mark.parametrize("scheduler", ["sync", "threads", pytest.param("processes", marks=pytest.mark.slow)])
 def test_schedulers(tmp_path, scheduler):
     with dask.config.set(scheduler=scheduler):
         to_zarrds(waves(chunk=3) * 2, tmp_path / "a.zarr")
