@@ -6,9 +6,10 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,18 +36,28 @@ def test_a_full_map_grows(path: Path) -> None:
         assert len(store) == 51
 
 
-@pytest.fixture
-def restless() -> Iterator[None]:
-    """Threads take turns far more often than they do otherwise."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    yield
-    sys.setswitchinterval(before)
+class Resized:
+    """An environment that must not be asked anything while it is resized, which takes a while."""
+
+    def __init__(self, env: Any) -> None:
+        self.env = env
+        self.resizing = False
+
+    def set_mapsize(self, size: int) -> None:
+        self.resizing = True
+        time.sleep(0.01)
+        self.env.set_mapsize(size)
+        self.resizing = False
+
+    def __getattr__(self, name: str) -> Any:
+        assert not self.resizing
+        return getattr(self.env, name)
 
 
-@pytest.mark.usefixtures("restless")
 def test_a_full_map_grows_while_threads_read_and_write(path: Path) -> None:
     with LMDBStore(path, map_size=2**16) as store, ThreadPoolExecutor(8) as pool:
+        assert store._map is not None
+        store._map.env = Resized(store._map.env)
 
         def work(number: int) -> bytes:
             store[str(number)] = bytes([number]) * 50_000
