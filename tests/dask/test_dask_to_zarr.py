@@ -186,3 +186,46 @@ def test_on_a_cluster(cluster_client: Any, tmp_path: Path) -> None:
     assert not list(memory)
     job = to_zarr(from_zarr(z) + 1, str(tmp_path / "b"), compute=False).persist()
     assert (job.compute()[...] == 2).all()
+
+
+# --- in place --------------------------------------------------------------------------------------------------------
+
+MOVING = {
+    "reversed": lambda x: x[::-1],
+    "transposed": lambda x: x.T,
+    "rolled": lambda x: da.roll(x, 2, 0).rechunk((2, 2)),
+    "one row for all": lambda x: x + x[0],
+    "a mean of all": lambda x: x - x.mean(),
+    "sums": lambda x: da.cumsum(x, 0),
+    "and itself": lambda x: x + x.T,
+}
+KEEPING = {
+    "itself": lambda x: x,
+    "one more": lambda x: x + 1,
+    "twice": lambda x: x * x + x,
+    "a function": lambda x: da.map_blocks(lambda block: block, x, dtype=x.dtype),
+    "something else": lambda x: da.ones_like(x),
+}
+
+
+@pytest.mark.parametrize("change", MOVING)
+def test_blocks_that_move_are_not_stored_where_they_are_read(change, tmp_path):
+    z = zarrds.array(np.arange(64).reshape(8, 8), chunks=(2, 2), store=str(tmp_path / "z"))
+    x = MOVING[change](from_zarr(z))
+    with pytest.raises(SelfOverwriteError, match="persist"):
+        to_zarr(x, z)
+    with pytest.raises(SelfOverwriteError):
+        to_zarr(x, zarrds.open(str(tmp_path / "z")), compute=False)
+    np.testing.assert_array_equal(z[:], np.arange(64).reshape(8, 8))
+    with dask.config.set(scheduler="sync"):
+        expected = x.compute().astype(z.dtype)
+        np.testing.assert_array_equal(to_zarr(x.persist().astype(z.dtype), z)[:], expected)
+
+
+@pytest.mark.parametrize("change", KEEPING)
+def test_blocks_that_stay_are_stored_in_place(change):
+    z = zarrds.array(np.arange(64).reshape(8, 8), chunks=(2, 2))
+    x = KEEPING[change](from_zarr(z))
+    with dask.config.set(scheduler="sync"):
+        expected = x.compute()
+        np.testing.assert_array_equal(to_zarr(x, z)[:], expected)

@@ -31,6 +31,7 @@ from zarrds._store.paths import normalize_path
 from zarrds._types import Chunks
 from zarrds.core import Array
 from zarrds.dask.blocks import BlockGrid, check_alignment, merged_chunks, nearest_fit
+from zarrds.dask.in_place import moves_blocks
 from zarrds.dask.jobs import Job, require_shareable, unique_name
 from zarrds.dask.places import holds, opened
 from zarrds.dask.tasks import open_target, read_block, write_block
@@ -225,7 +226,15 @@ def _existing_target(
     if array.read_only:
         raise ReadOnlyError(path=array.path)
     require_shareable(array.chunk_store)
-    return _aligned(x, array.source().meta.write_unit, array.path, align), array.source()
+    target = array.source()
+    x = _aligned(x, target.meta.write_unit, array.path, align)
+    if moves_blocks(x, partial(_reads, target=target)):
+        raise SelfOverwriteError(
+            "blocks of the dask array are made of other blocks of the array that they would overwrite",
+            path=target.path,
+            hint="store it elsewhere, or read first: x.persist()",
+        )
+    return x, target
 
 
 def _new_target(
@@ -269,16 +278,19 @@ def _aligned(x: da.Array, chunks: Chunks, path: str, align: str) -> da.Array:
 
 
 def _refuse_self_overwrite(x: da.Array, target: ChunkSource) -> None:
-    """Find the recipes that reading layers of the graph hold; overwriting one would delete what is to be read."""
-    for layer in getattr(x.__dask_graph__(), "layers", {}).values():
-        for held, _ in getattr(layer, "indices", ()):
-            recipe = getattr(held, "value", held)
-            if isinstance(recipe, ChunkSource) and holds(target, recipe):
-                raise SelfOverwriteError(
-                    "the dask array reads from the array that it would overwrite",
-                    path=target.path,
-                    hint="store it elsewhere, or load it first",
-                )
+    """Overwriting an array that the graph reads would delete what is to be read."""
+    if any(_reads(layer, target) for layer in getattr(x.__dask_graph__(), "layers", {}).values()):
+        raise SelfOverwriteError(
+            "the dask array reads from the array that it would overwrite",
+            path=target.path,
+            hint="store it elsewhere, or load it first",
+        )
+
+
+def _reads(layer: Any, target: ChunkSource) -> bool:
+    """Whether a layer of a graph holds the recipe of an array at or below the target."""
+    held = (getattr(item, "value", item) for item, _ in getattr(layer, "indices", ()))
+    return any(isinstance(recipe, ChunkSource) and holds(target, recipe) for recipe in held)
 
 
 def _write_job(x: da.Array, target: ChunkSource, write_empty_chunks: bool) -> Job:
