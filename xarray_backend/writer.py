@@ -132,6 +132,8 @@ def to_zarrds(
     target = _open_store(store, storage_options)
     root = (group or "").strip("/")
     existing = _open_existing(target, root) if mode in ("a", "a-", "r+") else None
+    if existing is not None:
+        target = existing.store  # of another layout it is another view of the same place
     if existing is None and mode == "r+":
         raise GroupNotFoundError("mode 'r+' changes what is stored, but there is no group", path=root)
     if mode == "w":
@@ -304,7 +306,7 @@ def _carry_out(
     receipts = []
     for plan in plans:
         for write in plan.writes:
-            source = replace(write.source, store=target.spec())
+            source = _source_in(target, write.source)
             if write.values.chunks is None:
                 _write_in_memory(write, source)
             else:
@@ -316,6 +318,11 @@ def _carry_out(
         target.flush()
         return ZarrdsStore(written)
     return finish_later(receipts)
+
+
+def _source_in(target: Store, source: Any) -> Any:
+    """Recipe of an array in the target, from that of the staged one; a layout of its own may store it otherwise."""
+    return replace(source, store=target.spec()) if target.keeps_documents else Array(target, source.path).source()
 
 
 def _new_documents(plans: list[DatasetPlan], root: Group) -> list[tuple[str, bytes]]:

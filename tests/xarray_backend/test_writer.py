@@ -265,6 +265,19 @@ def test_writing_in_turn_with_the_zarr_library(tmp_path, zarr_format):
     xr.testing.assert_equal(xr.open_zarr(tmp_path / "a.zarr").compute(), expected)
 
 
+@pytest.mark.parametrize("opened", [zarrds.n5.N5Store, str])
+def test_n5(tmp_path, opened):
+    path = str(tmp_path / "a.n5")
+    with zarrds.config_context(default_format=2):
+        to_zarrds(xr.Dataset(attrs={"title": "N5"}), zarrds.n5.N5Store(path), consolidated=False)
+    ds = xr.Dataset({"a": ("t", np.arange(1, 9)), "b": (("t", "x"), np.arange(1, 25).reshape(8, 3))}).chunk(t=2)
+    for name in ("a", "b"):
+        encoding = {name: {"_FillValue": 0, "dtype": "i8"}}
+        to_zarrds(ds[[name]], opened(path), mode="a", encoding=encoding, consolidated=False)
+    xr.testing.assert_equal(open_zarrds(path, consolidated=False).compute(), ds.compute())
+    assert {p.name for p in tmp_path.rglob("*") if p.is_file()} == {"attributes.json", "0", "1", "2", "3"}
+
+
 def test_adding_to_a_group_keeps_the_rest_of_its_document(tmp_path, zarr_format):
     to_zarrds(waves(), tmp_path / "a.zarr")
     to_zarrds(waves()[["v"]], tmp_path / "a.zarr", group="g")
