@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from typing import Any
 
@@ -397,6 +398,65 @@ def test_format_1_is_copied(to: int) -> None:
     new = zarrds.convert(store, zarrds.KVStore({}), to=to)
     assert new[:].tolist() == [7, 8, 3, 3, 3]
     assert new.attrs.asdict() == {"a": 1}
+
+
+def _experimental(sharded: bool) -> zarrds.KVStore:
+    core = "https://purl.org/zarr/spec/protocol/core/3.0"
+    array: dict[str, Any] = {
+        "attributes": {"units": "m"},
+        "chunk_grid": {"chunk_shape": [2], "separator": "/", "type": "regular"},
+        "chunk_memory_layout": "C",
+        "data_type": "<i4",
+        "extensions": [],
+        "fill_value": 7,
+        "shape": [5],
+    }
+    chunk = np.array([1, 2], "<i4").tobytes()
+    if sharded:
+        name = "https://purl.org/zarr/spec/storage_transformers/sharding/1.0"
+        configuration = {"chunks_per_shard": [2]}
+        array["storage_transformers"] = [{"extension": name, "type": "indexed", "configuration": configuration}]
+        chunk += np.array([0, 8, 2**64 - 1, 2**64 - 1], "<u8").tobytes()
+    entry = {"extensions": [], "metadata_encoding": core, "metadata_key_suffix": ".json", "zarr_format": core}
+    documents = {
+        "zarr.json": entry,
+        "meta/root/g/a.array.json": array,
+        "meta/root/g.group.json": {"attributes": {"x": 1}},
+    }
+    return zarrds.KVStore(
+        {**{key: json.dumps(value).encode() for key, value in documents.items()}, "data/root/g/a/c0": chunk}
+    )
+
+
+@pytest.mark.parametrize("to", [2, 3])
+@pytest.mark.parametrize("sharded", [False, True])
+def test_the_experimental_layout_is_copied(to: int, sharded: bool) -> None:
+    store, files = _experimental(sharded), {}
+    new = zarrds.convert(store, zarrds.KVStore(files), to=to)
+    assert new["g/a"][:].tolist() == [1, 2, 7, 7, 7]
+    assert new["g/a"].attrs.asdict() == {"units": "m"}
+    assert new["g"].attrs.asdict() == {"x": 1}
+    assert [key for key in files if key.rpartition("/")[2] == "0"] == ["g/a/0"]
+    with pytest.raises(UnsupportedFormatError, match="dest"):
+        zarrds.convert(store, to=to)
+
+
+def test_a_group_with_consolidated_metadata_is_converted_with_them() -> None:
+    for elsewhere in (True, False):
+        store = _small(3)
+        root = zarrds.open_consolidated(store)
+        new = zarrds.convert(root, zarrds.KVStore({}) if elsewhere else None, to=2)
+        assert ".zmetadata" in new.store
+        back = zarrds.convert(zarrds.open_consolidated(new.store), to=3)
+        assert b"consolidated_metadata" in back.store["zarr.json"]
+        assert back["x"][:].tolist() == list(range(6))
+
+
+def test_consolidated_metadata_of_zarr_python_3_in_groups_of_format_2_are_dropped() -> None:
+    store = _small(2)
+    store["g/.zgroup"] = b'{"zarr_format": 2, "consolidated_metadata": {"kind": "inline", "metadata": {}}}'
+    zarrds.convert(store, to=3)
+    assert b"consolidated" not in store["g/zarr.json"]
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from zarrds._copying.log import writing_to
 from zarrds._format.meta import ArrayMeta
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
+from zarrds._store.consolidated import ConsolidatedMetadataStore
 from zarrds._store.n5 import N5Mapping
 from zarrds._store.paths import normalize_path
 from zarrds.core import Array
@@ -120,7 +121,9 @@ def _place(given: Any, path: str | None, mode: str, options: Mapping[str, Any] |
     """Store, and path in it, of what a user gives for a place."""
     if isinstance(given, Array | Group):
         parts = [given.path or "", normalize_path(path)]
-        return given.store, "/".join(part for part in parts if part)
+        # the documents themselves are converted, and consolidated anew
+        store = given.store.store if type(given.store) is ConsolidatedMetadataStore else given.store
+        return store, "/".join(part for part in parts if part)
     return as_store(given, mode=mode, storage_options=options), normalize_path(path)
 
 

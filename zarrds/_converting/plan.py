@@ -118,11 +118,17 @@ def plan_steps(
 
 def _step(old: Found, where: str, to: int, exact: bool) -> Step:
     if isinstance(old.node, GroupMeta):
-        extra = v3.checked_extra(old.node.extra) if old.node.zarr_format != to == 3 else old.node.extra
-        return Step(old, Found(where, GroupMeta(to, extra), old.attributes), raw=True)
+        return Step(old, Found(where, _group(old.node, to), old.attributes), raw=True)
     meta, raw = (_kept(old.node, to), True) if exact else _kept_or_anew(old.node, to)
     meta, attributes = _with_dimensions(old, meta)
     return Step(old, Found(where, meta, attributes), raw=raw)
+
+
+def _group(old: GroupMeta, to: int) -> GroupMeta:
+    # zarr-python 3 has consolidated metadata in groups of format 2 too, where nobody looks for them
+    members = {name: value for name, value in json.loads(old.extra).items() if name != "consolidated_metadata"}
+    extra = canonical(members)
+    return GroupMeta(to, v3.checked_extra(extra) if old.zarr_format != to == 3 else extra)
 
 
 def _kept(old: ArrayMeta, to: int) -> ArrayMeta:

@@ -7,6 +7,7 @@ concluded from names: what one description encodes, the other must decode to the
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from math import prod
 
 import numpy as np
@@ -19,6 +20,7 @@ from zarrds.errors import ZarrdsError
 __all__ = ["same_bytes"]
 
 
+@lru_cache(maxsize=1024)
 def same_bytes(old: ChunkSpec, new: ChunkSpec) -> bool:
     """Whether chunks that were encoded as `old` are chunks of `new`."""
     if old.shape != new.shape:
