@@ -30,40 +30,35 @@ def documents_of(found: Found) -> tuple[Texts, Texts]:
     return ([(key, known.format_attributes(found.attributes, key))] if found.attributes else []), texts
 
 
-def _new_documents(steps: Sequence[Step]) -> dict[str, bytes]:
-    """All documents that the steps lead to."""
-    return {key: text for step in steps for texts in documents_of(step.new) for key, text in texts}
-
-
 def write_nodes(store: Store, todo: Sequence[Step], everything: Sequence[Step], consolidated: bool) -> None:
     """Write documents of what is to do, members before the groups above them, the first of `everything` last."""
     root = everything[0]
-    made: dict[int, Texts] = {}
-    attributes: Texts = []
+    made = {step.new.path: documents_of(step.new) for step in (everything if consolidated else [root, *todo])}
+    levels: dict[int, Texts] = {}
     for step in todo:
-        beside, texts = documents_of(step.new)
-        attributes += beside
         if step is not root:
-            made.setdefault(-step.new.path.count("/"), []).extend(texts)
+            levels.setdefault(-step.new.path.count("/"), []).extend(made[step.new.path][1])
+    attributes = [item for step in todo for item in made[step.new.path][0]]
     # a batch may be sent in any order: what must come first is one of its own
-    for items in (attributes, *(made[depth] for depth in sorted(made))):
+    for items in (attributes, *(levels[depth] for depth in sorted(levels))):
         if items:
             store.set_many(items)
-    _write_root(store, root in todo, everything, consolidated)
+    _write_root(store, root.new, any(step is root for step in todo), made if consolidated else {})
 
 
-def _write_root(store: Store, is_new: bool, everything: Sequence[Step], consolidated: bool) -> None:
-    root = everything[0].new
-    (own,) = documents_of(root)[1]
+def _write_root(store: Store, root: Found, is_new: bool, consolidated: Mapping[str, tuple[Texts, Texts]]) -> None:
+    """Write the documents of the root that are left, with consolidated metadata of the documents given."""
+    own = documents_of(root)[1]
     items: Sequence[tuple[str, bytes]] = []
     # format 2 consolidates a whole store, format 3 a group
     if consolidated and isinstance(root.node, GroupMeta) and (root.node.zarr_format == 3 or not root.path):
-        _, items = consolidate_documents(_new_documents(everything), CONSOLIDATED_KEY, root.path)
+        texts = {key: text for both in consolidated.values() for some in both for key, text in some}
+        _, items = consolidate_documents(texts, CONSOLIDATED_KEY, root.path)
     # the node of the root is what says that all is done
     if items:
         store.set_many(items)
-    if is_new and own[0] not in dict(items):
-        store.set_many([own])
+    if is_new and own[0][0] not in dict(items):
+        store.set_many(own)
 
 
 def expect_written(store: Store, steps: Sequence[Step], to: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -40,6 +41,7 @@ def cannot_say(number: int, member: str, reason: object, found: object = None) -
     return UnsupportedFormatError(f"format {number} cannot say {member!r}: {reason}", found=found)
 
 
+@lru_cache(maxsize=1024)
 def translated(meta: ArrayMeta, to: int, *, exact: bool) -> ArrayMeta:
     """The array in format `to`; `exact` when its encoded chunks are to stay as they are.
 
