@@ -37,7 +37,7 @@ def ramp(*shape: int) -> np.ndarray[Any, Any]:
             for s in ("sync", "threads")
             for case in [((), ()), ((10,), (4,)), ((6, 7), (3, 5)), ((0, 3), (1, 3))]
         ),
-        ("processes", (6, 7), (3, 5)),
+        pytest.param("processes", (6, 7), (3, 5), marks=pytest.mark.slow),
     ],
 )
 def test_round_trip(scheduler: str, shape: tuple[int, ...], blocks: tuple[int, ...], tmp_path: Path) -> None:

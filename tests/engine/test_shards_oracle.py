@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -92,9 +93,23 @@ def kept(mode, selection, found):
     return found.reshape([n for n, item in zip(found.shape, selection, strict=True) if not isinstance(item, int)])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.data(), layouts(), st.sampled_from(["memory", "disk", "network"]), st.booleans())
+CASES = (st.data(), layouts(), st.sampled_from(["memory", "disk", "network"]), st.booleans())
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(*CASES)
 def test_reads_and_writes(data, layout, kind, ranges):
+    check_reads_and_writes(data, layout, kind, ranges)
+
+
+@pytest.mark.slow
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(*CASES)
+def test_reads_and_writes_long(data, layout, kind, ranges):
+    check_reads_and_writes(data, layout, kind, ranges)
+
+
+def check_reads_and_writes(data, layout, kind, ranges):
     shape, chunk = layout
     store = CountingStore(kind, ranges=ranges)
     opened = source(store, shape, chunk)

@@ -77,7 +77,9 @@ def test_after_a_fork(url: str) -> None:
     assert script(text, url).split() == [TOTAL] * 6
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", pytest.param("forkserver", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "method", ["fork", *(pytest.param(name, marks=pytest.mark.slow) for name in ("spawn", "forkserver"))]
+)
 def test_multiprocessing(url: str, method: str, tmp_path: Path) -> None:
     text = f"""
         import multiprocessing, operator

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("zarr_format")
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[object]:
-    options = {"processes": False, "n_workers": 1, "threads_per_worker": 2, "dashboard_address": None}
+    options = {"processes": False, "n_workers": 1, "threads_per_worker": 2, "dashboard_address": ":0"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with distributed.Client(**options) as found:
