@@ -56,12 +56,24 @@ def array_attributes(name: str, encoded: xr.Variable, zarr_format: int) -> dict[
     attrs = {key: value for key, value in encoded.attrs.items() if key != "_FillValue"}
     if zarr_format == 3:
         if encoded.attrs.get("_FillValue") is not None:
-            attrs["_FillValue"] = fill_to_attribute(encoded.attrs["_FillValue"], encoded.dtype)
+            attrs["_FillValue"] = _fill_attribute(name, encoded)
     elif DIMENSIONS in attrs:
         raise ValueError(f"variable {name!r} has an attribute {DIMENSIONS!r}, which is reserved")
     else:
         attrs[DIMENSIONS] = list(encoded.dims)
     return attributes_as_json(f"variable {name!r}", attrs)
+
+
+def _fill_attribute(name: str, encoded: xr.Variable) -> Any:
+    if is_vlen_text(encoded.dtype):
+        # xarray refuses to write it, and could not open a store that has it
+        raise UnsupportedFormatError(
+            f"variable {name!r} is text of any length, for which format 3 has no '_FillValue'",
+            path=name,
+            found=encoded.attrs["_FillValue"],
+            hint=f"drop it: del ds[{name!r}].encoding['_FillValue']",
+        )
+    return fill_to_attribute(encoded.attrs["_FillValue"], encoded.dtype)
 
 
 def stored_dtype(dtype: np.dtype[Any]) -> Any:

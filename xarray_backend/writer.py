@@ -73,7 +73,8 @@ def to_zarrds(
         By variable (for trees by path, then variable): ``chunks``, ``compressor`` or ``compressors``, ``filters``,
         ``write_empty_chunks``, ``chunk_key_encoding``, in format 3 also ``shards``, ``serializer`` and ``fill_value``
         (of the stored array), and the keys of CF (``dtype``, ``scale_factor``, ``_FillValue``, ``units``, ...). It
-        takes the place of the variable's own encoding.
+        takes the place of the variable's own encoding. Chunks and shards of the latter are kept as long as they fit the
+        blocks of a dask array; blocks that together make up shards are joined.
     compute : bool
         If False, dask arrays are not written but by the Delayed that is returned; everything else is.
     consolidated : bool, optional
@@ -242,7 +243,8 @@ def _format_to_write(target: Store, path: str, existing: Group | None, asked: in
         found = next(filter(None, (_format_at(target, above) for above in reversed(_ancestors(path)[:-1]))), None)
     if found is not None and asked not in (None, found):
         raise ValueError(f"zarr_format is {asked}, but the group {path or '/'!r} is of format {found} and keeps it")
-    return asked or found or zarrds.get_config().default_format
+    # the layout of N5 is made of documents of format 2
+    return asked or found or (zarrds.get_config().default_format if target.keeps_documents else 2)
 
 
 def _format_at(target: Store, path: str) -> int | None:

@@ -80,6 +80,7 @@ def test_writing_what_format_2_has_not(ds, encoding, error, words):
     ("ds", "encoding", "error", "words"),
     [
         (one, {"fill_value": "text"}, ValueError, "text"),
+        (xr.Dataset({"u": ("x", np.array(["a", "b"], dtype=object))}), {"_FillValue": "b"}, ValueError, "drop it"),
         (one, {"shards": (3,), "chunks": (2,)}, ValueError, "shards must be whole chunks"),
         (one, {"shards": (2, 2)}, ValueError, "shards of variable 'u'"),
         (one, {"shards": "many"}, TypeError, "shards of variable 'u'"),

@@ -268,8 +268,7 @@ def test_writing_in_turn_with_the_zarr_library(tmp_path, zarr_format):
 @pytest.mark.parametrize("opened", [zarrds.n5.N5Store, str])
 def test_n5(tmp_path, opened):
     path = str(tmp_path / "a.n5")
-    with zarrds.config_context(default_format=2):
-        to_zarrds(xr.Dataset(attrs={"title": "N5"}), zarrds.n5.N5Store(path), consolidated=False)
+    to_zarrds(xr.Dataset(attrs={"title": "N5"}), zarrds.n5.N5Store(path), consolidated=False)
     ds = xr.Dataset({"a": ("t", np.arange(1, 9)), "b": (("t", "x"), np.arange(1, 25).reshape(8, 3))}).chunk(t=2)
     for name in ("a", "b"):
         encoding = {name: {"_FillValue": 0, "dtype": "i8"}}
