@@ -88,6 +88,7 @@ def _array(array: zarrds.Array) -> Any:
     data = array[...]
     attributes = array.attrs.asdict()
     names = attributes.pop("_ARRAY_DIMENSIONS", None) or array.dimension_names
+    attributes.pop("_FillValue", None)  # for xarray, in format 3 only
     elements = data.tolist() if data.dtype == object else data.astype(data.dtype.newbyteorder("<")).tobytes()
     fill = array.fill_value
     # an undefined fill value is zero afterwards

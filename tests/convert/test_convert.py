@@ -365,6 +365,28 @@ def test_other_documents_beside_the_old_ones_are_refused() -> None:
     assert dict(store) == before
 
 
+@pytest.mark.parametrize(("dtype", "mask"), [("i2", -9), ("f4", -9.5), ("f8", np.nan), ("u1", 255), ("f2", -np.inf)])
+@pytest.mark.filterwarnings("ignore")
+def test_missing_values_of_xarray_stay_missing(tmp_path: Any, dtype: str, mask: Any) -> None:
+    xarray = pytest.importorskip("xarray")
+    path = str(tmp_path / "a.zarr")
+    root = zarrds.open_group(path, mode="w", zarr_format=2)
+    array = root.create_dataset("t", shape=4, chunks=2, dtype=dtype, fill_value=mask)
+    array[:2] = np.array([1, 2]).astype(dtype)
+    array.attrs["_ARRAY_DIMENSIONS"] = ["x"]
+    zarrds.consolidate_metadata(path)
+    documents = array.attrs.asdict()
+    for engine in ("zarrds", "zarr"):
+        before = xarray.open_dataset(path, engine=engine).load()
+        zarrds.convert(path, to=3)
+        after = xarray.open_dataset(path, engine=engine).load()
+        xarray.testing.assert_identical(after, before)
+        assert after["t"].isnull().values.tolist() == [False, False, True, True]
+        back = zarrds.convert(path, to=2)
+        assert back["t"].attrs.asdict() == documents
+        xarray.testing.assert_identical(xarray.open_dataset(path, engine=engine).load(), before)
+
+
 # --- from other layouts -----------------------------------------------------------------------------------------------
 
 

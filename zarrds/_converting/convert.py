@@ -45,8 +45,10 @@ def convert(
     whenever that was, is finished by calling it again.
 
     Names of dimensions are the member ``dimension_names`` in format 3 and xarray's attribute ``_ARRAY_DIMENSIONS`` in
-    format 2; the one becomes the other. Consolidated metadata are made anew where there were some. A fill value that
-    format 2 leaves undefined becomes zero; of text and bytes, 0 becomes the empty value, and the other way round.
+    format 2; the one becomes the other. Where there are names, a number that is the fill value, and so means "missing"
+    to xarray in format 2, becomes the attribute ``_FillValue`` by which xarray knows it in format 3. Consolidated
+    metadata are made anew where there were some. A fill value that format 2 leaves undefined becomes zero; of text and
+    bytes, 0 becomes the empty value, and the other way round.
 
     Parameters
     ----------

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from zarrds import _nodes
+from zarrds._converting.mask import MASK, mask_attribute
 from zarrds._converting.probe import same_bytes
 from zarrds._converting.translate import cannot_say, in_other_order, translated
 from zarrds._format import v3_experimental
@@ -158,6 +159,9 @@ def _with_dimensions(old: Found, meta: ArrayMeta) -> tuple[ArrayMeta, dict[str, 
         names = attributes.get(_DIMENSIONS)
         if isinstance(names, list) and len(names) == meta.ndim and all(isinstance(name, str) for name in names):
             del attributes[_DIMENSIONS]
+            masked = mask_attribute(meta.chunk) if old.node.chunk.fill.defined else None
+            if masked is not None:
+                attributes.setdefault(MASK, masked)
             return replace(meta, dimension_names=tuple(map(str, names))), attributes
         return meta, attributes
     names_3 = old.node.dimension_names
@@ -167,6 +171,8 @@ def _with_dimensions(old: Found, meta: ArrayMeta) -> tuple[ArrayMeta, dict[str, 
         raise cannot_say(2, "dimension_names", "xarray's attribute names all dimensions or none", names_3)
     if attributes.get(_DIMENSIONS, list(names_3)) != list(names_3):
         raise cannot_say(2, "dimension_names", f"the attribute {_DIMENSIONS} says something else", names_3)
+    if MASK in attributes and attributes[MASK] == mask_attribute(old.node.chunk):
+        del attributes[MASK]
     return meta, {**attributes, _DIMENSIONS: list(names_3)}
 
 
