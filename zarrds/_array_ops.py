@@ -25,7 +25,17 @@ from zarrds._pipeline import v3_codec, with_endian
 from zarrds._store.base import Store
 from zarrds._types import Shape
 
-__all__ = ["appended", "astype_meta", "changed", "digest", "iterate", "resize", "resized_shape", "view_meta"]
+__all__ = [
+    "appended",
+    "astype_meta",
+    "changed",
+    "digest",
+    "iterate",
+    "resize",
+    "resized_shape",
+    "view_meta",
+    "whole_units",
+]
 
 
 def resized_shape(shape: Shape, args: Sequence[Any]) -> Shape:
@@ -54,6 +64,13 @@ def resize(store: Store, source: OpenSource, shape: Shape) -> ArrayMeta:
     _nodes.save_array(store, source.path, meta)
     delete_outside(source, shape)
     return meta
+
+
+def whole_units(shape: Shape, unit: Shape, axis: int) -> Shape:
+    """The shape with its last chunks along `axis` filled: others may have appended to them meanwhile."""
+    return tuple(
+        [-(-n // c) * c if dim == axis % len(shape) else n for dim, (n, c) in enumerate(zip(shape, unit, strict=True))]
+    )
 
 
 def appended(shape: Shape, data: Any, axis: int) -> tuple[Shape, tuple[slice, ...]]:

@@ -407,7 +407,8 @@ class Array(Described):
             self._save_meta(_array_ops.changed(meta, shape=shape))
             source = self._opened
         # the new region is ours alone from here on; chunks that others have a part in are guarded by their own locks
-        plan = plan_selection(where, shape, meta.write_unit, "basic")
+        extent = shape if self._lock is None else _array_ops.whole_units(shape, meta.write_unit, axis)
+        plan = plan_selection(where, extent, meta.write_unit, "basic")
         write(source, plan, data, lock=self._lock, write_empty_chunks=self._write_empty_chunks)
         return shape
 

@@ -107,6 +107,29 @@ def test_each_opener_appends_to_what_the_others_left(tmp_path: Path) -> None:
     assert zarrds.open_array(place)[:].tolist() == [0, 0, 1, 2, 3, 4]
 
 
+def test_a_late_writer_of_a_new_chunk_keeps_what_others_appended_to_it() -> None:
+    class Late(ThreadSynchronizer):
+        def __getitem__(self, key: str) -> Any:
+            if key == "1" and others:
+                others.pop()()
+            return super().__getitem__(key)
+
+    store: dict[str, bytes] = {}
+    zarrds.zeros(4, chunks=4, dtype="i4", store=store)
+    others = [lambda: zarrds.open_array(store, mode="r+").append([2])]
+    assert zarrds.open_array(store, mode="r+", synchronizer=Late()).append([1]) == (5,)
+    assert zarrds.open_array(store)[:].tolist() == [0, 0, 0, 0, 1, 2]
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_appending_with_locks_along_any_axis(synchronizer: Any, axis: int) -> None:
+    model = np.arange(35).reshape(5, 7)
+    z = zarrds.array(model, chunks=(3, 4), synchronizer=synchronizer)
+    for part in (model, model[:, :7] * 2):
+        z.append(part, axis=axis)
+    np.testing.assert_array_equal(z[:], np.concatenate([model, model, model * 2], axis=axis))
+
+
 def test_attributes_set_by_threads(synchronizer: Any, tmp_path: Path) -> None:
     z = zarrds.zeros(1, store=str(tmp_path / "z.zarr"), synchronizer=synchronizer)
     with ThreadPoolExecutor(WRITERS) as pool:

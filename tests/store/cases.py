@@ -182,7 +182,7 @@ CASES: dict[str, Case] = {
     ),
     "redis": Case(redis_store, "redis_port", processes=True, marks=SERVICE),
     "mongodb": Case(
-        mongodb_store, "mongo", reached="ZARRDS_TEST_MONGO_URI" in os.environ, many=5_000, largest=15 * 2**20
+        mongodb_store, "mongo", reached="ZARRDS_TEST_MONGO_URI" in os.environ, many=500, largest=15 * 2**20
     ),
     "azure": Case(azure_store, "azurite_url", processes=True, many=5_000, marks=SLOW_SERVICE),
     "fs-s3": Case(s3_store, "s3", processes=True, many=5_000, marks=SLOW_SERVICE),
