@@ -13,12 +13,13 @@ import marshal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from zarrds._deleting import delete_node, keys_below, refuse_consolidated
 from zarrds._format.formats import DOCUMENT_NAMES, FORMATS, Format, Node, format_of, formats_of
-from zarrds._format.meta import ArrayMeta, GroupMeta
+from zarrds._format.meta import ArrayMeta, GroupMeta, KeyEncoding
 from zarrds._format.paths import node_key
 from zarrds._store.base import Store
 from zarrds._store.consolidated import DocumentStore
@@ -35,6 +36,7 @@ from zarrds.errors import (
 __all__ = [
     "DOCUMENT_NAMES",
     "array_documents",
+    "as_stored",
     "attributes_key",
     "child_documents",
     "child_kinds",
@@ -54,6 +56,9 @@ __all__ = [
     "node_key",
     "save_array",
 ]
+
+
+_SomeNode = TypeVar("_SomeNode", bound=ArrayMeta | GroupMeta)
 
 
 def attributes_key(path: str, node: Node | int) -> str:
@@ -114,8 +119,15 @@ def _first(store: Store, found: list[_Found]) -> Node | None:
         if node is not None:
             if any(d is not None for other in found[number + 1 :] for d in other.documents):
                 _warn_of_both(store, at)
-            return node
+            return as_stored(store, node)
     return None
+
+
+def as_stored(store: Store, node: _SomeNode) -> _SomeNode:
+    """The node; the separator of chunk keys is the store's where its document, as old ones do, leaves it open."""
+    if store.dimension_separator != "/" or not isinstance(node, ArrayMeta) or node.keys.written:
+        return node
+    return replace(node, keys=KeyEncoding("/", "v2", written=True))
 
 
 def _warn_of_both(store: Store, taken: _Found) -> None:

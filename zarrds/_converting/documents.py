@@ -65,7 +65,7 @@ def expect_written(store: Store, steps: Sequence[Step], to: int) -> None:
     """Read all documents back; StoreError when one does not say what it should."""
     keys = [key for step in steps for key in format_of(to).document_keys(step.new.path)]
     texts = store.get_many([(key, None) for key in keys])
-    found = nodes_in({key: text for key, text in zip(keys, texts, strict=True) if text is not None}, to)
+    found = nodes_in(store, {key: text for key, text in zip(keys, texts, strict=True) if text is not None}, to)
     for step in steps:
         there = found.get(step.new.path)
         if there is None:

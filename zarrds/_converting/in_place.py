@@ -33,7 +33,7 @@ def convert_in_place(store: Store, path: str, to: int, keep: bool) -> None:
     _check_store(store, path, to, keep)
     documents = _nodes.documents_below(store, path)
     number = 5 - to
-    old, present = nodes_in(documents, number), nodes_in(documents, to)
+    old, present = nodes_in(store, documents, number), nodes_in(store, documents, to)
     if path not in old and path not in present:
         raise _nodes.not_found(store, path)
     steps = plan_steps(store, path, old, to, path, exact=True) if old else []

@@ -64,7 +64,7 @@ class Step:
 # --- what is there ----------------------------------------------------------------------------------------------------
 
 
-def nodes_in(documents: Mapping[str, Buf], number: int) -> dict[str, Found]:
+def nodes_in(store: Store, documents: Mapping[str, Buf], number: int) -> dict[str, Found]:
     """Nodes of one format by their paths, from documents by their keys; parents come before their members."""
     known = format_of(number)
     names = frozenset(key.rpartition("/")[2] for key in known.node_keys(""))
@@ -74,6 +74,7 @@ def nodes_in(documents: Mapping[str, Buf], number: int) -> dict[str, Found]:
         node = known.parse_node(path, [documents.get(key) for key in known.node_keys(path)])
         if node is not None:
             key = known.attributes_key(path)
+            node = _nodes.as_stored(store, node)
             found[path] = Found(path, node, known.parse_attributes(documents[key], key) if key in documents else {})
     return found
 

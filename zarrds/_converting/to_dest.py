@@ -35,7 +35,7 @@ def convert_to(
         raise ReadOnlyError(store=repr(dest), path=dest_path or None)
     refuse_self_copy(place_of(getattr(source, "files", source), path), place_of(dest, dest_path), "raise")
     documents = _nodes.documents_below(source, path, number)
-    steps = plan_steps(source, path, nodes_in(documents, number), to, dest_path, exact=False)
+    steps = plan_steps(source, path, nodes_in(source, documents, number), to, dest_path, exact=False)
     todo = _to_do(dest, dest_path, steps, to)
     _require_groups_above(dest, dest_path, to)
     for step in reversed(todo):
@@ -55,8 +55,11 @@ def _to_do(dest: Store, dest_path: str, steps: Sequence[Step], to: int) -> list[
     """What an earlier run has not done; anything else at the destination is refused."""
     documents = _nodes.documents_below(dest, dest_path)
     wanted = {step.new.path for step in steps}
-    present = nodes_in(documents, to)
-    for found in (*nodes_in(documents, 5 - to).values(), *(at for where, at in present.items() if where not in wanted)):
+    present = nodes_in(dest, documents, to)
+    for found in (
+        *nodes_in(dest, documents, 5 - to).values(),
+        *(at for where, at in present.items() if where not in wanted),
+    ):
         error = ContainsArrayError if isinstance(found.node, ArrayMeta) else ContainsGroupError
         raise error(store=repr(dest), path=found.path or "/", hint="convert to an empty place")
     return still_to_do(dest, steps, present)

@@ -15,6 +15,7 @@ from zarrds._format.formats import DOCUMENT_NAMES, FORMATS, Format
 from zarrds._format.grid import chunk_count
 from zarrds._format.jsondoc import dumps, loads
 from zarrds._format.meta import ArrayMeta
+from zarrds._nodes import as_stored
 from zarrds._store.base import Store
 from zarrds._store.paths import TEMPORARY, level
 from zarrds._types import Buf
@@ -113,7 +114,7 @@ def _node(store: Store, path: str, known: Format, documents: Mapping[str, Buf], 
         found.groups.add(path)
         return True
     try:
-        found.arrays[path] = OpenSource(store, path, node)
+        found.arrays[path] = OpenSource(store, path, as_stored(store, node))
         found.chunks[path] = []
     except MetadataError as error:
         found.findings.append(Finding("unknown-codec", keys[0], _reason(error)))

@@ -191,7 +191,7 @@ def copy_store(
     start = len(from_path) + 1 if from_path else 0
     parsed = {key[start:]: value for key, value in documents.items()}
     _check_destination(to_store, to_path, parsed, if_exists)
-    nodes = list(_parsed(parsed))
+    nodes = [(path, _nodes.as_stored(from_store, node)) for path, node in _parsed(parsed)]
     formats = [node.zarr_format for path, node in nodes if not path] or [node.zarr_format for _, node in nodes] or [2]
     work = CopyWork(from_store.spec(), to_store.spec(), from_path, to_path, if_exists, formats[0])
     return _job(work, parsed, nodes, _Batcher(batch_keys, batch_bytes), retries)
