@@ -15,7 +15,7 @@ import numpy as np
 from zarrds import Array
 from zarrds.storage import Store
 
-__all__ = ["Place", "find_sources", "lies_in"]
+__all__ = ["Place", "find_sources", "lies_in", "reads"]
 
 MAX_WRAPPERS = 32
 
@@ -49,6 +49,12 @@ def find_sources(data: Any) -> list[Place]:
     parts = (part for layer in layers.values() for part in _parts_of(layer))
     places = {place[:2]: place for place in map(_place_behind, parts) if place is not None}
     return list(places.values())
+
+
+def reads(layer: Any, target: Store, path: str) -> bool:
+    """Whether a layer of a dask graph reads the array at `path` of the target."""
+    places = (_place_behind(part) for part in _parts_of(layer))
+    return any(place is not None and lies_in(place, target, path) for place in places)
 
 
 def lies_in(place: Place, target: Store, path: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import xarray as xr
@@ -17,7 +18,7 @@ from xarray_backend.blocks import BlockTarget, block_starts, block_writes, finis
 from xarray_backend.plan import DatasetPlan, Options, VariableWrite, plan_dataset
 from xarray_backend.reader import ZarrdsStore, check_format
 from xarray_backend.region import Region, appended_region, parse_region
-from xarray_backend.sources import find_sources, lies_in
+from xarray_backend.sources import find_sources, lies_in, reads
 from zarrds import Array, Group
 from zarrds.errors import ContainsArrayError, ContainsGroupError, GroupNotFoundError, SelfOverwriteError
 from zarrds.storage import MemoryStore, Store
@@ -153,6 +154,8 @@ def to_zarrds(
         )
         plan.stored = stored
         plans.append(plan)
+    if existing is not None:
+        _refuse_moved_blocks(plans, target)
     written = existing if existing is not None else _make_room(target, root, mode, number)
     return _carry_out(
         plans,
@@ -277,6 +280,22 @@ def _make_room(target: Store, path: str, mode: str, zarr_format: int) -> Group:
         ) from error
 
 
+def _refuse_moved_blocks(plans: list[DatasetPlan], target: Store) -> None:
+    """An array written anew from its own blocks in other places: tasks would read what others have written."""
+    for write in (write for plan in plans for write in plan.writes):
+        source, values = write.source, write.values
+        if values.chunks is None or values.shape != source.meta.shape:
+            continue
+        from zarrds.dask.in_place import moves_blocks
+
+        if moves_blocks(values.data, partial(reads, target=target, path=source.path)):
+            raise SelfOverwriteError(
+                "blocks of a variable are made of other blocks of the array that they would overwrite",
+                path=source.path,
+                hint="write it to another store, or load it first: ds.persist()",
+            )
+
+
 def _refuse_self_overwrite(target: Store, path: str, datasets: Mapping[str, xr.Dataset]) -> None:
     variables = {id(var): var for ds in datasets.values() for var in ds.variables.values()}
     for place in (place for var in variables.values() for place in find_sources(var._data)):
@@ -301,7 +320,9 @@ def _carry_out(
     consolidated: bool,
     dask_options: dict[str, Any],
 ) -> Any:
-    target.set_many(_new_documents(plans, written))
+    documents = _new_documents(plans, written)
+    changed = bool(documents) or any(plan.resizes or plan.attrs is not None for plan in plans)
+    target.set_many(documents)
     for plan in plans:
         for array, shape in plan.resizes:
             array.resize(shape)
@@ -315,6 +336,8 @@ def _carry_out(
                 receipts.append(_block_writes(write, source))
     if compute and receipts:
         finish_now(receipts, target, dask_options)
+    if changed and not fresh and not consolidated:
+        consolidated = _is_consolidated(target)  # what is there must not go stale
     _finish_metadata(plans, target, written, fresh=fresh and not written.path, consolidated=consolidated)
     if compute:
         target.flush()
@@ -354,6 +377,14 @@ def _block_writes(write: VariableWrite, source: Any) -> Any:
     data = write.values.data
     starts = tuple(map(block_starts, data.chunks))
     return block_writes(data, BlockTarget(source, starts, write.origin, write.write_empty_chunks))
+
+
+def _is_consolidated(target: Store) -> bool:
+    try:
+        zarrds.open_consolidated(target, mode="r")
+    except (KeyError, ValueError):
+        return False
+    return True
 
 
 def _finish_metadata(

@@ -53,6 +53,11 @@ class DocumentStore(Store):
         answers = iter(self.store.get_many(passed) if passed else ())
         return [self._document(request) if self._is_metadata(request[0]) else next(answers) for request in requests]
 
+    def iter_many(self, requests: Sequence[Request]) -> Iterator[Buf | None]:
+        if any(self._is_metadata(key) for key, _ in requests):
+            return super().iter_many(requests)
+        return self.store.iter_many(requests)
+
     def _document(self, request: Request) -> Buf | None:
         key, byte_range = request
         if key not in self.documents:

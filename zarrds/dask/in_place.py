@@ -37,11 +37,16 @@ def moves_blocks(x: Any, is_source: Callable[[Any], bool]) -> bool:
         own = getattr(layer, "output_indices", None)
         if own is None:  # no blockwise layer
             return False
-        inputs = {array: index for array, index in layer.indices if isinstance(array, str) and array in reaching}
+        named = ((getattr(array, "key", array), index) for array, index in layer.indices)  # a name, or a reference
+        inputs = {array: index for array, index in named if isinstance(array, str) and array in reaching}
         if set(inputs) != reaching & set(graph.dependencies[name]):
             return False
         return all(
-            index is not None and tuple(index) == tuple(own) and keeps_blocks(array) for array, index in inputs.items()
+            # a whole array that is handed to every task: what `from_array` makes reads the block of the task's place
+            (array in sources and bool(getattr(layer, "io_deps", None)))
+            if index is None
+            else tuple(index) == tuple(own) and keeps_blocks(array)
+            for array, index in inputs.items()
         )
 
     (last,) = x.__dask_layers__()
