@@ -127,9 +127,9 @@ class Members(MutableMapping[str, Any]):
     def _opened(self, nodes: Iterable[tuple[str, ArrayMeta | GroupMeta, Any]]) -> Iterator[tuple[str, Member]]:
         """Members with what was read of them: attributes in the same document are not read again."""
         prefix, options = level(self._path), self._options()
-        return (
-            (name, self._at(prefix + name, node, {**options, "_document": document})) for name, node, document in nodes
-        )
+        for name, node, document in nodes:
+            had = options if document is None else {**options, "_document": document}
+            yield name, self._at(prefix + name, node, had)
 
     def _kinds(self) -> list[tuple[str, bool]]:
         return _nodes.child_kinds(self._store, self._path, self._format)

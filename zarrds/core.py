@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 __all__ = ["Array"]
 
 
+_NUMPY_ARRAY = np.empty(())
+"""What `meta_array` is unless something else is asked for; only its type counts."""
+
+
 class Array(Described):
     """Instantiate an array from an initialized store.
 
@@ -109,21 +113,16 @@ class Array(Described):
         self._cache_metadata = cache_metadata
         self._partial_decompress = partial_decompress
         self._write_empty_chunks = write_empty_chunks
-        self._meta_array = np.empty(()) if meta_array is None else np.empty_like(meta_array, shape=())
+        self._meta_array = _NUMPY_ARRAY if meta_array is None else np.empty_like(meta_array, shape=())
         self._like = None if type(self._meta_array) is np.ndarray else self._meta_array
         self._read_missing: Literal["fill", "raise"] = read_missing
         self._is_view = False
         self._held: HeldStore | None = None
         meta = _nodes.load_array(self._store, self._path, check_version(zarr_version)) if _meta is None else _meta
         self._opened = self._at(meta)
-        self._attrs = Attributes(
-            self._store,
-            key=_nodes.attributes_key(self._path, meta),
-            read_only=self._read_only,
-            cache=cache_attrs,
-            synchronizer=synchronizer,
-            _document=_document,
-        )
+        self._cache_attrs = cache_attrs
+        self._document = _document
+        self._attrs: Attributes | None = None  # made when asked for: arrays come by the thousand
 
     # --- how selections are carried out ------------------------------------------------------------------------------
 
@@ -289,7 +288,8 @@ class Array(Described):
     @read_only.setter
     def read_only(self, value: bool) -> None:
         self._read_only = bool(value)
-        self._attrs.read_only = self._read_only
+        if self._attrs is not None:
+            self._attrs.read_only = self._read_only
 
     @property
     def synchronizer(self) -> Synchronizer | None:
@@ -321,6 +321,15 @@ class Array(Described):
     @property
     def attrs(self) -> Attributes:
         """A MutableMapping containing user-defined attributes; values must be JSON serializable."""
+        if self._attrs is None:
+            self._attrs = Attributes(
+                self._store,
+                key=_nodes.attributes_key(self._path, self._opened.meta),
+                read_only=self._read_only,
+                cache=self._cache_attrs,
+                synchronizer=self._synchronizer,
+                _document=self._document,
+            )
         return self._attrs
 
     @property
@@ -538,7 +547,7 @@ class Array(Described):
             "chunk_store": self._chunk_store,
             "synchronizer": self._synchronizer,
             "cache_metadata": self._cache_metadata,
-            "cache_attrs": self._attrs.cache,
+            "cache_attrs": self._cache_attrs,
             "partial_decompress": self._partial_decompress,
             "write_empty_chunks": self._write_empty_chunks,
             "read_missing": self._read_missing,
