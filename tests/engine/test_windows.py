@@ -10,6 +10,7 @@ import pytest
 import zarrds
 from tests.store.doubles import CountingStore, FaultyStore, WrappedStore
 from zarrds import config_context
+from zarrds._engine.pool import prefetched
 from zarrds._store.base import StoreProfile
 from zarrds.errors import ChunkDecodeError, MissingChunkError, StoreError
 from zarrds.storage import MemoryStore
@@ -202,3 +203,24 @@ def test_large_chunks_are_read_by_several_threads():
     parallel = zarrds.Array(store, _meta=z._opened.meta)
     with config_context(threads=2):
         assert (parallel[:] == 1).all()
+
+
+def test_nothing_is_fetched_any_more_after_an_error():
+    started, release, finished = threading.Event(), threading.Event(), []
+
+    def fetch(item):
+        if item == 1:
+            started.set()
+            release.wait(10)
+            finished.append(item)
+        return item
+
+    def consume():
+        for _ in prefetched(fetch, range(3)):
+            assert started.wait(10)
+            threading.Timer(0.05, release.set).start()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        consume()
+    assert finished == [1]

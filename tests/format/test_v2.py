@@ -163,6 +163,7 @@ WRONG = [  # members, place in the message, in `expected`, in `found`
     ({"chunks": ...}, "chunks", "", "members"),
     ({"chunks": None}, "chunks", "list", "null"),
     ({"chunks": [10]}, "chunks", "2 chunk lengths", "[10]"),
+    ({"chunks": [10, 0]}, "chunks", "at least 1", "[10, 0]"),
     ({"chunks": [10, -1]}, '"chunks"[1]', "non-negative int", "-1"),
     ({"chunks": [10, False]}, '"chunks"[1]', "non-negative int", "false"),
     ({"chunks": [[10], [20]]}, '"chunks"[0]', "non-negative int", "[10]"),

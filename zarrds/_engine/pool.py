@@ -65,13 +65,19 @@ def prefetched(fetch: Callable[[Item], Any], items: Iterable[Item]) -> Iterable[
     pool = _pool(1)
     fetch = carried(fetch)
     ahead: tuple[Item, Future[Any]] | None = None
-    for item in items:
-        coming = (item, _submitted(pool, fetch, item))
+    coming: tuple[Item, Future[Any]] | None = None
+    try:
+        for item in items:
+            coming = (item, _submitted(pool, fetch, item))
+            if ahead is not None:
+                yield ahead[0], ahead[1].result()
+            ahead = coming
         if ahead is not None:
             yield ahead[0], ahead[1].result()
-        ahead = coming
-    if ahead is not None:
-        yield ahead[0], ahead[1].result()
+    finally:
+        # nothing may touch the caller's arrays once this ends, by an error as well
+        if coming is not None and not coming[1].cancel():
+            coming[1].exception()
 
 
 def _submitted(pool: ThreadPoolExecutor, work: Callable[..., Any], *args: Any) -> Future[Any]:

@@ -135,6 +135,8 @@ def _shape_and_chunks(members: Mapping[str, JSON], place: Place) -> tuple[Shape,
     chunks = place.member("chunks").expect_lengths(place.fetch(members, "chunks"))
     if len(chunks) != len(shape):
         raise place.member("chunks").error(f"{len(shape)} chunk lengths, as many as in the shape", list(chunks))
+    if any(chunk == 0 < length for length, chunk in zip(shape, chunks, strict=True)):
+        raise place.member("chunks").error("lengths of at least 1", list(chunks))
     return shape, tuple(chunk or 1 for chunk in chunks)  # a 0 comes from dimensions of length 0, which have no chunks
 
 
