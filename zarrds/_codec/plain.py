@@ -131,9 +131,7 @@ class PlainCodec:
         array = np.asarray(array, dtype=spec.dtype, order=spec.order)
         if self._raw:
             return _flat_bytes(array, spec.order)
-        data: Any = (
-            array.reshape(1) if self._is_object and not spec.shape else array
-        )  # codecs of objects want a sequence
+        data: Any = as_items(array) if self._is_object else array
         for codec in (*self._filters, *self._compressors):
             try:
                 data = codec.encode(data)
@@ -144,6 +142,12 @@ class PlainCodec:
             data = _flat_bytes(data, "F" if data.flags.f_contiguous and not data.flags.c_contiguous else "C")
         result: Buf = data
         return result
+
+
+def as_items(array: NDArrayAny) -> NDArrayAny:
+    """An object array as codecs of objects want it: a sequence, and writeable, though they do not write."""
+    items = array if array.flags.writeable else array.copy(order="K")
+    return items if items.ndim else items.reshape(1)
 
 
 _BOUNDED = ("zlib", "gzip", "bz2", "lzma", "zstd", "lz4")

@@ -28,7 +28,8 @@ class VlenSerializer:
 
     def encode(self, array: NDArrayAny) -> Buf:
         """Items of an array as bytes."""
-        found: Buf = self._codec.encode(np.ascontiguousarray(array, dtype=object).reshape(-1))
+        items = np.ascontiguousarray(array, dtype=object).reshape(-1)
+        found: Buf = self._codec.encode(items if items.flags.writeable else items.copy())  # it asks for that
         return found
 
     def decode(self, data: Buf, out: NDArrayAny | None = None) -> NDArrayAny:
