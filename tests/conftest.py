@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,9 @@ from hypothesis import settings
 from .servers import S3, azurite, mongodb, redis_server, s3_server
 
 settings.register_profile("patient", deadline=None)  # a busy machine is no reason to fail
-settings.load_profile("patient")
+# a gate must answer the same each time; runs at home look for new cases
+settings.register_profile("gate", deadline=None, derandomize=True)
+settings.load_profile("gate" if os.environ.get("CI") else "patient")
 
 
 @pytest.fixture
