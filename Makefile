@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+# two processes share the tests, a file to each in turn
+SHARED := -n 2 --dist loadfile
 
 .PHONY: demo test check bench clean
 
@@ -11,14 +13,14 @@ demo: $(VENV)/.installed-demo  ## a climatology on a small cluster: data, checks
 	$(RUN) examples/quickstart.py
 
 test: $(VENV)/.installed-test  ## the default test suite, doctests and README examples included
-	$(RUN) -m pytest
+	$(RUN) -m pytest $(SHARED)
 
 check: $(VENV)/.installed-test  ## everything a change must pass
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports
-	$(RUN) -m pytest
+	$(RUN) -m pytest $(SHARED)
 
 bench: $(VENV)/.installed-test  ## zarrds beside a bare loop, numpy and whichever peers are installed
 	$(RUN) benchmarks/run.py

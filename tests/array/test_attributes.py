@@ -80,7 +80,7 @@ def test_values_that_become_json(value: Any, stored: Any) -> None:
 NO_JSON = [object(), {1, 2}, b"a", 1 + 2j, np.datetime64("2000-01-01"), {(1,): 2}, range(3), [object()], np.array(1j)]
 
 
-@pytest.mark.parametrize("value", NO_JSON, ids=repr)
+@pytest.mark.parametrize("value", NO_JSON)
 def test_values_without_json_form_change_nothing(value: Any) -> None:
     store, a = fresh()
     a["y"] = 1
