@@ -16,7 +16,7 @@ from numcodecs import blosc as blosc_c
 from numcodecs import zstd as zstd_c
 from numcodecs.abc import Codec
 
-from zarrds._codec import blosc
+from zarrds._codec import blosc, zstd
 from zarrds._codec.links import Kind, Layout, register, size_of, wrong_size
 from zarrds._types import Buf, NDArrayAny
 from zarrds.errors import BadCompressorError, ChunkDecodeError
@@ -50,8 +50,7 @@ class ZstdCompressor(_Sized):
 
     def encode(self, data: Buf) -> Buf:
         """One frame that states its size."""
-        found: bytes = zstd_c.compress(data, self._level, self._checksum)
-        return found
+        return zstd.compress(data, self._level, self._checksum)
 
     def decode(self, data: Buf, size: int | None) -> Buf:
         """Decode a frame; one that states another size than is expected is refused."""

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numcodecs.abc import Codec
 from numcodecs.blosc import Blosc
+from numcodecs.zstd import Zstd
 
-from zarrds._codec import blosc
+from zarrds._codec import blosc, zstd
 from zarrds._codec.base import ReadSteps, Rounds
 from zarrds._codec.links import Compressor, Kind, Layout, link_of
 from zarrds._codec.raw import rows_needed
@@ -134,14 +135,23 @@ class PlainCodec:
         data: Any = as_items(array) if self._is_object else array
         for codec in (*self._filters, *self._compressors):
             try:
-                data = codec.encode(data)
+                data = _zstd(codec, data) if type(codec) is Zstd else codec.encode(data)
             except Exception as error:
                 kind = ItemTypeError if isinstance(error, TypeError) else ChunkEncodeError
                 raise kind(f"chunk cannot be encoded: {error}", codec=repr(codec)) from error
-        if isinstance(data, np.ndarray):
-            data = _flat_bytes(data, "F" if data.flags.f_contiguous and not data.flags.c_contiguous else "C")
-        result: Buf = data
+        result: Buf = _flat(data)
         return result
+
+
+def _zstd(codec: Zstd, data: Any) -> bytes:
+    return zstd.compress(_flat(data), codec.level, codec.checksum)
+
+
+def _flat(data: Any) -> Any:
+    """The bytes of a contiguous array in the order in which they lie; other buffers as they are."""
+    if not isinstance(data, np.ndarray):
+        return data
+    return _flat_bytes(data, "F" if data.flags.f_contiguous and not data.flags.c_contiguous else "C")
 
 
 def as_items(array: NDArrayAny) -> NDArrayAny:
