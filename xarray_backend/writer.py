@@ -156,9 +156,12 @@ def to_zarrds(
         plans.append(plan)
     if existing is not None:
         _refuse_moved_blocks(plans, target)
+    documents = _new_documents(plans, root, number)
+    target.check_documents(documents)  # what the store cannot have is known before anything is deleted
     written = existing if existing is not None else _make_room(target, root, mode, number)
     return _carry_out(
         plans,
+        documents,
         target,
         written,
         fresh=existing is None,
@@ -246,8 +249,7 @@ def _format_to_write(target: Store, path: str, existing: Group | None, asked: in
         found = next(filter(None, (_format_at(target, above) for above in reversed(_ancestors(path)[:-1]))), None)
     if found is not None and asked not in (None, found):
         raise ValueError(f"zarr_format is {asked}, but the group {path or '/'!r} is of format {found} and keeps it")
-    # the layout of N5 is made of documents of format 2
-    return asked or found or (zarrds.get_config().default_format if target.keeps_documents else 2)
+    return asked or found or target.documents_format or zarrds.get_config().default_format
 
 
 def _format_at(target: Store, path: str) -> int | None:
@@ -312,6 +314,7 @@ def _refuse_self_overwrite(target: Store, path: str, datasets: Mapping[str, xr.D
 
 def _carry_out(
     plans: list[DatasetPlan],
+    documents: list[tuple[str, bytes]],
     target: Store,
     written: Group,
     *,
@@ -320,7 +323,6 @@ def _carry_out(
     consolidated: bool,
     dask_options: dict[str, Any],
 ) -> Any:
-    documents = _new_documents(plans, written)
     changed = bool(documents) or any(plan.resizes or plan.attrs is not None for plan in plans)
     target.set_many(documents)
     for plan in plans:
@@ -350,11 +352,11 @@ def _source_in(target: Store, source: Any) -> Any:
     return replace(source, store=target.spec()) if target.keeps_documents else Array(target, source.path).source()
 
 
-def _new_documents(plans: list[DatasetPlan], root: Group) -> list[tuple[str, bytes]]:
+def _new_documents(plans: list[DatasetPlan], root: str, zarr_format: int) -> list[tuple[str, bytes]]:
     """Documents of new arrays and of groups below the root, parents first."""
     stage = plans[0].stage
-    name = {2: ".zgroup", 3: "zarr.json"}[root.zarr_format]
-    above = {f"{part}/{name}".lstrip("/") for part in _ancestors(root.path)}
+    name = {2: ".zgroup", 3: "zarr.json"}[zarr_format]
+    above = {f"{part}/{name}".lstrip("/") for part in _ancestors(root)}
     above |= {f"{plan.path}/{name}".lstrip("/") for plan in plans if plan.stored is not None}
     keys = [key for key in stage.keys_below("") if key not in above]
     return [(key, stage[key]) for key in sorted(keys, key=lambda key: (key.count("/"), key))]

@@ -25,9 +25,10 @@ from zarrds._format.v3.extension import codecs_to_json, parse_extension
 from zarrds._format.v3.fills import fill_of_v3
 from zarrds._format.v3.transformers import parse_transformers
 from zarrds._pipeline import Chain, chain_of, make_chain, sharded, shown
+from zarrds._store.base import Store
 from zarrds._store.transformer import ShardingStorageTransformer, StorageTransformer
 from zarrds._types import Chunks, Order, Shape
-from zarrds.errors import BadCompressorError
+from zarrds.errors import BadCompressorError, UnsupportedFormatError
 
 __all__ = ["array_meta", "check_version", "fallback_compressor", "new_format", "options_like"]
 
@@ -365,6 +366,20 @@ def check_version(zarr_version: Any, zarr_format: Any = None) -> int | None:
     raise ValueError(f"zarr_version must be 2, 3 or None, found {zarr_version!r}")
 
 
-def new_format(asked: int | None) -> int:
-    """Format of what is created: the one that was asked for, or the one that is set as default."""
-    return get_config().default_format if asked is None else asked
+def new_format(asked: int | None, store: Store) -> int:
+    """Format of what is created: the one that was asked for, or the one that is set as default.
+
+    A store that can have documents of one format only decides by itself: asking it for another is an error.
+    """
+    only = store.documents_format
+    if only is None:
+        return get_config().default_format if asked is None else asked
+    if asked not in (None, only):
+        raise UnsupportedFormatError(
+            f"this store can hold arrays and groups of format {only} alone",
+            store=repr(store),
+            expected=f"format {only}",
+            found=f"format {asked}",
+            hint="leave zarr_format out, or choose another store",
+        )
+    return only

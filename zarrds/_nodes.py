@@ -381,14 +381,15 @@ def _create(
     missing = [p for p, at in zip(above, found, strict=True) if p in arrays_above or not _is_group(at, meta)]
     if known_group is not None and known_group in missing:
         return _create(store, path, meta, remake, overwrite=overwrite, chunk_store=chunk_store, known_group=None)
-    documents = _new_documents(path, meta)
+    # parents first, so that no reader finds a node whose parents are not there
+    documents = [*_new_groups(missing, meta), *_new_documents(path, meta)]
     if overwrite:
+        store.check_documents(documents)
         for p in [*arrays_above, path]:
             delete_node(store, p)
             if chunk_store is not None and chunk_store is not store:
                 delete_node(chunk_store, p, chunks_only=True)
-    # parents first, so that no reader finds a node whose parents are not there
-    store.set_many([*_new_groups(missing, meta), *documents])
+    store.set_many(documents)
     return meta
 
 

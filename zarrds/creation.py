@@ -199,7 +199,7 @@ def create(
         dimension_names=dimension_names,
         storage_transformers=storage_transformers,
     )
-    meta = make(zarr_format=new_format(asked))
+    meta = make(zarr_format=new_format(asked, real_store))
     _warn_of_missing_codec(meta, dtype, filters, object_codec)
     where = normalize_path(path)
     meta = _nodes.create_array(
@@ -229,7 +229,7 @@ def create(
 
 def _separator_of_mappings(store: Store, zarr_format: int | None) -> Separator | None:
     """Zarr-Python 2 writes the separator when it opens a mapping, unlike all other stores, and unlike `create`."""
-    return "." if type(store) is KVStore and new_format(zarr_format) == 2 else None
+    return "." if type(store) is KVStore and new_format(zarr_format, store) == 2 else None
 
 
 def _h5py_names(compressor: Any, fill_value: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:

@@ -329,7 +329,7 @@ def group(
     node = None if overwrite else _nodes.find_node(real_store, where, asked)
     if isinstance(node, ArrayMeta):
         _nodes.expect_free(node, where)
-    meta = node if isinstance(node, GroupMeta) else GroupMeta(zarr_format=new_format(asked))
+    meta = node if isinstance(node, GroupMeta) else GroupMeta(zarr_format=new_format(asked, real_store))
     if node is None:
         meta = _nodes.create_group(
             real_store,
@@ -435,7 +435,7 @@ def open_group(
         raise _nodes.not_found(real_store, where, GroupNotFoundError)
     if isinstance(node, ArrayMeta) or mode in ("w-", "x"):
         _nodes.expect_free(node, where)
-    meta = node if isinstance(node, GroupMeta) else GroupMeta(zarr_format=new_format(asked))
+    meta = node if isinstance(node, GroupMeta) else GroupMeta(zarr_format=new_format(asked, real_store))
     if node is None:
         meta = _nodes.create_group(
             real_store,

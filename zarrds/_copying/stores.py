@@ -112,6 +112,7 @@ def copy_store(
     refuse_self_copy(place_of(from_store, job.source_path), place_of(to_store, job.dest_path), if_exists)
     with writing_to(log) as say:
         keys = sorted(filter(wanted, from_store.keys_below(level(job.source_path))))
+        job.check(keys)
         fresh = not to_store.listdir(job.dest_path)
         existing = set() if fresh or if_exists == "replace" else job.existing(keys)
         if existing and if_exists == "raise":
@@ -183,6 +184,15 @@ class _StoreCopy:
     def target(self, key: str) -> str:
         """Key in the destination."""
         return level(self.dest_path) + key[self._start :]
+
+    def check(self, keys: Sequence[str]) -> None:
+        """Raise when the destination cannot have what is to be copied as it is."""
+        if self.dest.documents_format is None:
+            return
+        documents = [key for key in keys if is_document(key)]
+        values = self.source.get_many([(key, None) for key in documents]) if documents else []
+        found = zip(documents, values, strict=True)
+        self.dest.check_documents([(self.target(key), text) for key, text in found if text is not None], encoded=True)
 
     def existing(self, keys: Sequence[str]) -> set[str]:
         """Those of the keys that the destination holds."""

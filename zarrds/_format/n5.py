@@ -30,6 +30,7 @@ ATTRIBUTES_KEY = "attributes.json"
 VERSION = "2.0.0"
 
 _ARRAY_MEMBERS = frozenset({"dimensions", "blockSize", "dataType", "compression", "compressionType"})
+_DOCUMENT_MEMBERS = ("shape", "chunks", "dtype", "compressor", "fill_value", "order", "filters")
 RESERVED = _ARRAY_MEMBERS | {"n5"}
 """Members that users' attributes cannot have."""
 
@@ -122,6 +123,9 @@ def with_user_attributes(attributes: Mapping[str, JSON], user: Mapping[str, JSON
 
 def array_members(document: Mapping[str, Any], where: str) -> dict[str, JSON]:
     """The members that say of an array what a document of format 2 says; errors name what N5 cannot say."""
+    place = Place(where)
+    for name in _DOCUMENT_MEMBERS:
+        place.fetch(document, name)
     dtype = _data_type(document["dtype"], where)
     _check_expressible(document, where)
     codec = document["compressor"]

@@ -59,6 +59,8 @@ class Store(MutableMapping[str, bytes]):
     """Whether `zarrds.trace` hears of requests from the store itself, or from the store that it wraps."""
     keeps_documents: bool = True
     """Whether a metadata document reads as it was written; else who writes one must read it again."""
+    documents_format: int | None = None
+    """The one format whose documents the store can have; None: any."""
 
     # --- what every store implements ---------------------------------------------------------------------------------
 
@@ -98,6 +100,12 @@ class Store(MutableMapping[str, bytes]):
         memory that is used again costs less than fresh memory. Stores that send batches answer from one batch.
         """
         return iter(self.get_many(requests))
+
+    def check_documents(self, documents: Sequence[tuple[str, Buf]], *, encoded: bool = False) -> None:
+        """Raise as `set_many` would for documents that the store cannot have, before what they replace is deleted.
+
+        With `encoded`, chunks of the arrays are to be set as they are, encoded as their documents say.
+        """
 
     def rmdir(self, path: str | None = None) -> None:
         """Delete every key below `path` (and the key `path` itself is left alone)."""

@@ -22,6 +22,7 @@ from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.request import cut
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._types import JSON, Buf, Request, Separator
+from zarrds.errors import UnsupportedFormatError
 
 __all__ = ["N5FSStore", "N5Mapping", "N5Store"]
 
@@ -45,6 +46,7 @@ class N5Mapping(Store):
 
     __module__ = "zarrds.n5"
     keeps_documents = False
+    documents_format = 2
     reports_requests = True
 
     def __init__(self, files: Store) -> None:
@@ -104,6 +106,15 @@ class N5Mapping(Store):
     # --- writing -----------------------------------------------------------------------------------------------------
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
+        changed = self._changed(items)
+        documents: list[tuple[str, Buf]] = [
+            (level(node) + n5.ATTRIBUTES_KEY, dumps(attributes)) for node, attributes in changed.items()
+        ]
+        others = [(_file_of(key), value) for key, value in items if _split(key)[1] not in _DOCUMENTS]
+        self.files.set_many([*documents, *others])
+
+    def _changed(self, items: Sequence[tuple[str, Buf]]) -> dict[str, Attributes]:
+        """Attributes of all nodes that have a document among the items, as they are when it is set."""
         changed: dict[str, Attributes] = {}
         for key, value in items:
             parent, name = _split(check_key(key))
@@ -111,11 +122,15 @@ class N5Mapping(Store):
                 if parent not in changed:
                     changed[parent] = self._attributes([parent])[parent] or {}
                 changed[parent] = _changed(changed[parent], parent, name, value)
-        documents: list[tuple[str, Buf]] = [
-            (level(node) + n5.ATTRIBUTES_KEY, dumps(attributes)) for node, attributes in changed.items()
-        ]
-        others = [(_file_of(key), value) for key, value in items if _split(key)[1] not in _DOCUMENTS]
-        self.files.set_many([*documents, *others])
+        return changed
+
+    def check_documents(self, documents: Sequence[tuple[str, Buf]], *, encoded: bool = False) -> None:
+        for key, value in documents:
+            parent, name = _split(check_key(key))
+            if name in _DOCUMENTS:
+                _changed({}, parent, name, value, quiet=True)
+            if encoded and name == v2.ARRAY_KEY:
+                _expect_blocks(key, value)
 
     def delete_many(self, keys: Sequence[str]) -> None:
         files = []
@@ -320,13 +335,28 @@ def _document_names(attributes: Attributes) -> list[str]:
     return [kind, v2.ATTRS_KEY] if n5.user_attributes(attributes) else [kind]
 
 
-def _changed(attributes: Attributes, node: str, name: str, text: Buf) -> Attributes:
+def _expect_blocks(key: str, text: Buf) -> None:
+    """Raise for an array whose chunks are no blocks of N5 as they are."""
+    codec = Place(key).expect_object(loads(text, key)).get("compressor")
+    if not isinstance(codec, dict) or codec.get("id") != "n5_wrapper":
+        raise UnsupportedFormatError(
+            "chunks of this array are no blocks of N5",
+            key=key,
+            hint="zarrds.copy and zarrds.copy_all encode them anew",
+        )
+
+
+def _changed(attributes: Attributes, node: str, name: str, text: Buf, quiet: bool = False) -> Attributes:
     """Attributes of a node after one of its documents is set."""
     where = level(node) + name
+    if name not in (v2.ARRAY_KEY, v2.GROUP_KEY, v2.ATTRS_KEY):
+        raise UnsupportedFormatError(
+            "an N5 container shows documents of format 2 alone", key=where, hint="leave zarr_format out, or pass 2"
+        )
     document = Place(where).expect_object(loads(text, where))
     if name == v2.ATTRS_KEY:
         reserved = sorted(n5.RESERVED & document.keys())
-        if reserved:
+        if reserved and not quiet:
             warnings.warn(f"{', '.join(reserved)}: reserved keywords of N5, not set", UserWarning, stacklevel=2)
         return n5.with_user_attributes(attributes, document)
     if name == v2.GROUP_KEY:

@@ -44,6 +44,7 @@ class ExperimentalV3Store(Store):
     """
 
     __module__ = "zarrds.storage"
+    documents_format = 2
     reports_requests = True
 
     def __init__(self, files: Store, consolidated: bool = False) -> None:

@@ -251,7 +251,8 @@ def _new_target(
     real_store = as_store(store, mode="w", storage_options=storage_options)
     where = normalize_path(path)
     options.setdefault("fill_value", 0)
-    options["zarr_format"] = new_format(check_version(options.pop("zarr_version", None), options.get("zarr_format")))
+    asked = check_version(options.pop("zarr_version", None), options.get("zarr_format"))
+    options["zarr_format"] = new_format(asked, real_store)
     options["store_separator"] = real_store.dimension_separator
     meta = array_meta(shape=x.shape, chunks=x.chunksize if chunks is None else chunks, dtype=x.dtype, **options)
     x = _aligned(x, meta.write_unit, where, align)

@@ -190,6 +190,7 @@ def copy_store(
         raise _nodes.not_found(from_store, from_path)
     start = len(from_path) + 1 if from_path else 0
     parsed = {key[start:]: value for key, value in documents.items()}
+    to_store.check_documents([(_nodes.node_key(to_path, key), text) for key, text in parsed.items()], encoded=True)
     _check_destination(to_store, to_path, parsed, if_exists)
     nodes = [(path, _nodes.as_stored(from_store, node)) for path, node in _parsed(parsed)]
     formats = [node.zarr_format for path, node in nodes if not path] or [node.zarr_format for _, node in nodes] or [2]
