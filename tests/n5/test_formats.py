@@ -139,3 +139,15 @@ def test_broken_documents_are_refused(key: str, text: bytes) -> None:
     with pytest.raises(MetadataError):
         store[key] = text
     assert dict(files) == {}
+
+
+def test_only_documents_that_a_node_shows_are_deleted(make: N5Class, tmp_path: Path) -> None:
+    store = make(str(tmp_path / "a.n5"))
+    zarrds.group(store).array("z", DATA, chunks=3).attrs["k"] = 1
+    before = files(tmp_path)
+    store.delete_many([".zarray", "zarr.json", ".zattrs", "z/.zgroup", "z/zarr.json", "none/.zgroup"])
+    assert files(tmp_path) == before
+    store.delete_many(["z/.zattrs"])
+    assert sorted(store) == [".zgroup", "z/.zarray", "z/0", "z/1"]
+    store.delete_many(["z/.zarray", ".zgroup"])
+    assert sorted(files(tmp_path)) == ["a.n5/z/0", "a.n5/z/1"]

@@ -133,22 +133,22 @@ class N5Mapping(Store):
                 _expect_blocks(key, value)
 
     def delete_many(self, keys: Sequence[str]) -> None:
+        split = [_split(check_key(key)) for key in keys]
+        attributes = self._attributes(dict.fromkeys(parent for parent, name in split if name in _DOCUMENTS))
         files = []
-        for key in keys:
-            parent, name = _split(check_key(key))
-            if name == v2.ATTRS_KEY:
-                self._drop_user_attributes(parent)
-            elif name in _DOCUMENTS:
-                files.append(level(parent) + n5.ATTRIBUTES_KEY)
-            else:
+        for key, (parent, name) in zip(keys, split, strict=True):
+            if name not in _DOCUMENTS:
                 files.append(_file_of(key))
+                continue
+            there = attributes[parent]
+            if there is None or name not in _document_names(there):
+                continue  # what a node does not show is absent, and its file is that of other documents
+            if name == v2.ATTRS_KEY:
+                kept = n5.with_user_attributes(there, {})
+                self.files.set_many([(level(parent) + n5.ATTRIBUTES_KEY, dumps(kept))])
+            else:
+                files.append(level(parent) + n5.ATTRIBUTES_KEY)
         self.files.delete_many(files)
-
-    def _drop_user_attributes(self, node: str) -> None:
-        attributes = self._attributes([node])[node]
-        if attributes and n5.user_attributes(attributes):
-            kept = n5.with_user_attributes(attributes, {})
-            self.files.set_many([(level(node) + n5.ATTRIBUTES_KEY, dumps(kept))])
 
     def rmdir(self, path: str | None = None) -> None:
         self.files.rmdir(path)
