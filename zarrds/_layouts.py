@@ -38,7 +38,7 @@ def find_node(
 
 def other_layout(store: Store, mode: str) -> Store | None:
     """What shows a hierarchy of another layout that is in a store; None when there is none."""
-    if isinstance(store, (N5Mapping, ExperimentalV3Store, DocumentStore)):
+    if store.documents_format is not None or isinstance(store, DocumentStore):
         return None
     entry_point, attributes, old = store.get_many(
         [(key, None) for key in (v3_experimental.ENTRY_POINT_KEY, n5.ATTRIBUTES_KEY, _migration.META)]

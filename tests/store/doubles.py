@@ -9,16 +9,17 @@ from dataclasses import dataclass, field
 from zarrds._store.base import Store
 from zarrds._store.request import buffer_size
 from zarrds._store.spec import StoreSpec, live_spec
+from zarrds._store.wrapper import WrapperStore
 from zarrds._types import Buf, Request
 
 
-class WrappedStore(Store):
+class WrappedStore(WrapperStore):
     """Passes everything to another store; `called` sees each call before it happens."""
 
+    reports_requests = False
+
     def __init__(self, store: Store) -> None:
-        self.store = store
-        self.profile = store.profile
-        self.dimension_separator = store.dimension_separator
+        super().__init__(store)
         self._token: str | None = None
 
     def called(self, verb: str, keys: Sequence[str]) -> None:
@@ -55,9 +56,6 @@ class WrappedStore(Store):
     def getsize(self, path: str | None = None) -> int:
         self.called("getsize", [path or ""])
         return self.store.getsize(path)
-
-    def version(self, key: str) -> object:
-        return self.store.version(key)
 
     def spec(self) -> StoreSpec:
         self._token, spec = live_spec(self, self._token)

@@ -13,7 +13,6 @@ from zarrds._format.meta import ArrayMeta
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
 from zarrds._store.consolidated import ConsolidatedMetadataStore
-from zarrds._store.n5 import N5Mapping
 from zarrds._store.paths import normalize_path
 from zarrds.core import Array
 from zarrds.errors import UnsupportedFormatError
@@ -99,7 +98,7 @@ def convert(
         if node is None:
             raise _nodes.not_found(store, where)
         target, target_path = _place(dest, dest_path, "a", dest_storage_options)
-        _refuse_n5(target)
+        _refuse_containers(target)
         with writing_to(log) as say:
             convert_to(shown, where, target, target_path, node.zarr_format, to, say)
         return _opened(target, target_path, to)
@@ -107,15 +106,15 @@ def convert(
         raise UnsupportedFormatError(
             "a hierarchy of this layout cannot be converted in place", store=repr(store), hint="pass dest"
         )
-    _refuse_n5(store)
+    _refuse_containers(store)
     convert_in_place(store, where, to, keep)
     return _opened(store, where, to)
 
 
-def _refuse_n5(store: Store) -> None:
-    if isinstance(store, N5Mapping):
+def _refuse_containers(store: Store) -> None:
+    if store.documents_format is not None:
         raise UnsupportedFormatError(
-            "documents of Zarr do not lie in N5 containers", store=repr(store), hint="pass another place as dest"
+            "documents of Zarr do not lie in this container", store=repr(store), hint="pass another place as dest"
         )
 
 

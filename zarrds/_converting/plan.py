@@ -86,7 +86,7 @@ def _depth(path: str) -> tuple[int, str]:
 def has_consolidated(store: Store, path: str, number: int) -> bool:
     """Whether the hierarchy at a path has consolidated metadata in that format."""
     if isinstance(store, ExperimentalV3Store):
-        return v3_experimental.CONSOLIDATED_KEY in store.files
+        return v3_experimental.CONSOLIDATED_KEY in store.store
     if number == 2:
         return CONSOLIDATED_KEY in store
     key = node_key(path, v3.DOCUMENT_KEY)

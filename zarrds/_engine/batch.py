@@ -13,6 +13,7 @@ from zarrds._store.base import Store, names_below
 from zarrds._store.paths import level, normalize_path
 from zarrds._store.request import cut, to_bytes
 from zarrds._store.spec import StoreSpec
+from zarrds._store.wrapper import WrapperStore
 from zarrds._types import Buf, NDArrayAny, Request
 
 __all__ = ["BATCH_BYTES", "HeldChunk", "HeldStore"]
@@ -42,7 +43,7 @@ class HeldChunk(Held):
         return self._value[0]
 
 
-class HeldStore(Store):
+class HeldStore(WrapperStore):
     """A store that keeps what is set and deleted to itself until `flush`; reading sees it.
 
     Parameters
@@ -54,13 +55,11 @@ class HeldStore(Store):
     """
 
     def __init__(self, store: Store, max_bytes: int = BATCH_BYTES) -> None:
-        self._store = store
+        super().__init__(store)
         self._max_bytes = max_bytes
         self._held: OrderedDict[str, Buf | Held | None] = OrderedDict()  # None: deleted
         self._nbytes = 0
         self._lock = threading.RLock()
-        self.profile = store.profile
-        self.dimension_separator = store.dimension_separator
 
     # --- what the engine uses ----------------------------------------------------------------------------------------
 
@@ -69,7 +68,7 @@ class HeldStore(Store):
         with self._lock:
             here = {key: self._held[key] for key in keys if key in self._held}
         rest = [(key, None) for key in keys if key not in here]
-        there = iter(self._store.get_many(rest) if rest else ())
+        there = iter(self.store.get_many(rest) if rest else ())
         return [here[key] if key in here else next(there) for key in keys]
 
     def hold(self, key: str, value: Buf | Held | None) -> None:
@@ -90,8 +89,8 @@ class HeldStore(Store):
         while self._held and (self._nbytes > most or not most):
             keys = self._oldest(min(self._nbytes - most, _FLUSH_BYTES))
             values = [(key, _joined(self._held[key])) for key in keys]
-            self._store.set_many([(key, value) for key, value in values if value is not None])
-            self._store.delete_many([key for key, value in values if value is None])
+            self.store.set_many([(key, value) for key, value in values if value is not None])
+            self.store.delete_many([key for key, value in values if value is None])
             note_written(keys)
             for key in keys:
                 self._drop(key)
@@ -116,9 +115,9 @@ class HeldStore(Store):
         with self._lock:
             here = {key: _joined(self._held[key]) for key, _ in requests if key in self._held}
         if not here:
-            return self._store.get_many(requests)
+            return self.store.get_many(requests)
         rest = [request for request in requests if request[0] not in here]
-        there = iter(self._store.get_many(rest) if rest else ())
+        there = iter(self.store.get_many(rest) if rest else ())
         found: list[Buf | None] = []
         for key, byte_range in requests:
             value = here.get(key)
@@ -128,7 +127,7 @@ class HeldStore(Store):
     def iter_many(self, requests: Sequence[Request]) -> Iterator[Buf | None]:
         with self._lock:
             held = any(key in self._held for key, _ in requests)
-        return iter(self.get_many(requests)) if held else self._store.iter_many(requests)
+        return iter(self.get_many(requests)) if held else self.store.iter_many(requests)
 
     def set_many(self, items: Sequence[tuple[str, Any]]) -> None:
         for key, value in items:
@@ -141,7 +140,7 @@ class HeldStore(Store):
     def keys_below(self, prefix: str = "") -> Iterator[str]:
         with self._lock:
             held = dict(self._held)
-        for key in self._store.keys_below(prefix):
+        for key in self.store.keys_below(prefix):
             if key not in held:
                 yield key
         for key, value in held.items():
@@ -152,18 +151,32 @@ class HeldStore(Store):
         prefix = level(normalize_path(path))
         return names_below(self.keys_below(prefix), prefix)
 
+    def rmdir(self, path: str | None = None) -> None:
+        Store.rmdir(self, path)
+
+    def rename(self, src_path: str, dst_path: str) -> None:
+        Store.rename(self, src_path, dst_path)
+
+    def getsize(self, path: str | None = None) -> int:
+        return Store.getsize(self, path)
+
+    def size_below(self, path: str | None = None) -> int:
+        return Store.size_below(self, path)
+
+    def version(self, key: str) -> object:
+        """None: what is held is another value than the store's."""
+        return None
+
+    def close(self) -> None:
+        self.flush()
+        self.store.close()
+
     def spec(self) -> StoreSpec:
         self.flush()  # whoever opens the recipe reads and writes the store itself
-        return self._store.spec()
-
-    def is_writeable(self) -> bool:
-        return self._store.is_writeable()
-
-    def is_erasable(self) -> bool:
-        return self._store.is_erasable()
+        return self.store.spec()
 
     def __repr__(self) -> str:
-        return repr(self._store)
+        return repr(self.store)
 
 
 def _joined(value: Any) -> Buf | None:

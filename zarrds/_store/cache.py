@@ -15,12 +15,13 @@ from zarrds._store.base import Store
 from zarrds._store.paths import normalize_path
 from zarrds._store.request import cut, to_bytes
 from zarrds._store.spec import StoreSpec, make_spec
+from zarrds._store.wrapper import WrapperStore
 from zarrds._types import Buf, Request
 
 __all__ = ["LRUStoreCache"]
 
 
-class LRUStoreCache(Store):
+class LRUStoreCache(WrapperStore):
     """A store whose values, parts of values, keys and listings are kept after they were read once.
 
     What is written through the cache is seen at once. What others write to the store is seen after `invalidate`. Safe
@@ -47,13 +48,10 @@ class LRUStoreCache(Store):
     """
 
     __module__ = "zarrds.storage"
-    reports_requests = True
 
     def __init__(self, store: Store | MutableMapping[str, Any], max_size: int | None) -> None:
-        self.store = as_store(store, mode="a")
+        super().__init__(as_store(store, mode="a"))
         self.max_size = max_size
-        self.profile = self.store.profile
-        self.dimension_separator = self.store.dimension_separator
         self.hits = self.misses = 0
         self._lock = threading.RLock()
         self._changes = 0
@@ -174,9 +172,6 @@ class LRUStoreCache(Store):
     def rmdir(self, path: str | None = None) -> None:
         self._pass_on(lambda: self.store.rmdir(path))
 
-    def removable(self, path: str, keys: Sequence[str]) -> list[str]:
-        return self.store.removable(path, keys)
-
     def rename(self, src_path: str, dst_path: str) -> None:
         self._pass_on(lambda: self.store.rename(src_path, dst_path))
 
@@ -231,8 +226,9 @@ class LRUStoreCache(Store):
                     self._listings[path] = names
         return list(names)
 
-    def getsize(self, path: str | None = None) -> int:
-        return self.store.getsize(path)
+    def version(self, key: str) -> object:
+        """None: what the store says of its value is not true of the one that is kept here."""
+        return None
 
     # --- forgetting --------------------------------------------------------------------------------------------------
 
@@ -263,15 +259,6 @@ class LRUStoreCache(Store):
         self.invalidate()
         self.store.close()
 
-    def flush(self) -> None:
-        self.store.flush()
-
-    def is_writeable(self) -> bool:
-        return self.store.is_writeable()
-
-    def is_erasable(self) -> bool:
-        return self.store.is_erasable()
-
     def spec(self) -> StoreSpec:
         if self._token is None:
             self._token = uuid.uuid4().hex
@@ -283,9 +270,6 @@ class LRUStoreCache(Store):
         return isinstance(other, LRUStoreCache) and self.max_size == other.max_size and self.store == other.store
 
     __hash__ = None
-
-    def __repr__(self) -> str:
-        return f"<zarrds.storage.LRUStoreCache over {self.store!r}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return LRUStoreCache, (self.store, self.max_size)

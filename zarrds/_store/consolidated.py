@@ -13,13 +13,14 @@ from zarrds._store.base import Store
 from zarrds._store.paths import normalize_path
 from zarrds._store.request import cut
 from zarrds._store.spec import StoreSpec, make_spec
+from zarrds._store.wrapper import WrapperStore
 from zarrds._types import JSON, Buf, Request
 from zarrds.errors import ReadOnlyError
 
 __all__ = ["ConsolidatedMetadataStore", "DocumentStore"]
 
 
-class DocumentStore(Store):
+class DocumentStore(WrapperStore):
     """A store whose metadata keys are those of a given mapping, and no others; they cannot be written.
 
     Parameters
@@ -38,11 +39,9 @@ class DocumentStore(Store):
         documents: Mapping[str, bytes | JSON],
         names: tuple[str, ...] = tuple(sorted(DOCUMENT_NAMES)),
     ) -> None:
-        self.store = store
+        super().__init__(store)
         self.documents = documents
         self.names = names
-        self.profile = store.profile
-        self.dimension_separator = store.dimension_separator
         self._levels: dict[str, dict[str, None]] | None = None
 
     def _is_metadata(self, key: str) -> bool:
@@ -55,7 +54,7 @@ class DocumentStore(Store):
 
     def iter_many(self, requests: Sequence[Request]) -> Iterator[Buf | None]:
         if any(self._is_metadata(key) for key, _ in requests):
-            return super().iter_many(requests)
+            return iter(self.get_many(requests))
         return self.store.iter_many(requests)
 
     def _document(self, request: Request) -> Buf | None:
@@ -119,26 +118,8 @@ class DocumentStore(Store):
     def rename(self, src_path: str, dst_path: str) -> None:
         raise ReadOnlyError("consolidated metadata cannot be modified", path=src_path)
 
-    def getsize(self, path: str | None = None) -> int:
-        return self.store.getsize(path)
-
-    def version(self, key: str) -> object:
-        return self.store.version(key)
-
     def spec(self) -> StoreSpec:
         return make_spec(DocumentStore, self.store.spec(), documents=dict(self.documents), names=self.names)
-
-    def close(self) -> None:
-        self.store.close()
-
-    def flush(self) -> None:
-        self.store.flush()
-
-    def is_writeable(self) -> bool:
-        return self.store.is_writeable()
-
-    def is_erasable(self) -> bool:
-        return self.store.is_erasable()
 
     def __repr__(self) -> str:
         return f"<zarrds.storage.{type(self).__name__} over {self.store!r}>"
@@ -190,7 +171,6 @@ class ConsolidatedMetadataStore(DocumentStore):
     """
 
     __module__ = "zarrds.storage"
-    reports_requests = True
 
     def __init__(
         self, store: Store | MutableMapping[str, Any], metadata_key: str = CONSOLIDATED_KEY, path: str = ""

@@ -21,6 +21,7 @@ from zarrds._store.fs import FSStore
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.request import cut
 from zarrds._store.spec import StoreSpec, make_spec
+from zarrds._store.wrapper import WrapperStore
 from zarrds._types import JSON, Buf, Request, Separator
 from zarrds.errors import UnsupportedFormatError
 
@@ -35,7 +36,7 @@ _GROUP_TEXT = b'{\n    "zarr_format": 2\n}'
 Attributes = dict[str, JSON]
 
 
-class N5Mapping(Store):
+class N5Mapping(WrapperStore):
     """An N5 container in any store, shown with the keys of format 2.
 
     Parameters
@@ -45,13 +46,12 @@ class N5Mapping(Store):
     """
 
     __module__ = "zarrds.n5"
-    keeps_documents = False
-    documents_format = 2
-    reports_requests = True
 
     def __init__(self, files: Store) -> None:
-        self.files = files
-        self.profile = files.profile
+        super().__init__(files)
+        self.dimension_separator = None
+        self.keeps_documents = False
+        self.documents_format = 2
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -59,7 +59,7 @@ class N5Mapping(Store):
         nodes = dict.fromkeys(parent for key, _ in requests for parent, name in [_split(key)] if name in _DOCUMENTS)
         attributes = self._attributes(nodes)
         passed = [(_file_of(key), part) for key, part in requests if _split(key)[1] not in _DOCUMENTS]
-        answers = iter(self.files.get_many(passed) if passed else ())
+        answers = iter(self.store.get_many(passed) if passed else ())
         found: list[Buf | None] = []
         for key, part in requests:
             parent, name = _split(key)
@@ -73,7 +73,7 @@ class N5Mapping(Store):
     def _attributes(self, nodes: Iterable[str]) -> dict[str, Attributes | None]:
         """Attributes of several nodes, in one batch; None where there is no such file."""
         keys = [level(node) + n5.ATTRIBUTES_KEY for node in nodes]
-        texts = self.files.get_many([(key, None) for key in keys]) if keys else []
+        texts = self.store.get_many([(key, None) for key in keys]) if keys else []
         return {
             node: None if text is None else Place(key).expect_object(loads(text, key))
             for node, key, text in zip(nodes, keys, texts, strict=True)
@@ -94,7 +94,7 @@ class N5Mapping(Store):
 
     def _is_implicit_group(self, node: str) -> bool:
         """Whether a directory without attributes is a group: it has members, and lies in no array."""
-        return bool(self.files.listdir(node)) and self._array_above(node) is None
+        return bool(self.store.listdir(node)) and self._array_above(node) is None
 
     def _array_above(self, path: str) -> str | None:
         """The array at or above a path, whose blocks may be there; None when there is none."""
@@ -111,7 +111,7 @@ class N5Mapping(Store):
             (level(node) + n5.ATTRIBUTES_KEY, dumps(attributes)) for node, attributes in changed.items()
         ]
         others = [(_file_of(key), value) for key, value in items if _split(key)[1] not in _DOCUMENTS]
-        self.files.set_many([*documents, *others])
+        self.store.set_many([*documents, *others])
 
     def _changed(self, items: Sequence[tuple[str, Buf]]) -> dict[str, Attributes]:
         """Attributes of all nodes that have a document among the items, as they are when it is set."""
@@ -145,24 +145,15 @@ class N5Mapping(Store):
                 continue  # what a node does not show is absent, and its file is that of other documents
             if name == v2.ATTRS_KEY:
                 kept = n5.with_user_attributes(there, {})
-                self.files.set_many([(level(parent) + n5.ATTRIBUTES_KEY, dumps(kept))])
+                self.store.set_many([(level(parent) + n5.ATTRIBUTES_KEY, dumps(kept))])
             else:
                 files.append(level(parent) + n5.ATTRIBUTES_KEY)
-        self.files.delete_many(files)
-
-    def rmdir(self, path: str | None = None) -> None:
-        self.files.rmdir(path)
-
-    def removable(self, path: str, keys: Sequence[str]) -> list[str]:
-        return self.files.removable(path, keys)
-
-    def rename(self, src_path: str, dst_path: str) -> None:
-        self.files.rename(src_path, dst_path)
+        self.store.delete_many(files)
 
     # --- the hierarchy -----------------------------------------------------------------------------------------------
 
     def keys_below(self, prefix: str = "") -> Iterator[str]:
-        files = list(self.files.keys_below(prefix))
+        files = list(self.store.keys_below(prefix))
         nodes = [_split(name)[0] for name in files if _split(name)[1] == n5.ATTRIBUTES_KEY]
         attributes = self._attributes(nodes)
         arrays = {node for node in nodes if n5.is_array(attributes[node] or {})}
@@ -178,44 +169,42 @@ class N5Mapping(Store):
 
     def listdir(self, path: str | None = None) -> list[str]:
         where = normalize_path(path)
-        names = self.files.listdir(where)
+        names = self.store.listdir(where)
         if n5.ATTRIBUTES_KEY not in names:
             return names if self._array_above(where) is None else []
         attributes = self._attributes([where])[where] or {}
         documents = _document_names(attributes)
         if n5.is_array(attributes):
             prefix = level(where)
-            keys = (_key_of(name, {where})[len(prefix) :] for name in self.files.keys_below(prefix))
+            keys = (_key_of(name, {where})[len(prefix) :] for name in self.store.keys_below(prefix))
             return sorted({*documents, *(key.partition("/")[0] for key in keys if key != n5.ATTRIBUTES_KEY)})
         return sorted({*documents, *(name for name in names if name != n5.ATTRIBUTES_KEY)})
 
     def getsize(self, path: str | None = None) -> int:
         where = normalize_path(path)
         if _split(where)[1] in _DOCUMENTS or self._array_above(where) == where:
-            return super().getsize(where)
-        return self.files.getsize(where)
+            return Store.getsize(self, where)
+        return self.store.getsize(where)
 
-    def close(self) -> None:
-        self.files.close()
+    def size_below(self, path: str | None = None) -> int:
+        return Store.size_below(self, path)
 
-    def is_writeable(self) -> bool:
-        return self.files.is_writeable()
+    def version(self, key: str) -> object:
+        parent, name = _split(key)
+        return self.store.version(level(parent) + n5.ATTRIBUTES_KEY if name in _DOCUMENTS else _file_of(key))
 
     # --- identity ----------------------------------------------------------------------------------------------------
 
     def spec(self) -> StoreSpec:
-        return make_spec(N5Mapping, self.files.spec())
+        return make_spec(N5Mapping, self.store.spec())
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, N5Mapping) and self.files == other.files
+        return isinstance(other, N5Mapping) and self.store == other.store
 
     __hash__ = None
 
-    def __repr__(self) -> str:
-        return f"<zarrds.n5.{type(self).__name__} over {self.files!r}>"
-
     def __reduce__(self) -> tuple[Any, ...]:
-        return N5Mapping, (self.files,)
+        return N5Mapping, (self.store,)
 
 
 class N5Store(N5Mapping):
@@ -258,13 +247,13 @@ class N5Store(N5Mapping):
     @property
     def path(self) -> str:
         """Location of the directory."""
-        return str(self.files.path)  # type: ignore[attr-defined]
+        return str(self.store.path)  # type: ignore[attr-defined]
 
     def spec(self) -> StoreSpec:
-        return make_spec(N5Store, self.path, normalize_keys=self.files.normalize_keys)  # type: ignore[attr-defined]
+        return make_spec(N5Store, self.path, normalize_keys=self.store.normalize_keys)  # type: ignore[attr-defined]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return N5Store, (self.path, self.files.normalize_keys)  # type: ignore[attr-defined]
+        return N5Store, (self.path, self.store.normalize_keys)  # type: ignore[attr-defined]
 
 
 class N5FSStore(N5Mapping):
@@ -283,18 +272,18 @@ class N5FSStore(N5Mapping):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(FSStore(*args, **kwargs))
-        self.dimension_separator = self.files.dimension_separator
+        self.dimension_separator = self.store.dimension_separator
 
     @property
     def path(self) -> str:
         """Root of the container in its file system."""
-        return str(self.files.path)  # type: ignore[attr-defined]
+        return str(self.store.path)  # type: ignore[attr-defined]
 
     def spec(self) -> StoreSpec:
-        return make_spec(_over_files, self.files.spec())
+        return make_spec(_over_files, self.store.spec())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _over_files, (self.files,)
+        return _over_files, (self.store,)
 
 
 def _over_files(files: FSStore) -> N5FSStore:

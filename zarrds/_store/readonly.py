@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from zarrds._store.base import Store
 from zarrds._store.spec import StoreSpec, make_spec
-from zarrds._types import Buf, Request
+from zarrds._store.wrapper import WrapperStore
+from zarrds._types import Buf
 from zarrds.errors import ReadOnlyError
 
 __all__ = ["ReadOnlyStore"]
 
 
-class ReadOnlyStore(Store):
+class ReadOnlyStore(WrapperStore):
     """A store that can be read only.
 
     Parameters
@@ -31,15 +31,6 @@ class ReadOnlyStore(Store):
     """
 
     __module__ = "zarrds.storage"
-    reports_requests = True
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.profile = store.profile
-        self.dimension_separator = store.dimension_separator
-
-    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
-        return self.store.get_many(requests)
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
         raise ReadOnlyError("store is read-only")
@@ -53,29 +44,11 @@ class ReadOnlyStore(Store):
     def rename(self, src_path: str, dst_path: str) -> None:
         raise ReadOnlyError("store is read-only")
 
-    def keys_below(self, prefix: str = "") -> Iterator[str]:
-        return self.store.keys_below(prefix)
-
-    def listdir(self, path: str | None = None) -> list[str]:
-        return self.store.listdir(path)
-
-    def getsize(self, path: str | None = None) -> int:
-        return self.store.getsize(path)
-
-    def version(self, key: str) -> object:
-        return self.store.version(key)
-
     def spec(self) -> StoreSpec:
         return make_spec(ReadOnlyStore, self.store.spec())
-
-    def close(self) -> None:
-        self.store.close()
 
     def is_writeable(self) -> bool:
         return False
 
-    def __repr__(self) -> str:
-        return f"<zarrds.storage.ReadOnlyStore over {self.store!r}>"
-
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.store,)
+        return ReadOnlyStore, (self.store,)

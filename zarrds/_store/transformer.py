@@ -6,7 +6,7 @@ configuration wherever an array with it is opened.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import copy
 from typing import Any, ClassVar, Self
 
@@ -14,13 +14,13 @@ from zarrds._format.meta import CodecSpec
 from zarrds._format.v3.transformers import TRANSFORMERS
 from zarrds._store.base import Store
 from zarrds._store.request import cut
-from zarrds._store.spec import StoreSpec
+from zarrds._store.wrapper import WrapperStore
 from zarrds._types import Buf, Request
 
 __all__ = ["ShardingStorageTransformer", "StorageTransformer", "register_storage_transformer", "transformed"]
 
 
-class StorageTransformer(Store):
+class StorageTransformer(WrapperStore):
     """Base class for storage transformers; what a subclass does not override passes data on as they are.
 
     A subclass has the name that documents call it by, `extension_uri`. It overrides `encode` and `decode`, which are
@@ -58,7 +58,6 @@ class StorageTransformer(Store):
                 f"storage transformer cannot be of type {_type!r}, must be one of {', '.join(self.valid_types)}"
             )
         self.type = _type
-        self._inner: Store | None = None
 
     # --- what it is --------------------------------------------------------------------------------------------------
 
@@ -80,16 +79,18 @@ class StorageTransformer(Store):
     def over(self, store: Store) -> Self:
         """This transformer over a store."""
         found = copy(self)
-        found._inner = store
-        found.profile, found.dimension_separator = store.profile, store.dimension_separator
+        WrapperStore.__init__(found, store)
         return found
 
     @property
     def inner_store(self) -> Store:
         """The store below; ValueError where there is none yet."""
-        if self._inner is None:
+        return self.store
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "store":
             raise ValueError("this storage transformer stands over no store")
-        return self._inner
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     # --- what it does ------------------------------------------------------------------------------------------------
 
@@ -103,42 +104,20 @@ class StorageTransformer(Store):
 
     def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
         if type(self).decode is StorageTransformer.decode:
-            return self.inner_store.get_many(requests)
-        stored = self.inner_store.get_many([(key, None) for key, _ in requests])
+            return self.store.get_many(requests)
+        stored = self.store.get_many([(key, None) for key, _ in requests])
         return [
             None if value is None else cut(self.decode(key, value), part)
             for (key, part), value in zip(requests, stored, strict=True)
         ]
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
-        self.inner_store.set_many([(key, self.encode(key, value)) for key, value in items])
-
-    def delete_many(self, keys: Sequence[str]) -> None:
-        self.inner_store.delete_many(keys)
-
-    def keys_below(self, prefix: str = "") -> Iterator[str]:
-        return self.inner_store.keys_below(prefix)
-
-    def listdir(self, path: str | None = None) -> list[str]:
-        return self.inner_store.listdir(path)
-
-    def getsize(self, path: str | None = None) -> int:
-        return self.inner_store.getsize(path)
-
-    def is_writeable(self) -> bool:
-        return self.inner_store.is_writeable()
-
-    def is_erasable(self) -> bool:
-        return self.inner_store.is_erasable()
-
-    def spec(self) -> StoreSpec:
-        """That of the store below: the transformer is in the metadata of its array."""
-        return self.inner_store.spec()
+        self.store.set_many([(key, self.encode(key, value)) for key, value in items])
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, StorageTransformer) and (self.spec_of_document(), self._inner) == (
+        return isinstance(other, StorageTransformer) and (self.spec_of_document(), self.__dict__.get("store")) == (
             other.spec_of_document(),
-            other._inner,
+            other.__dict__.get("store"),
         )
 
     __hash__ = None

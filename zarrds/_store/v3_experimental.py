@@ -21,6 +21,7 @@ from zarrds._store.base import Store
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.request import byte_view, cut
 from zarrds._store.spec import StoreSpec, make_spec
+from zarrds._store.wrapper import WrapperStore
 from zarrds._types import JSON, Buf, ByteRange, NDArrayAny, Request
 from zarrds.errors import ChunkDecodeError, ReadOnlyError
 
@@ -32,7 +33,7 @@ _META, _DATA = "meta/root", "data/root"
 _ABSENT = 2**64 - 1
 
 
-class ExperimentalV3Store(Store):
+class ExperimentalV3Store(WrapperStore):
     """A hierarchy in the experimental layout, shown with the keys of format 2; it cannot be written.
 
     Parameters
@@ -44,12 +45,11 @@ class ExperimentalV3Store(Store):
     """
 
     __module__ = "zarrds.storage"
-    documents_format = 2
-    reports_requests = True
 
     def __init__(self, files: Store, consolidated: bool = False) -> None:
-        self.files = files
-        self.profile = files.profile
+        super().__init__(files)
+        self.dimension_separator = None
+        self.documents_format = 2
         self.consolidated = consolidated
         self._layouts: dict[str, ArrayLayout] = {}
         self._documents = _consolidated_documents(files) if consolidated else None
@@ -60,7 +60,7 @@ class ExperimentalV3Store(Store):
         """Documents under their own keys, parsed; None where absent."""
         if self._documents is not None:
             return [self._documents.get(key) for key in keys]
-        texts = self.files.get_many([(key, None) for key in keys]) if keys else []
+        texts = self.store.get_many([(key, None) for key in keys]) if keys else []
         return [None if text is None else loads(text, key) for key, text in zip(keys, texts, strict=True)]
 
     def _node(self, path: str) -> tuple[dict[str, JSON] | None, dict[str, JSON] | None]:
@@ -87,7 +87,7 @@ class ExperimentalV3Store(Store):
         """Names below a path in the tree of documents."""
         where = f"{_META}/{path}" if path else _META
         if self._documents is None:
-            return self.files.listdir(where)
+            return self.store.listdir(where)
         keys = (key[len(where) + 1 :] for key in self._documents if key.startswith(where + "/"))
         return sorted({key.partition("/")[0] for key in keys})
 
@@ -117,7 +117,7 @@ class ExperimentalV3Store(Store):
         coords = [_coords(name, where.ndim) for name, _ in wanted]
         if where.shard is None:
             keys = ["" if at is None else _data_key(path, at, where) for at in coords]
-            answers = iter(self.files.get_many([(k, part) for k, (_, part) in zip(keys, wanted, strict=True) if k]))
+            answers = iter(self.store.get_many([(k, part) for k, (_, part) in zip(keys, wanted, strict=True) if k]))
             return [next(answers) if key else None for key in keys]
         return self._in_shards(path, where, coords, [part for _, part in wanted])
 
@@ -148,7 +148,7 @@ class ExperimentalV3Store(Store):
                     requests.append((place[0], ByteRange(offset, offset + length)))
         found: list[Buf | None] = [None] * len(coords)
         for (number, length), (key, _), value in zip(
-            numbers, requests, self.files.get_many(requests) if requests else [], strict=True
+            numbers, requests, self.store.get_many(requests) if requests else [], strict=True
         ):
             if value is None or len(byte_view(value)) != length:
                 raise ChunkDecodeError("shard is truncated, or its index is wrong", key=key, expected=f"{length} bytes")
@@ -160,7 +160,7 @@ class ExperimentalV3Store(Store):
         assert where.shard is not None
         nbytes = 16 * prod(where.shard)
         found: list[NDArrayAny | None] = []
-        for key, text in zip(shards, self.files.get_many([(key, ByteRange(-nbytes)) for key in shards]), strict=True):
+        for key, text in zip(shards, self.store.get_many([(key, ByteRange(-nbytes)) for key in shards]), strict=True):
             if text is None:
                 found.append(None)
                 continue
@@ -195,7 +195,7 @@ class ExperimentalV3Store(Store):
     def _chunk_names(self, path: str, array: dict[str, JSON]) -> Iterator[str]:
         where = layout.array_layout(array, _document_key(path, "array"))
         prefix = level(f"{_DATA}/{path}" if path else _DATA)
-        keys = [key for key in self.files.keys_below(prefix) if key[len(prefix) :].startswith("c")]
+        keys = [key for key in self.store.keys_below(prefix) if key[len(prefix) :].startswith("c")]
         coords = [_coords(key[len(prefix) + 1 :].replace(where.separator, "."), where.ndim) for key in keys]
         if where.shard is None:
             yield from (_name(at) for at in coords if at is not None)
@@ -215,6 +215,16 @@ class ExperimentalV3Store(Store):
                 yield prefix + name
             else:
                 yield from self.keys_below(f"{prefix}{name}/")
+
+    def getsize(self, path: str | None = None) -> int:
+        return Store.getsize(self, path)
+
+    def size_below(self, path: str | None = None) -> int:
+        return Store.size_below(self, path)
+
+    def version(self, key: str) -> object:
+        """None: a chunk may lie in a shard, which is another key."""
+        return None
 
     def is_writeable(self) -> bool:
         return False
@@ -238,19 +248,13 @@ class ExperimentalV3Store(Store):
             hint="copy the hierarchy to a store of another format",
         )
 
-    def close(self) -> None:
-        self.files.close()
-
     # --- identity ----------------------------------------------------------------------------------------------------
 
     def spec(self) -> StoreSpec:
-        return make_spec(ExperimentalV3Store, self.files.spec(), consolidated=self.consolidated)
-
-    def __repr__(self) -> str:
-        return f"<zarrds.storage.ExperimentalV3Store over {self.files!r}>"
+        return make_spec(ExperimentalV3Store, self.store.spec(), consolidated=self.consolidated)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ExperimentalV3Store, (self.files, self.consolidated)
+        return ExperimentalV3Store, (self.store, self.consolidated)
 
 
 def _consolidated_documents(files: Store) -> dict[str, JSON]:

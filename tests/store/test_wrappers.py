@@ -1,0 +1,226 @@
+"""Stores over a store: each method of the protocol is passed on, or is in the table of what a wrapper changes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from zarrds._engine.batch import HeldStore
+from zarrds._format.consolidated import Consolidated
+from zarrds._store.base import Store, StoreProfile
+from zarrds._store.consolidated import ConsolidatedMetadataStore, DocumentStore
+from zarrds._store.n5 import N5FSStore, N5Mapping, N5Store
+from zarrds._store.spec import live_spec
+from zarrds._store.transformer import ShardingStorageTransformer, StorageTransformer
+from zarrds._store.v3_experimental import ExperimentalV3Store
+from zarrds._store.wrapper import WrapperStore
+from zarrds._types import ByteRange
+from zarrds.storage import KVStore, LRUStoreCache, MemoryStore, ReadOnlyStore
+
+CALLS: dict[str, tuple[Any, ...]] = {
+    "get_many": ([("z/.zarray", None), ("z/0", ByteRange(0, 1))],),
+    "iter_many": ([("z/0", None)],),
+    "set_many": ([("z/0", b"1")],),
+    "delete_many": (["z/0"],),
+    "check_documents": ([("z/.zattrs", b"{}")],),
+    "version": ("z/0",),
+    "keys_below": ("z/",),
+    "listdir": ("z",),
+    "rmdir": ("z",),
+    "removable": ("z", ["z/.zarray"]),
+    "rename": ("z", "y"),
+    "getsize": ("z/0",),
+    "size_below": ("z",),
+    "spec": (),
+    "close": (),
+    "flush": (),
+    "is_writeable": (),
+    "is_erasable": (),
+}
+"""How each method of the protocol is called here."""
+
+MAPPING = {"clear", "getitems", "setitems", "delitems"}
+"""What is built on the protocol."""
+
+ATTRIBUTES = ["profile", "dimension_separator", "keeps_documents", "documents_format"]
+
+READING = {"get_many", "iter_many", "keys_below", "listdir"}
+WRITING = {"set_many", "delete_many", "rmdir", "rename"}
+SIZES = {"getsize", "size_below"}
+
+WRAPPERS: dict[str, tuple[Callable[[Store], WrapperStore], set[str]]] = {
+    "WrapperStore": (WrapperStore, set()),
+    "ReadOnlyStore": (ReadOnlyStore, {*WRITING, "is_writeable", "spec"}),
+    "LRUStoreCache": (
+        lambda store: LRUStoreCache(store, max_size=None),
+        {"get_many", "iter_many", "version", "spec"},
+    ),
+    "DocumentStore": (
+        lambda store: DocumentStore(store, {}),
+        {"get_many", "keys_below", "listdir", "rename", "spec"},
+    ),
+    "ConsolidatedMetadataStore": (
+        lambda store: ConsolidatedMetadataStore.just_written(
+            store, ".zmetadata", Consolidated(".zmetadata", {}, (".zarray", ".zgroup", ".zattrs"))
+        ),
+        {"get_many", "keys_below", "listdir", "rename", "spec"},
+    ),
+    "StorageTransformer": (lambda store: Plain("p").over(store), {"get_many", "iter_many", "set_many"}),
+    "ShardingStorageTransformer": (
+        lambda store: ShardingStorageTransformer("indexed", 2).over(store),
+        {"get_many", "iter_many", "set_many"},
+    ),
+    "N5Mapping": (
+        N5Mapping,
+        {
+            *READING,
+            *SIZES,
+            "set_many",
+            "delete_many",
+            "check_documents",
+            "version",
+            "spec",
+            "keeps_documents",
+            "documents_format",
+        }
+        | {"dimension_separator"},
+    ),
+    "ExperimentalV3Store": (
+        ExperimentalV3Store,
+        {*READING, *WRITING, *SIZES, "version", "is_writeable", "spec", "documents_format", "dimension_separator"},
+    ),
+    "HeldStore": (HeldStore, {*READING, *WRITING, *SIZES, "version", "flush", "close", "spec"}),
+}
+"""How each wrapper is made, and what of the protocol it does not just pass on."""
+
+OVER_FILES = {N5Store, N5FSStore}
+"""Made over files of their own; they are N5Mapping in everything but their recipes."""
+
+
+class Plain(StorageTransformer):
+    extension_uri = "plain"
+    valid_types = ("p",)
+
+
+class Answer:
+    """What a method of the store behind answered."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self,))
+
+
+class Recorder(Store):
+    """Notes each call, and answers it with something of its own."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, tuple[Any, ...]]] = []
+        self.answers: dict[str, Answer] = {}
+        self.profile = StoreProfile("network", native_ranges=True)
+        self.dimension_separator = "/"
+        self.keeps_documents = False
+        self.documents_format = 7
+
+
+def _noting(name: str) -> Callable[..., Any]:
+    def method(self: Recorder, *args: Any, **kwargs: Any) -> Answer:
+        self.calls.append((name, args))
+        return self.answers.setdefault(name, Answer())
+
+    return method
+
+
+for _name in CALLS:
+    setattr(Recorder, _name, _noting(_name))
+Recorder.__abstractmethods__ = frozenset()
+
+
+def protocol() -> set[str]:
+    names = {name for name in vars(Store) if not name.startswith("_")}
+    return names - MAPPING - {*ATTRIBUTES, "reports_requests"}
+
+
+def wrappers() -> set[type]:
+    def below(cls: type) -> Iterator[type]:
+        for found in cls.__subclasses__():
+            yield found
+            yield from below(found)
+
+    return {cls for cls in below(WrapperStore) if cls.__module__.startswith("zarrds") and "<locals>" not in str(cls)}
+
+
+def test_the_tables_are_whole() -> None:
+    assert set(CALLS) == protocol()
+    assert protocol() - {"spec"} == {name for name in vars(WrapperStore) if not name.startswith("_")} - {"spec"} - {
+        "reports_requests"
+    }
+    named = {type(make(KVStore({}))) for make, _ in WRAPPERS.values()}
+    assert wrappers() - OVER_FILES - {StorageTransformer} <= named
+
+
+@pytest.mark.parametrize("method", CALLS)
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_what_is_not_changed_is_passed_on(name: str, method: str) -> None:
+    make, changed = WRAPPERS[name]
+    behind = Recorder()
+    wrapper = make(behind)
+    behind.calls.clear()
+    if method in changed:
+        by_get_many = method == "iter_many" and type(wrapper).get_many is not WrapperStore.get_many
+        assert getattr(type(wrapper), method) is not getattr(WrapperStore, method) or by_get_many
+        return
+    answer = getattr(wrapper, method)(*CALLS[method])
+    assert (method, CALLS[method]) in behind.calls
+    assert answer is None or [*answer] == [*behind.answers[method]]
+
+
+@pytest.mark.parametrize("attribute", ATTRIBUTES)
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_what_the_store_behind_is(name: str, attribute: str) -> None:
+    make, changed = WRAPPERS[name]
+    behind = Recorder()
+    same = getattr(make(behind), attribute) == getattr(behind, attribute)
+    assert same or attribute in changed
+
+
+def test_a_wrapper_that_changes_answers_changes_them_one_by_one_too() -> None:
+    class Upper(WrapperStore):
+        def get_many(self, requests: Any) -> list[Any]:
+            return [None if value is None else bytes(value).upper() for value in self.store.get_many(requests)]
+
+    behind = MemoryStore()
+    behind["k"] = b"value"
+    assert list(Upper(behind).iter_many([("k", None)])) == [b"VALUE"]
+    assert Upper(behind)["k"] == b"VALUE"
+
+
+def test_a_container_is_as_durable_and_as_erasable_as_its_files() -> None:
+    class Slow(MemoryStore):
+        flushed = 0
+
+        def flush(self) -> None:
+            self.flushed += 1
+
+        def is_erasable(self) -> bool:
+            return False
+
+    files = Slow()
+    store = N5Mapping(files)
+    store.flush()
+    assert files.flushed == 1
+    assert not store.is_erasable()
+    store[".zgroup"] = json.dumps({"zarr_format": 2}).encode()
+    before = store.version(".zgroup"), store.version("0.0")
+    store["0.0"] = b"1"
+    assert store.version(".zgroup") == before[0]
+    assert store.version("0.0") is not None
+    assert before[1] is None
+
+
+def test_spec_of_a_wrapper_is_that_of_the_store_behind() -> None:
+    store = MemoryStore()
+    _, spec = live_spec(store, None)
+    assert type(WrapperStore(store).spec()) is type(spec)
+    assert WrapperStore(store).spec() == store.spec()

@@ -1,0 +1,101 @@
+"""The base of stores over another store: it passes everything on, so that a wrapper says only what it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from zarrds._store.base import Store
+from zarrds._store.spec import StoreSpec
+from zarrds._types import Buf, Request
+
+__all__ = ["WrapperStore"]
+
+
+class WrapperStore(Store):
+    """A store that passes on to another one whatever a subclass does not override.
+
+    That holds for the methods that stores implement. Those of the mapping go through them, so that a subclass that
+    changes what `get_many` answers has changed ``store[key]`` too.
+
+    Parameters
+    ----------
+    store : Store
+        The store behind it.
+    """
+
+    reports_requests = True
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.profile = store.profile
+        self.dimension_separator = store.dimension_separator
+        self.keeps_documents = store.keeps_documents
+        self.documents_format = store.documents_format
+
+    # --- values ------------------------------------------------------------------------------------------------------
+
+    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
+        return self.store.get_many(requests)
+
+    def iter_many(self, requests: Sequence[Request]) -> Iterator[Buf | None]:
+        if type(self).get_many is WrapperStore.get_many:
+            return self.store.iter_many(requests)
+        return iter(self.get_many(requests))  # whoever changes answers does so here too
+
+    def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
+        self.store.set_many(items)
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        self.store.delete_many(keys)
+
+    def check_documents(self, documents: Sequence[tuple[str, Buf]], *, encoded: bool = False) -> None:
+        self.store.check_documents(documents, encoded=encoded)
+
+    def version(self, key: str) -> object:
+        return self.store.version(key)
+
+    # --- the hierarchy -----------------------------------------------------------------------------------------------
+
+    def keys_below(self, prefix: str = "") -> Iterator[str]:
+        return self.store.keys_below(prefix)
+
+    def listdir(self, path: str | None = None) -> list[str]:
+        return self.store.listdir(path)
+
+    def rmdir(self, path: str | None = None) -> None:
+        self.store.rmdir(path)
+
+    def removable(self, path: str, keys: Sequence[str]) -> list[str]:
+        return self.store.removable(path, keys)
+
+    def rename(self, src_path: str, dst_path: str) -> None:
+        self.store.rename(src_path, dst_path)
+
+    def getsize(self, path: str | None = None) -> int:
+        return self.store.getsize(path)
+
+    def size_below(self, path: str | None = None) -> int:
+        return self.store.size_below(path)
+
+    # --- the store ---------------------------------------------------------------------------------------------------
+
+    def spec(self) -> StoreSpec:
+        """That of the store behind: for wrappers that are not to be made again elsewhere."""
+        return self.store.spec()
+
+    def close(self) -> None:
+        self.store.close()
+
+    def flush(self) -> None:
+        self.store.flush()
+
+    def is_writeable(self) -> bool:
+        return self.store.is_writeable()
+
+    def is_erasable(self) -> bool:
+        return self.store.is_erasable()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__module__}.{type(self).__name__} over {self.store!r}>"
+
+    __hash__ = None
