@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from zarrds import _layouts, _nodes
 from zarrds._converting.in_place import convert_in_place
@@ -18,7 +18,7 @@ from zarrds.core import Array
 from zarrds.errors import UnsupportedFormatError
 from zarrds.hierarchy import Group
 
-__all__ = ["convert"]
+__all__ = ["Places", "convert", "find_places", "opened"]
 
 
 def convert(
@@ -81,6 +81,10 @@ def convert(
     PathNotFoundError
         There is nothing to convert.
 
+    See Also
+    --------
+    zarrds.dask.convert : the same by tasks, on the threads, processes or workers of dask
+
     Examples
     --------
     >>> import zarrds
@@ -90,6 +94,35 @@ def convert(
     >>> new.zarr_format, new[:3]
     (3, array([0, 1, 2], dtype=int32))
     """
+    at = find_places(source, dest, to, path, dest_path, storage_options, dest_storage_options)
+    if at.source is None:
+        convert_in_place(at.dest, at.dest_path, to, keep)
+    else:
+        with writing_to(log) as say:
+            convert_to(at.source, at.path, at.dest, at.dest_path, at.number, to, say)
+    return opened(at.dest, at.dest_path, to)
+
+
+class Places(NamedTuple):
+    """From where to where: a store that shows the source, None in place; the format that it shows."""
+
+    source: Store | None
+    path: str
+    number: int
+    dest: Store
+    dest_path: str
+
+
+def find_places(
+    source: Any,
+    dest: Any,
+    to: int,
+    path: str | None,
+    dest_path: str | None,
+    storage_options: Mapping[str, Any] | None,
+    dest_storage_options: Mapping[str, Any] | None,
+) -> Places:
+    """What the arguments of a conversion mean; raises where there is nothing to convert, or no place for it."""
     if to not in (2, 3):
         raise ValueError(f"to must be 2 or 3, found {to!r}")
     store, where = _place(source, path, "r+" if dest is None else "r", storage_options)
@@ -99,16 +132,13 @@ def convert(
             raise _nodes.not_found(store, where)
         target, target_path = _place(dest, dest_path, "a", dest_storage_options)
         _refuse_containers(target)
-        with writing_to(log) as say:
-            convert_to(shown, where, target, target_path, node.zarr_format, to, say)
-        return _opened(target, target_path, to)
+        return Places(shown, where, node.zarr_format, target, target_path)
     if shown is not store:
         raise UnsupportedFormatError(
             "a hierarchy of this layout cannot be converted in place", store=repr(store), hint="pass dest"
         )
     _refuse_containers(store)
-    convert_in_place(store, where, to, keep)
-    return _opened(store, where, to)
+    return Places(None, where, 5 - to, store, where)
 
 
 def _refuse_containers(store: Store) -> None:
@@ -128,7 +158,7 @@ def _place(given: Any, path: str | None, mode: str, options: Mapping[str, Any] |
     return as_store(given, mode=mode, storage_options=options), normalize_path(path)
 
 
-def _opened(store: Store, path: str, to: int) -> Array | Group:
+def opened(store: Store, path: str, to: int) -> Array | Group:
     node = _nodes.find_node(store, path, to)
     if isinstance(node, ArrayMeta):
         return Array(store, path, _meta=node)

@@ -6,11 +6,11 @@ way to it the document of the root comes last, on the way from it that of the ro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from itertools import islice
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from zarrds import _nodes
+from zarrds._converting.chunks import open_both
 from zarrds._converting.documents import expect_written, still_to_do, write_nodes
 from zarrds._converting.plan import Found, Step, has_consolidated, nodes_in, plan_steps
 from zarrds._copying.blocks import copy_encoded
@@ -20,16 +20,91 @@ from zarrds._format.consolidated import CONSOLIDATED_KEY
 from zarrds._format.formats import format_of
 from zarrds._format.meta import ArrayMeta, KeyEncoding
 from zarrds._store.base import Store
-from zarrds._types import Buf
 from zarrds.errors import ContainsGroupError, NotErasableError, ReadOnlyError
 
-__all__ = ["convert_in_place"]
+__all__ = [
+    "PlanInPlace",
+    "convert_in_place",
+    "delete_keys",
+    "plan_in_place",
+    "remove_old",
+    "remove_old_chunks",
+    "stale_keys",
+    "write_new",
+]
 
 _BATCH = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class PlanInPlace:
+    """A conversion in place, of which nothing is refused.
+
+    Attributes
+    ----------
+    path : str
+        Where the hierarchy lies.
+    to : int
+        The new format.
+    keep : bool
+        Whether old documents, and chunks under old keys, stay.
+    documents : frozenset of str
+        Keys of the documents of both formats that are there.
+    present : tuple of str
+        Paths of the nodes that are of the new format already.
+    steps : tuple of Step
+        All nodes of the old format, parents before their members.
+    todo : tuple of Step
+        Those whose new documents no earlier run has written.
+    everything : tuple of Step
+        All nodes that there will be.
+    consolidated : bool
+        Whether there will be consolidated metadata.
+    """
+
+    path: str
+    to: int
+    keep: bool
+    documents: frozenset[str]
+    present: tuple[str, ...]
+    steps: tuple[Step, ...]
+    todo: tuple[Step, ...]
+    everything: tuple[Step, ...]
+    consolidated: bool
+
+    @property
+    def renamed(self) -> list[Step]:
+        """Arrays whose chunks get other keys."""
+        return [step for step in self.steps if _is_renamed(step)]
+
+    @property
+    def has_old_root(self) -> bool:
+        """Whether the first node was there in the old format."""
+        return bool(self.steps) and self.steps[0].old.path == self.path
+
+
+def _is_renamed(step: Step) -> bool:
+    old, new = step.old.node, step.new.node
+    return isinstance(old, ArrayMeta) and isinstance(new, ArrayMeta) and old.keys.style != new.keys.style
+
+
 def convert_in_place(store: Store, path: str, to: int, keep: bool) -> None:
     """Convert the hierarchy at a path; with `keep` the old documents, and chunks under old keys, stay."""
+    plan = plan_in_place(store, path, to, keep)
+    for step in plan.renamed:
+        source, dest = open_both(store, store, step)
+        delete_keys(store, stale_keys(source, dest))
+        copy_encoded(source, dest)
+    write_new(store, plan)
+    remove_old(store, plan)
+    if not plan.keep:
+        for step in plan.everything:
+            remove_old_chunks(store, step.new)
+        store.flush()
+
+
+def plan_in_place(store: Store, path: str, to: int, keep: bool) -> PlanInPlace:
+    """What is to be done; whatever stands against it is raised. Nothing is written."""
     _check_store(store, path, to, keep)
     documents = _nodes.documents_below(store, path)
     number = 5 - to
@@ -37,22 +112,27 @@ def convert_in_place(store: Store, path: str, to: int, keep: bool) -> None:
     if path not in old and path not in present:
         raise _nodes.not_found(store, path)
     steps = plan_steps(store, path, old, to, path, exact=True) if old else []
-    todo = still_to_do(store, steps, present)
     # members that were in the new format before belong to it, and into consolidated metadata
     others = [Step(at, at, raw=True) for where, at in present.items() if where not in old]
-    everything = sorted([*steps, *others], key=lambda step: step.new.path.count("/") + bool(step.new.path))
-    consolidated = any(has_consolidated(store, path, n) for n in (2, 3))
-    for step in steps:
-        _copy_chunks(store, step)
-    if todo or path in old:
-        write_nodes(store, todo, everything, consolidated)
+    return PlanInPlace(
+        path,
+        to,
+        keep,
+        frozenset(documents),
+        tuple(present),
+        tuple(steps),
+        tuple(still_to_do(store, steps, present)),
+        tuple(sorted([*steps, *others], key=lambda step: step.new.path.count("/") + bool(step.new.path))),
+        consolidated=any(has_consolidated(store, path, n) for n in (2, 3)),
+    )
+
+
+def write_new(store: Store, plan: PlanInPlace) -> None:
+    """Write the documents of the new format, once chunks are under their keys, and read all back."""
+    if plan.todo or plan.has_old_root:
+        write_nodes(store, plan.todo, plan.everything, plan.consolidated)
     store.flush()
-    expect_written(store, everything, to)
-    if not keep:
-        _remove_documents(store, path, documents, [step.old for step in steps], present, number)
-        for step in everything:
-            _remove_old_chunks(store, step.new)
-        store.flush()
+    expect_written(store, plan.everything, plan.to)
 
 
 def _check_store(store: Store, path: str, to: int, keep: bool) -> None:
@@ -76,18 +156,13 @@ def _check_store(store: Store, path: str, to: int, keep: bool) -> None:
 # --- chunks that get other keys ---------------------------------------------------------------------------------------
 
 
-def _copy_chunks(store: Store, step: Step) -> None:
-    """Put chunks under their new keys as well; those under old keys go when no document speaks of them any more."""
-    old, new = step.old.node, step.new.node
-    if not isinstance(old, ArrayMeta) or not isinstance(new, ArrayMeta) or old.keys.style == new.keys.style:
-        return
-    source, dest = OpenSource(store, step.old.path, old), OpenSource(store, step.new.path, new)
+def stale_keys(source: OpenSource, dest: OpenSource) -> list[str]:
+    """Chunks under new keys that are not under the old ones any more: a stopped run has left them."""
     kept = set(stored_chunks(source))
-    _delete(store, (dest.key(at) for at in set(stored_chunks(dest)) - kept))
-    copy_encoded(source, dest)
+    return [dest.key(at) for at in set(stored_chunks(dest)) - kept]
 
 
-def _remove_old_chunks(store: Store, found: Found) -> None:
+def remove_old_chunks(store: Store, found: Found) -> None:
     """Remove chunks under the keys of format 3 from an array of format 2, which has no others there."""
     meta = found.node
     if not isinstance(meta, ArrayMeta) or meta.zarr_format != 2:
@@ -95,31 +170,35 @@ def _remove_old_chunks(store: Store, found: Found) -> None:
     old = OpenSource(store, found.path, replace(meta, keys=KeyEncoding(meta.keys.separator, "default")))
     prefix = old.prefix + ("c/" if meta.keys.separator == "/" and meta.ndim else "")
     keys = [key for key in store.keys_below(prefix) if chunk_coords(old, key[len(old.prefix) :]) is not None]
-    _delete(store, iter(keys))
+    delete_keys(store, keys)
 
 
-def _delete(store: Store, keys: Iterator[str]) -> None:
-    while batch := list(islice(keys, _BATCH)):
-        store.delete_many(batch)
+def delete_keys(store: Store, keys: Sequence[str]) -> None:
+    """Delete keys, a batch at a time."""
+    for start in range(0, len(keys), _BATCH):
+        store.delete_many(keys[start : start + _BATCH])
 
 
 # --- old documents ----------------------------------------------------------------------------------------------------
 
 
-def _remove_documents(
-    store: Store, path: str, documents: dict[str, Buf], old: Sequence[Found], present: dict[str, Found], number: int
-) -> None:
+def remove_old(store: Store, plan: PlanInPlace) -> None:
     """Remove documents, that of the root first; attributes last, so that a stopped run finds its nodes whole."""
+    if plan.keep:
+        return
+    number = 5 - plan.to
     known = format_of(number)
-    if number == 2 and not path:
+    if number == 2 and not plan.path:
         store.delete_many([CONSOLIDATED_KEY])
-    nodes = [[key for key in known.node_keys(found.path) if key in documents] for found in old]
+    paths = [step.old.path for step in plan.steps]
+    nodes = [[key for key in known.node_keys(path) if key in plan.documents] for path in paths]
     for keys in (nodes[:1], nodes[1:]):
         flat = [key for some in keys for key in some]
         if flat:
             store.delete_many(flat)
     gone = {key for keys in nodes for key in keys}
-    owned = {known.attributes_key(where) for where in (*present, *(found.path for found in old))}
-    rest = [key for key in documents if key in owned and key not in gone]
+    owned = {known.attributes_key(where) for where in (*plan.present, *paths)}
+    rest = [key for key in sorted(plan.documents) if key in owned and key not in gone]
     if rest:
         store.delete_many(rest)
+    store.flush()

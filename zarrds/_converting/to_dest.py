@@ -5,50 +5,88 @@ An array whose documents are there is complete; one that a stopped run has left 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from zarrds import _nodes
+from zarrds._converting.chunks import clear_chunks, move_stored, open_both
 from zarrds._converting.documents import expect_written, still_to_do, write_nodes
 from zarrds._converting.plan import Step, has_consolidated, nodes_in, plan_steps
-from zarrds._copying.blocks import block_shape, blocks, copy_encoded
 from zarrds._copying.stores import refuse_self_copy
-from zarrds._engine.bulk import stored_chunks
-from zarrds._engine.source import OpenSource
-from zarrds._format.grid import box_coords, chunk_count, grid_shape
 from zarrds._format.meta import ArrayMeta, GroupMeta
 from zarrds._store.base import Store
 from zarrds._store.place import place_of
-from zarrds.core import Array
 from zarrds.errors import ContainsArrayError, ContainsGroupError, ReadOnlyError
 
-__all__ = ["convert_to"]
+__all__ = ["PlanTo", "convert_to", "described", "finish_to", "plan_to", "require_groups_above", "write_array"]
 
-_ENUMERATED = 10_000
-"""Grids with more chunks are listed: most of a huge one may be absent."""
+
+@dataclass(frozen=True, slots=True)
+class PlanTo:
+    """A conversion into another place, of which nothing is refused.
+
+    Attributes
+    ----------
+    dest_path : str
+        Where to.
+    to : int
+        The new format.
+    steps : tuple of Step
+        All nodes, parents before their members.
+    arrays : tuple of Step
+        Arrays that no earlier run has completed, the deepest first.
+    others : tuple of Step
+        What is written at the end: groups, and the first node.
+    consolidated : bool
+        Whether there will be consolidated metadata.
+    """
+
+    dest_path: str
+    to: int
+    steps: tuple[Step, ...]
+    arrays: tuple[Step, ...]
+    others: tuple[Step, ...]
+    consolidated: bool
 
 
 def convert_to(
     source: Store, path: str, dest: Store, dest_path: str, number: int, to: int, say: Callable[[str], None]
 ) -> None:
     """Convert the hierarchy of format `number` at a path of `source` to one of format `to` at a path of `dest`."""
+    plan = plan_to(source, path, dest, dest_path, number, to)
+    require_groups_above(dest, plan)
+    for step in plan.arrays:
+        say(described(step))
+        reader, writer = open_both(source, dest, step)
+        clear_chunks(writer)
+        move_stored(reader, writer, raw=step.raw)
+        write_array(dest, plan, step)
+    finish_to(dest, plan)
+
+
+def plan_to(source: Store, path: str, dest: Store, dest_path: str, number: int, to: int) -> PlanTo:
+    """What is to be done; whatever stands against it is raised. Nothing is written."""
     if not dest.is_writeable():
         raise ReadOnlyError(store=repr(dest), path=dest_path or None)
     refuse_self_copy(place_of(getattr(source, "files", source), path), place_of(dest, dest_path), "raise")
     documents = _nodes.documents_below(source, path, number)
     steps = plan_steps(source, path, nodes_in(source, documents, number), to, dest_path, exact=False)
     todo = _to_do(dest, dest_path, steps, to)
-    _require_groups_above(dest, dest_path, to)
-    for step in reversed(todo):
-        if isinstance(step.new.node, ArrayMeta):
-            say(f"{'copy' if step.raw else 'encode'} /{step.new.path} {step.new.node.shape} {step.new.node.dtype}")
-            _move_chunks(source, dest, step)
-            if step is not steps[0]:
-                write_nodes(dest, [step], [step], consolidated=False)
-    missing = [step for step in todo if isinstance(step.new.node, GroupMeta) or step is steps[0]]
-    if missing:
-        write_nodes(dest, missing, steps, has_consolidated(source, path, number))
-    dest.flush()
-    expect_written(dest, steps, to)
+    _expect_room_above(dest, dest_path, to)
+    return PlanTo(
+        dest_path,
+        to,
+        tuple(steps),
+        arrays=tuple(step for step in reversed(todo) if isinstance(step.new.node, ArrayMeta)),
+        others=tuple(step for step in todo if isinstance(step.new.node, GroupMeta) or step is steps[0]),
+        consolidated=has_consolidated(source, path, number),
+    )
+
+
+def described(step: Step) -> str:
+    """The line that tells of an array."""
+    assert isinstance(step.new.node, ArrayMeta)
+    return f"{'copy' if step.raw else 'encode'} /{step.new.path} {step.new.node.shape} {step.new.node.dtype}"
 
 
 def _to_do(dest: Store, dest_path: str, steps: Sequence[Step], to: int) -> list[Step]:
@@ -65,51 +103,33 @@ def _to_do(dest: Store, dest_path: str, steps: Sequence[Step], to: int) -> list[
     return still_to_do(dest, steps, present)
 
 
-def _require_groups_above(dest: Store, dest_path: str, to: int) -> None:
+def _expect_room_above(dest: Store, dest_path: str, to: int) -> None:
+    """Refuse a destination below an array, or right below a group of the other format."""
+    parts = dest_path.split("/")[:-1] if dest_path else []
+    for above in ("/".join(parts[:n]) for n in range(len(parts) + bool(dest_path))):
+        if _nodes.contains_array(dest, above):
+            raise ContainsArrayError("an array is where a group is needed", store=repr(dest), path=above or "/")
+    parent = "/".join(parts)
+    if dest_path and _nodes.has_node(dest, parent, 5 - to) and not _nodes.has_node(dest, parent, to):
+        raise ContainsGroupError("a group of the other format is above", store=repr(dest), path=parent or "/")
+
+
+def require_groups_above(dest: Store, plan: PlanTo) -> None:
     """Make the groups above the destination, of its format."""
-    parent = dest_path.rpartition("/")[0]
-    if dest_path and not isinstance(_nodes.find_node(dest, parent, to), GroupMeta):
-        _nodes.create_group(dest, parent, GroupMeta(zarr_format=to))
+    parent = plan.dest_path.rpartition("/")[0]
+    if plan.dest_path and not isinstance(_nodes.find_node(dest, parent, plan.to), GroupMeta):
+        _nodes.create_group(dest, parent, GroupMeta(zarr_format=plan.to))
 
 
-# --- chunks -----------------------------------------------------------------------------------------------------------
+def write_array(dest: Store, plan: PlanTo, step: Step) -> None:
+    """Write the documents of an array whose chunks are there; those of the first node come last of all."""
+    if step is not plan.steps[0]:
+        write_nodes(dest, [step], [step], consolidated=False)
 
 
-def _move_chunks(source: Store, dest: Store, step: Step) -> None:
-    old, new = step.old.node, step.new.node
-    assert isinstance(old, ArrayMeta)
-    assert isinstance(new, ArrayMeta)
-    reader, writer = OpenSource(source, step.old.path, old), OpenSource(dest, step.new.path, new)
-    left = [writer.key(at) for at in stored_chunks(writer)]
-    if left:
-        dest.delete_many(left)  # of a stopped run, or of who knows whom
-    if step.raw:
-        copy_encoded(reader, writer)
-    else:
-        _encode_anew(reader, writer)
-
-
-def _encode_anew(source: OpenSource, dest: OpenSource) -> None:
-    """Read and write the parts that are stored, block by block; each covers whole chunks of the destination."""
-    reader = Array(source.store, source.path, read_only=True, _meta=source.meta)
-    writer = Array(dest.store, dest.path, write_empty_chunks=False, _meta=dest.meta)
-    if not source.meta.ndim:
-        if source.key(()) in source.store:
-            writer[()] = reader[()]
-        return
-    unit, itemsize = source.meta.write_unit, max(1, source.meta.dtype.itemsize)
-    lengths = block_shape(unit, dest.meta.write_unit, unit, itemsize)
-    for coords in _stored(source):
-        origin = [at * length for at, length in zip(coords, unit, strict=True)]
-        inside = [min(n, length - o) for n, o, length in zip(unit, origin, source.meta.shape, strict=True)]
-        for part in blocks(inside, lengths):
-            region = tuple(slice(o + s.start, o + s.stop) for o, s in zip(origin, part, strict=True))
-            writer[region] = reader[region]
-
-
-def _stored(source: OpenSource) -> Iterator[tuple[int, ...]]:
-    """Coordinates of chunks that are, or may be, stored; reading an absent one costs little."""
-    meta = source.meta
-    if chunk_count(meta.shape, meta.write_unit) <= _ENUMERATED:
-        return box_coords([range(n) for n in grid_shape(meta.shape, meta.write_unit)])
-    return stored_chunks(source)
+def finish_to(dest: Store, plan: PlanTo) -> None:
+    """Write all documents that are left, once those of arrays are there, and read all back."""
+    if plan.others:
+        write_nodes(dest, plan.others, plan.steps, plan.consolidated)
+    dest.flush()
+    expect_written(dest, plan.steps, plan.to)

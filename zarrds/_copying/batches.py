@@ -10,7 +10,7 @@ from zarrds._store.request import buffer_size
 from zarrds._store.transfer import mover
 from zarrds.errors import CopyError
 
-__all__ = ["DOCUMENT_BYTES", "HELD_BYTES", "UNKNOWN_BYTES", "Pairs", "RawCopy", "batched"]
+__all__ = ["DOCUMENT_BYTES", "HELD_BYTES", "UNKNOWN_BYTES", "Absent", "Pairs", "RawCopy", "batched"]
 
 HELD_BYTES = 16 * 2**20
 """Bytes of values that are held at once, as far as their sizes can be foreseen."""
@@ -20,6 +20,7 @@ UNKNOWN_BYTES = HELD_BYTES // 4
 DOCUMENT_BYTES = 2**15
 
 Pairs: TypeAlias = Sequence[tuple[str, str]]
+Absent: TypeAlias = Literal["raise", "skip", "delete"]
 
 
 class RawCopy:
@@ -31,13 +32,12 @@ class RawCopy:
         From where to where.
     source_path : str
         Path that the keys of the source lie below.
-    absent : {"raise", "skip"}
-        What it means when the source does not hold a value: that it vanished, or that there need not be one.
+    absent : {"raise", "skip", "delete"}
+        What it means when the source does not hold a value: that it vanished, that there need not be one, or that the
+        destination must not hold it either.
     """
 
-    def __init__(
-        self, source: Store, dest: Store, source_path: str = "", *, absent: Literal["raise", "skip"] = "raise"
-    ) -> None:
+    def __init__(self, source: Store, dest: Store, source_path: str = "", *, absent: Absent = "raise") -> None:
         self.source, self.dest = source, dest
         self._absent = absent
         self._move = mover(source, dest, source_path) if absent == "raise" else None
@@ -61,6 +61,8 @@ class RawCopy:
         found = [(new, value) for (_, new), value in zip(pairs, values, strict=True) if value is not None]
         if found:
             self.dest.set_many(found)
+        if self._absent == "delete" and len(found) < len(pairs):
+            self.dest.delete_many([new for (_, new), value in zip(pairs, values, strict=True) if value is None])
         return sum(buffer_size(value) for _, value in found)
 
 

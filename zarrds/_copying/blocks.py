@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from zarrds._copying.batches import HELD_BYTES, UNKNOWN_BYTES, RawCopy
+from zarrds._copying.batches import HELD_BYTES, UNKNOWN_BYTES, Absent, RawCopy
 from zarrds._engine.bulk import stored_chunks
 from zarrds._engine.source import OpenSource
 from zarrds._format.grid import box_coords, chunk_count, grid_shape
+from zarrds._format.meta import ArrayMeta
 from zarrds._types import Shape
 from zarrds.core import Array
 
-__all__ = ["block_shape", "blocks", "copy_elements", "copy_encoded", "same_encoding"]
+__all__ = [
+    "Absent",
+    "block_shape",
+    "blocks",
+    "copy_chunks",
+    "copy_elements",
+    "copy_encoded",
+    "expected_bytes",
+    "is_listed",
+    "possible_chunks",
+    "same_encoding",
+]
 
 _ENUMERATED = 10_000
 """Grids with more chunks are listed: most of a huge one may be absent."""
@@ -33,11 +45,32 @@ def same_encoding(source: Array, dest: Array) -> bool:
 
 def copy_encoded(source: OpenSource, dest: OpenSource) -> None:
     """Copy all chunks that are stored, without decoding them."""
-    enumerated = chunk_count(source.meta.shape, source.meta.write_unit) <= _ENUMERATED and not _is_disk(source)
-    coords = _grid(source) if enumerated else stored_chunks(source)
-    raw = RawCopy(source.store, dest.store, source.path, absent="skip" if enumerated else "raise")
-    nbytes = UNKNOWN_BYTES if source.meta.dtype.hasobject else source.meta.chunk.nbytes
+    coords, absent = possible_chunks(source)
+    copy_chunks(source, dest, coords, absent)
+
+
+def possible_chunks(source: OpenSource) -> tuple[Iterator[tuple[int, ...]], Absent]:
+    """Coordinates of the chunks that are stored, or may be; and what it means when one is not."""
+    if is_listed(source):
+        return stored_chunks(source), "raise"
+    return _grid(source), "skip"
+
+
+def copy_chunks(source: OpenSource, dest: OpenSource, coords: Iterable[tuple[int, ...]], absent: Absent) -> None:
+    """Copy the chunks at some coordinates, without decoding them."""
+    raw = RawCopy(source.store, dest.store, source.path, absent=absent)
+    nbytes = expected_bytes(source.meta)
     raw.copy_all(((source.key(at), dest.key(at)) for at in coords), lambda key: nbytes)
+
+
+def expected_bytes(meta: ArrayMeta) -> int:
+    """Bytes that a value of an array is expected to have: encoded chunks are seldom larger than decoded ones."""
+    return UNKNOWN_BYTES if meta.dtype.hasobject else meta.chunk.nbytes
+
+
+def is_listed(source: OpenSource) -> bool:
+    """Whether the chunks that are stored are found by a listing, rather than asked for one by one."""
+    return _is_disk(source) or chunk_count(source.meta.shape, source.meta.write_unit) > _ENUMERATED
 
 
 def _is_disk(source: OpenSource) -> bool:
