@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import marshal
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
@@ -264,8 +264,13 @@ def _with_attributes(node: Node, found: list[_Found]) -> Any:
     return next((at.documents[0] for at in found if at.format.one_document and at.format is format_of(node)), None)
 
 
-def documents_below(store: Store, path: str, zarr_format: int | None = None) -> dict[str, Buf]:
-    """All documents at and below `path`, by key: level by level, one batch each; chunk keys are never listed."""
+def documents_below(
+    store: Store, path: str, zarr_format: int | None = None, *, arrays: Container[str] = ()
+) -> dict[str, Buf]:
+    """All documents at and below `path`, by key: level by level, one batch each; chunk keys are never listed.
+
+    `arrays` are paths at which chunks may lie without a document: what is named like a chunk is none of a node there.
+    """
     formats = formats_of(zarr_format)
     found: dict[str, Buf] = {}
     paths = [path]
@@ -275,8 +280,13 @@ def documents_below(store: Store, path: str, zarr_format: int | None = None) -> 
         found.update((key, value) for key, value in zip(keys, values, strict=True) if value is not None)
         # directories without a document are looked into as well: nodes may lie below them
         groups = [p for p in paths if not any(_holds_array(known, p, found) for known in formats)]
-        paths = [node_key(p, name) for p in groups for name in _child_names(store, p)]
+        names = [(p, name) for p in groups for name in _child_names(store, p)]
+        paths = [node_key(p, name) for p, name in names if p not in arrays or not _may_be_chunk(name)]
     return found
+
+
+def _may_be_chunk(name: str) -> bool:
+    return name[:1].isdigit() or name.partition(".")[0] == "c"
 
 
 def _holds_array(known: Format, path: str, documents: dict[str, Buf]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numcodecs
@@ -95,3 +96,44 @@ def _array(array: zarrds.Array) -> Any:
     zero = np.zeros((), data.dtype)
     filled = None if data.dtype == object else np.asarray(zero if fill is None else fill, data.dtype).tolist()
     return array.shape, array.chunks, elements, repr(filled), attributes, None if names is None else list(names)
+
+
+def format_1() -> zarrds.KVStore:
+    """An array of format 1, of whose three chunks one is stored."""
+    store = zarrds.KVStore({})
+    store["meta"] = (
+        b'{"zarr_format": 1, "shape": [5], "chunks": [2], "dtype": "<i4", "compression": "zlib", '
+        b'"compression_opts": 1, "fill_value": 3, "order": "C"}'
+    )
+    store["attrs"] = b'{"a": 1}'
+    store["0"] = numcodecs.Zlib(1).encode(np.array([7, 8], "<i4"))
+    return store
+
+
+def experimental(sharded: bool) -> zarrds.KVStore:
+    """A hierarchy of the experimental format 3; its array has its chunks in shards, or not."""
+    core = "https://purl.org/zarr/spec/protocol/core/3.0"
+    array: dict[str, Any] = {
+        "attributes": {"units": "m"},
+        "chunk_grid": {"chunk_shape": [2], "separator": "/", "type": "regular"},
+        "chunk_memory_layout": "C",
+        "data_type": "<i4",
+        "extensions": [],
+        "fill_value": 7,
+        "shape": [5],
+    }
+    chunk = np.array([1, 2], "<i4").tobytes()
+    if sharded:
+        name = "https://purl.org/zarr/spec/storage_transformers/sharding/1.0"
+        configuration = {"chunks_per_shard": [2]}
+        array["storage_transformers"] = [{"extension": name, "type": "indexed", "configuration": configuration}]
+        chunk += np.array([0, 8, 2**64 - 1, 2**64 - 1], "<u8").tobytes()
+    entry = {"extensions": [], "metadata_encoding": core, "metadata_key_suffix": ".json", "zarr_format": core}
+    documents = {
+        "zarr.json": entry,
+        "meta/root/g/a.array.json": array,
+        "meta/root/g.group.json": {"attributes": {"x": 1}},
+    }
+    return zarrds.KVStore(
+        {**{key: json.dumps(value).encode() for key, value in documents.items()}, "data/root/g/a/c0": chunk}
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 
 import zarrds
-from tests.convert.arrays import KINDS, hierarchy, snapshot
+from tests.convert.arrays import KINDS, experimental, format_1, hierarchy, snapshot
 from zarrds.errors import ContainsArrayError, ContainsGroupError, MetadataError, UnsupportedFormatError
 
 
@@ -410,50 +409,15 @@ def test_n5_is_encoded_anew(tmp_path: Any, to: int, compressor: Any) -> None:
 
 @pytest.mark.parametrize("to", [2, 3])
 def test_format_1_is_copied(to: int) -> None:
-    store = zarrds.KVStore({})
-    store["meta"] = (
-        b'{"zarr_format": 1, "shape": [5], "chunks": [2], "dtype": "<i4", "compression": "zlib", '
-        b'"compression_opts": 1, "fill_value": 3, "order": "C"}'
-    )
-    store["attrs"] = b'{"a": 1}'
-    store["0"] = numcodecs.Zlib(1).encode(np.array([7, 8], "<i4"))
-    new = zarrds.convert(store, zarrds.KVStore({}), to=to)
+    new = zarrds.convert(format_1(), zarrds.KVStore({}), to=to)
     assert new[:].tolist() == [7, 8, 3, 3, 3]
     assert new.attrs.asdict() == {"a": 1}
-
-
-def _experimental(sharded: bool) -> zarrds.KVStore:
-    core = "https://purl.org/zarr/spec/protocol/core/3.0"
-    array: dict[str, Any] = {
-        "attributes": {"units": "m"},
-        "chunk_grid": {"chunk_shape": [2], "separator": "/", "type": "regular"},
-        "chunk_memory_layout": "C",
-        "data_type": "<i4",
-        "extensions": [],
-        "fill_value": 7,
-        "shape": [5],
-    }
-    chunk = np.array([1, 2], "<i4").tobytes()
-    if sharded:
-        name = "https://purl.org/zarr/spec/storage_transformers/sharding/1.0"
-        configuration = {"chunks_per_shard": [2]}
-        array["storage_transformers"] = [{"extension": name, "type": "indexed", "configuration": configuration}]
-        chunk += np.array([0, 8, 2**64 - 1, 2**64 - 1], "<u8").tobytes()
-    entry = {"extensions": [], "metadata_encoding": core, "metadata_key_suffix": ".json", "zarr_format": core}
-    documents = {
-        "zarr.json": entry,
-        "meta/root/g/a.array.json": array,
-        "meta/root/g.group.json": {"attributes": {"x": 1}},
-    }
-    return zarrds.KVStore(
-        {**{key: json.dumps(value).encode() for key, value in documents.items()}, "data/root/g/a/c0": chunk}
-    )
 
 
 @pytest.mark.parametrize("to", [2, 3])
 @pytest.mark.parametrize("sharded", [False, True])
 def test_the_experimental_layout_is_copied(to: int, sharded: bool) -> None:
-    store, files = _experimental(sharded), {}
+    store, files = experimental(sharded), {}
     new = zarrds.convert(store, zarrds.KVStore(files), to=to)
     assert new["g/a"][:].tolist() == [1, 2, 7, 7, 7]
     assert new["g/a"].attrs.asdict() == {"units": "m"}

@@ -91,8 +91,9 @@ def described(step: Step) -> str:
 
 def _to_do(dest: Store, dest_path: str, steps: Sequence[Step], to: int) -> list[Step]:
     """What an earlier run has not done; anything else at the destination is refused."""
-    documents = _nodes.documents_below(dest, dest_path)
     wanted = {step.new.path for step in steps}
+    arrays = {step.new.path for step in steps if isinstance(step.new.node, ArrayMeta)}
+    documents = _nodes.documents_below(dest, dest_path, arrays=arrays)
     present = nodes_in(dest, documents, to)
     for found in (
         *nodes_in(dest, documents, 5 - to).values(),

@@ -1,4 +1,4 @@
-"""Stored arrays and dask: arrays to and from stores, rechunking, copying and consolidating on any scheduler.
+"""Stored arrays and dask: to and from stores, rechunking, copying, converting and consolidating on any scheduler.
 
 This package is the only one that imports dask, and ``import zarrds`` does not import it.
 """
@@ -6,6 +6,7 @@ This package is the only one that imports dask, and ``import zarrds`` does not i
 from typing import TYPE_CHECKING, Any
 
 from zarrds.dask.consolidate import consolidate_metadata
+from zarrds.dask.converting import convert
 from zarrds.dask.copying import CopyReport, copy_store
 from zarrds.dask.jobs import Job
 from zarrds.dask.plan import RechunkPlan, rechunk_plan
@@ -22,6 +23,7 @@ __all__ = [
     "Job",
     "RechunkPlan",
     "consolidate_metadata",
+    "convert",
     "copy_store",
     "from_zarr",
     "progress",

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
-import numpy as np
-
 from zarrds import _nodes
 from zarrds._copying.stores import document_rank
 from zarrds._format.consolidated import CONSOLIDATED_KEY
@@ -28,12 +26,12 @@ from zarrds._store.place import place_of, refuse_overlap
 from zarrds._store.request import buffer_size
 from zarrds._store.spec import StoreSpec
 from zarrds._types import Buf, ByteRange, Shape
+from zarrds.dask.batches import Batches, Limits, Part, coords_between
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
 from zarrds.errors import ContainsArrayError, CopyError
 
 __all__ = ["CopyReport", "KeyRange", "copy_documents", "copy_keys", "copy_store"]
 
-MAX_TASKS = 10_000
 HELD_BYTES = 16 * 2**20
 """Decoded bytes of the chunks that a task holds at once; their values are seldom larger."""
 HELD_KEYS = 512
@@ -99,12 +97,7 @@ class KeyRange:
 
     def __iter__(self) -> Iterator[str]:
         prefix = f"{self.path}/" if self.path else ""
-        if not self.grid:
-            return iter([prefix + self.keys.key(())])
-        coords = zip(
-            *(axis.tolist() for axis in np.unravel_index(np.arange(self.start, self.stop), self.grid)), strict=True
-        )
-        return (prefix + self.keys.key(at) for at in coords)
+        return (prefix + self.keys.key(at) for at in coords_between(self.grid, self.start, self.stop))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +188,7 @@ def copy_store(
     nodes = [(path, _nodes.as_stored(from_store, node)) for path, node in _parsed(parsed)]
     formats = [node.zarr_format for path, node in nodes if not path] or [node.zarr_format for _, node in nodes] or [2]
     work = CopyWork(from_store.spec(), to_store.spec(), from_path, to_path, if_exists, formats[0])
-    return _job(work, parsed, nodes, _Batcher(batch_keys, batch_bytes), retries)
+    return _job(work, parsed, _batches(nodes, batch_keys, batch_bytes), retries)
 
 
 def _parsed(documents: Mapping[str, Buf]) -> Iterator[tuple[str, Node]]:
@@ -223,40 +216,26 @@ def _check_destination(store: Store, path: str, documents: Mapping[str, Buf], if
             )
 
 
-class _Batcher:
-    """Cuts arrays into batches of chunks for one task each; small arrays share a batch."""
-
-    def __init__(self, batch_keys: int, batch_bytes: int) -> None:
-        self._keys, self._bytes = max(1, batch_keys), max(1, batch_bytes)
-
-    def batches(self, arrays: Sequence[tuple[str, ArrayMeta]]) -> Iterator[tuple[KeyRange, ...]]:
-        """Batches of all arrays; no more than there is room for in a graph."""
-        counts = [chunk_count(meta.shape, meta.write_unit) for _, meta in arrays]
-        at_least = -(-sum(counts) // MAX_TASKS)
-        batch: list[KeyRange] = []
-        filled = 0.0
-        for count, (path, meta) in zip(counts, arrays, strict=True):
-            nbytes = max(1, meta.chunk.nbytes)
-            most = max(min(self._keys, max(1, self._bytes // nbytes)), at_least)
-            start = 0
-            while start < count:
-                stop = min(count, start + max(1, int(most * (1 - filled))))
-                batch.append(KeyRange(path, grid_shape(meta.shape, meta.write_unit), meta.keys, nbytes, start, stop))
-                filled += (stop - start) / most
-                start = stop
-                if filled > 1 - 1e-9 or int(most * (1 - filled)) < 1:
-                    yield tuple(batch)
-                    batch, filled = [], 0.0
-        if batch:
-            yield tuple(batch)
-
-
-def _job(
-    work: CopyWork, documents: Mapping[str, Buf], nodes: Sequence[tuple[str, Node]], batcher: _Batcher, retries: int
-) -> Job:
+def _batches(nodes: Sequence[tuple[str, Node]], keys: int, nbytes: int) -> list[tuple[KeyRange, ...]]:
+    """Chunks of all arrays, cut into batches for one task each; small arrays share one."""
     arrays = [(path, node) for path, node in nodes if isinstance(node, ArrayMeta)]
+    counts = [chunk_count(meta.shape, meta.write_unit) for _, meta in arrays]
+    limits, batches = Limits.of(keys, nbytes, sum(counts)), Batches()
+    for number, (count, (_, meta)) in enumerate(zip(counts, arrays, strict=True)):
+        if count:
+            batches.add(number, [(0, count)], limits.chunks(meta.chunk.nbytes))
+    batches.close()
+    every = [*batches.shared, *(batch for own in batches.own.values() for batch in own)]
+    return [tuple(_key_range(*arrays[part.number], part) for part in batch) for batch in every] or [()]
+
+
+def _key_range(path: str, meta: ArrayMeta, part: Part) -> KeyRange:
+    grid = grid_shape(meta.shape, meta.write_unit)
+    return KeyRange(path, grid, meta.keys, max(1, meta.chunk.nbytes), part.start, part.stop)
+
+
+def _job(work: CopyWork, documents: Mapping[str, Buf], batches: Sequence[tuple[KeyRange, ...]], retries: int) -> Job:
     graph = GraphBuilder(work, retries=retries)
-    batches = list(batcher.batches(arrays)) or [()]
     chunks = graph.stage("zarrds-copy", copy_keys, batches)
     done = graph.stage("zarrds-meta", copy_documents, [_in_order(documents)], after=chunks)
     return graph.job(done, _report, stores=(work.source, work.dest))

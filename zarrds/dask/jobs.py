@@ -207,18 +207,22 @@ class GraphBuilder:
         }
         layers = {str(self._work_key)} | ({after[0]} if isinstance(after, tuple) else set())
         self._add(name, tasks, layers)
-        return self._merged(name, list(tasks))
+        return self._merged({name}, list(tasks))
 
-    def _merged(self, name: str, keys: list[Hashable]) -> Hashable:
-        """Merge the receipts of a layer by a tree; return the key of the last."""
+    def together(self, receipts: Sequence[Hashable]) -> Hashable:
+        """Key of one receipt for those of several stages."""
+        return self._merged({key[0] for key in receipts if isinstance(key, tuple)}, list(receipts))
+
+    def _merged(self, layers: set[str], keys: list[Hashable]) -> Hashable:
+        """Merge the receipts of layers by a tree; return the key of the last."""
         while len(keys) > 1:
             above = unique_name("zarrds-merge")
             groups = [keys[i : i + FAN_IN] for i in range(0, len(keys), FAN_IN)]
             tasks: dict[Hashable, Any] = {
                 (above, i): Task((above, i), merge, *map(TaskRef, group)) for i, group in enumerate(groups)
             }
-            self._add(above, tasks, {name})
-            name, keys = above, list(tasks)
+            self._add(above, tasks, layers)
+            layers, keys = {above}, list(tasks)
         return keys[0]
 
     def job(self, key: Hashable, finish: Callable[[Any], Any], **known: Any) -> Job:

@@ -1,0 +1,135 @@
+"""Batches of chunks: the chunks of many arrays cut into parts, and parts put together for one task each.
+
+A part is a range of the chunks of one array in the flat order of its grid, so that nothing per chunk is in a graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from zarrds._types import Shape
+
+__all__ = ["Batches", "Limits", "Part", "coords_between", "flat_ranges"]
+
+MAX_TASKS = 10_000
+"""Tasks that a graph has room for; beyond it, tasks do more each."""
+
+Ranges = Sequence[tuple[int, int]]
+
+
+class Part(NamedTuple):
+    """Some chunks of one array: the array's number, the first chunk, and one past the last."""
+
+    number: int
+    start: int
+    stop: int
+
+
+Batch = tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one task does at most.
+
+    Attributes
+    ----------
+    keys : int
+        Chunks.
+    nbytes : int
+        Their decoded bytes.
+    at_least : int
+        Chunks that a task does however large they are, lest there be too many tasks.
+    """
+
+    keys: int
+    nbytes: int
+    at_least: int = 1
+
+    @classmethod
+    def of(cls, keys: int, nbytes: int, total: int) -> Limits:
+        """Limits for work on so many chunks in all."""
+        return cls(max(1, keys), max(1, nbytes), -(-total // MAX_TASKS))
+
+    def chunks(self, chunk_bytes: int, weight: int = 1) -> int:
+        """Chunks of that many bytes; `weight` is how many others one of them counts for."""
+        return max(1, self.at_least, min(self.keys, self.nbytes // max(1, chunk_bytes)) // weight)
+
+
+class Batches:
+    """Batches of arrays that are added one by one.
+
+    An array that fills several batches has them to itself: they are the same whatever else is added. Smaller ones share
+    batches, each whole in one.
+
+    Attributes
+    ----------
+    shared : list of tuple of Part
+        Batches of small arrays.
+    own : dict of int to list of tuple of Part
+        Batches of large arrays, by their numbers.
+    """
+
+    def __init__(self) -> None:
+        self.shared: list[Batch] = []
+        self.own: dict[int, list[Batch]] = {}
+        self._filling: list[Part] = []
+        self._filled = 0.0
+
+    def add(self, number: int, ranges: Ranges, most: int) -> None:
+        """Add chunks of an array, in ranges, of which one task does `most`."""
+        count = sum(stop - start for start, stop in ranges)
+        if count > most:
+            even = -(-count // -(-count // most))
+            self.own[number] = [tuple(Part(number, *some) for some in batch) for batch in _cut(ranges, even)]
+            return
+        if self._filled + count / most > 1:
+            self.close()
+        # an array without chunks is one that something is to be done about as well
+        self._filling += [Part(number, *some) for some in ranges] or [Part(number, 0, 0)]
+        self._filled += max(count, 1) / most
+
+    def close(self) -> None:
+        """End the batch that small arrays are put in."""
+        if self._filling:
+            self.shared.append(tuple(self._filling))
+        self._filling, self._filled = [], 0.0
+
+
+def _cut(ranges: Ranges, most: int) -> Iterator[list[tuple[int, int]]]:
+    """Cut ranges into lists of ranges with so many chunks in all."""
+    found: list[tuple[int, int]] = []
+    room = most
+    for start, stop in ranges:
+        while start < stop:
+            end = min(stop, start + room)
+            found.append((start, end))
+            room -= end - start
+            start = end
+            if not room:
+                yield found
+                found, room = [], most
+    if found:
+        yield found
+
+
+def coords_between(grid: Shape, start: int, stop: int) -> Iterator[tuple[int, ...]]:
+    """Coordinates of the chunks from `start` to `stop`, in C order of a grid."""
+    if not grid:
+        return iter([()] * (stop - start))
+    return zip(*(axis.tolist() for axis in np.unravel_index(np.arange(start, stop), grid)), strict=True)
+
+
+def flat_ranges(grid: Shape, coords: Iterable[tuple[int, ...]]) -> list[tuple[int, int]]:
+    """Ranges, in C order of a grid, that have exactly these coordinates."""
+    found = list(coords)
+    if not grid or not found:
+        return [(0, 1)] if found else []
+    flat = np.sort(np.ravel_multi_index(tuple(np.array(found).T), grid))
+    ends = np.flatnonzero(np.diff(flat) > 1)
+    starts, stops = flat[np.r_[0, ends + 1]], flat[np.r_[ends, len(flat) - 1]] + 1
+    return list(zip(starts.tolist(), stops.tolist(), strict=True))
