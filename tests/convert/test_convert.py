@@ -11,6 +11,7 @@ import pytest
 
 import zarrds
 from tests.convert.arrays import KINDS, experimental, format_1, hierarchy, snapshot
+from tests.convert.mortal import Mortal, StoppedError
 from zarrds.errors import ContainsArrayError, ContainsGroupError, MetadataError, UnsupportedFormatError
 
 
@@ -168,33 +169,6 @@ def test_a_member_alone_is_not_converted_below_a_group_of_the_old_format() -> No
 
 
 # --- a conversion that is stopped -------------------------------------------------------------------------------------
-
-
-class StoppedError(Exception):
-    """What stands for the end of a process."""
-
-
-class Mortal(zarrds.KVStore):
-    """A store that fails at its n-th change."""
-
-    def __init__(self, mutablemapping: Any, lives: int) -> None:
-        super().__init__(mutablemapping)
-        self.lives = lives
-
-    def _change(self) -> None:
-        if self.lives == 0:
-            raise StoppedError
-        self.lives -= 1
-
-    def set_many(self, items: Any) -> None:
-        for item in items:
-            self._change()
-            super().set_many([item])
-
-    def delete_many(self, keys: Any) -> None:
-        for key in keys:
-            self._change()
-            super().delete_many([key])
 
 
 def _small(number: int) -> zarrds.KVStore:

@@ -105,14 +105,13 @@ def _to_do(dest: Store, dest_path: str, steps: Sequence[Step], to: int) -> list[
 
 
 def _expect_room_above(dest: Store, dest_path: str, to: int) -> None:
-    """Refuse a destination below an array, or right below a group of the other format."""
-    parts = dest_path.split("/")[:-1] if dest_path else []
-    for above in ("/".join(parts[:n]) for n in range(len(parts) + bool(dest_path))):
+    """Refuse a destination below an array, or below a group of the other format."""
+    parts = dest_path.split("/")
+    for above in ("/".join(parts[:n]) for n in range(len(parts)) if dest_path):
         if _nodes.contains_array(dest, above):
             raise ContainsArrayError("an array is where a group is needed", store=repr(dest), path=above or "/")
-    parent = "/".join(parts)
-    if dest_path and _nodes.has_node(dest, parent, 5 - to) and not _nodes.has_node(dest, parent, to):
-        raise ContainsGroupError("a group of the other format is above", store=repr(dest), path=parent or "/")
+        if _nodes.has_node(dest, above, 5 - to) and not _nodes.has_node(dest, above, to):
+            raise ContainsGroupError("a group of another format is above", store=repr(dest), path=above or "/")
 
 
 def require_groups_above(dest: Store, plan: PlanTo) -> None:

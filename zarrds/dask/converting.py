@@ -153,10 +153,7 @@ def _elsewhere(source: Store, dest: Store, plan: PlanTo, limits: Limits, retries
         batches.add(number, _ranges(reader, units), limits.chunks(expected_bytes(reader.meta), weight))
         absent.append(_absent(reader, bool(units)))
     batches.close()
-    todo = {step.new.path for step in plan.arrays}
-    folders = {key[: key.index(NOTES) + len(NOTES)] for key in notes}
-    strays = [folder for folder in folders if folder[: -len(NOTES)].rstrip("/") not in todo]
-    work = ToWork(source.spec(), dest.spec(), plan, tuple(absent), tuple(sorted(strays)))
+    work = ToWork(source.spec(), dest.spec(), plan, tuple(absent))
     return _job_elsewhere(work, batches, notes, retries)
 
 

@@ -20,7 +20,6 @@ from zarrds._converting.to_dest import PlanTo, finish_to, require_groups_above, 
 from zarrds._copying.blocks import Absent
 from zarrds._engine.source import OpenSource
 from zarrds._format.grid import grid_shape
-from zarrds._format.meta import ArrayMeta
 from zarrds._store.paths import join_path
 from zarrds._store.spec import StoreSpec
 from zarrds.dask.batches import Batch, Part, coords_between
@@ -66,15 +65,12 @@ class ToWork:
         What is to be done.
     absent : tuple of {"raise", "skip", "delete"}
         For each of its arrays, what is done where the source does not hold a chunk.
-    strays : tuple of str
-        Folders of notes that a stopped run has left below arrays which it had completed.
     """
 
     source: StoreSpec
     dest: StoreSpec
     plan: PlanTo
     absent: tuple[Absent, ...]
-    strays: tuple[str, ...]
 
 
 def convert_arrays(work: ToWork, batch: Batch, after: object = None) -> int:
@@ -108,23 +104,18 @@ def note_key(source: StoreSpec, step: Step, batch: Batch) -> str:
 
 
 def complete_array(work: ToWork, number: int, after: int = 0) -> int:
-    """Write the documents of a large array, all parts of which are there."""
+    """Write the documents of a large array, all parts of which are there; notes say nothing of it any more."""
     dest, step = work.dest.open(), work.plan.arrays[number]
+    dest.rmdir(join_path(step.new.path, NOTES))
     write_array(dest, work.plan, step)
-    if step is not work.plan.steps[0]:
-        dest.rmdir(join_path(step.new.path, NOTES))
     return after
 
 
 def finish_conversion(work: ToWork, batch: None, after: int = 0) -> int:
-    """Write all documents that are left, read all back, and remove what is left of notes."""
-    dest, plan = work.dest.open(), work.plan
-    require_groups_above(dest, plan)
-    finish_to(dest, plan)
-    for folder in work.strays:
-        dest.rmdir(folder)
-    if isinstance(plan.steps[0].new.node, ArrayMeta):
-        dest.rmdir(join_path(plan.dest_path, NOTES))
+    """Write all documents that are left, and read all back."""
+    dest = work.dest.open()
+    require_groups_above(dest, work.plan)
+    finish_to(dest, work.plan)
     return after
 
 
