@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from math import prod
+from operator import mul
 from typing import Any, cast
 
 import numpy as np
@@ -98,7 +99,8 @@ class ShardCodec:
         self._at_start = at_start
         self._grid = inner_grid(spec.shape, inner.spec.shape)
         self._count = prod(self._grid)
-        self._strides = np.array([prod(self._grid[axis + 1 :]) for axis in range(len(self._grid))], np.intp)
+        self._strides_of = tuple(prod(self._grid[axis + 1 :]) for axis in range(len(self._grid)))
+        self._strides = np.array(self._strides_of, np.intp)
         self._fill = decode_fill(spec)
         self._length: int | None = getattr(inner, "encoded_size", None)  # of every inner chunk, where all have the same
 
@@ -112,7 +114,8 @@ class ShardCodec:
         """Read a part; see `Reading` for how. The value is asked for whole when most of it is needed."""
         reading = reading or Reading()
         plan = inner_plan(part, self.spec.shape, self._inner.spec.shape)
-        wanted = list(plan)
+        only = plan.only()  # what small reads come to
+        wanted = list(plan) if only is None else [only]
         out = np.empty(plan.work_shape, self.spec.dtype) if reading.out is None else reading.out
         job = _Job(wanted, self._numbers(wanted), is_plain(part), out, reading.spread)
         if not reading.ranges or reading.whole or 4 * len(wanted) >= 3 * self._count:
@@ -133,6 +136,8 @@ class ShardCodec:
 
     def _numbers(self, wanted: Sequence[Projection]) -> NDArray[np.intp]:
         """Numbers of inner chunks in C order."""
+        if len(wanted) == 1:
+            return np.array([sum(map(mul, wanted[0].coords, self._strides_of))], np.intp)
         coords = np.array([projection.coords for projection in wanted], np.intp)
         return coords.reshape(len(wanted), len(self._grid)) @ self._strides
 
@@ -169,7 +174,7 @@ class ShardCodec:
            is raised when it shows twice.
         """
         index: Index | None = reading.memo.load()
-        if index is not None and (index[job.numbers, 0] >= 0).all():
+        if index is not None and index[job.numbers, 0].min(initial=0) >= 0:
             try:
                 if (yield from self._read_inner(job, index)):
                     return True
@@ -269,7 +274,10 @@ class ShardCodec:
                     error.message = f"{error.message}, in inner chunk {projection.coords}"
                     raise
 
-        job.spread(work, len(job.wanted), self._inner.spec.nbytes)
+        if len(job.wanted) == 1:
+            work(range(1))
+        else:
+            job.spread(work, len(job.wanted), self._inner.spec.nbytes)
 
     def _put_one(self, job: _Job, projection: Projection, value: Buf | None, scratch: NDArrayAny | None) -> None:
         _, chunk_part, out_part, whole = projection

@@ -11,7 +11,10 @@ __all__ = ["is_contiguous_run", "is_everything", "is_plain", "put", "take"]
 
 def is_plain(part: Part) -> bool:
     """Whether a part has integers and slices only, so that ``chunk[part]`` is a view."""
-    return not any(isinstance(item, np.ndarray) for item in part)
+    for item in part:  # noqa: SIM110 (a loop, as this is asked several times for each chunk)
+        if isinstance(item, np.ndarray):
+            return False
+    return True
 
 
 def is_everything(part: Part, shape: tuple[int, ...]) -> bool:

@@ -80,10 +80,17 @@ def reread(fd: int) -> bytes:
     return read_sized(fd)
 
 
+_SMALL_RANGE = 2**16
+_NEAR = 2**40
+
+
 def read_range(fd: int, byte_range: ByteRange | None) -> bytes:
-    start, stop = range_bounds(byte_range or ByteRange(0), os.fstat(fd).st_size)
+    """Read a range, cut as slices are. Memory is taken for what the file has, not for what is asked for."""
+    start, stop = byte_range or ByteRange(0)
+    if start < 0 or stop is None or stop > _NEAR or stop - start > _SMALL_RANGE:
+        start, stop = range_bounds(byte_range or ByteRange(0), os.fstat(fd).st_size)
     os.lseek(fd, start, os.SEEK_SET)
-    data = os.read(fd, stop - start)
+    data = os.read(fd, max(0, stop - start))
     parts = [data]
     while data and (start := start + len(data)) < stop:
         data = os.read(fd, stop - start)
