@@ -14,7 +14,7 @@ import numpy as np
 from zarrds._codec.table import get_codec, spec_of
 from zarrds._format.jsondoc import Place
 from zarrds._format.meta import SHARDING, ChunkSpec, CodecSpec
-from zarrds._format.v3.document import split_codecs
+from zarrds._format.v3.document import SERIALIZERS, split_codecs
 from zarrds._format.v3.extension import codec_specs, codecs_to_json
 from zarrds._types import Chunks, Order
 from zarrds.errors import BadCompressorError, UnsupportedFormatError
@@ -59,9 +59,13 @@ def make_chain(
     inner = [spec for spec in given if spec.name in FILTERS]
     # what takes bytes, as filters of format 2 may, comes before the compressors
     outer = [spec for spec in given if spec not in objects and spec not in inner]
-    default = objects[0] if objects else _default_serializer(dtype, object_codec)
-    found = default if _is_auto(serializer) else with_endian(v3_codec(serializer, dtype), dtype)
     last = [_DEFAULT] if _is_auto(compressors) else [v3_codec(codec, dtype) for codec in _several(compressors)]
+    if not _is_auto(serializer):
+        found = with_endian(v3_codec(serializer, dtype), dtype)
+    elif not objects and not outer and last and last[0].name in SERIALIZERS:
+        found = last.pop(0)  # a compressor of format 2 that compresses arrays, not bytes
+    else:
+        found = objects[0] if objects else _default_serializer(dtype, object_codec)
     return _checked(Chain(tuple(inner), found, (*outer, *last)))
 
 

@@ -128,6 +128,9 @@ def test_structured():
         (JSON(), ["a", 1, None, [1, {"b": 2}]]),
         (MsgPack(), ["a", 1, None, 2.5]),
         (VLenArray("i4"), [np.arange(n, dtype="i4") for n in (0, 1, 5, 2)]),
+        (VLenArray(">i2"), [np.arange(n, dtype=">i2") for n in (0, 1, 5, 2)]),
+        (VLenArray("<M8[ns]"), [np.arange(n).astype("<M8[ns]") for n in (0, 1, 5, 2)]),
+        (VLenArray(">m8[s]"), [np.arange(n).astype(">m8[s]") for n in (0, 1, 5, 2)]),
     ],
 )
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -140,7 +143,20 @@ def test_objects(codec, items, order):
         bytes(made.encode(np.array(data, order=order)))
     )
     for got, want in zip(found.ravel(), data.ravel(), strict=True):
-        assert np.array_equal(got, want) if isinstance(want, np.ndarray) else got == want
+        if isinstance(want, np.ndarray):
+            assert got.dtype == want.dtype
+            np.testing.assert_array_equal(got, want)
+        else:
+            assert got == want
+
+
+@pytest.mark.parametrize("codec", [JSON(), MsgPack()], ids=repr)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_codecs_that_keep_the_shape(codec, order):
+    """They store items by their place, whatever the order in memory is."""
+    data = np.arange(12, dtype="<i4").reshape(3, 4)
+    made = chain("<i4", [codec], Zstd(), order, (3, 4))
+    np.testing.assert_array_equal(made.decode(bytes(made.encode(data))), data)
 
 
 @pytest.mark.parametrize("name", CHAINS)

@@ -86,6 +86,7 @@ def test_arrays_at_the_root_and_without_dimensions() -> None:
         (">f8", ">f8"),
         ({"extension": "...", "type": "<M8[s]", "fallback": None}, "<M8[s]"),
         ({"extension": "...", "type": "|S3", "fallback": None}, "|S3"),
+        ({"extension": "...", "type": [["", "|V3"]], "fallback": None}, "|V3"),
     ],
 )
 def test_data_types(data_type: Any, expected: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numcodecs.abc import Codec
 
+from zarrds._codec import zfp
 from zarrds._codec.bytes import flat_bytes
 from zarrds._codec.compress import BloscCompressor, ZstdCompressor, bz2_of, gzip_of, lzma_of, zlib_of
 from zarrds._codec.links import Compressor, Kind, Layout, register, size_of, wrong_size
@@ -106,8 +107,10 @@ class NumcodecsSerializer:
     def decode(self, data: Buf, out: NDArrayAny | None = None) -> NDArrayAny:
         """Decode to an array whose size is checked."""
         layout = self._layout
-        found = np.asarray(self._codec.decode(data))
         size = prod(layout.shape) * layout.dtype.itemsize
+        found = np.asarray(
+            zfp.decode(self._codec, data, size) if self._codec.codec_id == "zfpy" else self._codec.decode(data)
+        )
         if found.nbytes != size:
             raise wrong_size(size, found.nbytes)
         return found.reshape(-1).view(layout.dtype).reshape(layout.shape)

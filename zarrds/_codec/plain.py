@@ -10,7 +10,7 @@ from numcodecs.abc import Codec
 from numcodecs.blosc import Blosc
 from numcodecs.zstd import Zstd
 
-from zarrds._codec import blosc, zstd
+from zarrds._codec import blosc, zfp, zstd
 from zarrds._codec.base import ReadSteps, Rounds
 from zarrds._codec.links import Compressor, Kind, Layout, link_of
 from zarrds._codec.raw import rows_needed
@@ -107,7 +107,7 @@ class PlainCodec:
                 if self._sized is not None:
                     data = self._sized.decode(data, self._nbytes)
                 else:
-                    data = blosc.decompress(data, self._most) if type(codec) is Blosc else codec.decode(data)
+                    data = self._bounded(codec, data)
             except ChunkDecodeError as error:
                 error.codec = error.codec or repr(codec)
                 raise
@@ -116,6 +116,8 @@ class PlainCodec:
                     f"value cannot be decoded: {error}", codec=repr(codec), hint=_hint(codec)
                 ) from error
         if not self._is_object:
+            if isinstance(data, np.ndarray) and data.shape == spec.shape and data.dtype == spec.dtype:
+                return data  # codecs like JSON keep the shape: their items are in no memory order
             return _reshape(_as_dtype(data, spec.dtype, self._nbytes), spec.shape, spec.order)
         array = np.asarray(data)
         if array.dtype != spec.dtype or array.size != spec.size:
@@ -125,6 +127,12 @@ class PlainCodec:
                 found=f"{array.size} items of {array.dtype}",
             )
         return array if array.shape == spec.shape else array.reshape(spec.shape, order=spec.order)
+
+    def _bounded(self, codec: Codec, data: Any) -> Any:
+        """Decode with one codec, without more memory than a chunk can need where values say how large they are."""
+        if type(codec) is Blosc:
+            return blosc.decompress(data, self._most)
+        return zfp.decode(codec, data, self._most or 0) if codec.codec_id == "zfpy" else codec.decode(data)
 
     def encode(self, array: NDArrayAny) -> Buf:
         """Encode a whole chunk; see `ChunkCodec.encode`."""

@@ -6,9 +6,11 @@ from functools import lru_cache
 from typing import Any
 
 import numcodecs
+import numpy as np
 from numcodecs.abc import Codec
 
 from zarrds._codec.n5 import N5ChunkWrapper
+from zarrds._codec.vlen import VLenTimes
 from zarrds._format.meta import CodecSpec
 from zarrds.errors import BadCompressorError
 
@@ -26,6 +28,8 @@ def get_codec(spec: CodecSpec) -> Codec:
     try:
         if spec.name == N5ChunkWrapper.codec_id:
             return N5ChunkWrapper(**spec.configuration)
+        if spec.name == VLenTimes.codec_id and np.dtype(spec.configuration.get("dtype")).kind in "mM":
+            return VLenTimes(**spec.configuration)
         return numcodecs.get_codec({"id": spec.name, **spec.configuration})
     except numcodecs.errors.UnknownCodecError as error:
         raise BadCompressorError(

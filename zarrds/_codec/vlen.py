@@ -1,4 +1,4 @@
-"""The codecs `vlen-utf8` and `vlen-bytes` of format 3: texts and byte strings of any length."""
+"""Items of any length: the codecs `vlen-utf8` and `vlen-bytes` of format 3, and arrays of dates in format 2."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from numcodecs import VLenBytes, VLenUTF8
+from numcodecs import VLenArray, VLenBytes, VLenUTF8
 
 from zarrds._codec.links import Kind, Layout, register, size_of
 from zarrds._types import Buf, NDArrayAny
 from zarrds.errors import BadCompressorError, ChunkDecodeError
 
-__all__ = ["VlenSerializer"]
+__all__ = ["VLenTimes", "VlenSerializer"]
 
 
 class VlenSerializer:
@@ -43,6 +43,36 @@ class VlenSerializer:
             )
         found: NDArrayAny = np.asarray(self._codec.decode(data))
         return found.reshape(self._layout.shape)
+
+
+class VLenTimes(VLenArray):  # type: ignore[misc]
+    """`VLenArray` of dates or durations, as counts: numcodecs from 0.16 on cannot make buffers of them."""
+
+    codec_id = "vlen-array"
+
+    def __init__(self, dtype: Any) -> None:
+        self._times = np.dtype(dtype)
+        super().__init__(f"{self._times.byteorder}i8")
+
+    def encode(self, buf: Any) -> Any:
+        """Arrays of dates or durations as bytes."""
+        items = np.empty(len(buf := np.asarray(buf, dtype=object).reshape(-1, order="A")), dtype=object)
+        items[:] = [np.asarray(item, self._times).view(self.dtype) for item in buf]
+        return super().encode(items)
+
+    def decode(self, buf: Any, out: Any = None) -> Any:
+        """Bytes as arrays of dates or durations."""
+        found = super().decode(buf, out)
+        for number, item in enumerate(found):
+            found[number] = item.view(self._times)
+        return found
+
+    def get_config(self) -> dict[str, Any]:
+        """As that of `VLenArray`."""
+        return {"id": self.codec_id, "dtype": self._times.str}
+
+    def __repr__(self) -> str:
+        return f"VLenArray(dtype={self._times.str!r})"
 
 
 def _make_utf8(configuration: dict[str, Any], layout: Layout) -> VlenSerializer:

@@ -77,6 +77,8 @@ def _structure(items: list[JSON], place: Place) -> DType:
             formats.append(dtype)
             offsets.append(offset)
         offset += dtype.itemsize
+    if not names and len(items) == 1:
+        return np.dtype(f"V{offset}")  # numpy's description of plain bytes, in the old experimental format 3
     try:
         if len(names) == len(items):
             return np.dtype(list(zip(names, formats, strict=True)))

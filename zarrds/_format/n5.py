@@ -97,8 +97,11 @@ def _compressor(attributes: Mapping[str, JSON], place: Place) -> dict[str, JSON]
     if kind == "blosc":
         names: dict[str, JSON] = {"cname": "lz4", "clevel": 5, "shuffle": 1, "blocksize": 0}
         return {"id": "blosc", **{name: members.get(name, default) for name, default in names.items()}}
+    others = {name: value for name, value in members.items() if name != "type"}
     if "id" in members:  # as zarr-python writes codecs that N5 does not know
-        return {name: value for name, value in members.items() if name != "type"}
+        return others
+    if kind == "lzma":  # as it writes what "xz" cannot say
+        return {"id": "lzma", **others}
     raise BadCompressorError(
         "compression of this N5 array is not supported",
         key=here.key,
