@@ -21,6 +21,7 @@ from fsspec.implementations.local import LocalFileSystem
 from tests.servers import AZURITE_KEY, S3
 from zarrds._store.base import Store
 from zarrds._store.consolidated import DocumentStore
+from zarrds.n5 import N5FSStore, N5Store
 from zarrds.storage import (
     ABSStore,
     DBMStore,
@@ -181,6 +182,8 @@ CASES: dict[str, Case] = {
     "obstore-local": Case(
         lambda path: as_store(obstore_module().LocalStore(path)), processes=True, tree=True, many=10_000
     ),
+    "n5": Case(lambda path: N5Store(path / "new.n5"), processes=True, tree=True, many=10_000),
+    "n5-fs": Case(lambda path: N5FSStore(f"memory:/{path}/a.n5"), travels=False, many=10_000),
     "redis": Case(redis_store, "redis_port", processes=True, marks=SERVICE),
     "mongodb": Case(
         mongodb_store,

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import re
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,66 +15,9 @@ from zarrds._types import ByteRange
 from zarrds.errors import PathNotFoundError, StoreAccessError, StoreConnectionError, StoreError
 from zarrds.storage import FSStore
 
+from .web import Quiet, Ranged, serving
+
 pytestmark = pytest.mark.usefixtures("waits")
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """Serves files, ignores ranges; `asked` holds what came, `fail` may answer in its place."""
-
-    asked: list[str]
-    fail: Callable[[SimpleHTTPRequestHandler], bool]
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        self.asked.append(f"{self.path} {self.headers.get('Range', '')}".strip())
-        if not self.fail():
-            self.serve()
-
-    def serve(self) -> None:
-        super().do_GET()
-
-
-class Ranged(Quiet):
-    """Obeys ranges as well."""
-
-    def end_headers(self) -> None:
-        self.send_header("Accept-Ranges", "bytes")
-        super().end_headers()
-
-    def serve(self) -> None:
-        match = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-        file = Path(self.translate_path(self.path))
-        if not match or not file.is_file():
-            super().serve()
-            return
-        value = file.read_bytes()
-        first, last = int(match[1]), int(match[2] or len(value) - 1)
-        if first >= len(value):
-            self.send_error(416)
-            return
-        part = value[first : last + 1]
-        self.send_response(206)
-        self.send_header("Content-Range", f"bytes {first}-{first + len(part) - 1}/{len(value)}")
-        self.send_header("Content-Length", str(len(part)))
-        self.end_headers()
-        self.wfile.write(part)
-
-
-@contextmanager
-def serving(folder: Path, kind: type[Quiet], fail: Callable[[Any], bool]) -> Iterator[tuple[str, list[str]]]:
-    handler = type("Handler", (kind,), {"asked": [], "fail": fail, "protocol_version": "HTTP/1.1"})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=str(folder)))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", handler.asked  # type: ignore[attr-defined]
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 DATA = np.arange(400).reshape(20, 20)
@@ -225,3 +163,22 @@ def test_xarray(folder: Path) -> None:
     to_zarrds(ds, str(folder / "ds"))
     with serving(folder, Quiet, lambda handler: False) as (url, _):
         xarray.testing.assert_identical(xarray.open_dataset(f"{url}/ds", engine="zarrds").load(), ds)
+
+
+@pytest.mark.parametrize("fault", [status(503), short, hang_up])
+def test_caches_do_not_keep_what_came_of_a_value_before_it_failed(
+    folder: Path, tmp_path: Path, fault: Callable[[Any], bool]
+) -> None:
+    count = 0
+
+    def fail(handler: Any) -> bool:
+        nonlocal count
+        count += 1
+        return count % 3 == 1 and fault(handler)
+
+    with serving(folder, Quiet, fail) as (url, asked):
+        cached = FSStore(f"simplecache::{url}/g", mode="r", simplecache={"cache_storage": str(tmp_path / "cache")})
+        np.testing.assert_array_equal(zarrds.open(cached, mode="r")["z"][:], DATA)
+        del asked[:]
+        assert cached["z/0.0"] == (folder / "g/z/0.0").read_bytes()
+        assert asked == []

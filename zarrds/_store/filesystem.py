@@ -8,13 +8,18 @@ of the configuration; others one after the other.
 from __future__ import annotations
 
 import asyncio
+import base64
+import os
 import pickle
+import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from fsspec import AbstractFileSystem
 from fsspec.asyn import AsyncFileSystem, get_loop, sync
+from fsspec.implementations.cached import CachingFileSystem, WholeFileCacheFileSystem
 from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
@@ -30,11 +35,13 @@ __all__ = [
     "find",
     "gathered",
     "has_protocol",
+    "has_urls",
     "is_batched",
     "local_path",
     "profile_of",
     "read_each",
     "reopened",
+    "size_of",
     "widen_pool",
     "write_each",
 ]
@@ -69,7 +76,8 @@ def reopened(fs: AbstractFileSystem) -> AbstractFileSystem:
 def _layers(fs: AbstractFileSystem) -> list[AbstractFileSystem]:
     """The file system and those that it wraps (archives, caches)."""
     layers = [fs]
-    while isinstance(inner := layers[-1].__dict__.get("fs"), AbstractFileSystem):
+    # caches answer for the file system behind them, also when they are asked for attributes
+    while isinstance(inner := object.__getattribute__(layers[-1], "__dict__").get("fs"), AbstractFileSystem):
         layers.append(inner)
     return layers
 
@@ -78,6 +86,25 @@ def has_protocol(fs: AbstractFileSystem, *names: str) -> bool:
     """Whether the file system, or one that it wraps, has one of the protocols."""
     spoken = [(layer.protocol,) if isinstance(layer.protocol, str) else layer.protocol for layer in _layers(fs)]
     return any(name in protocols for protocols in spoken for name in names)
+
+
+def has_urls(fs: AbstractFileSystem) -> bool:
+    """Whether paths are URLs, in which some characters mean something else than themselves."""
+    *above, last = _layers(fs)
+    return has_protocol(last, "http", "https") and all(
+        isinstance(fs, CachingFileSystem | DirFileSystem) for fs in above
+    )
+
+
+def size_of(fs: AbstractFileSystem, entry: dict[str, Any]) -> int | None:
+    """Size of the value of an entry; entries of values that references hold in base64 have that of the text."""
+    if entry["type"] == "file" and has_protocol(fs, "reference"):
+        held = getattr(fs, "references", {}).get(entry["name"])
+        text = held.encode() if isinstance(held, str) else held
+        if isinstance(text, bytes) and text.startswith(b"base64:"):
+            return len(base64.b64decode(text.removeprefix(b"base64:")))
+    size: int | None = entry["size"]
+    return size
 
 
 def local_path(fs: AbstractFileSystem, path: str) -> str | None:
@@ -96,9 +123,10 @@ def profile_of(fs: AbstractFileSystem) -> StoreProfile:
     """What the engine may expect of a store on `fs`."""
     layers = _layers(fs)
     in_memory = any(isinstance(layer, MemoryFileSystem) for layer in layers)
-    if any(is_batched(layer) for layer in layers):
+    cached = any(isinstance(layer, CachingFileSystem) for layer in layers)  # on disk, once it was fetched
+    if not cached and any(is_batched(layer) for layer in layers):
         return StoreProfile("network", is_batched(fs), native_ranges=True, shareable=not in_memory)
-    return StoreProfile("memory" if in_memory else "disk", native_ranges=True, shareable=not in_memory)
+    return StoreProfile("memory" if in_memory and not cached else "disk", native_ranges=True, shareable=not in_memory)
 
 
 def widen_pool(fs: AbstractFileSystem) -> None:
@@ -117,7 +145,9 @@ def find(fs: AbstractFileSystem, place: str) -> list[dict[str, Any]]:
     general = type(fs).find is AbstractFileSystem.find
     if isinstance(fs, AsyncFileSystem):
         general = type(fs)._find is AsyncFileSystem._find and type(fs) is not DirFileSystem
-    return list(fs.find(place, detail=True, **({"on_error": "raise"} if general else {})).values())
+    found = fs.find(place, detail=True, **({"on_error": "raise"} if general else {}))
+    # of a file that is asked for itself, HTTP has no more than the name
+    return [{"name": name, "type": "file", "size": None, **entry} for name, entry in found.items()]
 
 
 # --- batches ---------------------------------------------------------------------------------------------------------
@@ -163,15 +193,49 @@ def read_each(
     if is_batched(fs):
         # s3fs would otherwise ask for the size of every value before it fetches it
         extra = {"max_concurrency": 1} if has_protocol(fs, "s3") else {}
-        asked = zip(paths, limits, strict=True)
-        return _together(fs, [partial(fs._cat_file, path, start=a, end=b, **extra) for path, (a, b) in asked])
+        pairs = zip(paths, limits, strict=True)
+        return _together(fs, [partial(fs._cat_file, path, start=a, end=b, **extra) for path, (a, b) in pairs])
     if len(paths) > 1 and profile_of(fs).kind == "network":
-        try:  # caches fetch what they lack together, but report one absent file for all of them
+        try:  # some fetch what they lack together, but report one absent file for all of them
             starts, ends = [start for start, _ in limits], [end for _, end in limits]
             return list(fs.cat_ranges(list(paths), starts, ends, on_error="return"))
         except NOT_FOUND:
             pass
-    return _one_by_one(partial(fs.cat_file, path, a, b) for path, (a, b) in zip(paths, limits, strict=True))
+    read = partial(_read_cached, fs) if isinstance(fs, WholeFileCacheFileSystem) else fs.cat_file
+    return _one_by_one(partial(read, path, a, b) for path, (a, b) in zip(paths, limits, strict=True))
+
+
+_fetching = [threading.Lock() for _ in range(64)]
+"""Held by path while a cache may be fetching a file: other threads would take the beginning of it for all of it."""
+
+
+def _read_cached(fs: WholeFileCacheFileSystem, path: str, start: int | None, end: int | None) -> Any:
+    """Read from a cache of whole files.
+
+    It takes any failure for an absent file, and keeps what came of a file before fetching it failed.
+    """
+    with _fetching[hash(path) % len(_fetching)]:
+        known = fs._check_file(path)
+        try:
+            if start is None or start >= 0:
+                return fs.cat_file(path, start, end)
+            with fs.open(path, "rb") as file:  # these files do not tell their size
+                file.seek(max(0, file.seek(0, os.SEEK_END) + start))
+                return file.read()
+        except FileNotFoundError:
+            if known:
+                raise
+            return fs.fs.cat_file(path, start, end)  # raises what is the matter
+        except Exception:
+            if not known:
+                _forget(fs, path)
+            raise
+
+
+def _forget(fs: WholeFileCacheFileSystem, path: str) -> None:
+    stored = os.path.join(fs.storage[-1], fs._mapper(path))
+    with suppress(FileNotFoundError):
+        os.remove(stored)
 
 
 def write_each(fs: AbstractFileSystem, items: Sequence[tuple[str, bytes]]) -> list[Any]:

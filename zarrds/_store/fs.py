@@ -10,6 +10,7 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+from urllib.parse import quote, unquote
 
 from fsspec import AbstractFileSystem, FSMap
 from fsspec.core import url_to_fs
@@ -127,6 +128,7 @@ class FSStore(Store):
         self.profile: StoreProfile = filesystem.profile_of(fs)
         local_path = filesystem.local_path(fs, self.path)
         self._local = None if local_path is None else DirectoryStore(local_path)
+        self._has_urls = filesystem.has_urls(fs)
         # whether the server obeys ranges; those of HTTP may ignore them, which the first range will show
         self._serves_ranges = None if filesystem.has_protocol(fs, "http", "https") else True
 
@@ -232,6 +234,7 @@ class FSStore(Store):
         try:
             self.fs.invalidate_cache(place.rpartition("/")[0])
             found: dict[str, Any] = self.fs.info(place)
+            found = {**found, "size": filesystem.size_of(self.fs, found)}
         except Exception:
             return None
         finally:
@@ -240,7 +243,7 @@ class FSStore(Store):
         return found
 
     def _place(self, key: str) -> str:
-        return self._root + check_key(key)
+        return self._root + (quote(check_key(key)) if self._has_urls else check_key(key))
 
     def version(self, key: str) -> object:
         return None if self._local is None else self._local.version(key)
@@ -316,7 +319,7 @@ class FSStore(Store):
         """Normalised path in the store, and path in the file system."""
         path = normalize_path(path)
         path = path.lower() if self.normalize_keys else path
-        return path, self._root + path if path else self.path
+        return path, self._root + (quote(path) if self._has_urls else path) if path else self.path
 
     def _list(self, path: str, place: str, *, deep: bool) -> list[tuple[str, dict[str, Any]]]:
         """Name below `place` (empty for itself) and entry of what is there now: listing caches are emptied before."""
@@ -324,11 +327,12 @@ class FSStore(Store):
         self._raise_first("cannot list", [path], answers, attempts)
         base = place.lstrip("/")  # some file systems name their entries with a leading slash, some without
         names = [(entry["name"].lstrip("/"), entry) for entry in answers[0]]
-        return [
+        below = [
             (name[len(base) :].lstrip("/"), entry)
             for name, entry in names
             if name == base or name.startswith(level(base))
         ]
+        return [(unquote(name), entry) for name, entry in below] if self._has_urls else below
 
     def _entries(self, asked: Sequence[tuple[str, bool]]) -> list[Any]:
         place, deep = asked[0]
@@ -400,15 +404,20 @@ class FSStore(Store):
         path, place = self._directory(path)
         if self._local is not None:
             return self._local.getsize(path)
-        sizes = [entry["size"] for _, entry in self._list(path, place, deep=False) if entry["type"] == "file"]
-        return -1 if None in sizes else sum(sizes)
+        entries = self._list(path, place, deep=False)
+        if not entries and path and self._has_urls:  # listings of a key are empty there
+            return (self._info(path) or {}).get("size") or 0
+        return self._size(entries)
+
+    def _size(self, entries: Sequence[tuple[str, dict[str, Any]]]) -> int:
+        sizes = [filesystem.size_of(self.fs, entry) for _, entry in entries if entry["type"] == "file"]
+        return -1 if None in sizes else sum(filter(None, sizes))
 
     def size_below(self, path: str | None = None) -> int:
         path, place = self._directory(path)
         if self._local is not None:
             return self._local.size_below(path)
-        sizes = [entry["size"] for _, entry in self._list(path, place, deep=True) if entry["type"] == "file"]
-        return -1 if None in sizes else sum(sizes)
+        return self._size(self._list(path, place, deep=True))
 
     # --- identity ----------------------------------------------------------------------------------------------------
 

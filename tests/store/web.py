@@ -1,0 +1,71 @@
+"""Plain HTTP servers for tests: those that obey ranges, and those that ignore them."""
+
+from __future__ import annotations
+
+import functools
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files, ignores ranges; `asked` holds what came, `fail` may answer in its place."""
+
+    asked: list[str]
+    fail: Callable[[SimpleHTTPRequestHandler], bool]
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self.asked.append(f"{self.path} {self.headers.get('Range', '')}".strip())
+        if not self.fail():
+            self.serve()
+
+    def serve(self) -> None:
+        super().do_GET()
+
+
+class Ranged(Quiet):
+    """Obeys ranges as well."""
+
+    def end_headers(self) -> None:
+        self.send_header("Accept-Ranges", "bytes")
+        super().end_headers()
+
+    def serve(self) -> None:
+        match = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        file = Path(self.translate_path(self.path))
+        if not match or not file.is_file():
+            super().serve()
+            return
+        value = file.read_bytes()
+        first, last = int(match[1]), int(match[2] or len(value) - 1)
+        if first >= len(value):
+            self.send_error(416)
+            return
+        part = value[first : last + 1]
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {first}-{first + len(part) - 1}/{len(value)}")
+        self.send_header("Content-Length", str(len(part)))
+        self.end_headers()
+        self.wfile.write(part)
+
+
+@contextmanager
+def serving(folder: Path, kind: type[Quiet], fail: Callable[[Any], bool]) -> Iterator[tuple[str, list[str]]]:
+    handler = type("Handler", (kind,), {"asked": [], "fail": fail, "protocol_version": "HTTP/1.1"})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=str(folder)))
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", handler.asked  # type: ignore[attr-defined]
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
