@@ -16,6 +16,7 @@ from numcodecs import (
     LZ4,
     LZMA,
     Adler32,
+    BitRound,
     Blosc,
     Delta,
     FixedScaleOffset,
@@ -247,6 +248,24 @@ def test_encode_errors_are_ours():
     with pytest.raises(ChunkEncodeError) as caught:
         codec.encode(np.array([1.5, object()], dtype=object))
     assert "VLenUTF8" in caught.value.codec
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("name", COMPRESSORS)
+def test_structured_with_dates(name, order):
+    """Of which numpy makes no buffers for codecs to read."""
+    dtype = np.dtype([("n", "S3"), ("t", [("u", ">M8[ms]", (2,)), ("v", "<m8[D]")])])
+    data = np.frombuffer(np.random.default_rng(0).bytes(42 * dtype.itemsize), dtype).reshape(6, 7)
+    for filters in ([], [Shuffle(dtype.itemsize)]):
+        codec = chain(dtype, filters, COMPRESSORS[name], order)
+        assert codec.decode(bytes(codec.encode(data))).tobytes() == data.tobytes()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_bitround_leaves_elements_in_their_places(order):
+    data = np.arange(42.0).reshape(6, 7)
+    codec = chain("f8", [BitRound(20)], Zlib(), order)
+    np.testing.assert_array_equal(codec.decode(bytes(codec.encode(data))), data)
 
 
 def test_lossy_filter_views_the_stored_dtype():

@@ -41,6 +41,7 @@ class PlainCodec:
         self._is_object = spec.dtype.hasobject
         if self._is_object and not self._filters:
             raise BadCompressorError("an object dtype needs an object codec as its first filter", found=str(spec.dtype))
+        self._buffer = _buffer_of(spec.dtype)
         # Blosc alone is the common case, and the one worth a straight line into the result.
         self._only_blosc = not self._filters and [type(c) for c in self._compressors] == [Blosc]
         self._sized = _sized(spec)
@@ -141,9 +142,13 @@ class PlainCodec:
         if self._raw:
             return _flat_bytes(array, spec.order)
         data: Any = as_items(array) if self._is_object else array
+        if self._buffer is not None:
+            data = array.view(self._buffer)
         for codec in (*self._filters, *self._compressors):
             try:
                 data = _zstd(codec, data) if type(codec) is Zstd else codec.encode(data)
+                if spec.order == "F" and isinstance(data, np.ndarray) and data.shape == spec.shape:
+                    data = np.asfortranarray(data)  # bitround copies to the order of C
             except Exception as error:
                 kind = ItemTypeError if isinstance(error, TypeError) else ChunkEncodeError
                 raise kind(f"chunk cannot be encoded: {error}", codec=repr(codec)) from error
@@ -166,6 +171,17 @@ def as_items(array: NDArrayAny) -> NDArrayAny:
     """An object array as codecs of objects want it: a sequence, and writeable, though they do not write."""
     items = array if array.flags.writeable else array.copy(order="K")
     return items if items.ndim else items.reshape(1)
+
+
+def _buffer_of(dtype: np.dtype[Any]) -> np.dtype[Any] | None:
+    """What codecs are given instead of structures with dates in them, of which numpy makes no buffers."""
+    if dtype.names is None or dtype.hasobject:
+        return None
+    try:
+        memoryview(np.empty(0, dtype))
+    except ValueError:
+        return np.dtype(f"V{dtype.itemsize}")
+    return None
 
 
 _BOUNDED = ("zlib", "gzip", "bz2", "lzma", "zstd", "lz4")
