@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zarrds import _migration, _nodes
 from zarrds._format import n5, v2, v3_experimental
-from zarrds._format.formats import Node
+from zarrds._format.formats import DOCUMENT_NAMES, Node
 from zarrds._format.jsondoc import loads
 from zarrds._store.base import Store
 from zarrds._store.consolidated import DocumentStore
@@ -64,4 +64,5 @@ def _old_array(store: Store, mode: str) -> Store:
     documents = {v2.ARRAY_KEY: v2.array_to_document(_migration.parse(text))}
     if attributes is not None:
         documents[v2.ATTRS_KEY] = loads(attributes, _migration.ATTRS)  # type: ignore[assignment]
-    return ReadOnlyStore(DocumentStore(store, dict(documents)))
+    names = (*sorted(DOCUMENT_NAMES), _migration.META, _migration.ATTRS)  # the old ones are not shown
+    return ReadOnlyStore(DocumentStore(store, dict(documents), names))

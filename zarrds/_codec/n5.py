@@ -102,6 +102,16 @@ class N5ChunkWrapper(Codec):  # type: ignore[misc]
         ensure_contiguous_ndarray(out).view(self.dtype)[...] = chunk.reshape(-1)
         return out  # type: ignore[no-any-return]
 
+    @property
+    def header_bytes(self) -> int:
+        """Bytes of the longest header that a block can have."""
+        return _MODE.size + 4 * len(self.chunk_shape) + 4
+
+    def block_bytes(self, header: Buf) -> int | None:
+        """Bytes of a block that begins so; None where only its compressor knows, ChunkDecodeError when it is none."""
+        shape, start = self._header(memoryview(header).cast("B") if memoryview(header).nbytes else memoryview(b""))
+        return start + int(np.prod(shape, dtype=np.int64)) * self.dtype.itemsize if self._compressor is None else None
+
     def _header(self, data: memoryview) -> tuple[Shape, int]:
         """Shape of the block, and where its elements begin."""
         ndim = len(self.chunk_shape)

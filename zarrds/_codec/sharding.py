@@ -97,6 +97,7 @@ class ShardCodec:
         self._index_codec = index
         self._index_bytes = index_bytes
         self._at_start = at_start
+        self.index_range = ByteRange(0, index_bytes) if at_start else ByteRange(-index_bytes)
         self._grid = inner_grid(spec.shape, inner.spec.shape)
         self._count = prod(self._grid)
         self._strides_of = tuple(prod(self._grid[axis + 1 :]) for axis in range(len(self._grid)))
@@ -165,6 +166,18 @@ class ShardCodec:
             error.message = f"index of the shard: {error.message}"
             raise
 
+    def least_bytes(self, index: Buf) -> int:
+        """Bytes that a shard with this index must have; ChunkDecodeError for an index that cannot be true.
+
+        Its checksum is looked at, and that inner chunks lie behind each other, and not in its own place.
+        """
+        if size_of(index) != self._index_bytes:
+            raise _truncated(f"at least {self._index_bytes} bytes, for the index", size_of(index))
+        low, after = (self._index_bytes, 0) if self._at_start else (0, self._index_bytes)
+        places = places_of(self._index(index), low, None, self._length)
+        order = in_order(places)
+        return (int(places.stops[order[-1]]) if order.size else low) + after
+
     def _read_ranges(self, job: _Job, reading: Reading) -> Ranges:
         """Read by ranges; False: the shard is absent.
 
@@ -182,7 +195,7 @@ class ShardCodec:
                 pass
         before: Index | None = None
         while True:
-            (data,) = yield (ByteRange(0, self._index_bytes) if self._at_start else ByteRange(-self._index_bytes),)
+            (data,) = yield (self.index_range,)
             if data is None:
                 return False
             index = self._index(data)

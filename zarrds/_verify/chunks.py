@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from zarrds._codec.n5 import N5ChunkWrapper
+from zarrds._codec.sharding import ShardCodec
 from zarrds._config import get_config
 from zarrds._engine.source import OpenSource
 from zarrds._types import Buf, ByteRange
@@ -35,12 +37,21 @@ def _decoded(source: OpenSource, key: str, value: Buf) -> Iterator[Finding]:
 
 
 def sized(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
-    """Compare sizes where they can be known without decoding: plain chunks, and those of Blosc; none may be empty."""
+    """Compare sizes where they can be known without decoding any chunk.
+
+    Known are those of plain chunks, of Blosc, and of blocks of N5 that are not compressed; the index of a shard tells
+    how long the shard must be at least. No value may be empty.
+    """
     chunk = source.meta.chunk
     plain = not chunk.dtype.hasobject and (chunk.serializer is None or chunk.serializer.name == "bytes")
     plain = plain and all(codec.name == "transpose" for codec in chunk.filters)
+    block = _block_codec(source)
     for batch in _batches(keys, _BATCH):
-        if plain and not chunk.compressors:
+        if isinstance(source.codec, ShardCodec):
+            yield from _shards(source, source.codec, batch)
+        elif block is not None:
+            yield from _blocks(source, block, batch)
+        elif plain and not chunk.compressors:
             yield from _ends(source, dict.fromkeys(batch, chunk.nbytes))
         elif plain and [codec.name for codec in chunk.compressors] == ["blosc"]:
             yield from _blosc(source, batch)
@@ -69,14 +80,50 @@ def _blosc(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
     yield from _ends(source, sizes)
 
 
-def _ends(source: OpenSource, sizes: dict[str, int]) -> Iterator[Finding]:
-    """Ask for the last byte that must be there, and the next one that must not."""
+def _shards(source: OpenSource, codec: ShardCodec, keys: Sequence[str]) -> Iterator[Finding]:
+    """The index says where inner chunks lie; of these no more is asked for than whether the last byte is there."""
+    sizes: dict[str, int] = {}
+    indexes = source.store.get_many([(key, codec.index_range) for key in keys])
+    for key, index in zip(keys, indexes, strict=True):
+        if index is None:
+            continue
+        try:
+            sizes[key] = codec.least_bytes(index)
+        except ChunkDecodeError as error:
+            yield Finding("wrong-index", key, _reason(error))
+    yield from _ends(source, sizes, at_least=True)
+
+
+def _block_codec(source: OpenSource) -> N5ChunkWrapper | None:
+    """The codec of blocks of N5, if the chunks are such."""
+    found = [spec for spec in source.meta.chunk.compressors if spec.name == N5ChunkWrapper.codec_id]
+    return N5ChunkWrapper(**found[0].configuration) if len(found) == 1 else None
+
+
+def _blocks(source: OpenSource, codec: N5ChunkWrapper, keys: Sequence[str]) -> Iterator[Finding]:
+    """The header tells the shape of a block, and with it the size of one that is not compressed."""
+    sizes: dict[str, int] = {}
+    headers = source.store.get_many([(key, ByteRange(0, codec.header_bytes)) for key in keys])
+    for key, header in zip(keys, headers, strict=True):
+        if header is None:
+            continue
+        try:
+            size = codec.block_bytes(header)
+        except ChunkDecodeError as error:
+            yield Finding("wrong-size", key, _reason(error))
+        else:
+            sizes |= {} if size is None else {key: size}
+    yield from _ends(source, sizes)
+
+
+def _ends(source: OpenSource, sizes: dict[str, int], *, at_least: bool = False) -> Iterator[Finding]:
+    """Ask for the last byte that must be there, and the next one that must not unless the size is the least one."""
     requests = [(key, ByteRange(max(0, size - 1), size + 1)) for key, size in sizes.items()]
     for (key, size), end in zip(sizes.items(), source.store.get_many(requests) if requests else [], strict=True):
         if end is None:
             continue
         found = memoryview(end).nbytes
-        if found != min(1, size):
+        if found < min(1, size) or (found > min(1, size) and not at_least):
             how = "shorter" if found < min(1, size) else "longer"
             yield Finding("wrong-size", key, f"the value is {how} than the {size:,} bytes that it must have")
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from zarrds import _nodes
+from zarrds import _layouts, _nodes
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
 from zarrds._store.paths import normalize_path
 from zarrds._store.transfer import local_directory
+from zarrds._store.wrapper import WrapperStore
 from zarrds._verify.chunks import decoded, sized
 from zarrds._verify.hierarchy import Surveyed, survey
 from zarrds._verify.report import Finding, Level, Report
-from zarrds.errors import ReadOnlyError
+from zarrds.errors import MetadataError, ReadOnlyError
 
 __all__ = ["verify"]
 
@@ -28,6 +29,8 @@ def verify(
 ) -> Report:
     """Look for what is wrong in a hierarchy; nothing is changed unless `clean` says so.
 
+    Hierarchies of formats 2 and 3, N5 containers, arrays of format 1 and the experimental format 3 can be verified.
+
     Parameters
     ----------
     store : str, Store or Mapping
@@ -36,7 +39,8 @@ def verify(
         Array or group to verify, with all below it; the whole store by default.
     level : {"keys", "sizes", "decode"}
         "keys" lists the store once and reads the documents. "sizes" also reads some bytes of each chunk whose size can
-        be known without decoding it: uncompressed ones, and those of Blosc. "decode" reads and decodes all chunks.
+        be known without decoding it: uncompressed ones, those of Blosc, blocks of N5, and shards, whose index is
+        checked (its checksum, bounds and overlaps). "decode" reads and decodes all chunks.
     clean : bool, default False
         Remove the temporary files that stopped writers left. No writer may be at work then.
     storage_options : dict, optional
@@ -49,7 +53,7 @@ def verify(
         ``report.findings`` holds what was found. Kinds of findings: ``invalid-document``, ``unknown-codec``,
         ``two-nodes`` (an array and a group at one path), ``array-above`` (a node below an array), ``missing-parent``,
         ``stray`` (a key that belongs to nothing), ``temporary`` (left by a stopped writer), ``stale-consolidated``,
-        ``wrong-size``, ``undecodable``; and, as no problem, ``absent-chunks``.
+        ``wrong-size``, ``wrong-index`` (of a shard), ``undecodable``; and, as no problem, ``absent-chunks``.
 
     Raises
     ------
@@ -80,7 +84,7 @@ def verify(
     where = normalize_path(path)
     if clean and not real_store.is_writeable():
         raise ReadOnlyError("temporary files cannot be removed from a store opened read-only", store=repr(real_store))
-    found = survey(real_store, where)
+    found = _surveyed(real_store, where)
     if not (found.groups or found.arrays or found.findings or found.temporary):
         raise _nodes.not_found(real_store, where)
     removed = _temporary(real_store, where, found, clean)
@@ -95,6 +99,21 @@ def verify(
         findings=tuple(sorted(found.findings, key=lambda finding: (finding.key, finding.kind, finding.message))),
         removed=tuple(removed),
     )
+
+
+def _surveyed(store: Store, path: str) -> Surveyed:
+    """What lies below a path; where that is no node, what another layout has there."""
+    try:
+        found = survey(store, path)
+        if found.groups or found.arrays or any(finding.kind == "invalid-document" for finding in found.findings):
+            return found
+        other = _layouts.other_layout(store, "r")
+        return found if other is None else survey(other, path)
+    except MetadataError as error:
+        if error.key is None:
+            raise
+        key, error.store, error.key = error.key, None, None
+        return Surveyed(findings=[Finding("invalid-document", key, str(error))])
 
 
 def _chunk_findings(found: Surveyed, level: Level) -> list[Finding]:
@@ -112,6 +131,8 @@ def _chunk_findings(found: Surveyed, level: Level) -> list[Finding]:
 
 def _temporary(store: Store, path: str, found: Surveyed, clean: bool) -> list[str]:
     """Report temporary files, or remove them; what was removed."""
+    while isinstance(store, WrapperStore):  # what writers left is no matter of layouts
+        store = store.store
     directory = local_directory(store)
     own = [] if directory is None else directory.abandoned(path)
     if not clean:
