@@ -167,7 +167,7 @@ def test_schedulers_and_directories(scheduler: str, tmp_path: Path) -> None:
     assert new["g/text"][:].tolist() == TEXTS.tolist()
 
 
-@pytest.mark.parametrize("given", ["zip", "fsspec", "array"])
+@pytest.mark.parametrize("given", ["zip", "to zip", "fsspec", "array"])
 def test_sources_and_destinations_of_other_kinds(given: str, tmp_path: Path) -> None:
     source: Any = zarrds.KVStore({})
     root = zarrds.open_group(source, mode="w", zarr_format=3)
@@ -178,6 +178,8 @@ def test_sources_and_destinations_of_other_kinds(given: str, tmp_path: Path) -> 
         with zarrds.ZipStore(str(tmp_path / "a.zip"), mode="w") as files:
             zarrds.copy_store(source, files)
         source = str(tmp_path / "a.zip")
+    elif given == "to zip":
+        dest = zarrds.ZipStore(str(tmp_path / "b.zip"), mode="w")
     elif given == "fsspec":
         dest = f"memory://{tmp_path.name}/a.zarr"
     else:
@@ -186,6 +188,7 @@ def test_sources_and_destinations_of_other_kinds(given: str, tmp_path: Path) -> 
     np.testing.assert_array_equal(new[...], ramp(30, 4))
     assert isinstance(new, zarrds.Array)
     assert new.zarr_format == 2
+    new.store.close()
 
 
 # --- what it costs ----------------------------------------------------------------------------------------------------
@@ -220,6 +223,19 @@ def test_values_are_read_once_and_set_once_and_documents_come_last(sharded: bool
         assert len(own) == count
         assert max(own) < written.index(f"{name}/.zarray")
     assert written[-1] == ".zgroup"
+    assert dest.counts.keys["delete"] == 0
+
+
+def test_absent_chunks_cost_no_request_at_the_destination() -> None:
+    array = zarrds.create(
+        (40, 40), chunks=(2, 2), shards=(4, 4), store={}, dtype="f4", fill_value=np.nan, zarr_format=3
+    )
+    array[5, 6] = 1
+    dest = CountingStore(zarrds.KVStore({}))
+    new = convert(array, dest, to=2).compute()
+    assert dest.counts.keys["delete"] <= 3  # the others of the shard that is stored
+    assert sorted(dest) == [".zarray", "2/3"]
+    np.testing.assert_array_equal(new[:], array[:])
 
 
 def test_absent_chunks_stay_absent_and_cost_no_task(tmp_path: Path) -> None:
@@ -442,6 +458,8 @@ def test_on_a_cluster(cluster_client: Any, tmp_path: Path, capsys: pytest.Captur
     assert content(zarrds.DirectoryStore(paths[2])) == content(zarrds.DirectoryStore(paths[1]))
     assert "done" in capsys.readouterr().err
     assert new.store == zarrds.DirectoryStore(paths[2])
+    cached = zarrds.LRUStoreCache(zarrds.DirectoryStore(str(tmp_path / "d")), max_size=None)
+    assert convert(paths[0], cached, to=2, path="g").compute()["numbers"][3, 4] == ramp(13, 9)[3, 4]
     for source, dest in (({}, None), (paths[0], {}), (kinds(2), paths[0])):
         with pytest.raises(StoreNotShareableError):
             convert(source, dest)

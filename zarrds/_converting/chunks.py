@@ -12,7 +12,7 @@ from zarrds._copying.blocks import Absent, block_shape, blocks, copy_chunks, pos
 from zarrds._engine.bulk import chunk_coords
 from zarrds._engine.read import read
 from zarrds._engine.source import OpenSource
-from zarrds._engine.write import write
+from zarrds._engine.write import is_all_fill, write
 from zarrds._format.meta import ArrayMeta
 from zarrds._plan.plan import plan_selection
 from zarrds._store.base import Store
@@ -71,17 +71,19 @@ def move_chunks(
     raw : bool
         Whether their bytes stay as they are.
     absent : {"raise", "skip", "delete"}
-        What is done where the source holds no such value; chunks that are encoded anew are deleted.
+        What is done where the source holds no such value; with "delete" the destination may hold chunks already.
     threads : int, optional
         Threads that decode and encode; by default as many as are worthwhile.
     """
     if raw:
         copy_chunks(source, dest, coords, absent)
     else:
-        _encode_anew(source, dest, coords, threads)
+        _encode_anew(source, dest, coords, absent == "delete", threads)
 
 
-def _encode_anew(source: OpenSource, dest: OpenSource, coords: Iterable[tuple[int, ...]], threads: int | None) -> None:
+def _encode_anew(
+    source: OpenSource, dest: OpenSource, coords: Iterable[tuple[int, ...]], is_dirty: bool, threads: int | None
+) -> None:
     """Read and write chunks in blocks of bounded size; each covers whole chunks of the destination."""
     shape, unit = source.meta.shape, source.meta.write_unit
     lengths = block_shape(unit, dest.meta.write_unit, unit, max(1, source.meta.dtype.itemsize))
@@ -91,5 +93,7 @@ def _encode_anew(source: OpenSource, dest: OpenSource, coords: Iterable[tuple[in
         for part in blocks(inside, lengths):
             region = tuple(slice(o + s.start, o + s.stop) for o, s in zip(origin, part, strict=True))
             found = read(source, plan_selection(region, shape, unit, "basic"), threads=threads)
+            if not is_dirty and is_all_fill(found, dest):
+                continue  # nothing is there that would have to be deleted
             to = plan_selection(region, shape, dest.meta.write_unit, "basic")
             write(dest, to, found, threads=threads, write_empty_chunks=False)

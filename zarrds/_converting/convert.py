@@ -159,6 +159,7 @@ def _place(given: Any, path: str | None, mode: str, options: Mapping[str, Any] |
 
 
 def opened(store: Store, path: str, to: int) -> Array | Group:
+    """What has been converted, for reading and writing."""
     node = _nodes.find_node(store, path, to)
     if isinstance(node, ArrayMeta):
         return Array(store, path, _meta=node)

@@ -23,6 +23,7 @@ from zarrds._engine.source import OpenSource
 from zarrds._format.grid import chunk_count, grid_shape
 from zarrds._format.meta import ArrayMeta
 from zarrds._store.base import Store
+from zarrds._store.cache import LRUStoreCache
 from zarrds._store.paths import level
 from zarrds._store.spec import StoreSpec
 from zarrds.core import Array
@@ -136,7 +137,10 @@ def _limits(steps: Sequence[Step], keys: int, nbytes: int) -> Limits:
 
 
 def _opened(dest: StoreSpec, path: str, to: int, receipt: int) -> Array | Group:
-    return opened(dest.open(), path, to)
+    store = dest.open()
+    if isinstance(store, LRUStoreCache):
+        store.invalidate()  # others may have written what it holds to be absent
+    return opened(store, path, to)
 
 
 # --- into another place -----------------------------------------------------------------------------------------------

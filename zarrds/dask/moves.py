@@ -83,10 +83,11 @@ def convert_arrays(work: ToWork, batch: Batch, after: object = None) -> int:
 
 
 def convert_part(work: ToWork, batch: Batch, after: object = None) -> int:
-    """Convert some chunks of one large array, and note that this is done."""
-    number = batch[0].number
+    """Convert some chunks of one large array, and note that this is done where notes can be removed again."""
+    number, dest = batch[0].number, work.dest.open()
     count = _move_to(work, number, batch)
-    work.dest.open().set_many([(note_key(work.source, work.plan.arrays[number], batch), b"done")])
+    if dest.is_erasable():
+        dest.set_many([(note_key(work.source, work.plan.arrays[number], batch), b"done")])
     return count
 
 
@@ -106,7 +107,8 @@ def note_key(source: StoreSpec, step: Step, batch: Batch) -> str:
 def complete_array(work: ToWork, number: int, after: int = 0) -> int:
     """Write the documents of a large array, all parts of which are there; notes say nothing of it any more."""
     dest, step = work.dest.open(), work.plan.arrays[number]
-    dest.rmdir(join_path(step.new.path, NOTES))
+    if dest.is_erasable():
+        dest.rmdir(join_path(step.new.path, NOTES))
     write_array(dest, work.plan, step)
     return after
 
