@@ -248,6 +248,8 @@ def test_absent_chunks_stay_absent_and_cost_no_task(tmp_path: Path) -> None:
     assert len(job.__dask_graph__()) < 4
     assert job.compute()[123456, 654321] == 5
     assert len(dest) == 2
+    array[:1000, :1000] = 1
+    assert len(convert(store, {}, to=2, batch_keys=8).__dask_graph__()) > 100
     path = str(tmp_path / "a")
     array = zarrds.create((3000, 3000), store=path, **{**options, "zarr_format": 2})
     array[:5] = array[2000:2010, 2500:2510] = 1

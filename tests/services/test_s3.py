@@ -23,6 +23,7 @@ import s3fs
 import xarray
 
 import zarrds
+import zarrds.dask
 from tests.servers import S3
 from zarrds._types import ByteRange
 from zarrds.errors import PathNotFoundError, StoreAccessError, StoreError
@@ -166,6 +167,23 @@ def test_functions_take_urls(s3: S3, bucket: str) -> None:
     assert t.gets <= 2
     with pytest.raises(PathNotFoundError):
         zarrds.open(f"{bucket}/none", mode="r", storage_options=options)
+
+
+def test_conversion_by_tasks(s3: S3, bucket: str) -> None:
+    options = s3.options
+    root = zarrds.open_group(f"{bucket}/a", mode="w", zarr_format=3, storage_options=options)
+    root.create_dataset("g/x", data=np.arange(1, 13), chunks=1, shards=4)
+    zarrds.consolidate_metadata(f"{bucket}/a", storage_options=options)
+    job = zarrds.dask.convert(
+        f"{bucket}/a", f"{bucket}/b", to=2, batch_keys=16, storage_options=options, dest_storage_options=options
+    )
+    with zarrds.trace() as t:
+        new = job.compute(scheduler="threads")
+    np.testing.assert_array_equal(new["g/x"][:], np.arange(1, 13))
+    assert t.sets == 12 + 3 + 4  # chunks, notes of parts, documents with those that are consolidated
+    assert not [key for key in FSStore(f"{bucket}/b", **options) if "tmp" in key]
+    back = zarrds.dask.convert(f"{bucket}/b", to=3, storage_options=options).compute(scheduler="threads")
+    np.testing.assert_array_equal(back["g/x"][:], np.arange(1, 13))
 
 
 def test_maps_and_file_systems(s3: S3, bucket: str) -> None:

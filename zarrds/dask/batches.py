@@ -13,7 +13,7 @@ import numpy as np
 
 from zarrds._types import Shape
 
-__all__ = ["Batches", "Limits", "Part", "coords_between", "flat_ranges"]
+__all__ = ["Batches", "Limits", "Part", "coords_between", "count_of", "flat_ranges"]
 
 MAX_TASKS = 10_000
 """Tasks that a graph has room for; beyond it, tasks do more each."""
@@ -53,7 +53,8 @@ class Limits:
     @classmethod
     def of(cls, keys: int, nbytes: int, total: int) -> Limits:
         """Limits for work on so many chunks in all."""
-        return cls(max(1, keys), max(1, nbytes), -(-total // MAX_TASKS))
+        # a power of two, so that work of which a part is done already is mostly cut as before
+        return cls(max(1, keys), max(1, nbytes), 1 << (-(-total // MAX_TASKS) - 1).bit_length() if total else 1)
 
     def chunks(self, chunk_bytes: int, weight: int = 1) -> int:
         """Chunks of that many bytes; `weight` is how many others one of them counts for."""
@@ -82,7 +83,7 @@ class Batches:
 
     def add(self, number: int, ranges: Ranges, most: int) -> None:
         """Add chunks of an array, in ranges, of which one task does `most`."""
-        count = sum(stop - start for start, stop in ranges)
+        count = count_of(ranges)
         if count > most:
             even = -(-count // -(-count // most))
             self.own[number] = [tuple(Part(number, *some) for some in batch) for batch in _cut(ranges, even)]
@@ -98,6 +99,15 @@ class Batches:
         if self._filling:
             self.shared.append(tuple(self._filling))
         self._filling, self._filled = [], 0.0
+
+    def every(self) -> list[Batch]:
+        """All batches."""
+        return [*self.shared, *(batch for own in self.own.values() for batch in own)]
+
+
+def count_of(ranges: Ranges) -> int:
+    """Chunks in all ranges."""
+    return sum(stop - start for start, stop in ranges)
 
 
 def _cut(ranges: Ranges, most: int) -> Iterator[list[tuple[int, int]]]:

@@ -6,28 +6,26 @@ are written when all its chunks are there, those of groups and consolidated meta
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 from zarrds._converting.chunks import NOTES, open_both
 from zarrds._converting.convert import Places, find_places, opened
 from zarrds._converting.in_place import plan_in_place, stale_keys
-from zarrds._converting.plan import Step
 from zarrds._converting.to_dest import PlanTo, described, plan_to
 from zarrds._copying.blocks import Absent, expected_bytes, is_listed
 from zarrds._copying.log import writing_to
 from zarrds._engine.bulk import stored_chunks
 from zarrds._engine.source import OpenSource
-from zarrds._format.grid import chunk_count, grid_shape
-from zarrds._format.meta import ArrayMeta
+from zarrds._format.grid import grid_shape
 from zarrds._store.base import Store
 from zarrds._store.cache import LRUStoreCache
 from zarrds._store.paths import level
 from zarrds._store.spec import StoreSpec
 from zarrds.core import Array
-from zarrds.dask.batches import Batches, Limits, flat_ranges
+from zarrds.dask.batches import Batches, Limits, count_of, flat_ranges
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
 from zarrds.dask.moves import (
     InPlaceWork,
@@ -48,6 +46,8 @@ __all__ = ["convert"]
 ENCODED_WEIGHT = 8
 """Chunks that are copied in the time in which one is decoded and encoded, roughly."""
 REMOVING_TASKS = 256
+
+_Cutting = Callable[[Sequence["_Amount"]], Batches]
 
 
 def convert(
@@ -122,18 +122,29 @@ def convert(
     at = find_places(source, dest, to, path, dest_path, storage_options, dest_storage_options)
     require_shareable(*([] if at.source is None else [at.source]), at.dest)
     if at.source is None:
-        return _in_place(at, to, keep, batch_keys, batch_bytes, retries)
+        return _in_place(at, to, keep, partial(_batches, keys=batch_keys, nbytes=batch_bytes), retries)
     plan = plan_to(at.source, at.path, at.dest, at.dest_path, at.number, to)
     with writing_to(log) as say:
         for step in plan.arrays:
             say(described(step))
-    return _elsewhere(at.source, at.dest, plan, _limits(plan.steps, batch_keys, batch_bytes), retries)
+    return _elsewhere(at.source, at.dest, plan, partial(_batches, keys=batch_keys, nbytes=batch_bytes), retries)
 
 
-def _limits(steps: Sequence[Step], keys: int, nbytes: int) -> Limits:
-    """Limits that are the same when a conversion is repeated, whatever is left to do."""
-    arrays = [step.old.node for step in steps if isinstance(step.old.node, ArrayMeta)]
-    return Limits.of(keys, nbytes, sum(chunk_count(meta.shape, meta.write_unit) for meta in arrays))
+class _Amount(NamedTuple):
+    """Chunks of an array that are to be moved, and what one of them costs."""
+
+    ranges: Sequence[tuple[int, int]]
+    nbytes: int
+    weight: int
+
+
+def _batches(arrays: Sequence[_Amount], keys: int, nbytes: int) -> Batches:
+    """Batches of all arrays; these are numbered as they come."""
+    limits, batches = Limits.of(keys, nbytes, sum(count_of(array.ranges) for array in arrays)), Batches()
+    for number, array in enumerate(arrays):
+        batches.add(number, array.ranges, limits.chunks(array.nbytes, array.weight))
+    batches.close()
+    return batches
 
 
 def _opened(dest: StoreSpec, path: str, to: int, receipt: int) -> Array | Group:
@@ -146,19 +157,18 @@ def _opened(dest: StoreSpec, path: str, to: int, receipt: int) -> Array | Group:
 # --- into another place -----------------------------------------------------------------------------------------------
 
 
-def _elsewhere(source: Store, dest: Store, plan: PlanTo, limits: Limits, retries: int) -> Job:
+def _elsewhere(source: Store, dest: Store, plan: PlanTo, batches: _Cutting, retries: int) -> Job:
     left = list(dest.keys_below(level(plan.dest_path)))
     notes = {key for key in left if f"/{NOTES}/" in f"/{key}"}
-    batches, absent = Batches(), []
-    for number, step in enumerate(plan.arrays):
+    amounts, absent = [], []
+    for step in plan.arrays:
         reader, writer = open_both(source, dest, step)
         units = _units_of(reader, writer) if left else set()
         weight = 1 if step.raw else ENCODED_WEIGHT
-        batches.add(number, _ranges(reader, units), limits.chunks(expected_bytes(reader.meta), weight))
+        amounts.append(_Amount(_ranges(reader, units), expected_bytes(reader.meta), weight))
         absent.append(_absent(reader, bool(units)))
-    batches.close()
     work = ToWork(source.spec(), dest.spec(), plan, tuple(absent))
-    return _job_elsewhere(work, batches, notes, retries)
+    return _job_elsewhere(work, batches(amounts), notes, retries)
 
 
 def _units_of(reader: OpenSource, writer: OpenSource) -> set[tuple[int, ...]]:
@@ -199,24 +209,26 @@ def _job_elsewhere(work: ToWork, batches: Batches, notes: set[str], retries: int
 # --- in place ---------------------------------------------------------------------------------------------------------
 
 
-def _in_place(at: Places, to: int, keep: bool, batch_keys: int, batch_bytes: int, retries: int) -> Job:
+def _in_place(at: Places, to: int, keep: bool, batches: _Cutting, retries: int) -> Job:
     store = at.dest
     plan = plan_in_place(store, at.dest_path, to, keep)
-    limits, batches = _limits(plan.steps, batch_keys, batch_bytes), Batches()
-    arrays, stale = plan.renamed, []
-    for number, step in enumerate(arrays):
+    arrays, amounts, stale = plan.renamed, [], []
+    for step in arrays:
         reader, writer = open_both(store, store, step)
         grid = grid_shape(reader.meta.shape, reader.meta.write_unit)
-        batches.add(number, flat_ranges(grid, stored_chunks(reader)), limits.chunks(expected_bytes(reader.meta)))
+        amounts.append(_Amount(flat_ranges(grid, stored_chunks(reader)), expected_bytes(reader.meta), 1))
         stale += stale_keys(reader, writer)
-    batches.close()
     work = InPlaceWork(store.spec(), plan, tuple(arrays), tuple(stale))
-    graph = GraphBuilder(work, retries=retries)
-    every = [*batches.shared, *(batch for own in batches.own.values() for batch in own)]
+    return _job_in_place(work, batches(amounts), retries)
+
+
+def _job_in_place(work: InPlaceWork, batches: Batches, retries: int) -> Job:
+    graph, plan = GraphBuilder(work, retries=retries), work.plan
+    every = batches.every()
     copied = graph.stage("zarrds-convert", copy_renamed, every) if every else None
     done = graph.stage("zarrds-meta", write_documents, [None], after=copied)
-    if to == 2 and not keep:
-        step_length = -(-len(plan.everything) // REMOVING_TASKS)
-        starts = range(0, len(plan.everything), step_length)
-        done = graph.stage("zarrds-delete", remove_chunks, [(n, n + step_length) for n in starts], after=done)
-    return graph.job(done, partial(_opened, work.store, plan.path, to), stores=(work.store,))
+    if plan.to == 2 and not plan.keep:
+        length = -(-len(plan.everything) // REMOVING_TASKS)
+        parts = [(n, n + length) for n in range(0, len(plan.everything), length)]
+        done = graph.stage("zarrds-delete", remove_chunks, parts, after=done)
+    return graph.job(done, partial(_opened, work.store, plan.path, plan.to), stores=(work.store,))

@@ -225,8 +225,7 @@ def _batches(nodes: Sequence[tuple[str, Node]], keys: int, nbytes: int) -> list[
         if count:
             batches.add(number, [(0, count)], limits.chunks(meta.chunk.nbytes))
     batches.close()
-    every = [*batches.shared, *(batch for own in batches.own.values() for batch in own)]
-    return [tuple(_key_range(*arrays[part.number], part) for part in batch) for batch in every] or [()]
+    return [tuple(_key_range(*arrays[part.number], part) for part in batch) for batch in batches.every()] or [()]
 
 
 def _key_range(path: str, meta: ArrayMeta, part: Part) -> KeyRange:
