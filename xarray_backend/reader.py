@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import fsspec
+import numpy as np
 import xarray as xr
 
 import zarrds
@@ -18,7 +19,7 @@ from xarray_backend.fills import fill_from_attribute
 from xarray_backend.lazy import ZarrdsArrayWrapper
 from zarrds import Array, Group
 from zarrds.attrs import Attributes
-from zarrds.errors import GroupNotFoundError
+from zarrds.errors import DimensionNamesError, GroupNotFoundError
 
 __all__ = ["DIMENSIONS", "ZarrdsStore", "check_format", "glob", "open_stored_group", "stored_variable"]
 
@@ -206,7 +207,7 @@ def stored_variable(
             attrs["_FillValue"] = fill_from_attribute(attrs["_FillValue"], array.dtype)
         if not as_mask:
             encoding["fill_value"] = array.fill_value
-    if array.fill_value is not None and as_mask:
+    if array.fill_value is not None and as_mask and not isinstance(array.fill_value, np.void | dict | list):
         attrs["_FillValue"] = array.fill_value
     data = indexing.LazilyIndexedArray(ZarrdsArrayWrapper(array))
     return xr.Variable(dims, data, attrs, encoding)
@@ -234,11 +235,15 @@ def _dimensions(name: str, array: Array, attrs: Mapping[str, Any]) -> tuple[str,
         names = _nczarr_dimensions(json.loads(array.source().meta.extra), attrs)
     if names is None and array.ndim == 0:
         return ()
-    if names is None or len(names) != array.ndim or None in names:
+    fits = isinstance(names, list | tuple) and len(names) == array.ndim and all(isinstance(n, str) for n in names)
+    if names is None or not fits:
         where = "dimension_names" if array.zarr_format == 3 else f"the attribute {DIMENSIONS}"
-        raise KeyError(
-            f"variable {name!r} has no names for its {array.ndim} dimensions (found {names!r}): {where} is not there "
-            "or does not fit; set it on the stored array"
+        raise DimensionNamesError(
+            f"variable {name!r} has no names for its {array.ndim} dimensions: {where} is not there or does not fit",
+            path=array.path,
+            expected=f"{array.ndim} texts",
+            found=repr(names),
+            hint="set it on the stored array",
         )
     return tuple(names)
 

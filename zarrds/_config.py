@@ -38,6 +38,9 @@ class Config:
     shard_index_ms : int
         How long a kept index may be used where the store cannot tell whether the shard has changed since, as on a
         network. With 0, the default, it is read each time there; give more only where nobody else writes.
+    unsized_bytes : int
+        What a value may decode to where its size cannot be known beforehand, as before texts of any length; more is
+        taken for damage, but for values that are large themselves (a hundredth of that or more).
     default_format : int
         Format of new arrays and groups whose maker names none, and that lie in no group.
     concurrency : int
@@ -58,6 +61,7 @@ class Config:
     max_gap_bytes: int = 64 * 2**10
     shard_index_bytes: int = 16 * 2**20
     shard_index_ms: int = 0
+    unsized_bytes: int = 256 * 2**20
     default_format: int = 2
     concurrency: int = 64
     attempts: int = 10

@@ -51,7 +51,17 @@ def is_old(text: Buf) -> bool:
 
 
 def parse(text: Buf) -> ArrayMeta:
-    """Metadata from a document of format 1; MetadataError when it is none."""
+    """Metadata from a document of format 1; MetadataError when it is none, or says what cannot be."""
+    try:
+        return _parsed(text)
+    except MetadataError as error:
+        error.key = META
+        raise
+    except (ValueError, TypeError) as error:
+        raise MetadataError(f"document is wrong: {error}", key=META) from error
+
+
+def _parsed(text: Buf) -> ArrayMeta:
     document = loads(text, META)
     if not isinstance(document, dict):
         raise MetadataError("document is not an object", key=META)

@@ -8,6 +8,8 @@ The tree (in brackets the builtin that a caller may catch instead)::
         FillTypeError [TypeError]           a fill value is of a type that the dtype, or JSON, does not take
         UnsupportedFormatError [NotImplementedError]  a document is sound, but of a kind not covered yet
         DTypeNotSupportedError [TypeError]  a format has no such data type
+        DimensionNamesError [KeyError]      an array has no names for its dimensions, or names that do not fit
+        NestedTooDeepError [TypeError]      JSON is nested deeper than documents may be
       ContainsArrayError [ValueError]       an array is where a node should be created
       ContainsGroupError [ValueError]       a group is where a node should be created
       PathNotFoundError [FileNotFoundError, ValueError]
@@ -15,6 +17,7 @@ The tree (in brackets the builtin that a caller may catch instead)::
           OldArrayNotFoundError [KeyError]  nothing of format 1 to migrate
         GroupNotFoundError
           FSPathExistNotDir                 a file is where a directory is needed
+      ConsolidatedNotFoundError [KeyError]  there is no consolidated metadata
       ForeignFilesError [ValueError]        overwriting would remove files that are not ours
       ReadOnlyError [PermissionError]       a write through something opened read-only
       ArrayIndexError [IndexError]
@@ -25,6 +28,7 @@ The tree (in brackets the builtin that a caller may catch instead)::
         CoordinateShapeError [ValueError]   coordinates do not broadcast together
       ChunkError [ValueError]               the bytes of a chunk cannot be what they should be
         ChunkDecodeError                    truncated, corrupt, or of the wrong size
+          ChunkMemoryError [MemoryError]    an array for the chunk is more than the memory can hold
         ChunkEncodeError
           ItemTypeError [TypeError]         an element is of a type that the array's codec does not take
       MissingChunkError [KeyError]          a chunk is absent, and absence was declared an error
@@ -57,11 +61,14 @@ __all__ = [
     "ChunkDecodeError",
     "ChunkEncodeError",
     "ChunkError",
+    "ChunkMemoryError",
+    "ConsolidatedNotFoundError",
     "ContainsArrayError",
     "ContainsGroupError",
     "CoordinateShapeError",
     "CopyError",
     "DTypeNotSupportedError",
+    "DimensionNamesError",
     "FSPathExistNotDir",
     "FillTypeError",
     "ForeignFilesError",
@@ -71,6 +78,7 @@ __all__ = [
     "MetadataError",
     "MissingChunkError",
     "NegativeStepError",
+    "NestedTooDeepError",
     "NotErasableError",
     "OldArrayNotFoundError",
     "PathError",
@@ -159,11 +167,12 @@ class ZarrdsError(Exception):
         if self.key is not None:
             parts.append(f"key {self.key!r}")
         if self.codec is not None:
-            parts.append(f"codec {self.codec}")
+            parts.append(f"codec {_brief(self.codec)}")
         if self.expected is not None:
-            parts.append(f"expected {self.expected}")
+            parts.append(f"expected {_brief(self.expected)}")
         if self.found is not None:
-            parts.append(f"found {self.found}")
+            parts.append(f"found {_brief(self.found)}")
+        message = _brief(message, 4 * _MOST)
         text = f"{message} ({', '.join(parts)})" if parts else message
         return f"{text}; {self.hint}" if self.hint else text
 
@@ -178,6 +187,15 @@ class ZarrdsError(Exception):
             "hint": self.hint,
         }
         return _rebuild, (type(self), self.message, fields)
+
+
+_MOST = 400
+"""Characters of what an error shows of one thing: documents may hold values of any length."""
+
+
+def _brief(value: object, most: int = _MOST) -> str:
+    text = str(value)
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def _rebuild(cls: type[ZarrdsError], message: str, fields: dict[str, Any]) -> ZarrdsError:
@@ -226,6 +244,14 @@ class DTypeNotSupportedError(MetadataError, TypeError):
     """A format has no such data type."""
 
 
+class DimensionNamesError(MetadataError, KeyError):
+    """An array has no names for its dimensions, or names that do not fit."""
+
+
+class NestedTooDeepError(MetadataError, TypeError):
+    """JSON is nested deeper than documents may be, or a value contains itself."""
+
+
 class ContainsArrayError(PathError, ValueError):
     """An array is already there."""
 
@@ -270,6 +296,12 @@ class FSPathExistNotDir(GroupNotFoundError):
 
     default_message = "path exists but is not a directory"
     path_message = "path exists but is not a directory: {!r}"
+
+
+class ConsolidatedNotFoundError(ZarrdsError, KeyError):
+    """There is no consolidated metadata."""
+
+    default_message = "no consolidated metadata"
 
 
 class ForeignFilesError(ZarrdsError, ValueError):
@@ -337,6 +369,12 @@ class ChunkError(ZarrdsError, ValueError):
 
 class ChunkDecodeError(ChunkError):
     """A stored chunk is truncated, corrupt, or decodes to the wrong size."""
+
+
+class ChunkMemoryError(ChunkDecodeError, MemoryError):
+    """An array for a chunk is more than the memory can hold."""
+
+    default_message = "chunk is too large for the memory"
 
 
 class ChunkEncodeError(ChunkError):

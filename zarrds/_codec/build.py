@@ -55,6 +55,9 @@ def _built(spec: ChunkSpec, partial_blosc: bool) -> ChunkCodec:
 # --- shards -----------------------------------------------------------------------------------------------------------
 
 
+_MOST_INDEX_BYTES = 2**62
+
+
 def _shards(spec: ChunkSpec, layout: Layout, configuration: dict[str, Any]) -> ShardCodec:
     """Codec of shards that are given arrays of a layout."""
     check_members(configuration, ("chunk_shape", "codecs", "index_codecs", "index_location"))
@@ -68,6 +71,8 @@ def _shards(spec: ChunkSpec, layout: Layout, configuration: dict[str, Any]) -> S
     size = index.encoded_size if isinstance(index, Pipeline) else None
     if size is None:
         raise BadCompressorError("the size of the index must be known", codec=SHARDING, hint="do not compress it")
+    if size > _MOST_INDEX_BYTES:
+        raise BadCompressorError("shards have more inner chunks than can be counted", codec=SHARDING, found=pairs[:-1])
     return ShardCodec(
         ChunkSpec(layout.shape, layout.dtype, inner.spec.fill), inner, index, size, at_start=place == "start"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -27,7 +28,7 @@ class BytesSerializer:
         self._stored = stored_dtype(layout.dtype, endian)
         self._swapped = endian is not None and endian != sys.byteorder and _swaps_bits(layout.dtype)
         self.native = self._stored == layout.dtype and not self._swapped
-        self.encoded_size: int | None = int(np.prod(layout.shape, dtype=np.int64)) * layout.dtype.itemsize
+        self.encoded_size: int | None = prod(layout.shape) * layout.dtype.itemsize
 
     def encode(self, array: NDArrayAny) -> Buf:
         """Bytes of an array, without a copy where they lie in order."""

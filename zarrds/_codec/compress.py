@@ -8,26 +8,29 @@ from __future__ import annotations
 import bz2
 import lzma
 import zlib
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numcodecs import blosc as blosc_c
+from numcodecs import lz4 as lz4_c
 from numcodecs import zstd as zstd_c
 from numcodecs.abc import Codec
 
 from zarrds._codec import blosc, zstd
-from zarrds._codec.links import Kind, Layout, register, size_of, wrong_size
+from zarrds._codec.limits import LARGE_BYTES, most_of, too_large
+from zarrds._codec.links import Compressor, Kind, Layout, register, size_of, wrong_size
 from zarrds._types import Buf, NDArrayAny
 from zarrds.errors import BadCompressorError, ChunkDecodeError
 
-__all__ = ["BloscCompressor", "StreamCompressor", "ZstdCompressor"]
+__all__ = ["BloscCompressor", "Lz4Compressor", "StreamCompressor", "ZstdCompressor", "bounded"]
 
 
 class _Sized:
     """What compressors share: their sizes depend on the data."""
 
-    def decode(self, data: Buf, size: int | None) -> Buf:
+    def decode(self, data: Buf, size: int | None, most: int | None = None) -> Buf:
         raise NotImplementedError
 
     def decode_into(self, data: Buf, out: NDArrayAny) -> None:
@@ -42,6 +45,10 @@ class _Sized:
         return None
 
 
+def _allowed(data: Buf, most: int | None) -> int:
+    return most_of(size_of(data)) if most is None else most
+
+
 class ZstdCompressor(_Sized):
     """Zstandard."""
 
@@ -52,11 +59,12 @@ class ZstdCompressor(_Sized):
         """One frame that states its size."""
         return zstd.compress(data, self._level, self._checksum)
 
-    def decode(self, data: Buf, size: int | None) -> Buf:
-        """Decode a frame; one that states another size than is expected is refused."""
+    def decode(self, data: Buf, size: int | None, most: int | None = None) -> Buf:
+        """Decode a frame; one that states another size than is expected, or more than `most`, is refused."""
         if size is None:
-            found: bytes = zstd_c.decompress(data)
-            return found
+            return _unsized_zstd(data, _allowed(data, most))
+        if size >= LARGE_BYTES:
+            _check_zstd_size(data, size)
         out = np.empty(size, np.uint8)
         self.decode_into(data, out)
         return out
@@ -65,10 +73,25 @@ class ZstdCompressor(_Sized):
         """Decode straight into an array."""
         usual = _usual_head(out.nbytes)
         if bytes(data[: len(usual)]) != usual:
-            stated = zstd_size(data)
-            if stated is not None and stated != out.nbytes:
-                raise wrong_size(out.nbytes, stated)
+            _check_zstd_size(data, out.nbytes)
         zstd_c.decompress(data, out)  # of a frame without a size it checks that it fills the array
+
+
+def _check_zstd_size(data: Buf, size: int) -> None:
+    stated = zstd_size(data)
+    if stated is not None and stated != size:
+        raise wrong_size(size, stated)
+
+
+def _unsized_zstd(data: Buf, most: int) -> bytes:
+    """Decode a frame whose size only its header can tell, or, where that does not, its blocks."""
+    stated = zstd_size(data)
+    if (zstd_bound(data, most) if stated is None else stated) > most:
+        raise too_large(most)
+    found: bytes = zstd_c.decompress(data)
+    if len(found) > most:
+        raise too_large(most)
+    return found
 
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
@@ -101,6 +124,28 @@ def zstd_size(data: Buf) -> int | None:
     return size + 256 if length == 2 else size
 
 
+def zstd_bound(data: Buf, most: int) -> int:
+    """What the blocks of a value can decode to at most, or more than `most`: compressed ones hold 128 KiB or less."""
+    flat = memoryview(data).cast("B")
+    end, start, bound = len(flat), 0, 0
+    while start + 6 <= end and bound <= most and flat[start : start + 4] == _MAGIC:
+        descriptor = flat[start + 4]
+        single = descriptor >> 5 & 1
+        start += 6 - single + _DICTIONARY_BYTES[descriptor & 3] + (_SIZE_BYTES[descriptor >> 6] or single)
+        last = False
+        while not last and start + 3 <= end and bound <= most:
+            head = int.from_bytes(flat[start : start + 3], "little")
+            last, kind, size = bool(head & 1), head >> 1 & 3, head >> 3
+            start += 3 + (1 if kind == _RUN else size)
+            bound += size if kind in (_STORED, _RUN) else _BLOCK_BYTES
+        start += 4 * (descriptor >> 2 & 1)
+    return bound
+
+
+_STORED, _RUN = 0, 1  # kinds of blocks
+_BLOCK_BYTES = 2**17
+
+
 class BloscCompressor(_Sized):
     """Blosc; its header is checked, as numcodecs trusts it."""
 
@@ -122,9 +167,11 @@ class BloscCompressor(_Sized):
         found: bytes = blosc_c.compress(data, *self._settings)
         return found
 
-    def decode(self, data: Buf, size: int | None) -> Buf:
+    def decode(self, data: Buf, size: int | None, most: int | None = None) -> Buf:
         """Decode a buffer."""
-        blosc.check_header(data, size)
+        stated = blosc.check_header(data, size)
+        if size is None and stated > _allowed(data, most):
+            raise too_large(_allowed(data, most))
         found: bytes = blosc_c.decompress(data)
         return found
 
@@ -144,18 +191,18 @@ class StreamCompressor(_Sized):
         found: bytes = self._encode(memoryview(data).cast("B") if size_of(data) else b"")
         return found
 
-    def decode(self, data: Buf, size: int | None) -> Buf:
+    def decode(self, data: Buf, size: int | None, most: int | None = None) -> Buf:
         """Decode a stream to its end; for gzip, all of its members."""
         pieces: list[bytes] = []
-        most = -1 if size is None else size + 1
+        limit = _allowed(data, most) if size is None else size
         rest: Any = data if isinstance(data, bytes) else bytes(data)
+        left = min(limit, _ANY_LENGTH) + 1
         while True:
             decoder = self._decoder()
-            pieces.append(self._run(decoder, rest, most))
-            if size is not None:
-                most -= len(pieces[-1])
-                if most <= 0:
-                    raise wrong_size(size, f"more than {size}")
+            pieces.append(self._run(decoder, rest, left))
+            left -= len(pieces[-1])
+            if left <= 0:
+                raise too_large(limit) if size is None else wrong_size(size, f"more than {size}")
             if not decoder.eof:
                 raise ChunkDecodeError("value is truncated")
             rest = decoder.unused_data.lstrip(b"\0") if self._members else b""
@@ -163,10 +210,7 @@ class StreamCompressor(_Sized):
                 return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _run(self, decoder: Any, data: bytes, most: int) -> bytes:
-        if most < 0:
-            found: bytes = decoder.decompress(data)
-            return found
-        found = decoder.decompress(data, most)
+        found: bytes = decoder.decompress(data, most)
         while len(found) < most and not decoder.eof:
             # the end of a stream may not have been looked at yet, once everything before it is out
             more = decoder.decompress(getattr(decoder, "unconsumed_tail", b""), most - len(found))
@@ -174,6 +218,31 @@ class StreamCompressor(_Sized):
                 break
             found += more
         return found
+
+
+class Lz4Compressor(_Sized):
+    """LZ4 as numcodecs has it: the decoded size comes first."""
+
+    def __init__(self, acceleration: int = 1) -> None:
+        self._acceleration = acceleration
+
+    def encode(self, data: Buf) -> Buf:
+        """The size, and one block."""
+        found: bytes = lz4_c.compress(data, self._acceleration)
+        return found
+
+    def decode(self, data: Buf, size: int | None, most: int | None = None) -> Buf:
+        """Decode a block; one that states another size than is expected, or more than `most`, is refused."""
+        stated = int.from_bytes(bytes(memoryview(data).cast("B")[:4]), "little")
+        if size_of(data) < 4 or (size is not None and stated != size):
+            raise wrong_size(size or 0, stated)
+        if size is None and stated > _allowed(data, most):
+            raise too_large(_allowed(data, most))
+        found: bytes = lz4_c.decompress(data) if stated else b""
+        return found
+
+
+_ANY_LENGTH = 2**62
 
 
 def _zlib(level: int, wbits: int) -> StreamCompressor:
@@ -203,6 +272,12 @@ def lzma_of(codec: Codec) -> StreamCompressor:
     """The formats of lzma, with the settings of a numcodecs codec."""
     raw = codec.filters if codec.format == lzma.FORMAT_RAW else None
     return StreamCompressor(codec.encode, lambda: lzma.LZMADecompressor(format=codec.format, filters=raw))
+
+
+def bounded(codec: Codec) -> Compressor | None:
+    """A codec of numcodecs as one that decodes to no more than it may; None for those that add little to a value."""
+    make = _BOUNDED.get(codec.codec_id)
+    return None if make is None else make(codec)
 
 
 def _level(level: Any, least: int, most: int) -> int:
@@ -239,6 +314,17 @@ def _make_zstd(configuration: dict[str, Any], layout: Layout) -> ZstdCompressor:
 def _make_gzip(configuration: dict[str, Any], layout: Layout) -> StreamCompressor:
     return gzip_of(configuration.get("level", 5))
 
+
+_BOUNDED: dict[str, Callable[[Any], Compressor]] = {
+    "zlib": lambda codec: zlib_of(),
+    "gzip": lambda codec: gzip_of(),
+    "bz2": lambda codec: bz2_of(),
+    "lzma": lzma_of,
+    "zstd": lambda codec: ZstdCompressor(),
+    "lz4": lambda codec: Lz4Compressor(),
+    "blosc": lambda codec: BloscCompressor(),
+}
+"""For decoding only, which needs no levels."""
 
 register("blosc", Kind.COMPRESSOR, _make_blosc)
 register("zstd", Kind.COMPRESSOR, _make_zstd)

@@ -24,7 +24,7 @@ class Crc32cCompressor:
         flat = _flat(data)
         return b"".join((flat, crc32c(flat).to_bytes(_BYTES, "little")))
 
-    def decode(self, data: Buf, size: int | None) -> Buf:
+    def decode(self, data: Buf, size: int | None, most: int | None = None) -> Buf:
         """The bytes without their checksum, not copied."""
         flat = _flat(data)
         body = flat[:-_BYTES] if isinstance(flat, bytes) else flat[: max(flat.size - _BYTES, 0)]

@@ -66,8 +66,8 @@ class Compressor(Protocol):
     def encode(self, data: Buf) -> Buf:
         """Encoded bytes."""
 
-    def decode(self, data: Buf, size: int | None) -> Buf:
-        """Decoded bytes, of `size` where that is known; never much more than that is held."""
+    def decode(self, data: Buf, size: int | None, most: int | None = None) -> Buf:
+        """Decoded bytes, of `size` where that is known; never much more than that, else than `most`, is held."""
 
     def decode_into(self, data: Buf, out: NDArrayAny) -> None:
         """Decode into a contiguous array of exactly the decoded size; ChunkDecodeError when it is another."""

@@ -5,6 +5,7 @@ A block at the edge of an array may be shorter than the others; its header says 
 
 from __future__ import annotations
 
+from math import prod
 from struct import Struct, pack, unpack_from
 from typing import Any
 
@@ -14,7 +15,8 @@ from numcodecs.abc import Codec
 from numcodecs.blosc import Blosc
 from numcodecs.compat import ensure_bytes, ensure_contiguous_ndarray
 
-from zarrds._codec import blosc
+from zarrds._codec.compress import bounded
+from zarrds._codec.links import size_of
 from zarrds._types import Buf, NDArrayAny, Shape
 from zarrds.errors import ChunkDecodeError
 
@@ -131,23 +133,24 @@ class N5ChunkWrapper(Codec):  # type: ignore[misc]
         if len(data) < length + 4:
             raise self._refused("is truncated", f"at least {length + 4} bytes", f"{len(data)} bytes")
         (count,) = unpack_from(">I", data, length)
-        if count != int(np.prod(shape, dtype=np.int64)):
+        if count != prod(shape):
             raise self._refused("has a varying number of values in each element", "as many as elements", count)
         return shape, length + 4
 
     def _elements(self, payload: memoryview, shape: Shape) -> NDArrayAny:
         stored = self.dtype.newbyteorder(">")
-        expected = int(np.prod(shape, dtype=np.int64)) * stored.itemsize
+        expected = prod(shape) * stored.itemsize
         raw = self._decompressed(payload, expected)
-        if len(raw) != expected:
-            raise self._refused("decodes to the wrong size", f"{expected} bytes", f"{len(raw)} bytes")
+        if size_of(raw) != expected:
+            raise self._refused("decodes to the wrong size", f"{expected} bytes", f"{size_of(raw)} bytes")
         return np.frombuffer(raw, stored).reshape(shape)
 
     def _decompressed(self, payload: memoryview, expected: int) -> Buf:
         if self._compressor is None:
             return payload
-        if isinstance(self._compressor, Blosc):
-            blosc.check_header(payload, expected)
+        compressor = bounded(self._compressor)
+        if compressor is not None:
+            return compressor.decode(payload, expected)
         return ensure_bytes(self._compressor.decode(payload))  # type: ignore[no-any-return]
 
     def _refused(self, what: str, expected: object, found: object) -> ChunkDecodeError:

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numcodecs.abc import Codec
 
-from zarrds._codec import zfp
 from zarrds._codec.bytes import flat_bytes
-from zarrds._codec.compress import BloscCompressor, ZstdCompressor, bz2_of, gzip_of, lzma_of, zlib_of
+from zarrds._codec.compress import BloscCompressor, Lz4Compressor, ZstdCompressor, bz2_of, gzip_of, lzma_of, zlib_of
 from zarrds._codec.links import Compressor, Kind, Layout, register, size_of, wrong_size
+from zarrds._codec.numeric import decode_numbers
 from zarrds._codec.table import get_codec
-from zarrds._format.meta import CodecSpec
+from zarrds._format.meta import ChunkSpec, CodecSpec
 from zarrds._types import Buf, NDArrayAny
 from zarrds.errors import BadCompressorError, ChunkDecodeError
 
@@ -98,6 +98,7 @@ class NumcodecsSerializer:
 
     def __init__(self, layout: Layout, codec: Codec) -> None:
         self._layout, self._codec = layout, codec
+        self._spec = ChunkSpec(layout.shape, layout.dtype)
 
     def encode(self, array: NDArrayAny) -> Buf:
         """Encode an array in C order."""
@@ -108,9 +109,7 @@ class NumcodecsSerializer:
         """Decode to an array whose size is checked."""
         layout = self._layout
         size = prod(layout.shape) * layout.dtype.itemsize
-        found = np.asarray(
-            zfp.decode(self._codec, data, size) if self._codec.codec_id == "zfpy" else self._codec.decode(data)
-        )
+        found = np.asarray(decode_numbers(self._codec, data, self._spec, size, alone=True))
         if found.nbytes != size:
             raise wrong_size(size, found.nbytes)
         return found.reshape(-1).view(layout.dtype).reshape(layout.shape)
@@ -127,18 +126,18 @@ def _serializer(name: str) -> None:
 
 
 class NumcodecsCompressor:
-    """A codec of numcodecs between bytes; `added` bytes more, where that is always the same."""
+    """A codec of numcodecs between bytes that adds so many to them."""
 
-    def __init__(self, codec: Codec, added: int | None) -> None:
+    def __init__(self, codec: Codec, added: int) -> None:
         self._codec, self._added = codec, added
 
     def encode(self, data: Buf) -> Buf:
         """Encoded bytes."""
         return _as_bytes(self._codec.encode(np.frombuffer(data, np.uint8) if size_of(data) else b""))
 
-    def decode(self, data: Buf, size: int | None) -> Buf:
+    def decode(self, data: Buf, size: int | None, most: int | None = None) -> Buf:
         """Decoded bytes."""
-        if self._added and size_of(data) < self._added:
+        if size_of(data) < self._added:
             raise ChunkDecodeError("value is too short", expected=f">= {self._added} bytes", found=size_of(data))
         return _as_bytes(self._codec.decode(data))
 
@@ -151,28 +150,16 @@ class NumcodecsCompressor:
 
     def encoded_size(self, size: int) -> int | None:
         """The same but for what is added."""
-        return None if self._added is None else size + self._added
-
-
-class Lz4Compressor(NumcodecsCompressor):
-    """LZ4 as numcodecs has it: the decoded size comes first."""
-
-    def decode(self, data: Buf, size: int | None) -> Buf:
-        """Decode a block; one that states another size than is expected is refused."""
-        stated = int.from_bytes(bytes(memoryview(data).cast("B")[:4]), "little")
-        if size_of(data) < 4 or (size is not None and stated != size):
-            raise wrong_size(size or 0, stated)
-        return super().decode(data, size)
+        return size + self._added
 
 
 def _as_bytes(found: Any) -> Buf:
     return flat_bytes(np.ascontiguousarray(found)) if isinstance(found, np.ndarray) else found
 
 
-def _compressor(name: str, added: int | None = None) -> None:
+def _compressor(name: str, added: int) -> None:
     def make(configuration: dict[str, Any], layout: Layout) -> NumcodecsCompressor:
-        kind = Lz4Compressor if name == "lz4" else NumcodecsCompressor
-        return kind(_codec(name, configuration), added)
+        return NumcodecsCompressor(_codec(name, configuration), added)
 
     register(PREFIX + name, Kind.COMPRESSOR, make)
 
@@ -206,10 +193,10 @@ for _name in ("pcodec", "zfpy"):
     _serializer(_name)
 for _name in ("crc32", "crc32c", "adler32", "fletcher32", "jenkins_lookup3"):
     _compressor(_name, 4)
-_compressor("lz4")
 register("numcodecs.shuffle", Kind.COMPRESSOR, _make_shuffle)
 register("numcodecs.blosc", Kind.COMPRESSOR, _make_blosc)
 register("numcodecs.zstd", Kind.COMPRESSOR, _make_zstd)
+register("numcodecs.lz4", Kind.COMPRESSOR, lambda given, layout: Lz4Compressor(_codec("lz4", given).acceleration))
 register("numcodecs.gzip", Kind.COMPRESSOR, lambda given, layout: gzip_of(_codec("gzip", given).level))
 register("numcodecs.zlib", Kind.COMPRESSOR, lambda given, layout: zlib_of(_codec("zlib", given).level))
 register("numcodecs.bz2", Kind.COMPRESSOR, lambda given, layout: bz2_of(_codec("bz2", given).level))

@@ -10,7 +10,8 @@ import numpy as np
 
 from zarrds._codec.base import ReadSteps, Rounds
 from zarrds._codec.bytes import BytesSerializer
-from zarrds._codec.links import Compressor, Filter, Kind, Layout, Serializer, link_of
+from zarrds._codec.limits import LARGE_BYTES, after_encoding, most_of, new_array
+from zarrds._codec.links import Compressor, Filter, Kind, Layout, Serializer, link_of, size_of
 from zarrds._codec.raw import rows_needed
 from zarrds._format.meta import ChunkSpec
 from zarrds._types import Buf, NDArrayAny, Part
@@ -36,10 +37,12 @@ class Pipeline:
         self._compressors = [link_of(c, Kind.COMPRESSOR, layout) for c in spec.compressors]
         self._names = [c.name for c in spec.compressors]
         sizes: list[int | None] = [serializer.encoded_size]
+        bounds = [serializer.encoded_size if sizes[0] is not None else _bound(spec)]
         for codec in self._compressors:
             sizes.append(None if sizes[-1] is None else codec.encoded_size(sizes[-1]))
+            bounds.append(None if bounds[-1] is None else after_encoding(bounds[-1]))
         self.encoded_size = sizes.pop()
-        self._outside = list(zip(self._compressors, sizes, self._names, strict=True))[::-1]
+        self._outside = list(zip(self._compressors, sizes, bounds[:-1], self._names, strict=True))[::-1]
         native = isinstance(serializer, BytesSerializer) and serializer.native and not filters
         self._raw = native and not self._compressors
         self._last: Compressor | None = None  # the compressor that decodes straight into an array
@@ -66,16 +69,19 @@ class Pipeline:
         spec = self.spec
         name = ""
         try:
-            for codec, size, link_name in self._outside:
+            for codec, size, most, link_name in self._outside:
                 name = link_name
-                data = codec.decode(data, size)
-            if self._last is not None:
+                data = codec.decode(data, size, most_of(size_of(data), spec.nbytes) if most is None else most)
+            if self._last is not None and (out is not None or spec.nbytes < LARGE_BYTES):
                 if out is None:
-                    out = np.empty(spec.shape, spec.dtype)
+                    out = new_array(spec.shape, spec.dtype)
                 name = self._names[0]
                 # structures with dates have no buffer of their own
                 self._last.decode_into(data, out if spec.dtype.names is None else out.reshape(-1).view(np.uint8))
                 return out
+            if self._last is not None:  # no array for it before it is known that there are the elements
+                name = self._names[0]
+                data = self._last.decode(data, spec.nbytes)
             name = spec.serializer.name if spec.serializer is not None else ""
             array = self._serializer.decode(data, None if self._filters else out)
             for link, filter_ in zip(reversed(spec.filters), reversed(self._filters), strict=True):
@@ -111,6 +117,14 @@ class Pipeline:
             raise kind(f"chunk cannot be encoded: {error}", codec=name) from error
         result: Buf = data
         return result
+
+
+def _bound(spec: ChunkSpec) -> int | None:
+    """Most bytes that a serializer makes which does not tell; None for items of any length.
+
+    Shards of the smallest inner chunks are most in relation to what they hold.
+    """
+    return None if spec.dtype.hasobject else 128 * spec.nbytes + 2**20
 
 
 def filters_of(spec: ChunkSpec) -> list[Filter]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,16 @@ from numcodecs.abc import Codec
 from numcodecs.blosc import Blosc
 from numcodecs.zstd import Zstd
 
-from zarrds._codec import blosc, zfp, zstd
+from zarrds._codec import blosc, zstd
 from zarrds._codec.base import ReadSteps, Rounds
-from zarrds._codec.links import Compressor, Kind, Layout, link_of
+from zarrds._codec.compress import bounded
+from zarrds._codec.limits import LARGE_BYTES, after_encoding, most_of, new_array
+from zarrds._codec.links import size_of
+from zarrds._codec.numeric import decode_numbers
+from zarrds._codec.objects import decode_objects
 from zarrds._codec.raw import rows_needed
 from zarrds._codec.table import PICKLE_HINT, get_codec
-from zarrds._format.meta import ChunkSpec, CodecSpec
+from zarrds._format.meta import ChunkSpec
 from zarrds._types import Buf, ByteRange, NDArrayAny, Part
 from zarrds.errors import BadCompressorError, ChunkDecodeError, ChunkEncodeError, ItemTypeError
 
@@ -44,8 +49,11 @@ class PlainCodec:
         self._buffer = _buffer_of(spec.dtype)
         # Blosc alone is the common case, and the one worth a straight line into the result.
         self._only_blosc = not self._filters and [type(c) for c in self._compressors] == [Blosc]
-        self._sized = _sized(spec)
-        self._most = None if self._is_object else 16 * self._nbytes + 2**16  # filters may widen items, up to i1 to c16
+        self._backwards = [(c, bounded(c)) for c in (*reversed(self._compressors), *reversed(self._filters))]
+        alone = len(self._backwards) == 1 and not self._is_object
+        self._size = self._nbytes if alone else None  # what the only codec decodes to
+        # filters may widen items, up to i1 to c16; of objects only the value itself can tell
+        self._most = None if self._is_object else after_encoding(16 * self._nbytes)
         self._raw = not self._filters and not self._compressors and not self._is_object
         self._partial = partial_blosc and self._only_blosc and self._nbytes >= PARTIAL_BYTES
 
@@ -93,7 +101,9 @@ class PlainCodec:
             return _reshape(_as_dtype(data, spec.dtype, self._nbytes), spec.shape, spec.order)
         if self._only_blosc:
             if out is None:
-                out = np.empty(spec.shape, spec.dtype, order=spec.order)
+                if self._nbytes >= LARGE_BYTES:
+                    blosc.check_header(data, self._nbytes)
+                out = new_array(spec.shape, spec.dtype, spec.order)
             try:
                 blosc.decompress_into(data, _flat_bytes(out, spec.order))
             except RuntimeError as error:
@@ -103,12 +113,15 @@ class PlainCodec:
 
     def _decode_chain(self, data: Any) -> NDArrayAny:
         spec = self.spec
-        for codec in (*reversed(self._compressors), *reversed(self._filters)):
+        for codec, compressor in self._backwards:
             try:
-                if self._sized is not None:
-                    data = self._sized.decode(data, self._nbytes)
+                if compressor is not None:
+                    most = most_of(size_of(data), self._nbytes) if self._most is None else self._most
+                    data = compressor.decode(_flat(data), self._size, most)
+                elif self._is_object:
+                    data = decode_objects(codec, data, spec.size)
                 else:
-                    data = self._bounded(codec, data)
+                    data = decode_numbers(codec, data, spec, self._most or 0, alone=self._size is not None)
             except ChunkDecodeError as error:
                 error.codec = error.codec or repr(codec)
                 raise
@@ -129,12 +142,6 @@ class PlainCodec:
             )
         return array if array.shape == spec.shape else array.reshape(spec.shape, order=spec.order)
 
-    def _bounded(self, codec: Codec, data: Any) -> Any:
-        """Decode with one codec, without more memory than a chunk can need where values say how large they are."""
-        if type(codec) is Blosc:
-            return blosc.decompress(data, self._most)
-        return zfp.decode(codec, data, self._most or 0) if codec.codec_id == "zfpy" else codec.decode(data)
-
     def encode(self, array: NDArrayAny) -> Buf:
         """Encode a whole chunk; see `ChunkCodec.encode`."""
         spec = self.spec
@@ -152,6 +159,8 @@ class PlainCodec:
             except Exception as error:
                 kind = ItemTypeError if isinstance(error, TypeError) else ChunkEncodeError
                 raise kind(f"chunk cannot be encoded: {error}", codec=repr(codec)) from error
+        if isinstance(data, np.ndarray) and data.dtype.hasobject:
+            raise ChunkEncodeError("the codecs of the array make no bytes of a chunk", found=f"items of {data.dtype}")
         result: Buf = _flat(data)
         return result
 
@@ -184,26 +193,16 @@ def _buffer_of(dtype: np.dtype[Any]) -> np.dtype[Any] | None:
     return None
 
 
-_BOUNDED = ("zlib", "gzip", "bz2", "lzma", "zstd", "lz4")
-
-
-def _sized(spec: ChunkSpec) -> Compressor | None:
-    """The only codec of a chunk as one that stops at the size of the chunk, however much a value claims to hold."""
-    if spec.filters or len(spec.compressors) != 1 or spec.compressors[0].name not in _BOUNDED:
-        return None
-    link = CodecSpec(f"numcodecs.{spec.compressors[0].name}", spec.compressors[0].configuration_json)
-    found: Compressor = link_of(link, Kind.COMPRESSOR, Layout(spec.shape, spec.dtype))
-    return found
-
-
 def wanted_bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
     """Bytes of an array of that shape and dtype."""
-    return int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    return prod(shape) * dtype.itemsize
 
 
 def _as_dtype(data: Any, dtype: np.dtype[Any], nbytes: int) -> NDArrayAny:
     """View decoded data as a flat array of `dtype` (never a cast); its size must be exact."""
     if isinstance(data, np.ndarray):
+        if data.dtype.hasobject:
+            raise ChunkDecodeError("chunk decodes to objects", expected=f"elements of {dtype}")
         flat = data.reshape(-1, order="A")
         data = flat if flat.flags.c_contiguous else np.ascontiguousarray(flat)
         found = data.nbytes

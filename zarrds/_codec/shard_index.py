@@ -11,7 +11,7 @@ from zarrds._format.meta import SHARDING
 from zarrds._types import ByteRange, Shape
 from zarrds.errors import BadCompressorError, ChunkDecodeError
 
-__all__ = ["ABSENT", "Index", "Places", "coalesced", "index_of_lengths"]
+__all__ = ["ABSENT", "Index", "Places", "check_index", "coalesced", "index_of_lengths"]
 
 ABSENT = -1
 """Offset and length of an absent inner chunk: 2**64 - 1, seen as a signed number."""
@@ -79,12 +79,23 @@ def places_of(rows: Index, low: int, high: int | None, length: int | None) -> Pl
     return Places(starts, stops)
 
 
+def check_index(index: Index, low: int, length: int | None) -> None:
+    """Check all of an index: what is wrong in one place may be so in others, and inner chunks may overlap.
+
+    ChunkDecodeError as `places_of` and `in_order` have it; one that lists its inner chunks in their order is soon done.
+    """
+    starts, lengths = index[:, 0], index[:, 1]
+    stops = starts + lengths
+    if starts[0] < low or not (stops >= starts).all() or not (starts[1:] >= stops[:-1]).all():
+        in_order(places_of(index, low, None, length))
+
+
 def in_order(places: Places) -> NDArray[np.intp]:
     """Numbers of the places that are there, by where they start; ChunkDecodeError when two overlap."""
     numbers = np.flatnonzero(places.starts >= 0)
     starts, stops = places.starts[numbers], places.stops[numbers]
     if not (starts[1:] >= stops[:-1]).all():
-        order = np.argsort(starts, kind="stable")
+        order = np.argsort(starts)
         numbers, starts, stops = numbers[order], starts[order], stops[order]
         if not (starts[1:] >= stops[:-1]).all():
             raise ChunkDecodeError(

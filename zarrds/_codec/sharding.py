@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from zarrds._codec.base import ChunkCodec, DividedCodec, Held, Put, Reading, ReadSteps, Rounds, Spread, in_turn
 from zarrds._codec.fills import decode_fill, is_all_fill, put_fill
 from zarrds._codec.inner import every_inner_chunk, inner_plan
+from zarrds._codec.limits import LARGE_BYTES, new_array
 from zarrds._codec.links import size_of
 from zarrds._codec.shard_index import (
     Index,
     Places,
+    check_index,
     coalesced,
     in_order,
     index_of_lengths,
@@ -130,7 +132,9 @@ class ShardCodec:
 
     def decode(self, data: Buf, out: NDArrayAny | None = None, spread: Spread = in_turn) -> NDArrayAny:
         """Decode a whole shard, into `out` of any memory layout."""
-        out = np.empty(self.spec.shape, self.spec.dtype) if out is None else out
+        if size_of(data) < self._index_bytes:  # before there are arrays for what it claims to hold
+            raise _truncated(f"at least {self._index_bytes} bytes, for the index", size_of(data))
+        out = new_array(self.spec.shape, self.spec.dtype) if out is None else out
         wanted = every_inner_chunk(self.spec.shape, self._inner.spec.shape)
         self._read_whole(data, _Job(wanted, np.arange(self._count), True, out, spread))
         return out
@@ -145,7 +149,6 @@ class ShardCodec:
     def _read_whole(self, data: Buf, job: _Job) -> None:
         flat, index, low, high = self._opened(data)
         places = places_of(index[job.numbers], low, high, self._length)
-        in_order(places)
         bounds = zip(places.starts.tolist(), places.stops.tolist(), strict=True)
         self._put(job, [None if start < 0 else flat[start:stop] for start, stop in bounds])
 
@@ -161,9 +164,12 @@ class ShardCodec:
 
     def _index(self, data: Buf) -> Index:
         try:
-            return index_of_pairs(np.ascontiguousarray(self._index_codec.decode(data)))
+            index = index_of_pairs(np.ascontiguousarray(self._index_codec.decode(data)))
+            check_index(index, self._index_bytes if self._at_start else 0, self._length)
+            return index
         except ChunkDecodeError as error:
-            error.message = f"index of the shard: {error.message}"
+            if error.codec != SHARDING:
+                error.message = f"index of the shard: {error.message}"
             raise
 
     def least_bytes(self, index: Buf) -> int:
@@ -278,7 +284,8 @@ class ShardCodec:
         """Decode inner chunks into their places."""
 
         def work(numbers: range) -> None:
-            scratch = None if self._inner.divided else np.empty(self._inner.spec.shape, self.spec.dtype)
+            small = not self._inner.divided and self._inner.spec.nbytes < LARGE_BYTES
+            scratch = np.empty(self._inner.spec.shape, self.spec.dtype) if small else None
             for number in numbers:
                 projection = job.wanted[number]
                 try:
@@ -305,7 +312,7 @@ class ShardCodec:
                 if found is not view:
                     view[...] = found
                 return
-        if scratch is None:
+        if inner.divided:
             out[out_part] = _part_of(inner, value, chunk_part)
         else:
             out[out_part] = inner.decode(value, scratch)[(*chunk_part, ...)]
@@ -399,7 +406,7 @@ class ShardCodec:
             shard.replace(number, new)
 
     def _blank(self) -> NDArrayAny:
-        chunk = np.empty(self._inner.spec.shape, self.spec.dtype)
+        chunk = new_array(self._inner.spec.shape, self.spec.dtype)
         put_fill(chunk, (), self._fill)
         return chunk
 

@@ -8,6 +8,7 @@ from typing import Any
 import numcodecs
 import numpy as np
 from numcodecs.abc import Codec
+from numcodecs.blosc import Blosc
 
 from zarrds._codec.n5 import N5ChunkWrapper
 from zarrds._codec.vlen import VLenTimes
@@ -30,7 +31,7 @@ def get_codec(spec: CodecSpec) -> Codec:
             return N5ChunkWrapper(**spec.configuration)
         if spec.name == VLenTimes.codec_id and np.dtype(spec.configuration.get("dtype")).kind in "mM":
             return VLenTimes(**spec.configuration)
-        return numcodecs.get_codec({"id": spec.name, **spec.configuration})
+        codec = numcodecs.get_codec({"id": spec.name, **spec.configuration})
     except numcodecs.errors.UnknownCodecError as error:
         raise BadCompressorError(
             "unknown codec",
@@ -41,6 +42,16 @@ def get_codec(spec: CodecSpec) -> Codec:
         raise BadCompressorError(
             f"codec configuration refused: {error}", codec=repr(spec.name), found=spec.configuration
         ) from error
+    if isinstance(codec, Blosc):
+        _check_blosc(codec, spec)
+    return codec
+
+
+def _check_blosc(codec: Blosc, spec: CodecSpec) -> None:
+    """Refuse settings with which numcodecs could not even show the codec: it does not look at them itself."""
+    numbers = (codec.clevel, codec.shuffle, codec.blocksize)
+    if not isinstance(codec.cname, str) or any(type(n) is not int for n in numbers) or not -1 <= codec.shuffle <= 2:
+        raise BadCompressorError("codec configuration refused", codec=repr(spec.name), found=spec.configuration)
 
 
 def spec_of(codec: Any) -> CodecSpec:

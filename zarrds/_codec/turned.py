@@ -44,7 +44,8 @@ class TurnedShardCodec:
 
     def decode(self, data: Buf, out: NDArrayAny | None = None, spread: Spread = in_turn) -> NDArrayAny:
         """Decode a whole shard, into `out` of any memory layout."""
-        out = np.empty(self.spec.shape, self.spec.dtype) if out is None else out
+        if out is None:
+            return self._shards.decode(data, None, spread).transpose(self._reverse)
         self._shards.decode(data, out.transpose(self._order), spread)
         return out
 

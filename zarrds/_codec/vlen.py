@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numcodecs import VLenArray, VLenBytes, VLenUTF8
 
-from zarrds._codec.links import Kind, Layout, register, size_of
+from zarrds._codec.links import Kind, Layout, register
+from zarrds._codec.objects import check_count
 from zarrds._types import Buf, NDArrayAny
-from zarrds.errors import BadCompressorError, ChunkDecodeError
+from zarrds.errors import BadCompressorError
 
 __all__ = ["VLenTimes", "VlenSerializer"]
 
@@ -34,13 +35,7 @@ class VlenSerializer:
 
     def decode(self, data: Buf, out: NDArrayAny | None = None) -> NDArrayAny:
         """Items; their number is checked first, as it says how much memory they take."""
-        count = prod(self._layout.shape)
-        size = size_of(data)
-        stated = int.from_bytes(bytes(memoryview(data).cast("B")[:4]), "little") if size >= 4 else None
-        if stated != count or size < 4 * (count + 1):
-            raise ChunkDecodeError(
-                "chunk has the wrong number of items", expected=f"{count} items", found=f"{stated} in {size} bytes"
-            )
+        check_count(data, prod(self._layout.shape))
         found: NDArrayAny = np.asarray(self._codec.decode(data))
         return found.reshape(self._layout.shape)
 

@@ -114,7 +114,9 @@ def plan_steps(
             error.store, error.path = repr(source), old.path or "/"
             raise
         except ValueError as error:
-            raise cannot_say(to, "path", error, old.path) from error
+            refused = cannot_say(to, "path", error, old.path)
+            refused.store, refused.path = repr(source), old.path or "/"
+            raise refused from error
     return steps
 
 

@@ -133,7 +133,7 @@ def _unwrapped(codec: CodecSpec) -> CodecSpec:
     """The compressor inside that of N5 blocks."""
     if codec.name != _N5:
         return codec
-    inside = codec.configuration["compressor_config"]
+    inside = codec.configuration.get("compressor_config")
     return CodecSpec("") if inside is None else spec_of(inside)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from zarrds._codec.base import ChunkCodec
 from zarrds._codec.build import build_codec
 from zarrds._codec.fills import decode_fill, put_fill
+from zarrds._codec.limits import new_array
 from zarrds._engine.indexes import IndexCache
 from zarrds._format.meta import ArrayMeta
 from zarrds._store.base import Store
@@ -73,9 +74,9 @@ class OpenSource:
         """A new array of the fill value; zeros (None for objects) where the document defines no fill value."""
         meta = self.meta
         if not meta.chunk.fill.defined:
-            out = np.zeros(shape, meta.dtype, order=meta.chunk.order)
+            out = new_array(shape, meta.dtype, meta.chunk.order, np.zeros)
             return np.full(shape, None, dtype=object) if meta.dtype == object else out
-        out = np.empty(shape, meta.dtype, order=meta.chunk.order)
+        out = new_array(shape, meta.dtype, meta.chunk.order)
         put_fill(out, (), self.fill)
         return out
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from zarrds._codec import fills
 from zarrds._codec.base import Held
+from zarrds._codec.limits import new_array
 from zarrds._config import get_config
 from zarrds._engine.batch import HeldChunk, HeldStore
 from zarrds._engine.drive import window_length, windows
@@ -193,7 +194,7 @@ class _Write:
         part = projection.chunk_part
         if self.scalar:
             every = is_everything(part, meta.chunk.shape)
-            chunk = np.empty(meta.chunk.shape, meta.dtype, meta.chunk.order) if every else self._blank()
+            chunk = new_array(meta.chunk.shape, meta.dtype, meta.chunk.order) if every else self._blank()
             put_fill(chunk, part, self.value[()])
             return chunk, every
         piece = np.asarray(self.value[projection.out_part])

@@ -16,7 +16,7 @@ import numpy as np
 from zarrds._format.jsondoc import Place
 from zarrds._format.meta import CodecSpec
 from zarrds._types import JSON, Shape
-from zarrds.errors import MetadataError
+from zarrds.errors import DTypeNotSupportedError, MetadataError
 
 __all__ = ["dtype_from_v2", "dtype_to_v2", "normalize_dtype", "split_subarray"]
 
@@ -182,5 +182,5 @@ def _checked(dtype: DType) -> DType:
     stored, _ = dtype_from_v2(dtype_to_v2(base), "")
     if stored.itemsize == 0:
         hint = "or str for strings of any length" if base.kind == "U" else "or bytes for values of any length"
-        raise TypeError(f"dtype {dtype.str} has no length: give one, as in '{base.kind}10', {hint}")
+        raise DTypeNotSupportedError(f"dtype {dtype.str} has no length: give one, as in '{base.kind}10', {hint}")
     return np.dtype((stored, shape)) if shape else stored

@@ -7,6 +7,7 @@ carries the key of the document and the way to the value inside it, so that each
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +15,18 @@ from typing import Any
 import numpy as np
 
 from zarrds._types import JSON, Buf
-from zarrds.errors import MetadataError
+from zarrds.errors import MetadataError, NestedTooDeepError
 
-__all__ = ["MAX_NDIM", "Place", "canonical", "dumps", "loads", "to_json"]
+__all__ = ["MAX_DEPTH", "MAX_NDIM", "Place", "canonical", "dumps", "loads", "to_json"]
 
 MAX_NDIM = 64
 """As many dimensions as numpy has; documents that say more are broken or hostile."""
+
+MAX_DEPTH = 200
+"""Levels of lists and objects; deeper ones could be parsed by some versions of Python and then not be written again."""
+
+_CONSOLIDATED_LEVELS = 8
+"""What consolidated documents may have more, which hold others."""
 
 _MAX_LENGTH = 2**63 - 1
 _SNIPPET = 40
@@ -41,10 +48,35 @@ def loads(data: Buf, where: str) -> JSON:
             found=_snippet(text, error.pos),
         ) from error
     except RecursionError as error:
-        raise MetadataError("JSON is nested too deep", key=where) from error
+        raise _too_deep(where) from error
     except ValueError as error:  # integers of thousands of digits
         raise MetadataError("JSON holds a number that is too long", key=where) from error
+    if _depth(bytes(data)) > MAX_DEPTH + _CONSOLIDATED_LEVELS:
+        raise _too_deep(where)
     return value
+
+
+def _too_deep(where: str) -> NestedTooDeepError:
+    return NestedTooDeepError("JSON is nested too deep", key=where or None, expected=f"at most {MAX_DEPTH} levels")
+
+
+def _depth(text: bytes) -> int:
+    """How deep a sound document is nested, or no less than that, where it is not deep."""
+    most = text.count(b"[") + text.count(b"{")
+    if most > MAX_DEPTH:
+        most = _opened(text)
+    return most if most <= MAX_DEPTH else _opened(_STRING.sub(b"", text))  # brackets in strings do not count
+
+
+def _opened(text: bytes) -> int:
+    """Most brackets that are open at a time."""
+    marks = np.frombuffer(text.translate(None, _NO_BRACKETS), np.uint8)
+    steps = np.where(marks & 2, np.int8(1), np.int8(-1)) if marks.size else np.zeros(1, np.int8)
+    return int(np.cumsum(steps, dtype=np.int64).max())
+
+
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
 def _decode(data: Buf, where: str) -> str:
@@ -92,11 +124,19 @@ def to_json(value: object, where: str = "") -> JSON:
     trail: list[str | int] = []
     try:
         return _to_json(value, trail)
-    except RecursionError as error:
-        raise TypeError(f"value{_of(where)} is nested too deep for JSON, or contains itself") from error
+    except _TooDeepError:
+        raise NestedTooDeepError(
+            "value is nested too deep for JSON, or contains itself",
+            key=where or None,
+            expected=f"at most {MAX_DEPTH} levels",
+        ) from None
     except _NoJsonError as error:
         place = Place(where, tuple(trail)).name or "the value"
         raise TypeError(f"{place}{_of(where)} {error}") from None
+
+
+class _TooDeepError(Exception):
+    """A value is nested too deep, or contains itself."""
 
 
 class _NoJsonError(Exception):
@@ -107,6 +147,8 @@ def _to_json(value: object, trail: list[str | int]) -> JSON:
     """Convert; `trail` leads to the value at work, and so to the culprit when this raises."""
     if type(value) in _PLAIN_TYPES:
         return value  # type: ignore[return-value]
+    if len(trail) > MAX_DEPTH:
+        raise _TooDeepError
     if isinstance(value, Mapping):
         return _object_to_json(value, trail)
     if isinstance(value, list | tuple):

@@ -55,7 +55,7 @@ def array_document(attributes: Mapping[str, JSON], where: str) -> dict[str, JSON
     if len(chunks) != len(shape):
         raise place.member("blockSize").error(f"{len(shape)} lengths, as many as dimensions", list(chunks))
     name = place.fetch(attributes, "dataType")
-    if name not in _STANDARD | _OURS:
+    if not isinstance(name, str) or name not in _STANDARD | _OURS:
         raise place.member("dataType").error("data type of N5", name)
     dtype = np.dtype(name).newbyteorder("<").str
     wrapper: dict[str, JSON] = {

@@ -15,7 +15,7 @@ from zarrds._store.request import cut
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._store.wrapper import WrapperStore
 from zarrds._types import JSON, Buf, Request
-from zarrds.errors import ReadOnlyError
+from zarrds.errors import ConsolidatedNotFoundError, ReadOnlyError
 
 __all__ = ["ConsolidatedMetadataStore", "DocumentStore"]
 
@@ -221,7 +221,9 @@ def _read_consolidated(store: Store, metadata_key: str, path: str) -> Consolidat
     values = store.get_many([(key, None) for key in keys])
     found = find_consolidated(dict(zip(keys, values, strict=True)))
     if found is None:
-        raise KeyError(metadata_key)
+        raise ConsolidatedNotFoundError(
+            store=repr(store), key=metadata_key, hint="make it with zarrds.consolidate_metadata(store)"
+        )
     return found
 
 
