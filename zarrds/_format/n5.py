@@ -170,6 +170,9 @@ def _compression(codec: Mapping[str, Any] | None) -> dict[str, JSON]:
         return {"type": "bzip2", "blockSize": codec["level"]}
     if kind == "lzma" and codec.get("format") == 1 and codec.get("check") in (-1, 4) and not codec.get("filters"):
         return {"type": "xz", "preset": 6 if codec.get("preset") is None else codec["preset"]}
+    if kind == "lzma":  # what "xz" cannot say, as zarr-python writes it
+        preset = 6 if codec.get("preset") is None and not codec.get("filters") else codec.get("preset")
+        return {"type": "lzma", **{name: value for name, value in codec.items() if name != "id"}, "preset": preset}
     if kind == "zstd":
         return {"type": "zstd", "level": codec["level"]}
     if kind == "blosc":
