@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -34,22 +35,43 @@ def stored(fs: FaultyCloud, **kwargs: Any) -> FSStore:
 def test_a_job_with_many_503s_ends_exact(seed: int) -> None:
     fs = FaultyCloud(some_of(0.3, {"503": unavailable}, seed))
     store = FSStore("bucket/root", fs=fs)
-    with zarrds.config_context(attempts=20):
-        g = zarrds.open_group(store, mode="w")
-        z = g.create_dataset("z", shape=DATA.shape, chunks=(5, 6), dtype=DATA.dtype)
-        z[:] = DATA
-        z.append(DATA)
-        z.attrs["unit"] = "m"
-        assert z.nchunks_initialized == 80
-        np.testing.assert_array_equal(zarrds.open_group(store, mode="r")["z"][:], np.concatenate([DATA, DATA]))
-        z.resize(DATA.shape)
-        zarrds.consolidate_metadata(store)
-        np.testing.assert_array_equal(zarrds.open_consolidated(store)["z"][3:33, ::7], DATA[3:33, ::7])
-        store.rename("z", "y")
-        assert (g["y"].attrs["unit"], "z" in g, sorted(g)) == ("m", False, ["y"])
-        store.rmdir("y")
-        assert list(g) == []
+    g = zarrds.open_group(store, mode="w")
+    z = g.create_dataset("z", shape=DATA.shape, chunks=(5, 6), dtype=DATA.dtype)
+    z[:] = DATA
+    z.append(DATA)
+    z.attrs["unit"] = "m"
+    assert z.nchunks_initialized == 80
+    np.testing.assert_array_equal(zarrds.open_group(store, mode="r")["z"][:], np.concatenate([DATA, DATA]))
+    z.resize(DATA.shape)
+    zarrds.consolidate_metadata(store)
+    np.testing.assert_array_equal(zarrds.open_consolidated(store)["z"][3:33, ::7], DATA[3:33, ::7])
+    store.rename("z", "y")
+    assert (g["y"].attrs["unit"], "z" in g, sorted(g)) == ("m", False, ["y"])
+    store.rmdir("y")
+    assert list(g) == []
     assert not any(path.startswith("bucket/root/y/") for path in fs.objects)
+
+
+@pytest.mark.parametrize("name", list(PASSING))
+def test_a_request_is_sent_as_often_as_the_configuration_says(name: str) -> None:
+    """Of requests that fail with chance p, p ** attempts fail for good: what others do does not count."""
+    attempts = zarrds.get_config().attempts
+    for failures in (attempts - 1, attempts):
+        sent: Counter[str] = Counter()
+
+        def fault(verb: str, path: str, sent: Counter[str] = sent, failures: int = failures) -> Exception | None:
+            sent[path] += 1
+            return PASSING[name]() if path.endswith("7") and sent[path] <= failures else None
+
+        store = FSStore("bucket/root", fs=FaultyCloud(fault))
+        if failures < attempts:
+            store.set_many([(f"k/{number}", b"%d" % number) for number in range(20)])
+        else:
+            with pytest.raises(StoreError) as caught:
+                store.set_many([(f"k/{number}", b"%d" % number) for number in range(20)])
+            assert caught.value.attempts == attempts
+        assert set(sent.values()) == {1, attempts}
+        assert sent["bucket/root/k/7"] == sent["bucket/root/k/17"] == attempts
 
 
 @pytest.mark.parametrize("name", list(PASSING))
