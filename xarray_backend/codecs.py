@@ -14,8 +14,7 @@ import numcodecs
 import numpy as np
 
 from zarrds import Array
-from zarrds._format.meta import CodecSpec
-from zarrds._pipeline import chain_of, v3_codec
+from zarrds.codecs import CodecSpec, codec_spec, codecs_of
 from zarrds.errors import BadCompressorError
 
 __all__ = ["CodecDocument", "as_tuple", "codec_of_format_2", "codec_of_format_3", "shown_codecs"]
@@ -53,7 +52,7 @@ def shown_codecs(array: Array) -> dict[str, Any]:
     """Entries of an encoding that speak of codecs; in shards of those of the chunks inside."""
     if array.zarr_format == 2:
         return {"compressors": array.compressors, "filters": tuple(array.filters or ())}
-    chain = chain_of(array.source().meta.chunk)
+    chain = codecs_of(array)
     return {
         "compressors": tuple(map(_document, chain.compressors)),
         "filters": tuple(map(_document, chain.filters)),
@@ -81,7 +80,7 @@ def as_tuple(value: Any) -> tuple[Any, ...]:
 def codec_of_format_3(name: str, value: Any, dtype: np.dtype[Any], *, explicit: bool) -> CodecSpec | None:
     """The codec for a variable called `name`; None also for those of text, which are chosen by dtype."""
     try:
-        spec = v3_codec(value, np.dtype(object) if dtype.kind == "T" else dtype)
+        spec = codec_spec(value, np.dtype(object) if dtype.kind == "T" else dtype)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         if not explicit:
             return None

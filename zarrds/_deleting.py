@@ -9,7 +9,7 @@ from typing import NamedTuple
 from zarrds._format.formats import DOCUMENT_NAMES, FORMATS
 from zarrds._store.base import Store
 from zarrds._store.consolidated import DocumentStore
-from zarrds._store.paths import TEMPORARY, level
+from zarrds._store.paths import SYSTEM_NAME, TEMPORARY, level
 from zarrds._types import Buf
 from zarrds.errors import ForeignFilesError, ReadOnlyError
 
@@ -18,7 +18,6 @@ __all__ = ["Below", "delete_node", "keys_below", "refuse_consolidated"]
 _CONSOLIDATED = ".zmetadata"
 _NODE_NAMES = frozenset(name for known in FORMATS for name in known.node_keys(""))
 _CHUNK_NAME = re.compile(r"c|(?:c\.)?[0-9].*")
-_SYSTEM_NAME = re.compile(r"\.DS_Store|\._.+|Thumbs\.db|desktop\.ini")
 
 
 def delete_node(store: Store, path: str, *, chunks_only: bool = False, force: bool = False) -> None:
@@ -94,7 +93,7 @@ def keys_below(store: Store, path: str, *, chunks_only: bool = False) -> Below:
         elif _CHUNK_NAME.fullmatch(name):
             # whether it is a chunk is known when all arrays are: listings have no order to rely on
             chunks.append(key)
-        elif not _SYSTEM_NAME.fullmatch(name) and not _is_consolidated(store, key):
+        elif not SYSTEM_NAME.fullmatch(name) and not _is_consolidated(store, key):
             return Below(documents, key, empty=False)
     if not chunks:
         return Below(documents, None, empty)

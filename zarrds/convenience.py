@@ -180,16 +180,10 @@ def save_group(
 
     Parameters
     ----------
-    store : MutableMapping or str
-        Store, path of a directory, or URL.
+    store, path, zarr_version, zarr_format, storage_options
+        As for `save_array`.
     *args : ndarray
         Arrays to save, as ``arr_0``, ``arr_1``, ...
-    zarr_version, zarr_format : {2, 3, None}, optional
-        Format to save in.
-    path : str, optional
-        Path within the store where the group will be saved.
-    storage_options : dict, optional
-        Options of the file system behind a URL.
     **kwargs : ndarray
         Arrays to save, under their names.
 
@@ -245,16 +239,10 @@ def save(
 
     Parameters
     ----------
-    store : MutableMapping or str
-        Store, path of a directory, or URL.
+    store, path, zarr_version, zarr_format, storage_options
+        As for `save_array`.
     *args : ndarray
         One array is saved as it is; several, or any keywords, as a group.
-    zarr_version, zarr_format : {2, 3, None}, optional
-        Format to save in.
-    path : str, optional
-        The path within the store.
-    storage_options : dict, optional
-        Options of the file system behind a URL.
     **kwargs : ndarray
         Arrays to save, under their names.
 

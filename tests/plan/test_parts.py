@@ -6,12 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
 
-from zarrds._plan.parts import is_contiguous_run, is_plain, put, take
-from zarrds._plan.plan import plan_selection
-
-from . import strategies
+from zarrds._plan.parts import is_plain, put, take
 
 
 def test_take_gives_arrays_and_views() -> None:
@@ -44,16 +40,3 @@ def test_put_keeps_one_object_one_object() -> None:
 )
 def test_plain_parts_have_no_arrays(part: Any, plain: bool) -> None:
     assert is_plain(part) is plain
-
-
-@given(strategies.basic_cases())
-def test_contiguous_runs_are_those_of_numpy(case: strategies.Case) -> None:
-    _, _, chunks = case
-    numbers = np.arange(np.prod(chunks, dtype=int)).reshape(chunks)
-    for projection in plan_selection(*case, "basic"):
-        found = take(numbers, projection.chunk_part).ravel()
-        assert is_contiguous_run(projection.chunk_part, chunks) is bool((np.diff(found) == 1).all())
-
-
-def test_arrays_are_no_run() -> None:
-    assert not is_contiguous_run((np.array([0, 1]),), (2,))

@@ -20,7 +20,7 @@ from numcodecs.abc import Codec
 
 from zarrds._codec import blosc, zstd
 from zarrds._codec.limits import LARGE_BYTES, most_of, too_large
-from zarrds._codec.links import Compressor, Kind, Layout, register, size_of, wrong_size
+from zarrds._codec.links import Compressor, Kind, Layout, put_decoded, register, size_of, wrong_size
 from zarrds._types import Buf, NDArrayAny
 from zarrds.errors import BadCompressorError, ChunkDecodeError
 
@@ -35,10 +35,7 @@ class _Sized:
 
     def decode_into(self, data: Buf, out: NDArrayAny) -> None:
         """Decode, and copy into an array."""
-        found = self.decode(data, out.nbytes)
-        if size_of(found) != out.nbytes:
-            raise wrong_size(out.nbytes, size_of(found))
-        out.reshape(-1).view(np.uint8)[...] = np.frombuffer(found, np.uint8)
+        put_decoded(self.decode(data, out.nbytes), out)
 
     def encoded_size(self, size: int) -> int | None:
         """Not known."""

@@ -17,7 +17,18 @@ from zarrds._format.meta import CodecSpec
 from zarrds._types import Buf, NDArrayAny, Shape
 from zarrds.errors import BadCompressorError, ChunkDecodeError
 
-__all__ = ["Compressor", "Filter", "Kind", "Layout", "Serializer", "check_members", "link_of", "register", "size_of"]
+__all__ = [
+    "Compressor",
+    "Filter",
+    "Kind",
+    "Layout",
+    "Serializer",
+    "check_members",
+    "link_of",
+    "put_decoded",
+    "register",
+    "size_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +132,13 @@ def check_members(configuration: dict[str, Any], known: Iterable[str]) -> None:
 def size_of(data: Buf) -> int:
     """Bytes of a buffer."""
     return len(data) if isinstance(data, bytes) else memoryview(data).nbytes
+
+
+def put_decoded(value: Buf, out: NDArrayAny) -> None:
+    """Copy decoded bytes into an array; ChunkDecodeError unless they are as many as it has."""
+    if size_of(value) != out.nbytes:
+        raise wrong_size(out.nbytes, size_of(value))
+    out.reshape(-1).view(np.uint8)[...] = np.frombuffer(value, np.uint8)
 
 
 def wrong_size(expected: int, found: object) -> ChunkDecodeError:

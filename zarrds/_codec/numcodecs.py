@@ -13,7 +13,7 @@ from numcodecs.abc import Codec
 
 from zarrds._codec.bytes import flat_bytes
 from zarrds._codec.compress import BloscCompressor, Lz4Compressor, ZstdCompressor, bz2_of, gzip_of, lzma_of, zlib_of
-from zarrds._codec.links import Compressor, Kind, Layout, register, size_of, wrong_size
+from zarrds._codec.links import Compressor, Kind, Layout, put_decoded, register, size_of, wrong_size
 from zarrds._codec.numeric import decode_numbers
 from zarrds._codec.table import get_codec
 from zarrds._format.meta import ChunkSpec, CodecSpec
@@ -143,10 +143,7 @@ class NumcodecsCompressor:
 
     def decode_into(self, data: Buf, out: NDArrayAny) -> None:
         """Decode, and copy into an array."""
-        found = self.decode(data, out.nbytes)
-        if size_of(found) != out.nbytes:
-            raise wrong_size(out.nbytes, size_of(found))
-        out.reshape(-1).view(np.uint8)[...] = np.frombuffer(found, np.uint8)
+        put_decoded(self.decode(data, out.nbytes), out)
 
     def encoded_size(self, size: int) -> int | None:
         """The same but for what is added."""

@@ -143,12 +143,8 @@ def copy_all(
 
     Returns
     -------
-    n_copied : int
-        Number of items copied.
-    n_skipped : int
-        Number of items skipped.
-    n_bytes_copied : int
-        Number of bytes of data that were actually copied.
+    n_copied, n_skipped, n_bytes_copied : int
+        As for `copy`.
 
     See Also
     --------

@@ -70,19 +70,13 @@ def copy_store(
         anything is copied. If 'replace' then any data will be replaced in the destination; chunks of replaced arrays
         that the source does not hold are deleted, unless something was excluded. If 'skip' then any existing keys will
         not be copied.
-    dry_run : bool, optional
-        If True, don't actually copy anything, just log what would have happened.
-    log : callable, file path or file-like object, optional
-        If provided, will be used to log progress information.
+    dry_run, log
+        As for `copy`.
 
     Returns
     -------
-    n_copied : int
-        Number of items copied.
-    n_skipped : int
-        Number of items skipped.
-    n_bytes_copied : int
-        Number of bytes of data that were actually copied.
+    n_copied, n_skipped, n_bytes_copied : int
+        As for `copy`; items are keys.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -88,20 +88,11 @@ def _real(value: JSON, place: Place) -> float:
 
 
 def _bytes_from_json(value: JSON, dtype: DType, place: Place) -> bytes:
-    raw = _from_base64(value, place)
+    raw = place.expect_base64(value)
     is_short = len(raw) < dtype.itemsize and dtype.names is not None
     if is_short or len(raw) > dtype.itemsize:
         raise place.error(f"base64 of {dtype.itemsize} bytes", value)
     return raw.ljust(dtype.itemsize, b"\0")
-
-
-def _from_base64(value: JSON, place: Place) -> bytes:
-    try:
-        return b64decode(place.expect_text(value), validate=True)
-    except ValueError as error:
-        if isinstance(error, MetadataError):
-            raise
-        raise place.error("base64 text", value) from error
 
 
 def _text_from_json(value: JSON, dtype: DType, place: Place) -> bytes:

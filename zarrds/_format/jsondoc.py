@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -269,6 +270,14 @@ class Place:
         if not isinstance(value, str):
             raise self.error("string", value)
         return value
+
+    def expect_base64(self, value: JSON) -> bytes:
+        """The bytes that stand here in base64."""
+        text = self.expect_text(value)
+        try:
+            return b64decode(text, validate=True)
+        except ValueError as error:
+            raise self.error("base64 text", value) from error
 
     def expect_int(self, value: JSON) -> int:
         """Check for an integer; booleans are none."""

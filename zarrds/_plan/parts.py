@@ -6,7 +6,7 @@ import numpy as np
 
 from zarrds._types import NDArrayAny, Part
 
-__all__ = ["is_contiguous_run", "is_everything", "is_plain", "put", "take"]
+__all__ = ["is_everything", "is_plain", "put", "take"]
 
 
 def is_plain(part: Part) -> bool:
@@ -25,22 +25,6 @@ def is_everything(part: Part, shape: tuple[int, ...]) -> bool:
                 return False
         elif isinstance(item, np.ndarray) or length != 1:
             return False
-    return True
-
-
-def is_contiguous_run(part: Part, shape: tuple[int, ...]) -> bool:
-    """Whether the elements of a part lie next to each other in a chunk of this shape in C order."""
-    open_end = True  # all dimensions seen so far, from the last on, are covered in full
-    for item, length in zip(reversed(part), reversed(shape), strict=True):
-        if isinstance(item, np.ndarray):
-            return False
-        begin, end = (item.start, item.stop) if isinstance(item, slice) else (item, item + 1)
-        count = end - begin
-        if isinstance(item, slice) and item.step not in (None, 1) and count > 1:
-            return False
-        if not open_end and count != 1:
-            return False
-        open_end = open_end and count == length
     return True
 
 

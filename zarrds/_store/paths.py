@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["TEMPORARY", "check_key", "join_path", "level", "normalize_path", "redact_url"]
+__all__ = ["SYSTEM_NAME", "TEMPORARY", "check_key", "join_path", "level", "normalize_path", "redact_url"]
 
 TEMPORARY = re.compile(r"\.(?:[0-9a-f]{12}-[0-9a-f]+|[0-9a-f]{32})\.partial$")
 """End of the names of files that killed writers left: ours, and those of Zarr-Python 2."""
-
+SYSTEM_NAME = re.compile(r"\.DS_Store|\._.+|Thumbs\.db|desktop\.ini")
+"""Names of files that operating systems drop into directories."""
 
 _NORMAL = re.compile(r"[^/\\.]+(?:/[^/\\.]+)*", re.DOTALL)
 """Most paths; there may be dots in others that are normal too."""

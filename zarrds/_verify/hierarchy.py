@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -17,14 +16,13 @@ from zarrds._format.jsondoc import dumps, loads
 from zarrds._format.meta import ArrayMeta
 from zarrds._nodes import as_stored
 from zarrds._store.base import Store
-from zarrds._store.paths import TEMPORARY, level
+from zarrds._store.paths import SYSTEM_NAME, TEMPORARY, level
 from zarrds._types import Buf
 from zarrds._verify.report import Finding
 from zarrds.errors import MetadataError
 
 __all__ = ["Surveyed", "survey"]
 
-_SYSTEM_NAME = re.compile(r"\.DS_Store|\._.+|Thumbs\.db|desktop\.ini")
 _BATCH = 512
 _MARK = b'"zarr_consolidated_format"'
 _INLINE_MARK = b'"consolidated_metadata"'
@@ -64,7 +62,7 @@ def survey(store: Store, path: str) -> Surveyed:
         name = key.rpartition("/")[2]
         if name in DOCUMENT_NAMES or name.startswith("."):
             documents[key] = b""
-        elif not _SYSTEM_NAME.fullmatch(name):
+        elif not SYSTEM_NAME.fullmatch(name):
             others.append(key)
     for key in [key for key in documents if TEMPORARY.search(key)]:
         del documents[key]
@@ -190,7 +188,7 @@ def _hidden_keys(documents: Mapping[str, Buf], found: Surveyed) -> None:
     """Compare consolidated metadata, beside the documents or in those of groups, with the documents."""
     for key, value in documents.items():
         name = key.rpartition("/")[2]
-        if _SYSTEM_NAME.fullmatch(name):
+        if SYSTEM_NAME.fullmatch(name):
             continue
         if name not in DOCUMENT_NAMES and name != CONSOLIDATED_KEY and _MARK not in bytes(value):
             found.findings.append(Finding("stray", key, "no document that is known"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -37,7 +37,7 @@ def fill_from_v3(value: JSON, kind: DataType, place: Place) -> Fill:
     if kind.name == "string":
         return Fill(text=canonical(place.expect_text(value)))
     if kind.name == "variable_length_bytes":
-        return Fill(raw=_from_base64(value, place))
+        return Fill(raw=place.expect_base64(value))
     return Fill(raw=_raw(value, kind, place))
 
 
@@ -45,7 +45,7 @@ def _raw(value: JSON, kind: DataType, place: Place) -> bytes:
     if kind.fields and isinstance(value, dict):
         return _record(value, kind, place)
     if kind.fields:
-        return _exactly(_from_base64(value, place), kind.dtype, place, value)
+        return _exactly(place.expect_base64(value), kind.dtype, place, value)
     if kind.name in ML_NAMES:
         return _ml(value, kind, place)
     return _READERS[kind.dtype.kind](value, kind.dtype, place)
@@ -63,15 +63,6 @@ def _exactly(raw: bytes, dtype: DType, place: Place, value: JSON) -> bytes:
     if len(raw) != dtype.itemsize:
         raise place.error(f"base64 of {dtype.itemsize} bytes", value)
     return raw
-
-
-def _from_base64(value: JSON, place: Place) -> bytes:
-    try:
-        return b64decode(place.expect_text(value), validate=True)
-    except ValueError as error:
-        if isinstance(error, MetadataError):
-            raise
-        raise place.error("base64 text", value) from error
 
 
 def _bool(value: JSON, dtype: DType, place: Place) -> bytes:
@@ -130,11 +121,11 @@ def _bytes(value: JSON, dtype: DType, place: Place) -> bytes:
     if isinstance(value, list):  # raw bits are a list of byte values
         numbers = [_whole(item, place.item(n), 0, 255, "a byte") for n, item in enumerate(value)]
         return _exactly(bytes(numbers), dtype, place, value)
-    return _exactly(_from_base64(value, place), dtype, place, value)
+    return _exactly(place.expect_base64(value), dtype, place, value)
 
 
 def _padded_bytes(value: JSON, dtype: DType, place: Place) -> bytes:
-    raw = _from_base64(value, place)
+    raw = place.expect_base64(value)
     if len(raw) > dtype.itemsize:
         raise place.error(f"base64 of at most {dtype.itemsize} bytes", value)
     return raw.ljust(dtype.itemsize, b"\0")
