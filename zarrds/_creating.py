@@ -10,6 +10,7 @@ import numpy as np
 from zarrds import _nodes, creation
 from zarrds._format.meta import ArrayMeta, GroupMeta
 from zarrds._members import Members
+from zarrds._new_array import InGroup
 from zarrds._store.base import Store
 from zarrds.core import Array
 from zarrds.errors import ReadOnlyError
@@ -180,7 +181,7 @@ class Creating(Members):
         kwargs.setdefault("synchronizer", self._synchronizer)
         kwargs.setdefault("cache_attrs", self._cache_attrs)
         return function(
-            store=creation.InGroup(self._store, self._path, self._format),
+            store=InGroup(self._store, self._path, self._format),
             path=self._where(name),
             chunk_store=self._chunk_store,
             **kwargs,

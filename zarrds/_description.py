@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from zarrds import _array_ops
 from zarrds._codec.table import get_codec
 from zarrds._engine.bulk import missing_chunks, stored_chunks
 from zarrds._engine.source import OpenSource
 from zarrds._format.grid import grid_shape
-from zarrds._format.meta import CodecSpec
+from zarrds._format.meta import ArrayMeta, CodecSpec
 from zarrds._html import facts_table, grid_svg
 from zarrds._info import InfoReporter, bytes_text, type_name
 from zarrds._pipeline import chain_of, order_of, shown
@@ -274,6 +276,9 @@ class Described(Selections):
         found = np.asarray(self[...])
         return found if wanted is None else found.astype(wanted, copy=False)
 
+    def __iter__(self) -> Iterator[Any]:
+        return self.islice()
+
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError("len() of unsized object")
@@ -311,3 +316,94 @@ class Described(Selections):
         if self._read_only:
             words.append("read-only")
         return f"<{' '.join(words)}>"
+
+    # --- views and what is read of it ---------------------------------------------------------------------------------
+
+    def view(
+        self,
+        shape: Any = None,
+        chunks: Any = None,
+        dtype: Any = None,
+        fill_value: Any = None,
+        filters: Sequence[Any] | None = None,
+        read_only: bool | None = None,
+        synchronizer: Synchronizer | None = None,
+    ) -> Self:
+        """Return an array sharing the same data, with other metadata.
+
+        An experimental feature to be used with care: nothing checks that the stored bytes mean what the view says.
+
+        Parameters
+        ----------
+        shape, chunks, dtype, fill_value, filters, read_only, synchronizer
+            What the view has instead of what the array has, where given.
+
+        Returns
+        -------
+        Array
+            The view; it cannot be resized.
+
+        Examples
+        --------
+        >>> import numpy as np, zarrds
+        >>> a = zarrds.array(np.arange(4, dtype="u2"), chunks=2)
+        >>> a.view(dtype="u1", shape=8, chunks=4)[:]
+        array([0, 0, 1, 0, 2, 0, 3, 0], dtype=uint8)
+        """
+        meta = _array_ops.view_meta(self._source().meta, shape, chunks, dtype, fill_value, filters)
+        return self._viewed(meta, read_only, synchronizer)
+
+    def astype(self, dtype: DTypeLike) -> Self:
+        """Return a read-only view that converts the data to `dtype` on the fly.
+
+        Examples
+        --------
+        >>> import numpy as np, zarrds
+        >>> zarrds.array(np.arange(3, dtype="u1")).astype("f4")[:]
+        array([0., 1., 2.], dtype=float32)
+        """
+        return self._viewed(_array_ops.astype_meta(self._source().meta, dtype), True, None)
+
+    def _viewed(self, meta: ArrayMeta, read_only: bool | None, synchronizer: Synchronizer | None) -> Self:
+        raise NotImplementedError
+
+    def islice(self, start: int | None = None, end: int | None = None) -> Iterator[Any]:
+        """Yield the items of part of the array along its first dimension; each row of chunks is decoded once.
+
+        Parameters
+        ----------
+        start, end : int, optional
+            First index, and one past the last; the whole array by default.
+
+        Examples
+        --------
+        >>> import numpy as np, zarrds
+        >>> z = zarrds.array(np.arange(100))
+        >>> [int(value) for value in z.islice(25, 30)]
+        [25, 26, 27, 28, 29]
+        """
+        return _array_ops.iterate(self.__getitem__, self.shape, self.write_unit, start, end)
+
+    def digest(self, hashname: str = "sha1") -> bytes:
+        """Compute a checksum for the data: over stored chunks, metadata and attributes.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> zarrds.zeros(shape=(10000, 10000), chunks=(1000, 1000)).digest().hex()
+        '7162d416d26a68063b66ed1f30e0a866e4abed60'
+        """
+        found: bytes = _array_ops.digest(self._source(), self._store, hashname).digest()
+        return found
+
+    def hexdigest(self, hashname: str = "sha1") -> str:
+        """Compute a checksum for the data, as hexadecimal text.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> zarrds.zeros(shape=(10000, 10000), dtype="u1", chunks=(1000, 1000)).hexdigest()
+        'cb387af37410ae5a3222e893cf3373e4e4f22816'
+        """
+        found: str = _array_ops.digest(self._source(), self._store, hashname).hexdigest()
+        return found

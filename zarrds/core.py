@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from zarrds.errors import ReadOnlyError
 from zarrds.sync import Synchronizer
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike
+    pass
 
 __all__ = ["Array"]
 
@@ -421,52 +421,7 @@ class Array(Described):
         write(source, plan, data, lock=self._lock, write_empty_chunks=self._write_empty_chunks)
         return shape
 
-    def view(
-        self,
-        shape: Any = None,
-        chunks: Any = None,
-        dtype: Any = None,
-        fill_value: Any = None,
-        filters: Sequence[Any] | None = None,
-        read_only: bool | None = None,
-        synchronizer: Synchronizer | None = None,
-    ) -> Array:
-        """Return an array sharing the same data, with other metadata.
-
-        An experimental feature to be used with care: nothing checks that the stored bytes mean what the view says.
-
-        Parameters
-        ----------
-        shape, chunks, dtype, fill_value, filters, read_only, synchronizer
-            What the view has instead of what the array has, where given.
-
-        Returns
-        -------
-        Array
-            The view; it cannot be resized.
-
-        Examples
-        --------
-        >>> import numpy as np, zarrds
-        >>> a = zarrds.array(np.arange(4, dtype="u2"), chunks=2)
-        >>> a.view(dtype="u1", shape=8, chunks=4)[:]
-        array([0, 0, 1, 0, 2, 0, 3, 0], dtype=uint8)
-        """
-        meta = _array_ops.view_meta(self._source().meta, shape, chunks, dtype, fill_value, filters)
-        return self._viewed(meta, read_only, synchronizer)
-
-    def astype(self, dtype: DTypeLike) -> Array:
-        """Return a read-only view that converts the data to `dtype` on the fly.
-
-        Examples
-        --------
-        >>> import numpy as np, zarrds
-        >>> zarrds.array(np.arange(3, dtype="u1")).astype("f4")[:]
-        array([0., 1., 2.], dtype=float32)
-        """
-        return self._viewed(_array_ops.astype_meta(self._source().meta, dtype), True, None)
-
-    def _viewed(self, meta: ArrayMeta, read_only: bool | None, synchronizer: Synchronizer | None) -> Array:
+    def _viewed(self, meta: ArrayMeta, read_only: bool | None, synchronizer: Synchronizer | None) -> Self:
         view = Array(
             self._store,
             path=self._path,
@@ -479,53 +434,9 @@ class Array(Described):
             _meta=meta,
         )
         view._is_view = True
-        return view
-
-    def islice(self, start: int | None = None, end: int | None = None) -> Iterator[Any]:
-        """Yield the items of part of the array along its first dimension; each row of chunks is decoded once.
-
-        Parameters
-        ----------
-        start, end : int, optional
-            First index, and one past the last; the whole array by default.
-
-        Examples
-        --------
-        >>> import numpy as np, zarrds
-        >>> z = zarrds.array(np.arange(100))
-        >>> [int(value) for value in z.islice(25, 30)]
-        [25, 26, 27, 28, 29]
-        """
-        return _array_ops.iterate(self.__getitem__, self.shape, self.write_unit, start, end)
-
-    def digest(self, hashname: str = "sha1") -> bytes:
-        """Compute a checksum for the data: over stored chunks, metadata and attributes.
-
-        Examples
-        --------
-        >>> import zarrds
-        >>> zarrds.zeros(shape=(10000, 10000), chunks=(1000, 1000)).digest().hex()
-        '7162d416d26a68063b66ed1f30e0a866e4abed60'
-        """
-        found: bytes = _array_ops.digest(self._source(), self._store, hashname).digest()
-        return found
-
-    def hexdigest(self, hashname: str = "sha1") -> str:
-        """Compute a checksum for the data, as hexadecimal text.
-
-        Examples
-        --------
-        >>> import zarrds
-        >>> zarrds.zeros(shape=(10000, 10000), dtype="u1", chunks=(1000, 1000)).hexdigest()
-        'cb387af37410ae5a3222e893cf3373e4e4f22816'
-        """
-        found: str = _array_ops.digest(self._source(), self._store, hashname).hexdigest()
-        return found
+        return cast("Self", view)
 
     # --- Python's protocols ------------------------------------------------------------------------------------------
-
-    def __iter__(self) -> Iterator[Any]:
-        return self.islice()
 
     def __eq__(self, other: object) -> bool:
         """Two arrays are equal when they are the same place, opened the same way; data are not compared."""
