@@ -270,6 +270,15 @@ def test_lossy_filters():
         np.testing.assert_allclose(found, data, atol=tolerance)
 
 
+def test_filters_of_another_kind_take_the_bits():
+    """As numcodecs has it: zarr-python 3 stores these bytes."""
+    data = numbers("f4") - 50
+    made = chain("f4", filters=[("numcodecs.bitround", {"keepbits": 23}), ("numcodecs.delta", {"dtype": "<i4"})])
+    encoded = bytes(made.encode(data))
+    assert encoded == numcodecs.Delta("<i4").encode(data.view("<i4")).tobytes()
+    np.testing.assert_array_equal(made.decode(encoded), data)
+
+
 def test_packed_bits():
     data = numbers("b1", (5, 5))
     made = chain("b1", shape=(5, 5), filters=["numcodecs.packbits"], serializer="bytes")
@@ -315,6 +324,8 @@ def test_values_of_numcodecs_are_those_of_format_2():
         ({"compressors": [("blosc", {"cname": "nothing"})]}, "'blosc'"),
         ({"compressors": [("blosc", {"shuffle": "twice"})]}, "'blosc'"),
         ({"compressors": [("numcodecs.zlib", {"no_such_member": 1})]}, "'zlib'"),
+        ({"filters": [("numcodecs.delta", {"dtype": "<i2"})]}, "'numcodecs.delta'"),
+        ({"filters": [("numcodecs.astype", {"encode_dtype": "<i2", "decode_dtype": "<i8"})]}, "'numcodecs.astype'"),
     ],
 )
 def test_chains_that_cannot_be(parts, codec):

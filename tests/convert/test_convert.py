@@ -318,6 +318,38 @@ def test_a_turned_array_keeps_its_elements_elsewhere() -> None:
     np.testing.assert_array_equal(new[...], array[...])
 
 
+DELTA, BIG = (
+    {"name": "numcodecs.delta", "configuration": {"dtype": "<i4"}},
+    {"name": "bytes", "configuration": {"endian": "big"}},
+)
+SHUFFLE = {"name": "numcodecs.shuffle", "configuration": {"elementsize": 4}}
+TO_I2 = {"name": "numcodecs.astype", "configuration": {"encode_dtype": "<i2", "decode_dtype": "<i4"}}
+
+
+@pytest.mark.parametrize("codecs", [[DELTA, BIG], [DELTA, BIG, SHUFFLE], [TO_I2, BIG], [DELTA, DELTA, BIG]], ids=str)
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_a_byte_order_behind_filters_is_that_of_what_they_make(codecs: Any, elsewhere: bool) -> None:
+    data = (np.arange(30, dtype="i4").reshape(5, 6) - 9) * 997 % 30011
+    source = zarrds.KVStore({})
+    _v3_array(source, codecs=codecs)[:] = data
+    dest = zarrds.KVStore({}) if elsewhere else source
+    try:
+        zarrds.convert(source, dest if elsewhere else None, to=2)
+    except UnsupportedFormatError:
+        assert not elsewhere  # other bytes cannot stay where they are
+    np.testing.assert_array_equal(zarrds.open(dest, mode="r")[:], data)
+
+
+def test_filters_that_take_the_bits_of_others_are_kept() -> None:
+    source, dest = zarrds.KVStore({}), zarrds.KVStore({})
+    z = zarrds.create(
+        (7, 5), chunks=(3, 4), dtype="f4", store=source, filters=[numcodecs.BitRound(4), numcodecs.Delta("i4")]
+    )
+    z[:] = np.linspace(-50, 70, 35).reshape(7, 5)
+    zarrds.convert(source, dest, to=3)
+    np.testing.assert_array_equal(zarrds.open(dest, mode="r")[:], z[:])
+
+
 def test_what_lies_at_the_destination_is_not_touched() -> None:
     source, dest = _small(2), zarrds.KVStore({})
     zarrds.group(dest, zarr_format=3).create_dataset("x", data=[1])

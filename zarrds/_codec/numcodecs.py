@@ -35,12 +35,20 @@ class NumcodecsFilter:
     """
 
     def __init__(self, layout: Layout, codec: Codec, takes: np.dtype[Any], makes: Layout) -> None:
+        if takes.itemsize != layout.dtype.itemsize:
+            raise BadCompressorError(
+                "filter for elements of another size", expected=str(layout.dtype), found=f"dtype {takes}"
+            )
         self._layout, self._codec, self._takes, self.makes = layout, codec, takes, makes
         self._stored = makes.dtype
+        # another kind of elements means their bits, as numcodecs has it
+        self._bits = takes.newbyteorder("=") if takes.newbyteorder("=") != layout.dtype else None
         self.makes = Layout(makes.shape, makes.dtype.newbyteorder("="))
 
     def encode(self, array: NDArrayAny) -> NDArrayAny:
         """Encode elements in C order."""
+        if self._bits is not None:
+            array = np.ascontiguousarray(array).view(self._bits)
         found = np.asarray(self._codec.encode(np.ascontiguousarray(array, dtype=self._takes)))
         if found.dtype != self._stored:
             found = found.reshape(-1).view(self._stored)  # bitround answers with the integers of the same bits
@@ -53,6 +61,8 @@ class NumcodecsFilter:
             found = found.view(self._takes)
         if found.size != prod(self._layout.shape):
             raise wrong_size(prod(self._layout.shape) * self._takes.itemsize, found.nbytes)
+        if self._bits is not None:
+            found = found.astype(self._bits, copy=False).view(self._layout.dtype)
         return found.reshape(self._layout.shape).astype(self._layout.dtype, copy=False)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numcodecs.abc import Codec
@@ -18,6 +18,7 @@ from numcodecs.abc import Codec
 from zarrds._codec.build import build_codec
 from zarrds._codec.fills import decode_fill
 from zarrds._codec.table import spec_of
+from zarrds._converting.probe import same_elements
 from zarrds._format import v2
 from zarrds._format.meta import SHARDING, ArrayMeta, ChunkSpec, CodecSpec, Fill, KeyEncoding
 from zarrds._format.v3 import document as v3
@@ -59,7 +60,15 @@ def translated(meta: ArrayMeta, to: int, *, exact: bool) -> ArrayMeta:
         raise cannot_say(to, "fill_value", "its bits would change", decode_fill(meta.chunk))
     if again != new:
         raise cannot_say(to, "document", "it does not read as it was written")
+    if not exact and not same_elements(plain_chunk(meta), plain_chunk(new)):
+        raise cannot_say(to, "filters", "elements would change", [codec.name for codec in new.chunk.filters])
     return new
+
+
+def plain_chunk(meta: ArrayMeta) -> ChunkSpec:
+    """What users call a chunk, without the shard that it lies in."""
+    chunk = meta.chunk
+    return chunk if chunk.serializer is None else replace(chunk, shape=meta.chunks, **chain_of(chunk)._asdict())
 
 
 def _read_back(meta: ArrayMeta) -> ArrayMeta:
@@ -209,8 +218,7 @@ def _to_2(meta: ArrayMeta, exact: bool) -> ArrayMeta:
     if chain.serializer.name in _OBJECTS:
         filters = [CodecSpec.of(chain.serializer.name), *filters]
     elif chain.serializer.name == "bytes":
-        if chain.serializer.configuration.get("endian") == "big":
-            dtype = dtype.newbyteorder(">")
+        dtype = dtype.newbyteorder(_order_in_2(turned, chain.serializer))
     else:
         compressors = [_codec_2(chain.serializer), *compressors]
     return ArrayMeta(
@@ -226,6 +234,15 @@ def _to_2(meta: ArrayMeta, exact: bool) -> ArrayMeta:
         keys=KeyEncoding(meta.keys.separator, "v2", written=True),
         extra=meta.extra,
     )
+
+
+def _order_in_2(filters: list[CodecSpec], serializer: CodecSpec) -> Literal["<", ">"]:
+    """Byte order of elements: codecs of format 2 take them as they lie in memory, so that the first filter tells it."""
+    said = [codec.configuration.get("dtype") or codec.configuration.get("decode_dtype") for codec in filters]
+    if any(said):
+        return ">" if np.dtype(next(filter(None, said))).str[0] == ">" else "<"
+    is_big = serializer.configuration.get("endian") == "big" and not any(c.name != "transpose" for c in filters)
+    return ">" if is_big else "<"
 
 
 def _turned(filters: tuple[CodecSpec, ...], ndim: int, exact: bool) -> tuple[Order, list[CodecSpec]]:
