@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 import zarrds
+import zarrds.dask
 from zarrds import errors
+from zarrds._store.n5 import N5Mapping
+from zarrds.storage import KVStore
 
 Files = dict[str, bytes]
 
@@ -127,6 +130,65 @@ def test_what_cannot_be_created_is_not_begun(options: dict[str, Any], kind: Any)
     assert contents(store) == before
 
 
+SHARDS_OF_TWO = {"name": "sharding_indexed", "configuration": {
+    "chunk_shape": [2, 3], "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}],
+    "index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}]}}  # fmt: skip
+
+
+def changed_shards(**members: Any) -> dict[str, Any]:
+    return {"codecs": [{**SHARDS_OF_TWO, "configuration": {**SHARDS_OF_TWO["configuration"], **members}}]}  # type: ignore[dict-item]
+
+
+CREATE_3: list[tuple[dict[str, Any], Any]] = [
+    *(case for case in CREATE if set(case[0]) & {"shape", "chunks"}),
+    ({"dtype": "i4", "fill_value": "x"}, ValueError),
+    ({"dtype": "i4", "fill_value": 2**40}, ValueError),
+    ({"dtype": "u1", "fill_value": -1}, ValueError),
+    ({"dtype": "f8", "fill_value": "0xff"}, ValueError),
+    ({"dtype": str, "fill_value": b"x"}, (TypeError, ValueError)),
+    ({"dtype": object}, ValueError),
+    ({"shards": 0}, ValueError),
+    ({"chunks": (2, 3), "shards": (3, 3)}, ValueError),
+    ({"chunks": (2, 3), "shards": (4, 6, 1)}, ValueError),
+    ({"chunks": (2, 3), "shards": (4, -6)}, ValueError),
+    ({"codecs": []}, ValueError),
+    ({"codecs": [{"name": "gzip"}]}, ValueError),
+    ({"codecs": [{"name": "no-such-codec"}, {"name": "bytes", "configuration": {"endian": "little"}}]}, ValueError),
+    ({"codecs": [{"name": "bytes", "configuration": {"endian": "middle"}}]}, ValueError),
+    ({"codecs": [{"name": "vlen-utf8"}]}, ValueError),
+    ({"filters": [{"name": "transpose", "configuration": {"order": [0, 0]}}]}, ValueError),
+    ({"filters": [{"name": "transpose", "configuration": {"order": [0]}}]}, ValueError),
+    ({"compressors": [{"name": "blosc", "configuration": {"cname": "x"}}]}, ValueError),
+    ({"compressors": [{"name": "gzip", "configuration": {"level": 10}}]}, ValueError),
+    ({"compressors": [{"name": "bytes"}]}, ValueError),
+    ({"serializer": {"name": "gzip"}}, ValueError),
+    ({"chunk_key_encoding": "v4"}, ValueError),
+    ({"chunk_key_encoding": {"name": "v2", "separator": "-"}}, ValueError),
+    ({"dimension_names": ["a"]}, ValueError),
+    ({"dimension_names": ["a", 3]}, ValueError),
+    (changed_shards(chunk_shape=[2, 4]), ValueError),
+    (changed_shards(chunk_shape=[0, 3]), ValueError),
+    (changed_shards(codecs=[]), ValueError),
+    (changed_shards(index_location="middle"), ValueError),
+    (changed_shards(index_codecs=[*SHARDS_OF_TWO["configuration"]["index_codecs"], {"name": "gzip"}]), ValueError),  # type: ignore[index]
+    (changed_shards(unknown=1), ValueError),
+]
+
+
+@pytest.mark.parametrize(("options", "kind"), CREATE_3)
+def test_what_cannot_be_created_in_format_3_is_not_begun(options: dict[str, Any], kind: Any) -> None:
+    given = {"shape": (4, 6), "chunks": (2, 3) if "codecs" not in options else (4, 6), "dtype": "i4", **options}
+    store: Files = {}
+    with pytest.raises(kind):
+        zarrds.create(store=store, zarr_format=3, **given)
+    assert store == {}
+    zarrds.array(np.arange(5), store=store, chunks=2, zarr_format=3)
+    before = contents(store)
+    with pytest.raises(kind):
+        zarrds.create(store=store, overwrite=True, zarr_format=3, **given)
+    assert contents(store) == before
+
+
 @pytest.mark.parametrize("data", [object(), {1, 2}, (n for n in range(3)), None, {"a": 1}])
 def test_data_that_are_no_numbers(data: Any) -> None:
     store: Files = {}
@@ -138,9 +200,25 @@ def test_data_that_are_no_numbers(data: Any) -> None:
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
-def numbers() -> tuple[Files, zarrds.Array]:
-    store: Files = {}
-    return store, zarrds.array(np.arange(24, dtype="i4").reshape(4, 6), chunks=(2, 3), store=store)
+LITTLE = {"name": "bytes", "configuration": {"endian": "little"}}
+CRC = {"name": "crc32c"}
+INSIDE = {"chunk_shape": [1, 3], "codecs": [LITTLE, CRC], "index_codecs": [LITTLE, CRC], "index_location": "start"}
+NESTED = {"name": "sharding_indexed", "configuration": {**INSIDE, "chunk_shape": [2, 3], "codecs": [
+    {"name": "sharding_indexed", "configuration": INSIDE}]}}  # fmt: skip
+KINDS: dict[str, dict[str, Any]] = {
+    "2": {"chunks": (2, 3)},
+    "3": {"chunks": (2, 3), "zarr_format": 3},
+    "shards": {"chunks": (1, 3), "shards": (2, 3), "zarr_format": 3},
+    "shards in shards": {"chunks": (2, 3), "codecs": [NESTED], "zarr_format": 3},
+    "n5": {"chunks": (2, 3), "compressor": zarrds.GZip(1)},
+}
+
+
+def numbers(kind: str) -> tuple[Any, zarrds.Array]:
+    store: Any = N5Mapping(KVStore({})) if kind == "n5" else KVStore({})
+    z = zarrds.create((4, 6), dtype="i4", fill_value=0, store=store, **KINDS[kind])
+    z[:] = np.arange(24).reshape(4, 6)
+    return store, z
 
 
 WRITE: list[tuple[Any, Any, Any]] = [
@@ -170,13 +248,18 @@ WRITE: list[tuple[Any, Any, Any]] = [
 ]
 
 
+@pytest.mark.parametrize("layout", KINDS)
 @pytest.mark.parametrize(("selection", "value", "kind"), WRITE)
-def test_writes_that_cannot_be_change_nothing(selection: Any, value: Any, kind: Any) -> None:
-    store, z = numbers()
+def test_writes_that_cannot_be_change_nothing(layout: str, selection: Any, value: Any, kind: Any) -> None:
+    store, z = numbers(layout)
     before = contents(store)
     with pytest.raises(kind):
         z[selection] = value
     assert contents(store) == before
+    with z.batch(), pytest.raises(kind):
+        z[selection] = value
+    assert contents(store) == before
+    np.testing.assert_array_equal(z[:], np.arange(24).reshape(4, 6))
 
 
 @pytest.mark.parametrize(
@@ -235,17 +318,27 @@ def test_no_array_there() -> None:
         assert isinstance(caught.value, ValueError)
 
 
-@pytest.mark.parametrize("key", ["0.0", "1.1"])
+@pytest.mark.parametrize("layout", KINDS)
+@pytest.mark.parametrize("at", [(0, 0), (1, 1)])
 @pytest.mark.parametrize("data", [b"", b"\0", b"x" * 40])
-def test_chunks_that_are_no_chunks(key: str, data: bytes) -> None:
-    store, z = numbers()
+def test_chunks_that_are_no_chunks(layout: str, at: tuple[int, int], data: bytes) -> None:
+    store, z = numbers(layout)
+    key = z.source().meta.keys.key(at)
     store[key] = data
-    with pytest.raises(errors.ChunkDecodeError) as caught:
-        z[:]
-    assert isinstance(caught.value, ValueError)
-    assert caught.value.key == key
-    with pytest.raises(errors.ChunkDecodeError):
-        z[(int(key[0]) * 2, int(key[2]) * 3)] = 1  # a part of a chunk that cannot be read
+    row, column = at[0] * 2, at[1] * 3
+    for act in (
+        lambda: z[:],
+        lambda: z[row, column],
+        lambda: z.vindex[[row], [column]],
+        lambda: z.set_basic_selection((row, column), 1),  # a part of a chunk that cannot be read
+        lambda: zarrds.dask.from_zarr(z).compute(scheduler="synchronous"),
+    ):
+        with pytest.raises(errors.ChunkDecodeError) as caught:
+            act()
+        assert isinstance(caught.value, ValueError)
+        assert caught.value.key == key
+    with pytest.raises(errors.ChunkDecodeError, match=key), z.batch():
+        z[row, column] = 1
     assert bytes(store[key]) == data
-    z[int(key[0]) * 2 : int(key[0]) * 2 + 2, int(key[2]) * 3 : int(key[2]) * 3 + 3] = 1  # a whole one heals it
+    z[row : row + 2, column : column + 3] = 1  # a whole one heals it
     assert z[:].shape == (4, 6)
