@@ -56,20 +56,21 @@ class ExperimentalV3Store(WrapperStore):
 
     # --- documents ---------------------------------------------------------------------------------------------------
 
-    def _texts(self, keys: Sequence[str]) -> list[JSON]:
+    def _texts(self, keys: Sequence[str]) -> list[dict[str, JSON] | None]:
         """Documents under their own keys, parsed; None where absent."""
         if self._documents is not None:
-            return [self._documents.get(key) for key in keys]
+            held = self._documents
+            return [Place(key).expect_object(held[key]) if key in held else None for key in keys]
         texts = self.store.get_many([(key, None) for key in keys]) if keys else []
-        return [None if text is None else loads(text, key) for key, text in zip(keys, texts, strict=True)]
+        return [
+            None if text is None else Place(key).expect_object(loads(text, key))
+            for key, text in zip(keys, texts, strict=True)
+        ]
 
     def _node(self, path: str) -> tuple[dict[str, JSON] | None, dict[str, JSON] | None]:
         """Documents of the array and of the group at a path."""
         keys = [_document_key(path, kind) for kind in ("array", "group")]
-        array, group = (
-            None if found is None else Place(key).expect_object(found)
-            for key, found in zip(keys, self._texts(keys), strict=True)
-        )
+        array, group = self._texts(keys)
         return array, group
 
     def _document(self, path: str, name: str) -> bytes | None:
