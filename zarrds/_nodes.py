@@ -15,7 +15,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from zarrds._deleting import delete_node, keys_below, refuse_consolidated
 from zarrds._format.formats import DOCUMENT_NAMES, FORMATS, Format, Node, format_of, formats_of
@@ -493,12 +493,3 @@ def expect_free(node: Node | None, path: str) -> None:
         raise ContainsArrayError(path=path)
     if node is not None:
         raise ContainsGroupError(path=path)
-
-
-Mode = Literal["r", "r+", "a", "w", "w-", "x"]
-
-
-def check_mode(mode: str, allowed: Sequence[str] = ("r", "r+", "a", "w", "w-", "x")) -> None:
-    """Raise ValueError for a persistence mode that is not one."""
-    if mode not in allowed:
-        raise ValueError(f"mode must be one of {', '.join(map(repr, allowed))}, found {mode!r}")

@@ -18,7 +18,7 @@ from zarrds._copying.stores import copy_store
 from zarrds._format.consolidated import CONSOLIDATED_KEY, consolidate_documents
 from zarrds._format.formats import format_of
 from zarrds._format.meta import ArrayMeta, GroupMeta
-from zarrds._store.adapt import as_store
+from zarrds._store.adapt import as_store, check_mode
 from zarrds._store.base import Store
 from zarrds._store.consolidated import ConsolidatedMetadataStore
 from zarrds._store.paths import normalize_path
@@ -97,7 +97,7 @@ def open(
     <zarrds.hierarchy.Group '/'>
     """
     asked = check_version(zarr_version, zarr_format)
-    _nodes.check_mode(mode)
+    check_mode(mode)
     where = normalize_path(path)
     options = kwargs.get("storage_options")
     real_store = store if store is None else as_store(store, mode=mode, storage_options=options)
@@ -439,7 +439,7 @@ def open_consolidated(store: Any, metadata_key: str = CONSOLIDATED_KEY, mode: st
     --------
     consolidate_metadata
     """
-    _nodes.check_mode(mode, ("r", "r+"))
+    check_mode(mode, ("r", "r+"))
     real_store = as_store(store, mode=mode, storage_options=kwargs.pop("storage_options", None))
     path = kwargs.pop("path", None)
     try:

@@ -10,7 +10,7 @@ from zarrds import _layouts, _nodes
 from zarrds._array_meta import check_version, new_format, options_like
 from zarrds._format.meta import ArrayMeta
 from zarrds._new_array import InGroup, create, h5py_names
-from zarrds._store.adapt import as_store
+from zarrds._store.adapt import as_store, check_mode
 from zarrds._store.base import Store
 from zarrds._store.memory import KVStore
 from zarrds._store.paths import normalize_path
@@ -230,7 +230,7 @@ def open_array(
     <zarrds.core.Array (100, 100) float64 read-only>
     """
     asked = check_version(zarr_version, zarr_format)
-    _nodes.check_mode(mode)
+    check_mode(mode)
     compressor, fill_value = h5py_names(compressor, fill_value, kwargs)
     real_store = KVStore({}) if store is None else as_store(store, mode=mode, storage_options=storage_options)
     where = normalize_path(path)

@@ -13,7 +13,7 @@ from zarrds._creating import Creating
 from zarrds._format.meta import ArrayMeta, GroupMeta
 from zarrds._info import InfoReporter, type_name
 from zarrds._members import Member
-from zarrds._store.adapt import as_store
+from zarrds._store.adapt import as_store, check_mode
 from zarrds._store.base import Store
 from zarrds._store.memory import MemoryStore
 from zarrds._store.paths import normalize_path
@@ -422,7 +422,7 @@ def open_group(
     True
     """
     asked = check_version(zarr_version, zarr_format)
-    _nodes.check_mode(mode)
+    check_mode(mode)
     real_store = MemoryStore() if store is None else as_store(store, mode=mode, storage_options=storage_options)
     real_chunk_store = None
     if chunk_store is not None:

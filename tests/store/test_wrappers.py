@@ -16,7 +16,7 @@ from zarrds._store.n5 import N5FSStore, N5Mapping, N5Store
 from zarrds._store.spec import live_spec
 from zarrds._store.transformer import ShardingStorageTransformer, StorageTransformer
 from zarrds._store.v3_experimental import ExperimentalV3Store
-from zarrds._store.wrapper import WrapperStore
+from zarrds._store.wrapper import ViewStore, WrapperStore
 from zarrds._types import ByteRange
 from zarrds.storage import KVStore, LRUStoreCache, MemoryStore, ReadOnlyStore
 
@@ -53,6 +53,7 @@ SIZES = {"getsize", "size_below"}
 
 WRAPPERS: dict[str, tuple[Callable[[Store], WrapperStore], set[str]]] = {
     "WrapperStore": (WrapperStore, set()),
+    "ViewStore": (ViewStore, {*SIZES, "rmdir", "rename", "version"}),
     "ReadOnlyStore": (ReadOnlyStore, {*WRITING, "is_writeable", "spec"}),
     "LRUStoreCache": (
         lambda store: LRUStoreCache(store, max_size=None),

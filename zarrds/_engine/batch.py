@@ -13,7 +13,7 @@ from zarrds._store.base import Store, names_below
 from zarrds._store.paths import level, normalize_path
 from zarrds._store.request import cut, to_bytes
 from zarrds._store.spec import StoreSpec
-from zarrds._store.wrapper import WrapperStore
+from zarrds._store.wrapper import ViewStore
 from zarrds._types import Buf, NDArrayAny, Request
 
 __all__ = ["BATCH_BYTES", "HeldChunk", "HeldStore"]
@@ -43,7 +43,7 @@ class HeldChunk(Held):
         return self._value[0]
 
 
-class HeldStore(WrapperStore):
+class HeldStore(ViewStore):
     """A store that keeps what is set and deleted to itself until `flush`; reading sees it.
 
     Parameters
@@ -150,22 +150,6 @@ class HeldStore(WrapperStore):
     def listdir(self, path: str | None = None) -> list[str]:
         prefix = level(normalize_path(path))
         return names_below(self.keys_below(prefix), prefix)
-
-    def rmdir(self, path: str | None = None) -> None:
-        Store.rmdir(self, path)
-
-    def rename(self, src_path: str, dst_path: str) -> None:
-        Store.rename(self, src_path, dst_path)
-
-    def getsize(self, path: str | None = None) -> int:
-        return Store.getsize(self, path)
-
-    def size_below(self, path: str | None = None) -> int:
-        return Store.size_below(self, path)
-
-    def version(self, key: str) -> object:
-        """None: what is held is another value than the store's."""
-        return None
 
     def close(self) -> None:
         self.flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import zipfile
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 from fsspec.mapping import FSMap
@@ -19,7 +19,7 @@ from zarrds._store.obstore import from_obstore, is_obstore
 from zarrds._store.zip import ZipStore
 from zarrds.errors import UnsupportedFormatError
 
-__all__ = ["as_store"]
+__all__ = ["as_store", "check_mode"]
 
 
 def as_store(store: object, *, mode: str = "r", storage_options: Mapping[str, Any] | None = None) -> Store:
@@ -105,3 +105,9 @@ _NOT_YET = {
     ".h5": "this looks like an HDF5 file, which is not a store",
     ".hdf5": "this looks like an HDF5 file, which is not a store",
 }
+
+
+def check_mode(mode: str, allowed: Sequence[str] = ("r", "r+", "a", "w", "w-", "x")) -> None:
+    """Raise ValueError for a persistence mode that is not one."""
+    if mode not in allowed:
+        raise ValueError(f"mode must be one of {', '.join(map(repr, allowed))}, found {mode!r}")

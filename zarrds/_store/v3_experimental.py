@@ -21,7 +21,7 @@ from zarrds._store.base import Store
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.request import byte_view, cut
 from zarrds._store.spec import StoreSpec, make_spec
-from zarrds._store.wrapper import WrapperStore
+from zarrds._store.wrapper import ViewStore
 from zarrds._types import JSON, Buf, ByteRange, NDArrayAny, Request
 from zarrds.errors import ChunkDecodeError, ReadOnlyError
 
@@ -33,7 +33,7 @@ _META, _DATA = "meta/root", "data/root"
 _ABSENT = 2**64 - 1
 
 
-class ExperimentalV3Store(WrapperStore):
+class ExperimentalV3Store(ViewStore):
     """A hierarchy in the experimental layout, shown with the keys of format 2; it cannot be written.
 
     Parameters
@@ -216,16 +216,6 @@ class ExperimentalV3Store(WrapperStore):
                 yield prefix + name
             else:
                 yield from self.keys_below(f"{prefix}{name}/")
-
-    def getsize(self, path: str | None = None) -> int:
-        return Store.getsize(self, path)
-
-    def size_below(self, path: str | None = None) -> int:
-        return Store.size_below(self, path)
-
-    def version(self, key: str) -> object:
-        """None: a chunk may lie in a shard, which is another key."""
-        return None
 
     def is_writeable(self) -> bool:
         return False

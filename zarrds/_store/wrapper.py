@@ -8,7 +8,7 @@ from zarrds._store.base import Store
 from zarrds._store.spec import StoreSpec
 from zarrds._types import Buf, Request
 
-__all__ = ["WrapperStore"]
+__all__ = ["ViewStore", "WrapperStore"]
 
 
 class WrapperStore(Store):
@@ -99,3 +99,23 @@ class WrapperStore(Store):
         return f"<{type(self).__module__}.{type(self).__name__} over {self.store!r}>"
 
     __hash__ = None
+
+
+class ViewStore(WrapperStore):
+    """A wrapper with keys or values of its own: what goes over many of them goes over those, not over the store's."""
+
+    def rmdir(self, path: str | None = None) -> None:
+        Store.rmdir(self, path)
+
+    def rename(self, src_path: str, dst_path: str) -> None:
+        Store.rename(self, src_path, dst_path)
+
+    def getsize(self, path: str | None = None) -> int:
+        return Store.getsize(self, path)
+
+    def size_below(self, path: str | None = None) -> int:
+        return Store.size_below(self, path)
+
+    def version(self, key: str) -> object:
+        """None: what the store says of a key of its own is not true of one here."""
+        return None
