@@ -98,12 +98,12 @@ def has_urls(fs: AbstractFileSystem) -> bool:
 
 def size_of(fs: AbstractFileSystem, entry: dict[str, Any]) -> int | None:
     """Size of the value of an entry; entries of values that references hold in base64 have that of the text."""
-    if entry["type"] == "file" and has_protocol(fs, "reference"):
-        held = getattr(fs, "references", {}).get(entry["name"])
+    if entry.get("type") == "file" and has_protocol(fs, "reference"):
+        held = getattr(fs, "references", {}).get(entry.get("name"))
         text = held.encode() if isinstance(held, str) else held
         if isinstance(text, bytes) and text.startswith(b"base64:"):
             return len(base64.b64decode(text.removeprefix(b"base64:")))
-    size: int | None = entry["size"]
+    size: int | None = entry.get("size")
     return size
 
 

@@ -406,7 +406,8 @@ class FSStore(Store):
             return self._local.getsize(path)
         entries = self._list(path, place, deep=False)
         if not entries and path and self._has_urls:  # listings of a key are empty there
-            return (self._info(path) or {}).get("size") or 0
+            info = self._info(path)
+            return 0 if info is None else -1 if info["size"] is None else info["size"]
         return self._size(entries)
 
     def _size(self, entries: Sequence[tuple[str, dict[str, Any]]]) -> int:
