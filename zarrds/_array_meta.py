@@ -315,8 +315,11 @@ def options_like(meta: ArrayMeta, given: Collection[str], zarr_format: int | Non
     """Options of an array like another, in its format or that one, as far as there are none `given`."""
     chunk = meta.chunk
     if chunk.serializer is None:
-        compressor = chunk.compressors[0] if chunk.compressors else None
-        found: dict[str, Any] = {"compressor": compressor, "order": chunk.order, "filters": list(chunk.filters) or None}
+        found: dict[str, Any] = {
+            "compressor": _own_compressor(chunk),
+            "order": chunk.order,
+            "filters": list(chunk.filters) or None,
+        }
         if chunk.dtype.hasobject and chunk.filters and {"dtype", "filters", "object_codec"}.isdisjoint(given):
             found.update(object_codec=chunk.filters[0], filters=list(chunk.filters[1:]) or None)
         return found
@@ -339,6 +342,13 @@ def options_like(meta: ArrayMeta, given: Collection[str], zarr_format: int | Non
     if {"codecs", "dtype", "order", "filters", "serializer"}.isdisjoint(given):
         options.update(filters=list(chain.filters), serializer=chain.serializer)
     return options
+
+
+def _own_compressor(chunk: ChunkSpec) -> Any:
+    """The compressor of a chunk, or its configuration; that of blocks of N5, which only N5 stores put around it."""
+    compressor = chunk.compressors[0] if chunk.compressors else None
+    is_block = compressor is not None and compressor.name == "n5_wrapper"
+    return compressor.configuration.get("compressor_config") if is_block and compressor is not None else compressor
 
 
 def _options_in_format_2(chunk: ChunkSpec, name: str | None) -> dict[str, Any]:

@@ -173,7 +173,8 @@ def _zstd(configuration: dict[str, Any], dtype: np.dtype[Any]) -> CodecSpec:
 
 
 def _gzip(configuration: dict[str, Any], dtype: np.dtype[Any]) -> CodecSpec:
-    return CodecSpec.of("gzip", {"level": configuration.get("level", 1)})
+    level = configuration.get("level", 1)
+    return CodecSpec.of("gzip", {"level": 6 if level == -1 else level})  # the default of zlib, which has no number here
 
 
 _TRANSLATIONS: dict[str, Callable[[dict[str, Any], np.dtype[Any]], CodecSpec]] = {

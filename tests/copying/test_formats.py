@@ -63,3 +63,20 @@ def test_stores_of_format_3(dest_path: str) -> None:
         assert zarrds.open_group(job, mode="r").zarr_format == 3
     opened: Any = zarrds.open_group(job, mode="r", path=dest_path)
     np.testing.assert_array_equal(opened["x"][:], np.arange(10))
+
+
+@pytest.mark.parametrize("compressor", [zarrds.Zlib(3), zarrds.GZip(-1), None], ids=repr)
+@pytest.mark.parametrize("to", [2, 3, "n5"])
+def test_arrays_of_n5_leave_their_blocks_behind(tmp_path: Any, to: Any, compressor: Any) -> None:
+    """The codec of blocks is what an N5 store puts around a compressor, and no other store can use."""
+    source = zarrds.group(zarrds.N5Store(str(tmp_path / "a.n5")))
+    old = source.create_dataset("x", data=np.arange(35).reshape(7, 5), chunks=(3, 2), compressor=compressor)
+    dest = zarrds.group(zarrds.N5Store(str(tmp_path / "b.n5"))) if to == "n5" else zarrds.group(zarr_format=to)
+    zarrds.copy(source["x"], dest)
+    np.testing.assert_array_equal(dest["x"][:], old[:])
+    if to == "n5":
+        assert dest["x"].compressor == old.compressor
+    else:
+        assert not any("n5" in repr(codec) for codec in dest["x"].compressors)
+        assert len(dest["x"].compressors) == (compressor is not None)
+    assert zarrds.zeros_like(old).compressor == compressor

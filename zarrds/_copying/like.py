@@ -9,6 +9,7 @@ from numcodecs import VLenBytes, VLenUTF8
 from numcodecs.abc import Codec
 
 from zarrds._array_meta import options_like
+from zarrds._codec.n5 import N5ChunkWrapper
 from zarrds.core import Array
 
 __all__ = ["options_between"]
@@ -31,7 +32,10 @@ def options_between(source: Array, new_format: int, given: Mapping[str, Any]) ->
     elif new_format == 2:
         options.update(_to_format_2(source))
     else:
-        options.update(order=source.order, compressor=source.compressor, filters=source.filters)
+        compressor = source.compressor
+        if isinstance(compressor, N5ChunkWrapper):  # which makes blocks of N5, and of nothing else
+            compressor = compressor.compressor_config
+        options.update(order=source.order, compressor=compressor, filters=source.filters)
     return {**options, **given}
 
 
