@@ -1,5 +1,7 @@
 """Makes the golden stores: ``python -m tests.golden.make 0.1.0`` writes ``0.1.0.tar.xz`` and ``0.1.0.json`` here.
 
+With ``0.1.0-codecs`` it writes such a pair of the stores that have every codec.
+
 A release adds a pair of its own and never changes those of others: later ones must go on reading what it wrote.
 """
 
@@ -105,6 +107,95 @@ N5: Arrays = {
 }
 
 
+def _named(name: str, **configuration: Any) -> dict[str, Any]:
+    return {"name": name, "configuration": configuration}
+
+
+def _sharding(inner: list[int], codecs: list[Any], index: list[Any], place: str) -> dict[str, Any]:
+    return _named("sharding_indexed", chunk_shape=inner, codecs=codecs, index_codecs=index, index_location=place)
+
+
+_LITTLE, _BIG = _named("bytes", endian="little"), _named("bytes", endian="big")
+_BLOSCS = ("blosclz", "lz4", "lz4hc", "zlib", "zstd")
+_LISTS = np.array(["a", 1, None, 2.5], dtype=object)
+
+CODECS_2: Arrays = {
+    **{
+        codec.codec_id: (_count("i4"), {"compressor": codec})
+        for codec in (
+            *(numcodecs.Zlib(1), numcodecs.BZ2(1), numcodecs.LZ4(), numcodecs.Base64(), numcodecs.CRC32()),
+            *(numcodecs.Adler32(), numcodecs.Fletcher32(), numcodecs.JenkinsLookup3()),
+        )
+    },
+    **{f"blosc {name}": (_count("i4"), {"compressor": numcodecs.Blosc(name, 5, 1)}) for name in _BLOSCS},
+    "shuffle": (_count("i4"), {"filters": [numcodecs.Shuffle(4)], "compressor": numcodecs.Zlib(1)}),
+    "packbits": (_count("i1") % 3 == 0, {"filters": [numcodecs.PackBits()], "compressor": None}),
+    "scaled": (_count("f8"), {"filters": [numcodecs.FixedScaleOffset(0, 10, "f8", "i2")], "compressor": None}),
+    "quantized": (_count("f4"), {"filters": [numcodecs.Quantize(2, "f4")], "compressor": None}),
+    "astype": (_count("i4"), {"filters": [numcodecs.AsType("i8", "i4")], "compressor": None}),
+    "rounded": (_count("f4"), {"filters": [numcodecs.BitRound(10)], "compressor": None}),
+    "msgpack": (_LISTS, {"chunks": 3, "object_codec": numcodecs.MsgPack(), "compressor": None}),
+    "json": (_LISTS, {"chunks": 3, "object_codec": numcodecs.JSON(), "compressor": None}),
+    "categories": (
+        np.array(["a", "b", "", "a"], dtype=object),
+        {"chunks": 3, "object_codec": numcodecs.Categorize(["a", "b"], dtype=object), "fill_value": ""},
+    ),
+}
+CODECS_3: Arrays = {
+    **{
+        f"blosc {name}": (
+            _count("i4"),
+            {"compressors": [_named("blosc", cname=name, clevel=5, shuffle="shuffle", typesize=4, blocksize=0)]},
+        )
+        for name in _BLOSCS
+    },
+    **{
+        name: (_count("i4"), {"compressors": [_named(f"numcodecs.{name}")]})
+        for name in ("zlib", "bz2", "lzma", "lz4", "crc32", "adler32", "fletcher32", "jenkins_lookup3")
+    },
+    "chain": (
+        _count("i4"),
+        {"compressors": [_named("gzip", level=1), _named("zstd", level=1, checksum=True), {"name": "crc32c"}]},
+    ),
+    "delta": (_count("i4"), {"filters": [_named("numcodecs.delta", dtype="<i4")]}),
+    "packbits": (_count("i1") % 3 == 0, {"filters": [_named("numcodecs.packbits")]}),
+    "index at the end": (
+        _count("i4"),
+        {"chunks": (4, 4), "codecs": [_sharding([2, 4], [_LITTLE, {"name": "crc32c"}], [_LITTLE], "end")]},
+    ),
+    "index with a checksum at the start": (
+        _count("i4"),
+        {"chunks": (4, 4), "codecs": [_sharding([2, 2], [_BIG], [_BIG, {"name": "crc32c"}], "start")]},
+    ),
+    "shards in shards": (
+        _count("i4", (6, 5)),
+        {
+            "chunks": (4, 4),
+            "codecs": [_sharding([2, 4], [_sharding([1, 2], [_LITTLE], [_LITTLE], "start")], [_LITTLE], "end")],
+        },
+    ),
+    "turned shards": (
+        _count("i4", (6, 5)),
+        {
+            "chunks": (4, 2),
+            "codecs": [_named("transpose", order=[1, 0]), _sharding([1, 2], [_LITTLE], [_LITTLE], "end")],
+        },
+    ),
+    "packed shards": (
+        _count("i4"),
+        {"chunks": (4, 4), "codecs": [_sharding([2, 2], [_LITTLE], [_LITTLE], "end"), _named("gzip", level=1)]},
+    ),
+    "shards of bytes": (_bytes(), {"chunks": 1, "shards": 2, "dtype": bytes}),
+}
+CODECS_N5: Arrays = {
+    **{
+        str(codec.codec_id): (_count("i4"), {"compressor": codec})
+        for codec in (numcodecs.BZ2(1), numcodecs.Zlib(1), numcodecs.LZMA(preset=1), numcodecs.Blosc("lz4"))
+    },
+    "uint8": (_count("u1"), {"compressor": None}),
+}
+
+
 def _fill(root: Any, arrays: Arrays) -> None:
     root.attrs["title"] = "golden"
     for name, (data, given) in arrays.items():
@@ -124,6 +215,13 @@ def make(where: Path) -> None:
         store = str(where / f"consolidated{number}")
         _fill(zarrds.open_group(store, mode="w", zarr_format=number), few)
         zarrds.consolidate_metadata(store)
+
+
+def make_codecs(where: Path) -> None:
+    """Make stores of every codec below a directory."""
+    _fill(zarrds.open_group(str(where / "codecs2"), mode="w", zarr_format=2), CODECS_2)
+    _fill(zarrds.open_group(str(where / "codecs3"), mode="w", zarr_format=3), CODECS_3)
+    _fill(zarrds.open_group(zarrds.N5Store(str(where / "codecs.n5")), mode="w"), CODECS_N5)
 
 
 def described(array: zarrds.Array) -> dict[str, Any]:
@@ -174,7 +272,7 @@ def main(version: str) -> None:
     """Write the pair of files of a version."""
     here = Path(__file__).parent
     with tempfile.TemporaryDirectory() as made:
-        make(Path(made))
+        (make_codecs if version.endswith("-codecs") else make)(Path(made))
         pack(Path(made), here / f"{version}.tar.xz")
         text = json.dumps(described_all(Path(made)), indent=0, sort_keys=True, ensure_ascii=True)
     (here / f"{version}.json").write_text(text + "\n", encoding="ascii")
