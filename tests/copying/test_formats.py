@@ -80,3 +80,12 @@ def test_arrays_of_n5_leave_their_blocks_behind(tmp_path: Any, to: Any, compress
         assert not any("n5" in repr(codec) for codec in dest["x"].compressors)
         assert len(dest["x"].compressors) == (compressor is not None)
     assert zarrds.zeros_like(old).compressor == compressor
+
+
+def test_bytes_of_any_length_go_to_format_2() -> None:
+    """Their fill value, no bytes, has no words there, and is left undefined as by `convert`."""
+    z = zarrds.create(3, chunks=2, dtype=bytes, zarr_format=3, store=zarrds.MemoryStore())
+    z[:] = [b"a", b"", b"\xff"]
+    copied = zarrds.group(zarrds.MemoryStore())
+    zarrds.copy(z, copied, name="z")
+    assert list(copied["z"][:]) == [b"a", b"", b"\xff"]

@@ -188,3 +188,19 @@ def test_entry_points_are_told_from_documents_of_format_3() -> None:
     assert is_entry_point(json.dumps(ENTRY_POINT).encode())
     for other in (b"", b"[]", b'{"zarr_format": 3, "node_type": "group"}', b'{"zarr_format": "3"}'):
         assert not is_entry_point(other)
+
+
+def test_shards_whose_chunks_overlap() -> None:
+    s = store({"a.array": SHARDED}, **{"a/c0/0": shard(0, 24, 4, 24, data=bytes(48))})
+    for part in (np.s_[0, 0], np.s_[:]):
+        with pytest.raises(ChunkDecodeError, match="overlap"):
+            zarrds.open_array(s, path="a", mode="r")[part]
+
+
+@pytest.mark.parametrize("counts", [[0, 0], [1, 2, 3], [-1, 2], "x"])
+def test_shards_of_impossible_counts(counts: Any) -> None:
+    broken = json.loads(json.dumps(SHARDED))
+    broken["storage_transformers"][0]["configuration"]["chunks_per_shard"] = counts
+    s = store({"a.array": broken})
+    with pytest.raises(MetadataError, match="chunks_per_shard"):
+        zarrds.open_array(s, path="a", mode="r")[0, 0]

@@ -46,5 +46,7 @@ def _to_format_2(source: Array) -> dict[str, Any]:
     if source.dtype.hasobject:
         serializer = source.serializer
         is_text = serializer is not None and serializer.name == "vlen-utf8"
+        if source.fill_value == b"":
+            options["fill_value"] = None  # as `convert` has it: there are no bytes in JSON
         return {**options, "object_codec": VLenUTF8() if is_text else VLenBytes(), "filters": filters or None}
     return {**options, "filters": filters or None}

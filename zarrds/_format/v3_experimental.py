@@ -79,7 +79,10 @@ def _shard(document: Mapping[str, JSON], ndim: int, place: Place) -> Shape | Non
             "storage transformer is not supported", key=place.key, expected=_SHARDING, found=members.get("extension")
         )
     configuration = here.item(0).member("configuration").expect_object(members.get("configuration"))
-    counts = here.item(0).member("chunks_per_shard").expect_lengths(configuration.get("chunks_per_shard"))
+    inside = here.item(0).member("chunks_per_shard")
+    counts = inside.expect_lengths(configuration.get("chunks_per_shard"))
+    if len(counts) > ndim or 0 in counts:
+        raise inside.error(f"at most {ndim} lengths of at least 1", list(counts))
     return (*counts, *[1] * (ndim - len(counts)))  # dimensions of sub-arrays are not counted
 
 
@@ -118,6 +121,7 @@ def _dtype(found: JSON) -> JSON:
     return short.get(found, found) if isinstance(found, str) else found
 
 
-def user_attributes(document: Mapping[str, Any]) -> dict[str, JSON]:
+def user_attributes(document: Mapping[str, Any], where: str) -> dict[str, JSON]:
     """Attributes that are the user's: the list of filters is kept among them in this layout."""
-    return {name: value for name, value in (document.get("attributes") or {}).items() if name != "filters"}
+    found = Place(where).member("attributes").expect_object(document.get("attributes") or {})
+    return {name: value for name, value in found.items() if name != "filters"}

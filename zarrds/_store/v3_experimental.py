@@ -23,7 +23,7 @@ from zarrds._store.request import byte_view, cut
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._store.wrapper import ViewStore
 from zarrds._types import JSON, Buf, ByteRange, NDArrayAny, Request
-from zarrds.errors import ChunkDecodeError, ReadOnlyError
+from zarrds.errors import ChunkDecodeError, ConsolidatedNotFoundError, ReadOnlyError
 
 __all__ = ["ExperimentalV3Store"]
 
@@ -79,7 +79,7 @@ class ExperimentalV3Store(ViewStore):
         if name == v2.ARRAY_KEY:
             return None if array is None else dumps(layout.array_document(array, where), where)
         if name == v2.ATTRS_KEY:
-            attributes = layout.user_attributes(array if array is not None else group or {})
+            attributes = layout.user_attributes(*_holder(path, array, group))
             return dumps(attributes, where) if attributes else None
         is_group = array is None and (group is not None or bool(self._meta_names(path)))
         return _GROUP_TEXT if is_group else None
@@ -168,7 +168,7 @@ class ExperimentalV3Store(ViewStore):
             data = byte_view(text)
             if len(data) != nbytes:
                 raise ChunkDecodeError("shard is too short for its index", key=key, expected=f"{nbytes} bytes")
-            found.append(np.frombuffer(data, "<u8").reshape(-1, 2))
+            found.append(_checked(np.frombuffer(data, "<u8").reshape(-1, 2), key))
         return found
 
     # --- the hierarchy -----------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ class ExperimentalV3Store(ViewStore):
     def _own_names(self, path: str, array: Any, group: Any) -> list[str]:
         kind = v2.ARRAY_KEY if array is not None else v2.GROUP_KEY
         present = array is not None or group is not None or bool(self._meta_names(path))
-        attributes = layout.user_attributes(array if array is not None else group or {})
+        attributes = layout.user_attributes(*_holder(path, array, group))
         return ([kind] if present else []) + ([v2.ATTRS_KEY] if attributes else [])
 
     def _chunk_names(self, path: str, array: dict[str, JSON]) -> Iterator[str]:
@@ -251,7 +251,7 @@ class ExperimentalV3Store(ViewStore):
 def _consolidated_documents(files: Store) -> dict[str, JSON]:
     (text,) = files.get_many([(layout.CONSOLIDATED_KEY, None)])
     if text is None:
-        raise KeyError(layout.CONSOLIDATED_KEY)
+        raise ConsolidatedNotFoundError(store=repr(files), key=layout.CONSOLIDATED_KEY)
     place = Place(layout.CONSOLIDATED_KEY)
     members = place.expect_object(loads(text, layout.CONSOLIDATED_KEY))
     return place.member("metadata").expect_object(place.fetch(members, "metadata"))
@@ -264,8 +264,24 @@ def _document_key(path: str, kind: str) -> str:
     return f"{_META}/{path}.{kind}.json" if path else f"{_META}.{kind}.json"
 
 
+def _holder(path: str, array: Any, group: Any) -> tuple[dict[str, JSON], str]:
+    """The document with the attributes of a node, and its key."""
+    kind = "group" if array is None else "array"
+    return (group or {}) if array is None else array, _document_key(path, kind)
+
+
 def _name(coords: tuple[int, ...]) -> str:
     return ".".join(map(str, coords)) or "0"
+
+
+def _checked(index: NDArrayAny, key: str) -> NDArrayAny:
+    """The index of a shard, whose chunks must not overlap."""
+    present = index[index[:, 0] != _ABSENT]
+    starts, lengths = present[np.argsort(present[:, 0])].T
+    stops = starts + lengths
+    if (stops < starts).any() or (starts[1:] < stops[:-1]).any():
+        raise ChunkDecodeError("index of the shard is corrupt", key=key, expected="chunks that do not overlap")
+    return index
 
 
 def _coords(name: str, ndim: int) -> tuple[int, ...] | None:
