@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
+import numcodecs
 import numpy as np
 import pytest
 
 import zarrds
-from zarrds.errors import ChunkDecodeError
+from zarrds._codec.table import get_codec
+from zarrds.errors import BadCompressorError, ChunkDecodeError
 
 SMOOTH = np.linspace(-1, 1, 13 * 7).reshape(13, 7)
 
@@ -124,3 +128,23 @@ def test_headers_of_zfp(shape, dtype):
             z[...]
     z.store[key] = whole
     np.testing.assert_array_equal(z[...], kept)
+
+
+@pytest.mark.parametrize("name", ["pcodec", "zfpy"])
+def test_a_package_that_is_not_installed_is_named(name, monkeypatch):
+    monkeypatch.delitem(numcodecs.registry.codec_registry, name, raising=False)
+    get_codec.cache_clear()
+    document = {**DOCUMENT, "compressor": {"id": name}}
+    with pytest.raises(BadCompressorError, match=rf"pip install 'zarrds\[{name}\]'"):
+        zarrds.open({".zarray": json.dumps(document).encode()}, mode="r")
+
+
+DOCUMENT = {
+    "chunks": [2],
+    "dtype": "<f8",
+    "fill_value": 0,
+    "filters": None,
+    "order": "C",
+    "shape": [2],
+    "zarr_format": 2,
+}

@@ -23,6 +23,10 @@ PICKLE_HINT = (
 )
 
 
+_EXTRAS = frozenset({"pcodec", "zfpy"})
+"""Codecs whose packages are extras of the same names."""
+
+
 @lru_cache(maxsize=256)
 def get_codec(spec: CodecSpec) -> Codec:
     """Codec object of a spec; BadCompressorError when it is unknown or its configuration is refused."""
@@ -36,7 +40,9 @@ def get_codec(spec: CodecSpec) -> Codec:
         raise BadCompressorError(
             "unknown codec",
             codec=repr(spec.name),
-            hint="install the package that provides it, or register it with numcodecs.register_codec",
+            hint=f"pip install 'zarrds[{spec.name}]'"
+            if spec.name in _EXTRAS
+            else "install the package that provides it, or register it with numcodecs.register_codec",
         ) from error
     except Exception as error:
         raise BadCompressorError(
