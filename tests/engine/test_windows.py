@@ -224,3 +224,19 @@ def test_nothing_is_fetched_any_more_after_an_error():
     with pytest.raises(ZeroDivisionError):
         consume()
     assert finished == [1]
+
+
+def test_readers_of_a_network_do_not_wait_for_each_other():
+    """As threads of dask: what each fetches ahead is fetched at once."""
+    barrier = threading.Barrier(2, timeout=10)
+    found = []
+
+    def read():
+        found.append([value for _, value in prefetched(lambda item: (barrier.wait(), item)[1], range(3))])
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+    assert found == [[0, 1, 2], [0, 1, 2]]

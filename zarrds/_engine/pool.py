@@ -1,4 +1,8 @@
-"""The thread pool of the engine: one a process, made when first needed, never inherited through a fork."""
+"""The threads of the engine: pools of a process, made when first needed, never inherited through a fork.
+
+Those that decode and encode are shared by all that read and write. What is fetched ahead has a thread of its own for
+each read: it waits for a network, and readers must not wait for each other.
+"""
 
 from __future__ import annotations
 
@@ -62,22 +66,22 @@ def prefetched(fetch: Callable[[Item], Any], items: Iterable[Item]) -> Iterable[
         for item in items:
             yield item, fetch(item)
         return
-    pool = _pool(1)
     fetch = carried(fetch)
     ahead: tuple[Item, Future[Any]] | None = None
     coming: tuple[Item, Future[Any]] | None = None
-    try:
-        for item in items:
-            coming = (item, _submitted(pool, fetch, item))
+    with ThreadPoolExecutor(1, thread_name_prefix="zarrds-fetch") as pool:
+        try:
+            for item in items:
+                coming = (item, _submitted(pool, fetch, item))
+                if ahead is not None:
+                    yield ahead[0], ahead[1].result()
+                ahead = coming
             if ahead is not None:
                 yield ahead[0], ahead[1].result()
-            ahead = coming
-        if ahead is not None:
-            yield ahead[0], ahead[1].result()
-    finally:
-        # nothing may touch the caller's arrays once this ends, by an error as well
-        if coming is not None and not coming[1].cancel():
-            coming[1].exception()
+        finally:
+            # nothing may touch the caller's arrays once this ends, by an error as well
+            if coming is not None and not coming[1].cancel():
+                coming[1].exception()
 
 
 def _submitted(pool: ThreadPoolExecutor, work: Callable[..., Any], *args: Any) -> Future[Any]:
