@@ -206,3 +206,26 @@ def test_what_cannot_be_deleted_stops_a_batch_from_shrinking(tmp_path):
         with array.batch(), pytest.raises(NotErasableError):
             array.resize(4)
         assert zarrds.Array(store).shape == (10,)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"compressor": None},
+        {"zarr_format": 3, "compressors": []},
+        {"zarr_format": 3, "chunks": (5, 5), "shards": SHARD, "compressors": []},
+    ],
+    ids=["format 2", "format 3", "shards"],
+)
+def test_buffers_that_a_store_hands_out_are_not_written_to(options):
+    """A store may hold values in memory that can be written to: they change when they are set, not before."""
+    held = {}
+    array = zarrds.create(**{"shape": SHAPE, "chunks": SHARD, "dtype": "i4", "store": held, **options})
+    array[:] = 1
+    held.update({key: bytearray(value) for key, value in held.items()})
+    before = {key: bytes(value) for key, value in held.items()}
+    with array.batch():
+        array[3:30, 7] = 2
+        assert held == before
+        assert (array[3:30, 7] == 2).all()
+    assert (zarrds.Array(held)[:] == 2).sum() == 27

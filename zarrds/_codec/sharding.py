@@ -154,7 +154,8 @@ class ShardCodec:
 
     def _opened(self, data: Buf) -> tuple[memoryview, Index, int, int]:
         """A value, its index, and between which of its bytes inner chunks may lie."""
-        flat = memoryview(data).cast("B") if memoryview(data).nbytes else memoryview(b"")
+        # read-only, as what is decoded of it is changed by `merge`, and the value is the store's
+        flat = memoryview(data).cast("B").toreadonly() if memoryview(data).nbytes else memoryview(b"")
         size, own = flat.nbytes, self._index_bytes
         if size < own:
             raise _truncated(f"at least {own} bytes, for the index", size)

@@ -28,6 +28,7 @@ from zarrds._engine.values import prepared
 from zarrds._format.grid import valid_part
 from zarrds._plan.parts import is_everything, is_plain, put
 from zarrds._plan.plan import Plan, Projection
+from zarrds._store.request import byte_view
 from zarrds._types import Buf, NDArrayAny, Part
 from zarrds.errors import ArrayIndexError, ChunkDecodeError, ChunkEncodeError
 
@@ -216,7 +217,8 @@ class _Write:
         elif isinstance(old, HeldChunk):
             chunk = old.array.copy(order="K")  # if anything fails, the old one stays
         else:
-            chunk = source.codec.decode(old)
+            # what a store holds is not ours to change: it may hand out buffers that can be written to
+            chunk = source.codec.decode(old if type(old) is bytes else memoryview(byte_view(old)).toreadonly())
             if not chunk.flags.writeable or chunk.dtype != meta.dtype:
                 chunk = chunk.astype(meta.dtype)
         self._put(chunk, projection.chunk_part, self._piece(projection))
