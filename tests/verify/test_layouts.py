@@ -100,14 +100,15 @@ def test_damaged_arrays_of_format_1() -> None:
 # --- shards -----------------------------------------------------------------------------------------------------------
 
 
-def sharded(index_location: str, compressed: bool = True) -> MemoryStore:
+def sharded(index_location: str, compressed: bool = True, *, turned: bool = False) -> MemoryStore:
     codecs: list[Any] = [{"name": "bytes", "configuration": {"endian": "little"}}]
     index_codecs = [*codecs, {"name": "crc32c"}]
     inner = [*codecs, {"name": "zstd", "configuration": {"level": 1, "checksum": False}}] if compressed else codecs
     shard = {"chunk_shape": [2], "codecs": inner, "index_codecs": index_codecs, "index_location": index_location}
     store = MemoryStore()
+    turns = [{"name": "transpose", "configuration": {"order": [0]}}] if turned else []
     z = zarrds.create(
-        16, chunks=8, store=store, zarr_format=3, codecs=[{"name": "sharding_indexed", "configuration": shard}]
+        16, chunks=8, store=store, zarr_format=3, codecs=[*turns, {"name": "sharding_indexed", "configuration": shard}]
     )
     z[:] = np.arange(16)
     return store
@@ -156,14 +157,15 @@ def test_lying_indexes_are_found(index_location: str, damage: Callable[[Any], No
 
 
 @pytest.mark.parametrize("index_location", ["start", "end"])
-def test_damaged_shards_are_found(index_location: str) -> None:
+@pytest.mark.parametrize("turned", [False, True])
+def test_damaged_shards_are_found(index_location: str, turned: bool) -> None:
     for change, kind in [
         (lambda value: value[:50], "wrong-index"),
         (lambda value: b"", "wrong-index"),
         (lambda value: value[:-1], "wrong-size" if index_location == "start" else "wrong-index"),
         (lambda value: value[:5] + b"\x99" + value[6:-5] + b"\x99" + value[-4:], "wrong-index"),
     ]:
-        store = sharded(index_location)
+        store = sharded(index_location, turned=turned)
         store["c/1"] = change(bytes(store["c/1"]))
         assert kinds(store, "sizes") == [(kind, "c/1")]
         assert kinds(store, "keys") == []

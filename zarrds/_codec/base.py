@@ -133,6 +133,12 @@ class DividedCodec(ChunkCodec, Protocol):
     Its `decode` takes an `out` of any memory layout.
     """
 
+    index_range: ByteRange
+    """Where in a value its index lies."""
+
+    def least_bytes(self, index: Buf) -> int:
+        """Bytes that a value with this index must have; ChunkDecodeError for an index that cannot be true."""
+
     def read(self, part: Part, reading: Reading | None = None) -> ReadSteps:
         """Read a part; the answer is ``reading.out`` where that was given."""
 

@@ -16,10 +16,10 @@ from numcodecs import blosc
 from zarrds._types import Buf, ByteRange, NDArrayAny
 from zarrds.errors import ChunkDecodeError
 
-__all__ = ["check_header", "decompress", "decompress_into", "read_decoded"]
+__all__ = ["HEADER_BYTES", "check_header", "decompress", "decompress_into", "read_decoded", "stated_sizes"]
 
 _HEADER = Struct("<4B3I")  # version, versionlz, flags, typesize; nbytes, blocksize, cbytes
-_HEADER_BYTES = 16
+HEADER_BYTES = _HEADER.size
 _VERSIONS = (2, 1)  # of the format, and of every compressor's inside it
 _STORED = 0x02  # flag: the bytes follow the header as they are
 _FLAGS = frozenset(
@@ -32,12 +32,12 @@ _FLAGS = frozenset(
 def check_header(data: Buf, nbytes: int | None = None) -> int:
     """Decoded size that the header states; ChunkDecodeError unless it fits the buffer and `nbytes`."""
     length = len(data) if isinstance(data, bytes) else memoryview(data).nbytes
-    if length < _HEADER_BYTES:
+    if length < HEADER_BYTES:
         raise ChunkDecodeError(
             "value is too short for a blosc header", codec="blosc", expected=">= 16 bytes", found=f"{length} bytes"
         )
     version, inner_version, flags, typesize, decoded, blocksize, encoded = _HEADER.unpack_from(data)
-    if encoded > length or encoded < _HEADER_BYTES:
+    if encoded > length or encoded < HEADER_BYTES:
         raise ChunkDecodeError(
             "value is truncated or corrupt",
             codec="blosc",
@@ -53,10 +53,19 @@ def check_header(data: Buf, nbytes: int | None = None) -> int:
         or flags not in _FLAGS
         or not typesize
         or not 0 < blocksize <= max(decoded, 1)
-        or (flags & _STORED and encoded < decoded + _HEADER_BYTES)
+        or (flags & _STORED and encoded < decoded + HEADER_BYTES)
     ):
         raise ChunkDecodeError("header is corrupt", codec="blosc", found=bytes(memoryview(data)[:16]).hex())
     return int(decoded)
+
+
+def stated_sizes(head: Buf) -> tuple[int, int] | None:
+    """Decoded size and size of the buffer, as its first bytes state them; None where these are no header."""
+    begin = bytes(memoryview(head))
+    if len(begin) < HEADER_BYTES:
+        return None
+    _, _, _, _, decoded, _, encoded = _HEADER.unpack_from(begin)
+    return (decoded, encoded) if encoded >= HEADER_BYTES else None
 
 
 def decompress(data: Buf, most: int | None = None) -> bytes:

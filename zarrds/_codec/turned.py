@@ -24,6 +24,7 @@ class TurnedShardCodec:
     def __init__(self, spec: ChunkSpec, filters: Sequence[TransposeFilter], shards: ShardCodec) -> None:
         self.spec = spec
         self._shards = shards
+        self.index_range = shards.index_range
         order = tuple(range(len(spec.shape)))
         for turn in filters:
             order = tuple([order[axis] for axis in turn.order])
@@ -33,6 +34,10 @@ class TurnedShardCodec:
     def rounds(self, part: Part, *, native_ranges: bool) -> Rounds:
         """As the shard inside."""
         return self._shards.rounds(part, native_ranges=native_ranges)
+
+    def least_bytes(self, index: Buf) -> int:
+        """As the shard inside: its value is the same."""
+        return self._shards.least_bytes(index)
 
     def read(self, part: Part, reading: Reading | None = None) -> ReadSteps:
         """Read the turned part; the result is turned back."""

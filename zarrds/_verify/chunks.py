@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from zarrds._codec import blosc
+from zarrds._codec.base import DividedCodec
 from zarrds._codec.n5 import N5ChunkWrapper
-from zarrds._codec.sharding import ShardCodec
 from zarrds._config import get_config
+from zarrds._engine.shards import shards_of
 from zarrds._engine.source import OpenSource
 from zarrds._types import Buf, ByteRange
 from zarrds._verify.report import Finding
@@ -16,7 +18,6 @@ from zarrds.errors import ChunkDecodeError, MetadataError, ZarrdsError
 __all__ = ["decoded", "sized"]
 
 _BATCH = 512
-_BLOSC_HEADER = 16
 
 
 def decoded(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
@@ -47,8 +48,8 @@ def sized(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
     plain = plain and all(codec.name == "transpose" for codec in chunk.filters)
     block = _block_codec(source)
     for batch in _batches(keys, _BATCH):
-        if isinstance(source.codec, ShardCodec):
-            yield from _shards(source, source.codec, batch)
+        if source.divided:
+            yield from _shards(source, shards_of(source), batch)
         elif block is not None:
             yield from _blocks(source, block, batch)
         elif plain and not chunk.compressors:
@@ -65,22 +66,21 @@ def sized(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
 def _blosc(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
     """The header says how long the value is, and how long it will be when decoded."""
     sizes: dict[str, int] = {}
-    heads = source.store.get_many([(key, ByteRange(0, _BLOSC_HEADER)) for key in keys])
+    heads = source.store.get_many([(key, ByteRange(0, blosc.HEADER_BYTES)) for key in keys])
     for key, head in zip(keys, heads, strict=True):
         if head is None:
             continue
-        text, wanted = bytes(head), source.meta.chunk.nbytes
-        nbytes, size = int.from_bytes(text[4:8], "little"), int.from_bytes(text[12:16], "little")
-        if len(text) < _BLOSC_HEADER or size < _BLOSC_HEADER:
+        stated, wanted = blosc.stated_sizes(head), source.meta.chunk.nbytes
+        if stated is None:
             yield Finding("wrong-size", key, "the value is too short for a blosc header, or holds none")
-        elif nbytes != wanted:
-            yield Finding("wrong-size", key, f"its header tells of {nbytes:,} bytes, the chunk has {wanted:,}")
+        elif stated[0] != wanted:
+            yield Finding("wrong-size", key, f"its header tells of {stated[0]:,} bytes, the chunk has {wanted:,}")
         else:
-            sizes[key] = size
+            sizes[key] = stated[1]
     yield from _ends(source, sizes)
 
 
-def _shards(source: OpenSource, codec: ShardCodec, keys: Sequence[str]) -> Iterator[Finding]:
+def _shards(source: OpenSource, codec: DividedCodec, keys: Sequence[str]) -> Iterator[Finding]:
     """The index says where inner chunks lie; of these no more is asked for than whether the last byte is there."""
     sizes: dict[str, int] = {}
     indexes = source.store.get_many([(key, codec.index_range) for key in keys])
