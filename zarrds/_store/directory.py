@@ -83,7 +83,7 @@ class DirectoryStore(Store):
         fsync: bool = False,
     ) -> None:
         self.path = os.path.abspath(os.fspath(path))
-        if os.path.exists(self.path) and not os.path.isdir(self.path):
+        if not os.path.isdir(self.path) and os.path.exists(self.path):  # mostly a directory is there: one question
             raise FSPathExistNotDir(path=self.path)
         self.normalize_keys = normalize_keys
         self.dimension_separator = dimension_separator
