@@ -69,3 +69,26 @@ def test_a_function() -> None:
 def test_top_level_names() -> None:
     assert zarrds.CopyError is errors.CopyError
     assert zarrds.MetadataError is errors.MetadataError
+
+
+@pytest.mark.parametrize("error", [ValueError, TypeError])
+@pytest.mark.parametrize("opener", [zarrds.open, zarrds.open_array, zarrds.open_group, zarrds.group, zarrds.load])
+def test_what_is_no_store(opener: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="a store is a path"):
+        opener(5)
+
+
+def test_masks_of_another_shape() -> None:
+    z = zarrds.zeros((6, 5))
+    with pytest.raises(errors.VindexInvalidSelectionError, match="invalid mask selection"):
+        z.vindex[[True] * 6]
+    with pytest.raises(IndexError, match="invalid mask selection"):
+        z.get_mask_selection([True] * 6)
+
+
+@pytest.mark.parametrize("store", [zarrds.MemoryStore(), zarrds.LRUStoreCache(zarrds.MemoryStore(), max_size=None)])
+def test_capabilities_of_stores(store: Any) -> None:
+    assert store.is_readable()
+    assert store.is_listable()
+    assert store.is_writeable()
+    assert store.is_erasable()

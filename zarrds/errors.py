@@ -39,6 +39,7 @@ The tree (in brackets the builtin that a caller may catch instead)::
         ShortReadError [EOFError]           fewer bytes came than were asked for and are there
         StoreNotShareableError              a store cannot travel to another process
         NotErasableError [NotImplementedError]  a store cannot delete single keys
+      NotAStoreError [TypeError, ValueError]  what was given for a store holds no keys and bytes
       BlockAlignmentError [ValueError]      two tasks would write one chunk
       MemoryLimitError [ValueError]         a plan does not fit the memory it was given
       CopyError [RuntimeError]              a copy met what it may not replace
@@ -79,6 +80,7 @@ __all__ = [
     "MissingChunkError",
     "NegativeStepError",
     "NestedTooDeepError",
+    "NotAStoreError",
     "NotErasableError",
     "OldArrayNotFoundError",
     "PathError",
@@ -421,6 +423,10 @@ class StoreTimeoutError(StoreError, TimeoutError):
 
 class ShortReadError(StoreError, EOFError):
     """A store sent fewer bytes than were asked for, though it has them."""
+
+
+class NotAStoreError(ZarrdsError, TypeError, ValueError):
+    """Something was given for a store that holds no keys and bytes."""
 
 
 class StoreNotShareableError(StoreError):

@@ -6,16 +6,18 @@ import ast
 import gc
 import os
 import pickle
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import zarrds
 from zarrds._store import spec as spec_module
 from zarrds._store.spec import freeze, make_spec
 from zarrds.errors import StoreNotShareableError
-from zarrds.storage import DirectoryStore, KVStore, MemoryStore, ReadOnlyStore, Store
+from zarrds.storage import DirectoryStore, KVStore, LMDBStore, MemoryStore, ReadOnlyStore, SQLiteStore, Store
 
 OPTIONS: dict[str, Any] = {"s3": {"anon": True, "tags": ["a", ("b",)], "set": {1}}, "key": "secret"}
 
@@ -37,6 +39,32 @@ def test_opened_once_per_process(tmp_path: Path) -> None:
     spec = DirectoryStore(tmp_path).spec()
     assert spec.open() is pickle.loads(pickle.dumps(spec)).open()
     assert spec.build() is not spec.build()
+
+
+@pytest.mark.parametrize("kind", [SQLiteStore, LMDBStore, lambda path: ReadOnlyStore(SQLiteStore(path))])
+def test_a_database_that_was_made_anew_is_opened_anew(tmp_path: Path, kind: Any) -> None:
+    place = tmp_path / "database"
+    kind(place).spec().open()  # and stays open
+    old = kind(place)
+    getattr(old, "store", old)["old"] = b"old"
+    shutil.rmtree(place) if place.is_dir() else [file.unlink() for file in tmp_path.glob("database*")]
+    store = kind(place)
+    assert list(store) == []
+    getattr(store, "store", store)["a"] = b"new"
+    found = store.spec().open()
+    assert found["a"] == b"new"
+    assert store.spec().open() is found
+
+
+def test_copies_read_the_database_that_is_there(tmp_path: Path) -> None:
+    for value in (1, 2):
+        with SQLiteStore(tmp_path / "s.sqlite") as store:
+            zarrds.full(4, value, chunks=2, dtype="i4", store=store)[:] = value
+            dest = zarrds.group()
+            zarrds.copy(zarrds.open_array(store, mode="r"), dest, name="a")
+            assert dest["a"][:].tolist() == [value] * 4
+        for file in tmp_path.glob("s.sqlite*"):
+            file.unlink()
 
 
 def test_few_stores_are_kept(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from zarrds import _nodes
 from zarrds._copying.batches import DOCUMENT_BYTES, UNKNOWN_BYTES, RawCopy
 from zarrds._copying.log import Tally, checked_choice, writing_to
+from zarrds._copying.separators import differing_separator, spelled_out
 from zarrds._engine.bulk import chunk_coords
 from zarrds._engine.source import OpenSource
 from zarrds._format.consolidated import CONSOLIDATED_KEY
@@ -207,8 +208,17 @@ class _StoreCopy:
         documents = sorted((key for key in keys if is_document(key) and key not in skip), key=document_rank)
         expected = _Expected({} if raw.by_file_system else _chunk_bytes(self.source, self.source_path))
         tally.nbytes += raw.copy_all(self._values(keys, skip, say), expected)
-        tally.nbytes += raw.copy_all(((key, self.target(key)) for key in documents), expected)
+        separator = differing_separator(self.source, self.dest)
+        if separator is None:
+            tally.nbytes += raw.copy_all(((key, self.target(key)) for key in documents), expected)
+        else:
+            tally.nbytes += sum(self._copy_spelled_out(key, separator) for key in documents)
         return tally
+
+    def _copy_spelled_out(self, key: str, separator: str) -> int:
+        text = self.source[key]
+        self.dest[self.target(key)] = spelled_out(key, text, separator)
+        return len(text)
 
     def _values(self, keys: Iterable[str], skip: set[str], say: Callable[[str], None]) -> Iterator[tuple[str, str]]:
         for key in keys:

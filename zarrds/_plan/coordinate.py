@@ -14,7 +14,7 @@ from zarrds._plan.dims import group_starts, is_distinct
 from zarrds._plan.normalize import Selection, integer_array, wrap_array
 from zarrds._plan.projection import Projection
 from zarrds._types import Chunks, NDArrayAny, Shape
-from zarrds.errors import ArrayIndexError, CoordinateShapeError
+from zarrds.errors import ArrayIndexError, CoordinateShapeError, VindexInvalidSelectionError
 
 __all__ = ["PointPlan", "plan_coordinate", "plan_mask"]
 
@@ -109,7 +109,7 @@ def plan_mask(selection: Selection, shape: Shape, chunks: Chunks) -> PointPlan:
         mask = np.empty(0)
     if mask.dtype != bool or mask.shape != shape or not shape:
         message = "invalid mask selection"
-        raise ArrayIndexError(message, expected=f"boolean array of shape {shape}", found=_describe(mask))
+        raise VindexInvalidSelectionError(message, expected=f"boolean array of shape {shape}", found=_describe(mask))
     flat = np.array(np.nonzero(mask), dtype=np.intp)
     return _plan_points(flat, (flat.shape[1],), shape, chunks)
 

@@ -17,7 +17,7 @@ from zarrds._store.memory import KVStore
 from zarrds._store.n5 import N5Store
 from zarrds._store.obstore import from_obstore, is_obstore
 from zarrds._store.zip import ZipStore
-from zarrds.errors import UnsupportedFormatError
+from zarrds.errors import NotAStoreError, UnsupportedFormatError
 
 __all__ = ["as_store", "check_mode"]
 
@@ -42,8 +42,8 @@ def as_store(store: object, *, mode: str = "r", storage_options: Mapping[str, An
 
     Raises
     ------
-    TypeError
-        If `store` is nothing that holds keys and bytes.
+    NotAStoreError
+        If `store` is nothing that holds keys and bytes; a TypeError and, as in Zarr-Python, a ValueError.
     ValueError
         If there are storage options for a path that is no URL.
     """
@@ -57,7 +57,7 @@ def as_store(store: object, *, mode: str = "r", storage_options: Mapping[str, An
         return from_obstore(store)
     if isinstance(store, MutableMapping) or (isinstance(store, Mapping) and mode == "r"):
         return KVStore(store)
-    raise TypeError(f"a store is a path, a URL, a Store or a mutable mapping, not {type(store).__name__}")
+    raise NotAStoreError(f"a store is a path, a URL, a Store or a mutable mapping, not {type(store).__name__}")
 
 
 def _at_location(location: object, mode: str, storage_options: dict[str, Any]) -> Store:

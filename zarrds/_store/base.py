@@ -145,6 +145,18 @@ class Store(MutableMapping[str, bytes]):
     def flush(self) -> None:
         """Make everything that was set durable."""
 
+    def outlived(self) -> bool:
+        """Whether what the store holds open is no longer what lies at its place, as when a database was made anew."""
+        return False
+
+    def is_readable(self) -> bool:
+        """Whether values can be read: always."""
+        return True
+
+    def is_listable(self) -> bool:
+        """Whether keys can be listed: always."""
+        return True
+
     def is_writeable(self) -> bool:
         """Whether the store accepts writes."""
         return True

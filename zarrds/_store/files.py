@@ -18,6 +18,7 @@ __all__ = [
     "READ",
     "copy_atomically",
     "empty_directory",
+    "file_identity",
     "is_partial",
     "read_range",
     "read_sized",
@@ -54,6 +55,15 @@ class _Attempts:
 _attempts = _Attempts()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_attempts.reset)
+
+
+def file_identity(path: str) -> tuple[int, int] | None:
+    """What tells the file at `path` from one that takes its place while it is held open; None when there is none."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
 
 
 def is_partial(name: str) -> bool:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from zarrds._store.base import Store, StoreProfile
+from zarrds._store.files import file_identity
 from zarrds._store.optional import optional_module
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.request import byte_view, cut, to_bytes
@@ -180,6 +181,9 @@ class LMDBStore(Store):
                 self.flush()
             self._map = None
 
+    def outlived(self) -> bool:
+        return self._map is not None and self._map.outlived()
+
     # --- identity ----------------------------------------------------------------------------------------------------
 
     def spec(self) -> StoreSpec:
@@ -238,9 +242,15 @@ class _Map:
         self.pid = os.getpid()
         size = {"map_size": _FIRST_MAP_SIZE, "subdir": not os.path.isfile(path)}
         self.env = lmdb.open(path, **{**_DEFAULTS, **size, **kwargs})
+        self.file = os.path.join(path, "data.mdb") if os.path.isdir(path) else path
+        self.identity = file_identity(self.file)
         self.idle = threading.Condition()
         self.running = 0
         self.resizing = False
+
+    def outlived(self) -> bool:
+        """Whether the database was deleted, and perhaps made anew, while it was open here."""
+        return file_identity(self.file) != self.identity
 
     @contextmanager
     def using(self) -> Iterator[Any]:
@@ -294,7 +304,7 @@ def _shared_map(lmdb: Any, path: str, kwargs: dict[str, Any]) -> _Map:
         if opened is not None and opened.pid != os.getpid():
             opened.env.close()  # the parent's own environment is not touched by that
             opened = None
-        if opened is None:
+        if opened is None or opened.outlived():
             opened = _Map(lmdb, path, kwargs)
             _maps[place] = opened
         return opened

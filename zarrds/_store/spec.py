@@ -208,6 +208,9 @@ class _OpenStores:
         key = (os.getpid(), spec)
         with self._lock:
             store = self._stores.get(key)
+            if store is not None and store.outlived():
+                store = None
+                del self._stores[key]
             if store is not None:
                 self._stores.move_to_end(key)
                 return store

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from zarrds._store.base import Store, StoreProfile
+from zarrds._store.files import file_identity
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.request import byte_view
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
@@ -72,6 +73,7 @@ class SQLiteStore(Store):
             with suppress(sqlite3.OperationalError):  # a log needs shared memory, and a place that can be written to
                 db.execute("PRAGMA journal_mode=WAL")
             db.execute("CREATE TABLE IF NOT EXISTS zarr(k TEXT PRIMARY KEY, v BLOB)")
+        self._identity = file_identity(self.path)
 
     @contextmanager
     def _using(self, action: str, key: str | None = None) -> Iterator[sqlite3.Connection]:
@@ -181,6 +183,9 @@ class SQLiteStore(Store):
     def close(self) -> None:
         """Close the underlying database."""
         self._connections.close()
+
+    def outlived(self) -> bool:
+        return self._identity is not None and file_identity(self.path) != self._identity
 
     # --- identity ----------------------------------------------------------------------------------------------------
 

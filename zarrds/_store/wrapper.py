@@ -89,6 +89,9 @@ class WrapperStore(Store):
     def flush(self) -> None:
         self.store.flush()
 
+    def outlived(self) -> bool:
+        return self.store.outlived()
+
     def is_writeable(self) -> bool:
         return self.store.is_writeable()
 

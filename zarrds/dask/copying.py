@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any, Literal
 
 from zarrds import _nodes
+from zarrds._copying.separators import differing_separator, spelled_out
 from zarrds._copying.stores import document_rank
 from zarrds._format.consolidated import CONSOLIDATED_KEY
 from zarrds._format.formats import FORMATS, Node, format_of
@@ -301,6 +302,9 @@ def _copy_some(work: CopyWork, keys: list[str]) -> CopyReport:
         keys = [key for key, found in zip(keys, there, strict=True) if found is None]
     values = source.get_many([(_nodes.node_key(work.source_path, key), None) for key in keys]) if keys else []
     found = [(_nodes.node_key(work.dest_path, k), v) for k, v in zip(keys, values, strict=True) if v is not None]
+    separator = differing_separator(source, dest)
+    if separator is not None:
+        found = [(key, spelled_out(key, value, separator)) for key, value in found]
     dest.set_many(found)
     if work.if_exists == "replace" and len(found) < len(keys):
         absent = [key for key, value in zip(keys, values, strict=True) if value is None]
