@@ -23,6 +23,7 @@ from zarrds._format.meta import ArrayMeta, GroupMeta, KeyEncoding
 from zarrds._format.paths import node_key
 from zarrds._store.base import Store
 from zarrds._store.consolidated import DocumentStore
+from zarrds._store.paths import ancestors
 from zarrds._types import Buf, Request
 from zarrds.errors import (
     ArrayNotFoundError,
@@ -376,7 +377,7 @@ def _create(
         store.set_many(_new_documents(path, meta))
         return meta
     # a known group is looked at as well: it may have been deleted since, with those above it
-    above = [p for p in _ancestors(path) if known_group is None or not _is_above(p, known_group)]
+    above = [p for p in ancestors(path) if known_group is None or not _is_above(p, known_group)]
     formats = FORMATS if known_group is None else (format_of(meta),)
     here, *found = _look(store, [path, *above], formats)
     arrays_above = [p for p, at in zip(above, found, strict=True) if _first_kind(at)]
@@ -451,11 +452,6 @@ def _new_groups(paths: Sequence[str], below: Node) -> list[tuple[str, bytes]]:
     return [document for p in paths for document in format_of(group).group_documents(p, group)]
 
 
-def _ancestors(path: str) -> list[str]:
-    parts = path.split("/") if path else []
-    return ["/".join(parts[:n]) for n in range(len(parts))]
-
-
 def move_node(store: Store, src: str, dst: str, *, chunk_store: Store | None = None) -> None:
     """Move the node at `src` to `dst`, by the store's own rename, and create the groups above it.
 
@@ -468,7 +464,7 @@ def move_node(store: Store, src: str, dst: str, *, chunk_store: Store | None = N
     if node is None:
         raise PathNotFoundError("the source does not exist", path=src)
     format_of(node).check_path(dst)
-    (here, *found) = _look(store, [dst, *_ancestors(dst)], FORMATS)
+    (here, *found) = _look(store, [dst, *ancestors(dst)], FORMATS)
     expect_free(_first(store, here), dst)
     array = next((at[0].path for at in found if _first_kind(at)), None)
     if array is not None:

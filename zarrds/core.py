@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 
@@ -27,9 +27,6 @@ from zarrds._types import NDArrayAny, Shape
 from zarrds.attrs import Attributes
 from zarrds.errors import ReadOnlyError
 from zarrds.sync import Synchronizer
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Array"]
 

@@ -9,11 +9,12 @@ from zarrds import _layouts, _nodes
 from zarrds._converting.in_place import convert_in_place
 from zarrds._converting.to_dest import convert_to
 from zarrds._copying.log import writing_to
+from zarrds._format.formats import other_format
 from zarrds._format.meta import ArrayMeta
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
 from zarrds._store.consolidated import ConsolidatedMetadataStore
-from zarrds._store.paths import normalize_path
+from zarrds._store.paths import join_path, normalize_path
 from zarrds.core import Array
 from zarrds.errors import UnsupportedFormatError
 from zarrds.hierarchy import Group
@@ -138,7 +139,7 @@ def find_places(
             "a hierarchy of this layout cannot be converted in place", store=repr(store), hint="pass dest"
         )
     _refuse_containers(store)
-    return Places(None, where, 5 - to, store, where)
+    return Places(None, where, other_format(to), store, where)
 
 
 def _refuse_containers(store: Store) -> None:
@@ -151,10 +152,9 @@ def _refuse_containers(store: Store) -> None:
 def _place(given: Any, path: str | None, mode: str, options: Mapping[str, Any] | None) -> tuple[Store, str]:
     """Store, and path in it, of what a user gives for a place."""
     if isinstance(given, Array | Group):
-        parts = [given.path or "", normalize_path(path)]
         # the documents themselves are converted, and consolidated anew
         store = given.store.store if type(given.store) is ConsolidatedMetadataStore else given.store
-        return store, "/".join(part for part in parts if part)
+        return store, join_path(given.path or "", normalize_path(path))
     return as_store(given, mode=mode, storage_options=options), normalize_path(path)
 
 

@@ -17,9 +17,10 @@ from zarrds._copying.blocks import copy_encoded
 from zarrds._engine.bulk import chunk_coords, stored_chunks
 from zarrds._engine.source import OpenSource
 from zarrds._format.consolidated import CONSOLIDATED_KEY
-from zarrds._format.formats import format_of
+from zarrds._format.formats import format_of, other_format
 from zarrds._format.meta import ArrayMeta, KeyEncoding
 from zarrds._store.base import Store
+from zarrds._store.paths import ancestors
 from zarrds.errors import ContainsGroupError, NotErasableError, ReadOnlyError
 
 __all__ = [
@@ -107,7 +108,7 @@ def plan_in_place(store: Store, path: str, to: int, keep: bool) -> PlanInPlace:
     """What is to be done; whatever stands against it is raised. Nothing is written."""
     _check_store(store, path, to, keep)
     documents = _nodes.documents_below(store, path)
-    number = 5 - to
+    number = other_format(to)
     old, present = nodes_in(store, documents, number), nodes_in(store, documents, to)
     if path not in old and path not in present:
         raise _nodes.not_found(store, path)
@@ -142,9 +143,8 @@ def _check_store(store: Store, path: str, to: int, keep: bool) -> None:
         raise NotErasableError(
             store=repr(store), hint="entries are not removed from it: convert to a dest, or pass keep=True"
         )
-    parents = path.split("/")[:-1] if path else []
-    for above in ["/".join(parents[:n]) for n in range(len(parents) + 1)] if path else []:
-        if _nodes.has_node(store, above, 5 - to) and not _nodes.has_node(store, above, to):
+    for above in ancestors(path):
+        if _nodes.has_node(store, above, other_format(to)) and not _nodes.has_node(store, above, to):
             raise ContainsGroupError(
                 "a hierarchy is of one format, and a group above is of the old one",
                 store=repr(store),
@@ -186,7 +186,7 @@ def remove_old(store: Store, plan: PlanInPlace) -> None:
     """Remove documents, that of the root first; attributes last, so that a stopped run finds its nodes whole."""
     if plan.keep:
         return
-    number = 5 - plan.to
+    number = other_format(plan.to)
     known = format_of(number)
     if number == 2 and not plan.path:
         store.delete_many([CONSOLIDATED_KEY])

@@ -19,6 +19,7 @@ from zarrds._format.meta import ArrayMeta, GroupMeta
 from zarrds._format.paths import node_key
 from zarrds._format.v3 import document as v3
 from zarrds._store.base import Store
+from zarrds._store.paths import join_path
 from zarrds._store.v3_experimental import ExperimentalV3Store
 from zarrds._types import JSON, Buf
 from zarrds.errors import (
@@ -106,7 +107,7 @@ def plan_steps(
     steps = []
     for old in found.values():
         below = old.path[len(path) :].lstrip("/")
-        where = "/".join(part for part in (dest_path, below) if part)
+        where = join_path(dest_path, below)
         try:
             format_of(to).check_path(where)
             steps.append(_step(old, where, to, exact))

@@ -13,8 +13,10 @@ from zarrds._converting.chunks import clear_chunks, move_stored, open_both
 from zarrds._converting.documents import expect_written, still_to_do, write_nodes
 from zarrds._converting.plan import Step, has_consolidated, nodes_in, plan_steps
 from zarrds._copying.stores import refuse_self_copy
+from zarrds._format.formats import other_format
 from zarrds._format.meta import ArrayMeta, GroupMeta
 from zarrds._store.base import Store
+from zarrds._store.paths import ancestors
 from zarrds._store.place import place_of
 from zarrds.errors import ContainsArrayError, ContainsGroupError, ReadOnlyError
 
@@ -96,7 +98,7 @@ def _to_do(dest: Store, dest_path: str, steps: Sequence[Step], to: int) -> list[
     documents = _nodes.documents_below(dest, dest_path, arrays=arrays)
     present = nodes_in(dest, documents, to)
     for found in (
-        *nodes_in(dest, documents, 5 - to).values(),
+        *nodes_in(dest, documents, other_format(to)).values(),
         *(at for where, at in present.items() if where not in wanted),
     ):
         error = ContainsArrayError if isinstance(found.node, ArrayMeta) else ContainsGroupError
@@ -106,11 +108,10 @@ def _to_do(dest: Store, dest_path: str, steps: Sequence[Step], to: int) -> list[
 
 def _expect_room_above(dest: Store, dest_path: str, to: int) -> None:
     """Refuse a destination below an array, or below a group of the other format."""
-    parts = dest_path.split("/")
-    for above in ("/".join(parts[:n]) for n in range(len(parts)) if dest_path):
+    for above in ancestors(dest_path):
         if _nodes.contains_array(dest, above):
             raise ContainsArrayError("an array is where a group is needed", store=repr(dest), path=above or "/")
-        if _nodes.has_node(dest, above, 5 - to) and not _nodes.has_node(dest, above, to):
+        if _nodes.has_node(dest, above, other_format(to)) and not _nodes.has_node(dest, above, to):
             raise ContainsGroupError("a group of another format is above", store=repr(dest), path=above or "/")
 
 

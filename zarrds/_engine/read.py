@@ -1,8 +1,8 @@
 """Reading: a plan over a source gives an array.
 
-The tight loop is `_scatter`: a window of whole values is fetched in one batch and each is decoded straight into the
-result when it is covered whole and lies contiguously there, else decoded and its part put. Chunks whose parts can be
-had for less than the whole value take `read_parts` instead.
+The tight loop is `_Read.scatter`: a window of whole values is fetched in one batch and each is decoded straight into
+the result when it is covered whole and lies contiguously there, else decoded and its part put. Chunks whose parts can
+be had for less than the whole value take `read_parts` instead.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import Any, Literal
 import numpy as np
 
 from zarrds._codec.base import Rounds
+from zarrds._codec.fills import put_fill
 from zarrds._config import get_config
 from zarrds._engine.drive import read_parts, window_length, windows
 from zarrds._engine.pool import prefetched, run_all, usable_threads
 from zarrds._engine.shards import shard_steps
-from zarrds._engine.source import OpenSource, put_fill
+from zarrds._engine.source import OpenSource
 from zarrds._plan.parts import is_plain, take
 from zarrds._plan.plan import Plan, Projection
 from zarrds._types import Buf, NDArrayAny, Order, Request, Shape

@@ -18,7 +18,7 @@ from zarrds._store.spec import StoreSpec
 from zarrds._store.transformer import transformed
 from zarrds.errors import MetadataError, ZarrdsError
 
-__all__ = ["ChunkSource", "OpenSource", "put_fill"]
+__all__ = ["ChunkSource", "OpenSource"]
 
 _NOT_DECODED = object()
 

@@ -23,7 +23,7 @@ from zarrds._engine.indexes import note_written
 from zarrds._engine.pool import run_all, usable_threads
 from zarrds._engine.read import Fields, field_dtype
 from zarrds._engine.shards import shards_of, spread_over
-from zarrds._engine.source import OpenSource, put_fill
+from zarrds._engine.source import OpenSource
 from zarrds._engine.values import prepared
 from zarrds._format.grid import valid_part
 from zarrds._plan.parts import is_everything, is_plain, put
@@ -196,7 +196,7 @@ class _Write:
         if self.scalar:
             every = is_everything(part, meta.chunk.shape)
             chunk = new_array(meta.chunk.shape, meta.dtype, meta.chunk.order) if every else self._blank()
-            put_fill(chunk, part, self.value[()])
+            fills.put_fill(chunk, part, self.value[()])
             return chunk, every
         piece = np.asarray(self.value[projection.out_part])
         if piece.shape == meta.chunk.shape and is_plain(part):
@@ -235,7 +235,7 @@ class _Write:
     def _put(self, chunk: NDArrayAny, part: Part, piece: NDArrayAny) -> None:
         target = chunk[self.field] if self.field else chunk
         if self.scalar:
-            put_fill(target, part, piece[()])
+            fills.put_fill(target, part, piece[()])
         else:
             put(target, part, piece)
 

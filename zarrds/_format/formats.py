@@ -29,6 +29,7 @@ __all__ = [
     "format_of_key",
     "formats_of",
     "formats_with",
+    "other_format",
 ]
 
 Node: TypeAlias = ArrayMeta | GroupMeta
@@ -222,6 +223,12 @@ def format_of(node: Node | int) -> Format:
     if number not in _BY_NUMBER:
         raise MetadataError("there is no such format", expected=sorted(_BY_NUMBER), found=number)
     return _BY_NUMBER[number]
+
+
+def other_format(number: int) -> int:
+    """Number of the format that is turned into that one, or that one is turned into: there are two."""
+    (other,) = (known.number for known in FORMATS if known.number != number)
+    return other
 
 
 def formats_of(number: int | None) -> tuple[Format, ...]:

@@ -1,7 +1,7 @@
 """Projections along one dimension: which chunks a selection item meets, and where it lies in each.
 
 A dimension hands out its entries as a `Table` of columns, for any range of the chunks met, so that nothing is held for
-the chunks of a long dimension. It does not know the other dimensions; `grid_plan` combines them.
+the chunks of a long dimension. It does not know the other dimensions; `GridPlan` combines them.
 """
 
 from __future__ import annotations

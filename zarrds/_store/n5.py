@@ -18,7 +18,7 @@ from zarrds._format.jsondoc import Place, dumps, loads
 from zarrds._store.base import Store
 from zarrds._store.directory import NestedDirectoryStore
 from zarrds._store.fs import FSStore
-from zarrds._store.paths import check_key, level, normalize_path
+from zarrds._store.paths import ancestors, check_key, level, normalize_path
 from zarrds._store.request import cut
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._store.wrapper import WrapperStore
@@ -98,8 +98,7 @@ class N5Mapping(WrapperStore):
 
     def _array_above(self, path: str) -> str | None:
         """The array at or above a path, whose blocks may be there; None when there is none."""
-        names = path.split("/") if path else []
-        above = ["/".join(names[:n]) for n in range(len(names), -1, -1)]
+        above = [path, *reversed(ancestors(path))]
         attributes = self._attributes(above)
         return next((node for node in above if n5.is_array(attributes[node] or {})), None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["SYSTEM_NAME", "TEMPORARY", "check_key", "join_path", "level", "normalize_path", "redact_url"]
+__all__ = ["SYSTEM_NAME", "TEMPORARY", "ancestors", "check_key", "join_path", "level", "normalize_path", "redact_url"]
 
 TEMPORARY = re.compile(r"\.(?:[0-9a-f]{12}-[0-9a-f]+|[0-9a-f]{32})\.partial$")
 """End of the names of files that killed writers left: ours, and those of Zarr-Python 2."""
@@ -65,6 +65,12 @@ def check_key(key: object) -> str:
 def join_path(*parts: str) -> str:
     """Join normalised paths and names; empty parts vanish."""
     return "/".join(part for part in parts if part)
+
+
+def ancestors(path: str) -> list[str]:
+    """Paths above a normalised path, the root first; there is none above the root."""
+    names = path.split("/") if path else []
+    return ["/".join(names[:count]) for count in range(len(names))]
 
 
 def level(path: str) -> str:

@@ -16,7 +16,7 @@ from zarrds._format.jsondoc import dumps, loads
 from zarrds._format.meta import ArrayMeta
 from zarrds._nodes import as_stored
 from zarrds._store.base import Store
-from zarrds._store.paths import SYSTEM_NAME, TEMPORARY, level
+from zarrds._store.paths import SYSTEM_NAME, TEMPORARY, ancestors, level
 from zarrds._types import Buf
 from zarrds._verify.report import Finding
 from zarrds.errors import MetadataError
@@ -141,18 +141,16 @@ def _reason(error: MetadataError) -> str:
 def _places(root: str, broken: set[str], found: Surveyed) -> None:
     """Find arrays above nodes, and nodes that no groups lead to."""
     for path in sorted({*found.groups, *found.arrays, *broken}):
-        for above in _ancestors(path, root):
+        for above in _ancestors_below(root, path):
             if above in found.arrays:
                 found.findings.append(Finding("array-above", path, f"{above or '/'} is an array"))
             elif above not in found.groups and above not in broken:
                 found.findings.append(Finding("missing-parent", path, f"there is no group at /{above}"))
 
 
-def _ancestors(path: str, root: str) -> list[str]:
-    """Paths above a path, from `root` on."""
-    parts = path.split("/") if path else []
-    above = ["/".join(parts[:n]) for n in range(len(parts))]
-    return [p for p in above if not root or p == root or p.startswith(root + "/")]
+def _ancestors_below(root: str, path: str) -> list[str]:
+    """Paths above a path, `root` and those below it."""
+    return [p for p in ancestors(path) if not root or p == root or p.startswith(root + "/")]
 
 
 # --- everything else --------------------------------------------------------------------------------------------------

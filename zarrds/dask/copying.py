@@ -22,7 +22,7 @@ from zarrds._format.meta import ArrayMeta, GroupMeta, KeyEncoding
 from zarrds._format.v2 import GROUP_KEY
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
-from zarrds._store.paths import normalize_path
+from zarrds._store.paths import ancestors, normalize_path
 from zarrds._store.place import place_of, refuse_overlap
 from zarrds._store.request import buffer_size
 from zarrds._store.spec import StoreSpec
@@ -203,8 +203,7 @@ def _parsed(documents: Mapping[str, Buf]) -> Iterator[tuple[str, Node]]:
 
 def _check_destination(store: Store, path: str, documents: Mapping[str, Buf], if_exists: str) -> None:
     """Refuse what must not be replaced, and arrays where groups are needed."""
-    parts = path.split("/") if path else []
-    for above in ("/".join(parts[:n]) for n in range(len(parts))):
+    for above in ancestors(path):
         if _nodes.contains_array(store, above):
             raise ContainsArrayError("an array is where a group is needed", path=above)
     if if_exists != "raise":
@@ -271,7 +270,7 @@ def copy_keys(work: CopyWork, batch: Sequence[KeyRange], after: Any = None) -> C
 def copy_documents(work: CopyWork, keys: Sequence[str], chunks: CopyReport) -> CopyReport:
     """Copy documents in the given order, once the chunks are there; the receipt includes theirs."""
     dest = work.dest.open()
-    missing = [path for path in _above(work.dest_path) if not _nodes.contains_group(dest, path)]
+    missing = [path for path in ancestors(work.dest_path) if not _nodes.contains_group(dest, path)]
     report = chunks
     for some in _chunked(iter(keys), HELD_KEYS):
         found = _copy_some(work, some)
@@ -280,11 +279,6 @@ def copy_documents(work: CopyWork, keys: Sequence[str], chunks: CopyReport) -> C
     for path in reversed(missing):
         dest.set_many(format_of(group).group_documents(path, group))
     return report
-
-
-def _above(path: str) -> list[str]:
-    parts = path.split("/") if path else []
-    return ["/".join(parts[:n]) for n in range(len(parts))]
 
 
 def _chunked(keys: Any, count: int) -> Iterator[list[str]]:

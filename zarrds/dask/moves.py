@@ -19,6 +19,7 @@ from zarrds._converting.plan import Step
 from zarrds._converting.to_dest import PlanTo, finish_to, require_groups_above, write_array
 from zarrds._copying.blocks import Absent
 from zarrds._engine.source import OpenSource
+from zarrds._format.formats import other_format
 from zarrds._format.grid import grid_shape
 from zarrds._store.paths import join_path
 from zarrds._store.spec import StoreSpec
@@ -152,7 +153,7 @@ def copy_renamed(work: InPlaceWork, batch: Batch, after: object = None) -> int:
     for number, parts in groupby(batch, key=lambda part: part.number):
         step = work.arrays[number]
         # without its document an array is converted, and its chunks may be gone already
-        if _nodes.has_node(store, step.old.path, 5 - work.plan.to):
+        if _nodes.has_node(store, step.old.path, other_format(work.plan.to)):
             count += _move(*open_both(store, store, step), parts, raw=True, absent="raise")
     return count
 
@@ -160,7 +161,7 @@ def copy_renamed(work: InPlaceWork, batch: Batch, after: object = None) -> int:
 def write_documents(work: InPlaceWork, batch: None, after: int = 0) -> int:
     """Write the new documents, read them back, and remove the old ones."""
     store, plan = work.store.open(), work.plan
-    if not plan.has_old_root or _nodes.has_node(store, plan.path, 5 - plan.to):
+    if not plan.has_old_root or _nodes.has_node(store, plan.path, other_format(plan.to)):
         delete_keys(store, work.stale)
         write_new(store, plan)
     remove_old(store, plan)
