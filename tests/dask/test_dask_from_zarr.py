@@ -188,6 +188,26 @@ def test_irregular_blocks(drawn: Any) -> None:
     np.testing.assert_array_equal(x.compute(scheduler="sync"), values)
 
 
+def test_tasks_of_one_process_ask_for_the_index_of_a_shard_once(tmp_path: Path) -> None:
+    values, place = ramp((8, 16)), str(tmp_path / "shards.zarr")
+    z = stored(values, (2, 2), place, shards=(4, 8), zarr_format=3)
+    x = from_zarr(place)
+
+    def requests() -> int:
+        with zarrds.trace() as trace:
+            np.testing.assert_array_equal(x.compute(scheduler="sync"), values)
+        return trace.range_gets
+
+    inner, shards = len(x.dask), 4
+    assert inner == 32
+    assert [requests(), requests()] == [shards + inner, inner]
+    values[:2, :2] = z[:2, :2] = -1  # through another array
+    assert requests() == 1 + inner
+    (tmp_path / "shards.zarr/c/0/0").unlink()  # by another process
+    values[:4, :8] = 0
+    np.testing.assert_array_equal(x.compute(scheduler="sync"), values)
+
+
 def test_absent_chunks_are_fill(tmp_path: Path) -> None:
     z = zarrds.create((10,), chunks=5, fill_value=7, dtype="i2", store=str(tmp_path))
     assert_eq(from_zarr(z), np.full(10, 7, "i2"))

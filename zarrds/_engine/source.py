@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -104,5 +106,19 @@ class ChunkSource:
     meta: ArrayMeta
 
     def open(self) -> OpenSource:
-        """Open in this process; stores and codecs are opened once per process and kept."""
-        return OpenSource(self.store.open(), self.path, self.meta)
+        """Open in this process; stores, codecs and indexes of shards on a disk are kept for the next time."""
+        found = OpenSource(self.store.open(), self.path, self.meta)
+        # of a network they may not be used again, as a rule; those of a store in memory would keep it alive
+        if found.divided and found.store.profile.kind == "disk" and found.store.profile.shareable:
+            found.indexes = _indexes_of(self)
+        return found
+
+
+@lru_cache(maxsize=16)
+def _indexes_of(source: ChunkSource) -> IndexCache:
+    """One for all tasks of a process that read the same array."""
+    return IndexCache()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_indexes_of.cache_clear)  # a lock may be held while a process forks
