@@ -18,7 +18,7 @@ from zarrds._codec.fills import decode_fill, encode_fill, new_fill
 from zarrds._codec.table import spec_of
 from zarrds._engine.bulk import delete_outside, expect_none_outside, stored_chunks
 from zarrds._engine.source import OpenSource
-from zarrds._format.dtypes import normalize_dtype
+from zarrds._format.dtypes import dtype_to_v2, normalize_dtype
 from zarrds._format.grid import box_coords, grid_shape, normalize_chunks, normalize_shape
 from zarrds._format.meta import NO_FILL, ArrayMeta, ChunkSpec, CodecSpec, Fill
 from zarrds._pipeline import v3_codec, with_endian
@@ -122,7 +122,12 @@ def _filter_spec(codec: Any, meta: ArrayMeta) -> CodecSpec:
 def astype_meta(meta: ArrayMeta, dtype: Any) -> ArrayMeta:
     """Metadata of a view that converts to `dtype` on the fly: one more filter."""
     new = np.dtype(dtype)
-    convert = _filter_spec(AsType(encode_dtype=meta.dtype, decode_dtype=new), meta)
+    if new.kind in "SU" and not new.itemsize:
+        if meta.dtype.hasobject:
+            raise TypeError(f"text of objects has no length of its own: say one, such as '{new.kind}10'")
+        new = np.empty(0, meta.dtype).astype(new).dtype  # as long as any item becomes
+    kinds = {"encode_dtype": dtype_to_v2(meta.dtype), "decode_dtype": dtype_to_v2(new)}
+    convert = _filter_spec({"id": AsType.codec_id, **kinds}, meta)
     chunk = replace(meta.chunk, dtype=new, filters=(convert, *meta.chunk.filters))
     return replace(meta, chunk=replace(chunk, fill=_cast_fill(meta.chunk, chunk)))
 
@@ -130,7 +135,7 @@ def astype_meta(meta: ArrayMeta, dtype: Any) -> ArrayMeta:
 def _cast_fill(old: ChunkSpec, new: ChunkSpec) -> Fill:
     """Fill value as another dtype; not defined where it has no such value, like the empty text as a number."""
     fill = decode_fill(old)
-    if fill is None or new.dtype.hasobject:
+    if fill is None or (old.dtype.hasobject and new.dtype.hasobject):
         return old.fill
     try:
         with np.errstate(all="ignore"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,6 +101,53 @@ def test_astype(dtype) -> None:
         v[0] = 1
     with pytest.raises(PermissionError):
         v.append([1])
+
+
+RECORD = [("a", "i4"), ("b", "f8"), ("c", "S3")]
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize(
+    "to",
+    [
+        [("a", "i8"), ("b", "f4"), ("c", "S3")],
+        [("a", "i4"), ("b", "f8"), ("c", "S9")],
+        [("x", "u1"), ("y", "f4"), ("z", "U3")],
+    ],
+)
+def test_astype_of_structures(to: Any, zarr_format: Any) -> None:
+    data = np.array([(1, 2.5, b"x"), (2, 3.5, b"yy"), (3, 4.5, b"zzz")], dtype=RECORD)
+    z = zarrds.array(data, chunks=2, fill_value=(7, 7.5, b"q"), zarr_format=zarr_format)
+    z.resize(4)
+    expected = np.append(data, np.array([(7, 7.5, b"q")], RECORD)).astype(to)
+    v = pickle.loads(pickle.dumps(z.astype(to)))
+    assert v[:].dtype == expected.dtype
+    assert v[:].tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("dtype", ["i4", "f8", "?", "M8[D]", "S4", "U3", ">u2", "c8"])
+@pytest.mark.parametrize("text", [str, "S", "U"])
+def test_astype_of_text_is_as_long_as_it_gets(dtype: str, text: Any) -> None:
+    z = zarrds.zeros(4, dtype=dtype, chunks=2)
+    z[:2] = np.array([1, 0], "i8").astype(dtype)
+    expected = z[:].astype(text)
+    v = z.astype(text)
+    assert v.dtype == v[:].dtype == expected.dtype
+    assert v[:].tolist() == expected.tolist()
+
+
+def test_astype_of_objects_without_a_length() -> None:
+    with pytest.raises(TypeError, match="say one"):
+        zarrds.zeros(2, dtype=str).astype("U")
+
+
+@pytest.mark.parametrize("dtype", ["i4", "f8", "?", "U3", ">u2"])
+def test_astype_to_objects_has_objects_in_unwritten_chunks(dtype: str) -> None:
+    z = zarrds.zeros(4, dtype=dtype, chunks=2)
+    z[0] = 1
+    found = z.astype(object)[:].tolist()
+    assert found == z[:].astype(object).tolist()
+    assert {type(item) for item in found} == {type(z[:].tolist()[0])}
 
 
 def test_astype_of_astype_and_of_filters() -> None:

@@ -92,9 +92,8 @@ def _make_packbits(configuration: dict[str, Any], layout: Layout) -> NumcodecsFi
 
 def _make_astype(configuration: dict[str, Any], layout: Layout) -> NumcodecsFilter:
     configuration = {"decode_dtype": layout.dtype.str, **configuration}
-    codec = _codec("astype", configuration)
-    makes = np.dtype(configuration["encode_dtype"])
-    return NumcodecsFilter(layout, codec, np.dtype(configuration["decode_dtype"]), Layout(layout.shape, makes))
+    codec: Any = _codec("astype", configuration)
+    return NumcodecsFilter(layout, codec, codec.decode_dtype, Layout(layout.shape, codec.encode_dtype))
 
 
 # --- array to bytes ---------------------------------------------------------------------------------------------------

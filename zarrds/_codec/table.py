@@ -7,11 +7,13 @@ from typing import Any
 
 import numcodecs
 import numpy as np
+from numcodecs import AsType
 from numcodecs.abc import Codec
 from numcodecs.blosc import Blosc
 
 from zarrds._codec.n5 import N5ChunkWrapper
 from zarrds._codec.vlen import VLenTimes
+from zarrds._format.dtypes import dtype_from_v2
 from zarrds._format.meta import CodecSpec
 from zarrds.errors import BadCompressorError
 
@@ -35,7 +37,8 @@ def get_codec(spec: CodecSpec) -> Codec:
             return N5ChunkWrapper(**spec.configuration)
         if spec.name == VLenTimes.codec_id and np.dtype(spec.configuration.get("dtype")).kind in "mM":
             return VLenTimes(**spec.configuration)
-        codec = numcodecs.get_codec({"id": spec.name, **spec.configuration})
+        configuration = _with_structures(spec.configuration) if spec.name == AsType.codec_id else spec.configuration
+        codec = numcodecs.get_codec({"id": spec.name, **configuration})
     except numcodecs.errors.UnknownCodecError as error:
         raise BadCompressorError(
             "unknown codec",
@@ -51,6 +54,14 @@ def get_codec(spec: CodecSpec) -> Codec:
     if isinstance(codec, Blosc):
         _check_blosc(codec, spec)
     return codec
+
+
+def _with_structures(configuration: dict[str, Any]) -> dict[str, Any]:
+    """Data types of structures, which are lists as in documents: as texts they would lose their fields."""
+    return {
+        name: dtype_from_v2(value, name)[0] if isinstance(value, list) else value
+        for name, value in configuration.items()
+    }
 
 
 def _check_blosc(codec: Blosc, spec: CodecSpec) -> None:

@@ -14,7 +14,7 @@ from zarrds._plan.dims import group_starts, is_distinct
 from zarrds._plan.normalize import Selection, integer_array, wrap_array
 from zarrds._plan.projection import Projection
 from zarrds._types import Chunks, NDArrayAny, Shape
-from zarrds.errors import ArrayIndexError, CoordinateShapeError, VindexInvalidSelectionError
+from zarrds.errors import CoordinateShapeError, VindexInvalidSelectionError
 
 __all__ = ["PointPlan", "plan_coordinate", "plan_mask"]
 
@@ -154,5 +154,5 @@ def _describe(array: NDArrayAny) -> str:
     return f"{array.dtype} array of shape {array.shape}"
 
 
-def _not_coordinates(*, expected: object, found: object) -> ArrayIndexError:
-    return ArrayIndexError("invalid coordinate selection", expected=expected, found=found)
+def _not_coordinates(*, expected: object, found: object) -> VindexInvalidSelectionError:
+    return VindexInvalidSelectionError("invalid coordinate selection", expected=expected, found=found)
