@@ -13,7 +13,7 @@ from xarray_backend.chunks import Blocks
 from zarrds import Array
 from zarrds.errors import StoreNotShareableError
 
-__all__ = ["BlockTarget", "block_writes", "finish_later", "finish_now"]
+__all__ = ["BlockTarget", "block_writes", "finish_later", "finish_now", "refuse_unshareable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +93,10 @@ def block_writes(data: Any, target: BlockTarget) -> Any:
 # --- carrying it out -------------------------------------------------------------------------------------------------
 
 
-def finish_now(receipts: list[Any], store: Any, options: dict[str, Any]) -> None:
+def finish_now(receipts: list[Any], options: dict[str, Any]) -> None:
     """Compute all blocks, in one graph, so that what several variables share is computed once."""
     import dask
 
-    _refuse_unshareable(store, options)
     dask.compute(*receipts, **options)
 
 
@@ -112,7 +111,8 @@ def _finished(*receipts: Any) -> None:
     """All blocks are written."""
 
 
-def _refuse_unshareable(store: Any, options: dict[str, Any]) -> None:
+def refuse_unshareable(store: Any, options: dict[str, Any]) -> None:
+    """Raise StoreNotShareableError when the scheduler in force has workers that cannot reach a store."""
     from dask.base import get_scheduler
 
     if store.profile.shareable:

@@ -66,14 +66,14 @@ def choose_chunks(
     """Chunk lengths of a new stored array; True: let zarrds choose.
 
     What the user asked for wins and is checked later. What a variable inherited from the file it was read from holds
-    only as long as it fits the blocks that it has now. Then the blocks are taken as chunks.
+    only as long as it fits the blocks that it has now, or nobody minds. Else the blocks are taken as chunks.
     """
     if explicit is not None:
         return checked_chunks(name, explicit, dims, shape)
     found = _inherited_chunks(inherited, len(shape))
     if blocks is None:
         return True if found is None else found
-    if found is not None and (align or not any(map(split_chunk, blocks, found))):
+    if found is not None and (align or not safe or not any(map(split_chunk, blocks, found))):
         return found
     lengths = [uniform_length(b) for b in blocks]
     if None in lengths and safe and not align:
@@ -127,7 +127,7 @@ def choose_grid(
         return Grid(tuple(n for n in lengths if n) if fits else True, shards)
     chunks, found = _inherited_chunks(inherited, len(shape)), _inherited_chunks(inherited_shards, len(shape))
     if explicit is None and chunks and found and not any(s % c for s, c in zip(found, chunks, strict=True)):
-        if blocks is None or align or not any(map(split_chunk, blocks, found)):
+        if blocks is None or align or not safe or not any(map(split_chunk, blocks, found)):
             return Grid(chunks, found)
         if all(split_chunk(b, n) is None or _makes_up(b, n) for b, n in zip(blocks, found, strict=True)):
             return Grid(chunks, found, merges=True)

@@ -254,7 +254,7 @@ def _plan_existing(
     region: Region,
 ) -> None:
     """Values for a stored array: they are encoded as the stored ones are."""
-    if options.mode == "a-" and region.append_dim not in var.dims:
+    if options.mode == "a-" and region.append_dim is not None and region.append_dim not in var.dims:
         return
     if explicit is not None:
         raise ValueError(

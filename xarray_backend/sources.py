@@ -7,7 +7,6 @@ are compared as text: the path or URL of the store, and the path of the array in
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +14,13 @@ import numpy as np
 from zarrds import Array
 from zarrds.storage import Store
 
-__all__ = ["Place", "find_sources", "lies_in", "reads"]
+__all__ = [
+    "Place",
+    "find_sources",
+    "lies_in",
+    "path_in",
+    "place_behind",
+]
 
 MAX_WRAPPERS = 32
 
@@ -42,19 +47,22 @@ def find_sources(data: Any) -> list[Place]:
     """Places of the stored arrays that `data`, what a variable holds, reads when it is computed."""
     graph = getattr(data, "__dask_graph__", None)
     if graph is None:
-        found = _place_behind(data)
+        found = place_behind(data)
         return [] if found is None else [found]
-    dask_graph = graph()
-    layers = getattr(dask_graph, "layers", {"": dask_graph})
-    parts = (part for layer in layers.values() for part in _parts_of(layer))
-    places = {place[:2]: place for place in map(_place_behind, parts) if place is not None}
+    from zarrds.dask.in_place import values_of
+
+    places = {place[:2]: place for place in map(place_behind, values_of(graph())) if place is not None}
     return list(places.values())
 
 
-def reads(layer: Any, target: Store, path: str) -> bool:
-    """Whether a layer of a dask graph reads the array at `path` of the target."""
-    places = (_place_behind(part) for part in _parts_of(layer))
-    return any(place is not None and lies_in(place, target, path) for place in places)
+def path_in(place: Place | None, target: Store) -> str | None:
+    """Path of a place in the target; None if it is elsewhere."""
+    if place is None:
+        return None
+    outer, inner = _location(target.spec()).rstrip("/"), _joined(place.location, place.path)
+    if inner.startswith(outer + "/"):
+        return inner[len(outer) + 1 :]
+    return place.path if place.store is not None and place.store == target else None
 
 
 def lies_in(place: Place, target: Store, path: str) -> bool:
@@ -84,7 +92,7 @@ def _resolved(location: str) -> str:
     return os.path.realpath(location) if os.path.isabs(location) else location
 
 
-def _place_behind(data: Any) -> Place | None:
+def place_behind(data: Any) -> Place | None:
     """Follow xarray's wrappers down to a stored array."""
     for _ in range(MAX_WRAPPERS):
         if isinstance(data, Array):
@@ -114,26 +122,3 @@ def _place_of_other(array: Any) -> Place | None:
     if not isinstance(root, (str, os.PathLike)) or not isinstance(path, str):
         return None
     return Place(_resolved(os.path.abspath(root)), path, None)
-
-
-def _parts_of(layer: Any) -> Iterator[Any]:
-    """Values inside the tasks of a layer; a symbolic layer is looked at, not spelled out."""
-    indices = getattr(layer, "indices", None)
-    if indices is not None and hasattr(layer, "task"):
-        yield from (value for value, index in indices if index is None)
-        yield from _parts_of_task(layer.task)
-        return
-    for task in list(layer.values()):
-        yield from _parts_of_task(task)
-
-
-def _parts_of_task(task: Any) -> Iterator[Any]:
-    value = getattr(task, "value", None)
-    if value is not None:
-        yield value
-    elif isinstance(task, tuple):
-        yield from task
-    else:
-        yield task
-        for part in (*getattr(task, "args", ()), *getattr(task, "kwargs", {}).values()):
-            yield getattr(part, "value", part)

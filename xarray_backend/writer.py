@@ -8,17 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import xarray as xr
 
 import zarrds
-from xarray_backend.blocks import BlockTarget, block_starts, block_writes, finish_later, finish_now, write_values
+from xarray_backend.blocks import (
+    BlockTarget,
+    block_starts,
+    block_writes,
+    finish_later,
+    finish_now,
+    refuse_unshareable,
+    write_values,
+)
 from xarray_backend.plan import DatasetPlan, Options, VariableWrite, plan_dataset
 from xarray_backend.reader import ZarrdsStore, check_format
 from xarray_backend.region import Region, appended_region, parse_region
-from xarray_backend.sources import find_sources, lies_in, reads
+from xarray_backend.sources import find_sources, lies_in, path_in, place_behind
 from zarrds import Array, Group
 from zarrds.errors import ContainsArrayError, ContainsGroupError, GroupNotFoundError, SelfOverwriteError
 from zarrds.storage import MemoryStore, Store
@@ -112,7 +119,10 @@ def to_zarrds(
     zarrds.errors.BlockAlignmentError
         Two blocks of a dask array would write one chunk or shard (also a ValueError); nothing has been written.
     zarrds.errors.SelfOverwriteError
-        Mode "w" on the store that the dataset is read from; nothing has been deleted.
+        Mode "w" on the store that the dataset is read from, or blocks made of what other blocks overwrite; nothing has
+        been deleted or written.
+    zarrds.errors.StoreNotShareableError
+        The workers of the scheduler in force cannot reach the store; nothing has been written.
     zarrds.errors.ForeignFilesError
         Mode "w" on a directory with files that are no part of a hierarchy; nothing has been deleted.
 
@@ -154,6 +164,9 @@ def to_zarrds(
         )
         plan.stored = stored
         plans.append(plan)
+    dask_options = dict(chunkmanager_store_kwargs or {})
+    if any(write.values.chunks is not None for plan in plans for write in plan.writes):
+        refuse_unshareable(target, dask_options)
     if existing is not None:
         _refuse_moved_blocks(plans, target)
     documents = _new_documents(plans, root, number)
@@ -167,7 +180,7 @@ def to_zarrds(
         fresh=existing is None,
         compute=compute,
         consolidated=mode != "r+" if consolidated is None else consolidated and mode != "r+",
-        dask_options=dict(chunkmanager_store_kwargs or {}),
+        dask_options=dask_options,
     )
 
 
@@ -283,19 +296,23 @@ def _make_room(target: Store, path: str, mode: str, zarr_format: int) -> Group:
 
 
 def _refuse_moved_blocks(plans: list[DatasetPlan], target: Store) -> None:
-    """An array written anew from its own blocks in other places: tasks would read what others have written."""
-    for write in (write for plan in plans for write in plan.writes):
-        source, values = write.source, write.values
-        if values.chunks is None or values.shape != source.meta.shape:
-            continue
-        from zarrds.dask.in_place import moves_blocks
+    """Tasks would read what others overwrite; values that are not dask's, and not read yet, are read now instead."""
+    writes = [write for plan in plans for write in plan.writes]
+    replaced = {write.source.path for write in writes}
+    for write in writes:
+        if write.values.chunks is None:
+            found = {path_in(place, target) for place in find_sources(write.values._data)}
+            if (found - {write.source.path}) & replaced:
+                write.values.load()
+    if all(write.values.chunks is None for write in writes):
+        return
+    from zarrds.dask.in_place import PlannedWrite, refuse_moved_blocks
 
-        if moves_blocks(values.data, partial(reads, target=target, path=source.path)):
-            raise SelfOverwriteError(
-                "blocks of a variable are made of other blocks of the array that they would overwrite",
-                path=source.path,
-                hint="write it to another store, or load it first: ds.persist()",
-            )
+    planned = [
+        PlannedWrite(w.source.path, w.origin, w.values.shape, None if w.values.chunks is None else w.values.data)
+        for w in writes
+    ]
+    refuse_moved_blocks(planned, lambda value: path_in(place_behind(value), target))
 
 
 def _refuse_self_overwrite(target: Store, path: str, datasets: Mapping[str, xr.Dataset]) -> None:
@@ -337,7 +354,7 @@ def _carry_out(
             else:
                 receipts.append(_block_writes(write, source))
     if compute and receipts:
-        finish_now(receipts, target, dask_options)
+        finish_now(receipts, dask_options)
     if changed and not fresh and not consolidated:
         consolidated = _is_consolidated(target)  # what is there must not go stale
     _finish_metadata(plans, target, written, fresh=fresh and not written.path, consolidated=consolidated)

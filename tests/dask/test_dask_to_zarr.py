@@ -229,3 +229,19 @@ def test_blocks_that_stay_are_stored_in_place(change):
     with dask.config.set(scheduler="sync"):
         expected = x.compute()
         np.testing.assert_array_equal(to_zarr(x, z)[:], expected)
+
+
+@pytest.mark.parametrize("inline", [False, True])
+def test_arrays_that_dask_wraps_itself_are_not_overwritten(inline, tmp_path):
+    z = zarrds.array(np.arange(8), chunks=2, store=str(tmp_path / "z"))
+    x = da.from_array(z, chunks=2, inline_array=inline)
+    (fused,) = dask.optimize(x + 0)
+    for moved in (x[::-1], fused[::-1], x.rechunk(4)[::-1].rechunk(2)):
+        with pytest.raises(SelfOverwriteError, match="persist"):
+            to_zarr(moved, z)
+    for y in (x, fused):
+        with pytest.raises(SelfOverwriteError):
+            to_zarr(y, str(tmp_path / "z"), overwrite=True)
+    assert z[:].tolist() == list(range(8))
+    to_zarr(x + 1, z)
+    assert z[:].tolist() == list(range(1, 9))

@@ -69,3 +69,11 @@ def test_xarray_writes_the_same(tmp_path, value):
 )
 def test_fill_of_the_array(dtype, given, explicit, expected):
     np.testing.assert_equal(array_fill(np.dtype(dtype), given, explicit=explicit), expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "found"),
+    [(7, "u8", 7), (2**64 - 1, "u8", 2**64 - 1), (-1, "u8", 0), (300, "u1", 0), (np.int64(3), "i1", 3), (7, "f4", 7)],
+)
+def test_an_inherited_fill_value_is_kept_while_it_fits(value, dtype, found):
+    assert array_fill(np.dtype(dtype), value, explicit=False) == found

@@ -18,7 +18,7 @@ import zarrds.dask
 from tests.store.doubles import CountingStore
 from tests.xarray_backend.samples import assert_same, is_document, need_zarr, waves
 from xarray_backend import ZarrdsStore, open_zarrds, to_zarrds
-from zarrds.errors import BlockAlignmentError, ForeignFilesError, SelfOverwriteError
+from zarrds.errors import BlockAlignmentError, ForeignFilesError, SelfOverwriteError, StoreNotShareableError
 from zarrds.storage import MemoryStore
 
 pytestmark = pytest.mark.usefixtures("zarr_format")
@@ -400,3 +400,32 @@ def test_fixed_text_is_appended_to_text_of_any_length(tmp_path):
     to_zarrds(xr.Dataset({"s": ("t", np.array(["x", "yy"], dtype=object))}), tmp_path / "a.zarr")
     to_zarrds(xr.Dataset({"s": ("t", np.array(["long"]))}), tmp_path / "a.zarr", append_dim="t")
     assert open_zarrds(tmp_path / "a.zarr").s.values.tolist() == ["x", "yy", "long"]
+
+
+@pytest.mark.parametrize("options", [{}, {"region": {"t": slice(0, 4)}}])
+def test_mode_a_minus_without_append_dim_writes_what_is_stored(tmp_path, options):
+    to_zarrds(waves(), tmp_path / "a.zarr")
+    half = waves().isel(t=slice(0, 4))[["u"]].drop_vars(["t", "x", "label"]) if options else waves()[["u"]]
+    to_zarrds(half + 1, tmp_path / "a.zarr", mode="a-", **options)
+    np.testing.assert_array_equal(open_zarrds(tmp_path / "a.zarr").u[:4], waves().u[:4] + 1)
+
+
+def test_inherited_chunks_are_kept_for_a_template(tmp_path):
+    ds = waves(chunk=3)
+    ds.u.encoding["chunks"] = (4, 2)
+    to_zarrds(ds, tmp_path / "a.zarr", compute=False, safe_chunks=False)
+    assert zarrds.open(str(tmp_path / "a.zarr" / "u")).chunks == (4, 2)
+    to_zarrds(ds, tmp_path / "b.zarr", compute=False)
+    assert zarrds.open(str(tmp_path / "b.zarr" / "u")).chunks == (3, 3)
+
+
+@pytest.mark.parametrize("compute", [True, False])
+def test_a_store_that_workers_cannot_reach_is_refused_before_anything_is_written(compute):
+    store = {}
+    with dask.config.set(scheduler="processes"), pytest.raises(StoreNotShareableError):
+        to_zarrds(waves(chunk=3), store, compute=compute)
+    assert not store
+    options = {"chunkmanager_store_kwargs": {"scheduler": "processes"}}
+    with pytest.raises(StoreNotShareableError):
+        to_zarrds(waves(chunk=3), store, compute=compute, **options)
+    assert not store

@@ -31,7 +31,7 @@ from zarrds._store.paths import normalize_path
 from zarrds._types import Chunks
 from zarrds.core import Array
 from zarrds.dask.blocks import BlockGrid, check_alignment, merged_chunks, nearest_fit
-from zarrds.dask.in_place import moves_blocks
+from zarrds.dask.in_place import PlannedWrite, refuse_moved_blocks, values_of, wrappers_of
 from zarrds.dask.jobs import Job, require_shareable, unique_name
 from zarrds.dask.places import holds, opened
 from zarrds.dask.tasks import open_target, read_block, write_block
@@ -228,12 +228,8 @@ def _existing_target(
     require_shareable(array.chunk_store)
     target = array.source()
     x = _aligned(x, target.meta.write_unit, array.path, align)
-    if moves_blocks(x, partial(_reads, target=target)):
-        raise SelfOverwriteError(
-            "blocks of the dask array are made of other blocks of the array that they would overwrite",
-            path=target.path,
-            hint="store it elsewhere, or read first: x.persist()",
-        )
+    write = PlannedWrite(target.path, (0,) * x.ndim, x.shape, x)
+    refuse_moved_blocks([write], lambda value: target.path if _reads(value, target) else None)
     return x, target
 
 
@@ -280,7 +276,7 @@ def _aligned(x: da.Array, chunks: Chunks, path: str, align: str) -> da.Array:
 
 def _refuse_self_overwrite(x: da.Array, target: ChunkSource) -> None:
     """Overwriting an array that the graph reads would delete what is to be read."""
-    if any(_reads(layer, target) for layer in getattr(x.__dask_graph__(), "layers", {}).values()):
+    if any(_reads(value, target) for value in values_of(x.__dask_graph__())):
         raise SelfOverwriteError(
             "the dask array reads from the array that it would overwrite",
             path=target.path,
@@ -288,10 +284,11 @@ def _refuse_self_overwrite(x: da.Array, target: ChunkSource) -> None:
         )
 
 
-def _reads(layer: Any, target: ChunkSource) -> bool:
-    """Whether a layer of a graph holds the recipe of an array at or below the target."""
-    held = (getattr(item, "value", item) for item, _ in getattr(layer, "indices", ()))
-    return any(isinstance(recipe, ChunkSource) and holds(target, recipe) for recipe in held)
+def _reads(value: Any, target: ChunkSource) -> bool:
+    """Whether a value in a task is, or wraps, an array at or below the target."""
+    stored = wrappers_of(value)[0]
+    recipe = stored.source() if isinstance(stored, Array) else stored
+    return isinstance(recipe, ChunkSource) and holds(target, recipe)
 
 
 def _write_job(x: da.Array, target: ChunkSource, write_empty_chunks: bool) -> Job:
