@@ -175,7 +175,7 @@ def test_objects_from_numpy():
     assert math.isnan(fill_scalar(fill_of(np.float32("nan"), dtype), dtype))
 
 
-@pytest.mark.parametrize("value", [b"x", object(), {(1,): 2}, 1j, np.datetime64("NaT")])
+@pytest.mark.parametrize("value", [b"x", object(), {(1,): 2}, 1j, np.datetime64("NaT", "s")])
 def test_objects_without_json_form(value):
     with pytest.raises(MetadataError) as caught:
         fill_of(value, np.dtype(object))
@@ -232,8 +232,8 @@ GIVEN = [
     ("<M8[s]", 0, np.datetime64("1970-01-01", "s")),
     ("<M8[s]", 5, np.datetime64(5, "s")),
     ("<M8[s]", "2020-01-01", np.datetime64("2020-01-01", "s")),
-    ("<M8[s]", "NaT", np.datetime64("NaT")),
-    ("<M8[s]", np.datetime64("NaT"), np.datetime64("NaT")),
+    ("<M8[s]", "NaT", np.datetime64("NaT", "s")),
+    ("<M8[s]", np.datetime64("NaT", "D"), np.datetime64("NaT", "s")),
     (">M8[s]", np.datetime64("2020-01-01T00:00:00.5"), np.datetime64("2020-01-01", "s")),
     ("<M8[us]", datetime.datetime(2020, 1, 1), np.datetime64("2020-01-01", "us")),
     ("<m8[s]", np.timedelta64(5, "m"), np.timedelta64(300, "s")),

@@ -132,7 +132,7 @@ OTHER_FILLS = [
         ("V5", b"12345"),
         ("M8[s]", np.datetime64("2020-01-01", "s")),
     ],
-    *[("M8[ns]", np.datetime64("NaT")), ("m8[D]", np.timedelta64(-4, "D")), ("M8[ns]", None), ("M8[ns]", 0)],
+    *[("M8[ns]", np.datetime64("NaT", "ns")), ("m8[D]", np.timedelta64(-4, "D")), ("M8[ns]", None), ("M8[ns]", 0)],
     *[(STRUCT, np.array((1, 2.5, 7, b"xy"), STRUCT)[()]), (STRUCT, 0)],
 ]
 

@@ -211,7 +211,7 @@ def test_other_spellings_of_fill_values():
     assert parsed(data_type="r16", fill_value=[1, 255]).chunk.fill == Fill(raw=b"\1\xff")
     assert parsed(data_type="r16", fill_value=[1, 255]).dtype == np.dtype("V2")
     when = {"name": "numpy.datetime64", "configuration": {"unit": "s"}}
-    nat = np.datetime64("NaT").view("i8").tobytes()
+    nat = np.datetime64("NaT", "s").view("i8").tobytes()
     assert parsed(data_type=when, fill_value="NaT").chunk.fill == Fill(raw=nat)
     fields = [{"name": "a", "data_type": "int8"}, {"name": "b", "data_type": {"name": "int16"}}]
     struct = {"name": "struct", "configuration": {"fields": fields}}

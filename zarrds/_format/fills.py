@@ -123,7 +123,8 @@ _READERS: dict[str, Callable[[JSON, DType, Place], bytes]] = {
 
 
 def _is_zero(value: object) -> bool:
-    return isinstance(value, int | float | np.integer) and not isinstance(value, bool) and value == 0
+    is_number = isinstance(value, int | float | np.integer) and not isinstance(value, bool | np.timedelta64)
+    return is_number and value == 0
 
 
 def _whole_number(value: object) -> int | None:

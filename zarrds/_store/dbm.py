@@ -5,6 +5,7 @@ from __future__ import annotations
 import dbm
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -79,6 +80,11 @@ class DBMStore(Store):
     def _open(self, flag: str) -> None:
         self.db: Any = self.open(self.path, flag, self.mode, **self.open_kwargs)
         self._pid = os.getpid()
+        self._forgotten = weakref.finalize(self, _close_own, self.db, self._pid)
+
+    def _close(self, db: Any) -> None:
+        self._forgotten.detach()
+        db.close()
 
     @contextmanager
     def _using(self, action: str, key: str | None = None) -> Iterator[Any]:
@@ -155,7 +161,7 @@ class DBMStore(Store):
             self.delete_many(list(self))
             return
         with self._writing("cannot clear", None) as db:
-            db.close()
+            self._close(db)
             self._open("n")
 
     def rmdir(self, path: str | None = None) -> None:
@@ -177,14 +183,14 @@ class DBMStore(Store):
             if hasattr(db, "sync"):
                 db.sync()
             else:
-                db.close()
+                self._close(db)
                 self._open("w")
 
     def close(self) -> None:
         """Close the underlying database file."""
         with self.write_mutex:
             if self.db is not None and self._pid == os.getpid():
-                self.db.close()
+                self._close(self.db)
             self.db = None
 
     # --- identity ----------------------------------------------------------------------------------------------------
@@ -217,6 +223,12 @@ class DBMStore(Store):
         flag = "c" if self.flag == "n" else self.flag
         given = None if self.open is dbm.open else self.open
         return (flag, self.mode, given, self.write_lock, self.dimension_separator)
+
+
+def _close_own(db: Any, pid: int) -> None:
+    """Close the database of a store that nobody has any more; a forked child leaves that of its parent alone."""
+    if pid == os.getpid():
+        db.close()
 
 
 def _reopened(path: str, arguments: tuple[Any, ...], open_kwargs: dict[str, Any]) -> DBMStore:

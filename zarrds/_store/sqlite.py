@@ -251,7 +251,11 @@ class _Connections:
             if self.idle:
                 return self.idle.pop()
         db: sqlite3.Connection = sqlite3.connect(self.path, **self.kwargs)
-        db.execute("PRAGMA synchronous=NORMAL")
+        try:
+            db.execute("PRAGMA synchronous=NORMAL")
+        except BaseException:
+            db.close()
+            raise
         return db
 
     def _give_back(self, db: sqlite3.Connection) -> None:
