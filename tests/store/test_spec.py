@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import dbm
+import dbm.dumb
 import gc
 import os
 import pickle
@@ -17,7 +19,7 @@ import zarrds
 from zarrds._store import spec as spec_module
 from zarrds._store.spec import freeze, make_spec
 from zarrds.errors import StoreNotShareableError
-from zarrds.storage import DirectoryStore, KVStore, LMDBStore, MemoryStore, ReadOnlyStore, SQLiteStore, Store
+from zarrds.storage import DBMStore, DirectoryStore, KVStore, LMDBStore, MemoryStore, ReadOnlyStore, SQLiteStore, Store
 
 OPTIONS: dict[str, Any] = {"s3": {"anon": True, "tags": ["a", ("b",)], "set": {1}}, "key": "secret"}
 
@@ -54,6 +56,18 @@ def test_a_database_that_was_made_anew_is_opened_anew(tmp_path: Path, kind: Any)
     found = store.spec().open()
     assert found["a"] == b"new"
     assert store.spec().open() is found
+
+
+@pytest.mark.parametrize("open_", [dbm.open, dbm.dumb.open])
+def test_a_reader_of_a_dbm_database_that_was_written_to_is_opened_anew(tmp_path: Path, open_: Any) -> None:
+    for value in (b"1", b"2"):
+        with DBMStore(tmp_path / "d", open=open_) as store:
+            store["a"] = value
+            store["new" + value.decode()] = b""
+        with DBMStore(tmp_path / "d", flag="r", open=open_) as store:
+            found = store.spec().open()
+            assert store.spec().open() is found
+            assert (found["a"], len(found)) == (value, int(value) + 1)
 
 
 def test_copies_read_the_database_that_is_there(tmp_path: Path) -> None:

@@ -19,6 +19,9 @@ from zarrds.errors import ReadOnlyError, StoreError
 
 __all__ = ["DBMStore"]
 
+_SUFFIXES = ("", ".db", ".dat", ".dir", ".pag")
+"""What the kinds of databases append to a path."""
+
 
 class DBMStore(Store):
     """Storage class using a DBM-style database.
@@ -76,6 +79,7 @@ class DBMStore(Store):
         self.profile = StoreProfile("disk", shareable=flag == "r")
         self._token: str | None = None
         self._open(flag)
+        self._stamps = _stamps(self.path)
 
     def _open(self, flag: str) -> None:
         self.db: Any = self.open(self.path, flag, self.mode, **self.open_kwargs)
@@ -193,6 +197,10 @@ class DBMStore(Store):
                 self._close(self.db)
             self.db = None
 
+    def outlived(self) -> bool:
+        # databases keep an index in memory, so a reader misses what was written after it was opened, too
+        return self.flag == "r" and _stamps(self.path) != self._stamps
+
     # --- identity ----------------------------------------------------------------------------------------------------
 
     def spec(self) -> StoreSpec:
@@ -233,6 +241,19 @@ def _close_own(db: Any, pid: int) -> None:
 
 def _reopened(path: str, arguments: tuple[Any, ...], open_kwargs: dict[str, Any]) -> DBMStore:
     return DBMStore(path, *arguments, **open_kwargs)
+
+
+def _stamps(path: str) -> list[tuple[int, ...] | None]:
+    """What the files of a database, whatever its kind, look like now."""
+    found: list[tuple[int, ...] | None] = []
+    for suffix in _SUFFIXES:
+        try:
+            stat = os.stat(path + suffix)
+        except OSError:
+            found.append(None)
+        else:
+            found.append((stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_size))
+    return found
 
 
 @contextmanager
