@@ -12,7 +12,7 @@ from zarrds._copying.blocks import Absent, block_shape, blocks, copy_chunks, pos
 from zarrds._engine.bulk import chunk_coords
 from zarrds._engine.read import read
 from zarrds._engine.source import OpenSource
-from zarrds._engine.write import is_all_fill, write
+from zarrds._engine.write import write
 from zarrds._format.meta import ArrayMeta
 from zarrds._plan.plan import plan_selection
 from zarrds._store.base import Store
@@ -93,7 +93,7 @@ def _encode_anew(
         for part in blocks(inside, lengths):
             region = tuple(slice(o + s.start, o + s.stop) for o, s in zip(origin, part, strict=True))
             found = read(source, plan_selection(region, shape, unit, "basic"), threads=threads)
-            if not is_dirty and is_all_fill(found, dest):
+            if not is_dirty and dest.is_blank(found):
                 continue  # nothing is there that would have to be deleted
             to = plan_selection(region, shape, dest.meta.write_unit, "basic")
             write(dest, to, found, threads=threads, write_empty_chunks=False)

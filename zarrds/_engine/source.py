@@ -11,7 +11,7 @@ import numpy as np
 
 from zarrds._codec.base import ChunkCodec
 from zarrds._codec.build import build_codec
-from zarrds._codec.fills import decode_fill, put_fill
+from zarrds._codec.fills import decode_fill, is_all_fill, put_fill
 from zarrds._codec.limits import new_array
 from zarrds._engine.indexes import IndexCache
 from zarrds._format.meta import ArrayMeta
@@ -81,6 +81,19 @@ class OpenSource:
         out = new_array(shape, meta.dtype, meta.chunk.order)
         put_fill(out, (), self.fill)
         return out
+
+    def is_blank(self, chunk: np.ndarray[Any, Any]) -> bool:
+        """Whether a chunk, or a part of one, need not be stored: it is all fill value.
+
+        That is as strict as `fills.is_all_fill`, but that one real NaN equals another.
+        """
+        meta = self.meta
+        if not meta.chunk.fill.defined:
+            return False
+        chunk = chunk if meta.dtype.hasobject else np.asarray(chunk, meta.dtype)
+        if meta.dtype.kind == "f" and np.isnan(self.fill):  # of a complex number one half may be data
+            return bool(np.isnan(chunk).all())
+        return is_all_fill(chunk, self.fill)
 
     def recipe(self) -> ChunkSource:
         """The recipe that travels to other processes; StoreNotShareableError comes when it is opened there."""

@@ -32,7 +32,7 @@ from zarrds._store.request import byte_view
 from zarrds._types import Buf, NDArrayAny, Part
 from zarrds.errors import ArrayIndexError, ChunkDecodeError, ChunkEncodeError
 
-__all__ = ["Lock", "is_all_fill", "write"]
+__all__ = ["Lock", "write"]
 
 Lock = Callable[[str], AbstractContextManager[Any]]
 """From a chunk key to the lock that guards it."""
@@ -179,7 +179,7 @@ class _Write:
 
     def _value(self, chunk: NDArrayAny, every: bool = False) -> Buf | None:
         source = self.source
-        if not self.keep_empty and is_all_fill(chunk, source):
+        if not self.keep_empty and source.is_blank(chunk):
             return None
         data = source.codec.encode(chunk)
         if every and data is not None:
@@ -272,14 +272,3 @@ class _ShardWrite(_Write):
         if self.held is None:
             return shard.join()
         return shard if shard.nbytes else None
-
-
-def is_all_fill(chunk: NDArrayAny, source: OpenSource) -> bool:
-    """Whether every element is the fill value, as `fills.is_all_fill` says, but one real NaN equals another."""
-    if not source.meta.chunk.fill.defined:
-        return False
-    fill, dtype = source.fill, source.meta.dtype
-    chunk = chunk if dtype.hasobject else np.asarray(chunk, dtype)
-    if dtype.kind == "f" and np.isnan(fill):  # of a complex number one half may be data
-        return bool(np.isnan(chunk).all())
-    return fills.is_all_fill(chunk, fill)
