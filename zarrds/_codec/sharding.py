@@ -194,7 +194,7 @@ class ShardCodec:
            is raised when it shows twice.
         """
         index: Index | None = reading.memo.load()
-        if index is not None and index[job.numbers, 0].min(initial=0) >= 0:
+        if index is not None and job.all_in(index):
             try:
                 if (yield from self._read_inner(job, index)):
                     return True
@@ -430,6 +430,12 @@ class _Job:
         self.plain = plain
         self.out = out
         self.spread = spread
+
+    def all_in(self, index: Index) -> bool:
+        """Whether an index tells of every inner chunk that is wanted; of one, as small reads want, it is told fast."""
+        if len(self.wanted) == 1:
+            return bool(index[self.numbers[0], 0] >= 0)
+        return bool(index[self.numbers, 0].min(initial=0) >= 0)
 
 
 def _part_of(codec: ChunkCodec, value: Buf, part: Part) -> Any:
