@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from math import prod
@@ -17,6 +16,7 @@ from zarrds import _nodes
 from zarrds._codec.fills import decode_fill, encode_fill, new_fill
 from zarrds._codec.table import spec_of
 from zarrds._engine.bulk import delete_outside, expect_none_outside, stored_chunks
+from zarrds._engine.drive import windows
 from zarrds._engine.source import OpenSource
 from zarrds._format.dtypes import dtype_to_v2, normalize_dtype
 from zarrds._format.grid import box_coords, grid_shape, normalize_chunks, normalize_shape
@@ -150,7 +150,7 @@ def digest(source: OpenSource, store: Store, hashname: str) -> Any:
     grid = grid_shape(meta.shape, meta.write_unit)
     # of a large grid little may be stored: a listing tells
     coords = box_coords([range(n) for n in grid]) if prod(grid) <= 1000 else iter(sorted(stored_chunks(source)))
-    while batch := list(itertools.islice(coords, 256)):
+    for batch in windows(coords, 256):
         for value in source.store.get_many([(source.key(c), None) for c in batch]):
             if value is not None:
                 found.update(value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import islice
 from typing import Any
 
 from zarrds import _nodes
@@ -13,6 +12,7 @@ from zarrds._copying.batches import DOCUMENT_BYTES, UNKNOWN_BYTES, RawCopy
 from zarrds._copying.log import Tally, checked_choice, writing_to
 from zarrds._copying.separators import differing_separator, spelled_out
 from zarrds._engine.bulk import chunk_coords
+from zarrds._engine.drive import windows
 from zarrds._engine.source import OpenSource
 from zarrds._format.consolidated import CONSOLIDATED_KEY
 from zarrds._format.meta import ArrayMeta
@@ -192,7 +192,7 @@ class _StoreCopy:
     def existing(self, keys: Sequence[str]) -> set[str]:
         """Those of the keys that the destination holds."""
         found: set[str] = set()
-        for some in _chunked(keys):
+        for some in windows(keys, _ASKED_KEYS):
             there = self.dest.get_many([(self.target(key), _EXISTS) for key in some])
             found.update(key for key, value in zip(some, there, strict=True) if value is not None)
         return found
@@ -280,9 +280,3 @@ def _chunk_bytes(store: Store, path: str) -> dict[str, int]:
                 members = _nodes.child_nodes(store, where)
                 waiting += [(level(where) + name, member) for name, member in members]
     return found
-
-
-def _chunked(keys: Sequence[str]) -> Iterator[list[str]]:
-    rest = iter(keys)
-    while some := list(islice(rest, _ASKED_KEYS)):
-        yield some

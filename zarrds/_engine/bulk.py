@@ -1,12 +1,12 @@
-"""Work on many stored chunks without decoding them: which are there, their sizes, deleting."""
+"""Work on the stored chunks of an array, however many: which are there, which are missing, deleting, trimming."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from itertools import islice
 from math import prod
 
+from zarrds._engine.drive import windows
 from zarrds._engine.indexes import note_written
 from zarrds._engine.source import OpenSource
 from zarrds._engine.write import Lock
@@ -86,9 +86,7 @@ def _trimmed(source: OpenSource, coords: tuple[int, ...], data: Buf) -> Buf | No
 
 def delete_outside(source: OpenSource, new_shape: Shape) -> None:
     """Delete the chunks that lie outside the grid of `new_shape`."""
-    # a listing must not be walked while it changes
-    keys = _keys_outside(source, new_shape)
-    while batch := list(islice(keys, 1000)):
+    for batch in windows(_keys_outside(source, new_shape), 1000):
         source.store.delete_many(batch)
         note_written(batch)
 
@@ -104,8 +102,11 @@ def expect_none_outside(source: OpenSource, new_shape: Shape) -> None:
             )
 
 
-def _keys_outside(source: OpenSource, new_shape: Shape) -> Iterator[str]:
-    """Keys of chunks outside the grid of `new_shape`; never enumerates a grid that is mostly empty."""
+def _keys_outside(source: OpenSource, new_shape: Shape) -> list[str]:
+    """Keys of chunks outside the grid of `new_shape`; never enumerates a grid that is mostly empty.
+
+    A list, as a listing must not be walked while it changes.
+    """
     meta = source.meta
     old, new = grid_shape(meta.shape, meta.write_unit), grid_shape(new_shape, meta.write_unit)
     count = prod(old) - prod(map(min, old, new))
@@ -114,4 +115,4 @@ def _keys_outside(source: OpenSource, new_shape: Shape) -> Iterator[str]:
         doomed = removed_chunks(meta.shape, new_shape, meta.write_unit)
     else:
         doomed = (c for c in stored_chunks(source) if any(i >= n for i, n in zip(c, new, strict=True)))
-    return iter([source.key(c) for c in doomed])
+    return [source.key(c) for c in doomed]

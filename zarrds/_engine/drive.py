@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import TypeVar
 
 from zarrds._codec.base import ReadSteps
 from zarrds._config import get_config
@@ -13,6 +14,8 @@ from zarrds._types import ByteRange, NDArrayAny, Request
 from zarrds.errors import ChunkDecodeError
 
 __all__ = ["read_parts", "window_length", "windows"]
+
+Item = TypeVar("Item")
 
 
 def window_length(source: OpenSource, plan: Plan, threads: int) -> int:
@@ -24,10 +27,10 @@ def window_length(source: OpenSource, plan: Plan, threads: int) -> int:
     return max(1, min(by_bytes, 64, -(-len(plan) // (4 * threads)) if threads > 1 else 64))
 
 
-def windows(plan: Iterable[Projection], length: int) -> Iterator[list[Projection]]:
-    """Cut a plan into lists of at most `length` projections."""
-    steps = iter(plan)
-    while window := list(islice(steps, length)):
+def windows(items: Iterable[Item], length: int) -> Iterator[list[Item]]:
+    """Cut a plan, or keys, into lists of at most `length`."""
+    rest = iter(items)
+    while window := list(islice(rest, length)):
         yield window
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 
 from zarrds._codec import blosc
 from zarrds._codec.base import DividedCodec
 from zarrds._codec.n5 import N5ChunkWrapper
 from zarrds._config import get_config
+from zarrds._engine.drive import windows
 from zarrds._engine.shards import shards_of
 from zarrds._engine.source import OpenSource
 from zarrds._types import Buf, ByteRange
@@ -24,7 +24,7 @@ def decoded(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
     """Decode all chunks, some at a time."""
     nbytes = max(1, source.meta.chunk.nbytes)
     length = max(1, min(_BATCH, get_config().window_bytes // nbytes // 2))
-    for batch in _batches(keys, length):
+    for batch in windows(keys, length):
         for key, value in zip(batch, source.store.get_many([(key, None) for key in batch]), strict=True):
             if value is not None:
                 yield from _decoded(source, key, value)
@@ -47,7 +47,7 @@ def sized(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
     plain = not chunk.dtype.hasobject and (chunk.serializer is None or chunk.serializer.name == "bytes")
     plain = plain and all(codec.name == "transpose" for codec in chunk.filters)
     block = _block_codec(source)
-    for batch in _batches(keys, _BATCH):
+    for batch in windows(keys, _BATCH):
         if source.divided:
             yield from _shards(source, shards_of(source), batch)
         elif block is not None:
@@ -126,12 +126,6 @@ def _ends(source: OpenSource, sizes: dict[str, int], *, at_least: bool = False) 
         if found < min(1, size) or (found > min(1, size) and not at_least):
             how = "shorter" if found < min(1, size) else "longer"
             yield Finding("wrong-size", key, f"the value is {how} than the {size:,} bytes that it must have")
-
-
-def _batches(keys: Sequence[str], length: int) -> Iterator[list[str]]:
-    rest = iter(keys)
-    while some := list(islice(rest, length)):
-        yield some
 
 
 def _reason(error: ZarrdsError) -> str:

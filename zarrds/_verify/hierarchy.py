@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from zarrds._engine.bulk import chunk_coords
+from zarrds._engine.drive import windows
 from zarrds._engine.source import OpenSource
 from zarrds._format.consolidated import CONSOLIDATED_KEY, Consolidated, find_consolidated
 from zarrds._format.formats import DOCUMENT_NAMES, FORMATS, Format
@@ -77,8 +77,7 @@ def survey(store: Store, path: str) -> Surveyed:
 
 
 def _read(store: Store, keys: Iterable[str]) -> Iterator[tuple[str, Buf]]:
-    rest = iter(list(keys))
-    while some := list(islice(rest, _BATCH)):
+    for some in windows(list(keys), _BATCH):
         for key, value in zip(some, store.get_many([(key, None) for key in some]), strict=True):
             yield key, b"" if value is None else value
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Literal
 
 from zarrds import _nodes
 from zarrds._copying.separators import differing_separator, spelled_out
 from zarrds._copying.stores import document_rank
+from zarrds._engine.drive import windows
 from zarrds._format.consolidated import CONSOLIDATED_KEY
 from zarrds._format.formats import FORMATS, Node, format_of
 from zarrds._format.grid import chunk_count, grid_shape
@@ -262,7 +262,7 @@ def copy_keys(work: CopyWork, batch: Sequence[KeyRange], after: Any = None) -> C
     report = CopyReport()
     for keys in batch:
         held = max(1, min(HELD_KEYS, HELD_BYTES // keys.chunk_bytes))
-        for some in _chunked(keys, held):
+        for some in windows(keys, held):
             report += _copy_some(work, some)
     return report
 
@@ -272,19 +272,13 @@ def copy_documents(work: CopyWork, keys: Sequence[str], chunks: CopyReport) -> C
     dest = work.dest.open()
     missing = [path for path in ancestors(work.dest_path) if not _nodes.contains_group(dest, path)]
     report = chunks
-    for some in _chunked(iter(keys), HELD_KEYS):
+    for some in windows(keys, HELD_KEYS):
         found = _copy_some(work, some)
         report += CopyReport(found.copied, found.skipped, found.bytes)
     group = GroupMeta(zarr_format=work.zarr_format)
     for path in reversed(missing):
         dest.set_many(format_of(group).group_documents(path, group))
     return report
-
-
-def _chunked(keys: Any, count: int) -> Iterator[list[str]]:
-    keys = iter(keys)
-    while some := list(islice(keys, count)):
-        yield some
 
 
 def _copy_some(work: CopyWork, keys: list[str]) -> CopyReport:
