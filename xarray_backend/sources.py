@@ -102,7 +102,7 @@ def place_behind(data: Any) -> Place | None:
         if isinstance(data, np.ndarray):
             return None
         if not hasattr(data, "array"):
-            return _place_of_other(getattr(data, "_array", None))
+            return _place_of_other(getattr(data, "_array", data))
         data = data.array
     return None
 
@@ -116,9 +116,8 @@ def _opened(spec: Any) -> Store | None:
 
 
 def _place_of_other(array: Any) -> Place | None:
-    """Place of an array of the zarr library in a directory, which is told by what it shows publicly."""
-    root = getattr(getattr(array, "store", None), "root", None)
-    path = getattr(array, "path", None)
-    if not isinstance(root, (str, os.PathLike)) or not isinstance(path, str):
-        return None
-    return Place(_resolved(os.path.abspath(root)), path, None)
+    """Place of an array of the zarr library."""
+    from zarrds.dask.in_place import other_place
+
+    found = other_place(array)
+    return None if found is None else Place(*found, None)

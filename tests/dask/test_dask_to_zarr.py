@@ -245,3 +245,16 @@ def test_arrays_that_dask_wraps_itself_are_not_overwritten(inline, tmp_path):
     assert z[:].tolist() == list(range(8))
     to_zarr(x + 1, z)
     assert z[:].tolist() == list(range(1, 9))
+
+
+def test_arrays_of_the_zarr_library_are_not_overwritten(tmp_path):
+    pytest.importorskip("zarr", reason="what dask's own from_zarr opens")
+    z = zarrds.array(np.arange(8), chunks=2, store=str(tmp_path / "z"))
+    x = da.from_zarr(str(tmp_path / "z"))
+    with pytest.raises(SelfOverwriteError):
+        to_zarr(x, str(tmp_path), "z", overwrite=True)
+    with pytest.raises(SelfOverwriteError):
+        to_zarr(x[::-1], z)
+    assert z[:].tolist() == list(range(8))
+    to_zarr(x + 1, z)
+    assert z[:].tolist() == list(range(1, 9))

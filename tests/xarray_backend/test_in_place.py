@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dask
+import dask.array
 import numpy as np
 import pytest
 import xarray as xr
@@ -128,3 +129,12 @@ def test_consolidated_metadata_never_go_stale(path):
     assert xr.open_dataset(path, engine="zarrds").sizes["t"] == 16
     to_zarrds(xr.Dataset({"new": ("t", np.arange(16))}), path, mode="a", consolidated=False)
     assert "new" in xr.open_dataset(path, engine="zarrds", consolidated=True)
+
+
+def test_an_array_that_dask_opened_is_not_deleted(path):
+    pytest.importorskip("zarr", reason="what dask's own from_zarr opens")
+    ds = xr.Dataset({"u": (("t", "x"), dask.array.from_zarr(path, "u"))})
+    for options in ({"mode": "w"}, {"mode": "a"}):
+        with pytest.raises(SelfOverwriteError):
+            to_zarrds(ds.isel(t=slice(None, None, -1)), path, **options)
+    np.testing.assert_array_equal(xr.open_dataset(path, engine="zarrds").u, DATA)

@@ -31,9 +31,9 @@ from zarrds._store.paths import normalize_path
 from zarrds._types import Chunks
 from zarrds.core import Array
 from zarrds.dask.blocks import BlockGrid, check_alignment, merged_chunks, nearest_fit
-from zarrds.dask.in_place import PlannedWrite, refuse_moved_blocks, values_of, wrappers_of
+from zarrds.dask.in_place import PlannedWrite, other_place, refuse_moved_blocks, values_of, wrappers_of
 from zarrds.dask.jobs import Job, require_shareable, unique_name
-from zarrds.dask.places import holds, opened
+from zarrds.dask.places import holds, lies_in_directory, opened
 from zarrds.dask.tasks import open_target, read_block, write_block
 from zarrds.errors import ReadOnlyError, SelfOverwriteError
 
@@ -288,7 +288,10 @@ def _reads(value: Any, target: ChunkSource) -> bool:
     """Whether a value in a task is, or wraps, an array at or below the target."""
     stored = wrappers_of(value)[0]
     recipe = stored.source() if isinstance(stored, Array) else stored
-    return isinstance(recipe, ChunkSource) and holds(target, recipe)
+    if isinstance(recipe, ChunkSource):
+        return holds(target, recipe)
+    found = other_place(getattr(stored, "_array", stored))
+    return found is not None and lies_in_directory(target, *found)
 
 
 def _write_job(x: da.Array, target: ChunkSource, write_empty_chunks: bool) -> Job:

@@ -7,6 +7,7 @@ what it reads is read once for both: then it is read before it is replaced.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import accumulate, product
@@ -17,7 +18,7 @@ import numpy as np
 from zarrds.core import Array
 from zarrds.errors import SelfOverwriteError
 
-__all__ = ["PlannedWrite", "refuse_moved_blocks", "values_of", "wrappers_of"]
+__all__ = ["PlannedWrite", "other_place", "refuse_moved_blocks", "values_of", "wrappers_of"]
 
 Box = tuple[tuple[int, int], ...]
 """Where the elements begin and end along each dimension."""
@@ -141,6 +142,21 @@ def wrappers_of(data: Any) -> list[Any]:
     while not isinstance(found[-1], Array | np.ndarray) and hasattr(found[-1], "array"):
         found.append(found[-1].array)
     return found[::-1]
+
+
+def other_place(array: Any) -> tuple[str, str] | None:
+    """Path or URL of the store and path in it of an array of the zarr library, told by what it shows publicly."""
+    store: Any = getattr(array, "store", None)
+    path = getattr(array, "path", None)
+    if not isinstance(path, str):
+        return None
+    root = getattr(store, "root", None)
+    fs: Any = getattr(store, "fs", None)
+    if root is None and hasattr(fs, "unstrip_protocol"):
+        root = getattr(fs, "sync_fs", fs).unstrip_protocol(store.path).removeprefix("file://")
+    if not isinstance(root, str | os.PathLike):
+        return None
+    return (str(root) if "://" in str(root) else os.path.realpath(root)), path
 
 
 def _index_in(wrapper: Any) -> Any:
