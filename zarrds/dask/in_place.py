@@ -198,7 +198,7 @@ class _Reads:
         self._path_of, self._replaced = path_of, replaced
         self._views: dict[Hashable, list[_View]] = {}  # of keys whose value is a part of stored arrays as it is
         self._hulls: dict[Hashable, dict[str, Box]] = {}  # of all other keys: what they are made of, by path
-        self._known: dict[int, _View | None] = {}
+        self._known: dict[int, tuple[Any, _View | None]] = {}
         graph = write.data.__dask_graph__()
         if any(self._seen(value) is not None for value in values_of(graph)):
             self._follow(graph)
@@ -236,10 +236,12 @@ class _Reads:
 
     def _seen(self, value: Any) -> _View | None:
         """The view that a value in a task is, when it is of an array that is replaced."""
-        if id(value) not in self._known:  # the graph keeps it alive
+        known = self._known.get(id(value))
+        if known is None:
             path = self._path_of(value)
-            self._known[id(value)] = _view_of(value, path) if path is not None and path in self._replaced else None
-        return self._known[id(value)]
+            view = _view_of(value, path) if path is not None and path in self._replaced else None
+            known = self._known[id(value)] = (value, view)  # kept, so that nothing else gets its id
+        return known[1]
 
     def _use(self, key: Hashable, views: list[_View]) -> None:
         """Note that a key is made of views."""
