@@ -152,7 +152,8 @@ class _Read:
     def one(self, projection: Projection) -> None:
         """Read one chunk."""
         source = self.source
-        if source.store.profile.native_ranges and not projection.whole:
+        in_parts = source.store.profile.native_ranges and not projection.whole
+        if in_parts and source.codec.rounds(projection.chunk_part, native_ranges=True) is not Rounds.WHOLE:
             self.run([projection])
         else:
             self.scatter((projection,), source.store.get_many(((source.key(projection.coords), None),)))
