@@ -34,9 +34,13 @@ Selection: TypeAlias = Any
 def expand_selection(selection: Selection, ndim: int) -> tuple[Any, ...]:
     """One item for each of `ndim` dimensions: the ellipsis, or the missing end, becomes full slices."""
     items = selection if isinstance(selection, tuple) else (selection,)
+    for item in items:  # a loop, as every selection comes through here, and most have nothing to expand
+        if item is Ellipsis:
+            break
+    else:
+        if len(items) == ndim:
+            return items
     places = [place for place, item in enumerate(items) if item is Ellipsis]
-    if not places and len(items) == ndim:
-        return items
     if len(places) > 1:
         raise ArrayIndexError("an index can only have a single ellipsis", found=len(places))
     missing = ndim - len(items) + len(places)
