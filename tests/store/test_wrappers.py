@@ -37,13 +37,14 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "spec": (),
     "close": (),
     "flush": (),
+    "outlived": (),
     "is_writeable": (),
     "is_erasable": (),
 }
 """How each method of the protocol is called here."""
 
-MAPPING = {"clear", "getitems", "setitems", "delitems"}
-"""What is built on the protocol."""
+MAPPING = {"clear", "getitems", "setitems", "delitems", "is_readable", "is_listable"}
+"""What is built on the protocol, or the same for every store."""
 
 ATTRIBUTES = ["profile", "dimension_separator", "keeps_documents", "documents_format"]
 
