@@ -109,10 +109,12 @@ class SliceDim(NamedTuple):
             return Table((), (), (), ())
         return self._dense_table(first, last) if self.step == 1 else self._strided_table(first, last)
 
-    def row(self) -> Row:
-        """The only entry, of a slice that meets one chunk."""
+    def row(self) -> Row | None:
+        """The only entry; None of a slice that meets no chunk, or several."""
         chunk, start, step, items = self.chunk, self.start, self.step, self.items
         position = start // chunk
+        if items == 0 or (start + (items - 1) * step) // chunk != position:
+            return None
         offset = start - position * chunk
         part = slice(offset, offset + (items - 1) * step + 1, step)
         return position, part, slice(0, items), items == min(chunk, self.length - position * chunk)
@@ -168,9 +170,9 @@ class ArrayDim(NamedTuple):
             return self.rows
         return Table(*(None if column is None else column[first:last] for column in self.rows))  # type: ignore[arg-type]
 
-    def row(self) -> Row:
-        """The only entry, of positions that meet one chunk."""
-        return _first(self.rows)
+    def row(self) -> Row | None:
+        """The only entry; None of positions that meet no chunk, or several."""
+        return _first(self.rows) if self.met == 1 else None
 
     @property
     def has_chunk_arrays(self) -> bool:
@@ -207,9 +209,9 @@ class OpenDim(NamedTuple):
             out_parts = [_as_mesh(part, self.out_shape) for part in out_parts]
         return Table(indices, chunk_parts, out_parts, wholes)
 
-    def row(self) -> Row:
-        """The only entry, where one chunk is met."""
-        return _first(self.table(0, 1))
+    def row(self) -> Row | None:
+        """The only entry; None where no chunk is met, or several."""
+        return _first(self.table(0, 1)) if self.met == 1 else None
 
 
 Dim: TypeAlias = IntDim | SliceDim | ArrayDim | OpenDim

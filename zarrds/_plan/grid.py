@@ -47,9 +47,10 @@ class GridPlan:
         """The projection of a plan that meets one chunk, without making columns; None when it meets none or several."""
         coords, chunk_part, out_part, whole = [], [], [], True
         for dim in self.dims:
-            if dim.met != 1:
+            row = dim.row()
+            if row is None:
                 return None
-            index, inside, out, covered = dim.row()
+            index, inside, out, covered = row
             coords.append(index)
             chunk_part.append(inside)
             if out is not None:
