@@ -123,7 +123,8 @@ def create(
     read_missing : {"fill", "raise"}
         What absent chunks mean on reading; "raise" gives MissingChunkError. Not in the manual.
     storage_transformers : sequence, optional
-        Anything but an empty sequence is refused.
+        Format 3: transformers between the array and its store, of registered classes; see `zarrds._storage`. In format
+        2 anything but an empty sequence is refused.
     compressors, serializer : optional
         Format 3: codecs that follow one another in place of `compressor`, and the codec that makes bytes of elements.
         Codecs here and in `filters` are numcodecs codecs or objects as ``zarr.json`` has them.

@@ -16,7 +16,7 @@ from numcodecs import blosc
 from zarrds._types import Buf, ByteRange, NDArrayAny
 from zarrds.errors import ChunkDecodeError
 
-__all__ = ["HEADER_BYTES", "check_header", "decompress", "decompress_into", "read_decoded", "stated_sizes"]
+__all__ = ["HEADER_BYTES", "check_header", "decompress_into", "read_decoded", "stated_sizes"]
 
 _HEADER = Struct("<4B3I")  # version, versionlz, flags, typesize; nbytes, blocksize, cbytes
 HEADER_BYTES = _HEADER.size
@@ -68,13 +68,9 @@ def stated_sizes(head: Buf) -> tuple[int, int] | None:
     return (decoded, encoded) if encoded >= HEADER_BYTES else None
 
 
-def decompress(data: Buf, most: int | None = None) -> bytes:
-    """Decompress a buffer whose decoded size the caller does not know, but that it is not above `most`."""
-    claimed = check_header(data)
-    if most is not None and claimed > most:
-        raise ChunkDecodeError(
-            "chunk has the wrong size", codec="blosc", expected=f"<= {most} bytes", found=f"{claimed} bytes"
-        )
+def _decompress(data: Buf) -> bytes:
+    """Decompress a buffer whose decoded size the caller does not know."""
+    check_header(data)
     found: bytes = blosc.decompress(data)
     return found
 
@@ -130,7 +126,7 @@ def read_decoded(wanted: ByteRange, nbytes: int) -> Generator[Sequence[ByteRange
     count = -(-nbytes // head[5])
     if count < 2 or head[6] <= len(begin):
         (data,) = (begin[: head[6]],) if head[6] <= len(begin) else (yield (None,))
-        return None if data is None else decompress(data)[wanted.start : wanted.stop]
+        return None if data is None else _decompress(data)[wanted.start : wanted.stop]
     if len(begin) < _HEADER.size + 4 * count:
         (data,) = yield (ByteRange(len(begin), _HEADER.size + 4 * count),)
         begin += b"" if data is None else bytes(memoryview(data).cast("B"))
@@ -140,7 +136,7 @@ def read_decoded(wanted: ByteRange, nbytes: int) -> Generator[Sequence[ByteRange
     pieces = yield extents
     if any(piece is None for piece in pieces):
         return None
-    decoded = decompress(_assembled(layout, first, extents, pieces))
+    decoded = _decompress(_assembled(layout, first, extents, pieces))
     offset = first * layout.blocksize
     return decoded[wanted.start - offset : wanted.stop - offset]
 

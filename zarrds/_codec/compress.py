@@ -8,7 +8,6 @@ from __future__ import annotations
 import bz2
 import lzma
 import zlib
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -273,8 +272,7 @@ def lzma_of(codec: Codec) -> StreamCompressor:
 
 def bounded(codec: Codec) -> Compressor | None:
     """A codec of numcodecs as one that decodes to no more than it may; None for those that add little to a value."""
-    make = _BOUNDED.get(codec.codec_id)
-    return None if make is None else make(codec)
+    return lzma_of(codec) if codec.codec_id == "lzma" else _BOUNDED.get(codec.codec_id)
 
 
 def _level(level: Any, least: int, most: int) -> int:
@@ -312,14 +310,13 @@ def _make_gzip(configuration: dict[str, Any], layout: Layout) -> StreamCompresso
     return gzip_of(configuration.get("level", 5))
 
 
-_BOUNDED: dict[str, Callable[[Any], Compressor]] = {
-    "zlib": lambda codec: zlib_of(),
-    "gzip": lambda codec: gzip_of(),
-    "bz2": lambda codec: bz2_of(),
-    "lzma": lzma_of,
-    "zstd": lambda codec: ZstdCompressor(),
-    "lz4": lambda codec: Lz4Compressor(),
-    "blosc": lambda codec: BloscCompressor(),
+_BOUNDED: dict[str, Compressor] = {
+    "zlib": zlib_of(),
+    "gzip": gzip_of(),
+    "bz2": bz2_of(),
+    "zstd": ZstdCompressor(),
+    "lz4": Lz4Compressor(),
+    "blosc": BloscCompressor(),
 }
 """For decoding only, which needs no levels."""
 

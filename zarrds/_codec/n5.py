@@ -112,7 +112,7 @@ class N5ChunkWrapper(Codec):  # type: ignore[misc]
     def block_bytes(self, header: Buf) -> int | None:
         """Bytes of a block that begins so; None where only its compressor knows, ChunkDecodeError when it is none."""
         shape, start = self._header(memoryview(header).cast("B") if memoryview(header).nbytes else memoryview(b""))
-        return start + int(np.prod(shape, dtype=np.int64)) * self.dtype.itemsize if self._compressor is None else None
+        return start + prod(shape) * self.dtype.itemsize if self._compressor is None else None
 
     def _header(self, data: memoryview) -> tuple[Shape, int]:
         """Shape of the block, and where its elements begin."""

@@ -9,7 +9,6 @@ import json
 from math import prod
 from typing import Any
 
-import msgpack
 import numpy as np
 from numcodecs.abc import Codec
 from numcodecs.compat import ensure_bytes, ensure_text
@@ -69,6 +68,8 @@ def decode_listed(codec: Codec, data: Any, most: int) -> NDArrayAny:
 
 def _parsed(codec: Codec, data: Any) -> Any:
     if codec.codec_id == "msgpack2":
+        import msgpack  # numcodecs has this codec only where the package is installed
+
         return msgpack.unpackb(ensure_bytes(data), raw=codec.raw)
     settings = codec.get_config()
     return json.loads(ensure_text(data, settings["encoding"]), strict=settings["strict"])

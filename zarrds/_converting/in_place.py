@@ -15,6 +15,7 @@ from zarrds._converting.documents import expect_written, still_to_do, write_node
 from zarrds._converting.plan import Found, Step, has_consolidated, nodes_in, plan_steps
 from zarrds._copying.blocks import copy_encoded
 from zarrds._engine.bulk import chunk_coords, stored_chunks
+from zarrds._engine.drive import windows
 from zarrds._engine.source import OpenSource
 from zarrds._format.consolidated import CONSOLIDATED_KEY
 from zarrds._format.formats import format_of, other_format
@@ -175,8 +176,8 @@ def remove_old_chunks(store: Store, found: Found) -> None:
 
 def delete_keys(store: Store, keys: Sequence[str]) -> None:
     """Delete keys, a batch at a time."""
-    for start in range(0, len(keys), _BATCH):
-        store.delete_many(keys[start : start + _BATCH])
+    for batch in windows(keys, _BATCH):
+        store.delete_many(batch)
 
 
 # --- old documents ----------------------------------------------------------------------------------------------------

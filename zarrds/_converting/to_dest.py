@@ -70,7 +70,7 @@ def plan_to(source: Store, path: str, dest: Store, dest_path: str, number: int, 
     """What is to be done; whatever stands against it is raised. Nothing is written."""
     if not dest.is_writeable():
         raise ReadOnlyError(store=repr(dest), path=dest_path or None)
-    refuse_self_copy(place_of(getattr(source, "files", source), path), place_of(dest, dest_path), "raise")
+    refuse_self_copy(place_of(source, path), place_of(dest, dest_path), "raise")
     documents = _nodes.documents_below(source, path, number)
     steps = plan_steps(source, path, nodes_in(source, documents, number), to, dest_path, exact=False)
     todo = _to_do(dest, dest_path, steps, to)
