@@ -114,7 +114,7 @@ def create(
     dimension_separator : {'.', '/'}, optional
         Separator placed between the dimensions of a chunk; by default the store's.
     write_empty_chunks : bool, optional
-        If False, chunks that are all fill value are not stored.
+        If False, chunks that are all fill value, bit by bit, are not stored.
     zarr_version, zarr_format : {None, 2, 3}, optional
         Format of the created array; by default that of the group it is created by, else the setting `default_format`,
         which is 2.

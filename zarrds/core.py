@@ -59,6 +59,7 @@ class Array(Described):
         parts of values.
     write_empty_chunks : bool, optional
         If True (default), chunks that are all fill value are stored like others; if False they are deleted instead.
+        Bits decide: a NaN with other bits than that of the fill value is data, and -0.0 is not 0.0.
     zarr_version : {2, 3, None}, optional
         Format of the array; found out when None.
     meta_array : array-like, optional

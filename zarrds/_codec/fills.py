@@ -6,6 +6,7 @@ All other fill values are a matter of `zarrds._format.fills`, to which these fun
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from struct import pack
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,7 @@ def is_all_fill(chunk: NDArrayAny, fill: Any) -> bool:
     """Whether every element is the fill value, bit by bit: -0.0 is not 0.0, and NaNs differ in what they carry."""
     dtype = chunk.dtype
     if dtype.kind == "O":
-        return all(type(item) is type(fill) and item == fill for item in chunk.flat)
+        return all(_is_same_item(item, fill) for item in chunk.flat)
     if dtype.hasobject:
         return False
     if chunk.size == 0:
@@ -104,3 +105,16 @@ def is_all_fill(chunk: NDArrayAny, fill: Any) -> bool:
     # the ends first: most chunks with data are told apart by them
     ends = seen[(0,) * chunk.ndim], seen[(-1,) * chunk.ndim]
     return bool(ends[0] == wanted and ends[1] == wanted and (seen == wanted).all())
+
+
+def _is_same_item(item: Any, fill: Any) -> bool:
+    """Whether an object is stored as the fill value is; ``[True] == [1]`` and ``0.0 == -0.0`` do not say so."""
+    if type(item) is not type(fill):
+        return False
+    if isinstance(fill, float):
+        return pack("<d", item) == pack("<d", fill)
+    if isinstance(fill, list | tuple):
+        return len(item) == len(fill) and all(map(_is_same_item, item, fill))
+    if isinstance(fill, dict):
+        return list(item) == list(fill) and all(_is_same_item(item[name], fill[name]) for name in fill)
+    return bool(item == fill)

@@ -83,17 +83,11 @@ class OpenSource:
         return out
 
     def is_blank(self, chunk: np.ndarray[Any, Any]) -> bool:
-        """Whether a chunk, or a part of one, need not be stored: it is all fill value.
-
-        That is as strict as `fills.is_all_fill`, but that one real NaN equals another.
-        """
+        """Whether a chunk, or a part of one, need not be stored: it is the fill value, bit by bit."""
         meta = self.meta
         if not meta.chunk.fill.defined:
             return False
-        chunk = chunk if meta.dtype.hasobject else np.asarray(chunk, meta.dtype)
-        if meta.dtype.kind == "f" and np.isnan(self.fill):  # of a complex number one half may be data
-            return bool(np.isnan(chunk).all())
-        return is_all_fill(chunk, self.fill)
+        return is_all_fill(chunk if meta.dtype.hasobject else np.asarray(chunk, meta.dtype), self.fill)
 
     def recipe(self) -> ChunkSource:
         """The recipe that travels to other processes; StoreNotShareableError comes when it is opened there."""
