@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from math import prod
 
+from zarrds._escaping import visible
 from zarrds._types import Shape
 
 __all__ = ["facts_table", "grid_svg"]
@@ -24,7 +25,8 @@ def facts_table(rows: Iterable[tuple[str, object]], picture: str = "") -> str:
     """Table of labels and values, with a picture beside it."""
     left = 'style="text-align: left"'
     body = "".join(
-        f"<tr><th {left}>{escape(label)}</th><td {left}>{escape(str(value))}</td></tr>" for label, value in rows
+        f"<tr><th {left}>{escape(label)}</th><td {left}>{escape(visible(str(value)))}</td></tr>"
+        for label, value in rows
     )
     table = f'<table class="zarr-info"><tbody>{body}</tbody></table>'
     if not picture:

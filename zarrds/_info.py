@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from zarrds._escaping import visible
 from zarrds._html import facts_table
 
 __all__ = ["InfoReporter", "human_size", "type_name"]
@@ -36,7 +37,7 @@ class InfoReporter:
         lines = []
         for label, value in items:
             # long values go on in lines with an empty label
-            wrapped = textwrap.wrap(str(value), width=_LINE - width - 3) or [""]
+            wrapped = textwrap.wrap(visible(str(value)), width=_LINE - width - 3) or [""]
             lines.append(f"{label:<{width}} : {wrapped[0]}")
             lines.extend(f"{'':<{width}} : {line}" for line in wrapped[1:])
         return "\n".join(lines) + "\n"

@@ -8,6 +8,8 @@ from html import escape
 from types import ModuleType
 from typing import Any
 
+from zarrds._escaping import visible
+
 __all__ = ["TreeViewer"]
 
 
@@ -82,11 +84,11 @@ class _Item:
 
 def _item(name: str, node: Any, levels: int | None) -> _Item:
     if hasattr(type(node), "shape"):  # of the class: a group would look for a member of that name
-        return _Item(f"{name} {node.shape} {node.dtype}", False, ())
+        return _Item(visible(f"{name} {node.shape} {node.dtype}"), False, ())
     if levels is not None and levels <= 0:
-        return _Item(name, True, ())
+        return _Item(visible(name), True, ())
     below = None if levels is None else levels - 1
-    return _Item(name, True, tuple(_item(key, member, below) for key, member in sorted(node.items())))
+    return _Item(visible(name), True, tuple(_item(key, member, below) for key, member in sorted(node.items())))
 
 
 def _root_label(group: Any) -> str:

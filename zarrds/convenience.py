@@ -15,6 +15,7 @@ from zarrds._array_meta import check_version
 from zarrds._converting.convert import convert
 from zarrds._copying.nodes import copy, copy_all
 from zarrds._copying.stores import copy_store
+from zarrds._escaping import visible
 from zarrds._format.consolidated import CONSOLIDATED_KEY, consolidate_documents
 from zarrds._format.formats import format_of
 from zarrds._format.meta import ArrayMeta, GroupMeta
@@ -294,7 +295,7 @@ class LazyLoader(Mapping[str, Any]):
         return item in self.grp
 
     def __repr__(self) -> str:
-        return f"<LazyLoader: {', '.join(sorted(self.grp.array_keys()))}>"
+        return f"<LazyLoader: {visible(', '.join(sorted(self.grp.array_keys())))}>"
 
 
 def load(

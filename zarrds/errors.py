@@ -53,6 +53,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from zarrds._escaping import visible
+
 __all__ = [
     "ArrayIndexError",
     "ArrayNotFoundError",
@@ -176,7 +178,7 @@ class ZarrdsError(Exception):
             parts.append(f"found {_brief(self.found)}")
         message = _brief(message, 4 * _MOST)
         text = f"{message} ({', '.join(parts)})" if parts else message
-        return f"{text}; {self.hint}" if self.hint else text
+        return visible(f"{text}; {self.hint}" if self.hint else text)
 
     def __reduce__(self) -> tuple[Any, ...]:
         fields = {

@@ -8,21 +8,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from zarrds._escaping import visible
+
 __all__ = ["Tally", "checked_choice", "writing_to"]
 
 
 @contextmanager
 def writing_to(log: Any) -> Iterator[Callable[[str], None]]:
-    """A function that takes one line, for a log that is None, a callable, a path of a file or an open file."""
+    """Return a function that writes one line to a log, which is None, a callable, a path or an open file."""
     if log is None:
         yield lambda line: None
     elif callable(log):
-        yield log
+        yield lambda line: log(visible(line))
     elif isinstance(log, (str, os.PathLike)):
         with open(log, "w", encoding="utf-8") as file:
-            yield lambda line: print(line, file=file, flush=True)
+            yield lambda line: print(visible(line), file=file, flush=True)
     elif hasattr(log, "write"):
-        yield lambda line: print(line, file=log)
+        yield lambda line: print(visible(line), file=log)
     else:
         raise TypeError(f"log must be a callable function, file path or file-like object, found {log!r}")
 

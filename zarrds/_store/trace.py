@@ -15,6 +15,7 @@ from functools import wraps
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 
+from zarrds._escaping import visible
 from zarrds._store.base import Store
 from zarrds._store.request import buffer_size
 from zarrds._types import Buf, Request
@@ -150,7 +151,7 @@ class Trace:
         lines = [f"{'verb':<10}{'requests':>10}{'calls':>8}{'bytes':>16}"]
         rows = [(verb, self.requests[verb], self.batches[verb], self.nbytes[verb]) for verb in verbs]
         lines += [f"{verb:<10}{count:>10,}{calls:>8,}{nbytes:>16,}" for verb, count, calls, nbytes in rows]
-        lines += [f"  {entry.verb:<10}{entry.nbytes:>12,}  {entry.key}" for entry in self.log]
+        lines += [f"  {entry.verb:<10}{entry.nbytes:>12,}  {visible(entry.key)}" for entry in self.log]
         return "\n".join(lines)
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any, Literal, TypeAlias
 
+from zarrds._escaping import visible
 from zarrds._html import facts_table
 
 __all__ = ["KINDS", "Finding", "Kind", "Level", "Report"]
@@ -134,12 +135,12 @@ class Report:
         lines = [f"{label:<9} : {value}" for label, value in self._facts()]
         lines += [f"{_sign(found)} {found.kind}: {found.key}: {found.message}" for found in self.findings[:_SHOWN]]
         more = len(self.findings) - _SHOWN
-        return "\n".join(lines + ([f"... and {more} more"] if more > 0 else []))
+        return "\n".join([*map(visible, lines), *([f"... and {more} more"] if more > 0 else [])])
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{_sign(found)}</td><td>{escape(found.kind)}</td><td>{escape(found.key)}</td>"
-            f"<td>{escape(found.message)}</td></tr>"
+            f"<tr><td>{_sign(found)}</td><td>{escape(found.kind)}</td><td>{escape(visible(found.key))}</td>"
+            f"<td>{escape(visible(found.message))}</td></tr>"
             for found in self.findings[:_SHOWN]
         )
         return facts_table(self._facts()) + (f"<table><tbody>{rows}</tbody></table>" if rows else "")

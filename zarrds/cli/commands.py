@@ -6,14 +6,16 @@ Exit codes: 0 done; 1 the store, the path in it or the data has a problem, told 
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from zarrds._types import JSON
+from zarrds._escaping import visible
 from zarrds.cli.describe import describe, describe_tree
+from zarrds.cli.printing import Commands, echo_json, echo_text, json_text
 from zarrds.convenience import convert as convert_store
 from zarrds.convenience import copy_store
 from zarrds.convenience import open as open_node
@@ -49,7 +51,7 @@ _storage_options = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="zarrds")
 def main() -> None:
     """Look at Zarr arrays and groups, verify, copy and convert them.
@@ -68,7 +70,7 @@ def info(store: str, path: str, as_json: bool, storage_options: dict[str, Any]) 
     """Describe one array or group: type, shape, chunks, codecs, sizes, attributes."""
     with _problems_told():
         node = _open(store, path, storage_options)
-        click.echo(_json_text(describe(node)) if as_json else _info_text(node))
+        echo_json(describe(node)) if as_json else echo_text(_info_text(node))
 
 
 @main.command()
@@ -81,7 +83,7 @@ def tree(store: str, path: str, level: int | None, as_json: bool, storage_option
     """Show a group and what is below it, with the shape and data type of each array."""
     with _problems_told():
         node = _open(store, path, storage_options)
-        click.echo(_json_text(describe_tree(node, level)) if as_json else _tree_text(node, level))
+        echo_json(describe_tree(node, level)) if as_json else echo_text(_tree_text(node, level))
 
 
 @main.command()
@@ -101,7 +103,7 @@ def verify(store: str, path: str, level: Any, clean: bool, as_json: bool, storag
     """Look for torn, stray, undecodable and stale values; exit code 1 when there are any."""
     with _problems_told():
         report = verify_store(store, path, level, clean=clean, storage_options=storage_options)
-    click.echo(_json_text(report.to_dict()) if as_json else str(report))
+    echo_json(report.to_dict()) if as_json else echo_text(str(report))
     if not report.ok:
         raise SystemExit(1)
 
@@ -131,10 +133,10 @@ def copy(source: str, dest: str, source_path: str, dest_path: str, if_exists: st
             dest_path,
             if_exists=if_exists,
             dry_run=dry_run,
-            log=(lambda line: last.__setitem__(0, line)) if quiet else click.echo,
+            log=(lambda line: last.__setitem__(0, line)) if quiet else echo_text,
         )
     if quiet:
-        click.echo(last[0])
+        echo_text(last[0])
 
 
 @main.command()
@@ -152,10 +154,10 @@ def convert(source: str, dest: str | None, to: str, path: str, dest_path: str, k
     """
     with _problems_told():
         node = convert_store(
-            source, dest, int(to), path=path, dest_path=dest_path, keep=keep, log=None if quiet else click.echo
+            source, dest, int(to), path=path, dest_path=dest_path, keep=keep, log=None if quiet else echo_text
         )
         if not quiet:
-            click.echo(f"all done: {node.name or '/'} is of format {node.zarr_format}")
+            echo_text(visible(f"all done: {node.name or '/'} is of format {node.zarr_format}"))
 
 
 @contextmanager
@@ -163,7 +165,7 @@ def _problems_told() -> Iterator[None]:
     """Turn what a store or its data may raise into one line on standard error and exit code 1."""
     try:
         yield
-    except (ZarrdsError, OSError, ValueError, ImportError) as error:
+    except (ZarrdsError, OSError, ValueError, ImportError, MemoryError, zipfile.BadZipFile) as error:
         # besides our own: systems that do not answer, and URLs that fsspec does not know or lacks a package for
         raise click.ClickException(str(error) or type(error).__name__) from error
 
@@ -172,20 +174,16 @@ def _open(store: str, path: str, storage_options: dict[str, Any]) -> Array | Gro
     return open_node(store, mode="r", path=path, storage_options=storage_options)
 
 
-def _json_text(value: dict[str, JSON]) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
-
-
 def _info_text(node: Array | Group) -> str:
     lines = [repr(node.info).rstrip("\n")]
     attributes = node.attrs.asdict()
     if attributes:
         lines.append("Attributes")
-        lines += [f"  {name} : {json.dumps(value, ensure_ascii=False)}" for name, value in attributes.items()]
+        lines += [f"  {visible(name)} : {json_text(value)}" for name, value in attributes.items()]
     return "\n".join(lines)
 
 
 def _tree_text(node: Array | Group, level: int | None) -> str:
     if isinstance(node, Array):
-        return f"{node.basename or '/'} {node.shape} {node.dtype}"
+        return visible(f"{node.basename or '/'} {node.shape} {node.dtype}")
     return repr(text_tree(node, level=level))
