@@ -172,3 +172,17 @@ def test_temporary_stores_travel_as_directories(tmp_path: Path) -> None:
 def test_recipes_are_small(tmp_path: Path) -> None:
     assert len(pickle.dumps(DirectoryStore(tmp_path).spec())) < 300
     assert len(pickle.dumps(FSStore(f"file://{tmp_path}").spec())) < 300
+
+
+def test_a_directory_that_another_process_makes_at_that_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(tmp_path / "x.zarr")
+    real = os.path.isdir
+
+    def isdir(place: str) -> bool:
+        answer = real(place)
+        if place == path and not answer:
+            os.makedirs(path)  # what the other process does now
+        return answer
+
+    monkeypatch.setattr(os.path, "isdir", isdir)
+    assert DirectoryStore(path).path == path

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from zarrds._config import get_config
+from zarrds._store.absence import CLIENT_FAULTS, says_no_container
 from zarrds._store.base import Store, StoreProfile
 from zarrds._store.concurrent import map_concurrently
 from zarrds._store.failure import store_failure
@@ -98,7 +99,9 @@ class ABSStore(Store):
                 return None
 
     def _read(self, blob: str, **limits: int) -> bytes:
-        data: bytes = self.client.download_blob(blob, **limits).readall()
+        data: bytes | None = self.client.download_blob(blob, **limits).readall()
+        if data is None:
+            raise LookupError("the client answered with None")
         return data
 
     def _read_range(self, blob: str, byte_range: ByteRange) -> bytes:
@@ -118,7 +121,7 @@ class ABSStore(Store):
 
     def _require_container(self, error: Any) -> None:
         """A blob that is not there is absent; a container that is not there is a failure."""
-        if getattr(error, "error_code", None) == "ContainerNotFound":
+        if says_no_container(error):
             raise error
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
@@ -144,7 +147,7 @@ class ABSStore(Store):
         """Errors of the client, which has tried again already what may pass, as errors of this store."""
         try:
             yield
-        except self._errors.AzureError as error:
+        except (self._errors.AzureError, *CLIENT_FAULTS) as error:
             secrets = secret_values(self.client.url, _recipe(self.client) or {})
             failed = store_failure(f"{action} failed", error, store=repr(self), key=key, attempts=1, secrets=secrets)
             raise failed from failed.__cause__

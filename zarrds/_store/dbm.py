@@ -120,11 +120,17 @@ class DBMStore(Store):
             with self._using("cannot read", key) as db:
                 try:
                     value = db[name]
-                except KeyError:
+                except KeyError as error:
+                    self._require_absent(error, "cannot read", key, name, db)
                     found.append(None)
                     continue
             found.append(cut(value, byte_range))
         return found
+
+    def _require_absent(self, error: KeyError, action: str, key: str, name: bytes, db: Any) -> None:
+        """Raise StoreError for a KeyError that does not mean an absent key."""
+        if error.args not in ((), (name,), (key,)) and name in db:
+            raise StoreError(f"{action}: {error!r}", path=self.path, key=key) from error
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
         for key, value in items:
@@ -140,8 +146,8 @@ class DBMStore(Store):
             for name in names:
                 try:
                     del db[name]
-                except KeyError:
-                    continue
+                except KeyError as error:
+                    self._require_absent(error, "cannot delete", name.decode(), name, db)
 
     # --- the hierarchy -----------------------------------------------------------------------------------------------
 

@@ -83,7 +83,7 @@ class DirectoryStore(Store):
         fsync: bool = False,
     ) -> None:
         self.path = os.path.abspath(os.fspath(path))
-        if not os.path.isdir(self.path) and os.path.exists(self.path):  # mostly a directory is there: one question
+        if _is_file(self.path):
             raise FSPathExistNotDir(path=self.path)
         self.normalize_keys = normalize_keys
         self.dimension_separator = dimension_separator
@@ -293,6 +293,15 @@ class DirectoryStore(Store):
         if self.fsync:
             return StoreSpec.build, (self.spec(),)
         return type(self), (self.path, self.normalize_keys, self.dimension_separator)
+
+
+def _is_file(path: str) -> bool:
+    """Whether something other than a directory is at `path`.
+
+    Mostly a directory is there, which takes one question. Another process may make it after the first one: so the
+    first question is asked again.
+    """
+    return not os.path.isdir(path) and os.path.exists(path) and not os.path.isdir(path)
 
 
 class NestedDirectoryStore(DirectoryStore):

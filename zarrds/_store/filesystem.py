@@ -25,6 +25,7 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from zarrds._config import get_config
+from zarrds._store.absence import says_no_container
 from zarrds._store.base import StoreProfile
 
 __all__ = [
@@ -46,8 +47,8 @@ __all__ = [
     "write_each",
 ]
 
-NOT_FOUND = (FileNotFoundError, KeyError, IsADirectoryError, NotADirectoryError)
-"""What says "there is no such key"."""
+NOT_FOUND = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
+"""What says "there is no such key"; a KeyError comes from inside of a client, and says nothing about keys."""
 _of_parents: list[AbstractFileSystem] = []
 """File systems inherited by a fork: were they collected, their sockets would leave the parent's event loop as well."""
 BULK_DELETE = 1000
@@ -273,7 +274,11 @@ def delete_each(fs: AbstractFileSystem, paths: Sequence[str]) -> list[Any]:
         answers = _delete_from_s3(fs, paths)
     else:
         answers = _together(fs, [partial(fs._rm_file, path) for path in paths])
-    return [reply if isinstance(reply, Exception) and not isinstance(reply, NOT_FOUND) else None for reply in answers]
+    return [reply if isinstance(reply, Exception) and not _says_gone(reply) else None for reply in answers]
+
+
+def _says_gone(error: Exception) -> bool:
+    return isinstance(error, NOT_FOUND) and not says_no_container(error)
 
 
 def _delete_from_s3(fs: AbstractFileSystem, paths: Sequence[str]) -> list[Any]:

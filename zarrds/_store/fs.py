@@ -17,6 +17,7 @@ from fsspec.core import url_to_fs
 
 from zarrds._config import get_config
 from zarrds._store import filesystem, trace
+from zarrds._store.absence import says_no_container
 from zarrds._store.base import Store, StoreProfile, renamed
 from zarrds._store.directory import DirectoryStore
 from zarrds._store.failure import store_failure
@@ -206,6 +207,8 @@ class FSStore(Store):
             if self._means_absent(reply):
                 return None
             return b"" if byte_range is not None and self._starts_beyond(key, byte_range) else reply
+        if reply is None:
+            return StoreError("the file system answered with None", expected="bytes, or an error", found="None")
         if byte_range is None:
             return reply  # type: ignore[no-any-return]
         value = _trim(reply, byte_range)
@@ -217,6 +220,8 @@ class FSStore(Store):
         return value
 
     def _means_absent(self, error: Exception) -> bool:
+        if says_no_container(error):
+            return False
         if isinstance(error, self._missing):
             return True
         status = http_status(error)
@@ -342,7 +347,8 @@ class FSStore(Store):
             self.fs.invalidate_cache()
             return [filesystem.find(self.fs, place) if deep else self.fs.ls(place, detail=True)]
         except Exception as error:
-            return [[] if isinstance(error, NOT_FOUND) or http_status(error) == 404 else error]
+            is_missing = isinstance(error, NOT_FOUND) or http_status(error) == 404
+            return [[] if is_missing and not says_no_container(error) else error]
 
     def keys_below(self, prefix: str = "") -> Iterator[str]:
         path, place = self._directory(prefix)

@@ -10,7 +10,9 @@ from typing import Any, cast
 
 import numpy as np
 
+from zarrds._store.absence import says_absent
 from zarrds._store.base import Store, StoreProfile, names_below, renamed
+from zarrds._store.failure import store_failure
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.request import cut, to_bytes
 from zarrds._store.spec import StoreSpec, live_spec
@@ -60,15 +62,24 @@ class KVStore(Store):
         for key, byte_range in requests:
             try:
                 value = _checked(mapping[key], key)
-            except KeyError:
-                check_key(key)
+            except KeyError as error:
+                self._require_absent(error, "cannot read", key)
                 found.append(None)
             else:
                 found.append(value if byte_range is None else cut(value, byte_range))
         return found
 
     def __getitem__(self, key: str) -> bytes:
-        return cast("bytes", _checked(self._mapping[key], key))
+        try:
+            return cast("bytes", _checked(self._mapping[key], key))
+        except KeyError as error:
+            self._require_absent(error, "cannot read", key)
+            raise KeyError(key) from None
+
+    def _require_absent(self, error: KeyError, what: str, key: str) -> None:
+        """Raise StoreError for a KeyError that comes from inside of the mapping, and does not mean an absent key."""
+        if not says_absent(error, self._mapping, check_key(key)):
+            raise store_failure(what, error, store=repr(self), key=key, attempts=1)
 
     def version(self, key: str) -> object:
         # of other mappings nobody knows what asking them costs
@@ -84,8 +95,8 @@ class KVStore(Store):
         for key in keys:
             try:
                 del self._mapping[key]
-            except KeyError:
-                check_key(key)
+            except KeyError as error:
+                self._require_absent(error, "cannot delete", key)
 
     def keys_below(self, prefix: str = "") -> Iterator[str]:
         return iter([key for key in list(self._mapping) if key.startswith(prefix)])
@@ -231,6 +242,8 @@ class MemoryStore(Store):
             value = None if members is None else members.get(name)
             if value is None or isinstance(value, self.cls):
                 check_key(key)
+                if members is not None and value is None and name in members:
+                    raise StoreError("value is not bytes-like", key=key, found="None")
                 found.append(None)
             else:
                 found.append(value if byte_range is None else cut(value, byte_range))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from zarrds._store.absence import CLIENT_FAULTS
 from zarrds._store.base import Store, StoreProfile, names_below, renamed
 from zarrds._store.failure import store_failure
 from zarrds._store.optional import optional_module
@@ -91,7 +92,7 @@ class MongoDBStore(Store):
     def _reporting(self, action: str, key: str | None = None) -> Iterator[None]:
         try:
             yield
-        except self._pymongo.errors.PyMongoError as error:
+        except (self._pymongo.errors.PyMongoError, *CLIENT_FAULTS) as error:
             # the client has tried again already what may be repeated
             failed = store_failure(
                 f"{action} failed", error, store=repr(self), key=key, attempts=1, secrets=self._secrets
@@ -105,7 +106,7 @@ class MongoDBStore(Store):
         if not keys:
             return []
         with self._reporting("reading", keys[0]):
-            documents = {d[_KEY]: d[_VALUE] for d in self.collection.find({_KEY: {"$in": keys}})}
+            documents = {d[_KEY]: _stored(d[_VALUE]) for d in self.collection.find({_KEY: {"$in": keys}})}
         return [cut(documents[key], part) if key in documents else None for key, part in requests]
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
@@ -201,6 +202,12 @@ def _fitting(key: str, value: bytes, store: MongoDBStore) -> bytes:
             found=f"{len(value)} bytes",
             hint="choose smaller chunks",
         )
+    return value
+
+
+def _stored(value: Any) -> Any:
+    if value is None:
+        raise LookupError("a document has no value")
     return value
 
 

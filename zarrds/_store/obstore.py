@@ -13,6 +13,7 @@ from typing import Any
 
 from zarrds._config import get_config
 from zarrds._store import trace
+from zarrds._store.absence import says_no_container
 from zarrds._store.base import Store, StoreProfile, renamed
 from zarrds._store.directory import DirectoryStore
 from zarrds._store.failure import store_failure
@@ -289,4 +290,5 @@ async def _body(reply: Any) -> memoryview:
 
 def _means_absent(error: Exception) -> bool:
     """Not found; a folder on disk says in its own way that a file lies in the way of a key, or that it is a folder."""
-    return isinstance(error, FileNotFoundError) or any(words in str(error) for words in _NO_FILE)
+    is_missing = isinstance(error, FileNotFoundError) or any(words in str(error) for words in _NO_FILE)
+    return is_missing and not says_no_container(error)

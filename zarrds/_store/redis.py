@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from zarrds._config import get_config
+from zarrds._store.absence import CLIENT_FAULTS
 from zarrds._store.base import Store, StoreProfile, names_below, renamed
 from zarrds._store.failure import store_failure
 from zarrds._store.optional import optional_module
@@ -72,7 +73,7 @@ class RedisStore(Store):
         for attempt in rounds():
             try:
                 return send()
-            except self._errors.RedisError as error:
+            except (self._errors.RedisError, *CLIENT_FAULTS) as error:
                 passing = isinstance(error, (self._errors.ConnectionError, self._errors.TimeoutError))
                 lasting = isinstance(error, self._errors.AuthenticationError)
                 if lasting or not passing or attempt >= get_config().attempts:

@@ -1,0 +1,76 @@
+"""What may be taken for "there is no such key": answers of services, and KeyErrors of mappings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from zarrds._store.retry import http_status
+
+__all__ = ["CLIENT_FAULTS", "says_absent", "says_no_container"]
+
+CLIENT_FAULTS = (LookupError, AttributeError)
+"""Errors by which a client stumbles over an answer; for whoever asks a store they would look like "absent"."""
+
+_NO_CONTAINER = frozenset(
+    {"NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted", "FilesystemNotFound", "AccountNotFound"}
+)
+_NO_CONTAINER_TEXTS = (
+    *sorted(_NO_CONTAINER),
+    "specified bucket does not exist",
+    "specified container does not exist",
+    "bucket not found",
+)
+
+
+def says_no_container(error: BaseException) -> bool:
+    """Return whether a service says that the bucket or container is missing, not one key in it.
+
+    Both are "404" to most services, and clients make a FileNotFoundError of both.
+    """
+    return any(_code(cause) in _NO_CONTAINER or _has_text(cause) for cause in _causes(error))
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and those that it was raised from."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _code(error: BaseException) -> Any:
+    """Code that the service gave: of botocore in the response, of Azure in an attribute."""
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):
+        return response.get("Error", {}).get("Code")
+    return getattr(error, "error_code", None)
+
+
+def _has_text(error: BaseException) -> bool:
+    """Whether the text of a "not found" is about a bucket or container; of other errors it does not matter."""
+    if not isinstance(error, FileNotFoundError) and http_status(error) != 404:
+        return False
+    text = str(error)
+    return any(words in text for words in _NO_CONTAINER_TEXTS)
+
+
+def says_absent(error: KeyError, mapping: Mapping[str, Any], key: str) -> bool:
+    """Return whether a KeyError of ``mapping[key]`` means that the mapping has no such key.
+
+    It does when it names the key, or nothing. Any other comes from inside of the mapping, whose client may have
+    stumbled over an answer: then the mapping is asked whether it has the key.
+    """
+    if not error.args or error.args == (key,) or _names(error.args[0], key):
+        return True
+    contains = type(mapping).__contains__
+    if contains is not Mapping.__contains__:  # that one asks for the value again, and takes any KeyError for absent
+        return not contains(mapping, key)
+    return not any(found == key for found in mapping)
+
+
+def _names(text: object, key: str) -> bool:
+    """Whether a text, such as a longer key or a sentence, names the key."""
+    words = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    return key.lower() in words.lower()
