@@ -44,6 +44,7 @@ The tree (in brackets the builtin that a caller may catch instead)::
       MemoryLimitError [ValueError]         a plan does not fit the memory it was given
       CopyError [RuntimeError]              a copy met what it may not replace
         SelfOverwriteError [ValueError]     the source of a job lies in its target
+      ConflictError [RuntimeError]          another writer changed meanwhile what was to be replaced
 
 Errors carry fields (`store`, `path`, `key`, `codec`, `expected`, `found`, `hint`) and build their text from them, so
 that nobody needs a debugger to find the bad file. They survive pickling, as they travel from dask workers.
@@ -65,6 +66,7 @@ __all__ = [
     "ChunkEncodeError",
     "ChunkError",
     "ChunkMemoryError",
+    "ConflictError",
     "ConsolidatedNotFoundError",
     "ContainsArrayError",
     "ContainsGroupError",
@@ -451,6 +453,15 @@ class MemoryLimitError(ZarrdsError, ValueError):
 
 class CopyError(ZarrdsError, RuntimeError):
     """A copy met something that it may not replace."""
+
+
+class ConflictError(ZarrdsError, RuntimeError):
+    """Another writer changed what was to be replaced, after it was read and before it was written.
+
+    Nothing was written. Read again and repeat, or let the writers take turns with a synchronizer.
+    """
+
+    default_message = "another writer changed this meanwhile"
 
 
 class SelfOverwriteError(CopyError, ValueError):

@@ -6,6 +6,7 @@ import dbm.dumb
 import hashlib
 import os
 import warnings
+from collections import UserDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,6 +68,8 @@ class Case:
         It does so in another process too.
     reached : bool
         What it is kept in is not of this process alone, as a stand-in for a server is.
+    sets_if : bool
+        A value can be set only if it is still the expected one.
     forks : bool
         A store that was used can be used on in a forked child; where not, that raises.
     documents : bool
@@ -89,6 +92,7 @@ class Case:
     pickles: bool = True
     travels: bool = True
     reached: bool = True
+    sets_if: bool = True
     forks: bool = True
     documents: bool = True
     tree: bool = False
@@ -157,6 +161,7 @@ CASES: dict[str, Case] = {
     "directory": Case(lambda path: DirectoryStore(path / "new" / "store"), processes=True, tree=True),
     "nested": Case(lambda path: NestedDirectoryStore(path / "new"), processes=True, tree=True, many=10_000),
     "temp": Case(lambda path: TempStore(dir=path), processes=True, tree=True, many=10_000),
+    "kv-mapping": Case(lambda path: KVStore(UserDict()), sets_if=False),
     "dbm-dumb": Case(lambda path: DBMStore(path / "store.dbm", open=dbm.dumb.open)),
     "lmdb": Case(lambda path: LMDBStore(path / "store.mdb", map_size=2**20), processes=True),
     "sqlite": Case(lambda path: SQLiteStore(path / "store.sqldb"), processes=True),
@@ -171,7 +176,11 @@ CASES: dict[str, Case] = {
         lambda path: FSStore("store", fs=DirFileSystem(str(path), fsspec.filesystem("file"))), tree=True, many=10_000
     ),
     "fs-plain": Case(
-        lambda path: FSStore(f"{path}/store", fs=PlainFileSystem()), threads=False, tree=True, many=10_000
+        lambda path: FSStore(f"{path}/store", fs=PlainFileSystem()),
+        threads=False,
+        tree=True,
+        sets_if=False,
+        many=10_000,
     ),
     "fs-missing": Case(
         lambda path: FSStore(f"file://{path}/new", missing_exceptions=(ZeroDivisionError,)), tree=True, many=10_000

@@ -33,6 +33,10 @@ class WrappedStore(WrapperStore):
         self.called("set", [key for key, _ in items])
         self.store.set_many(items)
 
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        self.called("set", [key])
+        return self.store.set_if(key, value, expected)
+
     def delete_many(self, keys: Sequence[str]) -> None:
         self.called("delete", list(keys))
         self.store.delete_many(keys)
@@ -102,6 +106,11 @@ class CountingStore(WrappedStore):
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
         super().set_many(items)
         self.counts.nbytes["set"] += sum(buffer_size(value) for _, value in items)
+
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        done = super().set_if(key, value, expected)
+        self.counts.nbytes["set"] += buffer_size(value) if done else 0
+        return done
 
 
 class FaultyStore(WrappedStore):

@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ import pytest
 import zarrds
 from zarrds._store.base import Store
 from zarrds._store.consolidated import DocumentStore
+from zarrds._store.n5 import N5Mapping
 from zarrds._types import ByteRange
 from zarrds.errors import NotErasableError, PathNotFoundError, ReadOnlyError, StoreError, StoreNotShareableError
 from zarrds.storage import (
@@ -446,6 +448,98 @@ def test_values_are_replaced_in_one_step(name: str, tmp_path: Path, request: pyt
                 assert bytes(store["k"]) in values
             done.result()
         assert bytes(store["k"]) == max(values)
+
+
+# --- setting what is still as it was ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["k", "a/b/.zarray", "new/zarr.json", "c/0/1"])
+def test_values_are_set_if_they_are_still_the_expected_ones(store: Store, key: str, request: Any) -> None:
+    if not store.can_set_if:
+        assert not CASES[request.node.callspec.params["store"]].sets_if
+        with pytest.raises(StoreError, match="one step"):
+            store.set_if(key, b"1", None)
+        assert list(store) == []
+        return
+    if isinstance(store, DocumentStore | N5Mapping) and key[-5:] in ("array", ".json"):
+        return
+    other = "a/other" if key != "a/other" else "b"
+    store[other] = b"stays"
+    assert not store.set_if(key, b"1", b"0")
+    assert key not in store
+    assert store.set_if(key, bytearray(b"first"), None)
+    assert store[key] == b"first"
+    for wrong in (None, b"", b"firs", b"first!", b"FIRST"):
+        assert not store.set_if(key, b"2", wrong)
+    assert store[key] == b"first"
+    assert store.set_if(key, b"", memoryview(b"first"))
+    assert not store.set_if(key, b"2", None)  # an empty value is there
+    assert store.set_if(key, b"3" * 100_000, b"")
+    assert store.set_if(key, b"3" * 100_000, np.frombuffer(b"3" * 100_000, "u1"))
+    assert dict(store) == {key: b"3" * 100_000, other: b"stays"}
+    if store.is_erasable():
+        store.delete_many([key])
+        assert not store.set_if(key, b"4", b"3" * 100_000)
+        assert store.set_if(key, b"4", None)
+        assert store[key] == b"4"
+        store.rmdir("")
+        assert list(store) == []
+
+
+def test_keys_are_checked_before_they_are_set(store: Store) -> None:
+    if store.can_set_if:
+        for key in ("", "../up", "/etc"):
+            with pytest.raises(ValueError, match="key"):
+                store.set_if(key, b"x", None)
+        assert list(store) == []
+
+
+def count_up(store: Store, times: int) -> None:
+    """Add to a counter in the store, and be the one who makes it."""
+    for _ in range(times):
+        while True:
+            found = store.get("a/counter")
+            if store.set_if("a/counter", b"%d" % (int(found or b"0") + 1), found):
+                break
+
+
+@pytest.mark.parametrize("name", named(sets_if=True, threads=True))
+def test_threads_lose_nothing_that_was_set(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    with opened(name, tmp_path, request) as store, ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: count_up(store, 12), range(4)))
+        assert store["a/counter"] == b"48"
+        store.set_many([("a/counter", b"0")])
+        winners = pool.map(lambda number: store.set_if("a/counter", b"%d" % (number + 1), b"0"), range(4))
+        assert sum(winners) == 1
+        wanted = [f"a/new/{number}" for number in range(10)]
+        winners = pool.map(lambda number: [store.set_if(key, b"%d" % number, None) for key in wanted], range(4))
+        assert [sum(won) for won in zip(*winners, strict=True)] == [1] * 10
+        assert set(store) == {"a/counter", *wanted}
+
+
+COUNTER = """
+import pickle, sys
+store = pickle.loads(sys.stdin.buffer.read())
+for _ in range(40):
+    while True:
+        found = store.get("a/counter")
+        if store.set_if("a/counter", b"%d" % (int(found or b"0") + 1), found):
+            break
+store.close()
+"""
+
+
+@pytest.mark.parametrize("name", named(quick=("directory", "sqlite"), processes=True))
+def test_processes_lose_nothing_that_was_set(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    with opened(name, tmp_path, request) as store:
+        pickled = pickle.dumps(store)
+        counters = [
+            subprocess.Popen([sys.executable, "-c", COUNTER], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+            for _ in range(3)
+        ]
+        results = [counter.communicate(pickled) for counter in counters]
+        assert [counter.returncode for counter in counters] == [0, 0, 0], [error.decode() for _, error in results]
+        assert dict(store) == {"a/counter": b"120"}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

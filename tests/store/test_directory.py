@@ -5,10 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import pickle
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from zarrds._store import exclusive
+from zarrds._store.base import Store
 from zarrds._types import ByteRange
 from zarrds.errors import FSPathExistNotDir, StoreError
 from zarrds.storage import DirectoryStore, FSStore, NestedDirectoryStore, TempStore
@@ -186,3 +192,68 @@ def test_a_directory_that_another_process_makes_at_that_moment(tmp_path: Path, m
 
     monkeypatch.setattr(os.path, "isdir", isdir)
     assert DirectoryStore(path).path == path
+
+
+COUNTER = """
+import sys
+from zarrds.storage import DirectoryStore
+store = DirectoryStore(sys.argv[1])
+for _ in range(50):
+    while True:
+        found = store.get("a/counter")
+        if store.set_if("a/counter", b"%d" % (int(found or b"0") + 1), found):
+            break
+"""
+
+
+@pytest.mark.parametrize("locks", ["directories", "files"])
+def test_stores_over_one_directory_exclude_each_other(
+    locks: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever they are called, and also where directories cannot be locked."""
+    script = COUNTER
+    if locks == "files":
+        monkeypatch.setattr(exclusive, "_flock", lambda fd: False)
+        script = "from zarrds._store import exclusive\nexclusive._flock = lambda fd: False\n" + COUNTER
+    stores = [DirectoryStore(tmp_path / "s"), FSStore(f"file://{tmp_path}/s"), NestedDirectoryStore(tmp_path / "s")]
+    others = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "s")])
+
+    def count(store: Store) -> None:
+        done = 0
+        while done < 20:
+            found = store.get("a/counter")
+            done += store.set_if("a/counter", b"%d" % (int(found or b"0") + 1), found)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(count, stores))
+    assert others.wait() == 0
+    assert dict(stores[0]) == {"a/counter": b"110"}
+    assert [path.name for path in (tmp_path / "s" / "a").iterdir()] == ["counter"]
+
+
+HOLDER = """
+import os, signal, sys
+from zarrds._store.exclusive import locked_directory
+with locked_directory(sys.argv[1]):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_writer_blocks_nobody(tmp_path: Path) -> None:
+    child = subprocess.run([sys.executable, "-c", HOLDER, str(tmp_path / "s")])
+    assert child.returncode == -signal.SIGKILL
+    store = DirectoryStore(tmp_path / "s")
+    assert store.set_if("k", b"1", None)
+    assert list(store) == ["k"]
+
+
+def test_a_directory_that_is_deleted_and_made_again_is_locked_again(tmp_path: Path) -> None:
+    """Whoever waited for the lock of a directory that is gone must not write with it."""
+    store, place = DirectoryStore(tmp_path), tmp_path / "a"
+    store["a/k"] = b"old"
+    with ThreadPoolExecutor(1) as pool:
+        with exclusive.locked_directory(str(place)):
+            waiting = pool.submit(store.set_if, "a/k", b"new", b"old")
+            store.rmdir("a")
+        assert waiting.result() is False
+    assert "a/k" not in store

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import UserDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+import zarrds
 from zarrds._engine.batch import HeldStore
 from zarrds._format.consolidated import Consolidated
 from zarrds._store.base import Store, StoreProfile
@@ -18,12 +20,14 @@ from zarrds._store.transformer import ShardingStorageTransformer, StorageTransfo
 from zarrds._store.v3_experimental import ExperimentalV3Store
 from zarrds._store.wrapper import ViewStore, WrapperStore
 from zarrds._types import ByteRange
+from zarrds.errors import StoreError
 from zarrds.storage import KVStore, LRUStoreCache, MemoryStore, ReadOnlyStore
 
 CALLS: dict[str, tuple[Any, ...]] = {
     "get_many": ([("z/.zarray", None), ("z/0", ByteRange(0, 1))],),
     "iter_many": ([("z/0", None)],),
     "set_many": ([("z/0", b"1")],),
+    "set_if": ("z/0", b"1", None),
     "delete_many": (["z/0"],),
     "check_documents": ([("z/.zattrs", b"{}")],),
     "version": ("z/0",),
@@ -46,16 +50,16 @@ CALLS: dict[str, tuple[Any, ...]] = {
 MAPPING = {"clear", "getitems", "setitems", "delitems", "is_readable", "is_listable"}
 """What is built on the protocol, or the same for every store."""
 
-ATTRIBUTES = ["profile", "dimension_separator", "keeps_documents", "documents_format"]
+ATTRIBUTES = ["profile", "dimension_separator", "keeps_documents", "documents_format", "can_set_if"]
 
 READING = {"get_many", "iter_many", "keys_below", "listdir"}
-WRITING = {"set_many", "delete_many", "rmdir", "rename"}
+WRITING = {"set_many", "set_if", "delete_many", "rmdir", "rename"}
 SIZES = {"getsize", "size_below"}
 
 WRAPPERS: dict[str, tuple[Callable[[Store], WrapperStore], set[str]]] = {
     "WrapperStore": (WrapperStore, set()),
     "ViewStore": (ViewStore, {*SIZES, "rmdir", "rename", "version"}),
-    "ReadOnlyStore": (ReadOnlyStore, {*WRITING, "is_writeable", "spec"}),
+    "ReadOnlyStore": (ReadOnlyStore, {*WRITING, "is_writeable", "spec", "can_set_if"}),
     "LRUStoreCache": (
         lambda store: LRUStoreCache(store, max_size=None),
         {"get_many", "iter_many", "version", "spec"},
@@ -70,10 +74,10 @@ WRAPPERS: dict[str, tuple[Callable[[Store], WrapperStore], set[str]]] = {
         ),
         {"get_many", "keys_below", "listdir", "rename", "spec"},
     ),
-    "StorageTransformer": (lambda store: Plain("p").over(store), {"get_many", "iter_many", "set_many"}),
+    "StorageTransformer": (lambda store: Plain("p").over(store), {"get_many", "iter_many", "set_many", "set_if"}),
     "ShardingStorageTransformer": (
         lambda store: ShardingStorageTransformer("indexed", 2).over(store),
-        {"get_many", "iter_many", "set_many"},
+        {"get_many", "iter_many", "set_many", "set_if"},
     ),
     "N5Mapping": (
         N5Mapping,
@@ -92,7 +96,8 @@ WRAPPERS: dict[str, tuple[Callable[[Store], WrapperStore], set[str]]] = {
     ),
     "ExperimentalV3Store": (
         ExperimentalV3Store,
-        {*READING, *WRITING, *SIZES, "version", "is_writeable", "spec", "documents_format", "dimension_separator"},
+        {*READING, *WRITING, *SIZES, "version", "is_writeable", "spec", "documents_format", "dimension_separator"}
+        | {"can_set_if"},
     ),
     "HeldStore": (HeldStore, {*READING, *WRITING, *SIZES, "version", "flush", "close", "spec"}),
 }
@@ -124,6 +129,7 @@ class Recorder(Store):
         self.dimension_separator = "/"
         self.keeps_documents = False
         self.documents_format = 7
+        self.can_set_if = True
 
 
 def _noting(name: str) -> Callable[..., Any]:
@@ -196,6 +202,66 @@ def test_a_wrapper_that_changes_answers_changes_them_one_by_one_too() -> None:
     behind["k"] = b"value"
     assert list(Upper(behind).iter_many([("k", None)])) == [b"VALUE"]
     assert Upper(behind)["k"] == b"VALUE"
+
+
+def test_a_wrapper_of_other_values_does_not_compare_those_behind() -> None:
+    class Other(WrapperStore):
+        def set_many(self, items: Any) -> None:
+            self.store.set_many([(key, bytes(value)[::-1]) for key, value in items])
+
+    class Knowing(Other):
+        def set_if(self, key: str, value: Any, expected: Any) -> bool:
+            return self.store.set_if(key, bytes(value)[::-1], None)
+
+    assert not Other(MemoryStore()).can_set_if
+    with pytest.raises(StoreError, match="one step"):
+        Other(MemoryStore()).set_if("k", b"1", None)
+    assert Knowing(MemoryStore()).can_set_if
+    assert not Knowing(KVStore(UserDict())).can_set_if
+
+
+def test_a_cache_forgets_what_others_set() -> None:
+    behind = MemoryStore()
+    cache = LRUStoreCache(behind, max_size=None)
+    assert cache.get("k") is None
+    behind["k"] = b"theirs"
+    assert not cache.set_if("k", b"mine", None)
+    assert cache["k"] == b"theirs"
+    assert cache.set_if("k", b"mine", b"theirs")
+    assert (cache["k"], behind["k"]) == (b"mine", b"mine")
+
+
+def test_documents_of_one_file_are_set_apart() -> None:
+    """Of an N5 node, attributes that another sets meanwhile are kept by whoever replaces the array's document."""
+    files = MemoryStore()
+    mine, theirs = N5Mapping(files), N5Mapping(files)
+    zarrds.create(4, chunks=2, store=mine)
+    seen, array = mine[".zarray"], json.loads(mine[".zarray"])
+    theirs[".zattrs"] = b'{"title": "theirs"}'
+    assert mine.set_if(".zarray", json.dumps({**array, "shape": [6]}).encode(), seen)
+    assert not theirs.set_if(".zarray", seen, seen)
+    assert theirs.set_if(".zattrs", b'{"title": "new"}', theirs[".zattrs"])
+    assert json.loads(mine[".zarray"])["shape"] == [6]
+    assert json.loads(mine[".zattrs"]) == {"title": "new"}
+    assert not mine.set_if(".zattrs", b"{}", None)
+
+
+def test_a_transformer_compares_what_it_shows() -> None:
+    class Flipped(StorageTransformer):
+        extension_uri = "flipped"
+        valid_types = ("f",)
+
+        def encode(self, key: str, value: Any) -> bytes:
+            return bytes(255 - byte for byte in bytes(value))
+
+        decode = encode
+
+    behind = MemoryStore()
+    store = Flipped("f").over(behind)
+    assert store.set_if("k", b"1", None)
+    assert not store.set_if("k", b"2", behind["k"])
+    assert store.set_if("k", b"2", b"1")
+    assert store["k"] == b"2"
 
 
 def test_a_container_is_as_durable_and_as_erasable_as_its_files() -> None:

@@ -133,6 +133,10 @@ class HeldStore(ViewStore):
         for key, value in items:
             self.hold(key, value if isinstance(value, Held) else to_bytes(value))
 
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        self.flush()  # what is set at once must not become visible before what was set earlier
+        return self.store.set_if(key, value, expected)
+
     def delete_many(self, keys: Sequence[str]) -> None:
         for key in keys:
             self.hold(key, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,12 +15,15 @@ from zarrds._store.concurrent import map_concurrently
 from zarrds._store.failure import store_failure
 from zarrds._store.optional import optional_module
 from zarrds._store.paths import check_key, join_path, level, normalize_path, redact_url
-from zarrds._store.request import coalesce, split_answers, to_bytes
+from zarrds._store.request import coalesce, same_bytes, split_answers, to_bytes
 from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, freeze, live_spec
 from zarrds._types import Buf, ByteRange, Request, Separator
 
 __all__ = ["ABSStore"]
+
+_WRITER = "zarrdswriter"
+"""Metadata that says who wrote a blob, see `ABSStore.set_if`."""
 
 
 class ABSStore(Store):
@@ -59,6 +63,7 @@ class ABSStore(Store):
     """
 
     __module__ = "zarrds.storage"
+    can_set_if = True
     profile = StoreProfile("network", native_batch=True, native_ranges=True, shareable=True)
 
     def __init__(
@@ -131,6 +136,35 @@ class ABSStore(Store):
         key, value = item
         with self._reporting("writing", key):
             self.client.upload_blob(self._root + check_key(key), to_bytes(value), overwrite=True)
+
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        blob, token = self._root + check_key(key), uuid.uuid4().hex
+        with self._reporting("writing", key):
+            found, etag, _ = self._current(blob)
+            if not same_bytes(found, expected):
+                return False
+            unmodified = optional_module("azure.core", "azure").MatchConditions.IfNotModified
+            condition = {"overwrite": False} if etag is None else {"overwrite": True, "etag": etag}
+            if etag is not None:
+                condition["match_condition"] = unmodified
+            try:
+                self.client.upload_blob(blob, to_bytes(value), metadata={_WRITER: token}, **condition)
+            except (self._errors.ResourceExistsError, self._errors.ResourceModifiedError):
+                # the client repeats what got no answer: the first of two requests may have been ours, and have worked
+                return self._current(blob)[2] == token
+            except self._errors.ResourceNotFoundError as error:
+                self._require_container(error)
+                return False
+        return True
+
+    def _current(self, blob: str) -> tuple[bytes | None, str | None, str | None]:
+        """Value, ETag and writer of a blob; three times None when it is absent."""
+        try:
+            reply = self.client.download_blob(blob)
+            return reply.readall(), reply.properties.etag, (reply.properties.metadata or {}).get(_WRITER)
+        except self._errors.ResourceNotFoundError as error:
+            self._require_container(error)
+            return None, None, None
 
     def delete_many(self, keys: Sequence[str]) -> None:
         map_concurrently(self._delete, keys)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from zarrds._store.paths import level, normalize_path
 from zarrds._store.request import buffer_size, to_bytes
 from zarrds._types import Buf, ByteRange, Request, Separator
-from zarrds.errors import PathNotFoundError
+from zarrds.errors import PathNotFoundError, StoreError
 
 if TYPE_CHECKING:
     from zarrds._store.spec import StoreSpec
@@ -61,6 +61,8 @@ class Store(MutableMapping[str, bytes]):
     """Whether a metadata document reads as it was written; else who writes one must read it again."""
     documents_format: int | None = None
     """The one format whose documents the store can have; None: any."""
+    can_set_if: bool = False
+    """Whether `set_if` works here."""
 
     # --- what every store implements ---------------------------------------------------------------------------------
 
@@ -100,6 +102,21 @@ class Store(MutableMapping[str, bytes]):
         memory that is used again costs less than fresh memory. Stores that send batches answer from one batch.
         """
         return iter(self.get_many(requests))
+
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        """Set `key` only if its stored value still equals `expected` (None: absent); return whether it was set.
+
+        Comparing and setting are one step for all writers that use this method on the same place, whichever stores,
+        threads and processes they use: of several that expect the same value, one gets True. What `set_many` and
+        `delete_many` of others do at the same moment is not held up by it. Where it is not known whether the value was
+        set, as when a connection broke, that raises. Stores without `can_set_if` raise StoreError.
+        """
+        raise StoreError(
+            "values of this store cannot be compared and set in one step",
+            store=repr(self),
+            key=key,
+            hint="let one writer change it at a time, or use a synchronizer",
+        )
 
     def check_documents(self, documents: Sequence[tuple[str, Buf]], *, encoded: bool = False) -> None:
         """Raise as `set_many` would for documents that the store cannot have, before what they replace is deleted.

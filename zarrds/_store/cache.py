@@ -155,6 +155,13 @@ class LRUStoreCache(WrapperStore):
             for key, value in kept if alone else ():
                 self._keep((key, None), value)
 
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        self._changed([key])
+        try:
+            return self.store.set_if(key, value, expected)
+        finally:
+            self._changed([key])  # also when it was not set: what is kept here is not what is there
+
     def delete_many(self, keys: Sequence[str]) -> None:
         self._changed(keys)
         try:

@@ -68,6 +68,10 @@ class DocumentStore(WrapperStore):
         self._refuse_metadata([key for key, _ in items])
         self.store.set_many(items)
 
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        self._refuse_metadata([key])
+        return self.store.set_if(key, value, expected)
+
     def delete_many(self, keys: Sequence[str]) -> None:
         self._refuse_metadata(keys)
         self.store.delete_many(keys)

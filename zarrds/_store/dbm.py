@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from zarrds._store.base import Store, StoreProfile, names_below
+from zarrds._store.exclusive import locked_object
 from zarrds._store.paths import check_key, level, normalize_path
-from zarrds._store.request import cut, to_bytes
+from zarrds._store.request import cut, same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
 from zarrds._types import Buf, Request, Separator
 from zarrds.errors import ReadOnlyError, StoreError
@@ -57,6 +58,7 @@ class DBMStore(Store):
     """
 
     __module__ = "zarrds.storage"
+    can_set_if = True
 
     def __init__(
         self,
@@ -137,6 +139,13 @@ class DBMStore(Store):
             name = check_key(key).encode()
             with self._writing("cannot write", key) as db:
                 db[name] = to_bytes(value)
+
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        with locked_object(self.path), self.write_mutex:
+            is_same = same_bytes(self.get_many([(key, None)])[0], expected)
+            if is_same:
+                self.set_many([(key, value)])
+            return is_same
 
     def delete_many(self, keys: Sequence[str]) -> None:
         names = [check_key(key).encode() for key in keys]

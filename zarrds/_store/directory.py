@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from zarrds._store.base import Store, StoreProfile
+from zarrds._store.exclusive import locked_directory
 from zarrds._store.files import (
     ABSENT,
     PARTIAL_SUFFIX,
@@ -28,6 +29,7 @@ from zarrds._store.files import (
     write_atomically,
 )
 from zarrds._store.paths import check_key, level, normalize_path
+from zarrds._store.request import same_bytes
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._types import Buf, ByteRange, Request, Separator
 from zarrds.errors import FSPathExistNotDir, PathNotFoundError, StoreError
@@ -73,6 +75,7 @@ class DirectoryStore(Store):
 
     __module__ = "zarrds.storage"
     profile = StoreProfile("disk", native_ranges=True, shareable=True)
+    can_set_if = True
 
     def __init__(
         self,
@@ -158,6 +161,22 @@ class DirectoryStore(Store):
                 write_atomically(place, value, self.fsync)
             except OSError as error:
                 raise self._failed("cannot write", key, error) from error
+
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        place = self._place(key)
+        directory = os.path.dirname(place)
+        if expected is not None and not os.path.isdir(directory):
+            return False
+        try:
+            with locked_directory(directory):
+                if not same_bytes(self._read_checked(key.lower() if self.normalize_keys else key, None), expected):
+                    return False
+                write_atomically(place, value, self.fsync)
+        except OSError as error:
+            if isinstance(error, StoreError):
+                raise
+            raise self._failed("cannot write", key, error) from error
+        return True
 
     def file_of(self, key: str) -> str:
         """Path of the file that holds the value of `key`, whether it exists or not."""

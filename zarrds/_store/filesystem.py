@@ -27,6 +27,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 from zarrds._config import get_config
 from zarrds._store.absence import says_no_container
 from zarrds._store.base import StoreProfile
+from zarrds._store.request import cut
+from zarrds._types import Buf, ByteRange
 
 __all__ = [
     "NOT_FOUND",
@@ -38,11 +40,14 @@ __all__ = [
     "has_protocol",
     "has_urls",
     "is_batched",
+    "limits",
     "local_path",
+    "may_be_short",
     "profile_of",
     "read_each",
     "reopened",
     "size_of",
+    "trim",
     "widen_pool",
     "write_each",
 ]
@@ -151,6 +156,35 @@ def find(fs: AbstractFileSystem, place: str) -> list[dict[str, Any]]:
     return [{"name": name, "type": "file", "size": None, **entry} for name, entry in found.items()]
 
 
+# --- what is asked for, and what comes -------------------------------------------------------------------------------
+
+
+def limits(byte_range: ByteRange | None) -> tuple[int | None, int | None]:
+    """Start and end to ask for; for an empty range one byte, since there is no way to ask for none."""
+    if byte_range is None:
+        return None, None
+    start, stop = byte_range
+    return start, stop if stop is None or stop > start else start + 1
+
+
+def trim(answer: bytes, byte_range: ByteRange) -> Buf:
+    """The answer, cut when more came than was asked for."""
+    start, stop = byte_range
+    if start < 0:
+        return answer if len(answer) <= -start else cut(answer, byte_range)
+    if stop is None or len(answer) <= max(0, stop - start):
+        return answer
+    return b"" if stop <= start else cut(answer, byte_range)
+
+
+def may_be_short(size: int, byte_range: ByteRange) -> bool:
+    """Whether fewer bytes came than the range names: the value ends there, or the answer was cut short."""
+    start, stop = byte_range
+    if start < 0:
+        return size < -start
+    return stop is None or size < stop - start
+
+
 # --- batches ---------------------------------------------------------------------------------------------------------
 
 
@@ -187,23 +221,21 @@ def _one_by_one(calls: Iterator[Callable[[], Any]]) -> list[Any]:
     return answers
 
 
-def read_each(
-    fs: AbstractFileSystem, paths: Sequence[str], limits: Sequence[tuple[int | None, int | None]]
-) -> list[Any]:
+def read_each(fs: AbstractFileSystem, paths: Sequence[str], ends: Sequence[tuple[int | None, int | None]]) -> list[Any]:
     """Value, or part of it from start to end, at each path; an error where there is none."""
     if is_batched(fs):
         # s3fs would otherwise ask for the size of every value before it fetches it
         extra = {"max_concurrency": 1} if has_protocol(fs, "s3") else {}
-        pairs = zip(paths, limits, strict=True)
+        pairs = zip(paths, ends, strict=True)
         return _together(fs, [partial(fs._cat_file, path, start=a, end=b, **extra) for path, (a, b) in pairs])
     if len(paths) > 1 and profile_of(fs).kind == "network":
         try:  # some fetch what they lack together, but report one absent file for all of them
-            starts, ends = [start for start, _ in limits], [end for _, end in limits]
-            return list(fs.cat_ranges(list(paths), starts, ends, on_error="return"))
+            firsts, lasts = [start for start, _ in ends], [end for _, end in ends]
+            return list(fs.cat_ranges(list(paths), firsts, lasts, on_error="return"))
         except NOT_FOUND:
             pass
     read = partial(_read_cached, fs) if isinstance(fs, WholeFileCacheFileSystem) else fs.cat_file
-    return _one_by_one(partial(read, path, a, b) for path, (a, b) in zip(paths, limits, strict=True))
+    return _one_by_one(partial(read, path, a, b) for path, (a, b) in zip(paths, ends, strict=True))
 
 
 _fetching = [threading.Lock() for _ in range(64)]

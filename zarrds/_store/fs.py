@@ -14,17 +14,20 @@ from urllib.parse import quote, unquote
 
 from fsspec import AbstractFileSystem, FSMap
 from fsspec.core import url_to_fs
+from fsspec.implementations.memory import MemoryFileSystem
 
 from zarrds._config import get_config
 from zarrds._store import filesystem, trace
 from zarrds._store.absence import says_no_container
 from zarrds._store.base import Store, StoreProfile, renamed
 from zarrds._store.directory import DirectoryStore
+from zarrds._store.exclusive import locked_object
 from zarrds._store.failure import store_failure
 from zarrds._store.filesystem import NOT_FOUND
 from zarrds._store.paths import check_key, level, normalize_path, redact_url
-from zarrds._store.request import coalesce, cut, range_bounds, split_answers, to_bytes
+from zarrds._store.request import buffer_size, coalesce, cut, range_bounds, same_bytes, split_answers, to_bytes
 from zarrds._store.retry import answered, http_status
+from zarrds._store.s3 import s3_place, set_object_if
 from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
 from zarrds._types import Buf, ByteRange, Request, Separator
@@ -130,6 +133,8 @@ class FSStore(Store):
         local_path = filesystem.local_path(fs, self.path)
         self._local = None if local_path is None else DirectoryStore(local_path)
         self._has_urls = filesystem.has_urls(fs)
+        in_memory = type(fs) is MemoryFileSystem
+        self.can_set_if = self._local is not None or in_memory or s3_place(fs, self.path) is not None
         # whether the server obeys ranges; those of HTTP may ignore them, which the first range will show
         self._serves_ranges = None if filesystem.has_protocol(fs, "http", "https") else True
 
@@ -195,7 +200,7 @@ class FSStore(Store):
 
     def _read(self, requests: Sequence[Request]) -> list[Buf | Exception | None]:
         paths = [self._place(key) for key, _ in requests]
-        replies = filesystem.read_each(self.fs, paths, [_limits(byte_range) for _, byte_range in requests])
+        replies = filesystem.read_each(self.fs, paths, [filesystem.limits(byte_range) for _, byte_range in requests])
         if trace.is_open():
             trace.record(trace.gets(requests, replies))
         return [self._judged(request, reply) for request, reply in zip(requests, replies, strict=True)]
@@ -211,8 +216,8 @@ class FSStore(Store):
             return StoreError("the file system answered with None", expected="bytes, or an error", found="None")
         if byte_range is None:
             return reply  # type: ignore[no-any-return]
-        value = _trim(reply, byte_range)
-        if self.profile.kind == "network" and _may_be_short(len(value), byte_range):
+        value = filesystem.trim(reply, byte_range)
+        if self.profile.kind == "network" and filesystem.may_be_short(len(value), byte_range):
             size = (self._info(key) or {}).get("size")
             first, last = (0, len(value)) if size is None else range_bounds(byte_range, size)
             if len(value) < last - first:
@@ -278,6 +283,32 @@ class FSStore(Store):
         answers, attempts = answered(list(values.items()), self._write)
         self._forget_listings(values)
         self._raise_first("cannot write", list(values), answers, attempts)
+
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        self._require_writeable()
+        key = check_key(key.lower() if self.normalize_keys else key)
+        if self._local is not None:
+            return self._local.set_if(key, value, expected)
+        place = s3_place(self.fs, self._root + key)
+        if place is None:
+            return self._set_in_memory_if(key, value, expected)
+        if trace.is_open():
+            trace.record([trace.Entry("get", key, 0), trace.Entry("set", key, buffer_size(value))])
+        try:
+            return set_object_if(*place, to_bytes(value), None if expected is None else to_bytes(expected))
+        except Exception as error:
+            raise self._failed("cannot write", key, error) from None
+        finally:
+            self._forget_listings([key])
+
+    def _set_in_memory_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        if not self.can_set_if:
+            return super().set_if(key, value, expected)
+        with locked_object(("memory", self._root)):
+            is_same = same_bytes(self.get_many([(key, None)])[0], expected)
+            if is_same:
+                self.set_many([(key, value)])
+            return is_same
 
     def _write(self, items: Sequence[tuple[str, bytes]]) -> list[Any]:
         if trace.is_open():
@@ -467,37 +498,8 @@ def _rebuild(url: str, arguments: dict[str, Any]) -> FSStore:
     return FSStore(url, **arguments)
 
 
-# --- what is asked for, and what comes -------------------------------------------------------------------------------
-
-
 def _missing_set(
     exceptions: Iterable[type[Exception]], missing_exceptions: Iterable[type[Exception]] | None
 ) -> tuple[type[Exception], ...]:
     given = {*exceptions, *(missing_exceptions or ())} - set(NOT_FOUND)
     return NOT_FOUND + tuple(sorted(given, key=lambda cls: cls.__name__))
-
-
-def _limits(byte_range: ByteRange | None) -> tuple[int | None, int | None]:
-    """Start and end to ask for; for an empty range one byte, since there is no way to ask for none."""
-    if byte_range is None:
-        return None, None
-    start, stop = byte_range
-    return start, stop if stop is None or stop > start else start + 1
-
-
-def _trim(answer: bytes, byte_range: ByteRange) -> Buf:
-    """The answer, cut when more came than was asked for."""
-    start, stop = byte_range
-    if start < 0:
-        return answer if len(answer) <= -start else cut(answer, byte_range)
-    if stop is None or len(answer) <= max(0, stop - start):
-        return answer
-    return b"" if stop <= start else cut(answer, byte_range)
-
-
-def _may_be_short(size: int, byte_range: ByteRange) -> bool:
-    """Whether fewer bytes came than the range names: the value ends there, or the answer was cut short."""
-    start, stop = byte_range
-    if start < 0:
-        return size < -start
-    return stop is None or size < stop - start

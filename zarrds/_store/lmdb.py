@@ -13,7 +13,7 @@ from zarrds._store.base import Store, StoreProfile
 from zarrds._store.files import file_identity
 from zarrds._store.optional import optional_module
 from zarrds._store.paths import check_key, level, normalize_path
-from zarrds._store.request import byte_view, cut, to_bytes
+from zarrds._store.request import byte_view, cut, same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._types import Buf, Request, Separator
 from zarrds.errors import StoreError
@@ -58,6 +58,7 @@ class LMDBStore(Store):
     """
 
     __module__ = "zarrds.storage"
+    can_set_if = True
     profile = StoreProfile("disk", native_batch=True, native_ranges=True, shareable=True)
 
     def __init__(
@@ -117,6 +118,17 @@ class LMDBStore(Store):
 
         if pairs:
             self._write("cannot write", work, items[0][0])
+
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        name = check_key(key).encode()
+
+        def work(txn: Any) -> bool:
+            is_same = same_bytes(_get(txn, name), expected)
+            if is_same:
+                txn.put(name, byte_view(value))
+            return is_same
+
+        return self._write("cannot write", work, key)
 
     def delete_many(self, keys: Sequence[str]) -> None:
         names = [check_key(key).encode() for key in keys]

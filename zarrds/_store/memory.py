@@ -12,9 +12,10 @@ import numpy as np
 
 from zarrds._store.absence import says_absent
 from zarrds._store.base import Store, StoreProfile, names_below, renamed
+from zarrds._store.exclusive import locked_object
 from zarrds._store.failure import store_failure
 from zarrds._store.paths import check_key, level, normalize_path
-from zarrds._store.request import cut, to_bytes
+from zarrds._store.request import cut, same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, live_spec
 from zarrds._types import Buf, Request, Separator
 from zarrds.errors import PathNotFoundError, ReadOnlyError, StoreError
@@ -50,6 +51,7 @@ class KVStore(Store):
         self._mapping = cast("MutableMapping[str, Any]", mutablemapping)
         self._token: str | None = None
         self._getitems = _batch_getter(mutablemapping)
+        self.can_set_if = isinstance(mutablemapping, dict)  # others may have writers elsewhere
         if self._getitems is not None:
             self.profile = StoreProfile("network", native_batch=True)
 
@@ -89,6 +91,16 @@ class KVStore(Store):
         self._require_mutable()
         for key, value in items:
             self._mapping[check_key(key)] = to_bytes(value)
+
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        self._require_mutable()
+        if not self.can_set_if:
+            return super().set_if(key, value, expected)
+        with locked_object(self.identity):
+            if not same_bytes(self.get_many([(check_key(key), None)])[0], expected):
+                return False
+            self._mapping[key] = to_bytes(value)
+        return True
 
     def delete_many(self, keys: Sequence[str]) -> None:
         self._require_mutable()
@@ -216,6 +228,7 @@ class MemoryStore(Store):
 
     __module__ = "zarrds.storage"
     profile = StoreProfile("memory")
+    can_set_if = True
 
     def __init__(
         self,
@@ -261,6 +274,13 @@ class MemoryStore(Store):
                 if isinstance(members.get(name), self.cls):
                     raise StoreError("a value cannot replace a level of the hierarchy", key=key)
                 members[name] = data
+
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        with locked_object(self.identity), self._write_lock:
+            is_same = same_bytes(self.get_many([(check_key(key), None)])[0], expected)
+            if is_same:
+                self.set_many([(key, value)])
+            return is_same
 
     def delete_many(self, keys: Sequence[str]) -> None:
         for key in keys:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count
 from typing import Any
 
 from zarrds._store.absence import CLIENT_FAULTS
@@ -56,6 +57,7 @@ class MongoDBStore(Store):
     """
 
     __module__ = "zarrds.storage"
+    can_set_if = True
     profile = StoreProfile("network", native_batch=True, shareable=True)
 
     def __init__(
@@ -119,6 +121,32 @@ class MongoDBStore(Store):
             with self._reporting("writing", items[0][0]):
                 self._index()
                 self.collection.bulk_write(writes, ordered=False)
+
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        new = _fitting(check_key(key), to_bytes(value), self)
+        with self._reporting("writing", key):
+            self._index()
+            if expected is None:
+                return self._insert(key, new)
+            old = {_KEY: key, _VALUE: to_bytes(expected)}
+            return bool(self.collection.update_one(old, {"$set": {_VALUE: new}}).matched_count)
+
+    def _insert(self, key: str, value: bytes) -> bool:
+        """Insert the document of a key that is absent; whether it was.
+
+        Inserting writers give the document one identifier, of which the server takes the first. One that is in use may
+        also be that of a document that was renamed: then they all go on to the next.
+        """
+        for number in count():
+            document = {"_id": f"zarrds:{number}:{key}", _VALUE: value}
+            try:
+                done = self.collection.update_one({_KEY: key}, {"$setOnInsert": document}, upsert=True)
+            except self._pymongo.errors.DuplicateKeyError:
+                if self.collection.find_one({_KEY: key}, {_KEY: 1}) is not None:
+                    return False
+            else:
+                return done.upserted_id is not None
+        raise AssertionError("numbers do not end")
 
     def _index(self) -> None:
         """Have the server find keys without looking at all of them; only speed depends on it, and rights may not do."""

@@ -19,7 +19,7 @@ from zarrds._store.base import Store
 from zarrds._store.directory import NestedDirectoryStore
 from zarrds._store.fs import FSStore
 from zarrds._store.paths import ancestors, check_key, level, normalize_path
-from zarrds._store.request import cut
+from zarrds._store.request import cut, same_bytes
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._store.wrapper import WrapperStore
 from zarrds._types import JSON, Buf, Request, Separator
@@ -111,6 +111,20 @@ class N5Mapping(WrapperStore):
         ]
         others = [(_file_of(key), value) for key, value in items if _split(key)[1] not in _DOCUMENTS]
         self.store.set_many([*documents, *others])
+
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        parent, name = _split(check_key(key))
+        if name not in _DOCUMENTS:
+            return self.store.set_if(_file_of(key), value, expected)
+        where = level(parent) + n5.ATTRIBUTES_KEY
+        while True:
+            text = self.store.get_many([(where, None)])[0]
+            attributes = None if text is None else Place(where).expect_object(loads(text, where))
+            if not same_bytes(self._document(parent, name, attributes), expected):
+                return False
+            # the file holds other documents too: where only one of those was changed meanwhile, it is tried again
+            if self.store.set_if(where, dumps(_changed(attributes or {}, parent, name, value)), text):
+                return True
 
     def _changed(self, items: Sequence[tuple[str, Buf]]) -> dict[str, Attributes]:
         """Attributes of all nodes that have a document among the items, as they are when it is set."""

@@ -6,6 +6,7 @@ obstore repeats what fails in passing by itself (``retry_config`` of its stores)
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from types import ModuleType
@@ -20,7 +21,7 @@ from zarrds._store.failure import store_failure
 from zarrds._store.filesystem import gathered
 from zarrds._store.optional import optional_module
 from zarrds._store.paths import check_key, level, normalize_path
-from zarrds._store.request import coalesce, split_answers, to_bytes
+from zarrds._store.request import buffer_size, coalesce, same_bytes, split_answers, to_bytes
 from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
 from zarrds._types import Buf, ByteRange, Request
@@ -31,6 +32,8 @@ __all__ = ["ObstoreStore", "from_obstore", "is_obstore"]
 _used_by: int | None = None
 """Process that sent the first request."""
 _NO_FILE = ("Not a directory (os error 20)", "Is a directory (os error 21)")
+_WRITER = "zarrdswriter"
+"""Attribute that says who wrote an object, see `ObstoreStore.set_if`."""
 _IN_MEMORY, _LOCAL = "MemoryStore", "LocalStore"
 
 
@@ -79,6 +82,7 @@ class ObstoreStore(Store):
         self.store = store
         self._token: str | None = None
         kind = type(store).__name__
+        self.can_set_if = kind != "HTTPStore"
         if kind in (_IN_MEMORY, _LOCAL):
             where = "memory" if kind == _IN_MEMORY else "disk"
             self.profile = StoreProfile(where, native_ranges=True, shareable=kind == _LOCAL)  # type: ignore[arg-type]
@@ -172,6 +176,50 @@ class ObstoreStore(Store):
             trace.record([trace.Entry("set", key, len(value)) for key, value in values])
         answers = self._each("put", values, [{"use_multipart": False}] * len(values))
         self._raise_first("cannot write", [key for key, _ in values], answers)
+
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        if not self.can_set_if:
+            return super().set_if(key, value, expected)
+        if type(self.store).__name__ == _LOCAL:
+            return DirectoryStore(str(self.store.prefix or "/")).set_if(key, value, expected)
+        key, token = check_key(key), uuid.uuid4().hex
+        if trace.is_open():
+            trace.record([trace.Entry("get", key, 0), trace.Entry("set", key, buffer_size(value))])
+        try:
+            found, version, _ = self._current(key)
+            if not same_bytes(found, expected):
+                return False
+            done = self._put_if(key, to_bytes(value), version or "create", token)
+            # obstore repeats what got no answer: the first of two requests may have been ours, and have worked
+            return done or self._current(key)[2] == token
+        except Exception as error:
+            self._raise_first("cannot write", [key], [error])
+            raise
+
+    def _put_if(self, key: str, value: bytes, mode: Any, token: str) -> bool:
+        errors = optional_module("obstore.exceptions", "obstore")
+        attributes = {_WRITER: token}
+        try:
+            self._client().put(self.store, key, value, mode=mode, attributes=attributes, use_multipart=False)
+        except (errors.AlreadyExistsError, errors.PreconditionError):
+            return False
+        except FileNotFoundError as error:
+            if mode == "create" or says_no_container(error):
+                raise
+            return False
+        return True
+
+    def _current(self, key: str) -> tuple[Buf | None, dict[str, str] | None, str | None]:
+        """Value, version and writer of an object; three times None when it is absent."""
+        try:
+            reply = self._client().get(self.store, key)
+            value, meta = memoryview(reply.bytes()), reply.meta
+        except Exception as error:
+            if _means_absent(error):
+                return None, None, None
+            raise
+        version = {name: meta[name] for name in ("e_tag", "version") if meta.get(name)}
+        return value, version, reply.attributes.get(_WRITER)
 
     def delete_many(self, keys: Sequence[str]) -> None:
         keys = [check_key(key) for key in keys]

@@ -35,6 +35,9 @@ class ReadOnlyStore(WrapperStore):
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
         raise ReadOnlyError("store is read-only")
 
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        raise ReadOnlyError("store is read-only")
+
     def delete_many(self, keys: Sequence[str]) -> None:
         raise ReadOnlyError("store is read-only")
 

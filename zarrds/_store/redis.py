@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
+from importlib import import_module
 from itertools import islice
 from typing import Any
 
@@ -24,6 +25,17 @@ __all__ = ["RedisStore"]
 
 _SCAN_COUNT = 1000
 """Keys that one round of a scan looks at, and that one batch deletes."""
+
+
+_SET_IF = """
+local found = redis.call('GET', KEYS[1])
+if (ARGV[1] == '0' and found == false) or (ARGV[1] == '1' and found == ARGV[2]) then
+  redis.call('SET', KEYS[1], ARGV[3])
+  return 1
+end
+return 0
+"""
+"""Compares and sets; the server runs it in one step."""
 
 
 class RedisStore(Store):
@@ -54,6 +66,7 @@ class RedisStore(Store):
     """
 
     __module__ = "zarrds.storage"
+    can_set_if = True
     profile = StoreProfile("network", native_batch=True, native_ranges=True, shareable=True)
 
     def __init__(self, prefix: str = "zarr", dimension_separator: Separator | None = None, **kwargs: Any) -> None:
@@ -112,6 +125,21 @@ class RedisStore(Store):
             pipe.set(self._name(key), to_bytes(value))
         if items:
             self._run("cannot write", items[0][0], pipe)
+
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        given = (b"0", b"") if expected is None else (b"1", to_bytes(expected))
+        try:
+            return bool(self._impatient.eval(_SET_IF, 1, self._name(key), *given, to_bytes(value)))
+        except (self._errors.RedisError, *CLIENT_FAULTS) as error:
+            failed = self._failed("cannot write, or it is not known whether it was done", key, error, 1)
+            raise failed from failed.__cause__
+
+    @cached_property
+    def _impatient(self) -> Any:
+        """A client that sends each command once: a second script could not tell the work of the first from others'."""
+        redis = optional_module("redis", "redis")
+        retry = import_module("redis.retry").Retry(import_module("redis.backoff").NoBackoff(), 0)
+        return redis.Redis(**{**self._kwargs, "retry": retry})
 
     def delete_many(self, keys: Sequence[str]) -> None:
         names = [self._name(key) for key in keys]
@@ -184,6 +212,8 @@ class RedisStore(Store):
 
     def close(self) -> None:
         self.client.close()
+        if "_impatient" in self.__dict__:
+            self._impatient.close()
 
     # --- identity ----------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,18 @@ import numpy as np
 
 from zarrds._types import Buf, ByteRange, Request
 
-__all__ = ["Flat", "Merged", "buffer_size", "byte_view", "coalesce", "cut", "range_bounds", "split_answers", "to_bytes"]
+__all__ = [
+    "Flat",
+    "Merged",
+    "buffer_size",
+    "byte_view",
+    "coalesce",
+    "cut",
+    "range_bounds",
+    "same_bytes",
+    "split_answers",
+    "to_bytes",
+]
 
 Flat: TypeAlias = bytes | bytearray | memoryview
 
@@ -29,6 +40,13 @@ def byte_view(value: Buf) -> Flat:
 def to_bytes(value: Buf) -> bytes:
     """`value` as bytes; a copy unless it is bytes already."""
     return value if type(value) is bytes else bytes(byte_view(value))
+
+
+def same_bytes(value: Buf | None, expected: Buf | None) -> bool:
+    """Whether two values have the same bytes; None, which stands for an absent one, equals itself only."""
+    if value is None or expected is None:
+        return value is expected
+    return byte_view(value) == byte_view(expected)
 
 
 def buffer_size(value: Buf) -> int:

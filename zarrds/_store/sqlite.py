@@ -14,7 +14,7 @@ from typing import Any
 from zarrds._store.base import Store, StoreProfile
 from zarrds._store.files import file_identity
 from zarrds._store.paths import check_key, level, normalize_path
-from zarrds._store.request import byte_view
+from zarrds._store.request import byte_view, same_bytes
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
 from zarrds._types import Buf, ByteRange, Request, Separator
 from zarrds.errors import PathNotFoundError, StoreError
@@ -56,6 +56,7 @@ class SQLiteStore(Store):
     """
 
     __module__ = "zarrds.storage"
+    can_set_if = True
 
     def __init__(
         self, path: str | os.PathLike[str], dimension_separator: Separator | None = None, **kwargs: Any
@@ -111,6 +112,13 @@ class SQLiteStore(Store):
         if rows:
             with self._writing("cannot write", rows[0][0]) as db:
                 db.executemany("REPLACE INTO zarr VALUES (?, ?)", rows)
+
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        with self._writing("cannot write", check_key(key)) as db:
+            is_same = same_bytes(_values(db, [key]).get(key), expected)
+            if is_same:
+                db.execute("REPLACE INTO zarr VALUES (?, ?)", (key, byte_view(value)))
+            return is_same
 
     def delete_many(self, keys: Sequence[str]) -> None:
         rows = [(check_key(key),) for key in keys]

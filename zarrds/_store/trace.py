@@ -323,7 +323,20 @@ def _one(verb: str) -> Callable[[Any, Any], list[Entry]]:
     return lambda asked, answer: [Entry(verb, str(asked or ""), 0)]
 
 
-_ITERATORS = {"iter_many": _counting_values, "keys_below": _counting_keys}
+def _counting_comparisons(original: Callable[..., Any], entries: object) -> Callable[..., Any]:
+    @wraps(original)
+    def set_if(self: Store, key: str, value: Buf, expected: Buf | None) -> bool:
+        before = _thread.recorded
+        done: bool = original(self, key, value, expected)
+        if _thread.recorded == before:
+            size = 0 if expected is None else buffer_size(expected)
+            record([Entry("get", key, size), Entry("set", key, buffer_size(value))] if done else [Entry("get", key, 0)])
+        return done
+
+    return set_if
+
+
+_ITERATORS = {"set_if": _counting_comparisons, "iter_many": _counting_values, "keys_below": _counting_keys}
 _REPORTS: dict[str, Callable[[Any, Any], list[Entry]]] = {
     "get_many": gets,
     "iter_many": gets,
@@ -331,6 +344,7 @@ _REPORTS: dict[str, Callable[[Any, Any], list[Entry]]] = {
     "__contains__": _one("head"),
     "getsize": _one("head"),
     "set_many": lambda items, _: [Entry("set", key, buffer_size(value)) for key, value in items],
+    "set_if": _one("set"),
     "delete_many": lambda keys, _: [Entry("delete", key, 0) for key in keys],
     "__delitem__": _one("delete"),
     "keys_below": _one("list"),

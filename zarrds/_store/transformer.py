@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 from zarrds._format.meta import CodecSpec
 from zarrds._format.v3.transformers import TRANSFORMERS
 from zarrds._store.base import Store
-from zarrds._store.request import cut
+from zarrds._store.request import cut, same_bytes
 from zarrds._store.wrapper import WrapperStore
 from zarrds._types import Buf, Request
 
@@ -113,6 +113,12 @@ class StorageTransformer(WrapperStore):
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
         self.store.set_many([(key, self.encode(key, value)) for key, value in items])
+
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        stored = self.store.get_many([(key, None)])[0]
+        if not same_bytes(None if stored is None else self.decode(key, stored), expected):
+            return False
+        return self.store.set_if(key, self.encode(key, value), stored)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, StorageTransformer) and (self.spec_of_document(), self.__dict__.get("store")) == (

@@ -223,6 +223,9 @@ class ExperimentalV3Store(ViewStore):
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
         raise self._refused()
 
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        raise self._refused()
+
     def delete_many(self, keys: Sequence[str]) -> None:
         raise self._refused()
 

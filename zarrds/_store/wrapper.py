@@ -31,6 +31,7 @@ class WrapperStore(Store):
         self.dimension_separator = store.dimension_separator
         self.keeps_documents = store.keeps_documents
         self.documents_format = store.documents_format
+        self.can_set_if = self.is_writeable() and _compares(type(self)) and store.can_set_if
 
     # --- values ------------------------------------------------------------------------------------------------------
 
@@ -44,6 +45,11 @@ class WrapperStore(Store):
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
         self.store.set_many(items)
+
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        if not self.can_set_if:
+            return super().set_if(key, value, expected)
+        return self.store.set_if(key, value, expected)
 
     def delete_many(self, keys: Sequence[str]) -> None:
         self.store.delete_many(keys)
@@ -102,6 +108,12 @@ class WrapperStore(Store):
         return f"<{type(self).__module__}.{type(self).__name__} over {self.store!r}>"
 
     __hash__ = None
+
+
+def _compares(cls: type[Store]) -> bool:
+    """Whether `set_if` knows of what `get_many` and `set_many` of the class do: else it would compare other values."""
+    first = next(c for c in cls.__mro__ if not c.__dict__.keys().isdisjoint(("get_many", "set_many", "set_if")))
+    return "set_if" in first.__dict__
 
 
 class ViewStore(WrapperStore):

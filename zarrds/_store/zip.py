@@ -12,6 +12,7 @@ from typing import Any
 from zarrds._store.archive import Archive
 from zarrds._store.base import Store, StoreProfile, names_below
 from zarrds._store.paths import check_key, level, normalize_path
+from zarrds._store.request import same_bytes
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
 from zarrds._types import Buf, Request, Separator
 from zarrds.errors import NotErasableError, ReadOnlyError
@@ -52,6 +53,7 @@ class ZipStore(Store):
     """
 
     __module__ = "zarrds.storage"
+    can_set_if = True
 
     def __init__(
         self,
@@ -93,6 +95,14 @@ class ZipStore(Store):
                     UserWarning,
                     stacklevel=3,
                 )
+
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        self._require_writeable()
+        with self._archive.lock:
+            is_same = same_bytes(self._archive.read(check_key(key), None), expected)
+            if is_same:
+                self.set_many([(key, value)])
+            return is_same
 
     def delete_many(self, keys: Sequence[str]) -> None:
         """Raise NotErasableError when one of the keys is there; absent ones are no error."""

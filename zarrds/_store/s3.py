@@ -1,0 +1,83 @@
+"""Conditional writes to S3 through s3fs: an object is replaced only while it has the ETag that was read."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from fsspec import AbstractFileSystem
+from fsspec.asyn import sync
+from fsspec.implementations.dirfs import DirFileSystem
+
+from zarrds._store.absence import says_no_container
+from zarrds._store.retry import http_status, is_transient, rounds
+
+__all__ = ["s3_place", "set_object_if"]
+
+_WRITER = "zarrdswriter"
+"""Metadata that says who wrote an object: a reply that was lost can't be told from a lost race in another way."""
+_CONFLICTS = (409, 412)
+
+
+def s3_place(fs: AbstractFileSystem, path: str) -> tuple[AbstractFileSystem, str] | None:
+    """File system of s3fs that `path` is sent to, and the path in it; None where there is another one."""
+    while type(fs) is DirFileSystem:
+        fs, path = fs.fs, f"{fs.path}/{path}"
+    protocols = (fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol
+    return (fs, path) if "s3" in protocols and hasattr(fs, "_call_s3") else None
+
+
+def set_object_if(fs: AbstractFileSystem, path: str, value: bytes, expected: bytes | None) -> bool:
+    """Set an object if it still has the value `expected` (None: if it is absent); whether it was set.
+
+    When another writer replaces the object between our request for it and ours to set it, the service refuses the
+    second one, since its condition (``If-Match`` or ``If-None-Match``) is not met.
+    """
+    token = uuid.uuid4().hex
+    failed: Exception | None = None
+    for _ in rounds():
+        try:
+            done: bool = sync(fs.loop, _attempt, fs, path, value, expected, token)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            failed = error
+        else:
+            return done
+    assert failed is not None
+    raise failed
+
+
+async def _attempt(fs: Any, path: str, value: bytes, expected: bytes | None, token: str) -> bool:
+    bucket, key, _ = fs.split_path(path)
+    place = {"Bucket": bucket, "Key": key}
+    found, etag, writer = await _current(fs, place)
+    if writer == token or found != expected:
+        return writer == token
+    condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+    try:
+        await fs._call_s3("put_object", **place, Body=value, Metadata={_WRITER: token}, **condition)
+    except Exception as error:
+        if _status(error) not in _CONFLICTS and not (
+            etag and isinstance(error, FileNotFoundError) and not says_no_container(error)
+        ):
+            raise
+        return (await _current(fs, place))[2] == token
+    return True
+
+
+async def _current(fs: Any, place: dict[str, str]) -> tuple[bytes | None, str | None, str | None]:
+    """Value, ETag and writer of an object; three times None when it is absent."""
+    try:
+        reply = await fs._call_s3("get_object", **place)
+    except FileNotFoundError as error:
+        if says_no_container(error):
+            raise
+        return None, None, None
+    async with reply["Body"] as body:
+        value: bytes = await body.read()
+    return value, reply["ETag"], reply.get("Metadata", {}).get(_WRITER)
+
+
+def _status(error: BaseException) -> int | None:
+    return http_status(error) or (http_status(error.__cause__) if error.__cause__ is not None else None)
