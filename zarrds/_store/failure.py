@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zarrds._store.retry import http_status
-from zarrds._store.secrets import redact_text, safe_cause, text_of
+from zarrds._store.secrets import empty, redact_text, safe_cause, text_of
 from zarrds.errors import ShortReadError, StoreAccessError, StoreConnectionError, StoreError, StoreTimeoutError
 
 __all__ = ["store_failure"]
@@ -46,6 +46,8 @@ def store_failure(
     failed.attempts = attempts
     failed.errno = getattr(error, "errno", None)
     failed.__cause__ = safe_cause(error, secrets)
+    if failed.__cause__ is not error:
+        empty(error)
     return failed
 
 

@@ -12,13 +12,14 @@ import base64
 import os
 import pickle
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from fsspec import AbstractFileSystem
 from fsspec.asyn import AsyncFileSystem, get_loop, sync
+from fsspec.core import url_to_fs
 from fsspec.implementations.cached import CachingFileSystem, WholeFileCacheFileSystem
 from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
@@ -28,6 +29,7 @@ from zarrds._config import get_config
 from zarrds._store.absence import says_no_container
 from zarrds._store.base import StoreProfile
 from zarrds._store.request import cut
+from zarrds._store.secrets import safe_cause, secret_values
 from zarrds._types import Buf, ByteRange
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "limits",
     "local_path",
     "may_be_short",
+    "opened",
     "profile_of",
     "read_each",
     "reopened",
@@ -61,6 +64,18 @@ BULK_DELETE = 1000
 
 
 # --- what it is like -------------------------------------------------------------------------------------------------
+
+
+def opened(url: str, options: Mapping[str, Any]) -> tuple[AbstractFileSystem, str]:
+    """Open the file system of a URL; its errors, which often hold the URL, come without credentials."""
+    try:
+        fs, path = url_to_fs(url, **options)
+        return fs, path
+    except Exception as error:
+        failed = safe_cause(error, secret_values(url, options))
+        if failed is error:
+            raise
+    raise failed  # outside of the handler, which would hang the other error on it
 
 
 def blocking(fs: AbstractFileSystem) -> AbstractFileSystem:

@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from fsspec import AbstractFileSystem, FSMap
-from fsspec.core import url_to_fs
 from fsspec.implementations.memory import MemoryFileSystem
 
 from zarrds._config import get_config
@@ -106,7 +105,7 @@ class FSStore(Store):
         if fs is not None and storage_options:
             raise ValueError("cannot specify both fs and storage_options")
         self._given_fs = fs
-        opened, path = url_to_fs(url, **storage_options) if fs is None else (None, fs._strip_protocol(url))
+        opened, path = filesystem.opened(url, storage_options) if fs is None else (None, fs._strip_protocol(url))
         self._fs: AbstractFileSystem = filesystem.blocking(fs) if fs is not None else opened
         self._pid = os.getpid()
         self.path: str = path.rstrip("/")
@@ -266,8 +265,7 @@ class FSStore(Store):
                 raise self._failed(what, key, answer, attempts)
 
     def _failed(self, what: str, key: str | None, error: Exception, attempts: int = 1) -> StoreError:
-        options = {**self._options, "fs": getattr(self._given_fs, "storage_options", {})}
-        secrets = secret_values(self.url, options)
+        secrets = secret_values(self.url, {**self._options, "fs": self._fs})
         return store_failure(what, error, store=repr(self), key=key, attempts=attempts, secrets=secrets)
 
     # --- writing -----------------------------------------------------------------------------------------------------

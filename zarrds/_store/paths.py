@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["SYSTEM_NAME", "TEMPORARY", "ancestors", "check_key", "join_path", "level", "normalize_path", "redact_url"]
+__all__ = [
+    "SYSTEM_NAME",
+    "TEMPORARY",
+    "ancestors",
+    "check_key",
+    "credentials_end",
+    "join_path",
+    "level",
+    "linked_urls",
+    "normalize_path",
+    "redact_url",
+]
 
 TEMPORARY = re.compile(r"\.(?:[0-9a-f]{12}-[0-9a-f]+|[0-9a-f]{32})\.partial$")
 """End of the names of files that killed writers left: ours, and those of Zarr-Python 2."""
@@ -78,10 +89,63 @@ def level(path: str) -> str:
     return path + "/" if path else ""
 
 
-_USERINFO = re.compile(r"(?<=://)[^/@]*@")
-_QUERY = re.compile(r"\?.*", re.DOTALL)
+_CHAIN = re.compile(r"(?<=::)(?=[A-Za-z][\w+.-]*://)")
+_AUTHORITY = re.compile(r"[^/?#]*")
+
+
+def linked_urls(url: str) -> list[str]:
+    """Split a chained URL into its URLs; what joins them stays at the ends.
+
+    Examples
+    --------
+    >>> linked_urls("simplecache::https://me:a::b@host/x")
+    ['simplecache::', 'https://me:a::b@host/x']
+    """
+    return _CHAIN.split(url)
+
+
+def credentials_end(rest: str) -> int:
+    """Length of what may be user name and password in a URL, of which `rest` is what follows ``://``.
+
+    They end at the last ``@``, as people do write passwords with ``@``, ``/``, ``?`` and ``#`` as they are. Without a
+    ``:`` or ``@`` before the first slash there are none: an ``@`` further on belongs to a path.
+    """
+    first = _AUTHORITY.match(rest)
+    assert first is not None  # of any length
+    return rest.rfind("@") if ":" in first[0] or "@" in first[0] else -1
 
 
 def redact_url(url: str) -> str:
-    """`url` without user names, passwords and query, which may hold credentials; for messages and reprs."""
-    return _QUERY.sub("?...", _USERINFO.sub("...@", url)) if "://" in url else url
+    """Return `url` without user names, passwords and queries, which may hold credentials; for messages and reprs.
+
+    Where it cannot be told where a password ends, more is left out.
+
+    Examples
+    --------
+    >>> redact_url("simplecache::https://me:one@two@host/x?sig=abc")
+    'simplecache::https://...@host/x?...'
+    >>> redact_url("s3://bucket/me@home")
+    's3://bucket/me@home'
+    """
+    return "".join(map(_redacted, linked_urls(url))) if "://" in url else url
+
+
+def _redacted(url: str) -> str:
+    scheme, colon, rest = url.partition("://")
+    if not colon:
+        return url
+    joint = "::" if rest.endswith("::") else ""
+    rest = rest.removesuffix("::")
+    end = credentials_end(rest)
+    if end >= 0:
+        if "?" in rest[:end] or "#" in rest[:end]:
+            # the @ may belong to a query, of which a part would follow it
+            return f"{scheme}://...{joint}"
+        rest = f"...{rest[end:]}"
+    shown, mark, _ = rest.partition("?")
+    if mark:
+        shown += "?..."
+    fragment = shown.find("#")
+    if fragment >= 0 and "=" in shown[fragment:]:
+        shown = f"{shown[:fragment]}#..."
+    return f"{scheme}://{shown}{joint}"

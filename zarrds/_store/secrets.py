@@ -2,83 +2,201 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 import re
-from collections.abc import Mapping
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, unquote
 
-from zarrds._store.paths import redact_url
+from zarrds._store.paths import credentials_end, linked_urls, redact_url
 
-__all__ = ["redact_text", "safe_cause", "secret_values", "text_of"]
+__all__ = ["empty", "redact_text", "safe_cause", "secret_values", "text_of"]
 
 _SENSITIVE = re.compile(r"secret|key|token|pass|pwd|auth|cred|sas|sig|cookie|header|connection_string", re.IGNORECASE)
-_URL = re.compile(r"[\w+.-]+://[^\s'\"<>]+")
 _SHORTEST = 4
-"""Shorter values are no secrets, and hiding them would hide half of a message."""
+"""Shorter values are hidden only where they stand alone, and those of fewer than three characters not at all."""
+
+_DEEPEST = 16
+"""Levels of options that are looked into: file systems may hold others."""
 
 
 def secret_values(url: str, options: Mapping[str, Any]) -> frozenset[str]:
-    """What must not be shown: user name, password and query of `url`, and options whose names sound secret.
+    """Return what must not be shown: credentials and query of `url`, and options whose names sound secret.
+
+    URLs among the options, at whatever depth, are looked into as well.
 
     Examples
     --------
-    >>> sorted(secret_values("https://me:hush@h.org/x?sig=abcd", {"key": "AKIA1", "client": {"password": "pw12"}}))
-    ['AKIA1', 'abcd', 'hush', 'pw12']
+    >>> secrets = secret_values("https://me:hush@h.org/x?sig=abcd", {"key": "AKIA1", "client": {"password": "pw12"}})
+    >>> secrets >= {"AKIA1", "abcd", "hush", "me:hush", "pw12"}
+    True
     """
-    found = set(_in_options(options, sensitive=False))
-    for part in url.split("::"):
-        try:
-            pieces = urlsplit(part)
-        except ValueError:
+    found = {*_in_url(url), *_in_options(options, sensitive=False, depth=0)}
+    both = {form for value in found for form in _spellings(value)}
+    return frozenset(value for value in both if len(value) >= _SHORTEST - 1)
+
+
+def _in_url(url: str) -> Iterator[str]:
+    for part in linked_urls(url):
+        _, colon, rest = part.partition("://")
+        if not colon:
             continue
-        userinfo = pieces.netloc.rpartition("@")[0]
-        found |= set(userinfo.split(":", 1)) | {value for _, value in parse_qsl(pieces.query)}
-    both = found | {unquote(value) for value in found} | {quote(value, safe="") for value in found}
-    return frozenset(value for value in both if len(value) >= _SHORTEST)
+        end = credentials_end(rest)
+        if end >= 0:
+            userinfo = rest[:end]
+            user, _, password = userinfo.partition(":")
+            yield from (userinfo, user, password)
+            # clients that take another character for the end of a password show a part of it
+            yield from re.split(r"[/?#@:]", password)
+            yield b64encode(unquote(userinfo).encode("utf-8", "replace")).decode("ascii")
+        yield from (value for _, value in parse_qsl(rest[end + 1 :].partition("?")[2]))
+        yield from (value for _, value in parse_qsl(rest.rpartition("#")[2]))
 
 
-def _in_options(value: Any, *, sensitive: bool) -> list[str]:
-    if isinstance(value, Mapping):
-        return [
-            text
-            for name, item in value.items()
-            for text in _in_options(item, sensitive=sensitive or bool(_SENSITIVE.search(str(name))))
-        ]
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [text for item in value for text in _in_options(item, sensitive=sensitive)]
+def _in_options(value: Any, *, sensitive: bool, depth: int) -> Iterator[str]:
+    if depth > _DEEPEST:
+        return
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
-    return [value] if sensitive and isinstance(value, str) else []
+    if isinstance(value, str):
+        if sensitive:
+            yield value
+            yield from (match[1] for match in _IN_CONNECTION_STRING.finditer(value))
+        yield from _in_url(value)
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            is_secret = sensitive or bool(_SENSITIVE.search(str(name)))
+            yield from _in_options(item, sensitive=is_secret, depth=depth + 1)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for item in value:
+            yield from _in_options(item, sensitive=sensitive, depth=depth + 1)
+    elif isinstance(options := getattr(value, "storage_options", None), Mapping):
+        yield from _in_options(options, sensitive=sensitive, depth=depth + 1)
+
+
+_IN_CONNECTION_STRING = re.compile(r"(?:Key|Signature|Password)=([^;]+)", re.IGNORECASE)
+
+
+def _spellings(value: str) -> Iterator[str]:
+    """Ways in which texts and reprs spell a value."""
+    for text in (value, unquote(value)):
+        yield text
+        yield repr(text)[1:-1]
+        yield json.dumps(text)[1:-1]
+        if text.isascii() or _is_unicode(text):
+            yield quote(text, safe="")
+            yield quote(text)
+            yield quote_plus(text)
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def text_of(error: BaseException) -> str:
-    """What an error says; nothing where saying it fails, as for errors of clients that were made half."""
+    """Return what an error says; nothing where saying it fails, as for errors of clients that were made half."""
     try:
         return str(error)
     except Exception:
         return ""
 
 
+# all of these begin with something fixed, so that a long text takes no more time than its length says
+
+_URL = re.compile(r"://(?:[^\s'\"<>:]|:(?!//))+")
+_PARAMETER = re.compile(r"([?&][^=&?\s'\"<>]{0,100}?=)[^&\s'\"<>]+")
+_ASSIGNED = re.compile(
+    r"((?:signature|password|passwd|secret|token|credential|account_?key|api_?key|access_?key|\bsig|\bpwd)['\"]?\s{0,3}[=:]\s{0,3})"
+    r"(?:'[^']*'|\"[^\"]*\"|[^\s'\",;&)}\]]+)",
+    re.IGNORECASE,
+)
+_BEARER = re.compile(r"\b((?:Bearer|Basic)\s{1,3})[\w.~+/-]{6,}=*", re.IGNORECASE)
+
+
 def redact_text(text: str, secrets: frozenset[str]) -> str:
-    """`text` without secrets, and without user names and queries in the URLs in it."""
+    """Return `text` without secrets, and without user names and queries in the URLs in it.
+
+    What else looks like credentials is left out too: parameters of queries, and what is assigned to a password, a
+    token or a signature.
+    """
     for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, "...")
-    return _URL.sub(lambda match: redact_url(match[0]), text)
+        if len(secret) >= _SHORTEST:
+            text = text.replace(secret, "...")
+        elif secret in text:
+            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "...", text)
+    text = _URL.sub(lambda match: redact_url(match[0]), text)
+    for pattern in (_PARAMETER, _ASSIGNED, _BEARER):
+        text = pattern.sub(lambda match: f"{match[1]}...", text)
+    return text
 
 
 _BUILTINS = (PermissionError, ConnectionError, TimeoutError, FileNotFoundError, OSError, ValueError, RuntimeError)
 
 
 def safe_cause(error: BaseException, secrets: frozenset[str]) -> BaseException:
-    """`error`, or a stand-in of the nearest builtin class where its text, or what caused it, shows secrets."""
-    chain: list[BaseException] = []
-    link: BaseException | None = error
-    while link is not None and link not in chain:
-        chain.append(link)
-        link = link.__cause__ or link.__context__
-    texts = [text for link in chain for text in (text_of(link), *map(str, link.args))]
-    if all(redact_text(text, secrets) == text for text in texts):
+    """Return `error`, or a stand-in of the nearest builtin class where it, or what caused it, shows secrets.
+
+    Notes, arguments and other attributes count, as pickled errors and logs carry them; so do all causes, and what was
+    being handled when they were raised.
+    """
+    if not any(_shows(link, secrets) for link in _linked(error)):
         return error
     kind = next((cls for cls in _BUILTINS if isinstance(error, cls)), Exception)
     name = type(error).__name__
     return kind(redact_text(text_of(error) if kind.__name__ == name else f"{name}: {text_of(error)}", secrets))
+
+
+def empty(error: BaseException) -> None:
+    """Take everything out of an error that shows secrets.
+
+    Python hangs it as context on what is raised while it is handled, where logs and pickles may find it.
+    """
+    error.args = ()
+    error.__cause__ = error.__context__ = None
+    with suppress(Exception):
+        vars(error).clear()
+    if isinstance(error, OSError):
+        error.filename = error.filename2 = error.strerror = None
+
+
+def _linked(error: BaseException) -> Iterator[BaseException]:
+    """The error, and all errors that it leads to."""
+    waiting: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while waiting:
+        link = waiting.pop()
+        if link is None or id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        waiting += [link.__cause__, link.__context__]
+        waiting += getattr(link, "exceptions", ()) if isinstance(link, BaseExceptionGroup) else ()
+        waiting += [value for value in (*link.args, *vars(link).values()) if isinstance(value, BaseException)]
+
+
+def _shows(error: BaseException, secrets: frozenset[str]) -> bool:
+    if any(redact_text(text, secrets) != text for text in _texts(error)):
+        return True
+    try:
+        pickled = pickle.dumps(error)
+    except Exception:
+        return False  # it will not travel
+    return any(secret.encode("utf-8", "surrogatepass") in pickled for secret in secrets if len(secret) >= _SHORTEST)
+
+
+def _texts(error: BaseException) -> Iterator[str]:
+    yield text_of(error)
+    attributes = [*vars(error).values(), getattr(error, "filename", None), getattr(error, "filename2", None)]
+    for value in (*error.args, *attributes):
+        yield from _shown_of(value)
+
+
+def _shown_of(value: Any) -> Iterable[str]:
+    for show in (str, repr):
+        try:
+            yield show(value)
+        except Exception:
+            continue
