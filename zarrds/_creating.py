@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
 from zarrds import _nodes, creation
 from zarrds._format.meta import ArrayMeta, GroupMeta
+from zarrds._locking import structure_locked
 from zarrds._members import Members
 from zarrds._new_array import InGroup
 from zarrds._store.base import Store
@@ -31,6 +33,10 @@ class Creating(Members):
         if self._read_only:
             raise ReadOnlyError(path=self._path or None)
 
+    def _structure_locked(self, *paths: str) -> AbstractContextManager[None]:
+        """Hold the locks that guard the nodes at `paths`, and the groups above them, when they come or go."""
+        return structure_locked(self._synchronizer, self._store, *paths, zarr_format=self._format)
+
     def create_group(self, name: str, overwrite: bool = False) -> Any:
         """Create a sub-group, and the groups between.
 
@@ -49,9 +55,10 @@ class Creating(Members):
         self._refuse_read_only()
         path = self._where(name)
         meta = GroupMeta(zarr_format=self._format)
-        _nodes.create_group(
-            self._store, path, meta, overwrite=overwrite, chunk_store=self._chunk_store, known_group=self._path
-        )
+        with self._structure_locked(path):
+            _nodes.create_group(
+                self._store, path, meta, overwrite=overwrite, chunk_store=self._chunk_store, known_group=self._path
+            )
         return self._subgroup(path)
 
     def require_group(self, name: str, overwrite: bool = False) -> Any:

@@ -12,6 +12,7 @@ from zarrds import _nodes, storage
 from zarrds._array_meta import array_meta, check_version, new_format
 from zarrds._format.dtypes import normalize_dtype
 from zarrds._format.meta import ArrayMeta
+from zarrds._locking import check_synchronizer, structure_locked
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
 from zarrds._store.memory import KVStore
@@ -188,15 +189,19 @@ def create(
     meta = make(zarr_format=new_format(asked, real_store))
     _warn_of_missing_codec(meta, dtype, filters, object_codec)
     where = normalize_path(path)
-    meta = _nodes.create_array(
-        real_store,
-        where,
-        meta,
-        overwrite=overwrite,
-        chunk_store=real_chunk_store,
-        known_group=known,
-        remake=None if asked else lambda number: make(zarr_format=number),
-    )
+    check_synchronizer(synchronizer, where, real_store, real_chunk_store)
+    # outside of groups, a new array in a place that must be free meets nobody who changes what is there
+    guard = synchronizer if overwrite or known is not None else None
+    with structure_locked(guard, real_store, where, zarr_format=asked):
+        meta = _nodes.create_array(
+            real_store,
+            where,
+            meta,
+            overwrite=overwrite,
+            chunk_store=real_chunk_store,
+            known_group=known,
+            remake=None if asked else lambda number: make(zarr_format=number),
+        )
     return Array(
         real_store,
         path=where,

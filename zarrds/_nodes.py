@@ -37,6 +37,7 @@ from zarrds.errors import (
 __all__ = [
     "DOCUMENT_NAMES",
     "array_documents",
+    "array_key",
     "as_stored",
     "attributes_key",
     "child_documents",
@@ -65,6 +66,11 @@ _SomeNode = TypeVar("_SomeNode", bound=ArrayMeta | GroupMeta)
 def attributes_key(path: str, node: Node | int) -> str:
     """Key of the document with the attributes of a node at `path`, or of one of that format."""
     return format_of(node).attributes_key(path)
+
+
+def array_key(path: str, node: ArrayMeta) -> str:
+    """Return the key of the document of the array at `path`."""
+    return format_of(node).node_keys(path)[0]
 
 
 # --- finding ----------------------------------------------------------------------------------------------------------

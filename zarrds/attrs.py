@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import AbstractContextManager, nullcontext
-from copy import deepcopy
+from contextlib import AbstractContextManager
 from typing import Any
 
 from zarrds._format.formats import Format, format_of_key
 from zarrds._format.v2 import ATTRS_KEY
+from zarrds._locking import document_locked
 from zarrds._store.adapt import as_store
 from zarrds._types import Buf
 from zarrds.errors import ReadOnlyError
@@ -66,7 +66,7 @@ class Attributes(MutableMapping[str, Any]):
         self.read_only = read_only
         self.cache = cache
         self.synchronizer = synchronizer
-        self._cached = cached_dict if cache else None
+        self._cached: dict[str, Any] | None = _copied(cached_dict) if cache else None
         self._document = _document if cache else None
 
     @property
@@ -74,7 +74,11 @@ class Attributes(MutableMapping[str, Any]):
         return format_of_key(self.key)
 
     def asdict(self) -> dict[str, Any]:
-        """Retrieve all attributes as a dictionary."""
+        """Retrieve all attributes as a dictionary: a copy, which may be changed without effect on the attributes."""
+        return {name: _copied(value) for name, value in self._all().items()}
+
+    def _all(self) -> dict[str, Any]:
+        """Return the attributes themselves, which nobody else may get hold of."""
         if self._cached is not None:
             return self._cached
         found = self._load() if self._document is None else self._from_document(self._document)
@@ -99,7 +103,7 @@ class Attributes(MutableMapping[str, Any]):
             self._save({**self._parsed(text), **dict(*args, **kwargs)}, text)
 
     def __getitem__(self, item: str) -> Any:
-        return self.asdict()[item]
+        return _copied(self._all()[item])
 
     def __setitem__(self, item: str, value: Any) -> None:
         with self._changing():
@@ -114,16 +118,16 @@ class Attributes(MutableMapping[str, Any]):
             self._save(attributes, text)
 
     def __contains__(self, item: object) -> bool:
-        return item in self.asdict()
+        return item in self._all()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.asdict())
+        return iter(self._all())
 
     def __len__(self) -> int:
-        return len(self.asdict())
+        return len(self._all())
 
     def __repr__(self) -> str:
-        return f"<{type(self).__module__}.{type(self).__qualname__} {self.asdict()!r}>"
+        return f"<{type(self).__module__}.{type(self).__qualname__} {self._all()!r}>"
 
     def _ipython_key_completions_(self) -> list[str]:
         return sorted(self)
@@ -131,14 +135,14 @@ class Attributes(MutableMapping[str, Any]):
     def _changing(self) -> AbstractContextManager[Any]:
         if self.read_only:
             raise ReadOnlyError("attributes are read-only", key=self.key)
-        return nullcontext() if self.synchronizer is None else self.synchronizer[self.key]
+        return document_locked(self.synchronizer, self.store, self.key)
 
     def _load(self) -> dict[str, Any]:
         return self._parsed(self._read())
 
     def _from_document(self, document: Buf | dict[str, Any]) -> dict[str, Any]:
         """Attributes from a document that was read with the node, and may have been parsed."""
-        return deepcopy(document.get("attributes", {})) if isinstance(document, dict) else self._parsed(document)
+        return _copied(document.get("attributes", {})) if isinstance(document, dict) else self._parsed(document)
 
     def _read(self) -> Buf | None:
         return self.store.get_many([(self.key, None)])[0]
@@ -160,3 +164,12 @@ class Attributes(MutableMapping[str, Any]):
             # what a reader of the document would see, not the caller's mutable objects; in the order they came in
             found = self._parsed(data)
             self._cached = {name: found[name] for name in attributes}
+
+
+def _copied(value: Any) -> Any:
+    """Return a copy of a JSON value, down to its innermost lists and objects."""
+    if isinstance(value, dict):
+        return {name: _copied(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_copied(member) for member in value]
+    return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any, Literal, Self, cast
 
@@ -19,6 +19,7 @@ from zarrds._engine.read import Fields, read
 from zarrds._engine.source import ChunkSource, OpenSource
 from zarrds._engine.write import Lock, write
 from zarrds._format.meta import ArrayMeta
+from zarrds._locking import check_synchronizer, document_locked
 from zarrds._plan.plan import Mode, plan_selection
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
@@ -108,6 +109,8 @@ class Array(Described):
         self._chunk_store: Store | None = None if chunk_store is None else as_store(chunk_store, mode="r+")
         self._read_only = bool(read_only)
         self._synchronizer = synchronizer
+        if synchronizer is not None:
+            check_synchronizer(synchronizer, self._path, self._store, self._chunk_store)
         self._cache_metadata = cache_metadata
         self._partial_decompress = partial_decompress
         self._write_empty_chunks = write_empty_chunks
@@ -175,9 +178,8 @@ class Array(Described):
         self._opened = self._at(meta)
 
     def _metadata_lock(self) -> AbstractContextManager[Any]:
-        if self._synchronizer is None:
-            return nullcontext()
-        return self._synchronizer[_nodes.node_key(self._path, ".zarray")]
+        key = _nodes.array_key(self._path, self._opened.meta)
+        return document_locked(self._synchronizer, self._store, key)
 
     @contextmanager
     def batch(self, max_bytes: int = BATCH_BYTES) -> Iterator[Array]:

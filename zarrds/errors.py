@@ -39,6 +39,7 @@ The tree (in brackets the builtin that a caller may catch instead)::
         ShortReadError [EOFError]           fewer bytes came than were asked for and are there
         StoreNotShareableError              a store cannot travel to another process
         NotErasableError [NotImplementedError]  a store cannot delete single keys
+      SynchronizerPathError [ValueError]    lock files would lie among the files that they guard
       NotAStoreError [TypeError, ValueError]  what was given for a store holds no keys and bytes
       BlockAlignmentError [ValueError]      two tasks would write one chunk
       MemoryLimitError [ValueError]         a plan does not fit the memory it was given
@@ -97,6 +98,7 @@ __all__ = [
     "StoreError",
     "StoreNotShareableError",
     "StoreTimeoutError",
+    "SynchronizerPathError",
     "UnsupportedFormatError",
     "VindexInvalidSelectionError",
     "ZarrdsError",
@@ -449,6 +451,12 @@ class BlockAlignmentError(ZarrdsError, ValueError):
 
 class MemoryLimitError(ZarrdsError, ValueError):
     """A plan does not fit the memory it was given."""
+
+
+class SynchronizerPathError(ZarrdsError, ValueError):
+    """The lock files of a synchronizer would lie among the files that they guard, and be replaced by them."""
+
+    default_message = "the lock files of the synchronizer would lie in the store that they guard"
 
 
 class CopyError(ZarrdsError, RuntimeError):

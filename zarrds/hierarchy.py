@@ -12,6 +12,7 @@ from zarrds._array_meta import check_version, new_format
 from zarrds._creating import Creating
 from zarrds._format.meta import ArrayMeta, GroupMeta
 from zarrds._info import InfoReporter, type_name
+from zarrds._locking import check_synchronizer, structure_locked
 from zarrds._members import Member
 from zarrds._store.adapt import as_store, check_mode
 from zarrds._store.base import Store
@@ -85,6 +86,7 @@ class Group(Creating):
         self._path = normalize_path(path)
         self._read_only = bool(read_only)
         self._synchronizer = synchronizer
+        check_synchronizer(synchronizer, self._path, self._store, self._chunk_store)
         self._cache_attrs = cache_attrs
         self._meta_array = np.empty(()) if meta_array is None else np.empty_like(meta_array, shape=())
         meta = _nodes.load_group(self._store, self._path, asked) if _meta is None else _meta
@@ -204,11 +206,12 @@ class Group(Creating):
     def __delitem__(self, item: str) -> None:
         self._refuse_read_only()
         path = self._where(item)
-        if not _nodes.has_node(self._store, path, self._format):
-            raise KeyError(item)
-        _nodes.delete_node(self._store, path)
-        if self._chunk_store is not None and self._chunk_store is not self._store:
-            _nodes.delete_node(self._chunk_store, path, chunks_only=True)
+        with self._structure_locked(path):
+            if not _nodes.has_node(self._store, path, self._format):
+                raise KeyError(item)
+            _nodes.delete_node(self._store, path)
+            if self._chunk_store is not None and self._chunk_store is not self._store:
+                _nodes.delete_node(self._chunk_store, path, chunks_only=True)
 
     # --- changing ----------------------------------------------------------------------------------------------------
 
@@ -233,7 +236,8 @@ class Group(Creating):
         """
         self._refuse_read_only()
         src, dst = self._where(source), self._where(dest)
-        _nodes.move_node(self._store, src, dst, chunk_store=self._chunk_store)
+        with self._structure_locked(src, dst):
+            _nodes.move_node(self._store, src, dst, chunk_store=self._chunk_store)
 
     # --- Python's protocols ------------------------------------------------------------------------------------------
 
@@ -326,19 +330,21 @@ def group(
     real_store = MemoryStore() if store is None else as_store(store, mode="w")
     real_chunk_store = None if chunk_store is None else as_store(chunk_store, mode="w")
     where = normalize_path(path)
+    check_synchronizer(synchronizer, where, real_store, real_chunk_store)
     node = None if overwrite else _nodes.find_node(real_store, where, asked)
     if isinstance(node, ArrayMeta):
         _nodes.expect_free(node, where)
     meta = node if isinstance(node, GroupMeta) else GroupMeta(zarr_format=new_format(asked, real_store))
     if node is None:
-        meta = _nodes.create_group(
-            real_store,
-            where,
-            meta,
-            overwrite=overwrite,
-            chunk_store=real_chunk_store,
-            remake=None if asked else _group_of_format,
-        )
+        with structure_locked(synchronizer, real_store, where, zarr_format=asked):
+            meta = _nodes.create_group(
+                real_store,
+                where,
+                meta,
+                overwrite=overwrite,
+                chunk_store=real_chunk_store,
+                remake=None if asked else _group_of_format,
+            )
     return Group(
         real_store,
         path=where,
@@ -428,6 +434,7 @@ def open_group(
     if chunk_store is not None:
         real_chunk_store = as_store(chunk_store, mode=mode, storage_options=storage_options)
     where = normalize_path(path)
+    check_synchronizer(synchronizer, where, real_store, real_chunk_store)
     node = None
     if mode != "w":
         real_store, node = _layouts.find_node(real_store, where, asked, mode)
@@ -437,14 +444,15 @@ def open_group(
         _nodes.expect_free(node, where)
     meta = node if isinstance(node, GroupMeta) else GroupMeta(zarr_format=new_format(asked, real_store))
     if node is None:
-        meta = _nodes.create_group(
-            real_store,
-            where,
-            meta,
-            overwrite=mode == "w",
-            chunk_store=real_chunk_store,
-            remake=None if asked else _group_of_format,
-        )
+        with structure_locked(synchronizer, real_store, where, zarr_format=asked):
+            meta = _nodes.create_group(
+                real_store,
+                where,
+                meta,
+                overwrite=mode == "w",
+                chunk_store=real_chunk_store,
+                remake=None if asked else _group_of_format,
+            )
     return Group(
         real_store,
         path=where,

@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import threading
 from collections import defaultdict
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib import import_module
 from typing import Any, Protocol
 
 import fasteners
 
-__all__ = ["ProcessSynchronizer", "Synchronizer", "ThreadSynchronizer"]
+__all__ = ["ProcessSynchronizer", "Synchronizer", "ThreadSynchronizer", "locked"]
 
 
 class Synchronizer(Protocol):
@@ -22,6 +23,16 @@ class Synchronizer(Protocol):
 
     def __getitem__(self, item: str) -> AbstractContextManager[Any]:
         """Lock that guards `item`, as a context manager."""
+
+
+@contextmanager
+def locked(synchronizer: Synchronizer | None, keys: Iterable[str]) -> Iterator[None]:
+    """Hold the locks of several keys; they are taken in sorted order, so that nobody waits for each other."""
+    with ExitStack() as held:
+        if synchronizer is not None:
+            for key in sorted(set(keys)):
+                held.enter_context(synchronizer[key])
+        yield
 
 
 class ThreadSynchronizer:
@@ -56,8 +67,8 @@ class ProcessSynchronizer:
     Parameters
     ----------
     path : str
-        Directory for the lock files, not the one where the array is stored; all processes must see the same one, and
-        its file system must support locks.
+        Directory for the lock files; all processes must see the same one, and its file system must support locks. It
+        must not lie inside the store that it guards: opening an array or group with it raises SynchronizerPathError.
 
     Examples
     --------

@@ -181,3 +181,40 @@ def test_names_complete_in_notebooks() -> None:
     _, a = fresh()
     a.update(b=1, a=2)
     assert a._ipython_key_completions_() == ["a", "b"]
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("cache", [True, False])
+@pytest.mark.parametrize("node", ["array", "group"])
+def test_what_is_handed_out_is_a_copy(node: str, cache: bool, zarr_format: int) -> None:
+    value = {"a": [1, {"b": [2]}], "c": {"d": "e"}}
+    store: dict[str, bytes] = {}
+    root = zarrds.open_group(store, mode="w", zarr_format=zarr_format, cache_attrs=cache)
+    owner = root if node == "group" else root.create_dataset("z", shape=1)
+    owner.attrs.put(value)
+    found = [
+        owner.attrs.asdict(),
+        dict(owner.attrs),
+        dict(owner.attrs.items()),
+        {"a": owner.attrs["a"], "c": owner.attrs.get("c")},
+        dict(zip(owner.attrs, owner.attrs.values(), strict=True)),
+    ]
+    for copy in found:
+        assert copy == value
+        copy["a"][1]["b"].append(3)
+        copy["a"].append(4)
+        copy["c"]["d"] = 5
+        copy["new"] = 6
+    value["a"].append("the caller's own object")  # type: ignore[attr-defined]
+    assert owner.attrs.asdict() == {"a": [1, {"b": [2]}], "c": {"d": "e"}}
+    assert zarrds.open(store, path="z" if node == "array" else None).attrs.asdict() == owner.attrs.asdict()
+    owner.attrs["other"] = 1
+    assert owner.attrs["a"] == [1, {"b": [2]}]
+
+
+def test_attributes_that_the_caller_has_read_stay_his_own() -> None:
+    given = {"a": [1]}
+    attrs = Attributes({}, cached_dict=given)
+    given["a"].append(2)
+    attrs.asdict()["a"].append(3)
+    assert (attrs["a"], given) == ([1], {"a": [1, 2]})

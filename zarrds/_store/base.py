@@ -124,6 +124,10 @@ class Store(MutableMapping[str, bytes]):
         With `encoded`, chunks of the arrays are to be set as they are, encoded as their documents say.
         """
 
+    def lock_keys(self, key: str) -> tuple[str, ...]:
+        """Return the keys whose locks guard the value of `key`: more than itself where several keys share one value."""
+        return (key,)
+
     def rmdir(self, path: str | None = None) -> None:
         """Delete every key below `path` (and the key `path` itself is left alone)."""
         self.delete_many(list(self.keys_below(level(normalize_path(path)))))

@@ -30,6 +30,9 @@ __all__ = ["N5FSStore", "N5Mapping", "N5Store"]
 _DOCUMENTS = frozenset({v2.ARRAY_KEY, v2.GROUP_KEY, v2.ATTRS_KEY, "zarr.json"})
 """Names of documents; none is ever a file of a container."""
 
+_SHARED = (v2.ARRAY_KEY, v2.ATTRS_KEY, v2.GROUP_KEY)
+"""Names of the documents that lie together in the ``attributes.json`` of a node."""
+
 _CHUNK_NAME = re.compile(r"[0-9]+(\.[0-9]+)*")
 _GROUP_TEXT = b'{\n    "zarr_format": 2\n}'
 
@@ -144,6 +147,11 @@ class N5Mapping(WrapperStore):
                 _changed({}, parent, name, value, quiet=True)
             if encoded and name == v2.ARRAY_KEY:
                 _expect_blocks(key, value)
+
+    def lock_keys(self, key: str) -> tuple[str, ...]:
+        """Return the keys of all documents of a node, as they lie in one file; programs for Zarr v2 lock each alone."""
+        parent, name = _split(key)
+        return tuple(level(parent) + shared for shared in _SHARED) if name in _SHARED else (key,)
 
     def delete_many(self, keys: Sequence[str]) -> None:
         split = [_split(check_key(key)) for key in keys]

@@ -57,6 +57,9 @@ class WrapperStore(Store):
     def check_documents(self, documents: Sequence[tuple[str, Buf]], *, encoded: bool = False) -> None:
         self.store.check_documents(documents, encoded=encoded)
 
+    def lock_keys(self, key: str) -> tuple[str, ...]:
+        return self.store.lock_keys(key)
+
     def version(self, key: str) -> object:
         return self.store.version(key)
 
