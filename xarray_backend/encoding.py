@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,14 @@ from xarray_backend.fills import array_fill, fill_to_attribute
 from xarray_backend.reader import DIMENSIONS
 from zarrds.errors import BadCompressorError, UnsupportedFormatError
 
-__all__ = ["ARRAY_KEYS", "array_attributes", "array_options", "attributes_as_json", "stored_dtype"]
+__all__ = [
+    "ARRAY_KEYS",
+    "added_attributes",
+    "array_attributes",
+    "array_options",
+    "attributes_as_json",
+    "stored_dtype",
+]
 
 ARRAY_KEYS = frozenset(
     [
@@ -203,6 +210,23 @@ def attributes_as_json(owner: str, attrs: Mapping[Any, Any]) -> dict[str, Any]:
         except TypeError as error:
             raise TypeError(f"attribute {name!r} of {owner} cannot be stored as JSON: {error}") from None
     return found
+
+
+def added_attributes(
+    present: Mapping[str, Any], attrs: Mapping[str, Any], coordinates: Sequence[str]
+) -> dict[str, Any] | None:
+    """Return a stored group's attributes with those of a dataset added, and these names among its coordinates.
+
+    Others stay, also those that are not shown, as NCZarr's. None: nothing changes.
+    """
+    words = [
+        word for text in (present.get("coordinates"), attrs.get("coordinates")) for word in str(text or "").split()
+    ]
+    found = {**present, **attrs}
+    names = list(dict.fromkeys([*words, *coordinates]))
+    if names:
+        found["coordinates"] = " ".join(names)
+    return None if found == present else found
 
 
 def _as_json(value: Any) -> Any:

@@ -16,13 +16,13 @@ import xarray as xr
 import zarrds
 from xarray_backend import _compat
 from xarray_backend.chunks import Grid, aligned_blocks, check_blocks, choose_grid
-from xarray_backend.encoding import array_attributes, array_options, attributes_as_json
-from xarray_backend.reader import stored_variable
+from xarray_backend.encoding import added_attributes, array_attributes, array_options, attributes_as_json
 from xarray_backend.region import Region
+from xarray_backend.stored import Stored
 from zarrds import Array, Group
-from zarrds.errors import ContainsGroupError, MetadataError
+from zarrds.errors import ContainsGroupError, MetadataError, UnsupportedFormatError
 
-__all__ = ["DatasetPlan", "Options", "VariableWrite", "plan_dataset"]
+__all__ = ["DatasetPlan", "Options", "VariableWrite", "check_dataset", "plan_dataset"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +83,22 @@ class DatasetPlan:
         Path of the group.
     stage : zarrds store in memory
         Documents of new arrays and of the group.
+    stored : Group or None
+        The group, where it is in the store already.
     attrs : dict or None
         Attributes of the group; None: they stay.
     writes : list of VariableWrite
         Values to be written.
     resizes : list of (Array, tuple of int)
         Stored arrays to be enlarged, with their new shapes.
-    stored : Group or None
-        The group, where it is in the store already.
     """
 
     path: str
     stage: Any
+    stored: Group | None
     attrs: dict[str, Any] | None
     writes: list[VariableWrite] = field(default_factory=list)
     resizes: list[tuple[Array, tuple[int, ...]]] = field(default_factory=list)
-    stored: Group | None = None
 
 
 def plan_dataset(
@@ -106,31 +106,55 @@ def plan_dataset(
     path: str,
     *,
     stage: Any,
-    members: Mapping[str, Any],
+    stored: Stored,
     encoding: Mapping[Any, Mapping[str, Any]],
     options: Options,
     region: Region,
 ) -> DatasetPlan:
     """Decide and check everything about writing `ds` to the group at `path`, whose members are given."""
-    _check_names(ds)
     unknown = [name for name in encoding if name not in ds.variables]
     if unknown:
         raise ValueError(f"encoding is given for {unknown[0]!r}, which is not a variable of the dataset")
     variables, attrs = _compat.encode_coordinates(ds)
     group = zarrds.group(stage, path=path, zarr_format=options.zarr_format)
-    keep_attrs = options.mode == "r+"
-    plan = DatasetPlan(path, stage, None if keep_attrs else attributes_as_json("the dataset", attrs))
+    attrs = attributes_as_json("the dataset", attrs)
+    plan = DatasetPlan(path, stage, stored.group, None if options.mode == "r+" else attrs)
     for name, var in variables.items():
         stored_name = "__values__" if name is None else name
-        member = members.get(stored_name)
         explicit = encoding.get(name)
-        if isinstance(member, Group):
-            raise ContainsGroupError(f"a group has the name of variable {stored_name!r}", path=member.path)
-        if isinstance(member, Array):
-            _plan_existing(plan, stored_name, var, member, explicit, options, region)
+        if stored_name in stored.groups:
+            path = stored.groups[stored_name].path
+            raise ContainsGroupError(f"a group has the name of variable {stored_name!r}", path=path)
+        if stored_name in stored.arrays:
+            _plan_existing(plan, stored_name, var, stored, explicit, options, region)
         else:
             _plan_new(plan, group, stored_name, var, explicit, options, region)
+    if stored.group is not None and plan.attrs is not None:
+        names = _unnamed_coordinates(ds, variables, stored)
+        plan.attrs = added_attributes(stored.group.attrs.asdict(), plan.attrs, names)
     return plan
+
+
+def _unnamed_coordinates(ds: xr.Dataset, variables: Mapping[Any, xr.Variable], stored: Stored) -> list[str]:
+    """Return the coordinates that no variable names once the dataset is written: attributes of stored ones stay."""
+    texts = [
+        stored.variables[name].attrs.get("coordinates") if name in stored.variables else var.attrs.get("coordinates")
+        for name, var in variables.items()
+    ]
+    named = {word for text in texts if isinstance(text, str) for word in text.split()}
+    return [str(name) for name in ds.coords if name not in ds.dims and name not in named and " " not in str(name)]
+
+
+def check_dataset(ds: xr.Dataset) -> None:
+    """Raise TypeError or ValueError for names that no stored variable can have, and for MultiIndexes."""
+    _check_names(ds)
+    for name, index in ds.xindexes.items():
+        if isinstance(index, xr.indexes.PandasMultiIndex):
+            raise UnsupportedFormatError(
+                f"variable {name!r} is a MultiIndex, which has no stored form",
+                path=str(name),
+                hint=f"make its levels plain coordinates with ds.reset_index({index.dim!r})",
+            )
 
 
 def _check_names(ds: xr.Dataset) -> None:
@@ -248,7 +272,7 @@ def _plan_existing(
     plan: DatasetPlan,
     name: str,
     var: xr.Variable,
-    array: Array,
+    members: Stored,
     explicit: Mapping[str, Any] | None,
     options: Options,
     region: Region,
@@ -260,7 +284,7 @@ def _plan_existing(
         raise ValueError(
             f"variable {name!r} is stored already and keeps its encoding; leave it out of encoding=, or use mode='w'"
         )
-    stored = stored_variable(name, array)
+    array, stored = members.arrays[name], members.variables[name]
     if set(var.dims) != set(stored.dims):
         raise ValueError(f"variable {name!r} has dimensions {var.dims}, but is stored with {stored.dims}")
     var = var.transpose(*stored.dims).copy(deep=False)

@@ -21,7 +21,7 @@ from zarrds import Array, Group
 from zarrds.attrs import Attributes
 from zarrds.errors import DimensionNamesError, GroupNotFoundError
 
-__all__ = ["DIMENSIONS", "ZarrdsStore", "check_format", "glob", "open_stored_group", "stored_variable"]
+__all__ = ["DIMENSIONS", "ZarrdsStore", "attributes_of", "check_format", "glob", "open_stored_group", "stored_variable"]
 
 DIMENSIONS = "_ARRAY_DIMENSIONS"
 """The attribute of format 2 that names an array's dimensions."""
@@ -84,7 +84,7 @@ class ZarrdsStore(AbstractDataStore):
     def get_variables(self) -> Mapping[str, xr.Variable]:
         """Variables as they are stored, by name; their data are lazy."""
         arrays = {name: member for name, member in self.members().items() if isinstance(member, Array)}
-        attrs = _attributes_of(arrays)
+        attrs = attributes_of(arrays)
         return {name: stored_variable(name, array, self._fill_as_mask, attrs[name]) for name, array in arrays.items()}
 
     def get_attrs(self) -> dict[str, Any]:
@@ -180,7 +180,7 @@ def _warn_of_missing_metadata(store: Any) -> None:
 # --- variables -------------------------------------------------------------------------------------------------------
 
 
-def _attributes_of(arrays: Mapping[str, Array]) -> dict[str, dict[str, Any]]:
+def attributes_of(arrays: Mapping[str, Array]) -> dict[str, dict[str, Any]]:
     """Attributes of the arrays of one group: in format 2, where they have documents of their own, by one batch."""
     keys = {name: array.attrs.key for name, array in arrays.items() if array.zarr_format == 2}
     texts = next(iter(arrays.values())).store.get_many([(key, None) for key in keys.values()]) if keys else []

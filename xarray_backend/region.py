@@ -10,10 +10,9 @@ import numpy as np
 import xarray as xr
 
 from xarray_backend import _compat
-from xarray_backend.reader import stored_variable
-from zarrds import Array
+from xarray_backend.stored import Stored, stored_names
 
-__all__ = ["Region", "appended_region", "parse_region"]
+__all__ = ["Region", "appended_region", "parse_region", "region_names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +42,16 @@ class Region:
         return tuple(self.lengths.get(dim, n) for dim, n in zip(var.dims, var.shape, strict=True))
 
 
-def stored_lengths(members: Mapping[str, Any]) -> dict[Any, int]:
-    """Lengths of all dimensions in a stored group."""
-    found: dict[Any, int] = {}
-    for name, array in members.items():
-        if isinstance(array, Array):
-            found.update(zip(stored_variable(name, array).dims, array.shape, strict=True))
-    return found
-
-
-def appended_region(ds: xr.Dataset, append_dim: Any, members: Mapping[str, Any]) -> Region:
-    """The region behind what is stored along `append_dim`."""
+def appended_region(ds: xr.Dataset, append_dim: Any, stored: Stored) -> Region:
+    """Return the region behind what is stored along `append_dim`."""
     if append_dim not in ds.dims:
         raise ValueError(f"append_dim {append_dim!r} is not a dimension of the dataset, which has {tuple(ds.dims)}")
-    if not members:
+    if not stored.arrays and not stored.groups:
         return Region()
-    old = stored_lengths(members).get(append_dim)
+    old = stored.lengths.get(append_dim)
     if old is None:
         raise ValueError(f"append_dim {append_dim!r} is not a dimension in the store")
-    missing = [
-        name
-        for name, array in members.items()
-        if isinstance(array, Array) and name not in ds.variables and append_dim in stored_variable(name, array).dims
-    ]
+    missing = [n for n, var in stored.variables.items() if n not in ds.variables and append_dim in var.dims]
     if missing:
         raise ValueError(
             f"stored variable {missing[0]!r} has the dimension {append_dim!r} but is not in the dataset: the store "
@@ -75,31 +61,46 @@ def appended_region(ds: xr.Dataset, append_dim: Any, members: Mapping[str, Any])
     return Region({append_dim: slice(old, old + added)}, {append_dim: old + added}, append_dim)
 
 
-def parse_region(ds: xr.Dataset, region: Any, members: Mapping[str, Any]) -> tuple[xr.Dataset, Region]:
-    """The region that a user means, and the dataset without what cannot be written to it."""
-    lengths = stored_lengths(members)
+def region_names(ds: xr.Dataset, region: Any) -> list[str]:
+    """Return the names of the arrays that a region is about: what is written, and coordinates to be matched."""
+    matched = [
+        dim for dim in ds.dims if region == "auto" or (isinstance(region, Mapping) and region.get(dim) == "auto")
+    ]
+    written = [name for name in ds.variables if name not in ds.indexes]
+    return stored_names([*written, *matched])
+
+
+def parse_region(ds: xr.Dataset, region: Any, stored: Stored) -> tuple[xr.Dataset, Region]:
+    """Return the region that a user means, and the dataset without its index coordinates.
+
+    Those are never written to a region, as they would label elements outside of it too.
+    """
     wanted = dict.fromkeys(ds.dims, "auto") if isinstance(region, str) and region == "auto" else region
     if not isinstance(wanted, Mapping):
         raise TypeError(f"region must be 'auto' or a dict from dimensions to slices, found {region!r}")
-    slices = {dim: _slice_along(ds, dim, part, members, lengths) for dim, part in wanted.items()}
+    lengths = stored.lengths
+    slices = {dim: _slice_along(ds, dim, part, stored, lengths) for dim, part in wanted.items()}
+    indexes = [name for name in ds.indexes if name in ds.variables]
     if any(isinstance(part, str) for part in wanted.values()):
-        ds = ds.drop_vars([name for name in ds.indexes if name in ds.variables])
-    for name, var in ds.variables.items():
+        ds = ds.drop_vars(indexes)
+    for name, var in ds.variables.items() if slices else ():
         if not set(var.dims) & set(slices):
             raise ValueError(
                 f"variable {name!r} has no dimension in common with region {slices}; leave it out with "
                 f"ds.drop_vars({name!r})"
             )
-    return ds, Region(slices, {dim: lengths[dim] for dim in slices})
+    return ds.drop_vars(indexes, errors="ignore"), Region(slices, {dim: lengths[dim] for dim in slices})
 
 
-def _slice_along(ds: xr.Dataset, dim: Any, part: Any, members: Mapping[str, Any], lengths: Mapping[Any, int]) -> slice:
+def _slice_along(ds: xr.Dataset, dim: Any, part: Any, stored: Stored, lengths: Mapping[Any, int]) -> slice:
     if dim not in ds.dims or dim not in lengths:
         raise ValueError(f"region has {dim!r}, which is not a dimension of both the dataset and the store")
     if isinstance(part, str) and part == "auto":
-        return _matching_slice(ds, dim, members, lengths[dim])
-    if not isinstance(part, slice) or part.step not in (None, 1):
-        raise ValueError(f"region of dimension {dim!r} must be 'auto' or a slice of step 1, found {part!r}")
+        return _matching_slice(ds, dim, stored, lengths[dim])
+    if not isinstance(part, slice):
+        raise TypeError(f"region of dimension {dim!r} must be 'auto' or a slice of step 1, found {part!r}")
+    if part.step not in (None, 1):
+        raise ValueError(f"region of dimension {dim!r} must be a slice of step 1, found {part!r}")
     start, stop, _ = part.indices(lengths[dim])
     if stop - start != ds.sizes[dim]:
         raise ValueError(
@@ -109,17 +110,18 @@ def _slice_along(ds: xr.Dataset, dim: Any, part: Any, members: Mapping[str, Any]
     return slice(start, stop)
 
 
-def _matching_slice(ds: xr.Dataset, dim: Any, members: Mapping[str, Any], length: int) -> slice:
-    """Where the dataset's coordinate values are among the stored ones."""
-    array = members.get(dim)
-    if dim not in ds.variables or not isinstance(array, Array):
+def _matching_slice(ds: xr.Dataset, dim: Any, stored: Stored, length: int) -> slice:
+    """Return where the dataset's coordinate values are among the stored ones."""
+    if dim not in ds.variables or dim not in stored.variables:
         if ds.sizes[dim] != length:
             raise ValueError(f"region 'auto' needs a coordinate along {dim!r} in the dataset and in the store")
         return slice(0, length)
-    stored = _compat.decode_values(stored_variable(dim, array), dim).to_index()
-    found = stored.get_indexer(ds.variables[dim].to_index())
+    labels = _compat.decode_values(stored.variables[dim], dim).to_index()
+    if not labels.is_unique:
+        raise ValueError(f"region 'auto' along {dim!r} needs unique values, but those of the stored coordinate repeat")
+    found = labels.get_indexer(ds.variables[dim].to_index())
     if (found < 0).any():
         raise KeyError(f"not all values of coordinate {dim!r} are in the store")
     if (np.diff(found) != 1).any():
         raise ValueError(f"values of coordinate {dim!r} are not side by side in the store")
-    return slice(int(found[0]), int(found[-1]) + 1)
+    return slice(int(found[0]), int(found[-1]) + 1) if len(found) else slice(0, 0)

@@ -10,6 +10,7 @@ import os
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd  # type: ignore[import-untyped]
 
 from zarrds import Array
 from zarrds.storage import Store
@@ -99,7 +100,7 @@ def place_behind(data: Any) -> Place | None:
             data = data.source()
         if all(hasattr(data, name) for name in ("store", "path", "meta")):
             return Place(_location(data.store), data.path, _opened(data.store))
-        if isinstance(data, np.ndarray):
+        if isinstance(data, np.ndarray | pd.Index):  # of a MultiIndex `array` cannot be asked
             return None
         if not hasattr(data, "array"):
             return _place_of_other(getattr(data, "_array", data))

@@ -22,10 +22,11 @@ from xarray_backend.blocks import (
     refuse_unshareable,
     write_values,
 )
-from xarray_backend.plan import DatasetPlan, Options, VariableWrite, plan_dataset
+from xarray_backend.plan import DatasetPlan, Options, VariableWrite, check_dataset, plan_dataset
 from xarray_backend.reader import ZarrdsStore, check_format
-from xarray_backend.region import Region, appended_region, parse_region
+from xarray_backend.region import Region, appended_region, parse_region, region_names
 from xarray_backend.sources import find_sources, lies_in, path_in, place_behind
+from xarray_backend.stored import Stored, read_stored, stored_names
 from zarrds import Array, Group
 from zarrds.errors import ContainsArrayError, ContainsGroupError, GroupNotFoundError, SelfOverwriteError
 from zarrds.storage import MemoryStore, Store
@@ -73,8 +74,9 @@ def to_zarrds(
         Path, URL, zarrds store, or any mapping from keys to bytes; in memory when not given.
     mode : {"w", "w-", "a", "a-", "r+"}, optional
         "w": replace the group; "w-": FileExistsError if there is one; "a": replace values of stored variables and add
-        new ones; "a-": with `append_dim`, leave variables without that dimension alone; "r+": change values of stored
-        variables only. By default "w-"; "a" with `append_dim`; "r+" with `region`.
+        new ones, and set the dataset's attributes beside those that the group has; "a-": with `append_dim`, leave
+        variables without that dimension alone; "r+": change values of stored variables only. By default "w-"; "a" with
+        `append_dim`; "r+" with `region`.
     group : str, optional
         Path of the group in the store.
     encoding : dict, optional
@@ -90,7 +92,9 @@ def to_zarrds(
     append_dim : str, optional
         Dimension at whose end the dataset is added.
     region : dict or "auto", optional
-        From dimensions to slices of the stored arrays, or "auto": found by coordinate values.
+        From dimensions to slices of the stored arrays, or "auto": found by coordinate values. Index coordinates are
+        not written to a region; the others, and all variables, must have one of its dimensions. The empty region
+        ``{}`` is the whole of every variable, scalars too.
     safe_chunks : bool
         Whether it is an error if two blocks of a dask array would write one chunk, or one shard.
     align_chunks : bool
@@ -141,6 +145,8 @@ def to_zarrds(
     datasets, encodings = _datasets_of(obj, encoding, write_inherited_coords)
     if len(datasets) > 1 and (append_dim is not None or region is not None):
         raise NotImplementedError("append_dim and region are for datasets; write the nodes of a tree one by one")
+    for ds in datasets.values():
+        check_dataset(ds if region is None else ds.drop_vars(ds.indexes, errors="ignore"))
     target = _open_store(store, storage_options)
     root = (group or "").strip("/")
     existing = _open_existing(target, root) if mode in ("a", "a-", "r+") else None
@@ -156,13 +162,10 @@ def to_zarrds(
     plans = []
     for path, ds in datasets.items():
         where = "/".join(part for part in (root, path.strip("/")) if part)
-        stored = _stored_group(existing, path)
-        members = {} if stored is None else dict(stored.items())
-        ds, part = _part_of(ds, members, append_dim, region)
+        stored, ds, part = _part_of(ds, _stored_group(existing, path), append_dim, region)
         plan = plan_dataset(
-            ds, where, stage=stage, members=members, encoding=encodings[path], options=options, region=part
+            ds, where, stage=stage, stored=stored, encoding=encodings[path], options=options, region=part
         )
-        plan.stored = stored
         plans.append(plan)
     dask_options = dict(chunkmanager_store_kwargs or {})
     if any(write.values.chunks is not None for plan in plans for write in plan.writes):
@@ -233,10 +236,22 @@ def _dataset_of_array(array: xr.DataArray) -> xr.Dataset:
     return array.to_dataset()
 
 
-def _part_of(ds: xr.Dataset, members: Mapping[str, Any], append_dim: Any, region: Any) -> tuple[xr.Dataset, Region]:
+def _part_of(ds: xr.Dataset, group: Group | None, append_dim: Any, region: Any) -> tuple[Stored, xr.Dataset, Region]:
+    """Members that the dataset meets, the dataset as it is to be written, and which part of the members that is.
+
+    Without `append_dim`, which all members have a say in, only documents of the dataset's own variables are read.
+    """
     if append_dim is not None:
-        return ds, appended_region(ds, append_dim, members)
-    return (ds, Region()) if region is None else parse_region(ds, region, members)
+        stored = read_stored(group)
+        return stored, ds, appended_region(ds, append_dim, stored)
+    if region is None:
+        return read_stored(group, stored_names(ds.variables)), ds, Region()
+    names = region_names(ds, region)
+    stored = read_stored(group, names)
+    dims = region if isinstance(region, Mapping) else ds.dims
+    if not set(dims) <= set(stored.lengths):
+        stored = read_stored(group)  # variables that are not written know the lengths
+    return stored, *parse_region(ds, region, stored)
 
 
 # --- the target ------------------------------------------------------------------------------------------------------
@@ -416,7 +431,7 @@ def _finish_metadata(
         if plan.attrs is None:
             continue
         if plan.stored is not None:
-            plan.stored.attrs.put(plan.attrs)  # what else its document holds stays
+            plan.stored.attrs.update(plan.attrs)  # what else its document holds stays
             continue
         attrs = zarrds.open_group(stage, mode="r+", path=plan.path).attrs
         attrs.put(plan.attrs)

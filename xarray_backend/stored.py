@@ -1,0 +1,69 @@
+"""What a stored group holds, as far as a writer needs to know: arrays, their variables, names of groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import xarray as xr
+
+from xarray_backend.reader import attributes_of, stored_variable
+from zarrds import Array, Group
+from zarrds.errors import DimensionNamesError
+
+__all__ = ["Stored", "read_stored", "stored_names"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Members of a stored group.
+
+    Attributes
+    ----------
+    group : Group or None
+        The group; None: it is not there yet.
+    arrays : dict
+        Arrays by name.
+    variables : dict
+        The variables that they are, not yet decoded; arrays that nobody asked for and whose dimensions have no names
+        are left out.
+    groups : dict
+        Groups by name.
+    """
+
+    group: Group | None = None
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+    variables: Mapping[str, xr.Variable] = field(default_factory=dict)
+    groups: Mapping[str, Group] = field(default_factory=dict)
+
+    @property
+    def lengths(self) -> dict[Any, int]:
+        """Lengths of the dimensions, by name."""
+        return {dim: n for var in self.variables.values() for dim, n in zip(var.dims, var.shape, strict=True)}
+
+
+def read_stored(group: Group | None, names: Iterable[str] | None = None) -> Stored:
+    """Read the documents of a group's members of these names; of all members when no names are given.
+
+    Members of given names cost one batch of requests, and in format 2 another one for their attributes; all members
+    cost a listing as well.
+    """
+    if group is None:
+        return Stored()
+    members: dict[str, Any] = dict(group.items()) if names is None else group.members(names)
+    arrays = {name: member for name, member in members.items() if isinstance(member, Array)}
+    attrs = attributes_of(arrays)
+    variables = {}
+    for name, array in arrays.items():
+        try:
+            variables[name] = stored_variable(name, array, None, attrs[name])
+        except DimensionNamesError:
+            if names is not None:
+                raise
+    return Stored(group, arrays, variables, {n: m for n, m in members.items() if isinstance(m, Group)})
+
+
+def stored_names(names: Iterable[Any]) -> list[str]:
+    """Return the names under which variables are stored, each once."""
+    return ["__values__" if name is None else str(name) for name in dict.fromkeys(names)]
