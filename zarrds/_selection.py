@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from zarrds._engine.read import Fields
+from zarrds._plan.masks import has_mask
 from zarrds._plan.normalize import is_basic, is_pure_fancy_indexing, is_pure_orthogonal_indexing, pop_fields
 from zarrds._plan.plan import Mode
 from zarrds._types import NDArrayAny
@@ -32,10 +33,20 @@ class Selections(ABC):
     def _set(self, selection: Any, mode: Mode, value: Any, fields: Fields) -> None:
         """Write a selection of the given mode."""
 
+    @abstractmethod
+    def _get_masked(self, selection: Any, fields: Fields) -> Any:
+        """Read a selection with Boolean masks, as numpy."""
+
+    @abstractmethod
+    def _set_masked(self, selection: Any, value: Any, fields: Fields) -> None:
+        """Write a selection with Boolean masks, as numpy."""
+
     def __getitem__(self, selection: Any) -> Any:
         if is_basic(selection):
             return self._get(selection, "basic", None, None)
         fields, selection = pop_fields(selection)
+        if has_mask(selection):
+            return self._get_masked(selection, fields)
         if is_pure_fancy_indexing(selection, self.ndim):
             return self.vindex.get(selection, fields)
         if is_pure_orthogonal_indexing(selection, self.ndim):
@@ -47,7 +58,9 @@ class Selections(ABC):
             self._set(selection, "basic", value, None)
             return
         fields, selection = pop_fields(selection)
-        if is_pure_fancy_indexing(selection, self.ndim):
+        if has_mask(selection):
+            self._set_masked(selection, value, fields)
+        elif is_pure_fancy_indexing(selection, self.ndim):
             self.vindex.set(selection, value, fields)
         elif is_pure_orthogonal_indexing(selection, self.ndim):
             self._set(selection, "orthogonal", value, fields)

@@ -15,6 +15,7 @@ from zarrds._codec.fills import new_fill
 from zarrds._description import Described
 from zarrds._engine.batch import BATCH_BYTES, HeldStore
 from zarrds._engine.bulk import trim_edges
+from zarrds._engine.masked import read_masked, write_masked
 from zarrds._engine.read import Fields, read
 from zarrds._engine.source import ChunkSource, OpenSource
 from zarrds._engine.write import Lock, write
@@ -160,6 +161,14 @@ class Array(Described):
         source = self._source()
         plan = plan_selection(selection, source.meta.shape, source.meta.chunk.shape, mode)
         write(source, plan, value, fields=fields, lock=self._lock, write_empty_chunks=self._write_empty_chunks)
+
+    def _get_masked(self, selection: Any, fields: Fields) -> Any:
+        return read_masked(self._source(), selection, fields, missing=self._read_missing, like=self._like)
+
+    def _set_masked(self, selection: Any, value: Any, fields: Fields) -> None:
+        self._refuse_read_only()
+        keep = self._write_empty_chunks
+        write_masked(self._source(), selection, value, fields, lock=self._lock, write_empty_chunks=keep)
 
     def _refuse_read_only(self) -> None:
         if self._read_only:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,9 +21,31 @@ def test_outcome(kind: str) -> None:
     for found_kind, expression, expected in TABLE:
         if found_kind == kind:
             found = outcome(zarrds, kind, expression)
-            if not _agree(found, expected):
+            if not _agree(found, expected) and not (
+                expected == "raises IndexError" and _as_numpy(found, kind, expression)
+            ):
                 differing.append(f"{expression}: {expected!r} became {found!r}")
     assert not differing, "\n".join(differing)
+
+
+_WITHOUT_FLAGS = re.compile(r" (CF|C|F|-)(?= [0-9a-f]{10}$)")
+
+
+class _Numpy:
+    """Stands for the library: arrays are numpy's."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *args, **options: getattr(zarrds, name)(*args, **options)[...]
+
+
+def _as_numpy(found: str, kind: str, expression: str) -> bool:
+    """Whether a mask in brackets, which 2.17.2 refuses, is taken as by numpy; memory order and kind of error aside."""
+    if not any(text in expression for text in ("True", "bool", "==")):
+        return False
+    expected = outcome(_Numpy(), kind, expression)
+    if found.startswith("raises "):
+        return expected.startswith("raises ")
+    return _WITHOUT_FLAGS.sub("", found) == _WITHOUT_FLAGS.sub("", expected)
 
 
 def _agree(found: str, expected: str) -> bool:
@@ -49,8 +73,7 @@ def test_arrays_of_ours_are_masks() -> None:
     for wrong in (zarrds.ones((2, 2), dtype=bool), rows):
         with pytest.raises(IndexError):
             z.vindex[wrong]
-    with pytest.raises(IndexError):
-        z[mask]
+    np.testing.assert_array_equal(z[mask], data[mask[:]])
 
 
 # --- where we take more than zarr-python 2.17.2 does ------------------------------------------------------------------

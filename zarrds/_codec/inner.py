@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 
 from zarrds._plan.basic import plan_basic
-from zarrds._plan.coordinate import plan_coordinate
+from zarrds._plan.mixed import plan_mixed, points_axis
 from zarrds._plan.orthogonal import plan_orthogonal
 from zarrds._plan.plan import Plan, Projection, plan_everything
 from zarrds._types import Chunks, Part, Shape
@@ -24,13 +25,13 @@ def inner_plan(part: Part, shape: Shape, chunks: Chunks) -> Plan:
     - no arrays: integers and slices;
     - arrays of as many dimensions as the shard: an open mesh, so each dimension stands for itself;
     - one array of one dimension among slices: likewise;
-    - several of one dimension: points.
+    - several of one dimension: points, with slices along the other dimensions.
     """
     arrays = [item for item in part if isinstance(item, np.ndarray)]
     if not arrays:
         return plan_basic(part, shape, chunks)
-    if len(arrays) == len(part) > 1 and arrays[0].ndim == 1:
-        return plan_coordinate(part, shape, chunks)
+    if len(arrays) > 1 and arrays[0].ndim == 1:
+        return plan_mixed(part, shape, chunks)
     flat = tuple([item.reshape(-1) if isinstance(item, np.ndarray) else item for item in part])
     return plan_orthogonal(flat, shape, chunks)
 
@@ -48,9 +49,17 @@ def turned_part(part: Part, order: tuple[int, ...]) -> tuple[Part, tuple[int, ..
     """
     turned = tuple([part[axis] for axis in order])
     arrays = [item for item in part if isinstance(item, np.ndarray)]
-    if len(arrays) == len(part) > 1:
-        if arrays[0].ndim == 1:
-            return turned, (0,)
+    if len(arrays) == len(part) > 1 and arrays[0].ndim > 1:
         return tuple([item.transpose(order) for item in turned if isinstance(item, np.ndarray)]), order
-    kept = [axis for axis, item in enumerate(part) if not isinstance(item, int)]
-    return turned, tuple([kept.index(axis) for axis in order if axis in kept])
+    before, after = _axes_kept(part, range(len(part))), _axes_kept(turned, order)
+    return turned, tuple([before.index(axis) for axis in after])
+
+
+def _axes_kept(part: Part, axes: Sequence[int]) -> list[int]:
+    """For each dimension of ``array[part]`` the one that it comes from; of points, which come from several, -1."""
+    points = tuple([place for place, item in enumerate(part) if isinstance(item, np.ndarray)])
+    if len(points) < 2:
+        return [axis for axis, item in zip(axes, part, strict=True) if not isinstance(item, int)]
+    kept = [axis for axis, item in zip(axes, part, strict=True) if isinstance(item, slice)]
+    kept.insert(points_axis(points), -1)
+    return kept

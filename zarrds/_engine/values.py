@@ -14,7 +14,7 @@ from zarrds._plan.coordinate import PointPlan
 from zarrds._plan.plan import Plan
 from zarrds._types import NDArrayAny, Shape
 
-__all__ = ["prepared"]
+__all__ = ["broadcast_value", "prepared"]
 
 DType = np.dtype[Any]
 
@@ -42,21 +42,31 @@ def prepared(value: Any, dtype: DType, plan: Plan) -> Any:
     return _broadcast(value, plan, inner)
 
 
+def broadcast_value(value: Any, dtype: DType, shape: Shape) -> NDArrayAny:
+    """Value as an array of that shape and that of a sub-array dtype, or 0-d."""
+    base, inner = dtype.subdtype if dtype.subdtype is not None else (dtype, ())
+    if not isinstance(value, np.ndarray):
+        value = _as_items(value, shape) if base.kind == "O" else _as_array(value, base)
+    return value if value.ndim == 0 and not inner else _broadcast_to(value, shape + inner)
+
+
 def _broadcast(value: NDArrayAny, plan: Plan, inner: Shape) -> NDArrayAny:
     shape = plan.result_shape + inner
     if value.shape != shape:
         if isinstance(plan, PointPlan) and not inner and value.size == plan.work_shape[0]:
             return value.reshape(plan.work_shape)
-        while value.ndim > len(shape) and value.shape[0] == 1:
-            value = value[0]
-        try:
-            value = np.broadcast_to(value, shape)
-        except ValueError:
-            raise ValueError(
-                f"could not broadcast value of shape {value.shape} into selection of shape {shape}"
-            ) from None
+        value = _broadcast_to(value, shape)
     work_shape = plan.work_shape + inner
     return value if shape == work_shape else value.reshape(work_shape)
+
+
+def _broadcast_to(value: NDArrayAny, shape: Shape) -> NDArrayAny:
+    while value.ndim > len(shape) and value.shape[0] == 1:
+        value = value[0]
+    try:
+        return np.broadcast_to(value, shape)
+    except ValueError:
+        raise ValueError(f"could not broadcast value of shape {value.shape} into selection of shape {shape}") from None
 
 
 def _is_lazy(value: Any) -> bool:

@@ -20,7 +20,8 @@ class Projection(NamedTuple):
     chunk_part : tuple of int, slice or int array
         Region inside the decoded chunk, in elements: ``chunk[chunk_part]``, one entry per dimension of the chunk.
         Integers drop their dimension; slices are within the chunk with step >= 1; several integer arrays have been
-        made broadcastable against each other (``numpy.ix_`` for orthogonal selections).
+        made broadcastable against each other (``numpy.ix_`` for orthogonal selections); those of points have one
+        dimension, also beside slices.
     out_part : tuple of slice or int array
         Region of the result that it fills: ``out[out_part]``, one entry per dimension of the result.
     whole : bool
@@ -37,8 +38,8 @@ class Projection(NamedTuple):
 class Plan(Protocol):
     """A selection, resolved against a chunk grid.
 
-    Iterating gives one `Projection` for each chunk that the selection meets, in C order of the grid, lazily: nothing
-    per chunk is held. A plan can be iterated again and again.
+    Iterating gives one `Projection` for each chunk that the selection meets, in C order of the grid (but see
+    `MixedPlan`), lazily: nothing per chunk is held. A plan can be iterated again and again.
     """
 
     @property
