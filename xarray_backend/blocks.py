@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -74,16 +75,17 @@ def block_starts(blocks: Blocks) -> int | tuple[int, ...]:
 
 
 def block_writes(data: Any, target: BlockTarget) -> Any:
-    """A dask array of receipts, one for each block of `data`."""
-    import dask.array as da
-    from dask.base import tokenize
+    """A dask array of receipts, one for each block of `data`.
 
-    token = tokenize(data.name, target.source, target.starts, target.origin, target.write_empty_chunks)
+    Its name is new each time: a cluster may hold the receipts of an earlier write, and would not do this one.
+    """
+    import dask.array as da
+
     return da.map_blocks(
         write_block,
         data,
         target=target,
-        name=f"store-zarrds-{token}",
+        name=f"store-zarrds-{uuid.uuid4().hex}",
         dtype=bool,
         chunks=tuple((1,) * n for n in data.numblocks),
         meta=np.empty((0,) * data.ndim, dtype=bool),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from xarray_backend import _compat
 from xarray_backend._compat import BackendArray, indexing
 from zarrds import Array
+from zarrds.errors import StoreNotShareableError
+from zarrds.storage import KVStore
 
 __all__ = ["ZarrdsArrayWrapper"]
 
@@ -72,14 +75,46 @@ class ZarrdsArrayWrapper(BackendArray):
         return items
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self.array.source(),)
+        """The recipe and, of what is kept in a dict, the values of its chunks.
+
+        What names the tasks is in it, too, as dask hashes the pickle of a variable that xarray cuts into chunks.
+        """
+        return _rebuild, (self.array.source(), _values(self.array), self.array.__dask_tokenize__())
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        return (type(self).__qualname__, self.array.source())
+        return (type(self).__qualname__, *self.array.__dask_tokenize__(), self.dtype.str)
 
 
-def _rebuild(source: Any) -> ZarrdsArrayWrapper:
-    return ZarrdsArrayWrapper(Array.from_source(source))
+class _Unreachable(ZarrdsArrayWrapper):
+    """Stands where the store cannot be reached: raises when it is read, since an error in unpickling stops a worker."""
+
+    __slots__ = ("error", "source")
+
+    def __init__(self, source: Any, error: StoreNotShareableError) -> None:
+        self.source, self.error = source, error
+        self.shape, self.dtype = source.meta.shape, source.meta.dtype
+
+    def __getitem__(self, key: Any) -> Any:
+        raise self.error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self.source,)
+
+
+def _values(array: Array) -> dict[str, bytes] | None:
+    """Values of the chunks of an array, where the store carries its data when it is pickled."""
+    store = array.chunk_store
+    return store.getitems(store.keys_below(f"{array.path}/".lstrip("/"))) if store.carries_data else None
+
+
+def _rebuild(source: Any, values: dict[str, bytes] | None = None, name: object = None) -> ZarrdsArrayWrapper:
+    """The array of this process if it is one of its stores, else one over the values that came along."""
+    try:
+        return ZarrdsArrayWrapper(Array.from_source(source))
+    except StoreNotShareableError as error:
+        if values is None:
+            return _Unreachable(source, error)
+    return ZarrdsArrayWrapper(Array.from_source(replace(source, store=KVStore(values).spec())))
 
 
 def _ascending(key: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[tuple[Any, ...], tuple[slice, ...] | None]:

@@ -476,7 +476,9 @@ class Array(Described):
         return _unpickled, (self._store, self._path, self._opened.meta, self._is_view, given)
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        return (type(self).__qualname__, self._source().recipe())
+        """What names the tasks that read it: what it reads, and how that may change what comes."""
+        kind = None if self._like is None else f"{type(self._like).__module__}.{type(self._like).__qualname__}"
+        return (type(self).__qualname__, *self.source().__dask_tokenize__(), self._read_missing, kind)
 
 
 _DEFAULTS = {

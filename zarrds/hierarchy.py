@@ -274,6 +274,13 @@ class Group(Creating):
         }
         return _unpickled, (self._store, self._path, GroupMeta(zarr_format=self._format), options)
 
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        specs = [store.spec() for store in (self._store, self._chunk_store) if store is not None]
+        told = [
+            (*spec.__dask_tokenize__(), spec.generation([f"{self._path}/".lstrip("/")], deep=True)) for spec in specs
+        ]
+        return (type(self).__qualname__, told, self._path, self._format)
+
 
 def _unpickled(store: Store, path: str, meta: GroupMeta, options: dict[str, Any]) -> Group:
     return Group(store, path, _meta=meta, **options)

@@ -19,7 +19,17 @@ import zarrds
 from zarrds._store import spec as spec_module
 from zarrds._store.spec import freeze, make_spec
 from zarrds.errors import StoreNotShareableError
-from zarrds.storage import DBMStore, DirectoryStore, KVStore, LMDBStore, MemoryStore, ReadOnlyStore, SQLiteStore, Store
+from zarrds.storage import (
+    DBMStore,
+    DirectoryStore,
+    FSStore,
+    KVStore,
+    LMDBStore,
+    MemoryStore,
+    ReadOnlyStore,
+    SQLiteStore,
+    Store,
+)
 
 OPTIONS: dict[str, Any] = {"s3": {"anon": True, "tags": ["a", ("b",)], "set": {1}}, "key": "secret"}
 
@@ -138,3 +148,15 @@ def test_a_forked_child_refuses_live_stores(tmp_path: Path) -> None:
         except StoreNotShareableError:
             os._exit(0 if shared.open() is not before else 2)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_options_that_are_false_are_kept(tmp_path: Path) -> None:
+    """The default of a file system's option may be True."""
+    for store in (
+        FSStore(f"file://{tmp_path}", auto_mkdir=False),
+        LMDBStore(tmp_path / "a.lmdb", lock=False),
+        SQLiteStore(tmp_path / "a.sqlite", uri=False),
+    ):
+        assert False in dict(store.spec().options).values()
+        assert store.spec().build().spec() == store.spec()
+        store.close()

@@ -51,7 +51,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
 MAPPING = {"clear", "getitems", "setitems", "delitems", "is_readable", "is_listable"}
 """What is built on the protocol, or the same for every store."""
 
-ATTRIBUTES = ["profile", "dimension_separator", "keeps_documents", "documents_format", "can_set_if"]
+ATTRIBUTES = ["profile", "dimension_separator", "keeps_documents", "documents_format", "can_set_if", "carries_data"]
 
 READING = {"get_many", "iter_many", "keys_below", "listdir"}
 WRITING = {"set_many", "set_if", "delete_many", "rmdir", "rename"}
@@ -132,6 +132,7 @@ class Recorder(Store):
         self.keeps_documents = False
         self.documents_format = 7
         self.can_set_if = True
+        self.carries_data = True
 
 
 def _noting(name: str) -> Callable[..., Any]:
@@ -149,7 +150,7 @@ Recorder.__abstractmethods__ = frozenset()
 
 def protocol() -> set[str]:
     names = {name for name in vars(Store) if not name.startswith("_")}
-    return names - MAPPING - {*ATTRIBUTES, "reports_requests"}
+    return names - MAPPING - {*ATTRIBUTES, "reports_requests", "live", "live_options"}  # recipes ask the store behind
 
 
 def wrappers() -> set[type]:

@@ -16,13 +16,16 @@ from zarrds._codec.limits import new_array
 from zarrds._engine.indexes import IndexCache
 from zarrds._format.meta import ArrayMeta
 from zarrds._store.base import Store
-from zarrds._store.spec import StoreSpec
+from zarrds._store.fingerprint import fingerprint
+from zarrds._store.spec import StoreSpec, reverses_levels
 from zarrds._store.transformer import transformed
 from zarrds.errors import MetadataError, ZarrdsError
 
 __all__ = ["ChunkSource", "OpenSource"]
 
 _NOT_DECODED = object()
+MAX_DIRECTORIES = 1000
+"""Directories that are looked at, about a millisecond, to tell whether chunks have changed."""
 
 
 class OpenSource:
@@ -119,6 +122,38 @@ class ChunkSource:
         if found.divided and found.store.profile.kind == "disk" and found.store.profile.shareable:
             found.indexes = _indexes_of(self)
         return found
+
+    def __dask_tokenize__(self) -> tuple[object, ...]:
+        """What names tasks that read these chunks: store, path and metadata, and the generation of the data.
+
+        Chunks that are written between two calls change it where the store can tell that without a request: in
+        memory, on local disks (of nested chunks as far as they lie in at most 1000 directories), in local databases.
+        """
+        recipe = fingerprint(self.store, self.path, self.meta)
+        return "zarrds.ChunkSource", recipe, fingerprint(self.store.generation(self._directories()))
+
+    def _directories(self) -> list[str]:
+        """Paths of the directories that chunks lie in, where the store has directories; at most some 1000."""
+        found = [f"{self.path}/".lstrip("/")]
+        if reverses_levels(self.store):
+            return found + _levels(found[0], self.meta, -1)
+        if self.meta.keys.separator != "/":
+            return found
+        start = found[0] + "c/" if self.meta.keys.style == "default" else found[0]
+        return [*found, start, *_levels(start, self.meta, 1)]
+
+
+def _levels(start: str, meta: ArrayMeta, step: int) -> list[str]:
+    """Directories of nested chunks below one, but for the chunks themselves."""
+    counts = [-(-size // chunk) for size, chunk in zip(meta.shape, meta.write_unit, strict=True)][::step]
+    found: list[str] = []
+    last = [start]
+    for count in counts[:-1]:
+        if len(found) + len(last) * count > MAX_DIRECTORIES:
+            break
+        last = [f"{above}{number}/" for above in last for number in range(count)]
+        found += last
+    return found
 
 
 @lru_cache(maxsize=16)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from zarrds._store.paths import level, normalize_path
 from zarrds._store.request import buffer_size, to_bytes
@@ -19,6 +19,7 @@ from zarrds._types import Buf, ByteRange, Request, Separator
 from zarrds.errors import PathNotFoundError, StoreError
 
 if TYPE_CHECKING:
+    from zarrds._store.live import LiveData
     from zarrds._store.spec import StoreSpec
 
 __all__ = ["Store", "StoreProfile", "names_below", "renamed"]
@@ -63,6 +64,11 @@ class Store(MutableMapping[str, bytes]):
     """The one format whose documents the store can have; None: any."""
     can_set_if: bool = False
     """Whether `set_if` works here."""
+
+    carries_data: bool = False
+    """Whether the store is a copy of all data when it is unpickled, so that it can be read anywhere."""
+    live: LiveData | None = None
+    """Names the data of a store that live in this process, and counts the changes to them."""
 
     # --- what every store implements ---------------------------------------------------------------------------------
 
@@ -170,6 +176,10 @@ class Store(MutableMapping[str, bytes]):
         """Whether what the store holds open is no longer what lies at its place, as when a database was made anew."""
         return False
 
+    def live_options(self) -> object:
+        """Where in the data that live in this process the store is, and how it reads them; for naming tasks."""
+        return None
+
     def is_readable(self) -> bool:
         """Whether values can be read: always."""
         return True
@@ -237,6 +247,10 @@ class Store(MutableMapping[str, bytes]):
     def delitems(self, keys: Iterable[str]) -> None:
         """Delete several keys in one batch; absent ones are no error."""
         self.delete_many(list(keys))
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        spec = self.spec()
+        return "zarrds.Store", spec.__dask_tokenize__(), spec.generation([""], deep=True)
 
     def __enter__(self) -> Self:
         return self

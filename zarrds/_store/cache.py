@@ -62,6 +62,7 @@ class LRUStoreCache(WrapperStore):
         self._present: dict[str, bool] = {}
         self._listings: dict[str, list[str]] = {}
         self._token: str | None = None
+        self.forgotten = 0
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -187,11 +188,11 @@ class LRUStoreCache(WrapperStore):
         self._pass_on(self.store.clear)
 
     def _pass_on(self, change: Any) -> None:
-        self.invalidate()
+        self._clear()
         try:
             change()
         finally:
-            self.invalidate()
+            self._clear()
 
     def _changed(self, keys: Sequence[str]) -> int:
         """Forget what is known of keys whose values change, before and after; tells the number of the change."""
@@ -241,11 +242,19 @@ class LRUStoreCache(WrapperStore):
 
     def invalidate(self) -> None:
         """Completely clear the cache."""
-        self.invalidate_values()
-        self.invalidate_keys()
+        self.forgotten += 1
+        self._clear()
+
+    def _clear(self) -> None:
+        self._clear_values()
+        self._clear_keys()
 
     def invalidate_values(self) -> None:
         """Clear the values cache."""
+        self.forgotten += 1
+        self._clear_values()
+
+    def _clear_values(self) -> None:
         with self._lock:
             self._changes += 1
             self._values.clear()
@@ -254,6 +263,10 @@ class LRUStoreCache(WrapperStore):
 
     def invalidate_keys(self) -> None:
         """Clear the keys cache: listings, and which keys are there and which are not."""
+        self.forgotten += 1
+        self._clear_keys()
+
+    def _clear_keys(self) -> None:
         with self._lock:
             self._changes += 1
             self._keys = None
@@ -263,7 +276,7 @@ class LRUStoreCache(WrapperStore):
     # --- the store behind it -----------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        self.invalidate()
+        self._clear()
         self.store.close()
 
     def spec(self) -> StoreSpec:
@@ -305,6 +318,13 @@ class _CacheSpec(StoreSpec):
             return cache
         assert isinstance(self.location, StoreSpec)
         return self.location.open()
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        """That of the store behind, until the cache is told to forget: what it had may have been written over."""
+        assert isinstance(self.location, StoreSpec)
+        cache = _alive.get((os.getpid(), self._token))
+        forgotten = 0 if cache is None else cache.forgotten
+        return (*self.location.__dask_tokenize__(), *((self._token, forgotten) if forgotten else ()))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _CacheSpec) and self._token == other._token

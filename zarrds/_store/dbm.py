@@ -12,6 +12,7 @@ from typing import Any
 
 from zarrds._store.base import Store, StoreProfile, names_below
 from zarrds._store.exclusive import locked_object
+from zarrds._store.live import LiveData
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.request import cut, same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
@@ -80,6 +81,7 @@ class DBMStore(Store):
         self.open_kwargs = open_kwargs
         self.profile = StoreProfile("disk", shareable=flag == "r")
         self._token: str | None = None
+        self.live: LiveData = LiveData()
         self._open(flag)
         self._stamps = _stamps(self.path)
 
@@ -135,10 +137,13 @@ class DBMStore(Store):
             raise StoreError(f"{action}: {error!r}", path=self.path, key=key) from error
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
-        for key, value in items:
-            name = check_key(key).encode()
-            with self._writing("cannot write", key) as db:
-                db[name] = to_bytes(value)
+        try:
+            for key, value in items:
+                name = check_key(key).encode()
+                with self._writing("cannot write", key) as db:
+                    db[name] = to_bytes(value)
+        finally:
+            self.live.changed()
 
     def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
         with locked_object(self.path), self.write_mutex:
@@ -157,6 +162,7 @@ class DBMStore(Store):
                     del db[name]
                 except KeyError as error:
                     self._require_absent(error, "cannot delete", name.decode(), name, db)
+        self.live.changed()
 
     # --- the hierarchy -----------------------------------------------------------------------------------------------
 
@@ -182,6 +188,7 @@ class DBMStore(Store):
         with self._writing("cannot clear", None) as db:
             self._close(db)
             self._open("n")
+        self.live.changed()
 
     def rmdir(self, path: str | None = None) -> None:
         if normalize_path(path):

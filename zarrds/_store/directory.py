@@ -295,9 +295,9 @@ class DirectoryStore(Store):
         return make_spec(
             type(self),
             self.path,
-            normalize_keys=self.normalize_keys,
+            normalize_keys=self.normalize_keys or None,
             dimension_separator=self.dimension_separator,
-            fsync=self.fsync,
+            fsync=self.fsync or None,
         )
 
     def __eq__(self, other: object) -> bool:

@@ -12,7 +12,7 @@ import base64
 import os
 import pickle
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -28,6 +28,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from zarrds._config import get_config
 from zarrds._store.absence import says_no_container
 from zarrds._store.base import StoreProfile
+from zarrds._store.live import LiveData, live_data
 from zarrds._store.request import cut
 from zarrds._store.secrets import safe_cause, secret_values
 from zarrds._types import Buf, ByteRange
@@ -45,6 +46,7 @@ __all__ = [
     "limits",
     "local_path",
     "may_be_short",
+    "missing_set",
     "opened",
     "profile_of",
     "read_each",
@@ -148,6 +150,20 @@ def profile_of(fs: AbstractFileSystem) -> StoreProfile:
     if not cached and any(is_batched(layer) for layer in layers):
         return StoreProfile("network", is_batched(fs), native_ranges=True, shareable=not in_memory)
     return StoreProfile("memory" if in_memory and not cached else "disk", native_ranges=True, shareable=not in_memory)
+
+
+def live_data_of(fs: AbstractFileSystem) -> LiveData | None:
+    """What counts the changes to the memory of this process, where `fs` keeps its files there; all share it."""
+    in_memory = any(isinstance(layer, MemoryFileSystem) for layer in _layers(fs))
+    return live_data(MemoryFileSystem.store) if in_memory else None
+
+
+def missing_set(
+    exceptions: Iterable[type[Exception]], missing_exceptions: Iterable[type[Exception]] | None
+) -> tuple[type[Exception], ...]:
+    """Those exceptions that say "there is no such key", with the ones that the caller names."""
+    given = {*exceptions, *(missing_exceptions or ())} - set(NOT_FOUND)
+    return NOT_FOUND + tuple(sorted(given, key=lambda cls: cls.__name__))
 
 
 def widen_pool(fs: AbstractFileSystem) -> None:

@@ -117,9 +117,10 @@ class FSStore(Store):
         self._options = storage_options
         self.exceptions = tuple(exceptions)
         given = () if exceptions is _DEFAULT_EXCEPTIONS else self.exceptions
-        self._missing = _missing_set(given, missing_exceptions)
+        self._missing = filesystem.missing_set(given, missing_exceptions)
         self._token: str | None = None
         self._set_up()
+        self.live = filesystem.live_data_of(self._fs)
         if create:
             self.fs.makedirs(self.path, exist_ok=True)
         if check:
@@ -335,6 +336,8 @@ class FSStore(Store):
     def _forget_listings(self, keys: Iterable[str]) -> None:
         for parent in {(self._root + key).rpartition("/")[0] for key in keys}:
             self.fs.invalidate_cache(parent)
+        if self.live is not None:
+            self.live.changed()
 
     def _require_writeable(self) -> None:
         if self.mode == "r":
@@ -466,6 +469,9 @@ class FSStore(Store):
             return spec
         return make_spec(FSStore, self.url, **self._arguments())
 
+    def live_options(self) -> object:
+        return self.url, self._arguments()
+
     def _arguments(self) -> dict[str, Any]:
         named: dict[str, Any] = {
             "normalize_keys": self.normalize_keys,
@@ -477,11 +483,8 @@ class FSStore(Store):
         return {**self._options, **{name: value for name, value in named.items() if value}}
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, FSStore)
-            and (self.fs, self.path, self.mode) == (other.fs, other.path, other.mode)
-            and self.normalize_keys == other.normalize_keys
-        )
+        same = ("fs", "path", "mode", "normalize_keys")
+        return isinstance(other, FSStore) and all(getattr(self, name) == getattr(other, name) for name in same)
 
     __hash__ = None
 
@@ -494,10 +497,3 @@ class FSStore(Store):
 
 def _rebuild(url: str, arguments: dict[str, Any]) -> FSStore:
     return FSStore(url, **arguments)
-
-
-def _missing_set(
-    exceptions: Iterable[type[Exception]], missing_exceptions: Iterable[type[Exception]] | None
-) -> tuple[type[Exception], ...]:
-    given = {*exceptions, *(missing_exceptions or ())} - set(NOT_FOUND)
-    return NOT_FOUND + tuple(sorted(given, key=lambda cls: cls.__name__))

@@ -14,6 +14,7 @@ from zarrds._store.absence import says_absent
 from zarrds._store.base import Store, StoreProfile, names_below, renamed
 from zarrds._store.exclusive import locked_object
 from zarrds._store.failure import store_failure
+from zarrds._store.live import LiveData, live_data
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.request import cut, same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, live_spec
@@ -49,6 +50,8 @@ class KVStore(Store):
 
     def __init__(self, mutablemapping: Mapping[str, Any]) -> None:
         self._mapping = cast("MutableMapping[str, Any]", mutablemapping)
+        self.live: LiveData = live_data(mutablemapping)
+        self.carries_data = isinstance(mutablemapping, dict)
         self._token: str | None = None
         self._getitems = _batch_getter(mutablemapping)
         self.can_set_if = isinstance(mutablemapping, dict)  # others may have writers elsewhere
@@ -89,8 +92,11 @@ class KVStore(Store):
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
         self._require_mutable()
-        for key, value in items:
-            self._mapping[check_key(key)] = to_bytes(value)
+        try:
+            for key, value in items:
+                self._mapping[check_key(key)] = to_bytes(value)
+        finally:
+            self.live.changed()
 
     def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
         self._require_mutable()
@@ -100,6 +106,7 @@ class KVStore(Store):
             if not same_bytes(self.get_many([(check_key(key), None)])[0], expected):
                 return False
             self._mapping[key] = to_bytes(value)
+            self.live.changed()
         return True
 
     def delete_many(self, keys: Sequence[str]) -> None:
@@ -109,6 +116,7 @@ class KVStore(Store):
                 del self._mapping[key]
             except KeyError as error:
                 self._require_absent(error, "cannot delete", key)
+        self.live.changed()
 
     def keys_below(self, prefix: str = "") -> Iterator[str]:
         return iter([key for key in list(self._mapping) if key.startswith(prefix)])
@@ -125,6 +133,7 @@ class KVStore(Store):
         own = self._own("rmdir")
         if own is not None:
             own(normalize_path(path))
+            self.live.changed()
         else:
             super().rmdir(path)
 
@@ -133,6 +142,7 @@ class KVStore(Store):
         own = self._own("rename")
         if own is not None:
             own(normalize_path(src_path), normalize_path(dst_path))
+            self.live.changed()
             return
         src, dst = normalize_path(src_path), normalize_path(dst_path)
         keys = [key for key in list(self._mapping) if key == src or key.startswith(level(src))]
@@ -140,6 +150,7 @@ class KVStore(Store):
             raise PathNotFoundError("nothing to rename", path=src)
         for key in keys:
             self._mapping[renamed(key, src, dst)] = self._mapping.pop(key)
+        self.live.changed()
 
     def getsize(self, path: str | None = None) -> int:
         own = self._own("getsize")
@@ -229,6 +240,7 @@ class MemoryStore(Store):
     __module__ = "zarrds.storage"
     profile = StoreProfile("memory")
     can_set_if = True
+    carries_data = True
 
     def __init__(
         self,
@@ -238,6 +250,7 @@ class MemoryStore(Store):
     ) -> None:
         self.cls = cls
         self.root: MutableMapping[str, Any] = cls() if root is None else root
+        self.live: LiveData = live_data(self.root)
         self.dimension_separator = dimension_separator
         self._write_lock = threading.RLock()
         self._token: str | None = None
@@ -266,14 +279,17 @@ class MemoryStore(Store):
         return self.get_many([(key, None)])[0]
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
-        for key, value in items:
-            parent, _, name = check_key(key).rpartition("/")
-            data = to_bytes(value)
-            with self._write_lock:
-                members = self._require_level(parent, key)
-                if isinstance(members.get(name), self.cls):
-                    raise StoreError("a value cannot replace a level of the hierarchy", key=key)
-                members[name] = data
+        try:
+            for key, value in items:
+                parent, _, name = check_key(key).rpartition("/")
+                data = to_bytes(value)
+                with self._write_lock:
+                    members = self._require_level(parent, key)
+                    if isinstance(members.get(name), self.cls):
+                        raise StoreError("a value cannot replace a level of the hierarchy", key=key)
+                    members[name] = data
+        finally:
+            self.live.changed()
 
     def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
         with locked_object(self.identity), self._write_lock:
@@ -290,6 +306,7 @@ class MemoryStore(Store):
                 if members is not None and not isinstance(members.get(name, members), self.cls):
                     del members[name]
                     self._drop_empty(parent)
+        self.live.changed()
 
     # --- the hierarchy -----------------------------------------------------------------------------------------------
 
@@ -341,6 +358,7 @@ class MemoryStore(Store):
     def rmdir(self, path: str | None = None) -> None:
         path = normalize_path(path)
         with self._write_lock:
+            self.live.changed()
             if not path:
                 self.root.clear()
                 return
@@ -364,6 +382,7 @@ class MemoryStore(Store):
             if dst_name in target:
                 raise StoreError("something is at the new name already", path=dst)
             target[dst_name] = members.pop(src_name)
+            self.live.changed()
             self._drop_empty(src_parent)
 
     def getsize(self, path: str | None = None) -> int:

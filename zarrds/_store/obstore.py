@@ -19,6 +19,7 @@ from zarrds._store.base import Store, StoreProfile, renamed
 from zarrds._store.directory import DirectoryStore
 from zarrds._store.failure import store_failure
 from zarrds._store.filesystem import gathered
+from zarrds._store.live import LiveData, live_data
 from zarrds._store.optional import optional_module
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.request import buffer_size, coalesce, same_bytes, split_answers, to_bytes
@@ -81,6 +82,7 @@ class ObstoreStore(Store):
         self._obs = optional_module("obstore", "obstore")
         self.store = store
         self._token: str | None = None
+        self.live: LiveData = live_data(store)
         kind = type(store).__name__
         self.can_set_if = kind != "HTTPStore"
         if kind in (_IN_MEMORY, _LOCAL):
@@ -175,6 +177,7 @@ class ObstoreStore(Store):
         if trace.is_open():
             trace.record([trace.Entry("set", key, len(value)) for key, value in values])
         answers = self._each("put", values, [{"use_multipart": False}] * len(values))
+        self.live.changed()
         self._raise_first("cannot write", [key for key, _ in values], answers)
 
     def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
@@ -190,6 +193,7 @@ class ObstoreStore(Store):
             if not same_bytes(found, expected):
                 return False
             done = self._put_if(key, to_bytes(value), version or "create", token)
+            self.live.changed()
             # obstore repeats what got no answer: the first of two requests may have been ours, and have worked
             return done or self._current(key)[2] == token
         except Exception as error:
@@ -229,8 +233,10 @@ class ObstoreStore(Store):
             trace.record([trace.Entry("delete", key, 0) for key in keys])
         try:
             self._client().delete(self.store, keys)
+            self.live.changed()
         except Exception:  # one of them may be absent: ask for each
             answers = self._each("delete", [([key],) for key in keys], [{}] * len(keys))
+            self.live.changed()
             answers = [None if isinstance(a, Exception) and _means_absent(a) else a for a in answers]
             self._raise_first("cannot delete", keys, answers)
 
@@ -242,6 +248,7 @@ class ObstoreStore(Store):
         if trace.is_open():
             trace.record([trace.Entry("rename", key, 0) for key in keys])
         answers = self._each("copy", [(key, renamed(key, src, dst)) for key in keys], [{}] * len(keys))
+        self.live.changed()
         self._raise_first(f"cannot rename to {dst!r}", keys, answers)
         self.delete_many(keys)
 

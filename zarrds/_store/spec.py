@@ -12,17 +12,19 @@ import threading
 import uuid
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from zarrds._store.fingerprint import fingerprint
+from zarrds._store.generation import generation_at
 from zarrds._store.paths import redact_url
 from zarrds.errors import StoreNotShareableError
 
 if TYPE_CHECKING:
     from zarrds._store.base import Store
 
-__all__ = ["LiveSpec", "StoreSpec", "freeze", "live_spec", "make_spec"]
+__all__ = ["LiveSpec", "StoreSpec", "freeze", "live_spec", "make_spec", "reverses_levels"]
 
 MAX_OPEN_STORES = 128
 
@@ -110,20 +112,31 @@ class StoreSpec:
     def __reduce__(self) -> tuple[Any, ...]:
         return StoreSpec, (self.opener, self.location, self.options)
 
-    def __dask_tokenize__(self) -> object:
-        return "StoreSpec", self.opener.__module__, self.opener.__qualname__, self.location, _plain(self.options)
+    def __dask_tokenize__(self) -> tuple[str, str]:
+        """A hash, as options may hold credentials, which are not to show in the names of tasks."""
+        return "zarrds.StoreSpec", fingerprint(self.opener, self.location, self.options)
+
+    def generation(self, directories: Sequence[str], *, deep: bool = False) -> tuple[object, ...]:
+        """Return what differs when the data have changed, where that can be known without a request.
+
+        That is so in the memory of this process, for databases and files of a local disk, and for local directories
+        as far as `directories`, paths in the store, are those whose entries change; with `deep`, also those below.
+        """
+        if isinstance(self.location, StoreSpec):
+            return self.location.generation(directories, deep=deep)
+        return generation_at(self.location, directories, deep=deep)
 
 
-def _plain(value: Any) -> Any:
-    """Frozen options as nested tuples, for naming tasks."""
-    if isinstance(value, _Frozen):
-        return value.kind, _plain(value.items)
-    return tuple(map(_plain, value)) if isinstance(value, tuple) else value
+def reverses_levels(spec: StoreSpec) -> bool:
+    """Whether the files of nested chunks lie in directories by their last index first, as those of N5 do."""
+    if spec.opener.__name__ in ("N5Store", "N5Mapping", "_over_files"):
+        return True
+    return isinstance(spec.location, StoreSpec) and reverses_levels(spec.location)
 
 
 def make_spec(opener: Callable[..., Store], location: str | StoreSpec, **options: Any) -> StoreSpec:
-    """Recipe for ``opener(location, **options)``; options that are None or False, the usual defaults, are left out."""
-    kept = {name: freeze(value) for name, value in options.items() if value is not None and value is not False}
+    """Recipe for ``opener(location, **options)``; options that are None, the usual default, are left out."""
+    kept = {name: freeze(value) for name, value in options.items() if value is not None}
     return StoreSpec(opener, location, tuple(sorted(kept.items())))
 
 
@@ -160,6 +173,17 @@ class LiveSpec(StoreSpec):
 
     def __hash__(self) -> int:
         return hash(self.location)
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        """The same for stores over the same data; another one once a store has changed these."""
+        store = self._store if self._pid == os.getpid() else None
+        if store is None or store.live is None:
+            return "zarrds.LiveSpec", self.kind, self.location
+        return "zarrds.LiveSpec", fingerprint(self.kind, store.live.name, store.live_options())
+
+    def generation(self, directories: Sequence[str], *, deep: bool = False) -> tuple[object, ...]:
+        """Empty: the token tells each change already."""
+        return ()
 
     def __repr__(self) -> str:
         return f"<StoreSpec {self.kind} in process {self._pid}>"

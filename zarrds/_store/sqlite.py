@@ -13,6 +13,7 @@ from typing import Any
 
 from zarrds._store.base import Store, StoreProfile
 from zarrds._store.files import file_identity
+from zarrds._store.live import LiveData
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.request import byte_view, same_bytes
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
@@ -69,6 +70,7 @@ class SQLiteStore(Store):
         self.profile = StoreProfile("disk", native_batch=True, native_ranges=True, shareable=not self.in_memory)
         self._connections = _Connections(self.path, self.in_memory, kwargs)
         self._token: str | None = None
+        self.live: LiveData = LiveData()
         weakref.finalize(self, self._connections.close)
         with self._using("cannot open") as db:
             with suppress(sqlite3.OperationalError):  # a log needs shared memory, and a place that can be written to
@@ -202,6 +204,9 @@ class SQLiteStore(Store):
             self._token, spec = live_spec(self, self._token)
             return spec
         return make_spec(SQLiteStore, self.path, dimension_separator=self.dimension_separator, **self.kwargs)
+
+    def live_options(self) -> object:
+        return self._rows("SELECT total_changes()")
 
     def __repr__(self) -> str:
         return f"<zarrds.storage.SQLiteStore {self.path!r}>"

@@ -28,6 +28,7 @@ class WrapperStore(Store):
     def __init__(self, store: Store) -> None:
         self.store = store
         self.profile = store.profile
+        self.carries_data = store.carries_data
         self.dimension_separator = store.dimension_separator
         self.keeps_documents = store.keeps_documents
         self.documents_format = store.documents_format

@@ -11,6 +11,7 @@ from typing import Any
 
 from zarrds._store.archive import Archive
 from zarrds._store.base import Store, StoreProfile, names_below
+from zarrds._store.live import LiveData
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.request import same_bytes
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
@@ -74,6 +75,7 @@ class ZipStore(Store):
         self._archive = Archive(self.path, compression, allowZip64, mode)
         self._stamp = _stamp(self.path) if mode == "r" else ()
         self._token: str | None = None
+        self.live: LiveData = LiveData()
         self._finalizer = weakref.finalize(self, _abandon, self._archive)
 
     # --- values ------------------------------------------------------------------------------------------------------
@@ -95,6 +97,7 @@ class ZipStore(Store):
                     UserWarning,
                     stacklevel=3,
                 )
+            self.live.changed()
 
     def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
         self._require_writeable()
@@ -154,6 +157,7 @@ class ZipStore(Store):
         """Begin the archive anew."""
         self._require_writeable()
         self._archive.clear()
+        self.live.changed()
 
     def is_writeable(self) -> bool:
         return self.mode != "r"

@@ -76,8 +76,11 @@ def from_zarr(
         setting ``array.chunk-size``; anything else as dask understands it, where blocks that are no multiples of the
         stored chunks cost repeated decoding.
     name : str, optional
-        Name of the array's keys; by default a token of the recipe (store, path, metadata and chunks), so that the same
-        array gives the same name. Give another one when chunks were overwritten while a cluster holds results.
+        Name of the array's keys; by default a token of the recipe (store with its options, path, metadata and chunks)
+        and of the generation of the data, so that the same array gives the same name, in every process, and another
+        name once its chunks were written over. That is known of stores in memory (what zarrds changes in them), local
+        files and directories (of nested chunks as far as they lie in at most 1000 directories) and local databases.
+        Give a name yourself when chunks are overwritten elsewhere, as on S3, while a cluster holds results.
     storage_options : dict, optional
         Options of the file system behind a URL.
 
