@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import xarray as xr
 from dask.base import tokenize
 
 from tests.xarray_backend.samples import assert_same, waves
@@ -49,3 +51,9 @@ def test_regions_from_several_tasks(client, tmp_path):
 
     client.gather(client.map(write, [0, 2, 4, 6], key=f"write-{tokenize(str(tmp_path))}"))
     assert_same(open_zarrds(tmp_path / "a.zarr"), waves())
+
+
+def test_a_store_of_this_process_is_read_by_a_cluster_of_threads(client: Any) -> None:
+    for store in ({}, "memory://threads"):
+        to_zarrds(waves(), store, mode="w")
+        assert_same(xr.open_dataset(store, engine="zarrds", chunks={}).compute(), waves())
