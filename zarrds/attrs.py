@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from typing import Any
 
+from zarrds._claim import set_document, with_mark_of
 from zarrds._format.formats import Format, format_of_key
 from zarrds._format.v2 import ATTRS_KEY
 from zarrds._locking import document_locked
@@ -93,29 +94,25 @@ class Attributes(MutableMapping[str, Any]):
 
     def put(self, d: Mapping[str, Any]) -> None:
         """Overwrite all attributes with the key/value pairs of `d`, in one operation."""
-        with self._changing():
-            self._save(dict(d), self._read() if self._format.one_document else None)
+        self._change(lambda _: dict(d), by_itself=not self._format.one_document)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Update the values of several attributes, in one operation."""
-        with self._changing():
-            text = self._read()
-            self._save({**self._parsed(text), **dict(*args, **kwargs)}, text)
+        given = dict(*args, **kwargs)
+        self._change(lambda attributes: {**attributes, **given})
 
     def __getitem__(self, item: str) -> Any:
         return _copied(self._all()[item])
 
     def __setitem__(self, item: str, value: Any) -> None:
-        with self._changing():
-            text = self._read()
-            self._save({**self._parsed(text), item: value}, text)
+        self._change(lambda attributes: {**attributes, item: value})
 
     def __delitem__(self, item: str) -> None:
-        with self._changing():
-            text = self._read()
-            attributes = self._parsed(text)
+        def without(attributes: dict[str, Any]) -> dict[str, Any]:
             del attributes[item]
-            self._save(attributes, text)
+            return attributes
+
+        self._change(without)
 
     def __contains__(self, item: object) -> bool:
         return item in self._all()
@@ -150,20 +147,37 @@ class Attributes(MutableMapping[str, Any]):
     def _parsed(self, text: Buf | None) -> dict[str, Any]:
         return {} if text is None else self._format.parse_attributes(text, self.key)
 
-    def _save(self, attributes: dict[Any, Any], present: Buf | None) -> None:
-        if not all(isinstance(name, str) for name in attributes):
-            warnings.warn(
-                "only attribute keys of type 'string' will be allowed in the future; others are converted",
-                DeprecationWarning,
-                stacklevel=4,
-            )
-            attributes = {str(name): value for name, value in attributes.items()}
-        data = self._format.format_attributes(attributes, self.key, present)
-        self.store.set_many([(self.key, data)])
-        if self.cache:
-            # what a reader of the document would see, not the caller's mutable objects; in the order they came in
-            found = self._parsed(data)
-            self._cached = {name: found[name] for name in attributes}
+    def _change(self, make: Callable[[dict[str, Any]], dict[Any, Any]], *, by_itself: bool = False) -> None:
+        """Write what `make` makes of the attributes, again when another writer was faster.
+
+        Where the store can compare and swap, no change of others is lost: not of other attributes, nor of what else is
+        in the document. With `by_itself` the document holds attributes alone and all are replaced: the last one wins.
+        """
+        with self._changing():
+            while True:
+                present = None if by_itself else self._read()
+                attributes = _with_text_names(make({} if by_itself else self._parsed(present)))
+                data = with_mark_of(self._format.format_attributes(attributes, self.key, present), present)
+                if by_itself:
+                    self.store.set_many([(self.key, data)])
+                elif not set_document(self.store, self.key, data, present):
+                    continue
+                break
+            if self.cache:
+                # what a reader of the document would see, not the caller's mutable objects; in the order they came in
+                found = self._parsed(data)
+                self._cached = {name: found[name] for name in attributes}
+
+
+def _with_text_names(attributes: dict[Any, Any]) -> dict[str, Any]:
+    if all(isinstance(name, str) for name in attributes):
+        return attributes
+    warnings.warn(
+        "only attribute keys of type 'string' will be allowed in the future; others are converted",
+        DeprecationWarning,
+        stacklevel=5,
+    )
+    return {str(name): value for name, value in attributes.items()}
 
 
 def _copied(value: Any) -> Any:

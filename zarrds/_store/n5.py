@@ -19,7 +19,7 @@ from zarrds._store.base import Store
 from zarrds._store.directory import NestedDirectoryStore
 from zarrds._store.fs import FSStore
 from zarrds._store.paths import ancestors, check_key, level, normalize_path
-from zarrds._store.request import cut, same_bytes
+from zarrds._store.request import cut, same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._store.wrapper import WrapperStore
 from zarrds._types import JSON, Buf, Request, Separator
@@ -36,7 +36,29 @@ _SHARED = (v2.ARRAY_KEY, v2.ATTRS_KEY, v2.GROUP_KEY)
 _CHUNK_NAME = re.compile(r"[0-9]+(\.[0-9]+)*")
 _GROUP_TEXT = b'{\n    "zarr_format": 2\n}'
 
-Attributes = dict[str, JSON]
+_SPACE = b" \t\r\n"
+
+
+class Attributes(dict[str, JSON]):
+    """What the ``attributes.json`` of a node says, and the white space at its end: there writers leave their marks."""
+
+    space: bytes = b""
+
+    @classmethod
+    def parsed(cls, text: Buf, where: str) -> Attributes:
+        """Parse the text of a file with the key `where`."""
+        found = cls(Place(where).expect_object(loads(text, where)))
+        found.space = _space_of(text)
+        return found
+
+    def text(self) -> bytes:
+        """Return the text of the file."""
+        return dumps(self) + self.space
+
+
+def _space_of(text: Buf) -> bytes:
+    data = to_bytes(text)
+    return data[len(data.rstrip(_SPACE)) :]
 
 
 class N5Mapping(WrapperStore):
@@ -78,7 +100,7 @@ class N5Mapping(WrapperStore):
         keys = [level(node) + n5.ATTRIBUTES_KEY for node in nodes]
         texts = self.store.get_many([(key, None) for key in keys]) if keys else []
         return {
-            node: None if text is None else Place(key).expect_object(loads(text, key))
+            node: None if text is None else Attributes.parsed(text, key)
             for node, key, text in zip(nodes, keys, texts, strict=True)
         }
 
@@ -93,7 +115,8 @@ class N5Mapping(WrapperStore):
             return dumps(user, where) if user else None
         if n5.is_array(attributes) != (name == v2.ARRAY_KEY):
             return None
-        return _GROUP_TEXT if name == v2.GROUP_KEY else dumps(n5.array_document(attributes, where), where)
+        text = _GROUP_TEXT if name == v2.GROUP_KEY else dumps(n5.array_document(attributes, where), where)
+        return text + attributes.space
 
     def _is_implicit_group(self, node: str) -> bool:
         """Whether a directory without attributes is a group: it has members, and lies in no array."""
@@ -110,7 +133,7 @@ class N5Mapping(WrapperStore):
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
         changed = self._changed(items)
         documents: list[tuple[str, Buf]] = [
-            (level(node) + n5.ATTRIBUTES_KEY, dumps(attributes)) for node, attributes in changed.items()
+            (level(node) + n5.ATTRIBUTES_KEY, attributes.text()) for node, attributes in changed.items()
         ]
         others = [(_file_of(key), value) for key, value in items if _split(key)[1] not in _DOCUMENTS]
         self.store.set_many([*documents, *others])
@@ -122,11 +145,11 @@ class N5Mapping(WrapperStore):
         where = level(parent) + n5.ATTRIBUTES_KEY
         while True:
             text = self.store.get_many([(where, None)])[0]
-            attributes = None if text is None else Place(where).expect_object(loads(text, where))
+            attributes = None if text is None else Attributes.parsed(text, where)
             if not same_bytes(self._document(parent, name, attributes), expected):
                 return False
             # the file holds other documents too: where only one of those was changed meanwhile, it is tried again
-            if self.store.set_if(where, dumps(_changed(attributes or {}, parent, name, value)), text):
+            if self.store.set_if(where, _changed(attributes or Attributes(), parent, name, value).text(), text):
                 return True
 
     def _changed(self, items: Sequence[tuple[str, Buf]]) -> dict[str, Attributes]:
@@ -136,7 +159,7 @@ class N5Mapping(WrapperStore):
             parent, name = _split(check_key(key))
             if name in _DOCUMENTS:
                 if parent not in changed:
-                    changed[parent] = self._attributes([parent])[parent] or {}
+                    changed[parent] = self._attributes([parent])[parent] or Attributes()
                 changed[parent] = _changed(changed[parent], parent, name, value)
         return changed
 
@@ -144,7 +167,7 @@ class N5Mapping(WrapperStore):
         for key, value in documents:
             parent, name = _split(check_key(key))
             if name in _DOCUMENTS:
-                _changed({}, parent, name, value, quiet=True)
+                _changed(Attributes(), parent, name, value, quiet=True)
             if encoded and name == v2.ARRAY_KEY:
                 _expect_blocks(key, value)
 
@@ -165,8 +188,9 @@ class N5Mapping(WrapperStore):
             if there is None or name not in _document_names(there):
                 continue  # what a node does not show is absent, and its file is that of other documents
             if name == v2.ATTRS_KEY:
-                kept = n5.with_user_attributes(there, {})
-                self.store.set_many([(level(parent) + n5.ATTRIBUTES_KEY, dumps(kept))])
+                kept = Attributes(n5.with_user_attributes(there, {}))
+                kept.space = there.space
+                self.store.set_many([(level(parent) + n5.ATTRIBUTES_KEY, kept.text())])
             else:
                 files.append(level(parent) + n5.ATTRIBUTES_KEY)
         self.store.delete_many(files)
@@ -184,7 +208,7 @@ class N5Mapping(WrapperStore):
         for name in files:
             parent, last = _split(name)
             if last == n5.ATTRIBUTES_KEY:
-                yield from (level(parent) + key for key in _document_names(attributes[parent] or {}))
+                yield from (level(parent) + key for key in _document_names(attributes[parent] or Attributes()))
             else:
                 yield _key_of(name, arrays)
 
@@ -193,7 +217,7 @@ class N5Mapping(WrapperStore):
         names = self.store.listdir(where)
         if n5.ATTRIBUTES_KEY not in names:
             return names if self._array_above(where) is None else []
-        attributes = self._attributes([where])[where] or {}
+        attributes = self._attributes([where])[where] or Attributes()
         documents = _document_names(attributes)
         if n5.is_array(attributes):
             prefix = level(where)
@@ -357,7 +381,13 @@ def _expect_blocks(key: str, text: Buf) -> None:
 
 
 def _changed(attributes: Attributes, node: str, name: str, text: Buf, quiet: bool = False) -> Attributes:
-    """Attributes of a node after one of its documents is set."""
+    """Attributes of a node after one of its documents is set; a writer marks ``.zarray`` or ``.zgroup``."""
+    found = Attributes(_members(attributes, node, name, text, quiet))
+    found.space = attributes.space if name == v2.ATTRS_KEY else _space_of(text)
+    return found
+
+
+def _members(attributes: Attributes, node: str, name: str, text: Buf, quiet: bool) -> dict[str, JSON]:
     where = level(node) + name
     if name not in (v2.ARRAY_KEY, v2.GROUP_KEY, v2.ATTRS_KEY):
         raise UnsupportedFormatError(
@@ -371,5 +401,5 @@ def _changed(attributes: Attributes, node: str, name: str, text: Buf, quiet: boo
         return n5.with_user_attributes(attributes, document)
     if name == v2.GROUP_KEY:
         return {**attributes, "n5": n5.VERSION}
-    version: Attributes = {} if node else {"n5": n5.VERSION}
+    version: dict[str, JSON] = {} if node else {"n5": n5.VERSION}
     return {**attributes, **version, **json.loads(json.dumps(n5.array_members(document, where)))}
