@@ -12,7 +12,7 @@ import numpy as np
 
 from xarray_backend.chunks import Blocks
 from zarrds import Array
-from zarrds.errors import StoreNotShareableError
+from zarrds.errors import BlockShapeError, StoreNotShareableError
 
 __all__ = ["BlockTarget", "block_writes", "finish_later", "finish_now", "refuse_unshareable"]
 
@@ -31,26 +31,41 @@ class BlockTarget:
         Where the first block begins.
     write_empty_chunks : bool
         Whether chunks of nothing but the fill value are stored.
+    shape : tuple of int
+        Shape of the dask array.
     """
 
     source: Any
     starts: tuple[int | tuple[int, ...], ...]
     origin: tuple[int, ...]
     write_empty_chunks: bool
+    shape: tuple[int, ...]
 
     def write(self, block: Any, block_id: Sequence[int]) -> None:
-        """Write one block in its place."""
+        """Write one block in its place; raise BlockShapeError for one of another shape than the dask array said."""
         values = np.asarray(block)
+        bounds = [_bounds(*along) for along in zip(self.starts, self.shape, block_id, strict=True)]
+        expected = tuple(stop - start for start, stop in bounds)
+        if values.shape != expected:
+            raise BlockShapeError(
+                f"block {tuple(block_id)} of variable {self.source.path!r} has another shape than its dask array says",
+                expected=expected,
+                found=values.shape,
+                hint="a function of map_blocks or apply_ufunc must return blocks of the shape that was promised for it",
+            )
         if not values.size:
             return
-        first = [
-            o + (i * s if isinstance(s, int) else s[i])
-            for o, s, i in zip(self.origin, self.starts, block_id, strict=True)
-        ]
-        region = tuple(slice(begin, begin + n) for begin, n in zip(first, values.shape, strict=True))
+        region = tuple(slice(o + start, o + stop) for o, (start, stop) in zip(self.origin, bounds, strict=True))
         write_values(
             Array.from_source(self.source, read_only=False, write_empty_chunks=self.write_empty_chunks), region, values
         )
+
+
+def _bounds(starts: int | tuple[int, ...], size: int, number: int) -> tuple[int, int]:
+    """Where block `number` of a dimension begins and ends."""
+    if isinstance(starts, int):
+        return number * starts, min((number + 1) * starts, size)
+    return starts[number], starts[number + 1] if number + 1 < len(starts) else size
 
 
 def write_values(array: Array, region: tuple[slice, ...], values: np.ndarray[Any, Any]) -> None:
@@ -103,13 +118,21 @@ def finish_now(receipts: list[Any], options: dict[str, Any]) -> None:
 
 
 def finish_later(receipts: list[Any]) -> Any:
-    """A Delayed that writes all blocks, in a graph of one task for each and a few more."""
+    """Return a Delayed that writes all blocks, in a graph of one task for each and a few more.
+
+    It is made of the one task that ends their graph. A Delayed of dask arrays would have these computed by graphs of
+    their own, where a rechunk between workers ("p2p") loses what it waits for.
+    """
     import dask
+    import dask.array as da
 
-    return dask.delayed(_finished, pure=False)(*dask.optimize(*receipts))
+    if not receipts:
+        return dask.delayed(_finished, pure=False)(0)
+    total = da.stack([receipt.sum(split_every=64) for receipt in receipts]).sum(split_every=64)
+    return dask.delayed(_finished, pure=False)(total.to_delayed(optimize_graph=True).item())
 
 
-def _finished(*receipts: Any) -> None:
+def _finished(blocks: int) -> None:
     """All blocks are written."""
 
 

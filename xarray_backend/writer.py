@@ -122,6 +122,9 @@ def to_zarrds(
         Mode "w-", and there is a group or an array.
     zarrds.errors.BlockAlignmentError
         Two blocks of a dask array would write one chunk or shard (also a ValueError); nothing has been written.
+    zarrds.errors.BlockShapeError
+        A block has another shape than its dask array says, as when a function of `map_blocks` broke its promise (also a
+        ValueError); nothing of that block has been written.
     zarrds.errors.SelfOverwriteError
         Mode "w" on the store that the dataset is read from, or blocks made of what other blocks overwrite; nothing has
         been deleted or written.
@@ -410,7 +413,7 @@ def _write_in_memory(write: VariableWrite, source: Any) -> None:
 def _block_writes(write: VariableWrite, source: Any) -> Any:
     data = write.values.data
     starts = tuple(map(block_starts, data.chunks))
-    return block_writes(data, BlockTarget(source, starts, write.origin, write.write_empty_chunks))
+    return block_writes(data, BlockTarget(source, starts, write.origin, write.write_empty_chunks, data.shape))
 
 
 def _is_consolidated(target: Store) -> bool:

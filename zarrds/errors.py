@@ -62,6 +62,7 @@ __all__ = [
     "ArrayNotFoundError",
     "BadCompressorError",
     "BlockAlignmentError",
+    "BlockShapeError",
     "BoundsCheckError",
     "ChunkDecodeError",
     "ChunkEncodeError",
@@ -447,6 +448,10 @@ class NotErasableError(StoreError, NotImplementedError):
 
 class BlockAlignmentError(ZarrdsError, ValueError):
     """Two tasks would write to one chunk."""
+
+
+class BlockShapeError(ZarrdsError, ValueError):
+    """A block of a dask array has another shape than the array says; nothing of the block has been written."""
 
 
 class MemoryLimitError(ZarrdsError, ValueError):

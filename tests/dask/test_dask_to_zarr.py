@@ -18,6 +18,7 @@ from tests.store.doubles import CountingStore
 from zarrds.dask import from_zarr, to_zarr
 from zarrds.errors import (
     BlockAlignmentError,
+    BlockShapeError,
     ContainsArrayError,
     ReadOnlyError,
     SelfOverwriteError,
@@ -258,3 +259,27 @@ def test_arrays_of_the_zarr_library_are_not_overwritten(tmp_path):
     assert z[:].tolist() == list(range(8))
     to_zarr(x + 1, z)
     assert z[:].tolist() == list(range(1, 9))
+
+
+@pytest.mark.parametrize("wrong", [(5, 6), (1, 6), (10, 5), (10,), (11, 6), (0, 6)])
+@pytest.mark.parametrize("options", [{}, {"zarr_format": 3}, {"zarr_format": 3, "shards": (20, 6)}])
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_block_of_another_shape_than_promised_is_refused(
+    tmp_path: Path, wrong: tuple[int, ...], options: dict[str, Any], is_new: bool
+) -> None:
+    """Else it leaves a hole, or is written into its neighbour's chunks."""
+
+    def other_shape(block: np.ndarray[Any, Any], block_info: Any = None) -> np.ndarray[Any, Any]:
+        last = block_info[None]["chunk-location"][0] == 2
+        return np.full(wrong, 7.0) if last else block
+
+    x = da.ones((60, 6), chunks=(20, 6)).map_blocks(other_shape, dtype="f8", meta=np.empty((0, 0)))
+    store = str(tmp_path / "a.zarr")
+    chunks = {"chunks": (5, 6)} if "shards" in options else {"chunks": (20, 6)}
+    old = zarrds.create((60, 6), store=store, fill_value=-1, **chunks, **options)
+    target, how = (store, {"overwrite": True, **chunks, **options}) if is_new else (old, {})
+    with pytest.raises(BlockShapeError, match=r"block \(2, 0\).*expected \(20, 6\), found") as raised:
+        to_zarr(x, target, **how)
+    assert isinstance(raised.value, ValueError)
+    fill = 0 if is_new else -1
+    assert (zarrds.open_array(store, mode="r")[40:] == fill).all()

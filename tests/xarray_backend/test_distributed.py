@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import dask
+import numpy as np
 import pytest
 import xarray as xr
 from dask.base import tokenize
@@ -57,3 +60,20 @@ def test_a_store_of_this_process_is_read_by_a_cluster_of_threads(client: Any) ->
     for store in ({}, "memory://threads"):
         to_zarrds(waves(), store, mode="w")
         assert_same(xr.open_dataset(store, engine="zarrds", chunks={}).compute(), waves())
+
+
+def test_a_delayed_write_of_what_workers_rechunk_among_themselves(client: Any, tmp_path: Path) -> None:
+    rechunked_and_written(client, tmp_path)
+
+
+def rechunked_and_written(client: Any, tmp_path: Path) -> None:
+    """Chunks (1, 1, 6, -1) to (-1, -1, -1, 5), as those of a reanalysis, by the way that is dask's default there."""
+    values = np.arange(2 * 3 * 12 * 20.0).reshape(2, 3, 12, 20)
+    ds = xr.Dataset({"v": (("month", "level", "latitude", "longitude"), values)})
+    to_zarrds(ds, tmp_path / "a.zarr", encoding={"v": {"chunks": (1, 1, 6, 20)}})
+    with dask.config.set({"array.rechunk.method": "p2p"}):
+        found = (open_zarrds(tmp_path / "a.zarr") + 1).chunk(month=-1, level=-1, latitude=-1, longitude=5)
+        found["w"] = found["v"].sum("longitude")
+        job = to_zarrds(found, tmp_path / "b.zarr", compute=False)
+        assert client.compute(job).result() is None
+    assert_same(open_zarrds(tmp_path / "b.zarr"), (ds + 1).assign(w=(ds.v + 1).sum("longitude")))

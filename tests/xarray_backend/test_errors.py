@@ -175,3 +175,26 @@ def test_arrays_without_dimension_names(tmp_path):
         open_zarrds(tmp_path / "a.zarr")
     group["u"].attrs["_nczarr_array"] = {"dimension_references": ["/y", "/x"]}
     assert open_zarrds(tmp_path / "a.zarr", consolidated=False).u.dims == ("y", "x")
+
+
+@pytest.mark.parametrize("length", [5, 11, 1, 0])
+@pytest.mark.parametrize("way", ["map_blocks", "xr.map_blocks", "apply_ufunc"])
+@pytest.mark.parametrize("chunks", [(10, 10, 10), (10, 10, 4), (4, 12, 14)])
+def test_a_block_of_another_length_than_promised_is_refused(tmp_path, way, length, chunks):
+    """Else it leaves a hole, or is written into its neighbour's chunk."""
+
+    def wrong(values):
+        return values if len(values) != chunks[-1] else np.full(length, 7.0)
+
+    ds = xr.Dataset({"v": ("x", np.ones(sum(chunks)))}).chunk(x=chunks)
+    if way == "map_blocks":
+        ds["v"] = ds.v.copy(data=ds.v.data.map_blocks(lambda b: b if b.shape[0] == 0 else wrong(b), dtype="f8"))
+    elif way == "xr.map_blocks":
+        ds = xr.map_blocks(lambda part: xr.Dataset({"v": ("x", wrong(part.v.values))}), ds, template=ds)
+    else:
+        ds["v"] = xr.apply_ufunc(wrong, ds.v, dask="parallelized", output_dtypes=["f8"])
+    with pytest.raises(ValueError, match=r"expected|unexpected") as raised:
+        to_zarrds(ds, tmp_path / "a.zarr", encoding={"v": {"chunks": (2,), "_FillValue": -1.0}})
+    if way == "map_blocks":
+        assert "variable 'v'" in str(raised.value)
+        assert f"expected ({chunks[-1]},), found ({length},)" in str(raised.value)

@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 
 from tests.xarray_backend.samples import assert_same, waves
+from tests.xarray_backend.test_distributed import rechunked_and_written
 from xarray_backend import to_zarrds
 from zarrds.errors import StoreNotShareableError
 from zarrds.storage import KVStore, LRUStoreCache, MemoryStore, ZipStore
@@ -37,3 +38,8 @@ def test_what_other_processes_cannot_read_is_refused_when_they_try(
     to_zarrds(waves(), store, mode="w")
     with pytest.raises(StoreNotShareableError, match="belongs to the process that made it"):
         xr.open_dataset(store, engine="zarrds", chunks={}).compute()
+
+
+@pytest.mark.slow
+def test_a_delayed_write_of_what_workers_rechunk_among_themselves(cluster_client: Any, tmp_path: Path) -> None:
+    rechunked_and_written(cluster_client, tmp_path)

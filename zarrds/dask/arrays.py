@@ -192,6 +192,8 @@ def to_zarr(
     ------
     BlockAlignmentError
         Two blocks would write one chunk. Nothing has been written.
+    BlockShapeError
+        A block has another shape than `x` says (also a ValueError). Nothing of that block has been written.
     ContainsArrayError, ContainsGroupError
         Something is at the path. Nothing has been written.
     SelfOverwriteError

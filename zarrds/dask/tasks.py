@@ -21,6 +21,7 @@ from zarrds._types import NDArrayAny
 from zarrds.core import Array
 from zarrds.dask.blocks import BlockGrid
 from zarrds.dask.shuffle import RechunkWork, StageRun
+from zarrds.errors import BlockShapeError
 
 __all__ = ["finish_rechunk", "merge", "open_target", "read_block", "rechunk_blocks", "write_block"]
 
@@ -35,7 +36,17 @@ def write_block(
     block: NDArrayAny, target: ChunkSource, grid: BlockGrid, write_empty_chunks: bool, block_id: Sequence[int] = ()
 ) -> NDArrayAny:
     """Store one block that covers whole chunks; the receipt is how many chunks, as an array of one element."""
-    plan = plan_selection(grid.region(block_id), target.meta.shape, target.meta.write_unit, "basic")
+    region = grid.region(block_id)
+    expected = tuple(part.stop - part.start for part in region)
+    if np.shape(block) != expected:
+        raise BlockShapeError(
+            f"block {tuple(block_id)} has another shape than the dask array says",
+            path=target.path,
+            expected=expected,
+            found=np.shape(block),
+            hint="a function given to map_blocks must return blocks of the shape that its chunks= says",
+        )
+    plan = plan_selection(region, target.meta.shape, target.meta.write_unit, "basic")
     write(target.open(), plan, block, threads=1, write_empty_chunks=write_empty_chunks)
     return np.full((1,) * len(block_id), len(plan), np.int64)
 
