@@ -32,6 +32,7 @@ The tree (in brackets the builtin that a caller may catch instead)::
         ChunkEncodeError
           ItemTypeError [TypeError]         an element is of a type that the array's codec does not take
       MissingChunkError [KeyError]          a chunk is absent, and absence was declared an error
+      InvalidKeyError [ValueError]          a key that a store cannot hold
       StoreError [OSError]                  a store failed (absent keys are no failure)
         StoreAccessError [PermissionError]  access denied, or credentials missing
         StoreConnectionError [ConnectionError]  no connection, or it was lost
@@ -80,6 +81,7 @@ __all__ = [
     "FillTypeError",
     "ForeignFilesError",
     "GroupNotFoundError",
+    "InvalidKeyError",
     "ItemTypeError",
     "MemoryLimitError",
     "MetadataError",
@@ -172,9 +174,9 @@ class ZarrdsError(Exception):
         if self.store is not None:
             parts.append(f"store {self.store}")
         if self.path and not told:
-            parts.append(f"path {self.path!r}")
+            parts.append(f"path {_brief(repr(self.path))}")
         if self.key is not None:
-            parts.append(f"key {self.key!r}")
+            parts.append(f"key {_brief(repr(self.key))}")
         if self.codec is not None:
             parts.append(f"codec {_brief(self.codec)}")
         if self.expected is not None:
@@ -398,6 +400,12 @@ class MissingChunkError(ZarrdsError, KeyError):
     """A chunk is absent where absence was declared an error."""
 
     default_message = "chunk is missing"
+
+
+class InvalidKeyError(ZarrdsError, ValueError):
+    """A store cannot hold a key of this name; nothing was written."""
+
+    default_message = "the store cannot hold a key of this name"
 
 
 class StoreError(ZarrdsError, OSError):

@@ -7,6 +7,9 @@ that an entry is listed only when it is complete, and threads read at the same t
 2. Entries are only ever appended, behind the last central directory, which stays in the file: what was flushed before a
    writer was killed is found again.
 3. An entry that was replaced is left out of the next central directory; its bytes stay in the file.
+4. What happens to one entry harms no other: names that ZIP cannot hold are refused when they are set, an entry that
+   could not be written is left out, and the central directory is written in any case. Where there is no space for it,
+   the entries written last are given up, back to what was flushed before.
 """
 
 from __future__ import annotations
@@ -21,14 +24,16 @@ import threading
 import time
 import zipfile
 import zlib
-from typing import Any, cast
+from contextlib import suppress
+from typing import Any
 
+from zarrds._config import get_config
 from zarrds._store.paths import check_key
 from zarrds._store.request import Flat, byte_view, cut, range_bounds, to_bytes
 from zarrds._types import Buf, ByteRange
-from zarrds.errors import StoreError
+from zarrds.errors import InvalidKeyError, StoreError
 
-__all__ = ["Archive"]
+__all__ = ["Archive", "refuse_bomb"]
 
 _DOCUMENTS = (".zarray", ".zgroup", ".zattrs", ".zmetadata", ".json")
 """Ends of the keys whose values are kept until the archive is flushed."""
@@ -38,6 +43,15 @@ _END_RECORD = struct.Struct("<4s8xLLH")
 _FILE, _DIRECTORY = 0o644 << 16, (0o40775 << 16) | 0x10
 _LIMIT = 2**31 - 1
 """Bytes from which a size or a place needs the ZIP64 extensions."""
+_MOST_ENTRIES = 2**16 - 1
+"""Entries that an archive without the ZIP64 extensions may have."""
+_LONGEST_NAME = 2**16 - 1
+_LARGE = 2**20
+"""Bytes from which a size is compared with that of the file before there is memory for it."""
+_DIRECTORY_ENTRY, _DIRECTORY_END = 80, 100
+"""Bytes that an entry takes in the central directory beside its name, at most; and what follows the entries."""
+_USUAL_RATIO = 100
+"""Values that are large themselves may decompress to so many times their size, as encoded chunks may."""
 
 
 class _File(io.FileIO):
@@ -62,6 +76,7 @@ class Archive:
         self.lock = threading.RLock()
         self.documents: dict[str, bytes] = {}
         self.changed = False
+        zipfile.ZipFile(io.BytesIO(), "w", compression).close()  # refuses methods that it does not have
         self._open(mode)
 
     def _open(self, mode: str) -> None:
@@ -69,7 +84,9 @@ class Archive:
         self.file = _File(self.path, {"r": "rb", "a": "rb+" if exists else "xb+", "w": "wb+", "x": "xb+"}[mode])
         self.entries: dict[str, zipfile.ZipInfo] = {}
         self.offsets: dict[int, int] = {}
+        self.comment = b""
         self.end = self.file.seek(0, io.SEEK_END)
+        self.is_listed = True  # whether the central directory at the end of the file is that of the entries
         self.changed = self.end == 0 and mode != "r"
         if not self.changed:
             try:
@@ -77,11 +94,16 @@ class Archive:
             except BaseException:
                 self.file.close()
                 raise
+        self._remember_flushed()
+
+    def _remember_flushed(self) -> None:
+        self.flushed_end = self.end
+        self.flushed = dict(self.entries) if self.file.writable() else self.entries
 
     def _read_directory(self, mode: str) -> None:
         try:
             with zipfile.ZipFile(self.file, "r") as archive:
-                self.entries = dict(archive.NameToInfo)
+                self.entries, self.comment = dict(archive.NameToInfo), archive.comment
                 return
         except zipfile.BadZipFile as error:
             end = _end_of_flushed(self.file)
@@ -125,6 +147,8 @@ class Archive:
         return cut(self._read_compressed(entry), byte_range)
 
     def _read_stored(self, entry: zipfile.ZipInfo, byte_range: ByteRange | None) -> bytes:
+        if entry.file_size != entry.compress_size:
+            raise self._broken(entry, "the archive gives two sizes for a value that is not compressed")
         start, stop = (0, entry.file_size) if byte_range is None else range_bounds(byte_range, entry.file_size)
         data = self._pread(entry, self._offset(entry) + start, stop - start)
         if byte_range is None and zlib.crc32(data) != entry.CRC:
@@ -132,10 +156,11 @@ class Archive:
         return data
 
     def _read_compressed(self, entry: zipfile.ZipInfo) -> bytes:
+        refuse_bomb(entry, self.path)
         data = self._pread(entry, self._offset(entry), entry.compress_size)
         try:
             data = _decompressed(entry, data)
-        except (NotImplementedError, OSError, zlib.error, lzma.LZMAError, EOFError, ValueError) as error:
+        except (NotImplementedError, OSError, zlib.error, lzma.LZMAError, EOFError, ValueError, MemoryError) as error:
             raise self._broken(entry, f"cannot decompress: {error}") from error
         if len(data) != entry.file_size or zlib.crc32(data) != entry.CRC:
             raise self._broken(entry, "the value does not have the size and checksum of the archive")
@@ -156,6 +181,8 @@ class Archive:
 
     def _pread(self, entry: zipfile.ZipInfo, start: int, size: int) -> bytes:
         try:
+            if size > _LARGE and start + size > os.fstat(self.file.fileno()).st_size:
+                raise self._broken(entry, "the archive ends within the value")
             data = os.pread(self.file.fileno(), size, start)
             while len(data) < size:
                 more = os.pread(self.file.fileno(), size - len(data), start + len(data))
@@ -166,10 +193,12 @@ class Archive:
             if isinstance(error, StoreError):
                 raise
             raise self._broken(entry, f"cannot read: {error.strerror}") from error
+        except (MemoryError, OverflowError) as error:
+            raise self._broken(entry, "the value is more than the memory can hold", found=f"{size} bytes") from error
         return data
 
-    def _broken(self, entry: zipfile.ZipInfo, message: str) -> StoreError:
-        return StoreError(message, path=self.path, key=entry.filename)
+    def _broken(self, entry: zipfile.ZipInfo, message: str, **fields: Any) -> StoreError:
+        return StoreError(message, path=self.path, key=entry.filename, **fields)
 
     def _require_open(self) -> None:
         if self.file.closed:
@@ -178,25 +207,44 @@ class Archive:
     # --- writing -----------------------------------------------------------------------------------------------------
 
     def write(self, key: str, value: Buf) -> bool:
-        """Set a value; tells whether bytes in the file became useless by it."""
+        """Set a value under a checked name; return whether bytes in the file became useless by it."""
         with self.lock:
             self._require_owner()
-            self.changed = True
+            if not self.zip64:
+                self._require_no_zip64(key, len(byte_view(value)))
             if key.endswith(_DOCUMENTS):
                 self.documents[key] = to_bytes(value)
+                self.changed = True
                 return False
+            self.changed = True
             known = key in self.entries
             self._append(key, byte_view(value))
             return known
 
+    def check_name(self, key: str) -> None:
+        """Raise InvalidKeyError for a key that cannot be the name of an entry."""
+        try:
+            length = len(key.encode("utf-8"))
+        except UnicodeEncodeError as error:
+            raise InvalidKeyError("a ZIP file holds names in Unicode only", path=self.path, key=key) from error
+        if length > _LONGEST_NAME:
+            expected, found = f"at most {_LONGEST_NAME} bytes", f"{length} bytes"
+            message = "a ZIP file cannot hold a name of this length"
+            raise InvalidKeyError(message, path=self.path, key=key, expected=expected, found=found)
+
+    def _require_no_zip64(self, key: str, size: int) -> None:
+        pending = {**{name: len(value) for name, value in self.documents.items()}, key: size}
+        end = self.end + sum(length + len(name.encode()) + _LOCAL_HEADER.size for name, length in pending.items())
+        if end > _LIMIT or len(self.entries.keys() | pending.keys()) > _MOST_ENTRIES:
+            raise zipfile.LargeZipFile("the archive would need ZIP64 extensions")
+
     def _append(self, key: str, data: Flat) -> None:
-        entry = zipfile.ZipInfo(key, time.localtime()[:6])
+        entry = zipfile.ZipInfo(key, _now())
         entry.compress_type = self.compression
         entry.external_attr = _DIRECTORY if key[-1:] == "/" else _FILE
         header, data = _encoded(entry, data)
-        if not self.zip64 and max(entry.file_size, self.end) > _LIMIT:
-            raise zipfile.LargeZipFile("the archive would need ZIP64 extensions")
         entry.header_offset = self.end
+        self.is_listed = False
         try:
             self.file.seek(self.end)
             self.file.write(header)
@@ -212,19 +260,64 @@ class Archive:
             if not self.changed:
                 return
             self._require_owner()
-            for key, value in self.documents.items():
-                self._append(key, value)
-            self.documents.clear()
+            failed = self._append_documents()
             self._write_directory()
-            self.changed = False
+            self.changed = failed is not None
+            if failed is not None:
+                raise failed
+
+    def _append_documents(self) -> Exception | None:
+        """Write the documents that are kept in memory; those that fail stay there, and the first error is returned."""
+        failed: Exception | None = None
+        for key, value in list(self.documents.items()):
+            try:
+                self._append(key, value)
+                del self.documents[key]
+            except Exception as error:
+                failed = failed or error
+        return failed
 
     def _write_directory(self) -> None:
         """Have `zipfile` write the central directory of the entries that count, behind all data."""
+        self.is_listed = False
         self.file.seek(0)
-        with zipfile.ZipFile(self.file, "w", self.compression, self.zip64) as archive:
-            archive.filelist.extend(self.entries.values())
-            archive.start_dir = self.end
-        self.end = self.file.truncate(self.file.seek(0, io.SEEK_CUR))
+        try:
+            with zipfile.ZipFile(self.file, "w", self.compression, self.zip64) as archive:
+                archive.comment = self.comment
+                archive.filelist.extend(self.entries.values())
+                archive.start_dir = self.end
+            self.end = self.file.truncate(self.file.seek(0, io.SEEK_CUR))
+        except OSError as error:
+            raise StoreError(f"cannot write the list of entries: {error.strerror}", path=self.path) from error
+        self.is_listed = True
+        self._remember_flushed()
+
+    def _close_with_less(self) -> None:
+        """Write the central directory after an error, of as many entries as there is space for."""
+        self._append_documents()
+        with suppress(StoreError):
+            self._write_directory()
+            return
+        space = os.fstat(self.file.fileno()).st_size
+        needed = _DIRECTORY_END + sum(map(_listed_bytes, self.entries.values()))
+        latest = sorted(self.entries.values(), key=lambda entry: entry.header_offset)
+        while self.end > self.flushed_end and self.end + needed > space:
+            entry = latest.pop() if latest else None
+            if entry is None or entry.header_offset < self.flushed_end:
+                self.end = self.flushed_end
+                break
+            self.end = entry.header_offset
+            needed -= _listed_bytes(entry)
+            self._give_up(entry.filename)
+        if self.end > self.flushed_end or not self.flushed_end:
+            self._write_directory()
+        else:
+            self.file.truncate(self.flushed_end)
+
+    def _give_up(self, key: str) -> None:
+        del self.entries[key]
+        if key in self.flushed:
+            self.entries[key] = self.flushed[key]
 
     def clear(self) -> None:
         with self.lock:
@@ -233,7 +326,9 @@ class Archive:
             self.documents.clear()
             self.entries = {}
             self.offsets = {}
-            self.end, self.changed = 0, True
+            self.comment = b""
+            self.end, self.changed, self.is_listed = 0, True, False
+            self._remember_flushed()
 
     def _require_owner(self) -> None:
         self._require_open()
@@ -247,8 +342,26 @@ class Archive:
             try:
                 if self.pid == os.getpid():
                     self.flush()
+            except BaseException:
+                if not self.is_listed:
+                    self._close_with_less()
+                raise
             finally:
                 self.file.close()
+
+
+def refuse_bomb(entry: zipfile.ZipInfo, path: str) -> None:
+    """Raise StoreError for an entry that says to decompress to far more than its size, as for encoded chunks."""
+    most = max(get_config().unsized_bytes, _USUAL_RATIO * entry.compress_size)
+    if entry.file_size > most and entry.compress_type != zipfile.ZIP_STORED:
+        raise StoreError(
+            "value decompresses to too much",
+            path=path,
+            key=entry.filename,
+            expected=f"at most {most} bytes decompressed",
+            found=f"{entry.file_size} bytes",
+            hint="if the data are sound, allow more with zarrds.set_config(unsized_bytes=...)",
+        )
 
 
 def _encoded(entry: zipfile.ZipInfo, data: Flat) -> tuple[bytes, Flat]:
@@ -271,12 +384,31 @@ def _decompressed(entry: zipfile.ZipInfo, data: bytes) -> bytes:
     if entry.compress_type == zipfile.ZIP_STORED:
         return data
     if entry.compress_type == zipfile.ZIP_DEFLATED:
-        return zlib.decompress(data, -zlib.MAX_WBITS)
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, entry.file_size + 1)
     if entry.compress_type == zipfile.ZIP_BZIP2:
-        return bz2.decompress(data)
+        return bz2.BZ2Decompressor().decompress(data, entry.file_size + 1)
     if entry.compress_type == zipfile.ZIP_LZMA:
-        return cast("bytes", zipfile.LZMADecompressor().decompress(data))  # type: ignore[attr-defined]
+        return _lzma_decompressed(data, entry.file_size + 1)
     raise NotImplementedError(f"compression method {entry.compress_type} is unknown")
+
+
+def _lzma_decompressed(data: bytes, most: int) -> bytes:
+    """Decompress what ZIP calls LZMA: two bytes of a version, two of a length, properties, a raw stream."""
+    length = int.from_bytes(data[2:4], "little")
+    properties = lzma._decode_filter_properties(lzma.FILTER_LZMA1, data[4 : 4 + length])  # type: ignore[attr-defined]
+    decompressor = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[properties])
+    return decompressor.decompress(data[4 + length :], most)
+
+
+def _now() -> tuple[int, int, int, int, int, int]:
+    """The time for an entry; of clocks that are far off, the nearest that ZIP can say."""
+    now = time.localtime()[:6]
+    return min(max(now, (1980, 1, 1, 0, 0, 0)), (2107, 12, 31, 23, 59, 59))
+
+
+def _listed_bytes(entry: zipfile.ZipInfo) -> int:
+    """Bytes that an entry takes in the central directory, at most."""
+    return _DIRECTORY_ENTRY + len(entry.filename.encode("utf-8", "replace")) + len(entry.extra) + len(entry.comment)
 
 
 def _end_of_flushed(file: _File) -> int | None:

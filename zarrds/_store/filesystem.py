@@ -24,9 +24,11 @@ from fsspec.implementations.cached import CachingFileSystem, WholeFileCacheFileS
 from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.implementations.zip import ZipFileSystem
 
 from zarrds._config import get_config
 from zarrds._store.absence import says_no_container
+from zarrds._store.archive import refuse_bomb
 from zarrds._store.base import StoreProfile
 from zarrds._store.live import LiveData, live_data
 from zarrds._store.request import cut
@@ -266,7 +268,16 @@ def read_each(fs: AbstractFileSystem, paths: Sequence[str], ends: Sequence[tuple
         except NOT_FOUND:
             pass
     read = partial(_read_cached, fs) if isinstance(fs, WholeFileCacheFileSystem) else fs.cat_file
+    if isinstance(fs, ZipFileSystem):
+        read = partial(_read_from_zip, fs)
     return _one_by_one(partial(read, path, a, b) for path, (a, b) in zip(paths, ends, strict=True))
+
+
+def _read_from_zip(fs: ZipFileSystem, path: str, start: int | None, end: int | None) -> Any:
+    entry = fs.zip.NameToInfo.get(path)
+    if entry is not None:
+        refuse_bomb(entry, str(fs))
+    return fs.cat_file(path, start, end)
 
 
 _fetching = [threading.Lock() for _ in range(64)]

@@ -90,8 +90,10 @@ class ZipStore(Store):
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
         self._require_writeable()
+        for key, _ in items:
+            self._archive.check_name(check_key(key))
         for key, value in items:
-            if self._archive.write(check_key(key), value):
+            if self._archive.write(key, value):
                 warnings.warn(
                     f"Duplicate name: {key!r}; the value that is replaced still takes up space in {self.path!r}",
                     UserWarning,
