@@ -14,6 +14,7 @@ from zarrds._codec.build import build_codec
 from zarrds._codec.fills import encode_fill
 from zarrds._codec.table import spec_of
 from zarrds._config import get_config
+from zarrds._engine.items import STRUCTURE_HINT
 from zarrds._format.dtypes import normalize_dtype
 from zarrds._format.formats import format_of
 from zarrds._format.grid import normalize_chunks, normalize_shape
@@ -148,6 +149,7 @@ def _filters(
         return specs
     if object_codec is None and implied is None:
         if specs:
+            _refuse_lists_of_structures(dtype, specs[0])
             return specs  # the first filter is the object codec, as when an array is made like another
         raise ValueError(
             "missing object_codec for object array: pass object_codec=numcodecs.VLenUTF8() for text, VLenBytes(), "
@@ -155,7 +157,16 @@ def _filters(
         )
     codec = spec_of(object_codec) if object_codec is not None else implied
     assert codec is not None
+    _refuse_lists_of_structures(dtype, codec)
     return specs if codec in specs else (codec, *specs)
+
+
+def _refuse_lists_of_structures(dtype: Any, codec: CodecSpec) -> None:
+    """Raise where structures with object fields would be written as lists, which do not become structures again."""
+    if dtype.names is not None and codec.name in ("json2", "msgpack2", "vlen-utf8", "vlen-bytes", "vlen-array"):
+        raise BadCompressorError(
+            "structures with object fields cannot be read back", codec=codec.name, hint=STRUCTURE_HINT
+        )
 
 
 # --- format 3 ---------------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from zarrds._store.v3_experimental import ExperimentalV3Store
 from zarrds._tree import TreeViewer
 from zarrds._verify.verify import verify
 from zarrds.core import Array
-from zarrds.creation import array, open_array, open_existing, refuse_loss
+from zarrds.creation import array, open_array, open_existing, refuse_loss, refuse_missing
 from zarrds.errors import GroupNotFoundError, MetadataError
 from zarrds.hierarchy import Group, group, open_group
 from zarrds.hierarchy import open_existing as open_existing_group
@@ -211,6 +211,8 @@ def save_group(
         for arr in (*args, *kwargs.values()):
             if isinstance(arr, Array):
                 refuse_loss(arr, real_store, normalize_path(path))
+            else:
+                refuse_missing(arr)
         target = group(real_store, overwrite=True, path=path, zarr_format=asked)
         for name, arr in {**named, **kwargs}.items():
             target.create_dataset(name, data=np.asanyarray(arr) if not hasattr(arr, "shape") else arr, overwrite=True)

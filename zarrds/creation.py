@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
 
 from zarrds import _layouts, _nodes
 from zarrds._array_meta import check_version, new_format, options_like
+from zarrds._codec.table import spec_of
+from zarrds._engine.items import check_texts
 from zarrds._format.meta import ArrayMeta
+from zarrds._format.pandas_values import as_numpy, is_of_pandas
+from zarrds._format.v3.document import data_type_name
 from zarrds._new_array import InGroup, create, h5py_names
 from zarrds._store.adapt import as_store, check_mode
 from zarrds._store.base import Store
@@ -99,9 +104,17 @@ def array(data: Any, **kwargs: Any) -> Array:
     ----------
     data : array-like
         NumPy array, anything numpy makes an array of, or an array-like that is read chunk by chunk (another chunked
-        array, an h5py dataset), whose chunk shape is taken over.
+        array, an h5py dataset), whose chunk shape is taken over. Values of pandas are converted.
     **kwargs
-        As for `create`; the shape is that of `data`, and its dtype the default.
+        As for `create`; the shape is that of `data`, and its dtype the default, as is the object codec of an array of
+        objects.
+
+    Raises
+    ------
+    MissingValueError
+        A text is missing, or a number or boolean of pandas; nothing has been created then.
+    DTypeNotSupportedError
+        numpy has no dtype for values of pandas: dates with a time zone, periods, intervals.
 
     Examples
     --------
@@ -109,13 +122,12 @@ def array(data: Any, **kwargs: Any) -> Array:
     >>> zarrds.array(np.arange(100000000).reshape(10000, 10000), chunks=(1000, 1000))
     <zarrds.core.Array (10000, 10000) int64>
     """
-    if not hasattr(data, "shape") or not hasattr(data, "dtype"):
-        data = np.asanyarray(data, dtype=_text_kept(kwargs.get("dtype")))
-    options = {**kwargs}
+    data, dtype = _data_and_dtype(data, kwargs.get("dtype"))
+    options = {**kwargs, **_object_codec_of(data, kwargs)}
     read_only = options.pop("read_only", False)
     options["shape"] = data.shape
-    if options.get("dtype") is None:
-        options["dtype"] = data.dtype
+    if kwargs.get("dtype") is None:
+        options["dtype"] = dtype if options.get("dtype") is None else options["dtype"]
     if options.get("chunks") is None and getattr(data, "chunks", None) is not None:
         options["chunks"] = data.chunks
     if options.get("chunks") is None:
@@ -123,10 +135,61 @@ def array(data: Any, **kwargs: Any) -> Array:
     options.setdefault("fill_value", 0)
     if options.get("overwrite"):
         _refuse_self(data, options.get("store"), options.get("path"))
+    _refuse_missing(data, options)
     made = create(**options)
     made[...] = data
     made.read_only = read_only
     return made
+
+
+def _data_and_dtype(data: Any, given: Any) -> tuple[Any, Any]:
+    """What an array is to be filled with, as an array of any kind, and the dtype it comes with."""
+    if is_of_pandas(data):
+        return as_numpy(data, _dtype_or_none(given))
+    if not hasattr(data, "shape") or not hasattr(data, "dtype"):
+        data = np.asanyarray(data, dtype=_text_kept(given))
+    return data, data.dtype
+
+
+def _dtype_or_none(given: Any) -> np.dtype[Any] | None:
+    try:
+        return None if given is None else np.dtype(given)
+    except TypeError:  # a name that numpy does not know
+        return None
+
+
+_CHOICES_FOR_OBJECTS = ("dtype", "object_codec", "filters", "codecs", "serializer")
+
+
+def _object_codec_of(data: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a new array for the objects of another one, where nothing is given: the codec that they have there."""
+    if not isinstance(data, Array) or not data.dtype.hasobject:
+        return {}
+    if any(given.get(name) is not None for name in _CHOICES_FOR_OBJECTS):
+        return {}
+    chunk = data.source().meta.chunk
+    if chunk.serializer is not None:
+        return {"dtype": str if data_type_name(chunk) == "string" else bytes}
+    return {"object_codec": chunk.filters[0]} if chunk.filters else {}
+
+
+def refuse_missing(data: Any) -> None:
+    """Raise when `array` would refuse the data, because values are missing: before anything is overwritten."""
+    if is_of_pandas(data):
+        as_numpy(data)
+    elif isinstance(data, np.ndarray):
+        _refuse_missing(data, {"dtype": data.dtype})
+
+
+def _refuse_missing(data: Any, options: Mapping[str, Any]) -> None:
+    """Raise MissingValueError when a text of the data is missing: before anything is created, or overwritten."""
+    if not isinstance(data, np.ndarray) or data.dtype.kind not in "OT" or (data.dtype.names or not data.ndim):
+        return
+    codec = options.get("object_codec")
+    dtype = options["dtype"]
+    is_text = (isinstance(dtype, type | str) and dtype in (str, "str", "string")) or getattr(dtype, "kind", "") == "T"
+    if is_text if codec is None else spec_of(codec).name == "vlen-utf8":
+        check_texts(data.astype(object, copy=False))
 
 
 def _refuse_self(data: Any, store: Any, path: Any) -> None:
@@ -345,6 +408,9 @@ def _required_shape(shape: Any, store: Store, path: str, mode: str) -> Any:
 def _like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Options of an array like `a`: its shape, chunks and dtype, and what else a chunked array has."""
     options: dict[str, Any] = dict(kwargs)
+    if is_of_pandas(a):
+        a, dtype = as_numpy(a, _dtype_or_none(options.get("dtype")))
+        options.setdefault("dtype", dtype)
     if isinstance(a, Array):
         for name, value in options_like(a.source().meta, kwargs, _format_like(a, kwargs)).items():
             options.setdefault(name, value)

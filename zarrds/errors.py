@@ -31,6 +31,7 @@ The tree (in brackets the builtin that a caller may catch instead)::
           ChunkMemoryError [MemoryError]    an array for the chunk is more than the memory can hold
         ChunkEncodeError
           ItemTypeError [TypeError]         an element is of a type that the array's codec does not take
+            MissingValueError               an element is missing, which neither dtype nor codec can say
       MissingChunkError [KeyError]          a chunk is absent, and absence was declared an error
       InvalidKeyError [ValueError]          a key that a store cannot hold
       StoreError [OSError]                  a store failed (absent keys are no failure)
@@ -86,6 +87,7 @@ __all__ = [
     "MemoryLimitError",
     "MetadataError",
     "MissingChunkError",
+    "MissingValueError",
     "NegativeStepError",
     "NestedTooDeepError",
     "NotAStoreError",
@@ -394,6 +396,10 @@ class ChunkEncodeError(ChunkError):
 
 class ItemTypeError(ChunkEncodeError, TypeError):
     """An element is of a type that the array's codec does not take."""
+
+
+class MissingValueError(ItemTypeError):
+    """An element is missing, as `pandas.NA` says, which neither the dtype nor the codec of the array can say."""
 
 
 class MissingChunkError(ZarrdsError, KeyError):

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._engine.items import without_missing
+from zarrds._format.pandas_values import as_numpy, is_of_pandas
 from zarrds._plan.coordinate import PointPlan
 from zarrds._plan.plan import Plan
 from zarrds._types import NDArrayAny, Shape
@@ -27,6 +29,8 @@ def prepared(value: Any, dtype: DType, plan: Plan) -> Any:
     """
     base, inner = dtype.subdtype if dtype.subdtype is not None else (dtype, ())
     if not isinstance(value, np.ndarray):
+        if is_of_pandas(value):
+            return prepared(_of_pandas(value, base), dtype, plan)
         if _is_lazy(value) and not inner and tuple(value.shape) == plan.result_shape == plan.work_shape:
             return value
         value = _as_items(value, plan.result_shape) if base.kind == "O" else _as_array(value, base)
@@ -34,6 +38,8 @@ def prepared(value: Any, dtype: DType, plan: Plan) -> Any:
             raise ValueError(f"a sequence of shape {value.shape} cannot be stored as one element")
     elif base.kind == "O" and not plan.result_shape and not inner:
         value = _one_item(value)
+    if value.dtype.kind == "T":
+        value = without_missing(value)
     if value.dtype != base and (value.dtype.kind in "OSUV" or base.kind in "OSUVMm"):
         # Casts that can fail must fail here; number to number cannot, and is left to the chunks.
         value = value.astype(base)
@@ -46,8 +52,17 @@ def broadcast_value(value: Any, dtype: DType, shape: Shape) -> NDArrayAny:
     """Value as an array of that shape and that of a sub-array dtype, or 0-d."""
     base, inner = dtype.subdtype if dtype.subdtype is not None else (dtype, ())
     if not isinstance(value, np.ndarray):
+        if is_of_pandas(value):
+            return broadcast_value(_of_pandas(value, base), dtype, shape)
         value = _as_items(value, shape) if base.kind == "O" else _as_array(value, base)
     return value if value.ndim == 0 and not inner else _broadcast_to(value, shape + inner)
+
+
+def _of_pandas(value: Any, dtype: DType) -> NDArrayAny:
+    """An object of pandas as an array; Timestamps and the like stay what they are among objects."""
+    if dtype.kind == "O" and not hasattr(value, "dtype") and not getattr(value, "ndim", 0):
+        return _one_item(value)
+    return as_numpy(value, dtype)[0]
 
 
 def _broadcast(value: NDArrayAny, plan: Plan, inner: Shape) -> NDArrayAny:

@@ -20,6 +20,7 @@ from zarrds._config import get_config
 from zarrds._engine.batch import HeldChunk, HeldStore
 from zarrds._engine.drive import window_length, windows
 from zarrds._engine.indexes import note_written
+from zarrds._engine.items import check_items
 from zarrds._engine.pool import run_all, usable_threads
 from zarrds._engine.read import Fields, field_dtype
 from zarrds._engine.shards import shards_of, spread_over
@@ -71,13 +72,16 @@ def write(
     Raises
     ------
     ValueError
-        The value does not broadcast to the selection, or cannot be cast; nothing has been written then.
+        The value does not broadcast to the selection, or cannot be cast, or a text is missing; nothing has been written
+        then.
     """
     dtype = source.meta.dtype
     field = _one_field(dtype, fields) if fields else None
     if field is not None:
         dtype = dtype[field]
     value = prepared(value, dtype, plan)
+    if source.meta.dtype.hasobject and len(plan):
+        check_items(value, source.meta.chunk)
     job = (_ShardWrite if source.divided else _Write)(source, value, plan.drop_axes, field, write_empty_chunks, threads)
     only = plan.only()
     if only is not None and lock is None:

@@ -1,0 +1,76 @@
+"""Objects that are to be written, looked at before anything is stored: what their codec would change is refused."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from zarrds._format.meta import ChunkSpec
+from zarrds._format.v3.document import data_type_name
+from zarrds._types import NDArrayAny
+from zarrds.errors import ChunkEncodeError, MissingValueError
+
+__all__ = ["STRUCTURE_HINT", "check_items", "check_texts", "without_missing"]
+
+STRUCTURE_HINT = "use object_codec=numcodecs.Pickle(), or an array for each field"
+
+_TEXT_HINT = (
+    'put a text in their place, such as "", or use object_codec=numcodecs.JSON(), MsgPack() or Pickle(), '
+    "which keep None, in Zarr v2"
+)
+_NAMES_OF_MISSING = frozenset({"NAType", "NaTType"})
+
+
+def check_items(value: Any, chunk: ChunkSpec) -> None:
+    """Raise when the codec of objects would change a value, or write what cannot be read.
+
+    Only arrays are looked at. None alone empties a place of an array of texts, as in zarr-python 2.17.
+    """
+    if chunk.dtype.names is not None and chunk.filters and chunk.filters[0].name != "pickle":
+        raise ChunkEncodeError(
+            "structures with object fields cannot be read back", codec=chunk.filters[0].name, hint=STRUCTURE_HINT
+        )
+    if not isinstance(value, np.ndarray) or value.dtype != object:
+        return
+    if _is_text(chunk):
+        if value.ndim or value[()] is not None:
+            check_texts(value)
+    elif data_type_name(chunk) == "variable_length_bytes" and chunk.serializer is not None and value.ndim:
+        _check(value, bytes, "missing bytes", 'put bytes in their place, such as b""')
+
+
+def check_texts(value: NDArrayAny) -> None:
+    """Raise MissingValueError when one of the items is missing, which texts cannot say."""
+    _check(value, str, "missing texts", _TEXT_HINT)
+
+
+def without_missing(value: NDArrayAny) -> NDArrayAny:
+    """Texts of any length as objects; MissingValueError where one is missing."""
+    found = value.astype(object)
+    check_texts(found)
+    return found
+
+
+def _is_text(chunk: ChunkSpec) -> bool:
+    if chunk.serializer is None:
+        return bool(chunk.filters) and chunk.filters[0].name == "vlen-utf8"
+    return data_type_name(chunk) == "string"
+
+
+def _check(value: NDArrayAny, kind: type, what: str, hint: str) -> None:
+    # what was broadcast is looked at once
+    once = tuple([slice(None, 1) if stride == 0 else slice(None) for stride in value.strides])
+    items = value[(*once, ...)].ravel().tolist()
+    if set(map(type, items)) <= {kind}:
+        return
+    for number, item in enumerate(items):
+        if type(item) is not kind and _is_missing(item):
+            raise MissingValueError(f"{what} cannot be stored", found=f"{item!r}, item {number}", hint=hint)
+
+
+def _is_missing(item: Any) -> bool:
+    if isinstance(item, float | np.floating):
+        return math.isnan(item)
+    return item is None or type(item).__name__ in _NAMES_OF_MISSING
