@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from xarray_backend.chunks import Blocks
+from xarray_backend.exact import cast_exactly
 from zarrds import Array
 from zarrds.errors import BlockShapeError, StoreNotShareableError
 
@@ -69,7 +70,12 @@ def _bounds(starts: int | tuple[int, ...], size: int, number: int) -> tuple[int,
 
 
 def write_values(array: Array, region: tuple[slice, ...], values: np.ndarray[Any, Any]) -> None:
-    """Write numpy values to a region; text of any length is stored as Python strings."""
+    """Write numpy values to a region; text of any length is stored as Python strings.
+
+    EncodingError when the array's dtype cannot hold a value, as of a block whose dtype is not the promised one.
+    """
+    if values.dtype != array.dtype:
+        values = cast_exactly(values, array.dtype, array.path.rpartition("/")[2])
     if values.dtype.kind == "T" or (values.dtype.kind == "U" and array.dtype == object):
         values = values.astype(object)
     array.set_basic_selection(region or Ellipsis, values)
@@ -83,8 +89,8 @@ def write_block(block: Any, target: Any = None, block_id: Any = None) -> np.ndar
 
 
 def block_starts(blocks: Blocks) -> int | tuple[int, ...]:
-    """Length of the blocks when all but the last are alike, else where each begins."""
-    if all(n == blocks[0] for n in blocks[:-1]):
+    """Length of the blocks when all are alike, but for a shorter last one, else where each begins."""
+    if all(n == blocks[0] for n in blocks[:-1]) and blocks[-1] <= blocks[0]:
         return blocks[0]
     return tuple(accumulate(blocks[:-1], initial=0))
 

@@ -16,6 +16,7 @@ import xarray as xr
 import zarrds
 from xarray_backend import _compat
 from xarray_backend.chunks import Grid, aligned_blocks, check_blocks, choose_grid
+from xarray_backend.encoded import encode_like_stored, encode_new
 from xarray_backend.encoding import added_attributes, array_attributes, array_options, attributes_as_json
 from xarray_backend.region import Region
 from xarray_backend.stored import Stored
@@ -186,7 +187,7 @@ def _plan_new(
         var.encoding = dict(explicit)
     elif _would_cut_text(var):
         del var.encoding["dtype"]
-    encoded = _compat.encode_variable(var, name)
+    encoded = encode_new(name, var)
     number = options.zarr_format
     created = array_options(name, encoded, explicit=explicit is not None, zarr_format=number)
     if number == 2:
@@ -287,15 +288,7 @@ def _plan_existing(
     array, stored = members.arrays[name], members.variables[name]
     if set(var.dims) != set(stored.dims):
         raise ValueError(f"variable {name!r} has dimensions {var.dims}, but is stored with {stored.dims}")
-    var = var.transpose(*stored.dims).copy(deep=False)
-    var.encoding = dict(_compat.decode_values(stored, name).encoding)
-    if array.dtype.kind in "SU":
-        var.encoding.pop("dtype", None)  # xarray would cut longer text without a word
-    for key in ("coordinates", "grid_mapping"):
-        var.encoding.pop(key, None)
-        var.attrs.pop(key, None)
-    encoded = _compat.encode_variable(var, name)
-    _check_dtype(name, encoded, array)
+    encoded = encode_like_stored(name, var.transpose(*stored.dims), stored, array)
     shape = region.full_shape(encoded)
     source_of = array
     if shape != array.shape:
@@ -318,18 +311,3 @@ def _plan_existing(
 
 def _grows(old: tuple[int, ...], new: tuple[int, ...], dims: tuple[Any, ...], region: Region) -> bool:
     return all(a == b or dim == region.append_dim for a, b, dim in zip(old, new, dims, strict=True))
-
-
-def _check_dtype(name: str, encoded: xr.Variable, array: Array) -> None:
-    new, old = encoded.dtype, array.dtype
-    if old.hasobject:
-        fits = new.kind == "U" or _compat.is_vlen_text(new)
-    elif new.kind in "SU":
-        fits = new.kind == old.kind and new.itemsize <= old.itemsize
-    else:
-        fits = not _compat.is_vlen_text(new) and np.can_cast(new, old, "same_kind")
-    if not fits:
-        raise ValueError(
-            f"variable {name!r} is encoded as {new}, but is stored as {old}, which cannot hold it; convert it with "
-            f"astype, or replace the store with mode='w'"
-        )

@@ -198,6 +198,8 @@ def stored_variable(
     encoding = _encoding(array, dims)
     # format 2 has no other place for CF's _FillValue, format 3 has the attribute
     as_mask = array.zarr_format == 2 if fill_as_mask is None else fill_as_mask
+    # times and durations have NaT for what is missing: 1970-01-01 and nothing at all are values
+    as_mask = as_mask and array.dtype.kind not in "Mm"
     if array.zarr_format == 2:
         attrs = {key: value for key, value in attrs.items() if key != DIMENSIONS and not key.lower().startswith("_nc")}
     else:

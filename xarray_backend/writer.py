@@ -125,6 +125,9 @@ def to_zarrds(
     zarrds.errors.BlockShapeError
         A block has another shape than its dask array says, as when a function of `map_blocks` broke its promise (also a
         ValueError); nothing of that block has been written.
+    zarrds.errors.EncodingError
+        Values that the encoding of a stored variable, or the one asked for, cannot express (also a ValueError). Values
+        in memory are looked at before anything is written, those of dask arrays in the task that writes their block.
     zarrds.errors.SelfOverwriteError
         Mode "w" on the store that the dataset is read from, or blocks made of what other blocks overwrite; nothing has
         been deleted or written.

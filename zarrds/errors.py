@@ -44,6 +44,8 @@ The tree (in brackets the builtin that a caller may catch instead)::
       SynchronizerPathError [ValueError]    lock files would lie among the files that they guard
       NotAStoreError [TypeError, ValueError]  what was given for a store holds no keys and bytes
       BlockAlignmentError [ValueError]      two tasks would write one chunk
+      BlockShapeError [ValueError]          a block of a dask array has another shape than the array says
+      EncodingError [ValueError]            values that the encoding of a stored variable cannot express
       MemoryLimitError [ValueError]         a plan does not fit the memory it was given
       CopyError [RuntimeError]              a copy met what it may not replace
         SelfOverwriteError [ValueError]     the source of a job lies in its target
@@ -78,6 +80,7 @@ __all__ = [
     "CopyError",
     "DTypeNotSupportedError",
     "DimensionNamesError",
+    "EncodingError",
     "FSPathExistNotDir",
     "FillTypeError",
     "ForeignFilesError",
@@ -462,6 +465,10 @@ class NotErasableError(StoreError, NotImplementedError):
 
 class BlockAlignmentError(ZarrdsError, ValueError):
     """Two tasks would write to one chunk."""
+
+
+class EncodingError(ZarrdsError, ValueError):
+    """The encoding of a stored variable cannot express values that were to be written."""
 
 
 class BlockShapeError(ZarrdsError, ValueError):
