@@ -25,11 +25,10 @@ from xarray_backend.blocks import (
 from xarray_backend.plan import DatasetPlan, Options, VariableWrite, check_dataset, plan_dataset
 from xarray_backend.reader import ZarrdsStore, check_format
 from xarray_backend.region import Region, appended_region, parse_region, region_names
-from xarray_backend.sources import find_sources, lies_in, path_in, place_behind
 from xarray_backend.stored import Stored, read_stored, stored_names
 from zarrds import Array, Group
-from zarrds.errors import ContainsArrayError, ContainsGroupError, GroupNotFoundError, SelfOverwriteError
-from zarrds.storage import MemoryStore, Store
+from zarrds.errors import ContainsArrayError, ContainsGroupError, GroupNotFoundError
+from zarrds.storage import MemoryStore, Store, places_of, refuse_overlap
 
 __all__ = ["DatasetExistsError", "to_zarrds"]
 
@@ -317,34 +316,38 @@ def _make_room(target: Store, path: str, mode: str, zarr_format: int) -> Group:
 
 
 def _refuse_moved_blocks(plans: list[DatasetPlan], target: Store) -> None:
-    """Tasks would read what others overwrite; values that are not dask's, and not read yet, are read now instead."""
+    """Refuse tasks that would read what others overwrite; read now what is neither dask's nor in memory."""
     writes = [write for plan in plans for write in plan.writes]
-    replaced = {write.source.path for write in writes}
-    for write in writes:
+    places = [target.place(write.source.path) for write in writes]
+    names = [place.names() for place in places]
+    for number, write in enumerate(writes):
         if write.values.chunks is None:
-            found = {path_in(place, target) for place in find_sources(write.values._data)}
-            if (found - {write.source.path}) & replaced:
+            read = [place.names() for place in places_of(write.values)]
+            others = frozenset().union(*names[:number], *names[number + 1 :]) if read else frozenset()
+            if any(others & found for found in read):
                 write.values.load()
     if all(write.values.chunks is None for write in writes):
         return
-    from zarrds.dask.in_place import PlannedWrite, refuse_moved_blocks
+    from zarrds.dask import PlannedWrite, refuse_moved_blocks
 
-    planned = [
-        PlannedWrite(w.source.path, w.origin, w.values.shape, None if w.values.chunks is None else w.values.data)
-        for w in writes
-    ]
-    refuse_moved_blocks(planned, lambda value: path_in(place_behind(value), target))
+    refuse_moved_blocks(
+        [
+            PlannedWrite(
+                w.source.path, place, w.origin, w.values.shape, None if w.values.chunks is None else w.values.data
+            )
+            for w, place in zip(writes, places, strict=True)
+        ]
+    )
 
 
 def _refuse_self_overwrite(target: Store, path: str, datasets: Mapping[str, xr.Dataset]) -> None:
-    variables = {id(var): var for ds in datasets.values() for var in ds.variables.values()}
-    for place in (place for var in variables.values() for place in find_sources(var._data)):
-        if lies_in(place, target, path):
-            raise SelfOverwriteError(
-                "mode 'w' would delete the stored array that the dataset is read from",
-                path=place.path,
-                hint="write to another store, load the dataset into memory first (ds.load()), or use mode='a'",
-            )
+    refuse_overlap(
+        [place for ds in datasets.values() for place in places_of(ds)],
+        [target.place(path)],
+        path=path,
+        whole=False,
+        hint="write to another store, load the dataset into memory first (ds.load()), or use mode='a'",
+    )
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from zarrds._format.formats import DOCUMENT_NAMES, formats_of
 from zarrds._format.n5 import ATTRIBUTES_KEY
 from zarrds._store.base import Store
 from zarrds._store.paths import ancestors
-from zarrds._store.place import place_of
 from zarrds.errors import SynchronizerPathError
 from zarrds.sync import ProcessSynchronizer, Synchronizer, locked
 
@@ -60,7 +59,7 @@ def check_synchronizer(synchronizer: Synchronizer | None, path: str, *stores: St
     locks = os.path.realpath(synchronizer.path)
     used = [locks, os.path.realpath(os.path.join(locks, path))]
     for store in stores:
-        place = None if store is None else place_of(store, "")
+        place = None if store is None else store.place()
         if place is not None and place.system == "file":
             root = "/" + place.path
             if any(directory == root or directory.startswith(root.rstrip("/") + "/") for directory in used):

@@ -15,6 +15,7 @@ from zarrds._array_meta import check_version
 from zarrds._converting.convert import convert
 from zarrds._copying.nodes import copy, copy_all
 from zarrds._copying.stores import copy_store
+from zarrds._engine.origins import places_of
 from zarrds._escaping import visible
 from zarrds._format.consolidated import CONSOLIDATED_KEY, consolidate_documents
 from zarrds._format.formats import format_of
@@ -23,11 +24,12 @@ from zarrds._store.adapt import as_store, check_mode
 from zarrds._store.base import Store
 from zarrds._store.consolidated import ConsolidatedMetadataStore
 from zarrds._store.paths import normalize_path
+from zarrds._store.place import refuse_overlap
 from zarrds._store.v3_experimental import ExperimentalV3Store
 from zarrds._tree import TreeViewer
 from zarrds._verify.verify import verify
 from zarrds.core import Array
-from zarrds.creation import array, open_array, open_existing, refuse_loss, refuse_missing
+from zarrds.creation import array, open_array, open_existing, refuse_missing
 from zarrds.errors import GroupNotFoundError, MetadataError
 from zarrds.hierarchy import Group, group, open_group
 from zarrds.hierarchy import open_existing as open_existing_group
@@ -208,11 +210,11 @@ def save_group(
     if clash:
         raise ValueError(f"cannot use positional arrays and keyword {clash[0]!r}")
     with _opened(store, "w", storage_options) as real_store:
+        where = normalize_path(path)
+        sources = [place for arr in (*args, *kwargs.values()) for place in places_of(arr)]
+        refuse_overlap(sources, [real_store.place(where)], path=where, whole=False)
         for arr in (*args, *kwargs.values()):
-            if isinstance(arr, Array):
-                refuse_loss(arr, real_store, normalize_path(path))
-            else:
-                refuse_missing(arr)
+            refuse_missing(arr)
         target = group(real_store, overwrite=True, path=path, zarr_format=asked)
         for name, arr in {**named, **kwargs}.items():
             target.create_dataset(name, data=np.asanyarray(arr) if not hasattr(arr, "shape") else arr, overwrite=True)

@@ -11,6 +11,7 @@ from zarrds import _layouts, _nodes
 from zarrds._array_meta import check_version, new_format, options_like
 from zarrds._codec.table import spec_of
 from zarrds._engine.items import check_texts
+from zarrds._engine.origins import places_of
 from zarrds._format.meta import ArrayMeta
 from zarrds._format.pandas_values import as_numpy, is_of_pandas
 from zarrds._format.v3.document import data_type_name
@@ -19,10 +20,10 @@ from zarrds._store.adapt import as_store, check_mode
 from zarrds._store.base import Store
 from zarrds._store.memory import KVStore
 from zarrds._store.paths import normalize_path
-from zarrds._store.place import place_of
+from zarrds._store.place import refuse_overlap
 from zarrds._types import Separator
 from zarrds.core import Array
-from zarrds.errors import ArrayNotFoundError, ContainsGroupError, SelfOverwriteError
+from zarrds.errors import ArrayNotFoundError, ContainsGroupError
 from zarrds.sync import Synchronizer
 
 __all__ = [
@@ -129,12 +130,12 @@ def array(data: Any, **kwargs: Any) -> Array:
     if kwargs.get("dtype") is None:
         options["dtype"] = dtype if options.get("dtype") is None else options["dtype"]
     if options.get("chunks") is None and getattr(data, "chunks", None) is not None:
-        options["chunks"] = data.chunks
+        options["chunks"] = _chunk_shape(data.chunks)
     if options.get("chunks") is None:
         options["chunks"] = True
     options.setdefault("fill_value", 0)
     if options.get("overwrite"):
-        _refuse_self(data, options.get("store"), options.get("path"))
+        _refuse_loss(data, options)
     _refuse_missing(data, options)
     made = create(**options)
     made[...] = data
@@ -192,21 +193,22 @@ def _refuse_missing(data: Any, options: Mapping[str, Any]) -> None:
         check_texts(data.astype(object, copy=False))
 
 
-def _refuse_self(data: Any, store: Any, path: Any) -> None:
-    """Raise when creating an array anew would delete the data that it is to be filled with."""
-    if not isinstance(data, Array) or store is None:
+def _chunk_shape(chunks: Any) -> Any:
+    """Return one chunk shape for the chunks of data; dask lists the length of every block along each dimension."""
+    return tuple(max(lengths) if isinstance(lengths, tuple) else lengths for lengths in chunks)
+
+
+def _refuse_loss(data: Any, options: Mapping[str, Any]) -> None:
+    """Raise SelfOverwriteError when creating an array would delete the data that it is to be filled with."""
+    sources = places_of(data)
+    if not sources:
         return
-    target = store.store if isinstance(store, InGroup) else as_store(store, mode="w")
-    refuse_loss(data, target, normalize_path(path))
-
-
-def refuse_loss(data: Array, store: Store, path: str) -> None:
-    """Raise SelfOverwriteError when `data` lie at or below what is about to be overwritten."""
-    target = place_of(store, path)
-    if any(target.contains(place_of(source, data.path)) for source in (data.store, data.chunk_store)):
-        raise SelfOverwriteError(
-            "the data lie in what would be overwritten", path=path, hint="load them first, or save them elsewhere"
-        )
+    path = normalize_path(options.get("path"))
+    given = [options.get("store"), options.get("chunk_store")]
+    stores = [
+        store.store if isinstance(store, InGroup) else as_store(store, mode="w") for store in given if store is not None
+    ]
+    refuse_overlap(sources, [store.place(path) for store in stores], path=path, whole=False)
 
 
 def _text_kept(dtype: Any) -> Any:

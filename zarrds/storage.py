@@ -8,6 +8,7 @@ from typing import Any
 
 from zarrds import _migration, _nodes
 from zarrds._array_meta import array_meta, fallback_compressor
+from zarrds._engine.origins import places_of
 from zarrds._format.meta import GroupMeta
 from zarrds._format.v2 import ARRAY_KEY, ATTRS_KEY, GROUP_KEY
 from zarrds._store.adapt import as_store
@@ -24,6 +25,7 @@ from zarrds._store.mongodb import MongoDBStore
 from zarrds._store.obstore import ObstoreStore
 from zarrds._store.paths import normalize_path
 from zarrds._store.paths import normalize_path as normalize_storage_path
+from zarrds._store.place import Place, refuse_overlap
 from zarrds._store.readonly import ReadOnlyStore
 from zarrds._store.redis import RedisStore
 from zarrds._store.sqlite import SQLiteStore
@@ -46,6 +48,7 @@ __all__ = [
     "MongoDBStore",
     "NestedDirectoryStore",
     "ObstoreStore",
+    "Place",
     "ReadOnlyStore",
     "RedisStore",
     "SQLiteStore",
@@ -65,6 +68,8 @@ __all__ = [
     "listdir",
     "migrate_1to2",
     "normalize_storage_path",
+    "places_of",
+    "refuse_overlap",
     "rename",
     "rmdir",
 ]

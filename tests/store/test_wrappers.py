@@ -40,6 +40,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "getsize": ("z/0",),
     "size_below": ("z",),
     "spec": (),
+    "place": ("z",),
     "close": (),
     "flush": (),
     "outlived": (),

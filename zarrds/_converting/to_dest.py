@@ -12,12 +12,11 @@ from zarrds import _nodes
 from zarrds._converting.chunks import clear_chunks, move_stored, open_both
 from zarrds._converting.documents import expect_written, still_to_do, write_nodes
 from zarrds._converting.plan import Step, has_consolidated, nodes_in, plan_steps
-from zarrds._copying.stores import refuse_self_copy
 from zarrds._format.formats import other_format
 from zarrds._format.meta import ArrayMeta, GroupMeta
 from zarrds._store.base import Store
 from zarrds._store.paths import ancestors
-from zarrds._store.place import place_of
+from zarrds._store.place import refuse_overlap
 from zarrds.errors import ContainsArrayError, ContainsGroupError, ReadOnlyError
 
 __all__ = ["PlanTo", "convert_to", "described", "finish_to", "plan_to", "require_groups_above", "write_array"]
@@ -70,7 +69,7 @@ def plan_to(source: Store, path: str, dest: Store, dest_path: str, number: int, 
     """What is to be done; whatever stands against it is raised. Nothing is written."""
     if not dest.is_writeable():
         raise ReadOnlyError(store=repr(dest), path=dest_path or None)
-    refuse_self_copy(place_of(source, path), place_of(dest, dest_path), "raise")
+    refuse_overlap([source.place(path)], [dest.place(dest_path)], path=dest_path, linked=True)
     documents = _nodes.documents_below(source, path, number)
     steps = plan_steps(source, path, nodes_in(source, documents, number), to, dest_path, exact=False)
     todo = _to_do(dest, dest_path, steps, to)

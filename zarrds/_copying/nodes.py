@@ -20,9 +20,8 @@ from zarrds._copying.hdf5 import (
 )
 from zarrds._copying.like import options_between
 from zarrds._copying.log import Tally, checked_choice, writing_to
-from zarrds._copying.stores import refuse_self_copy
 from zarrds._store.paths import normalize_path
-from zarrds._store.place import Place, place_of
+from zarrds._store.place import Place, place_in_file, place_on_disk, refuse_overlap
 from zarrds.core import Array
 from zarrds.errors import CopyError
 from zarrds.hierarchy import Group
@@ -112,7 +111,7 @@ def copy(
     _require_group(dest, if_exists)
     _require_node(source)
     name = _name_of(source) if name is None else str(name)
-    refuse_self_copy(_place(source), _place(dest, name), if_exists)
+    _refuse_overlap(source, dest, name, if_exists)
     with writing_to(log) as say:
         job = _Copy(say, shallow, without_attrs, if_exists, dry_run, create_kws)
         job.node(source, dest, name, root=True)
@@ -167,7 +166,7 @@ def copy_all(
     _require_group(dest, if_exists)
     if not _is_group(source):
         raise TypeError(f"source must be a group, got {source!r}")
-    refuse_self_copy(_place(source), _place(dest), if_exists)
+    _refuse_overlap(source, dest, "", if_exists)
     with writing_to(log) as say:
         job = _Copy(say, shallow, without_attrs, if_exists, dry_run, create_kws)
         job.members(source, dest)
@@ -206,13 +205,29 @@ def _name_of(source: Any) -> str:
     return str(name)
 
 
-def _place(node: Any, name: str = "") -> Place:
-    """Where a node is, or a member of that name will be."""
+def _refuse_overlap(source: Any, dest: Any, name: str, if_exists: str) -> None:
+    """Raise when a copy would read what it has written, or overwrite what is still to be read.
+
+    Upwards in one hierarchy (a member becomes its parent) is fine as long as nothing that exists is touched.
+    """
+    refuse_overlap(
+        _places(source),
+        _places(dest, name),
+        path=normalize_path(name),
+        replaces=if_exists not in ("raise", "skip"),
+        linked=True,
+        hint="choose a destination elsewhere",
+    )
+
+
+def _places(node: Any, name: str = "") -> list[Place]:
+    """Where a node is, or a member of that name will be: its documents and its chunks."""
     if is_h5py(node):
         inner = normalize_path(name) if name.startswith("/") else normalize_path(f"{node.name or ''}/{name}")
-        return Place(("hdf5", node.file.filename), inner)
+        return [place_in_file(place_on_disk(node.file.filename), inner)]
     path = normalize_path(name) if name.startswith("/") else normalize_path(f"{node.path}/{name}")
-    return place_of(node.store, path)
+    stores = [node.store] if node.chunk_store is node.store else [node.store, node.chunk_store]
+    return [store.place(path) for store in stores]
 
 
 def _described(source: Any) -> str:

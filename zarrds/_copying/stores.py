@@ -19,11 +19,11 @@ from zarrds._format.meta import ArrayMeta
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
 from zarrds._store.paths import level, normalize_path
-from zarrds._store.place import Place, place_of
+from zarrds._store.place import refuse_overlap
 from zarrds._types import ByteRange
-from zarrds.errors import CopyError, MetadataError, SelfOverwriteError
+from zarrds.errors import CopyError, MetadataError
 
-__all__ = ["copy_store", "document_rank", "is_document", "refuse_self_copy"]
+__all__ = ["copy_store", "document_rank", "is_document"]
 
 _EXISTS = ByteRange(0, 1)
 _ASKED_KEYS = 1000
@@ -104,7 +104,7 @@ def copy_store(
     wanted = _matcher(excludes, includes, flags)
     from_store, to_store = _as_store(source, "r"), _as_store(dest, "w")
     job = _StoreCopy(from_store, to_store, normalize_path(source_path), normalize_path(dest_path))
-    refuse_self_copy(place_of(from_store, job.source_path), place_of(to_store, job.dest_path), if_exists)
+    job.refuse_overlap(replaces=if_exists == "replace")
     with writing_to(log) as say:
         keys = sorted(filter(wanted, from_store.keys_below(level(job.source_path))))
         job.check(keys)
@@ -143,19 +143,6 @@ def _patterns(given: str | Sequence[str] | None, flags: int) -> list[re.Pattern[
     return [re.compile(text, flags) for text in ((given,) if isinstance(given, str) else given or ())]
 
 
-def refuse_self_copy(source: Place, target: Place, if_exists: str) -> None:
-    """Raise when a copy would read what it has written, or overwrite what is still to be read.
-
-    Upwards in one hierarchy (a member becomes its parent) is fine as long as nothing that exists is touched.
-    """
-    if source.contains(target) or (target.contains(source) and if_exists not in ("raise", "skip")):
-        raise SelfOverwriteError(
-            "source and destination of a copy are the same, or one lies within the other",
-            path=target.path,
-            hint="choose a destination elsewhere",
-        )
-
-
 def is_document(key: str) -> bool:
     """Whether a key is that of metadata: of a node, or consolidated under whatever hidden name."""
     name = key.rpartition("/")[2]
@@ -175,6 +162,11 @@ class _StoreCopy:
         self.source, self.dest = source, dest
         self.source_path, self.dest_path = source_path, dest_path
         self._start = len(level(source_path))
+
+    def refuse_overlap(self, *, replaces: bool) -> None:
+        """Raise SelfOverwriteError when the destination is the source, lies in it, or would replace it."""
+        sources, targets = [self.source.place(self.source_path)], [self.dest.place(self.dest_path)]
+        refuse_overlap(sources, targets, path=self.dest_path, replaces=replaces, linked=True)
 
     def target(self, key: str) -> str:
         """Key in the destination."""

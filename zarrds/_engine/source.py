@@ -17,6 +17,7 @@ from zarrds._engine.indexes import IndexCache
 from zarrds._format.meta import ArrayMeta
 from zarrds._store.base import Store
 from zarrds._store.fingerprint import fingerprint
+from zarrds._store.place import Place
 from zarrds._store.spec import StoreSpec, reverses_levels
 from zarrds._store.transformer import transformed
 from zarrds.errors import MetadataError, ZarrdsError
@@ -114,6 +115,10 @@ class ChunkSource:
     store: StoreSpec
     path: str
     meta: ArrayMeta
+
+    def place(self) -> Place:
+        """Return where the chunks really lie; opens the store, and reads nothing."""
+        return self.store.open().place(self.path)
 
     def open(self) -> OpenSource:
         """Open in this process; stores, codecs and indexes of shards on a disk are kept for the next time."""

@@ -15,6 +15,7 @@ from zarrds._store.concurrent import map_concurrently
 from zarrds._store.failure import store_failure
 from zarrds._store.optional import optional_module
 from zarrds._store.paths import check_key, join_path, level, normalize_path, redact_url
+from zarrds._store.place import Place, server_name
 from zarrds._store.request import coalesce, same_bytes, split_answers, to_bytes
 from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, freeze, live_spec
@@ -239,6 +240,10 @@ class ABSStore(Store):
         options = {**recipe, "prefix": self.prefix, "dimension_separator": self.dimension_separator}
         frozen = tuple(sorted((name, freeze(value)) for name, value in options.items()))
         return StoreSpec(open_container, self.client.url, frozen)
+
+    def place(self, path: str = "") -> Place:
+        account, _, container = redact_url(self.client.url).partition("?")[0].rstrip("/").rpartition("/")
+        return Place(("azure", server_name(account)), f"{container}/{self._root}{normalize_path(path)}".strip("/"))
 
     def __eq__(self, other: object) -> bool:
         return (

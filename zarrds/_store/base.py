@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from zarrds._store.paths import level, normalize_path
+from zarrds._store.place import Place
 from zarrds._store.request import buffer_size, to_bytes
 from zarrds._types import Buf, ByteRange, Request, Separator
 from zarrds.errors import PathNotFoundError, StoreError
@@ -165,6 +166,11 @@ class Store(MutableMapping[str, bytes]):
         """Bytes of all values below `path`, at any depth; -1 where that is unknown."""
         sizes = [self.getsize(key) for key in self.keys_below(level(normalize_path(path)))]
         return -1 if -1 in sizes else sum(sizes)
+
+    def place(self, path: str = "") -> Place:
+        """Return where the keys below `path` really lie, so that two stores over the same keys are seen to be that."""
+        inner = getattr(self, "store", None)
+        return inner.place(path) if isinstance(inner, Store) else Place(self.spec(), normalize_path(path))
 
     def close(self) -> None:
         """Release what the store holds open."""

@@ -14,6 +14,7 @@ from zarrds._store.base import Store, StoreProfile, names_below
 from zarrds._store.exclusive import locked_object
 from zarrds._store.live import LiveData
 from zarrds._store.paths import check_key, level, normalize_path
+from zarrds._store.place import Place, place_in_file, place_on_disk
 from zarrds._store.request import cut, same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
 from zarrds._types import Buf, Request, Separator
@@ -230,6 +231,10 @@ class DBMStore(Store):
             self._token, spec = live_spec(self, self._token)
             return spec
         return make_spec(_reopened, self.path, arguments=self._arguments(), open_kwargs=self.open_kwargs)
+
+    def place(self, path: str = "") -> Place:
+        files = (file for file in (self.path + ending for ending in _SUFFIXES) if os.path.exists(file))
+        return place_in_file(place_on_disk(next(files, self.path)), normalize_path(path))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DBMStore) and (self.path, self.open, self.open_kwargs) == (

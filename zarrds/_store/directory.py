@@ -29,6 +29,7 @@ from zarrds._store.files import (
     write_atomically,
 )
 from zarrds._store.paths import check_key, level, normalize_path
+from zarrds._store.place import Place, place_on_disk
 from zarrds._store.request import same_bytes
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._types import Buf, ByteRange, Request, Separator
@@ -299,6 +300,9 @@ class DirectoryStore(Store):
             dimension_separator=self.dimension_separator,
             fsync=self.fsync or None,
         )
+
+    def place(self, path: str = "") -> Place:
+        return place_on_disk(self._directory(path))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DirectoryStore) and self.path == other.path

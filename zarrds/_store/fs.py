@@ -23,7 +23,9 @@ from zarrds._store.directory import DirectoryStore
 from zarrds._store.exclusive import locked_object
 from zarrds._store.failure import store_failure
 from zarrds._store.filesystem import NOT_FOUND
+from zarrds._store.fsplace import place_in_fs
 from zarrds._store.paths import check_key, level, normalize_path, redact_url
+from zarrds._store.place import Place
 from zarrds._store.request import buffer_size, coalesce, cut, range_bounds, same_bytes, split_answers, to_bytes
 from zarrds._store.retry import answered, http_status
 from zarrds._store.s3 import s3_place, set_object_if
@@ -110,8 +112,7 @@ class FSStore(Store):
         self._pid = os.getpid()
         self.path: str = path.rstrip("/")
         self._root = level(self.path)
-        self.url = url
-        self.mode = mode
+        self.url, self.mode = url, mode
         self.normalize_keys = normalize_keys
         self.dimension_separator = key_separator or dimension_separator
         self._options = storage_options
@@ -464,13 +465,16 @@ class FSStore(Store):
         return self.mode != "r"
 
     def spec(self) -> StoreSpec:
-        if not self.profile.shareable:
-            self._token, spec = live_spec(self, self._token)
-            return spec
-        return make_spec(FSStore, self.url, **self._arguments())
+        if self.profile.shareable:
+            return make_spec(FSStore, self.url, **self._arguments())
+        self._token, spec = live_spec(self, self._token)
+        return spec
 
     def live_options(self) -> object:
         return self.url, self._arguments()
+
+    def place(self, path: str = "") -> Place:
+        return place_in_fs(self.fs, self._directory(path)[1])
 
     def _arguments(self) -> dict[str, Any]:
         named: dict[str, Any] = {
@@ -492,8 +496,4 @@ class FSStore(Store):
         return f"<zarrds.storage.FSStore {redact_url(self.url)!r}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self.url, self._arguments())
-
-
-def _rebuild(url: str, arguments: dict[str, Any]) -> FSStore:
-    return FSStore(url, **arguments)
+        return StoreSpec.build, (make_spec(FSStore, self.url, **self._arguments()),)

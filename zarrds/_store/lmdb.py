@@ -13,6 +13,7 @@ from zarrds._store.base import Store, StoreProfile
 from zarrds._store.files import file_identity
 from zarrds._store.optional import optional_module
 from zarrds._store.paths import check_key, level, normalize_path
+from zarrds._store.place import Place, place_in_file, place_on_disk
 from zarrds._store.request import byte_view, cut, same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._types import Buf, Request, Separator
@@ -201,6 +202,9 @@ class LMDBStore(Store):
     def spec(self) -> StoreSpec:
         options = {"dimension_separator": self.dimension_separator, **self.kwargs}
         return make_spec(LMDBStore, self.path, buffers=int(self.buffers), **options)
+
+    def place(self, path: str = "") -> Place:
+        return place_in_file(place_on_disk(self.path), normalize_path(path))
 
     def __repr__(self) -> str:
         return f"<zarrds.storage.LMDBStore {self.path!r}>"

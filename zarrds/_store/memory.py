@@ -14,8 +14,10 @@ from zarrds._store.absence import says_absent
 from zarrds._store.base import Store, StoreProfile, names_below, renamed
 from zarrds._store.exclusive import locked_object
 from zarrds._store.failure import store_failure
+from zarrds._store.fsplace import place_in_mapping
 from zarrds._store.live import LiveData, live_data
 from zarrds._store.paths import check_key, level, normalize_path
+from zarrds._store.place import Place
 from zarrds._store.request import cut, same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, live_spec
 from zarrds._types import Buf, Request, Separator
@@ -102,7 +104,7 @@ class KVStore(Store):
         self._require_mutable()
         if not self.can_set_if:
             return super().set_if(key, value, expected)
-        with locked_object(self.identity):
+        with locked_object(id(self._mapping)):
             if not same_bytes(self.get_many([(check_key(key), None)])[0], expected):
                 return False
             self._mapping[key] = to_bytes(value)
@@ -168,10 +170,10 @@ class KVStore(Store):
     def is_writeable(self) -> bool:
         return isinstance(self._mapping, MutableMapping)
 
-    @property
-    def identity(self) -> int:
-        """The same for all stores over one mapping."""
-        return id(self._mapping)
+    def place(self, path: str = "") -> Place:
+        if isinstance(self._mapping, Store):
+            return self._mapping.place(path)
+        return place_in_mapping(self._mapping, normalize_path(path))
 
     def _own(self, name: str) -> Callable[..., Any] | None:
         return getattr(self._mapping, name, None)
@@ -292,7 +294,7 @@ class MemoryStore(Store):
             self.live.changed()
 
     def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
-        with locked_object(self.identity), self._write_lock:
+        with locked_object(id(self.root)), self._write_lock:
             is_same = same_bytes(self.get_many([(check_key(key), None)])[0], expected)
             if is_same:
                 self.set_many([(key, value)])
@@ -402,10 +404,8 @@ class MemoryStore(Store):
         self._token, spec = live_spec(self, self._token)
         return spec
 
-    @property
-    def identity(self) -> int:
-        """The same for all stores over one root."""
-        return id(self.root)
+    def place(self, path: str = "") -> Place:
+        return Place(("memory", id(self.root)), normalize_path(path))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, MemoryStore) and self.cls == other.cls and self.root == other.root

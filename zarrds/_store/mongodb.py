@@ -13,6 +13,7 @@ from zarrds._store.base import Store, StoreProfile, names_below, renamed
 from zarrds._store.failure import store_failure
 from zarrds._store.optional import optional_module
 from zarrds._store.paths import check_key, level, normalize_path, redact_url
+from zarrds._store.place import Place, server_name
 from zarrds._store.request import cut, to_bytes
 from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, freeze
@@ -201,6 +202,11 @@ class MongoDBStore(Store):
         options = {**self._kwargs, "collection": self._collection, "dimension_separator": self.dimension_separator}
         frozen = tuple(sorted((name, freeze(value)) for name, value in options.items()))
         return StoreSpec(MongoDBStore, self._database, frozen)
+
+    def place(self, path: str = "") -> Place:
+        given = self._kwargs.get("host") or ""
+        hosts = frozenset(map(server_name, [given] if isinstance(given, str) else given))
+        return Place(("mongodb", hosts, self._database, self._collection), normalize_path(path))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, MongoDBStore) and self.spec() == other.spec()

@@ -19,9 +19,11 @@ from zarrds._store.base import Store, StoreProfile, renamed
 from zarrds._store.directory import DirectoryStore
 from zarrds._store.failure import store_failure
 from zarrds._store.filesystem import gathered
+from zarrds._store.fsplace import place_in_obstore
 from zarrds._store.live import LiveData, live_data
 from zarrds._store.optional import optional_module
 from zarrds._store.paths import check_key, level, normalize_path
+from zarrds._store.place import Place
 from zarrds._store.request import buffer_size, coalesce, same_bytes, split_answers, to_bytes
 from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
@@ -300,6 +302,9 @@ class ObstoreStore(Store):
             self._token, spec = live_spec(self, self._token)
             return spec
         return make_spec(obstore_object, repr(self.store), store=self.store)
+
+    def place(self, path: str = "") -> Place:
+        return place_in_obstore(self.store, normalize_path(path))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ObstoreStore) and (self.store is other.store or bool(self.store == other.store))

@@ -14,6 +14,7 @@ from zarrds._store.base import Store, StoreProfile, names_below, renamed
 from zarrds._store.failure import store_failure
 from zarrds._store.optional import optional_module
 from zarrds._store.paths import check_key, level, normalize_path
+from zarrds._store.place import Place, server_name
 from zarrds._store.request import to_bytes
 from zarrds._store.retry import rounds
 from zarrds._store.secrets import secret_values
@@ -222,6 +223,11 @@ class RedisStore(Store):
         return StoreSpec(
             RedisStore, self.prefix, tuple(sorted((name, freeze(value)) for name, value in options.items()))
         )
+
+    def place(self, path: str = "") -> Place:
+        options = self.client.connection_pool.connection_kwargs
+        server = options.get("path") or f"{server_name(options.get('host') or '')}:{options.get('port', 6379)}"
+        return Place(("redis", server, options.get("db") or 0, self.prefix), normalize_path(path))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RedisStore) and self.spec() == other.spec()

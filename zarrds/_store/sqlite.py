@@ -10,11 +10,14 @@ import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from zarrds._store.base import Store, StoreProfile
 from zarrds._store.files import file_identity
 from zarrds._store.live import LiveData
 from zarrds._store.paths import check_key, level, normalize_path
+from zarrds._store.place import Place, place_in_file, place_on_disk
 from zarrds._store.request import byte_view, same_bytes
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
 from zarrds._types import Buf, ByteRange, Request, Separator
@@ -207,6 +210,12 @@ class SQLiteStore(Store):
 
     def live_options(self) -> object:
         return self._rows("SELECT total_changes()")
+
+    def place(self, path: str = "") -> Place:
+        if self.in_memory:
+            return Place(self.spec(), normalize_path(path))
+        file = url2pathname(urlsplit(self.path).path) if self.kwargs.get("uri") else self.path
+        return place_in_file(place_on_disk(file), normalize_path(path))
 
     def __repr__(self) -> str:
         return f"<zarrds.storage.SQLiteStore {self.path!r}>"

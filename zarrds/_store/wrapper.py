@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from zarrds._store.base import Store
+from zarrds._store.place import Place
 from zarrds._store.spec import StoreSpec
 from zarrds._types import Buf, Request
 
@@ -92,6 +93,9 @@ class WrapperStore(Store):
     def spec(self) -> StoreSpec:
         """That of the store behind: for wrappers that are not to be made again elsewhere."""
         return self.store.spec()
+
+    def place(self, path: str = "") -> Place:
+        return self.store.place(path)
 
     def close(self) -> None:
         self.store.close()

@@ -13,6 +13,7 @@ from zarrds._store.archive import Archive
 from zarrds._store.base import Store, StoreProfile, names_below
 from zarrds._store.live import LiveData
 from zarrds._store.paths import check_key, level, normalize_path
+from zarrds._store.place import Place, place_in_file, place_on_disk
 from zarrds._store.request import same_bytes
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
 from zarrds._types import Buf, Request, Separator
@@ -199,6 +200,9 @@ class ZipStore(Store):
             return make_spec(_reopened, self.path, stamp=self._stamp, dimension_separator=self.dimension_separator)
         self._token, spec = live_spec(self, self._token)
         return spec
+
+    def place(self, path: str = "") -> Place:
+        return place_in_file(place_on_disk(self.path), normalize_path(path))
 
     def __eq__(self, other: object) -> bool:
         return (

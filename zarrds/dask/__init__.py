@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zarrds.dask.consolidate import consolidate_metadata
 from zarrds.dask.converting import convert
 from zarrds.dask.copying import CopyReport, copy_store
+from zarrds.dask.in_place import PlannedWrite, refuse_moved_blocks
 from zarrds.dask.jobs import Job
 from zarrds.dask.plan import RechunkPlan, rechunk_plan
 from zarrds.dask.progress import progress
@@ -21,6 +22,7 @@ __all__ = [
     "CopyReport",
     "DistributedSynchronizer",
     "Job",
+    "PlannedWrite",
     "RechunkPlan",
     "consolidate_metadata",
     "convert",
@@ -29,6 +31,7 @@ __all__ = [
     "progress",
     "rechunk",
     "rechunk_plan",
+    "refuse_moved_blocks",
     "to_zarr",
 ]
 

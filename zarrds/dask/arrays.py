@@ -24,18 +24,20 @@ from dask.utils import parse_bytes
 
 from zarrds import _nodes
 from zarrds._array_meta import array_meta, check_version, new_format
+from zarrds._engine.origins import places_of
 from zarrds._engine.source import ChunkSource
 from zarrds._format.meta import ArrayMeta
 from zarrds._store.adapt import as_store
 from zarrds._store.paths import normalize_path
+from zarrds._store.place import refuse_overlap
 from zarrds._types import Chunks
 from zarrds.core import Array
 from zarrds.dask.blocks import BlockGrid, check_alignment, merged_chunks, nearest_fit
-from zarrds.dask.in_place import PlannedWrite, other_place, refuse_moved_blocks, values_of, wrappers_of
+from zarrds.dask.in_place import PlannedWrite, refuse_moved_blocks
 from zarrds.dask.jobs import Job, require_shareable, unique_name
-from zarrds.dask.places import holds, lies_in_directory, opened
+from zarrds.dask.places import opened
 from zarrds.dask.tasks import open_target, read_block, write_block
-from zarrds.errors import ReadOnlyError, SelfOverwriteError
+from zarrds.errors import ReadOnlyError
 
 __all__ = ["BlockIds", "from_zarr", "to_zarr"]
 
@@ -233,8 +235,7 @@ def _existing_target(
     require_shareable(array.chunk_store)
     target = array.source()
     x = _aligned(x, target.meta.write_unit, array.path, align)
-    write = PlannedWrite(target.path, (0,) * x.ndim, x.shape, x)
-    refuse_moved_blocks([write], lambda value: target.path if _reads(value, target) else None)
+    refuse_moved_blocks([PlannedWrite(target.path, target.place(), (0,) * x.ndim, x.shape, x)])
     return x, target
 
 
@@ -260,7 +261,7 @@ def _new_target(
     require_shareable(real_store)
     target = ChunkSource(real_store.spec(), where, meta)
     if overwrite:
-        _refuse_self_overwrite(x, target)
+        refuse_overlap(places_of(x), [real_store.place(where)], path=where, whole=False)
     _nodes.create_array(real_store, where, meta, overwrite=overwrite)
     if not real_store.keeps_documents:
         target = ChunkSource(target.store, where, _nodes.load_array(real_store, where))
@@ -277,26 +278,6 @@ def _aligned(x: da.Array, chunks: Chunks, path: str, align: str) -> da.Array:
             raise
         return x.rechunk(nearest_fit(x.chunks, chunks))
     return x
-
-
-def _refuse_self_overwrite(x: da.Array, target: ChunkSource) -> None:
-    """Overwriting an array that the graph reads would delete what is to be read."""
-    if any(_reads(value, target) for value in values_of(x.__dask_graph__())):
-        raise SelfOverwriteError(
-            "the dask array reads from the array that it would overwrite",
-            path=target.path,
-            hint="store it elsewhere, or load it first",
-        )
-
-
-def _reads(value: Any, target: ChunkSource) -> bool:
-    """Whether a value in a task is, or wraps, an array at or below the target."""
-    stored = wrappers_of(value)[0]
-    recipe = stored.source() if isinstance(stored, Array) else stored
-    if isinstance(recipe, ChunkSource):
-        return holds(target, recipe)
-    found = other_place(getattr(stored, "_array", stored))
-    return found is not None and lies_in_directory(target, *found)
 
 
 def _write_job(x: da.Array, target: ChunkSource, write_empty_chunks: bool) -> Job:

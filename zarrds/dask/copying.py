@@ -23,7 +23,7 @@ from zarrds._format.v2 import GROUP_KEY
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
 from zarrds._store.paths import ancestors, normalize_path
-from zarrds._store.place import place_of, refuse_overlap
+from zarrds._store.place import refuse_overlap
 from zarrds._store.request import buffer_size
 from zarrds._store.spec import StoreSpec
 from zarrds._types import Buf, ByteRange, Shape
@@ -177,7 +177,7 @@ def copy_store(
     from_store = as_store(source, mode="r", storage_options=storage_options)
     to_store = as_store(dest, mode="w", storage_options=storage_options)
     from_path, to_path = normalize_path(source_path), normalize_path(dest_path)
-    refuse_overlap(place_of(from_store, from_path), place_of(to_store, to_path), to_path)
+    refuse_overlap([from_store.place(from_path)], [to_store.place(to_path)], path=to_path, linked=True)
     require_shareable(from_store, to_store)
     documents = _nodes.documents_below(from_store, from_path)
     if not documents:

@@ -7,18 +7,18 @@ what it reads is read once for both: then it is read before it is replaced.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, product
 from typing import Any
 
 import numpy as np
 
-from zarrds.core import Array
+from zarrds._engine.origins import stored_place, values_in, values_of, wrappers_of
+from zarrds._store.place import Place
 from zarrds.errors import SelfOverwriteError
 
-__all__ = ["PlannedWrite", "other_place", "refuse_moved_blocks", "values_of", "wrappers_of"]
+__all__ = ["PlannedWrite", "refuse_moved_blocks"]
 
 Box = tuple[tuple[int, int], ...]
 """Where the elements begin and end along each dimension."""
@@ -32,6 +32,8 @@ class PlannedWrite:
     ----------
     path : str
         Path of the array in the target.
+    place : Place
+        Where the array really is.
     origin : tuple of int
         Where the values begin in it.
     shape : tuple of int
@@ -41,6 +43,7 @@ class PlannedWrite:
     """
 
     path: str
+    place: Place
     origin: tuple[int, ...]
     shape: tuple[int, ...]
     data: Any
@@ -57,13 +60,28 @@ class PlannedWrite:
             yield (self.data.name, *at), tuple((e[i], e[i + 1]) for e, i in zip(edges, at, strict=True))
 
 
-def refuse_moved_blocks(writes: list[PlannedWrite], path_of: Callable[[Any], str | None]) -> None:
-    """Raise SelfOverwriteError when tasks would read what others have replaced by then, or not yet.
+def refuse_moved_blocks(writes: Sequence[PlannedWrite]) -> None:
+    """Raise SelfOverwriteError when tasks would read what other tasks of the same job overwrite.
 
-    `path_of` gives, of a value in a task, the path of the array that it reads; None if it reads none in the target.
+    Parameters
+    ----------
+    writes : sequence of PlannedWrite
+        All that the job writes.
+
+    Raises
+    ------
+    SelfOverwriteError
+        A block is made of elements that another block replaces.
+
+    Examples
+    --------
+    >>> import dask.array as da, zarrds, zarrds.dask
+    >>> from zarrds.dask import PlannedWrite, refuse_moved_blocks
+    >>> z = zarrds.zeros(4, chunks=2)
+    >>> doubled = zarrds.dask.from_zarr(z) * 2
+    >>> refuse_moved_blocks([PlannedWrite("", z.source().place(), (0,), (4,), doubled)])
     """
-    replaced = {write.path: write.box for write in writes}
-    read = {write.path: _Reads(write, path_of, replaced) for write in writes if write.data is not None}
+    read = {write.path: _Reads(write, writes) for write in writes if write.data is not None}
     for own in read.values():
         own.refuse_moved()
     for other in read.values():
@@ -136,29 +154,6 @@ def _is_known(part: Any) -> bool:
     )
 
 
-def wrappers_of(data: Any) -> list[Any]:
-    """What a lazy array is wrapped in, as xarray does; the stored array first."""
-    found = [data]
-    while not isinstance(found[-1], Array | np.ndarray) and hasattr(found[-1], "array"):
-        found.append(found[-1].array)
-    return found[::-1]
-
-
-def other_place(array: Any) -> tuple[str, str] | None:
-    """Path or URL of the store and path in it of an array of the zarr library, told by what it shows publicly."""
-    store: Any = getattr(array, "store", None)
-    path = getattr(array, "path", None)
-    if not isinstance(path, str):
-        return None
-    root = getattr(store, "root", None)
-    fs: Any = getattr(store, "fs", None)
-    if root is None and hasattr(fs, "unstrip_protocol"):
-        root = getattr(fs, "sync_fs", fs).unstrip_protocol(store.path).removeprefix("file://")
-    if not isinstance(root, str | os.PathLike):
-        return None
-    return (str(root) if "://" in str(root) else os.path.realpath(root)), path
-
-
 def _index_in(wrapper: Any) -> Any:
     """The index that a wrapper applies to what it wraps; an ellipsis, which says nothing, for one that picks points."""
     key = getattr(wrapper, "key", None)
@@ -192,10 +187,12 @@ class _Reads:
         The tasks that read them, and the paths of the arrays.
     """
 
-    def __init__(self, write: PlannedWrite, path_of: Callable[[Any], str | None], replaced: Mapping[str, Box]) -> None:
+    def __init__(self, write: PlannedWrite, writes: Sequence[PlannedWrite]) -> None:
         self.write = write
         self.found: set[tuple[Hashable, str]] = set()
-        self._path_of, self._replaced = path_of, replaced
+        self._writes = writes
+        self._replaced = {other.path: other.box for other in writes}
+        self._paths = {name: other.path for other in writes for name in other.place.names()}
         self._views: dict[Hashable, list[_View]] = {}  # of keys whose value is a part of stored arrays as it is
         self._hulls: dict[Hashable, dict[str, Box]] = {}  # of all other keys: what they are made of, by path
         self._known: dict[int, tuple[Any, _View | None]] = {}
@@ -222,7 +219,7 @@ class _Reads:
 
     def _visit(self, key: Hashable, task: Any, needed: list[Hashable]) -> None:
         views = [view for other in needed for view in self._views.get(other, ())]
-        views += filter(None, map(self._seen, _values_in(task)))
+        views += filter(None, map(self._seen, values_in(task)))
         index = _read_index(task)
         if _is_task(task):
             views = [view if view.reader is not None else replace(view, reader=key) for view in views]
@@ -238,10 +235,23 @@ class _Reads:
         """The view that a value in a task is, when it is of an array that is replaced."""
         known = self._known.get(id(value))
         if known is None:
-            path = self._path_of(value)
-            view = _view_of(value, path) if path is not None and path in self._replaced else None
+            view = self._view_of(value)
             known = self._known[id(value)] = (value, view)  # kept, so that nothing else gets its id
         return known[1]
+
+    def _view_of(self, value: Any) -> _View | None:
+        """Return the view that a value in a task is of an array that is written; None if it reads none of them."""
+        place = stored_place(value)
+        if place is None:
+            return None
+        path = next((self._paths[name] for name in place.names() if name in self._paths), None)
+        if path is not None:
+            return _view_of(value, path)
+        # what is made of files of the array in another way, as references are, may read all of it
+        path = next((write.path for write in self._writes if write.place.contains(place)), None)
+        if path is None:
+            return None
+        return _View(path, tuple(range(*ends) for ends in self._replaced[path]), None)
 
     def _use(self, key: Hashable, views: list[_View]) -> None:
         """Note that a key is made of views."""
@@ -259,34 +269,6 @@ class _Reads:
 
 
 # --- dask's tasks ----------------------------------------------------------------------------------------------------
-
-
-def values_of(graph: Any) -> Iterator[Any]:
-    """Values inside the tasks of a graph; symbolic layers are looked at, not spelled out."""
-    for layer in getattr(graph, "layers", {"": graph}).values():
-        indices = getattr(layer, "indices", None)
-        if indices is not None and hasattr(layer, "task"):
-            yield from (getattr(value, "value", value) for value, index in indices if index is None)
-            yield from _values_in(layer.task)
-        else:
-            for task in list(layer.values()):
-                yield from _values_in(task)
-
-
-def _values_in(task: Any) -> Iterator[Any]:
-    """Values inside a task, also of the tasks that were fused in it."""
-    waiting = [task]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, Mapping):
-            waiting += part.values()
-        elif isinstance(part, tuple | list) and not hasattr(part, "_fields"):
-            waiting += part
-        elif hasattr(part, "args") and hasattr(part, "func"):
-            named = getattr(part, "kwargs", None) or getattr(part, "keywords", None) or {}
-            waiting += (*part.args, *named.values())
-        else:
-            yield getattr(part, "value", part)
 
 
 def _in_order(tasks: Mapping[Hashable, Any], wanted: list[Hashable]) -> Iterator[tuple[Hashable, list[Hashable]]]:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from zarrds._engine.source import ChunkSource
-from zarrds._store.directory import DirectoryStore
-from zarrds._store.place import place_of
 from zarrds._store.spec import LiveSpec, StoreSpec
 from zarrds.core import Array
 from zarrds.creation import open_array
 
-__all__ = ["holds", "is_shareable", "lies_in_directory", "opened"]
+__all__ = ["is_shareable", "opened"]
 
 
 def opened(source: Any, path: str | None, storage_options: Mapping[str, Any] | None = None) -> Array:
@@ -23,18 +20,6 @@ def opened(source: Any, path: str | None, storage_options: Mapping[str, Any] | N
     if path:
         raise TypeError("a path is given with a store only, not with an array")
     return source
-
-
-def holds(outer: ChunkSource, inner: ChunkSource) -> bool:
-    """Whether the array `inner` is `outer`, or is stored below it."""
-    return place_of(outer.store.open(), outer.path).contains(place_of(inner.store.open(), inner.path))
-
-
-def lies_in_directory(outer: ChunkSource, directory: str, path: str) -> bool:
-    """Whether the path in a directory is the array `outer`, or lies below it."""
-    if "://" in directory:
-        return False
-    return place_of(outer.store.open(), outer.path).contains(place_of(DirectoryStore(directory), path))
 
 
 def is_shareable(spec: StoreSpec) -> bool:

@@ -13,12 +13,13 @@ from dask.utils import parse_bytes
 
 from zarrds import _nodes
 from zarrds._array_meta import array_meta, options_like
+from zarrds._engine.origins import places_of
 from zarrds._engine.source import ChunkSource
 from zarrds._format.meta import ArrayMeta
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
 from zarrds._store.paths import join_path, normalize_path
-from zarrds._store.place import place_of, refuse_overlap
+from zarrds._store.place import refuse_overlap
 from zarrds.attrs import Attributes
 from zarrds.core import Array
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable, unique_name
@@ -118,7 +119,7 @@ def rechunk(
     array = opened(source, path, storage_options)
     store = as_store(target_store, mode="w", storage_options=storage_options)
     where = normalize_path(target_path)
-    refuse_overlap(place_of(array.chunk_store, array.path), place_of(store, where), where)
+    refuse_overlap(places_of(array), [store.place(where)], path=where)
     options = dict(target_options or {})
     keep_empty = bool(options.pop("write_empty_chunks", True))
     recipe = array.source()
