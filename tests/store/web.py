@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -33,27 +34,58 @@ class Quiet(SimpleHTTPRequestHandler):
 class Ranged(Quiet):
     """Obeys ranges as well."""
 
+    suffixes = False
+
+    def tags(self, file: Path, value: bytes) -> None:
+        """Say which state of the file it is."""
+        self.sent_tags: dict[str, str] = {}
+
     def end_headers(self) -> None:
         self.send_header("Accept-Ranges", "bytes")
         super().end_headers()
 
     def serve(self) -> None:
         match = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        suffix = re.fullmatch(r"bytes=-(\d+)", self.headers.get("Range", "")) if self.suffixes else None
         file = Path(self.translate_path(self.path))
-        if not match or not file.is_file():
+        if not (match or suffix) or not file.is_file():
             super().serve()
             return
         value = file.read_bytes()
+        if suffix:
+            match = re.fullmatch(r"(\d+)(.*)", str(max(0, len(value) - int(suffix[1]))))
+        assert match
+        self.tags(file, value)
         first, last = int(match[1]), int(match[2] or len(value) - 1)
         if first >= len(value):
             self.send_error(416)
             return
         part = value[first : last + 1]
         self.send_response(206)
+        for name, tag in self.sent_tags.items():
+            self.send_header(name, tag)
         self.send_header("Content-Range", f"bytes {first}-{first + len(part) - 1}/{len(value)}")
         self.send_header("Content-Length", str(len(part)))
         self.end_headers()
         self.wfile.write(part)
+
+
+class WithETag(Ranged):
+    suffixes = True
+
+    def tags(self, file: Path, value: bytes) -> None:
+        self.sent_tags = {"ETag": f'"{hashlib.sha256(value).hexdigest()}"'}
+
+
+class WithTime(Ranged):
+    suffixes = True
+
+    def tags(self, file: Path, value: bytes) -> None:
+        self.sent_tags = {"Last-Modified": self.date_time_string(int(file.stat().st_mtime))}
+
+
+class Untagged(Ranged):
+    suffixes = True
 
 
 @contextmanager

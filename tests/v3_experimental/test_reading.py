@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 import zarrds
+from tests.store.doubles import WrappedStore
 from zarrds._format.v3_experimental import is_entry_point
 from zarrds._store.v3_experimental import ExperimentalV3Store
 from zarrds.errors import ChunkDecodeError, MetadataError, ReadOnlyError, UnsupportedFormatError
-from zarrds.storage import KVStore
+from zarrds.storage import KVStore, MemoryStore
 
 CORE = "https://purl.org/zarr/spec/protocol/core/3.0"
 SHARDING = "https://purl.org/zarr/spec/storage_transformers/sharding/1.0"
@@ -204,3 +205,38 @@ def test_shards_of_impossible_counts(counts: Any) -> None:
     s = store({"a.array": broken})
     with pytest.raises(MetadataError, match="chunks_per_shard"):
         zarrds.open_array(s, path="a", mode="r")[0, 0]
+
+
+def test_a_shard_that_is_replaced_while_it_is_read() -> None:
+    """All that is read of a shard is of one state of it, also when others write one after the other."""
+    document = array(
+        storage_transformers=[
+            {"extension": SHARDING, "type": "indexed", "configuration": {"chunks_per_shard": [2, 2]}},
+        ]
+    )
+    states = []
+    for first in (0, 1):  # the chunks that are there lie in another order
+        chunks = [np.full((2, 3), number, "<i4").tobytes() for number in range(4)]
+        order = [0, 1, 2, 3] if not first else [3, 2, 1, 0]
+        index = np.zeros((4, 2), "<u8")
+        for place, number in enumerate(order):
+            index[number] = 24 * place, 24
+        states.append(b"".join(chunks[number] for number in order) + index.tobytes())
+    behind = MemoryStore()
+
+    class Replacing(WrappedStore):
+        turn = 0
+
+        def get_many(self, requests: Any) -> Any:
+            found = super().get_many(requests)
+            if any(key.startswith("data") for key, _ in requests):
+                self.turn += 1
+                behind["data/root/a/c0/0"] = states[self.turn % 2]
+            return found
+
+    texts = {"zarr.json": ENTRY_POINT, "meta/root/a.array.json": document}
+    behind.setitems({key: json.dumps(value).encode() for key, value in texts.items()})
+    behind["data/root/a/c0/0"] = states[0]
+    z = zarrds.open_array(ExperimentalV3Store(Replacing(behind)), path="a", mode="r")
+    for _ in range(5):
+        assert [z[0, 0], z[0, 4], z[3, 0], z[3, 4]] == [0, 1, 2, 3]

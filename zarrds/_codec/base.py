@@ -30,7 +30,8 @@ class Rounds(Enum):
     """How a part of a chunk can be had."""
 
     WHOLE = "whole"  # one round: the whole value, handed to `decode`
-    STEPS = "steps"  # by `read`, which asks for byte ranges
+    RANGE = "range"  # by `read`, which asks for one byte range
+    STEPS = "steps"  # by `read`, which asks for byte ranges, several or one after the other
 
 
 class ChunkCodec(Protocol):

@@ -52,7 +52,7 @@ class Pipeline:
 
     def rounds(self, part: Part, *, native_ranges: bool) -> Rounds:
         """Chunks that are bytes alone can be read in parts."""
-        return Rounds.STEPS if native_ranges and self._raw else Rounds.WHOLE
+        return Rounds.RANGE if native_ranges and self._raw else Rounds.WHOLE
 
     def read(self, part: Part) -> ReadSteps:
         """Read the rows that hold `part`, from a chunk that is not compressed."""

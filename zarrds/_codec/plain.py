@@ -61,7 +61,9 @@ class PlainCodec:
         """Uncompressed chunks can be read in parts; those of blosc too, if wanted and worth while."""
         if not native_ranges or not (self._raw or self._partial):
             return Rounds.WHOLE
-        return Rounds.STEPS if self._raw or self._small_range(part) is not None else Rounds.WHOLE
+        if self._raw:
+            return Rounds.RANGE
+        return Rounds.WHOLE if self._small_range(part) is None else Rounds.STEPS
 
     def _small_range(self, part: Part) -> ByteRange | None:
         """The decoded bytes that hold a part, when they are at most half of a chunk."""

@@ -255,7 +255,7 @@ class ShardCodec:
             raise _truncated(f"{int(places.stops[order].max())} bytes", "less")
 
     def _has_steps(self, job: _Job) -> bool:
-        return any(self._inner.rounds(p.chunk_part, native_ranges=True) is Rounds.STEPS for p in job.wanted)
+        return any(self._inner.rounds(p.chunk_part, native_ranges=True) is not Rounds.WHOLE for p in job.wanted)
 
     def _read_steps(self, job: _Job, places: Places) -> Ranges:
         """Let each inner chunk ask for its own ranges, all of them in the same rounds."""

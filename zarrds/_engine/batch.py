@@ -12,6 +12,7 @@ from zarrds._engine.indexes import note_written
 from zarrds._store.base import Store, names_below
 from zarrds._store.paths import level, normalize_path
 from zarrds._store.request import cut, to_bytes
+from zarrds._store.rounds import RangeReader, VersionReader
 from zarrds._store.spec import StoreSpec
 from zarrds._store.wrapper import ViewStore
 from zarrds._types import Buf, NDArrayAny, Request
@@ -123,6 +124,10 @@ class HeldStore(ViewStore):
             value = here.get(key)
             found.append(next(there) if key not in here else None if value is None else cut(value, byte_range))
         return found
+
+    def reader(self) -> RangeReader:
+        with self._lock:
+            return VersionReader(self) if self._held else self.store.reader()
 
     def iter_many(self, requests: Sequence[Request]) -> Iterator[Buf | None]:
         with self._lock:

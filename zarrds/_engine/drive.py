@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from zarrds._codec.base import ReadSteps
 from zarrds._config import get_config
 from zarrds._engine.source import OpenSource
 from zarrds._plan.plan import Plan, Projection
-from zarrds._types import ByteRange, NDArrayAny, Request
+from zarrds._store.rounds import CHANGED, PlainReader, RangeReader, VersionReader
+from zarrds._types import NDArrayAny, Request
 from zarrds.errors import ChunkDecodeError
 
-__all__ = ["read_parts", "window_length", "windows"]
+__all__ = ["StepsOf", "read_parts", "read_ranges", "window_length", "windows"]
 
 Item = TypeVar("Item")
 
@@ -34,29 +35,85 @@ def windows(items: Iterable[Item], length: int) -> Iterator[list[Item]]:
         yield window
 
 
-def read_parts(
-    source: OpenSource, window: Sequence[Projection], all_steps: Sequence[ReadSteps] | None = None
-) -> list[NDArrayAny | None]:
-    """Read one part per projection by rounds of byte ranges; each round is one batch. None: the chunk is absent."""
+StepsOf: TypeAlias = Callable[[int, RangeReader, bool], ReadSteps]
+"""Begins to read a projection of a window: ``steps_of(number, reader, again)``; `again` if its chunk was replaced."""
+
+_ATTEMPTS = 3
+"""Times that a part of a value is read by ranges, when others replace the value each time; then it is read whole."""
+
+
+def read_parts(source: OpenSource, window: Sequence[Projection], steps_of: StepsOf) -> list[NDArrayAny | None]:
+    """Read one part per projection by rounds of byte ranges. None: the chunk is absent.
+
+    All that is read of a chunk is of one state of it: where another writer replaces it meanwhile, it is read again. On
+    a network each round is one batch for all chunks; elsewhere they are read one by one, so that few files are open.
+    """
     found: list[NDArrayAny | None] = [None] * len(window)
-    waiting: list[tuple[int, ReadSteps, Sequence[ByteRange | None]]] = []
-    if all_steps is None:
-        all_steps = [source.codec.read(projection.chunk_part) for projection in window]
-    for i, steps in enumerate(all_steps):
-        waiting.append((i, steps, next(steps)))
+    if source.store.profile.kind == "network":
+        _read_all(source, window, steps_of, list(range(len(window))), found)
+    else:
+        for i in range(len(window)):
+            _read_all(source, window, steps_of, [i], found)
+    return found
+
+
+def read_ranges(source: OpenSource, window: Sequence[Projection], steps_of: StepsOf) -> list[NDArrayAny | None]:
+    """Read one part per projection, each by one byte range, and all of them by one batch. None: the chunk is absent."""
+    found: list[NDArrayAny | None] = [None] * len(window)
+    reader = PlainReader(source.store)
+    _advance(source, window, [(i, steps_of(i, reader, False)) for i in range(len(window))], reader, found)
+    return found
+
+
+def _read_all(
+    source: OpenSource,
+    window: Sequence[Projection],
+    steps_of: StepsOf,
+    numbers: list[int],
+    found: list[NDArrayAny | None],
+) -> None:
+    reader = source.store.reader()
+    attempt = 1
+    while True:
+        try:
+            waiting = [(i, steps_of(i, reader, attempt > 1)) for i in numbers]
+            numbers = _advance(source, window, waiting, reader, found)
+        finally:
+            reader.close()
+        if not numbers:
+            return
+        attempt += 1
+        whole = attempt > _ATTEMPTS or not reader.tells
+        reader = VersionReader(source.store, whole=True) if whole else source.store.reader()
+
+
+def _advance(
+    source: OpenSource,
+    window: Sequence[Projection],
+    begun: list[tuple[int, ReadSteps]],
+    reader: RangeReader,
+    found: list[NDArrayAny | None],
+) -> list[int]:
+    """Go through all rounds; the numbers of the projections whose chunks changed meanwhile."""
+    changed: list[int] = []
+    waiting = [(i, steps, next(steps)) for i, steps in begun]
     while waiting:
         requests: list[Request] = [
             (source.key(window[i].coords), wanted) for i, _, ranges in waiting for wanted in ranges
         ]
-        answers = iter(source.store.get_many(requests))
+        answers = iter(reader.get_many(requests))
         still_waiting = []
         for i, steps, ranges in waiting:
+            given = [next(answers) for _ in ranges]
+            if any(answer is CHANGED for answer in given):
+                changed.append(i)
+                continue
             try:
-                still_waiting.append((i, steps, steps.send([next(answers) for _ in ranges])))
+                still_waiting.append((i, steps, steps.send(given)))  # type: ignore[arg-type]
             except StopIteration as done:
                 found[i] = done.value
             except ChunkDecodeError as error:
                 source.located(error, window[i].coords)
                 raise
         waiting = still_waiting
-    return found
+    return changed

@@ -3,8 +3,8 @@
 An index is used again only as long as the shard is known to be the same as when it was asked for:
 
 - the store can tell (`Store.version`): a local file by its identity, time and size, memory by the very value;
-- where it cannot, only for as long as `Config.shard_index_ms` says, which is not at all by default: other processes
-  may write;
+- where it cannot say so beforehand, only for as long as `Config.shard_index_ms` says, which is not at all by default:
+  other processes may write. Services that send ETags with what they answer show then whether it holds;
 - what this process writes, through whatever array, forgets it.
 
 The codec asks again when an inner chunk is absent in it, or when what it finds by it does not hold.
@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from zarrds._config import get_config
-from zarrds._store.base import Store
+from zarrds._store.rounds import RangeReader, same_version
 
 __all__ = ["IndexCache", "note_written"]
 
@@ -48,12 +48,16 @@ class IndexCache:
         self._nbytes = 0
         self._lock = threading.Lock()
 
-    def memo(self, key: str, store: Store) -> KeyMemo:
-        """Where a codec finds and leaves the index of one value of a store that it is about to read."""
-        return KeyMemo(self, key, store)
+    def memo(self, key: str, reader: RangeReader, again: bool = False) -> KeyMemo:
+        """Where a codec finds and leaves the index of one value that a reader is about to read.
 
-    def find(self, key: str, version: object) -> Any:
+        What is kept is not used `again`, after the value turned out to be another one.
+        """
+        return KeyMemo(self, key, reader, again)
+
+    def find(self, key: str, reader: RangeReader) -> Any:
         """Index of a value, None when there is none that may still be used."""
+        version = reader.version(key) if key in self._entries else None
         with self._lock:
             entry = self._entries.get(key)
             if entry is None:
@@ -62,7 +66,9 @@ class IndexCache:
                 self._drop(key)
                 return None
             self._entries.move_to_end(key)
-            return entry.index
+        if version is None and entry.version is not None:
+            reader.expect(key, entry.version)  # whether it is still that one shows when it is read
+        return entry.index
 
     def keep(self, key: str, entry: _Entry) -> None:
         """Keep an index in place of what there was."""
@@ -84,24 +90,24 @@ def _holds(entry: _Entry, version: object) -> bool:
     """Whether an index is still that of the value, which has the version now."""
     if version is None or entry.version is None:
         return time.monotonic() - entry.asked < get_config().shard_index_ms / 1000
-    return version is entry.version or (isinstance(version, tuple) and version == entry.version)
+    return same_version(version, entry.version)
 
 
 class KeyMemo:
     """The `Memo` of one key, made before anything of it is read: a write from then on counts."""
 
-    __slots__ = ("_asked", "_cache", "_key", "_version", "_writes")
+    __slots__ = ("_again", "_asked", "_cache", "_key", "_reader", "_writes")
 
-    def __init__(self, cache: IndexCache, key: str, store: Store) -> None:
-        self._cache, self._key = cache, key
-        self._version = store.version(key)
+    def __init__(self, cache: IndexCache, key: str, reader: RangeReader, again: bool) -> None:
+        self._cache, self._key, self._reader, self._again = cache, key, reader, again
         self._asked = time.monotonic()
         self._writes = _written[hash(key) % len(_written)]
 
     def load(self) -> Any:
         """The index that was kept, if it may still be used."""
-        return self._cache.find(self._key, self._version)
+        return None if self._again else self._cache.find(self._key, self._reader)
 
     def save(self, found: Any) -> None:
         """Keep an index."""
-        self._cache.keep(self._key, _Entry(found, self._asked, self._writes, self._version))
+        version = self._reader.lasting_version(self._key)
+        self._cache.keep(self._key, _Entry(found, self._asked, self._writes, version))

@@ -12,15 +12,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from zarrds._codec.base import Rounds
+from zarrds._codec.base import ReadSteps, Rounds
 from zarrds._codec.fills import put_fill
 from zarrds._config import get_config
-from zarrds._engine.drive import read_parts, window_length, windows
+from zarrds._engine.drive import StepsOf, read_parts, read_ranges, window_length, windows
 from zarrds._engine.pool import prefetched, run_all, usable_threads
 from zarrds._engine.shards import shard_steps
 from zarrds._engine.source import OpenSource
 from zarrds._plan.parts import is_plain, take
 from zarrds._plan.plan import Plan, Projection
+from zarrds._store.rounds import RangeReader
 from zarrds._types import Buf, NDArrayAny, Order, Request, Shape
 from zarrds.errors import ArrayIndexError, ChunkDecodeError, MissingChunkError
 
@@ -175,9 +176,15 @@ class _Read:
     def _parts(self, window: list[Projection]) -> list[Any] | None:
         """Parts of the chunks, when less than the whole values can be asked for; None when it must be those."""
         rounds = self.source.codec.rounds
-        if all(p.whole or rounds(p.chunk_part, native_ranges=True) is Rounds.WHOLE for p in window):
-            return None
-        return [None if part is None else _Part(part) for part in read_parts(self.source, window)]
+        for projection in window:
+            if not projection.whole and (how := rounds(projection.chunk_part, native_ranges=True)) is not Rounds.WHOLE:
+                read = read_ranges if how is Rounds.RANGE else read_parts
+                steps = self._steps(window)
+                return [None if part is None else _Part(part) for part in read(self.source, window, steps)]
+        return None
+
+    def _steps(self, window: list[Projection]) -> StepsOf:
+        return lambda number, reader, again: self.source.codec.read(window[number].chunk_part)
 
     def scatter(self, window: Sequence[Projection], values: Iterable[Any]) -> None:
         """Decode values and put their parts into the result."""
@@ -257,8 +264,11 @@ class _ShardRead(_Read):
     def fetch(self, window: list[Projection]) -> list[Any]:
         """Parts of shards, each round of requests in one batch."""
         views = [self._view(projection) for projection in window]
-        steps = [shard_steps(self.source, p, view, self.threads) for p, view in zip(window, views, strict=True)]
-        parts = zip(read_parts(self.source, window, steps), views, strict=True)
+
+        def steps_of(number: int, reader: RangeReader, again: bool) -> ReadSteps:
+            return shard_steps(self.source, window[number], views[number], self.threads, reader, again)
+
+        parts = zip(read_parts(self.source, window, steps_of), views, strict=True)
         return [None if part is None else _Part(part, placed=view is not None) for part, view in parts]
 
     def _view(self, projection: Projection) -> NDArrayAny | None:

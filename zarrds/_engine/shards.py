@@ -10,6 +10,7 @@ from zarrds._config import get_config
 from zarrds._engine.pool import run_all, usable_threads
 from zarrds._engine.source import OpenSource
 from zarrds._plan.plan import Projection
+from zarrds._store.rounds import RangeReader
 from zarrds._types import NDArrayAny
 
 __all__ = ["shard_steps", "shards_of", "spread_over"]
@@ -42,11 +43,20 @@ def spread_over(threads: int | None) -> Spread:
     return spread
 
 
-def shard_steps(source: OpenSource, projection: Projection, view: NDArrayAny | None, threads: int | None) -> ReadSteps:
-    """Steps that read what a projection wants of a shard, into a view of the result where that is given."""
-    key = source.key(projection.coords)
-    keeps = source.indexes is not None and get_config().shard_index_bytes > 0
-    memo = source.indexes.memo(key, source.store) if keeps and source.indexes is not None else NO_MEMO
+def shard_steps(
+    source: OpenSource,
+    projection: Projection,
+    view: NDArrayAny | None,
+    threads: int | None,
+    reader: RangeReader,
+    again: bool,
+) -> ReadSteps:
+    """Steps that read what a projection wants of a shard, into a view of the result where that is given.
+
+    An index that is remembered is not used `again`, after the shard turned out to be another one.
+    """
+    indexes = source.indexes if get_config().shard_index_bytes > 0 else None
+    memo = NO_MEMO if indexes is None else indexes.memo(source.key(projection.coords), reader, again)
     ranges = source.store.profile.native_ranges
     objects = source.meta.dtype.hasobject  # decoding them holds the interpreter lock
     reading = Reading(view, ranges, projection.whole, memo, in_turn if objects else spread_over(threads))

@@ -126,6 +126,10 @@ class Archive:
         with self.lock:
             return list({key: None for key in (*self.entries, *self.documents) if key[-1:] != "/"})
 
+    def version(self, key: str) -> object:
+        """The entry of a key: another one as soon as it was written again; None when it is absent."""
+        return self.documents.get(key) or self.entries.get(key)
+
     def size(self, key: str) -> int | None:
         document = self.documents.get(key)
         if document is not None:

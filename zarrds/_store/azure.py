@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from zarrds._config import get_config
+from zarrds._store import trace
 from zarrds._store.absence import CLIENT_FAULTS, says_no_container
 from zarrds._store.base import Store, StoreProfile
 from zarrds._store.concurrent import map_concurrently
@@ -17,6 +18,7 @@ from zarrds._store.optional import optional_module
 from zarrds._store.paths import check_key, join_path, level, normalize_path, redact_url
 from zarrds._store.place import Place, server_name
 from zarrds._store.request import coalesce, same_bytes, split_answers, to_bytes
+from zarrds._store.rounds import RangeReader, Tagged, TaggedReader
 from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, freeze, live_spec
 from zarrds._types import Buf, ByteRange, Request, Separator
@@ -91,10 +93,25 @@ class ABSStore(Store):
     # --- values ------------------------------------------------------------------------------------------------------
 
     def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
-        merged = coalesce(requests, max_gap_bytes=get_config().max_gap_bytes)
-        return split_answers(merged, map_concurrently(self._get, merged.requests))
+        return [value for value, _ in self._get_tagged(requests)]
 
-    def _get(self, request: Request) -> Buf | None:
+    def reader(self) -> RangeReader:
+        """Reader that compares ETags."""
+        return TaggedReader(self._get_tagged_and_traced)
+
+    def _get_tagged_and_traced(self, requests: Sequence[Request]) -> list[Tagged]:
+        found = self._get_tagged(requests)
+        if trace.is_open():
+            trace.record(trace.gets(requests, [value for value, _ in found]))
+        return found
+
+    def _get_tagged(self, requests: Sequence[Request]) -> list[Tagged]:
+        merged = coalesce(requests, max_gap_bytes=get_config().max_gap_bytes)
+        found = map_concurrently(self._get, merged.requests)
+        values = split_answers(merged, [value for value, _ in found])
+        return [(value, found[number][1]) for value, (number, _) in zip(values, merged.places, strict=True)]
+
+    def _get(self, request: Request) -> Tagged:
         key, byte_range = request
         blob = self._root + check_key(key)
         with self._reporting("reading", key):
@@ -102,27 +119,35 @@ class ABSStore(Store):
                 return self._read(blob) if byte_range is None else self._read_range(blob, byte_range)
             except self._errors.ResourceNotFoundError as error:
                 self._require_container(error)
-                return None
+                return None, None
 
-    def _read(self, blob: str, **limits: int) -> bytes:
-        data: bytes | None = self.client.download_blob(blob, **limits).readall()
+    def _read(self, blob: str, **limits: int) -> tuple[bytes, str]:
+        """Value, or a part of it, and its ETag."""
+        reply = self.client.download_blob(blob, **limits)
+        data: bytes | None = reply.readall()
         if data is None:
             raise LookupError("the client answered with None")
-        return data
+        return data, reply.properties.etag
 
-    def _read_range(self, blob: str, byte_range: ByteRange) -> bytes:
+    def _read_range(self, blob: str, byte_range: ByteRange) -> Tagged:
         """Bytes of a range, cut as a slice would be; the service has no ranges from the end, and refuses empty ones."""
         start, stop = byte_range
-        if start < 0 or (stop is not None and stop <= start):
-            size = self.client.get_blob_client(blob).get_blob_properties().size
-            start, stop = (max(0, size + start), size) if start < 0 else (start, start)
-            if stop <= start:
-                return b""
+        while start < 0 or (stop is not None and stop <= start):
+            known = self.client.get_blob_client(blob).get_blob_properties()
+            first = max(0, known.size + start)
+            if start >= 0 or first >= known.size:
+                return b"", known.etag
+            data, tag = self._read_from(blob, first, known.size)
+            if tag == known.etag:  # else the size is that of another value by now
+                return data, tag
+        return self._read_from(blob, start, stop)
+
+    def _read_from(self, blob: str, start: int, stop: int | None) -> Tagged:
         try:
             return self._read(blob, offset=start, **({} if stop is None else {"length": stop - start}))
         except self._errors.HttpResponseError as error:
             if error.status_code == 416:  # the range begins behind the end
-                return b""
+                return b"", None
             raise
 
     def _require_container(self, error: Any) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from zarrds._store.paths import level, normalize_path
 from zarrds._store.place import Place
 from zarrds._store.request import buffer_size, to_bytes
+from zarrds._store.rounds import RangeReader, VersionReader
 from zarrds._types import Buf, ByteRange, Request, Separator
 from zarrds.errors import PathNotFoundError, StoreError
 
@@ -124,6 +125,10 @@ class Store(MutableMapping[str, bytes]):
             key=key,
             hint="let one writer change it at a time, or use a synchronizer",
         )
+
+    def reader(self) -> RangeReader:
+        """Reader for values of which several parts are wanted, one after the other, of one state of the value."""
+        return VersionReader(self)
 
     def check_documents(self, documents: Sequence[tuple[str, Buf]], *, encoded: bool = False) -> None:
         """Raise as `set_many` would for documents that the store cannot have, before what they replace is deleted.

@@ -12,6 +12,7 @@ from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
 from zarrds._store.paths import normalize_path
 from zarrds._store.request import cut
+from zarrds._store.rounds import RangeReader
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._store.wrapper import WrapperStore
 from zarrds._types import JSON, Buf, Request
@@ -56,6 +57,9 @@ class DocumentStore(WrapperStore):
         if any(self._is_metadata(key) for key, _ in requests):
             return iter(self.get_many(requests))
         return self.store.iter_many(requests)
+
+    def reader(self) -> RangeReader:
+        return self.store.reader()  # documents are not read in parts
 
     def _document(self, request: Request) -> Buf | None:
         key, byte_range = request

@@ -11,12 +11,14 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from zarrds._store import trace
 from zarrds._store.base import Store, StoreProfile
 from zarrds._store.exclusive import locked_directory
 from zarrds._store.files import (
     ABSENT,
     PARTIAL_SUFFIX,
     READ,
+    Stamp,
     copy_atomically,
     empty_directory,
     is_partial,
@@ -24,6 +26,7 @@ from zarrds._store.files import (
     read_sized,
     remove_tree,
     reread,
+    stamp_of,
     unlink_quietly,
     walk,
     write_atomically,
@@ -31,6 +34,7 @@ from zarrds._store.files import (
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.place import Place, place_on_disk
 from zarrds._store.request import same_bytes
+from zarrds._store.rounds import RangeReader
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._types import Buf, ByteRange, Request, Separator
 from zarrds.errors import FSPathExistNotDir, PathNotFoundError, StoreError
@@ -121,7 +125,7 @@ class DirectoryStore(Store):
                 yield None
                 continue
             except OSError as error:
-                raise self._failed("cannot read", key, error) from error
+                raise self.failed("cannot read", key, error) from error
             small = len(data) < _SMALL
             yield data
             del data
@@ -139,19 +143,41 @@ class DirectoryStore(Store):
         except ABSENT:
             return None
         except OSError as error:
-            raise self._failed("cannot read", key, error) from error
+            raise self.failed("cannot read", key, error) from error
 
-    def _failed(self, what: str, key: str, error: OSError) -> StoreError:
+    def failed(self, what: str, key: str, error: OSError) -> StoreError:
+        """The error to raise for one of the system."""
         failed = StoreError(f"{what}: {error.strerror or error}", path=self.path, key=key)
         failed.errno = error.errno
         return failed
 
     def version(self, key: str) -> object:
+        reader = OpenFiles(self)
         try:
-            found = os.stat(self._root + (key.lower() if self.normalize_keys else key))
+            return reader.lasting_version(key)
         except OSError:
             return None
-        return found.st_ino, found.st_mtime_ns, found.st_size
+        finally:
+            reader.close()
+
+    def reader(self) -> RangeReader:
+        """Reader that opens each file once: what replaces it meanwhile is another file."""
+        if type(self).get_many is DirectoryStore.get_many and type(self).iter_many is DirectoryStore.iter_many:
+            return OpenFiles(self)
+        return super().reader()
+
+    def open_file(self, key: str) -> int | None:
+        """Descriptor of the file of a key, opened for reading; None when there is none."""
+        if self.normalize_keys:
+            key = key.lower()
+        if is_partial(check_key(key)):
+            return None
+        try:
+            return os.open(self._root + key, READ)
+        except ABSENT:
+            return None
+        except OSError as error:
+            raise self.failed("cannot read", key, error) from error
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
@@ -161,7 +187,7 @@ class DirectoryStore(Store):
             try:
                 write_atomically(place, value, self.fsync)
             except OSError as error:
-                raise self._failed("cannot write", key, error) from error
+                raise self.failed("cannot write", key, error) from error
 
     def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
         place = self._place(key)
@@ -176,7 +202,7 @@ class DirectoryStore(Store):
         except OSError as error:
             if isinstance(error, StoreError):
                 raise
-            raise self._failed("cannot write", key, error) from error
+            raise self.failed("cannot write", key, error) from error
         return True
 
     def file_of(self, key: str) -> str:
@@ -188,7 +214,7 @@ class DirectoryStore(Store):
         try:
             return copy_atomically(file, self._place(key))
         except OSError as error:
-            raise self._failed(f"cannot copy {file!r}", key, error) from error
+            raise self.failed(f"cannot copy {file!r}", key, error) from error
 
     def abandoned(self, path: str | None = None) -> list[str]:
         """Temporary files at and below `path`, relative to the root: of writers at work, or left by killed ones."""
@@ -212,7 +238,7 @@ class DirectoryStore(Store):
             except ABSENT:
                 continue
             except OSError as error:
-                raise self._failed("cannot delete", key, error) from error
+                raise self.failed("cannot delete", key, error) from error
 
     def _place(self, key: str) -> str:
         """Path of the file of a key that is about to change."""
@@ -230,7 +256,7 @@ class DirectoryStore(Store):
         try:
             yield from walk(self._directory(prefix), level(normalize_path(prefix)))
         except OSError as error:
-            raise self._failed("cannot list", prefix, error) from error
+            raise self.failed("cannot list", prefix, error) from error
 
     def listdir(self, path: str | None = None) -> list[str]:
         try:
@@ -238,7 +264,7 @@ class DirectoryStore(Store):
         except ABSENT:
             return []
         except OSError as error:
-            raise self._failed("cannot list", str(path), error) from error
+            raise self.failed("cannot list", str(path), error) from error
 
     def rmdir(self, path: str | None = None) -> None:
         place = self._directory(path)
@@ -252,7 +278,7 @@ class DirectoryStore(Store):
         except FileNotFoundError:
             return
         except OSError as error:
-            raise self._failed("cannot remove", str(path), error) from error
+            raise self.failed("cannot remove", str(path), error) from error
 
     def removable(self, path: str, keys: Sequence[str]) -> list[str]:
         path, seen = normalize_path(path), {"": False}
@@ -276,7 +302,7 @@ class DirectoryStore(Store):
             os.makedirs(os.path.dirname(dst), exist_ok=True)
             os.replace(src, dst)
         except OSError as error:
-            raise self._failed(f"cannot rename to {dst_path!r}", src_path, error) from error
+            raise self.failed(f"cannot rename to {dst_path!r}", src_path, error) from error
 
     def getsize(self, path: str | None = None) -> int:
         place = self._directory(path)
@@ -288,7 +314,7 @@ class DirectoryStore(Store):
         except FileNotFoundError:
             return 0
         except OSError as error:
-            raise self._failed("cannot measure", str(path), error) from error
+            raise self.failed("cannot measure", str(path), error) from error
 
     # --- identity ----------------------------------------------------------------------------------------------------
 
@@ -325,6 +351,50 @@ def _is_file(path: str) -> bool:
     first question is asked again.
     """
     return not os.path.isdir(path) and os.path.exists(path) and not os.path.isdir(path)
+
+
+class OpenFiles(RangeReader):
+    """Reads files that stay open until it is closed: all that is read of a value is of one state of it."""
+
+    def __init__(self, store: DirectoryStore) -> None:
+        self._store = store
+        self._files: dict[str, int | None] = {}
+
+    def _file(self, key: str) -> int | None:
+        try:
+            return self._files[key]
+        except KeyError:
+            found = self._files[key] = self._store.open_file(key)
+            return found
+
+    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
+        found = [self._read(key, byte_range) for key, byte_range in requests]
+        if trace.is_open():
+            trace.record(trace.gets(requests, found))
+        return found
+
+    def _read(self, key: str, byte_range: ByteRange | None) -> Buf | None:
+        fd = self._file(key)
+        try:
+            return None if fd is None else read_range(fd, byte_range)
+        except IsADirectoryError:
+            return None
+        except OSError as error:
+            raise self._store.failed("cannot read", key, error) from error
+
+    def version(self, key: str) -> Stamp | None:
+        fd = self._file(key)
+        return None if fd is None else stamp_of(fd)
+
+    def lasting_version(self, key: str) -> Stamp | None:
+        fd = self._file(key)
+        return None if fd is None else stamp_of(fd).holding(fd)
+
+    def close(self) -> None:
+        for fd in self._files.values():
+            if fd is not None:
+                os.close(fd)
+        self._files.clear()
 
 
 class NestedDirectoryStore(DirectoryStore):

@@ -6,8 +6,10 @@ import contextlib
 import itertools
 import os
 import re
+import time
 import uuid
 from collections.abc import Iterator
+from typing import ClassVar
 
 from zarrds._store.request import byte_view, range_bounds
 from zarrds._types import Buf, ByteRange
@@ -16,6 +18,7 @@ __all__ = [
     "ABSENT",
     "PARTIAL_SUFFIX",
     "READ",
+    "Stamp",
     "copy_atomically",
     "empty_directory",
     "file_identity",
@@ -24,6 +27,7 @@ __all__ = [
     "read_sized",
     "remove_tree",
     "reread",
+    "stamp_of",
     "unlink_quietly",
     "walk",
     "write_atomically",
@@ -70,6 +74,51 @@ def is_partial(name: str) -> bool:
     return name.endswith(PARTIAL_SUFFIX) and _PARTIAL.search(name) is not None
 
 
+class Stamp(tuple[int, ...]):
+    """What tells a file from those that take its place: device, inode, times and size.
+
+    The times have steps. A file that was replaced twice within one step may look like the first one, when its inode is
+    used again. While a stamp of a young file is kept, that file is therefore held open: its inode is not free then.
+    """
+
+    _fd: int | None = None
+    _held: ClassVar[int] = 0
+
+    def holding(self, fd: int) -> Stamp | None:
+        """The stamp for keeping; None where too many files are held open already."""
+        if self._is_settled():
+            return self
+        if os.name == "nt" or Stamp._held >= _MOST_HELD:  # there an open file could not be replaced
+            return None
+        kept = Stamp(self)
+        kept._fd = os.dup(fd)
+        Stamp._held += 1
+        return kept
+
+    def _is_settled(self) -> bool:
+        """Whether any change from now on shows in the times."""
+        changed = self[2]
+        step = _COARSE_NS if changed % 1_000_000 == 0 else _FINE_NS
+        return time.time_ns() - changed > step
+
+    def __del__(self) -> None:
+        if self._fd is not None:
+            Stamp._held -= 1
+            with contextlib.suppress(OSError):
+                os.close(self._fd)
+
+
+_MOST_HELD = 64
+_FINE_NS, _COARSE_NS = 100_000_000, 2_500_000_000
+"""More than the steps of times in nanoseconds, and of those that are whole milliseconds or seconds."""
+
+
+def stamp_of(fd: int) -> Stamp:
+    """Stamp of an open file."""
+    found = os.fstat(fd)
+    return Stamp((found.st_dev, found.st_ino, found.st_ctime_ns, found.st_mtime_ns, found.st_size))
+
+
 def read_sized(fd: int) -> bytes:
     size = os.fstat(fd).st_size
     data = os.read(fd, size + 1)
@@ -99,13 +148,20 @@ def read_range(fd: int, byte_range: ByteRange | None) -> bytes:
     start, stop = byte_range or ByteRange(0)
     if start < 0 or stop is None or stop > _NEAR or stop - start > _SMALL_RANGE:
         start, stop = range_bounds(byte_range or ByteRange(0), os.fstat(fd).st_size)
-    os.lseek(fd, start, os.SEEK_SET)
-    data = os.read(fd, max(0, stop - start))
+    data = _pread(fd, max(0, stop - start), start)
     parts = [data]
     while data and (start := start + len(data)) < stop:
-        data = os.read(fd, stop - start)
+        data = _pread(fd, stop - start, start)
         parts.append(data)
     return data if len(parts) == 1 else b"".join(parts)
+
+
+def _seek_and_read(fd: int, size: int, start: int) -> bytes:
+    os.lseek(fd, start, os.SEEK_SET)
+    return os.read(fd, size)
+
+
+_pread = getattr(os, "pread", _seek_and_read)
 
 
 def write_atomically(place: str, value: Buf, durable: bool) -> None:

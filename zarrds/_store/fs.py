@@ -15,24 +15,22 @@ from urllib.parse import quote, unquote
 from fsspec import AbstractFileSystem, FSMap
 from fsspec.implementations.memory import MemoryFileSystem
 
-from zarrds._config import get_config
-from zarrds._store import filesystem, trace
+from zarrds._store import filesystem, tags, trace
 from zarrds._store.absence import says_no_container
-from zarrds._store.base import Store, StoreProfile, renamed
+from zarrds._store.base import StoreProfile, renamed
 from zarrds._store.directory import DirectoryStore
 from zarrds._store.exclusive import locked_object
-from zarrds._store.failure import store_failure
 from zarrds._store.filesystem import NOT_FOUND
+from zarrds._store.fs_reading import FSReading
 from zarrds._store.fsplace import place_in_fs
 from zarrds._store.paths import check_key, level, normalize_path, redact_url
 from zarrds._store.place import Place
-from zarrds._store.request import buffer_size, coalesce, cut, range_bounds, same_bytes, split_answers, to_bytes
+from zarrds._store.request import buffer_size, same_bytes, to_bytes
 from zarrds._store.retry import answered, http_status
 from zarrds._store.s3 import s3_place, set_object_if
-from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
-from zarrds._types import Buf, ByteRange, Request, Separator
-from zarrds.errors import PathNotFoundError, ReadOnlyError, ShortReadError, StoreError
+from zarrds._types import Buf, Separator
+from zarrds.errors import PathNotFoundError, ReadOnlyError
 
 __all__ = ["FSStore"]
 
@@ -40,7 +38,7 @@ _DEFAULT_EXCEPTIONS = (KeyError, PermissionError, OSError)
 _MODES = ("r", "r+", "a", "w", "w-", "x")
 
 
-class FSStore(Store):
+class FSStore(FSReading):
     """A place that fsspec reaches by a URL.
 
     Parameters
@@ -136,6 +134,7 @@ class FSStore(Store):
         self._has_urls = filesystem.has_urls(fs)
         in_memory = type(fs) is MemoryFileSystem
         self.can_set_if = self._local is not None or in_memory or s3_place(fs, self.path) is not None
+        self._sends_tags = tags.are_sent(fs, self.path)
         # whether the server obeys ranges; those of HTTP may ignore them, which the first range will show
         self._serves_ranges = None if filesystem.has_protocol(fs, "http", "https") else True
 
@@ -165,110 +164,6 @@ class FSStore(Store):
     def dir_path(self, path: str | None = None) -> str:
         """Path in the file system of a path in the store."""
         return self._directory(path)[1]
-
-    # --- reading -----------------------------------------------------------------------------------------------------
-
-    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
-        if self.normalize_keys:
-            requests = [(key.lower(), byte_range) for key, byte_range in requests]
-        if self._local is not None and self._missing == NOT_FOUND:
-            return self._local.get_many(requests)
-        if self.profile.kind != "network" or all(byte_range is None for _, byte_range in requests):
-            return self._fetch(requests)
-        if not self._obeys_ranges(requests):
-            merged = coalesce([(key, None) for key, _ in requests], max_gap_bytes=0)
-            whole = split_answers(merged, self._fetch(merged.requests))
-            return [
-                None if value is None else cut(value, part) for (_, part), value in zip(requests, whole, strict=True)
-            ]
-        merged = coalesce(requests, max_gap_bytes=get_config().max_gap_bytes)
-        return split_answers(merged, self._fetch(merged.requests))
-
-    def _obeys_ranges(self, requests: Sequence[Request]) -> bool:
-        if self._serves_ranges is None:
-            info = self._info(next(key for key, byte_range in requests if byte_range is not None))
-            if info is None:
-                return False
-            self._serves_ranges = info.get("partial") is True
-        return self._serves_ranges
-
-    def _fetch(self, requests: Sequence[Request]) -> list[Buf | None]:
-        if not requests:
-            return []
-        answers, attempts = answered(requests, self._read)
-        self._raise_first("cannot read", [key for key, _ in requests], answers, attempts)
-        return answers
-
-    def _read(self, requests: Sequence[Request]) -> list[Buf | Exception | None]:
-        paths = [self._place(key) for key, _ in requests]
-        replies = filesystem.read_each(self.fs, paths, [filesystem.limits(byte_range) for _, byte_range in requests])
-        if trace.is_open():
-            trace.record(trace.gets(requests, replies))
-        return [self._judged(request, reply) for request, reply in zip(requests, replies, strict=True)]
-
-    def _judged(self, request: Request, reply: Any) -> Buf | Exception | None:
-        """What a reply means: a value, None for an absent key, or an error."""
-        key, byte_range = request
-        if isinstance(reply, Exception):
-            if self._means_absent(reply):
-                return None
-            return b"" if byte_range is not None and self._starts_beyond(key, byte_range) else reply
-        if reply is None:
-            return StoreError("the file system answered with None", expected="bytes, or an error", found="None")
-        if byte_range is None:
-            return reply  # type: ignore[no-any-return]
-        value = filesystem.trim(reply, byte_range)
-        if self.profile.kind == "network" and filesystem.may_be_short(len(value), byte_range):
-            size = (self._info(key) or {}).get("size")
-            first, last = (0, len(value)) if size is None else range_bounds(byte_range, size)
-            if len(value) < last - first:
-                return ShortReadError("short read", expected=f"{last - first} bytes", found=f"{len(value)} bytes")
-        return value
-
-    def _means_absent(self, error: Exception) -> bool:
-        if says_no_container(error):
-            return False
-        if isinstance(error, self._missing):
-            return True
-        status = http_status(error)
-        return status in (404, 410) or (status in (401, 403) and PermissionError in self._missing)
-
-    def _starts_beyond(self, key: str, byte_range: ByteRange) -> bool:
-        """Whether a range lies beyond the end of its value; services refuse to answer those."""
-        info = self._info(key) or {}
-        size = info.get("size") if info.get("type") == "file" else None
-        return size is not None and (size == 0 or byte_range.start >= size)
-
-    def _info(self, key: str) -> dict[str, Any] | None:
-        """What the file system knows of a key now; None when it does not say."""
-        place = self._place(key)
-        try:
-            self.fs.invalidate_cache(place.rpartition("/")[0])
-            found: dict[str, Any] = self.fs.info(place)
-            found = {**found, "size": filesystem.size_of(self.fs, found)}
-        except Exception:
-            return None
-        finally:
-            if trace.is_open():
-                trace.record([trace.Entry("head", key, 0)])
-        return found
-
-    def _place(self, key: str) -> str:
-        return self._root + (quote(check_key(key)) if self._has_urls else check_key(key))
-
-    def version(self, key: str) -> object:
-        return None if self._local is None else self._local.version(key)
-
-    # --- failures ----------------------------------------------------------------------------------------------------
-
-    def _raise_first(self, what: str, keys: Sequence[str], answers: Sequence[Any], attempts: int) -> None:
-        for key, answer in zip(keys, answers, strict=True):
-            if isinstance(answer, Exception):
-                raise self._failed(what, key, answer, attempts)
-
-    def _failed(self, what: str, key: str | None, error: Exception, attempts: int = 1) -> StoreError:
-        secrets = secret_values(self.url, {**self._options, "fs": self._fs})
-        return store_failure(what, error, store=repr(self), key=key, attempts=attempts, secrets=secrets)
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
@@ -490,7 +385,7 @@ class FSStore(Store):
         same = ("fs", "path", "mode", "normalize_keys")
         return isinstance(other, FSStore) and all(getattr(self, name) == getattr(other, name) for name in same)
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"<zarrds.storage.FSStore {redact_url(self.url)!r}>"

@@ -15,6 +15,7 @@ from zarrds._store.optional import optional_module
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.place import Place, place_in_file, place_on_disk
 from zarrds._store.request import byte_view, cut, same_bytes, to_bytes
+from zarrds._store.rounds import RangeReader, WitnessReader
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._types import Buf, Request, Separator
 from zarrds.errors import StoreError
@@ -109,6 +110,9 @@ class LMDBStore(Store):
             return [None if value is None else to_bytes(cut(value, byte_range)) for value, byte_range in found]
 
         return self._read("cannot read", work, requests[0][0] if requests else None) if requests else []
+
+    def reader(self) -> RangeReader:
+        return WitnessReader(self.get_many)  # one transaction
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
         pairs = [(check_key(key).encode(), byte_view(value)) for key, value in items]

@@ -25,6 +25,7 @@ from zarrds._store.optional import optional_module
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.place import Place
 from zarrds._store.request import buffer_size, coalesce, same_bytes, split_answers, to_bytes
+from zarrds._store.rounds import RangeReader, Tagged, TaggedReader
 from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
 from zarrds._types import Buf, ByteRange, Request
@@ -139,9 +140,26 @@ class ObstoreStore(Store):
         merged = coalesce(requests, max_gap_bytes=get_config().max_gap_bytes)
         return split_answers(merged, self._fetch(merged.requests))
 
-    def _fetch(self, requests: Sequence[Request]) -> list[Buf | None]:
+    def reader(self) -> RangeReader:
+        """Reader that compares ETags."""
+        if type(self.store).__name__ == _LOCAL:  # where the ETag is no more than time and size
+            return self._directory().reader()
+        return TaggedReader(self._fetch_tagged)
+
+    def _directory(self) -> DirectoryStore:
+        return DirectoryStore(str(self.store.prefix or "/"))
+
+    def _fetch_tagged(self, requests: Sequence[Request]) -> list[Tagged]:
+        tags: list[str | None] = []
+        merged = coalesce(requests, max_gap_bytes=get_config().max_gap_bytes)
+        values = split_answers(merged, self._fetch(merged.requests, tags))
+        return [(value, tags[number]) for value, (number, _) in zip(values, merged.places, strict=True)]
+
+    def _fetch(self, requests: Sequence[Request], tags: list[str | None] | None = None) -> list[Buf | None]:
         keys = [(check_key(key),) for key, _ in requests]
         replies = self._each("get", keys, [_options(byte_range) for _, byte_range in requests])
+        if tags is not None:
+            tags += [None if isinstance(reply, Exception) else reply.meta["e_tag"] for reply in replies]
         if self.profile.native_batch and len(requests) > 1:
             bodies = [_value(r) if isinstance(r, Exception) else partial(_body, r) for r in replies]
             calls = [body for body in bodies if callable(body)]
@@ -186,7 +204,7 @@ class ObstoreStore(Store):
         if not self.can_set_if:
             return super().set_if(key, value, expected)
         if type(self.store).__name__ == _LOCAL:
-            return DirectoryStore(str(self.store.prefix or "/")).set_if(key, value, expected)
+            return self._directory().set_if(key, value, expected)
         key, token = check_key(key), uuid.uuid4().hex
         if trace.is_open():
             trace.record([trace.Entry("get", key, 0), trace.Entry("set", key, buffer_size(value))])

@@ -13,12 +13,14 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from zarrds._store import trace
 from zarrds._store.base import Store, StoreProfile
 from zarrds._store.files import file_identity
 from zarrds._store.live import LiveData
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.place import Place, place_in_file, place_on_disk
 from zarrds._store.request import byte_view, same_bytes
+from zarrds._store.rounds import RangeReader, WitnessReader
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
 from zarrds._types import Buf, ByteRange, Request, Separator
 from zarrds.errors import PathNotFoundError, StoreError
@@ -111,6 +113,23 @@ class SQLiteStore(Store):
             return [
                 whole.get(key) if byte_range is None else _part(db, key, byte_range) for key, byte_range in requests
             ]
+
+    def reader(self) -> RangeReader:
+        return WitnessReader(self._get_at_once)
+
+    def _get_at_once(self, requests: Sequence[Request]) -> list[Buf | None]:
+        """Answers in one transaction: all of them are of one state of the database."""
+        if len(requests) < 2:
+            return self.get_many(requests)
+        with self._using("cannot read", requests[0][0]) as db:
+            db.execute("BEGIN")
+            try:
+                found = [_value(db, check_key(key), byte_range) for key, byte_range in requests]
+            finally:
+                db.execute("COMMIT")
+        if trace.is_open():
+            trace.record(trace.gets(requests, found))
+        return found
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
         rows = [(check_key(key), byte_view(value)) for key, value in items]
@@ -308,6 +327,10 @@ def _values(db: sqlite3.Connection, keys: Sequence[str]) -> dict[str, bytes]:
         marks = ",".join("?" * len(batch))
         found.update(db.execute(f"SELECT k, v FROM zarr WHERE k IN ({marks})", batch))
     return found
+
+
+def _value(db: sqlite3.Connection, key: str, byte_range: ByteRange | None) -> Buf | None:
+    return _values(db, [key]).get(key) if byte_range is None else _part(db, key, byte_range)
 
 
 def _part(db: sqlite3.Connection, key: str, byte_range: ByteRange) -> Buf | None:

@@ -7,7 +7,7 @@ the documents mean is a matter of `zarrds._format.v3_experimental`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import product
+from itertools import count, product
 from math import prod
 from typing import Any
 
@@ -20,6 +20,7 @@ from zarrds._format.v3_experimental import ArrayLayout
 from zarrds._store.base import Store
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.request import byte_view, cut
+from zarrds._store.rounds import CHANGED, RangeReader, VersionReader
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._store.wrapper import ViewStore
 from zarrds._types import JSON, Buf, ByteRange, NDArrayAny, Request
@@ -134,10 +135,31 @@ class ExperimentalV3Store(ViewStore):
     def _in_shards(
         self, path: str, where: ArrayLayout, coords: list[Any], parts: list[ByteRange | None]
     ) -> list[Buf | None]:
-        assert where.shard is not None
         places = [None if at is None else _in_shard(path, at, where) for at in coords]
+        for attempt in count():
+            # an index and the chunks that it tells of must be of one state of the shard
+            reader = self.store.reader() if attempt < 3 else VersionReader(self.store, whole=True)
+            try:
+                found = self._by_index(where, places, parts, reader)
+            finally:
+                reader.close()
+            if found is not None:
+                return found
+        raise AssertionError("numbers do not end")
+
+    def _by_index(
+        self,
+        where: ArrayLayout,
+        places: list[tuple[str, int] | None],
+        parts: list[ByteRange | None],
+        reader: RangeReader,
+    ) -> list[Buf | None] | None:
+        """Values of chunks in shards; None when a shard was replaced meanwhile."""
         shards = list(dict.fromkeys(place[0] for place in places if place is not None))
-        indices = dict(zip(shards, self._indices(shards, where), strict=True))
+        texts = reader.get_many([(key, self._index_range(where)) for key in shards])
+        if any(text is CHANGED for text in texts):
+            return None
+        indices = dict(zip(shards, self._indices(shards, where, texts), strict=True))
         requests: list[Request] = []
         numbers = []
         for number, place in enumerate(places):
@@ -147,21 +169,25 @@ class ExperimentalV3Store(ViewStore):
                 if offset != _ABSENT:
                     numbers.append((number, length))
                     requests.append((place[0], ByteRange(offset, offset + length)))
-        found: list[Buf | None] = [None] * len(coords)
-        for (number, length), (key, _), value in zip(
-            numbers, requests, self.store.get_many(requests) if requests else [], strict=True
-        ):
+        found: list[Buf | None] = [None] * len(places)
+        answers = reader.get_many(requests) if requests else []
+        for (number, length), (key, _), value in zip(numbers, requests, answers, strict=True):
+            if value is CHANGED:
+                return None
             if value is None or len(byte_view(value)) != length:
                 raise ChunkDecodeError("shard is truncated, or its index is wrong", key=key, expected=f"{length} bytes")
             found[number] = cut(value, parts[number])
         return found
 
-    def _indices(self, shards: list[str], where: ArrayLayout) -> list[NDArrayAny | None]:
-        """Offset and length of each chunk of each shard; the index has no checksum."""
+    def _index_range(self, where: ArrayLayout) -> ByteRange:
         assert where.shard is not None
-        nbytes = 16 * prod(where.shard)
+        return ByteRange(-16 * prod(where.shard))
+
+    def _indices(self, shards: list[str], where: ArrayLayout, texts: Sequence[Any]) -> list[NDArrayAny | None]:
+        """Offset and length of each chunk of each shard; the index has no checksum."""
+        nbytes = -self._index_range(where).start
         found: list[NDArrayAny | None] = []
-        for key, text in zip(shards, self.store.get_many([(key, ByteRange(-nbytes)) for key in shards]), strict=True):
+        for key, text in zip(shards, texts, strict=True):
             if text is None:
                 found.append(None)
                 continue
@@ -202,7 +228,7 @@ class ExperimentalV3Store(ViewStore):
             yield from (_name(at) for at in coords if at is not None)
             return
         for key, at in zip(keys, coords, strict=True):
-            (index,) = self._indices([key], where)
+            (index,) = self._indices([key], where, self.store.get_many([(key, self._index_range(where))]))
             if at is not None and index is not None:
                 for number, inner in enumerate(product(*map(range, where.shard))):
                     if int(index[number][0]) != _ABSENT:

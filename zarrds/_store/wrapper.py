@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from zarrds._store.base import Store
 from zarrds._store.place import Place
+from zarrds._store.rounds import RangeReader, VersionReader
 from zarrds._store.spec import StoreSpec
 from zarrds._types import Buf, Request
 
@@ -55,6 +56,11 @@ class WrapperStore(Store):
 
     def delete_many(self, keys: Sequence[str]) -> None:
         self.store.delete_many(keys)
+
+    def reader(self) -> RangeReader:
+        if type(self).get_many is WrapperStore.get_many:
+            return self.store.reader()
+        return VersionReader(self)
 
     def check_documents(self, documents: Sequence[tuple[str, Buf]], *, encoded: bool = False) -> None:
         self.store.check_documents(documents, encoded=encoded)

@@ -110,6 +110,9 @@ class ZipStore(Store):
                 self.set_many([(key, value)])
             return is_same
 
+    def version(self, key: str) -> object:
+        return self._archive.version(key)
+
     def delete_many(self, keys: Sequence[str]) -> None:
         """Raise NotErasableError when one of the keys is there; absent ones are no error."""
         self._require_writeable()
