@@ -26,6 +26,7 @@ from zarrds.storage import KVStore, LRUStoreCache, MemoryStore, ReadOnlyStore
 CALLS: dict[str, tuple[Any, ...]] = {
     "get_many": ([("z/.zarray", None), ("z/0", ByteRange(0, 1))],),
     "iter_many": ([("z/0", None)],),
+    "reader": (),
     "set_many": ([("z/0", b"1")],),
     "set_if": ("z/0", b"1", None),
     "delete_many": (["z/0"],),
@@ -54,7 +55,7 @@ MAPPING = {"clear", "getitems", "setitems", "delitems", "is_readable", "is_lista
 
 ATTRIBUTES = ["profile", "dimension_separator", "keeps_documents", "documents_format", "can_set_if", "carries_data"]
 
-READING = {"get_many", "iter_many", "keys_below", "listdir"}
+READING = {"get_many", "iter_many", "reader", "keys_below", "listdir"}
 WRITING = {"set_many", "set_if", "delete_many", "rmdir", "rename"}
 SIZES = {"getsize", "size_below"}
 
@@ -64,7 +65,7 @@ WRAPPERS: dict[str, tuple[Callable[[Store], WrapperStore], set[str]]] = {
     "ReadOnlyStore": (ReadOnlyStore, {*WRITING, "is_writeable", "spec", "can_set_if"}),
     "LRUStoreCache": (
         lambda store: LRUStoreCache(store, max_size=None),
-        {"get_many", "iter_many", "version", "spec"},
+        {"get_many", "iter_many", "reader", "version", "spec"},
     ),
     "DocumentStore": (
         lambda store: DocumentStore(store, {}),
@@ -76,10 +77,13 @@ WRAPPERS: dict[str, tuple[Callable[[Store], WrapperStore], set[str]]] = {
         ),
         {"get_many", "keys_below", "listdir", "rename", "spec"},
     ),
-    "StorageTransformer": (lambda store: Plain("p").over(store), {"get_many", "iter_many", "set_many", "set_if"}),
+    "StorageTransformer": (
+        lambda store: Plain("p").over(store),
+        {"get_many", "iter_many", "reader", "set_many", "set_if"},
+    ),
     "ShardingStorageTransformer": (
         lambda store: ShardingStorageTransformer("indexed", 2).over(store),
-        {"get_many", "iter_many", "set_many", "set_if"},
+        {"get_many", "iter_many", "reader", "set_many", "set_if"},
     ),
     "N5Mapping": (
         N5Mapping,
@@ -180,7 +184,7 @@ def test_what_is_not_changed_is_passed_on(name: str, method: str) -> None:
     wrapper = make(behind)
     behind.calls.clear()
     if method in changed:
-        by_get_many = method == "iter_many" and type(wrapper).get_many is not WrapperStore.get_many
+        by_get_many = method in ("iter_many", "reader") and type(wrapper).get_many is not WrapperStore.get_many
         assert getattr(type(wrapper), method) is not getattr(WrapperStore, method) or by_get_many
         return
     answer = getattr(wrapper, method)(*CALLS[method])
