@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from .servers import S3, azurite, mongodb, redis_server, s3_server
 
-settings.register_profile("patient", deadline=None)  # a busy machine is no reason to fail
+_SLOW = [HealthCheck.too_slow]
+settings.register_profile("patient", deadline=None, suppress_health_check=_SLOW)  # a busy machine is no reason to fail
 # a gate must answer the same each time; runs at home look for new cases
-settings.register_profile("gate", deadline=None, derandomize=True)
+settings.register_profile("gate", deadline=None, suppress_health_check=_SLOW, derandomize=True)
 settings.load_profile("gate" if os.environ.get("CI") else "patient")
 
 

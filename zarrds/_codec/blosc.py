@@ -11,12 +11,13 @@ from itertools import accumulate
 from struct import Struct, pack, unpack_from
 from typing import NamedTuple
 
+import numpy as np
 from numcodecs import blosc
 
 from zarrds._types import Buf, ByteRange, NDArrayAny
 from zarrds.errors import ChunkDecodeError
 
-__all__ = ["HEADER_BYTES", "check_header", "decompress_into", "read_decoded", "stated_sizes"]
+__all__ = ["HEADER_BYTES", "check_header", "decompress_into", "in_order", "read_decoded", "stated_sizes"]
 
 _HEADER = Struct("<4B3I")  # version, versionlz, flags, typesize; nbytes, blocksize, cbytes
 HEADER_BYTES = _HEADER.size
@@ -79,6 +80,23 @@ def decompress_into(data: Buf, out: NDArrayAny) -> None:
     """Decompress into `out`, a contiguous array of exactly the decoded size."""
     check_header(data, out.nbytes)
     blosc.decompress(data, out)
+
+
+def in_order(data: bytes) -> bytes:
+    """The buffer with its blocks in their order: threads of Blosc put down each as soon as they have compressed it."""
+    _, _, flags, _, decoded, blocksize, encoded = _HEADER.unpack_from(data)
+    if decoded <= blocksize or flags & _STORED:
+        return data
+    starts = np.frombuffer(data, "<u4", -(-decoded // blocksize), HEADER_BYTES)
+    if (starts[1:] > starts[:-1]).all():
+        return data
+    order = np.argsort(starts)
+    stops = np.empty_like(starts)
+    stops[order] = [*starts[order[1:]], encoded]
+    lengths = stops - starts
+    begins = (HEADER_BYTES + starts.nbytes + np.cumsum(lengths) - lengths).astype("<u4")
+    blocks = [data[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
+    return b"".join((data[:HEADER_BYTES], begins.tobytes(), *blocks))
 
 
 # --- a part of a buffer -----------------------------------------------------------------------------------------------

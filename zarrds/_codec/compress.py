@@ -160,8 +160,7 @@ class BloscCompressor(_Sized):
             raise ValueError(f"blosc takes at most {blosc_c.MAX_BUFFERSIZE} bytes, found {size}")
         if self._typesize is not None and size and size % self._typesize == 0:
             data = np.frombuffer(data, f"V{self._typesize}")
-        found: bytes = blosc_c.compress(data, *self._settings)
-        return found
+        return blosc.in_order(blosc_c.compress(data, *self._settings))
 
     def decode(self, data: Buf, size: int | None, most: int | None = None) -> Buf:
         """Decode a buffer."""

@@ -16,6 +16,7 @@ from numcodecs.blosc import Blosc
 from numcodecs.compat import ensure_bytes, ensure_contiguous_ndarray
 
 from zarrds._codec.compress import bounded
+from zarrds._codec.encoding import encode_with
 from zarrds._codec.links import size_of
 from zarrds._types import Buf, NDArrayAny, Shape
 from zarrds.errors import ChunkDecodeError
@@ -82,9 +83,9 @@ class N5ChunkWrapper(Codec):  # type: ignore[misc]
         payload = elements.astype(self.dtype.newbyteorder(">"), copy=False).tobytes()
         if self._compressor is not None:
             if isinstance(self._compressor, Blosc):  # which looks at the size of elements
-                payload = self._compressor.encode(np.frombuffer(payload, self.dtype.newbyteorder(">")))
+                payload = encode_with(self._compressor, np.frombuffer(payload, self.dtype.newbyteorder(">")))
             else:
-                payload = self._compressor.encode(payload)
+                payload = encode_with(self._compressor, payload)
         sizes = self.chunk_shape[::-1]
         header = _MODE.pack(_DEFAULT, len(sizes)) + pack(f">{len(sizes)}I", *sizes)
         return header + bytes(ensure_bytes(payload))

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numcodecs.abc import Codec
 from numcodecs.blosc import Blosc
-from numcodecs.zstd import Zstd
 
-from zarrds._codec import blosc, zstd
+from zarrds._codec import blosc
 from zarrds._codec.base import ReadSteps, Rounds
 from zarrds._codec.compress import bounded
+from zarrds._codec.encoding import encode_with, flat_in_memory_order, flat_ordered
 from zarrds._codec.limits import LARGE_BYTES, after_encoding, most_of, new_array
 from zarrds._codec.links import size_of
 from zarrds._codec.numeric import decode_numbers
@@ -107,7 +107,7 @@ class PlainCodec:
                     blosc.check_header(data, self._nbytes)
                 out = new_array(spec.shape, spec.dtype, spec.order)
             try:
-                blosc.decompress_into(data, _flat_bytes(out, spec.order))
+                blosc.decompress_into(data, flat_ordered(out, spec.order))
             except RuntimeError as error:
                 raise ChunkDecodeError(f"value is corrupt: {error}", codec="blosc") from error
             return out
@@ -119,7 +119,7 @@ class PlainCodec:
             try:
                 if compressor is not None:
                     most = most_of(size_of(data), self._nbytes) if self._most is None else self._most
-                    data = compressor.decode(_flat(data), self._size, most)
+                    data = compressor.decode(flat_in_memory_order(data), self._size, most)
                 elif self._is_object:
                     data = decode_objects(codec, data, spec.size)
                 else:
@@ -149,13 +149,13 @@ class PlainCodec:
         spec = self.spec
         array = np.asarray(array, dtype=spec.dtype, order=spec.order)
         if self._raw:
-            return _flat_bytes(array, spec.order)
+            return flat_ordered(array, spec.order)
         data: Any = as_items(array) if self._is_object else array
         if self._buffer is not None:
             data = array.view(self._buffer)
         for codec in (*self._filters, *self._compressors):
             try:
-                data = _zstd(codec, data) if type(codec) is Zstd else codec.encode(data)
+                data = encode_with(codec, data)
                 if spec.order == "F" and isinstance(data, np.ndarray) and data.shape == spec.shape:
                     data = np.asfortranarray(data)  # bitround copies to the order of C
             except Exception as error:
@@ -163,19 +163,8 @@ class PlainCodec:
                 raise kind(f"chunk cannot be encoded: {error}", codec=repr(codec)) from error
         if isinstance(data, np.ndarray) and data.dtype.hasobject:
             raise ChunkEncodeError("the codecs of the array make no bytes of a chunk", found=f"items of {data.dtype}")
-        result: Buf = _flat(data)
+        result: Buf = flat_in_memory_order(data)
         return result
-
-
-def _zstd(codec: Zstd, data: Any) -> bytes:
-    return zstd.compress(_flat(data), codec.level, codec.checksum)
-
-
-def _flat(data: Any) -> Any:
-    """The bytes of a contiguous array in the order in which they lie; other buffers as they are."""
-    if not isinstance(data, np.ndarray):
-        return data
-    return _flat_bytes(data, "F" if data.flags.f_contiguous and not data.flags.c_contiguous else "C")
 
 
 def as_items(array: NDArrayAny) -> NDArrayAny:
@@ -219,12 +208,6 @@ def _as_dtype(data: Any, dtype: np.dtype[Any], nbytes: int) -> NDArrayAny:
 
 def _reshape(flat: NDArrayAny, shape: tuple[int, ...], order: Any) -> NDArrayAny:
     return flat.reshape(shape) if order == "C" else flat.reshape(shape, order=order)
-
-
-def _flat_bytes(array: NDArrayAny, order: Any) -> NDArrayAny:
-    """The bytes of a contiguous array, without a copy."""
-    flat = array.reshape(-1) if order == "C" else array.reshape(-1, order=order)
-    return flat.view(np.uint8)
 
 
 def _hint(codec: Codec) -> str | None:

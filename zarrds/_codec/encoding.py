@@ -1,0 +1,51 @@
+"""Encoding with codecs of numcodecs so that equal data give equal bytes, whenever and in however many threads."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numcodecs import Blosc, GZip, Zstd
+from numcodecs.abc import Codec
+
+from zarrds._codec import blosc, zstd
+from zarrds._types import NDArrayAny
+
+__all__ = ["encode_with", "flat_in_memory_order", "flat_ordered"]
+
+
+def encode_with(codec: Codec, data: Any) -> Any:
+    """Encode with a codec; those that would write a time, or depend on threads, are called in another way."""
+    special = _SPECIAL.get(type(codec))
+    return codec.encode(data) if special is None else special(codec, data)
+
+
+def _zstd(codec: Any, data: Any) -> bytes:
+    return zstd.compress(flat_in_memory_order(data), codec.level, codec.checksum)
+
+
+def _blosc(codec: Any, data: Any) -> bytes:
+    return blosc.in_order(codec.encode(data))
+
+
+def _gzip(codec: Any, data: Any) -> bytes:
+    """Without the time at which it is done, which numcodecs puts into the header."""
+    return zlib.compress(flat_in_memory_order(data), codec.level, zlib.MAX_WBITS | 16)
+
+
+_SPECIAL: dict[type, Callable[[Any, Any], bytes]] = {Blosc: _blosc, GZip: _gzip, Zstd: _zstd}
+
+
+def flat_in_memory_order(data: Any) -> Any:
+    """The bytes of a contiguous array in the order in which they lie; other buffers as they are."""
+    if not isinstance(data, np.ndarray):
+        return data
+    return flat_ordered(data, "F" if data.flags.f_contiguous and not data.flags.c_contiguous else "C")
+
+
+def flat_ordered(array: NDArrayAny, order: Any) -> NDArrayAny:
+    """The bytes of a contiguous array, without a copy."""
+    flat = array.reshape(-1) if order == "C" else array.reshape(-1, order=order)
+    return flat.view(np.uint8)
