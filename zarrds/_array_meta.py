@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,10 @@ class Asked:
     chunk_key_encoding: Any = None
     dimension_names: Any = None
     storage_transformers: Any = ()
+
+
+OPTIONS_OF_ARRAYS = frozenset(field.name for field in fields(Asked)) - {"shape", "chunks", "dtype"}
+"""Names of what users may ask of a new array, beside its shape, chunks and dtype."""
 
 
 def array_meta(*, zarr_format: int = 2, **asked: Any) -> ArrayMeta:

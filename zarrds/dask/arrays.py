@@ -23,16 +23,18 @@ from dask.tokenize import tokenize
 from dask.utils import parse_bytes
 
 from zarrds import _nodes
-from zarrds._array_meta import array_meta, check_version, new_format
+from zarrds._array_meta import OPTIONS_OF_ARRAYS, array_meta, check_version, new_format
 from zarrds._engine.origins import places_of
 from zarrds._engine.source import ChunkSource
 from zarrds._format.meta import ArrayMeta
 from zarrds._store.adapt import as_store
 from zarrds._store.paths import normalize_path
 from zarrds._store.place import refuse_overlap
-from zarrds._types import Chunks
+from zarrds._types import Chunks, Shape
 from zarrds.core import Array
-from zarrds.dask.blocks import BlockGrid, check_alignment, merged_chunks, nearest_fit
+from zarrds.creation import open_array
+from zarrds.dask.blocks import BlockGrid, check_alignment, fitting_blocks, merged_chunks
+from zarrds.dask.dimensions import chunks_of_axes, dimension_names
 from zarrds.dask.in_place import PlannedWrite, refuse_moved_blocks
 from zarrds.dask.jobs import Job, require_shareable, unique_name
 from zarrds.dask.places import opened
@@ -75,8 +77,9 @@ def from_zarr(
         Path of the array in the store; not with an `Array`.
     chunks : "store", "auto", int, tuple or dict, default "store"
         "store" (or None): one task for each stored chunk; "auto": merged to multiples of the stored chunks, near dask's
-        setting ``array.chunk-size``; anything else as dask understands it, where blocks that are no multiples of the
-        stored chunks cost repeated decoding.
+        setting ``array.chunk-size``; a dict has names of dimensions (of format 3, or those that xarray writes) or
+        numbers of axes as keys, and the others keep the stored chunks; anything else as dask understands it. Blocks
+        that are no multiples of the stored chunks cost repeated decoding.
     name : str, optional
         Name of the array's keys; by default a token of the recipe (store with its options, path, metadata and chunks)
         and of the generation of the data, so that the same array gives the same name, in every process, and another
@@ -95,6 +98,8 @@ def from_zarr(
     ------
     ArrayNotFoundError
         There is no array.
+    ValueError
+        `chunks` names a dimension that is not there, or does not fit the shape.
 
     Examples
     --------
@@ -104,7 +109,10 @@ def from_zarr(
     >>> len(x.dask), int((x + 1).sum().compute())
     (4, 5050)
     """
-    recipe = opened(source, path, storage_options).source()
+    array = opened(source, path, storage_options)
+    recipe = array.source()
+    if isinstance(chunks, Mapping):
+        chunks = chunks_of_axes(chunks, dimension_names(array), recipe.meta.chunks)
     blocks = _blocks(recipe.meta, chunks)
     grid = BlockGrid.of(blocks)
     name = name or f"zarrds-read-{tokenize(recipe, grid)}"
@@ -135,8 +143,6 @@ def _blocks(meta: ArrayMeta, chunks: Any) -> tuple[tuple[int, ...], ...]:
     elif isinstance(chunks, str) and chunks == "auto":
         limit = parse_bytes(dask.config.get("array.chunk-size"))
         chunks = merged_chunks(meta.shape, meta.chunks, meta.dtype.itemsize, limit)
-    elif isinstance(chunks, Mapping):
-        chunks = tuple(chunks.get(axis, chunk) for axis, chunk in enumerate(meta.chunks))
     found: tuple[tuple[int, ...], ...] = da.core.normalize_chunks(
         chunks, shape=meta.shape, dtype=meta.dtype, previous_chunks=meta.chunks
     )
@@ -151,9 +157,11 @@ def to_zarr(
     chunks: Any = None,
     overwrite: bool = False,
     align: Literal["error", "rechunk"] = "error",
+    region: Any = None,
     compute: bool = True,
     progress: bool = False,
     write_empty_chunks: bool = True,
+    retries: int = 0,
     storage_options: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Any:
@@ -164,21 +172,27 @@ def to_zarr(
     x : dask.array.Array
         What to store.
     store : Array, str, Store or MutableMapping
-        Where to store it: an array of the same shape, or a store in which one is created.
+        Where to store it: an array of the same shape, or a store in which one is created. With `region`, the array that
+        is there.
     path : str, optional
-        Path of the new array in the store.
-    chunks : int or tuple of int, optional
+        Path of the array in the store.
+    chunks : int, tuple of int or dict, optional
         Chunks of the new array; by default the blocks of `x`.
     overwrite : bool, default False
         Whether what is at the path may be deleted.
     align : {"error", "rechunk"}
         What to do when blocks share chunks: refuse, or rechunk `x` to multiples of the chunks.
+    region : slice or tuple of slice, optional
+        Part of an array that is there, of the shape of `x`. Blocks may not meet inside a chunk; a chunk that the region
+        covers in part is read and written again by one task, so that no other job may write to that chunk meanwhile.
     compute : bool, default True
         If False, create the array but return a `Job` that stores the data when computed.
     progress : bool, default False
         Whether to show progress on standard error.
     write_empty_chunks : bool, default True
         If False, chunks that are all fill value are not stored.
+    retries : int, default 0
+        How often a cluster repeats a task that failed.
     storage_options : dict, optional
         Options of the file system behind a URL.
     **options
@@ -198,6 +212,8 @@ def to_zarr(
         A block has another shape than `x` says (also a ValueError). Nothing of that block has been written.
     ContainsArrayError, ContainsGroupError
         Something is at the path. Nothing has been written.
+    ArrayNotFoundError
+        A region was given, and there is no array.
     SelfOverwriteError
         `x` reads what it would overwrite. Nothing has been written.
     StoreNotShareableError
@@ -210,11 +226,19 @@ def to_zarr(
     <zarrds.core.Array (10, 10) float64>
     """
     _require_known_chunks(x)
+    if region is not None and not isinstance(store, Array):
+        storage_options = None if storage_options is None else dict(storage_options)
+        store = open_array(store, mode="r+", path=path, storage_options=storage_options)
+        path = None
     if isinstance(store, Array):
-        x, target = _existing_target(x, store, path, chunks, options, align)
+        if path or chunks is not None or overwrite or options:
+            raise TypeError("path, chunks and options of creation are not given where an array is there")
+        x, target, origin = _existing_target(x, store, region, align)
     else:
+        _check_options(options)
         x, target = _new_target(x, store, path, chunks, options, align, overwrite, storage_options)
-    job = _write_job(x, target, write_empty_chunks)
+        origin = ()
+    job = _write_job(x, target, origin, write_empty_chunks, retries)
     return job.compute(progress=progress) if compute else job
 
 
@@ -223,20 +247,39 @@ def _require_known_chunks(x: da.Array) -> None:
         raise ValueError("the array has blocks of unknown length; call its compute_chunk_sizes() first")
 
 
+def _check_options(options: Mapping[str, Any]) -> None:
+    unknown = sorted(set(options) - OPTIONS_OF_ARRAYS - {"zarr_format", "zarr_version"})
+    if unknown:
+        raise TypeError(f"to_zarr() got an unexpected keyword argument {unknown[0]!r}")
+
+
 def _existing_target(
-    x: da.Array, array: Array, path: str | None, chunks: Any, options: dict[str, Any], align: str
-) -> tuple[da.Array, ChunkSource]:
-    if path or chunks is not None or options:
-        raise TypeError("path, chunks and options of creation are given with a store only, not with an array")
-    if x.shape != array.shape:
-        raise ValueError(f"cannot store an array of shape {x.shape} in one of shape {array.shape}")
+    x: da.Array, array: Array, region: Any, align: str
+) -> tuple[da.Array, ChunkSource, tuple[int, ...]]:
+    origin, shape = _origin_and_shape(region, array.shape)
+    if x.shape != shape:
+        where = f"one of shape {shape}" if region is None else f"the region {region!r} of shape {shape}"
+        raise ValueError(f"cannot store an array of shape {x.shape} in {where}")
     if array.read_only:
         raise ReadOnlyError(path=array.path)
     require_shareable(array.chunk_store)
     target = array.source()
-    x = _aligned(x, target.meta.write_unit, array.path, align)
-    refuse_moved_blocks([PlannedWrite(target.path, target.place(), (0,) * x.ndim, x.shape, x)])
-    return x, target
+    x = _aligned(x, target.meta.write_unit, array.path, align, origin)
+    refuse_moved_blocks([PlannedWrite(target.path, target.place(), origin, x.shape, x)])
+    return x, target, origin
+
+
+def _origin_and_shape(region: Any, shape: Shape) -> tuple[tuple[int, ...], Shape]:
+    """Where a region begins, and its shape."""
+    parts = () if region is None else region if isinstance(region, tuple) else (region,)
+    if Ellipsis in parts:
+        at = parts.index(Ellipsis)
+        parts = (*parts[:at], *[slice(None)] * (len(shape) - len(parts) + 1), *parts[at + 1 :])
+    if len(parts) > len(shape) or not all(isinstance(part, slice) and part.step in (None, 1) for part in parts):
+        raise ValueError(f"region must be slices of step 1, one for each dimension of {shape}, found {region!r}")
+    parts = (*parts, *[slice(None)] * (len(shape) - len(parts)))
+    bounds = [part.indices(size)[:2] for part, size in zip(parts, shape, strict=True)]
+    return tuple(start for start, _ in bounds), tuple(max(0, stop - start) for start, stop in bounds)
 
 
 def _new_target(
@@ -256,7 +299,10 @@ def _new_target(
     asked = check_version(options.pop("zarr_version", None), options.get("zarr_format"))
     options["zarr_format"] = new_format(asked, real_store)
     options["store_separator"] = real_store.dimension_separator
-    meta = array_meta(shape=x.shape, chunks=x.chunksize if chunks is None else chunks, dtype=x.dtype, **options)
+    longest = tuple(max(lengths) for lengths in x.chunks)
+    names = options.get("dimension_names") or (None,) * x.ndim
+    chunks = longest if chunks is None else chunks_of_axes(chunks, names, longest)
+    meta = array_meta(shape=x.shape, chunks=chunks, dtype=x.dtype, **options)
     x = _aligned(x, meta.write_unit, where, align)
     require_shareable(real_store)
     target = ChunkSource(real_store.spec(), where, meta)
@@ -268,23 +314,25 @@ def _new_target(
     return x, target
 
 
-def _aligned(x: da.Array, chunks: Chunks, path: str, align: str) -> da.Array:
+def _aligned(x: da.Array, chunks: Chunks, path: str, align: str, origin: tuple[int, ...] = ()) -> da.Array:
     if align not in ("error", "rechunk"):
         raise ValueError(f"align must be 'error' or 'rechunk', found {align!r}")
     try:
-        check_alignment(x.chunks, chunks, path)
+        check_alignment(x.chunks, chunks, path, origin)
     except ValueError:
         if align == "error":
             raise
-        return x.rechunk(nearest_fit(x.chunks, chunks))
+        return x.rechunk(fitting_blocks(x.chunks, chunks, origin or (0,) * x.ndim))
     return x
 
 
-def _write_job(x: da.Array, target: ChunkSource, write_empty_chunks: bool) -> Job:
+def _write_job(
+    x: da.Array, target: ChunkSource, origin: tuple[int, ...], write_empty_chunks: bool, retries: int
+) -> Job:
     receipts = x.map_blocks(
         write_block,
         target,
-        BlockGrid.of(x.chunks),
+        BlockGrid.of(x.chunks, origin),
         write_empty_chunks,
         name=unique_name("zarrds-write"),
         chunks=tuple((1,) * count for count in x.numblocks),
@@ -292,4 +340,4 @@ def _write_job(x: da.Array, target: ChunkSource, write_empty_chunks: bool) -> Jo
         meta=np.empty((0,) * x.ndim, np.int64),
     )
     total = receipts.sum(split_every=64)
-    return Job.of_array(total, partial(open_target, target), stores=(target.store,))
+    return Job.of_array(total, partial(open_target, target), stores=(target.store,), retries=retries)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import gcd, prod
 
 from zarrds._types import Chunks, Shape
 from zarrds.errors import BlockAlignmentError
 
-__all__ = ["BlockGrid", "check_alignment", "merged_chunks", "nearest_fit"]
+__all__ = ["BlockGrid", "check_alignment", "fitting_blocks", "merged_chunks", "nearest_fit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,24 +26,28 @@ class BlockGrid:
         Shape of the array.
     lengths : tuple of (int or tuple of int)
         Along each dimension one length for all blocks (the last one may be cut by the array's end), or all lengths.
+    origin : tuple of int
+        Where the first block begins in the stored array; empty: at its beginning.
     """
 
     shape: Shape
     lengths: tuple[int | tuple[int, ...], ...]
+    origin: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, chunks: Sequence[Sequence[int]]) -> BlockGrid:
+    def of(cls, chunks: Sequence[Sequence[int]], origin: tuple[int, ...] = ()) -> BlockGrid:
         """Grid from a dask array's chunks; regular dimensions are kept as one number."""
         shape = tuple(sum(lengths) for lengths in chunks)
-        return cls(shape, tuple(_regular(tuple(lengths)) for lengths in chunks))
+        return cls(shape, tuple(_regular(tuple(lengths)) for lengths in chunks), origin)
 
     def region(self, block_id: Sequence[int]) -> tuple[slice, ...]:
-        """Where in the array a block lies."""
+        """Where in the stored array a block lies."""
         found = []
-        for at, lengths, size in zip(block_id, self.lengths, self.shape, strict=True):
+        origin = self.origin or (0,) * len(self.shape)
+        for at, lengths, size, first in zip(block_id, self.lengths, self.shape, origin, strict=True):
             start = at * lengths if isinstance(lengths, int) else sum(lengths[:at])
             length = lengths if isinstance(lengths, int) else lengths[at]
-            found.append(slice(start, min(start + length, size)))
+            found.append(slice(first + start, first + min(start + length, size)))
         return tuple(found)
 
 
@@ -53,10 +58,16 @@ def _regular(lengths: tuple[int, ...]) -> int | tuple[int, ...]:
     return first if regular else lengths
 
 
-def check_alignment(blocks: Sequence[Sequence[int]], chunks: Chunks, path: str = "") -> None:
-    """Raise BlockAlignmentError when two blocks would write to one chunk; ends of the array are no matter."""
+def check_alignment(
+    blocks: Sequence[Sequence[int]], chunks: Chunks, path: str = "", origin: Sequence[int] = ()
+) -> None:
+    """Raise BlockAlignmentError when two blocks would write to one chunk; ends of what is written are no matter.
+
+    `origin` says where the first block begins in the stored array, if that is not its beginning.
+    """
     for axis, (lengths, chunk) in enumerate(zip(blocks, chunks, strict=True)):
-        inner = _inner_boundaries(lengths)
+        first = origin[axis] if origin else 0
+        inner = [first + boundary for boundary in _inner_boundaries(lengths)]
         wrong = next((boundary for boundary in inner if boundary % chunk), None)
         if wrong is not None:
             fitting = gcd(*inner)
@@ -83,6 +94,16 @@ def nearest_fit(blocks: Sequence[Sequence[int]], chunks: Chunks) -> Chunks:
     """Block lengths near those there are, all multiples of the chunks."""
     longest = [max(lengths, default=1) for lengths in blocks]
     return tuple(max(1, round(length / chunk)) * chunk for length, chunk in zip(longest, chunks, strict=True))
+
+
+def fitting_blocks(blocks: Sequence[Sequence[int]], chunks: Chunks, origin: Sequence[int]) -> tuple[Chunks, ...]:
+    """Lengths of blocks near those there are that meet between chunks, where the first begins at `origin`."""
+    found = []
+    for lengths, fit, first in zip(blocks, nearest_fit(blocks, chunks), origin, strict=True):
+        end = first + sum(lengths)
+        edges = [first, *range((first // fit + 1) * fit, end, fit), end]
+        found.append(tuple(b - a for a, b in pairwise(edges)))
+    return tuple(found)
 
 
 def _short(lengths: Sequence[int]) -> str:

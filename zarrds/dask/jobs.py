@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import dask
@@ -67,10 +68,13 @@ class Job:
         self.plan = plan
 
     @classmethod
-    def of_array(cls, result: Any, finish: Callable[[Any], Any], *, stores: Iterable[StoreSpec], **known: Any) -> Job:
+    def of_array(
+        cls, result: Any, finish: Callable[[Any], Any], *, stores: Iterable[StoreSpec], retries: int = 0, **known: Any
+    ) -> Job:
         """Job whose receipt is a 0-d dask array; its graph is optimised as that of the array."""
         (key,) = dask.core.flatten(result.__dask_keys__())
-        return cls(result.__dask_graph__(), key, finish, stores=stores, optimize=result.__dask_optimize__, **known)
+        optimize = partial(_optimized, result.__dask_optimize__, retries)
+        return cls(result.__dask_graph__(), key, finish, stores=stores, optimize=optimize, **known)
 
     def compute(self, *, progress: bool = False, **options: Any) -> Any:
         """Do the work and return its result.
@@ -137,6 +141,15 @@ class Job:
 def _as_it_is(graph: Any, keys: Any, **options: Any) -> Any:
     """Every task of a job is needed, and none is to be fused."""
     return graph
+
+
+def _optimized(optimize: Callable[..., Any], retries: int, graph: Any, keys: Any, **options: Any) -> Any:
+    """The graph of an array as dask optimises it, which forgets annotations: they are added afterwards."""
+    found = optimize(graph, keys, **options)
+    if not retries:
+        return found
+    name = unique_name("zarrds-store")
+    return HighLevelGraph({name: MaterializedLayer(dict(found), annotations={"retries": retries})}, {name: set()})
 
 
 def _finished(results: Sequence[Any], finish: Callable[[Any], Any]) -> Any:

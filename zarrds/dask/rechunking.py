@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import dask
+import numpy as np
 from dask.base import get_scheduler
 from dask.utils import parse_bytes
 
@@ -20,8 +21,10 @@ from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
 from zarrds._store.paths import join_path, normalize_path
 from zarrds._store.place import refuse_overlap
+from zarrds._types import Chunks
 from zarrds.attrs import Attributes
 from zarrds.core import Array
+from zarrds.dask.dimensions import chunks_of_axes, dimension_names
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable, unique_name
 from zarrds.dask.places import opened
 from zarrds.dask.plan import LOCAL, REMOTE, RechunkPlan, Stage, rechunk_plan
@@ -69,7 +72,9 @@ def rechunk(
     target_store : str, Store or MutableMapping
         Where to store the result.
     chunks : int, tuple of int or dict
-        Chunk shape of the result; -1 or None for a whole dimension; a dict gives dimensions that change.
+        Chunk shape of the result; -1 or None for a whole dimension, "auto" for what dask's ``array.chunk-size`` allows.
+        A dict gives the dimensions that change, by their names (of format 3, or those that xarray writes) or by the
+        numbers of axes.
     max_mem : int or str, optional
         Bytes ("256MB") that a task may hold, beyond what an idle worker holds. By default half of what a worker of the
         cluster has for each thread, less 100 MB; four times dask's ``array.chunk-size`` without a cluster.
@@ -103,6 +108,8 @@ def rechunk(
         Target and source overlap.
     ContainsArrayError, ContainsGroupError
         Something is at the target.
+    ValueError
+        `chunks` names a dimension that is not there, or has not one length for each.
     StoreNotShareableError
         The workers of the current scheduler cannot reach a store.
 
@@ -138,8 +145,7 @@ def _target_meta(array: Array, meta: ArrayMeta, chunks: Any, options: dict[str, 
     unknown = sorted(set(options) - _OPTIONS)
     if unknown:
         raise TypeError(f"unknown target_options {unknown}; there are {sorted(_OPTIONS)}")
-    if isinstance(chunks, Mapping):
-        chunks = tuple(chunks.get(axis, chunk) for axis, chunk in enumerate(meta.chunks))
+    chunks = _chunks(array, meta, chunks)
     given = {
         "dtype": meta.dtype,
         "fill_value": array.fill_value,
@@ -150,6 +156,24 @@ def _target_meta(array: Array, meta: ArrayMeta, chunks: Any, options: dict[str, 
     made = array_meta(shape=meta.shape, chunks=chunks, **given)
     fill = made.chunk.fill if "fill_value" in options else meta.chunk.fill
     return replace(made, chunk=replace(made.chunk, fill=fill), extra=meta.extra)
+
+
+def _chunks(array: Array, meta: ArrayMeta, chunks: Any) -> Chunks:
+    """Chunks of the result: one length for each dimension."""
+    names = dimension_names(array) if isinstance(chunks, Mapping) else (None,) * meta.ndim
+    chunks = chunks_of_axes(chunks, names, meta.chunks)
+    each = chunks if isinstance(chunks, (tuple, list)) else (chunks,) * meta.ndim
+    if any(isinstance(length, str) for length in each):
+        from dask.array.core import normalize_chunks  # of no use to workers, which would have to import it
+
+        each = normalize_chunks(tuple(each), shape=meta.shape, dtype=meta.dtype, previous_chunks=meta.chunks)
+        return tuple(max(lengths) for lengths in each)
+    for length in each:
+        if length is not None and (length is True or length is False or not isinstance(length, (int, np.integer))):
+            raise ValueError(f"chunks of a rechunked array are one length for each dimension, found {chunks!r}")
+    return tuple(
+        max(1, size) if length in (None, -1) else int(length) for length, size in zip(each, meta.shape, strict=True)
+    )
 
 
 def _separator(meta: ArrayMeta) -> dict[str, Any]:
