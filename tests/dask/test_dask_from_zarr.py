@@ -53,7 +53,7 @@ def test_dtypes_are_kept(dtype: Any) -> None:
 
 
 def test_objects() -> None:
-    z = zarrds.array(np.array(["a", "bc", None], dtype=object), chunks=2, object_codec=zarrds.VLenUTF8())
+    z = zarrds.array(np.array(["a", "bc", ""], dtype=object), chunks=2, object_codec=zarrds.VLenUTF8())
     assert from_zarr(z).compute(scheduler="sync").tolist() == ["a", "bc", ""]
 
 
