@@ -12,7 +12,7 @@ import numpy as np
 
 from zarrds import _array_ops
 from zarrds._codec.table import get_codec
-from zarrds._engine.bulk import missing_chunks, stored_chunks
+from zarrds._engine.bulk import count_stored, missing_chunks, stored_chunks
 from zarrds._engine.source import OpenSource
 from zarrds._format.grid import grid_shape
 from zarrds._format.meta import ArrayMeta, CodecSpec
@@ -169,7 +169,7 @@ class Described(Selections):
     @property
     def nchunks_initialized(self) -> int:
         """The number of chunks that have been initialized with some data; one listing of the array's keys."""
-        return sum(1 for _ in stored_chunks(self._source()))
+        return count_stored(self._source())
 
     @property
     def initialized(self) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from zarrds._converting.plan import Step
 from zarrds._copying.blocks import Absent, block_shape, blocks, copy_chunks, possible_chunks
-from zarrds._engine.bulk import chunk_coords
+from zarrds._engine.bulk import ChunkKeys
 from zarrds._engine.read import read
 from zarrds._engine.source import OpenSource
 from zarrds._engine.write import write
@@ -33,12 +33,12 @@ def open_both(source: Store, dest: Store, step: Step) -> tuple[OpenSource, OpenS
 
 def clear_chunks(dest: OpenSource) -> None:
     """Delete chunks that a stopped run, or who knows who, has left; first what notes say of them."""
-    notes, chunks = [], []
+    notes, chunks, chunk_keys = [], [], ChunkKeys(dest)
     for key in dest.store.keys_below(dest.prefix):
         name = key[len(dest.prefix) :]
         if name.startswith(f"{NOTES}/"):
             notes.append(key)
-        elif chunk_coords(dest, name) is not None:
+        elif chunk_keys.coords(key) is not None:
             chunks.append(key)
     for keys in (notes, chunks):
         if keys:

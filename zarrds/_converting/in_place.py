@@ -14,7 +14,7 @@ from zarrds._converting.chunks import open_both
 from zarrds._converting.documents import expect_written, still_to_do, write_nodes
 from zarrds._converting.plan import Found, Step, has_consolidated, nodes_in, plan_steps
 from zarrds._copying.blocks import copy_encoded
-from zarrds._engine.bulk import chunk_coords, stored_chunks
+from zarrds._engine.bulk import ChunkKeys, stored_chunks
 from zarrds._engine.drive import windows
 from zarrds._engine.source import OpenSource
 from zarrds._format.consolidated import CONSOLIDATED_KEY
@@ -170,7 +170,8 @@ def remove_old_chunks(store: Store, found: Found) -> None:
         return
     old = OpenSource(store, found.path, replace(meta, keys=KeyEncoding(meta.keys.separator, "default")))
     prefix = old.prefix + ("c/" if meta.keys.separator == "/" and meta.ndim else "")
-    keys = [key for key in store.keys_below(prefix) if chunk_coords(old, key[len(old.prefix) :]) is not None]
+    chunk_keys = ChunkKeys(old)
+    keys = [key for key in store.keys_below(prefix) if chunk_keys.coords(key) is not None]
     delete_keys(store, keys)
 
 

@@ -11,7 +11,7 @@ from zarrds import _nodes
 from zarrds._copying.batches import DOCUMENT_BYTES, UNKNOWN_BYTES, RawCopy
 from zarrds._copying.log import Tally, checked_choice, writing_to
 from zarrds._copying.separators import differing_separator, spelled_out
-from zarrds._engine.bulk import chunk_coords
+from zarrds._engine.bulk import ChunkKeys
 from zarrds._engine.drive import windows
 from zarrds._engine.source import OpenSource
 from zarrds._format.consolidated import CONSOLIDATED_KEY
@@ -228,9 +228,9 @@ class _StoreCopy:
         for path in sorted({key.rpartition("/")[0] for key in targets if is_document(key)}):
             source = self._copied_array(path)
             if source is not None:
-                start = len(source.prefix)
+                chunk_keys = ChunkKeys(source)
                 there = [key for key in self.dest.keys_below(source.prefix) if key not in targets]
-                stale = [key for key in there if chunk_coords(source, key[start:]) is not None]
+                stale = [key for key in there if chunk_keys.coords(key) is not None]
                 self.dest.delete_many(stale)
 
     def _copied_array(self, path: str) -> OpenSource | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from math import prod
+from typing import TypeAlias
 
 from zarrds._engine.drive import windows
 from zarrds._engine.indexes import note_written
@@ -14,34 +15,118 @@ from zarrds._format.grid import box_coords, grid_shape, removed_chunks, valid_pa
 from zarrds._types import Buf, Shape
 from zarrds.errors import NotErasableError
 
-__all__ = ["chunk_coords", "delete_outside", "expect_none_outside", "missing_chunks", "stored_chunks", "trim_edges"]
+__all__ = [
+    "ChunkKeys",
+    "count_stored",
+    "delete_outside",
+    "expect_none_outside",
+    "missing_chunks",
+    "stored_chunks",
+    "trim_edges",
+]
+
+Coords: TypeAlias = tuple[int, ...]
 
 
-def chunk_coords(source: OpenSource, key: str) -> tuple[int, ...] | None:
-    """Coordinates of the chunk that `key` (relative to the array) names; None when it names none of the grid."""
-    meta = source.meta
-    keys = meta.keys
-    if keys.style == "default":
-        if key != "c" and not key.startswith("c" + keys.separator):
-            return None
-        key = key[2:]
-    elif meta.ndim == 0:
-        return () if key == "0" else None
-    parts = key.split(keys.separator) if key else []
-    shape = grid_shape(meta.shape, meta.write_unit)
-    if len(parts) != len(shape) or not all(p.isascii() and p.isdigit() and (p == "0" or p[0] != "0") for p in parts):
-        return None
-    coords = tuple(map(int, parts))
-    return coords if all(c < n for c, n in zip(coords, shape, strict=True)) else None
-
-
-def stored_chunks(source: OpenSource) -> Iterator[tuple[int, ...]]:
+def stored_chunks(source: OpenSource) -> Iterator[Coords]:
     """Coordinates of the chunks that are stored, from one listing."""
-    start = len(source.prefix)
+    keys = ChunkKeys(source)
     for key in source.store.keys_below(source.prefix):
-        coords = chunk_coords(source, key[start:])
+        coords = keys.coords(key)
         if coords is not None:
             yield coords
+
+
+def count_stored(source: OpenSource) -> int:
+    """Number of the chunks that are stored, from one listing."""
+    return ChunkKeys(source).count(source.store.keys_below(source.prefix))
+
+
+class ChunkKeys:
+    """The keys of the chunks of one array, read back.
+
+    The last index of a key, and all that stands before it, are looked up among those that were seen already: the keys
+    of a listing have most of their parts in common.
+    """
+
+    def __init__(self, source: OpenSource) -> None:
+        meta = source.meta
+        grid = grid_shape(meta.shape, meta.write_unit)
+        is_default = meta.keys.style == "default"
+        self._prefix, self._separator = source.prefix, meta.keys.separator
+        self._only = source.prefix + ("c" if is_default else "0") if not grid else None  # the key of a 0-d array
+        self._alone = len(grid) == 1 and not is_default  # the index is all there is behind the prefix
+        self._heads = _Heads(source.prefix, is_default, self._separator, grid[:-1])
+        self._lasts = _Lasts(grid[-1] if grid else 0)
+
+    def coords(self, key: str) -> Coords | None:
+        """Coordinates of the chunk that a key of the store names; None when it names none of the grid."""
+        if self._only is not None:
+            return () if key == self._only else None
+        if self._alone:
+            index = self._lasts[key[len(self._prefix) :]] if key.startswith(self._prefix) else -1
+            return None if index < 0 else (index,)
+        head, _, last = key.rpartition(self._separator)
+        index, before = self._lasts[last], self._heads[head]
+        return None if index < 0 or before is None else (*before, index)
+
+    def count(self, keys: Iterable[str]) -> int:
+        """How many keys, all of them below the array, name a chunk of the grid."""
+        heads, lasts, separator = self._heads, self._lasts, self._separator
+        if self._only is not None:
+            return sum([key == self._only for key in keys])
+        if self._alone:
+            start = len(self._prefix)
+            return sum([lasts[key[start:]] >= 0 for key in keys])
+        found = 0
+        for key in keys:
+            head, _, last = key.rpartition(separator)
+            if lasts[last] >= 0 and heads[head] is not None:
+                found += 1
+        return found
+
+
+class _Lasts(dict[str, int]):
+    """Indices by their digits; -1 for what is no index of a dimension of that length."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__()
+        self._length = length
+
+    def __missing__(self, text: str) -> int:
+        found = self[text] = _index(text, self._length)
+        return found
+
+
+class _Heads(dict[str, "Coords | None"]):
+    """All indices but the last, by what stands before that; None for what is not the beginning of a chunk key."""
+
+    def __init__(self, prefix: str, is_default: bool, separator: str, grid: Shape) -> None:
+        super().__init__()
+        self._prefix, self._is_default, self._separator, self._grid = prefix, is_default, separator, grid
+
+    def __missing__(self, head: str) -> Coords | None:
+        found = self[head] = self._parsed(head)
+        return found
+
+    def _parsed(self, head: str) -> Coords | None:
+        if not head.startswith(self._prefix):
+            return None
+        parts = head[len(self._prefix) :].split(self._separator)
+        if self._is_default and parts.pop(0) != "c":
+            return None
+        if len(parts) != len(self._grid):
+            return None
+        coords = tuple([_index(part, length) for part, length in zip(parts, self._grid, strict=True)])
+        return None if -1 in coords else coords
+
+
+def _index(text: str, length: int) -> int:
+    """The index that digits, without a zero in front, stand for; -1 when it is none below `length`."""
+    if not (text.isascii() and text.isdigit() and (text == "0" or text[0] != "0")):
+        return -1
+    # a number with more digits than the length is not below it, and may be too long to be read
+    return int(text) if len(text) <= len(str(length)) and int(text) < length else -1
 
 
 def missing_chunks(source: OpenSource) -> Iterator[tuple[int, ...]]:

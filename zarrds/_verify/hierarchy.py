@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from zarrds._engine.bulk import chunk_coords
+from zarrds._engine.bulk import ChunkKeys
 from zarrds._engine.drive import windows
 from zarrds._engine.source import OpenSource
 from zarrds._format.consolidated import CONSOLIDATED_KEY, Consolidated, find_consolidated
@@ -157,6 +157,7 @@ def _ancestors_below(root: str, path: str) -> list[str]:
 
 def _other_keys(keys: Sequence[str], broken: set[str], found: Surveyed) -> None:
     owners = {*found.arrays, *broken}
+    chunk_keys = {path: ChunkKeys(source) for path, source in found.arrays.items()}
     for key in keys:
         if TEMPORARY.search(key):
             found.temporary.append(key)
@@ -165,8 +166,7 @@ def _other_keys(keys: Sequence[str], broken: set[str], found: Surveyed) -> None:
         if owner is None:
             found.findings.append(Finding("stray", key, "no array is at or above this place"))
         elif owner in found.arrays:
-            source = found.arrays[owner]
-            if chunk_coords(source, key[len(source.prefix) :]) is None:
+            if chunk_keys[owner].coords(key) is None:
                 found.findings.append(Finding("stray", key, f"no chunk of the array /{owner}"))
             else:
                 found.chunks[owner].append(key)
