@@ -205,7 +205,8 @@ class Members(MutableMapping[str, Any]):
         bar <zarrds.hierarchy.Group '/bar'>
         bar/baz <zarrds.hierarchy.Group '/bar/baz'>
         """
-        return self._visit("", func)
+        with _nodes.bounded_depth(self._path):
+            return self._visit("", func)
 
     def _visit(self, prefix: str, func: Callable[[str, Member], Any]) -> Any:
         for name, member in self._members():

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import marshal
+import sys
 import warnings
 from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
@@ -30,6 +31,7 @@ from zarrds.errors import (
     ContainsArrayError,
     ContainsGroupError,
     GroupNotFoundError,
+    HierarchyTooDeepError,
     MetadataError,
     PathNotFoundError,
 )
@@ -40,6 +42,7 @@ __all__ = [
     "array_key",
     "as_stored",
     "attributes_key",
+    "bounded_depth",
     "child_documents",
     "child_kinds",
     "child_nodes",
@@ -58,6 +61,20 @@ __all__ = [
     "node_key",
     "save_array",
 ]
+
+
+@contextmanager
+def bounded_depth(path: str | None) -> Iterator[None]:
+    """Turn the end of Python's stack, in going through the groups below a path, into HierarchyTooDeepError."""
+    try:
+        yield
+    except HierarchyTooDeepError:
+        raise
+    except RecursionError:
+        found = f"more than {sys.getrecursionlimit() // 10} levels"
+    else:
+        return
+    raise HierarchyTooDeepError(path=path, found=found, hint="open a group further down by its path")
 
 
 _SomeNode = TypeVar("_SomeNode", bound=ArrayMeta | GroupMeta)

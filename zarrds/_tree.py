@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from zarrds._escaping import visible
+from zarrds._nodes import bounded_depth
 
 __all__ = ["TreeViewer"]
 
@@ -70,7 +71,8 @@ class TreeViewer:
         return bundle
 
     def _read(self) -> _Item:
-        return _item(_root_label(self.group), self.group, self.level)
+        with bounded_depth(getattr(self.group, "path", None)):
+            return _item(_root_label(self.group), self.group, self.level)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,12 +33,14 @@ The tree (in brackets the builtin that a caller may catch instead)::
           ItemTypeError [TypeError]         an element is of a type that the array's codec does not take
             MissingValueError               an element is missing, which neither dtype nor codec can say
       MissingChunkError [KeyError]          a chunk is absent, and absence was declared an error
+      HierarchyTooDeepError [RecursionError]  groups in groups, more levels than can be gone through
       InvalidKeyError [ValueError]          a key that a store cannot hold
       StoreError [OSError]                  a store failed (absent keys are no failure)
         StoreAccessError [PermissionError]  access denied, or credentials missing
         StoreConnectionError [ConnectionError]  no connection, or it was lost
         StoreTimeoutError [TimeoutError]    no answer in time
         ShortReadError [EOFError]           fewer bytes came than were asked for and are there
+        StoreMemoryError [MemoryError]      a value is more than the memory can hold
         StoreNotShareableError              a store cannot travel to another process
         NotErasableError [NotImplementedError]  a store cannot delete single keys
       SynchronizerPathError [ValueError]    lock files would lie among the files that they guard
@@ -85,6 +87,7 @@ __all__ = [
     "FillTypeError",
     "ForeignFilesError",
     "GroupNotFoundError",
+    "HierarchyTooDeepError",
     "InvalidKeyError",
     "ItemTypeError",
     "MemoryLimitError",
@@ -104,6 +107,7 @@ __all__ = [
     "StoreAccessError",
     "StoreConnectionError",
     "StoreError",
+    "StoreMemoryError",
     "StoreNotShareableError",
     "StoreTimeoutError",
     "SynchronizerPathError",
@@ -411,6 +415,12 @@ class MissingChunkError(ZarrdsError, KeyError):
     default_message = "chunk is missing"
 
 
+class HierarchyTooDeepError(ZarrdsError, RecursionError):
+    """Groups lie in groups, more levels deep than can be gone through."""
+
+    default_message = "groups are nested too deep"
+
+
 class InvalidKeyError(ZarrdsError, ValueError):
     """A store cannot hold a key of this name; nothing was written."""
 
@@ -447,6 +457,12 @@ class StoreTimeoutError(StoreError, TimeoutError):
 
 class ShortReadError(StoreError, EOFError):
     """A store sent fewer bytes than were asked for, though it has them."""
+
+
+class StoreMemoryError(StoreError, MemoryError):
+    """A value is more than the memory can hold."""
+
+    default_message = "the value is more than the memory can hold"
 
 
 class NotAStoreError(ZarrdsError, TypeError, ValueError):

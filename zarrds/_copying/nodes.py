@@ -20,6 +20,7 @@ from zarrds._copying.hdf5 import (
 )
 from zarrds._copying.like import options_between
 from zarrds._copying.log import Tally, checked_choice, writing_to
+from zarrds._nodes import bounded_depth
 from zarrds._store.paths import normalize_path
 from zarrds._store.place import Place, place_in_file, place_on_disk, refuse_overlap
 from zarrds.core import Array
@@ -112,7 +113,7 @@ def copy(
     _require_node(source)
     name = _name_of(source) if name is None else str(name)
     _refuse_overlap(source, dest, name, if_exists)
-    with writing_to(log) as say:
+    with writing_to(log) as say, bounded_depth(getattr(source, "path", None)):
         job = _Copy(say, shallow, without_attrs, if_exists, dry_run, create_kws)
         job.node(source, dest, name, root=True)
         say(job.tally.closing_line(dry_run))
@@ -167,7 +168,7 @@ def copy_all(
     if not _is_group(source):
         raise TypeError(f"source must be a group, got {source!r}")
     _refuse_overlap(source, dest, "", if_exists)
-    with writing_to(log) as say:
+    with writing_to(log) as say, bounded_depth(getattr(source, "path", None)):
         job = _Copy(say, shallow, without_attrs, if_exists, dry_run, create_kws)
         job.members(source, dest)
         job.attributes(source, dest)

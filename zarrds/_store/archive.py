@@ -31,7 +31,7 @@ from zarrds._config import get_config
 from zarrds._store.paths import check_key
 from zarrds._store.request import Flat, byte_view, cut, range_bounds, to_bytes
 from zarrds._types import Buf, ByteRange
-from zarrds.errors import InvalidKeyError, StoreError
+from zarrds.errors import InvalidKeyError, StoreError, StoreMemoryError
 
 __all__ = ["Archive", "refuse_bomb"]
 
@@ -198,7 +198,7 @@ class Archive:
                 raise
             raise self._broken(entry, f"cannot read: {error.strerror}") from error
         except (MemoryError, OverflowError) as error:
-            raise self._broken(entry, "the value is more than the memory can hold", found=f"{size} bytes") from error
+            raise StoreMemoryError(path=self.path, key=entry.filename, found=f"{size} bytes") from error
         return data
 
     def _broken(self, entry: zipfile.ZipInfo, message: str, **fields: Any) -> StoreError:

@@ -13,17 +13,20 @@ from typing import Any
 from zarrds._store.base import Store, StoreProfile, names_below
 from zarrds._store.exclusive import locked_object
 from zarrds._store.live import LiveData
-from zarrds._store.paths import check_key, level, normalize_path
+from zarrds._store.paths import encoded_key, level, normalize_path
 from zarrds._store.place import Place, place_in_file, place_on_disk
 from zarrds._store.request import cut, same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
 from zarrds._types import Buf, Request, Separator
-from zarrds.errors import ReadOnlyError, StoreError
+from zarrds.errors import ReadOnlyError, StoreError, StoreMemoryError, ZarrdsError
 
 __all__ = ["DBMStore"]
 
 _SUFFIXES = ("", ".db", ".dat", ".dir", ".pag")
 """What the kinds of databases append to a path."""
+
+_DAMAGE = (SyntaxError, ValueError, TypeError, OverflowError)
+"""What the kinds of databases raise for files that are none of theirs, besides their own errors."""
 
 
 class DBMStore(Store):
@@ -87,9 +90,17 @@ class DBMStore(Store):
         self._stamps = _stamps(self.path)
 
     def _open(self, flag: str) -> None:
-        self.db: Any = self.open(self.path, flag, self.mode, **self.open_kwargs)
+        self.db: Any = self._opened(flag)
         self._pid = os.getpid()
         self._forgotten = weakref.finalize(self, _close_own, self.db, self._pid)
+
+    def _opened(self, flag: str) -> Any:
+        try:
+            return self.open(self.path, flag, self.mode, **self.open_kwargs)
+        except (*_DAMAGE, *dbm.error) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # of the file, and it says so
+            raise StoreError(f"cannot open: {error}", path=self.path) from error
 
     def _close(self, db: Any) -> None:
         self._forgotten.detach()
@@ -102,8 +113,10 @@ class DBMStore(Store):
                 raise StoreError("the store was closed already", path=self.path, key=key)
             try:
                 yield self.db
-            except dbm.error as error:
-                if isinstance(error, StoreError):
+            except MemoryError as error:
+                raise StoreMemoryError(path=self.path, key=key) from error
+            except (*dbm.error, *_DAMAGE) as error:
+                if isinstance(error, ZarrdsError):
                     raise
                 raise StoreError(f"{action}: {error}", path=self.path, key=key) from error
 
@@ -121,7 +134,7 @@ class DBMStore(Store):
     def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
         found: list[Buf | None] = []
         for key, byte_range in requests:
-            name = check_key(key).encode()
+            name = encoded_key(key)
             with self._using("cannot read", key) as db:
                 try:
                     value = db[name]
@@ -140,9 +153,9 @@ class DBMStore(Store):
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
         try:
             for key, value in items:
-                name = check_key(key).encode()
+                name, data = encoded_key(key), to_bytes(value)
                 with self._writing("cannot write", key) as db:
-                    db[name] = to_bytes(value)
+                    db[name] = data
         finally:
             self.live.changed()
 
@@ -154,7 +167,7 @@ class DBMStore(Store):
             return is_same
 
     def delete_many(self, keys: Sequence[str]) -> None:
-        names = [check_key(key).encode() for key in keys]
+        names = [encoded_key(key) for key in keys]
         if not names:
             return
         with self._writing("cannot delete", keys[0]) as db, _one_commit(db):
@@ -170,7 +183,10 @@ class DBMStore(Store):
     def keys_below(self, prefix: str = "") -> Iterator[str]:
         with self._using("cannot list") as db:
             names = list(db.keys())
-        keys = (name.decode() if isinstance(name, bytes) else str(name) for name in names)
+        try:
+            keys = [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+        except UnicodeDecodeError as error:
+            raise StoreError(f"cannot list: a key is no text: {error}", path=self.path) from error
         return iter([key for key in keys if key.startswith(prefix)])
 
     def listdir(self, path: str | None = None) -> list[str]:

@@ -22,6 +22,7 @@ from zarrds._store.files import (
     copy_atomically,
     empty_directory,
     is_partial,
+    names_in,
     read_range,
     read_sized,
     remove_tree,
@@ -37,10 +38,18 @@ from zarrds._store.request import same_bytes
 from zarrds._store.rounds import RangeReader
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._types import Buf, ByteRange, Request, Separator
-from zarrds.errors import FSPathExistNotDir, PathNotFoundError, StoreError
+from zarrds.errors import (
+    FSPathExistNotDir,
+    InvalidKeyError,
+    PathNotFoundError,
+    StoreError,
+    StoreMemoryError,
+    ZarrdsError,
+)
 
 __all__ = ["DirectoryStore", "NestedDirectoryStore", "TempStore"]
 
+_FAILURES = (OSError, ValueError, MemoryError, OverflowError)
 _SMALL = 2**15
 """Bytes up to which values are read without asking for their size."""
 
@@ -124,7 +133,7 @@ class DirectoryStore(Store):
             except ABSENT:
                 yield None
                 continue
-            except OSError as error:
+            except _FAILURES as error:
                 raise self.failed("cannot read", key, error) from error
             small = len(data) < _SMALL
             yield data
@@ -142,11 +151,15 @@ class DirectoryStore(Store):
                 os.close(fd)
         except ABSENT:
             return None
-        except OSError as error:
+        except _FAILURES as error:
             raise self.failed("cannot read", key, error) from error
 
-    def failed(self, what: str, key: str, error: OSError) -> StoreError:
-        """The error to raise for one of the system."""
+    def failed(self, what: str, key: str, error: Exception) -> ZarrdsError:
+        """Return the error to raise for one of the system."""
+        if isinstance(error, ValueError):
+            return InvalidKeyError("the file system cannot have a file of this name", path=self.path, key=key)
+        if not isinstance(error, OSError):
+            return StoreMemoryError(path=self.path, key=key)
         failed = StoreError(f"{what}: {error.strerror or error}", path=self.path, key=key)
         failed.errno = error.errno
         return failed
@@ -176,7 +189,7 @@ class DirectoryStore(Store):
             return os.open(self._root + key, READ)
         except ABSENT:
             return None
-        except OSError as error:
+        except _FAILURES as error:
             raise self.failed("cannot read", key, error) from error
 
     # --- writing -----------------------------------------------------------------------------------------------------
@@ -186,7 +199,7 @@ class DirectoryStore(Store):
             place = self._place(key)
             try:
                 write_atomically(place, value, self.fsync)
-            except OSError as error:
+            except _FAILURES as error:
                 raise self.failed("cannot write", key, error) from error
 
     def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
@@ -199,8 +212,8 @@ class DirectoryStore(Store):
                 if not same_bytes(self._read_checked(key.lower() if self.normalize_keys else key, None), expected):
                     return False
                 write_atomically(place, value, self.fsync)
-        except OSError as error:
-            if isinstance(error, StoreError):
+        except _FAILURES as error:
+            if isinstance(error, ZarrdsError):
                 raise
             raise self.failed("cannot write", key, error) from error
         return True
@@ -237,7 +250,7 @@ class DirectoryStore(Store):
                 os.unlink(self._place(key))
             except ABSENT:
                 continue
-            except OSError as error:
+            except _FAILURES as error:
                 raise self.failed("cannot delete", key, error) from error
 
     def _place(self, key: str) -> str:
@@ -249,19 +262,25 @@ class DirectoryStore(Store):
     # --- the hierarchy -----------------------------------------------------------------------------------------------
 
     def _directory(self, path: str | None) -> str:
+        return self._root + self._below(path)
+
+    def _below(self, path: str | None) -> str:
         path = normalize_path(path)
-        return self._root + (path.lower() if self.normalize_keys else path)
+        return path.lower() if self.normalize_keys else path
 
     def keys_below(self, prefix: str = "") -> Iterator[str]:
         try:
-            yield from walk(self._directory(prefix), level(normalize_path(prefix)))
+            prefix = normalize_path(prefix)
+            start = len(prefix)
+            for key in walk(self._root, level(self._below(prefix))):
+                yield prefix + key[start:]
         except OSError as error:
             raise self.failed("cannot list", prefix, error) from error
 
     def listdir(self, path: str | None = None) -> list[str]:
         try:
-            return sorted(name for name in os.listdir(self._directory(path)) if not is_partial(name))
-        except ABSENT:
+            return [name for name in names_in(self._root, self._below(path)) if not is_partial(name)]
+        except (*ABSENT, UnicodeEncodeError):
             return []
         except OSError as error:
             raise self.failed("cannot list", str(path), error) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import re
@@ -23,6 +24,8 @@ __all__ = [
     "empty_directory",
     "file_identity",
     "is_partial",
+    "leads_back",
+    "names_in",
     "read_range",
     "read_sized",
     "remove_tree",
@@ -254,17 +257,63 @@ def unlink_quietly(path: str) -> None:
         os.unlink(path)
 
 
-def walk(directory: str, prefix: str) -> Iterator[str]:
-    try:
-        with os.scandir(directory) as found:
-            entries = sorted((entry.name, entry.is_dir()) for entry in found)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for name, is_dir in entries:
+def walk(root: str, prefix: str) -> Iterator[str]:
+    """Iterate over the files below a directory as keys, in order, at any depth; `root` ends in a slash.
+
+    Links are followed, but for those that lead back (see `leads_back`).
+    """
+    waiting = _entries(root, prefix)
+    while waiting:
+        key, is_dir = waiting.pop()
         if is_dir:
-            yield from walk(f"{directory}/{name}", f"{prefix}{name}/")
-        elif not is_partial(name):
-            yield prefix + name
+            waiting += _entries(root, key + "/")
+        elif not is_partial(key):
+            yield key
+
+
+def _entries(root: str, prefix: str) -> list[tuple[str, bool]]:
+    """Keys of one directory, the last first, and whether they are directories; none where there is no directory."""
+    try:
+        with os.scandir(root + prefix) as found:
+            entries = [
+                (prefix + entry.name, entry.is_dir())
+                for entry in found
+                if not entry.is_symlink() or not leads_back(root, prefix + entry.name)
+            ]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    entries.sort(reverse=True)
+    return entries
+
+
+def names_in(root: str, path: str) -> list[str]:
+    """Names in a directory, sorted, without links that lead back."""
+    prefix = f"{path}/" if path else ""
+    with os.scandir(root + prefix) as found:
+        return sorted(
+            entry.name for entry in found if not entry.is_symlink() or not leads_back(root, prefix + entry.name)
+        )
+
+
+_MOST_LINKS = 8
+"""Links that a path may go through: more of them, each beside another, would be exponentially many paths."""
+
+
+def leads_back(root: str, key: str) -> bool:
+    """Return whether a link leads to a directory that its path goes through, or to one above: it has no end.
+
+    Raises OSError where links in links are too deep, though they end.
+    """
+    target = os.path.realpath(root + key).rstrip("/") + "/"
+    place, links = root + key, 1
+    while len(place) > len(root):
+        place = os.path.dirname(place)
+        if f"{os.path.realpath(place)}/".startswith(target):
+            return True
+        links += len(place) > len(root) and os.path.islink(place)
+    if links > _MOST_LINKS:
+        raise OSError(errno.ELOOP, f"more than {_MOST_LINKS} symbolic links in one path")
+    return False
 
 
 def empty_directory(directory: str) -> None:

@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 from zarrds._store.base import Store, StoreProfile
 from zarrds._store.files import file_identity
 from zarrds._store.optional import optional_module
-from zarrds._store.paths import check_key, level, normalize_path
+from zarrds._store.paths import encoded_key, level, normalize_path
 from zarrds._store.place import Place, place_in_file, place_on_disk
 from zarrds._store.request import byte_view, cut, same_bytes, to_bytes
 from zarrds._store.rounds import RangeReader, WitnessReader
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._types import Buf, Request, Separator
-from zarrds.errors import StoreError
+from zarrds.errors import StoreError, StoreMemoryError
 
 __all__ = ["LMDBStore"]
 
@@ -88,7 +88,9 @@ class LMDBStore(Store):
             self._map = _shared_map(self._lmdb, self.path, self.kwargs)
         try:
             yield self._map
-        except (self._lmdb.Error, MemoryError) as error:
+        except MemoryError as error:
+            raise StoreMemoryError(path=self.path, key=key) from error
+        except (self._lmdb.Error, UnicodeDecodeError) as error:
             raise StoreError(f"{action}: {error}", path=self.path, key=key) from error
 
     def _read(self, action: str, work: Callable[[Any], T], key: str | None = None) -> T:
@@ -102,7 +104,7 @@ class LMDBStore(Store):
     # --- values ------------------------------------------------------------------------------------------------------
 
     def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
-        wanted = [(check_key(key).encode(), byte_range) for key, byte_range in requests]
+        wanted = [(encoded_key(key), byte_range) for key, byte_range in requests]
 
         def work(txn: Any) -> list[Buf | None]:
             # what a buffer shows may change when the transaction ends, so the parts that are wanted are copied
@@ -115,7 +117,7 @@ class LMDBStore(Store):
         return WitnessReader(self.get_many)  # one transaction
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
-        pairs = [(check_key(key).encode(), byte_view(value)) for key, value in items]
+        pairs = [(encoded_key(key), byte_view(value)) for key, value in items]
 
         def work(txn: Any) -> None:
             for name, value in pairs:
@@ -125,7 +127,7 @@ class LMDBStore(Store):
             self._write("cannot write", work, items[0][0])
 
     def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
-        name = check_key(key).encode()
+        name = encoded_key(key)
 
         def work(txn: Any) -> bool:
             is_same = same_bytes(_get(txn, name), expected)
@@ -136,7 +138,7 @@ class LMDBStore(Store):
         return self._write("cannot write", work, key)
 
     def delete_many(self, keys: Sequence[str]) -> None:
-        names = [check_key(key).encode() for key in keys]
+        names = [encoded_key(key) for key in keys]
 
         def work(txn: Any) -> None:
             for name in names:

@@ -347,11 +347,15 @@ class MemoryStore(Store):
         return iter(()) if members is None else self._walk(members, prefix)
 
     def _walk(self, members: MutableMapping[str, Any], prefix: str) -> Iterator[str]:
-        for name, node in list(members.items()):
-            if isinstance(node, self.cls):
-                yield from self._walk(node, f"{prefix}{name}/")
+        waiting = [iter([(prefix + name, node) for name, node in members.items()])]
+        while waiting:
+            for key, node in waiting[-1]:
+                if isinstance(node, self.cls):
+                    waiting.append(iter([(f"{key}/{name}", below) for name, below in node.items()]))
+                    break
+                yield key
             else:
-                yield prefix + name
+                waiting.pop()
 
     def listdir(self, path: str | None = None) -> list[str]:
         members = self._level(normalize_path(path))

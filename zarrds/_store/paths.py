@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
+from zarrds.errors import InvalidKeyError
+
 __all__ = [
     "SYSTEM_NAME",
     "TEMPORARY",
     "ancestors",
     "check_key",
     "credentials_end",
+    "encoded_key",
     "join_path",
     "level",
     "linked_urls",
@@ -41,8 +44,8 @@ def normalize_path(path: str | bytes | None) -> str:
 
     Raises
     ------
-    ValueError
-        If a name is ``.`` or ``..``.
+    InvalidKeyError
+        If a name is ``.`` or ``..``, or bytes are no UTF-8; a ValueError.
 
     Examples
     --------
@@ -55,10 +58,13 @@ def normalize_path(path: str | bytes | None) -> str:
         return ""
     if type(path) is str and _NORMAL.fullmatch(path):
         return path
-    text = path.decode("utf-8") if isinstance(path, bytes) else str(path)
+    try:
+        text = path.decode("utf-8") if isinstance(path, bytes) else str(path)
+    except UnicodeDecodeError as error:
+        raise InvalidKeyError("path is no UTF-8", found=repr(path)) from error
     names = [name for name in text.replace("\\", "/").split("/") if name]
     if "." in names or ".." in names:
-        raise ValueError(f"path {text!r} contains a '.' or '..' segment")
+        raise InvalidKeyError(f"path {_brief(text)} contains a '.' or '..' segment")
     return "/".join(names)
 
 
@@ -67,10 +73,27 @@ def check_key(key: object) -> str:
     if not isinstance(key, str):
         raise TypeError(f"store keys are str, not {type(key).__name__}")
     if not key or key[0] == "/" or "\0" in key:
-        raise ValueError(f"invalid store key {key!r}: empty, absolute or with a NUL character")
+        raise InvalidKeyError(f"invalid store key {_brief(key)}: empty, absolute or with a NUL character")
     if ".." in key and ".." in key.replace("\\", "/").split("/"):
-        raise ValueError(f"invalid store key {key!r}: it leaves the root of the store")
+        raise InvalidKeyError(f"invalid store key {_brief(key)}: it leaves the root of the store")
     return key
+
+
+def _brief(text: str) -> str:
+    shown = repr(text)
+    return shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}..."
+
+
+_MOST_SHOWN = 200
+
+
+def encoded_key(key: object) -> bytes:
+    """Return a checked key in UTF-8; refuse lone surrogates, which are no text."""
+    text = check_key(key)
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidKeyError(f"invalid store key {_brief(text)}: it is no Unicode") from error
 
 
 def join_path(*parts: str) -> str:

@@ -23,7 +23,7 @@ from zarrds._store.request import byte_view, same_bytes
 from zarrds._store.rounds import RangeReader, WitnessReader
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
 from zarrds._types import Buf, ByteRange, Request, Separator
-from zarrds.errors import PathNotFoundError, StoreError
+from zarrds.errors import InvalidKeyError, PathNotFoundError, StoreError, StoreMemoryError
 
 __all__ = ["SQLiteStore"]
 
@@ -81,13 +81,31 @@ class SQLiteStore(Store):
             with suppress(sqlite3.OperationalError):  # a log needs shared memory, and a place that can be written to
                 db.execute("PRAGMA journal_mode=WAL")
             db.execute("CREATE TABLE IF NOT EXISTS zarr(k TEXT PRIMARY KEY, v BLOB)")
+            self._require_plain_table(db)
         self._identity = file_identity(self.path)
+
+    def _require_plain_table(self, db: sqlite3.Connection) -> None:
+        """Raise StoreError for a file in which reading or writing rows runs more than a table: views and triggers."""
+        kinds = db.execute("SELECT type, sql FROM sqlite_master WHERE tbl_name = 'zarr' COLLATE NOCASE").fetchall()
+        columns = {(name, hidden) for _, name, *_, hidden in db.execute("PRAGMA table_xinfo(zarr)")}
+        is_plain = all(kind in ("table", "index") and not str(sql).startswith("CREATE VIRTUAL") for kind, sql in kinds)
+        if not is_plain or columns != {("k", 0), ("v", 0)}:
+            raise StoreError(
+                "cannot open: this is no database of arrays",
+                path=self.path,
+                expected="a table zarr(k TEXT PRIMARY KEY, v BLOB), with no triggers",
+                found=", ".join(sorted({kind for kind, _ in kinds} | {f"column {name}" for name, _ in columns})),
+            )
 
     @contextmanager
     def _using(self, action: str, key: str | None = None) -> Iterator[sqlite3.Connection]:
         try:
             with self._connections.using() as db:
                 yield db
+        except UnicodeEncodeError as error:
+            raise InvalidKeyError("a key is no Unicode", path=self.path, key=key) from error
+        except MemoryError as error:
+            raise StoreMemoryError(path=self.path, key=key) from error
         except (sqlite3.Error, OverflowError) as error:
             raise StoreError(f"{action}: {error}", path=self.path, key=key) from error
 
@@ -163,7 +181,16 @@ class SQLiteStore(Store):
 
     def keys_below(self, prefix: str = "") -> Iterator[str]:
         where, values = _below(prefix)
-        return iter([key for (key,) in self._rows(f"SELECT k FROM zarr WHERE {where} ORDER BY k", values)])
+        return iter(self._texts(f"SELECT k FROM zarr WHERE {where} ORDER BY k", values))
+
+    def _texts(self, query: str, values: Sequence[object]) -> list[str]:
+        """Answers of a query that are keys or parts of keys; StoreError when the table holds others than texts."""
+        found = [text for (text,) in self._rows(query, values)]
+        if not set(map(type, found)) <= {str}:
+            odd = next(text for text in found if type(text) is not str)
+            message = "cannot list: the table holds a key that is no text"
+            raise StoreError(message, path=self.path, found=f"{odd!r} ({type(odd).__name__})")
+        return found
 
     def listdir(self, path: str | None = None) -> list[str]:
         prefix = level(normalize_path(path))
@@ -172,7 +199,7 @@ class SQLiteStore(Store):
             "SELECT DISTINCT substr(rest, 1, instr(rest || '/', '/') - 1)"
             f" FROM (SELECT substr(k, ?) AS rest FROM zarr WHERE {where})"
         )
-        return sorted(name for (name,) in self._rows(query, (len(prefix) + 1, *values)))
+        return sorted(self._texts(query, (len(prefix) + 1, *values)))
 
     def rmdir(self, path: str | None = None) -> None:
         where, values = _below(level(normalize_path(path)))
@@ -194,7 +221,7 @@ class SQLiteStore(Store):
 
     def getsize(self, path: str | None = None) -> int:
         path = normalize_path(path)
-        own = self._rows("SELECT length(v) FROM zarr WHERE k = ?", (path,))
+        own = self._rows("SELECT coalesce(length(v), 0) FROM zarr WHERE k = ?", (path,))
         if own:
             return int(own[0][0])
         prefix = level(path)
@@ -294,6 +321,7 @@ class _Connections:
         db: sqlite3.Connection = sqlite3.connect(self.path, **self.kwargs)
         try:
             db.execute("PRAGMA synchronous=NORMAL")
+            db.execute("PRAGMA trusted_schema=OFF")
         except BaseException:
             db.close()
             raise
@@ -326,6 +354,8 @@ def _values(db: sqlite3.Connection, keys: Sequence[str]) -> dict[str, bytes]:
         batch = keys[start : start + _BATCH]
         marks = ",".join("?" * len(batch))
         found.update(db.execute(f"SELECT k, v FROM zarr WHERE k IN ({marks})", batch))
+    if not set(map(type, found.values())) <= {bytes}:
+        raise _no_blob(next(key for key, value in found.items() if type(value) is not bytes))
     return found
 
 
@@ -333,17 +363,23 @@ def _value(db: sqlite3.Connection, key: str, byte_range: ByteRange | None) -> Bu
     return _values(db, [key]).get(key) if byte_range is None else _part(db, key, byte_range)
 
 
+def _no_blob(key: str) -> sqlite3.DataError:
+    return sqlite3.DataError(f"the value of {key!r} is no BLOB")
+
+
 def _part(db: sqlite3.Connection, key: str, byte_range: ByteRange) -> Buf | None:
     """The range of one value, of which nothing else is copied."""
     start, stop = byte_range
     if start < 0:
-        query = "SELECT substr(v, max(1, length(v) + ?)) FROM zarr WHERE k = ?"
+        query = "SELECT substr(v, max(1, length(v) + ?)), typeof(v) FROM zarr WHERE k = ?"
         row = db.execute(query, (start + 1, key)).fetchone()
     elif stop is None:
-        row = db.execute("SELECT substr(v, ?) FROM zarr WHERE k = ?", (start + 1, key)).fetchone()
+        row = db.execute("SELECT substr(v, ?), typeof(v) FROM zarr WHERE k = ?", (start + 1, key)).fetchone()
     else:
         size = max(0, stop - start)
-        row = db.execute("SELECT substr(v, ?, ?) FROM zarr WHERE k = ?", (start + 1, size, key)).fetchone()
+        row = db.execute("SELECT substr(v, ?, ?), typeof(v) FROM zarr WHERE k = ?", (start + 1, size, key)).fetchone()
+    if row is not None and row[1] != "blob":
+        raise _no_blob(key)
     # a part of an empty value is NULL
     return None if row is None else (row[0] or b"")
 

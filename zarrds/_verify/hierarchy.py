@@ -16,7 +16,7 @@ from zarrds._format.jsondoc import dumps, loads
 from zarrds._format.meta import ArrayMeta
 from zarrds._nodes import as_stored
 from zarrds._store.base import Store
-from zarrds._store.paths import SYSTEM_NAME, TEMPORARY, ancestors, level
+from zarrds._store.paths import SYSTEM_NAME, TEMPORARY, level
 from zarrds._types import Buf
 from zarrds._verify.report import Finding
 from zarrds.errors import MetadataError
@@ -139,17 +139,26 @@ def _reason(error: MetadataError) -> str:
 
 def _places(root: str, broken: set[str], found: Surveyed) -> None:
     """Find arrays above nodes, and nodes that no groups lead to."""
+    faulty: dict[str, tuple[str, ...]] = {root: ()}  # paths above a path, of which something is wrong
     for path in sorted({*found.groups, *found.arrays, *broken}):
-        for above in _ancestors_below(root, path):
+        for above in _faulty_above(path, faulty, found, broken):
             if above in found.arrays:
                 found.findings.append(Finding("array-above", path, f"{above or '/'} is an array"))
-            elif above not in found.groups and above not in broken:
+            else:
                 found.findings.append(Finding("missing-parent", path, f"there is no group at /{above}"))
 
 
-def _ancestors_below(root: str, path: str) -> list[str]:
-    """Paths above a path, `root` and those below it."""
-    return [p for p in ancestors(path) if not root or p == root or p.startswith(root + "/")]
+def _faulty_above(path: str, faulty: dict[str, tuple[str, ...]], found: Surveyed, broken: set[str]) -> tuple[str, ...]:
+    """Arrays and absent groups above a path: those above its parent, which are known mostly, and the parent."""
+    unknown = [path]
+    while unknown[-1] not in faulty:
+        unknown.append(unknown[-1].rpartition("/")[0])
+    above = unknown.pop()
+    while unknown:
+        is_sound = above not in found.arrays and (above in found.groups or above in broken)
+        faulty[unknown[-1]] = faulty[above] + (() if is_sound else (above,))
+        above = unknown.pop()
+    return faulty[path]
 
 
 # --- everything else --------------------------------------------------------------------------------------------------

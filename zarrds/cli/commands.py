@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from zarrds._escaping import visible
+from zarrds._nodes import bounded_depth
 from zarrds.cli.describe import describe, describe_tree
 from zarrds.cli.printing import Commands, echo_json, echo_text, json_text
 from zarrds.convenience import convert as convert_store
@@ -81,7 +82,7 @@ def info(store: str, path: str, as_json: bool, storage_options: dict[str, Any]) 
 @_storage_options
 def tree(store: str, path: str, level: int | None, as_json: bool, storage_options: dict[str, Any]) -> None:
     """Show a group and what is below it, with the shape and data type of each array."""
-    with _problems_told():
+    with _problems_told(), bounded_depth(path):
         node = _open(store, path, storage_options)
         echo_json(describe_tree(node, level)) if as_json else echo_text(_tree_text(node, level))
 
