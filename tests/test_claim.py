@@ -15,7 +15,7 @@ import pytest
 
 import zarrds
 from zarrds import _claim
-from zarrds._claim import ClaimLost, claim_of, claimed, has_mark, with_mark_of
+from zarrds._claim import ClaimLost, claim_around, claimed, has_mark, with_mark_of
 from zarrds._store.base import Store
 from zarrds.errors import PathNotFoundError
 from zarrds.storage import DirectoryStore, FSStore, KVStore, LMDBStore, MemoryStore, SQLiteStore
@@ -56,9 +56,9 @@ def test_a_mark_changes_nothing_that_readers_see(store: Store) -> None:
         assert zarrds.open(store, mode="r").info_items()[0] == z.info_items()[0]
         assert zarrds.open(store, mode="r").shape == (4,)
         assert not claim.inherited
-        assert claim_of(text) is claim
+        assert claim_around(store, key) is claim
     assert store[key] == before
-    assert claim_of(text) is None
+    assert claim_around(store, key) is None
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
@@ -130,7 +130,7 @@ def test_a_claim_is_renewed_by_those_who_go_on(monkeypatch: pytest.MonkeyPatch) 
             claim.keep()
             marks.add(store[key])
         assert len(marks) == 3
-        assert claim_of(store[key]) is claim
+        assert claim_around(store, key) is claim
         with claimed(store, key):
             pass
         with pytest.raises(ClaimLost):
@@ -148,7 +148,9 @@ with claimed(store, ".zarray"):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="no signals")
-def test_the_claim_of_a_killed_process_is_taken_over_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_claim_around_a_killed_process_is_taken_over_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = DirectoryStore(tmp_path / "a")
     make(store)
     subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "a")], timeout=60, check=False)
@@ -159,7 +161,7 @@ def test_the_claim_of_a_killed_process_is_taken_over_at_once(tmp_path: Path, mon
     assert not has_mark(store[".zarray"])
 
 
-def test_the_claim_of_another_machine_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_claim_around_another_machine_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     store, now = MemoryStore(), [0.0]
     _, key = make(store)
     monkeypatch.setattr(_claim, "_this_host", lambda: 12345)

@@ -15,7 +15,7 @@ from numpy.exceptions import AxisError
 from zarrds import _nodes
 from zarrds._codec.fills import decode_fill, encode_fill, new_fill
 from zarrds._codec.table import spec_of
-from zarrds._engine.bulk import delete_outside, expect_none_outside, stored_chunks
+from zarrds._engine.bulk import stored_chunks
 from zarrds._engine.drive import windows
 from zarrds._engine.source import OpenSource
 from zarrds._format.dtypes import dtype_to_v2, normalize_dtype
@@ -31,10 +31,10 @@ __all__ = [
     "changed",
     "digest",
     "iterate",
-    "resize",
     "resized_shape",
     "view_meta",
     "whole_units",
+    "with_fill",
 ]
 
 
@@ -56,14 +56,9 @@ def changed(meta: ArrayMeta, **changes: Any) -> ArrayMeta:
     return replace(meta, keys=keys, **changes)
 
 
-def resize(store: Store, source: OpenSource, shape: Shape) -> ArrayMeta:
-    """Write the new shape, then delete the chunks outside it, so that an interrupted resize leaves no hole."""
-    meta = changed(source.meta, shape=shape)
-    if not source.store.is_erasable():
-        expect_none_outside(source, shape)
-    _nodes.save_array(store, source.path, meta)
-    delete_outside(source, shape)
-    return meta
+def with_fill(meta: ArrayMeta, value: Any) -> ArrayMeta:
+    """Metadata of an existing array with another fill value."""
+    return changed(meta, chunk=replace(meta.chunk, fill=new_fill(value, meta.chunk)))
 
 
 def whole_units(shape: Shape, unit: Shape, axis: int) -> Shape:

@@ -26,7 +26,17 @@ from zarrds._store.request import to_bytes
 from zarrds._types import Buf
 from zarrds.errors import ConflictError, PathNotFoundError
 
-__all__ = ["Claim", "ClaimLost", "claim_of", "claimed", "has_mark", "set_document", "with_mark_of"]
+__all__ = [
+    "Claim",
+    "ClaimLost",
+    "changed_meanwhile",
+    "claim_around",
+    "claimed",
+    "has_mark",
+    "set_document",
+    "unclaimed",
+    "with_mark_of",
+]
 
 _MARK = re.compile(rb"\n[ \t]{80}\Z")
 _HOST_BITS, _PID_BITS, _RANDOM_BITS = 26, 22, 32
@@ -54,31 +64,31 @@ class Claim:
         Its key.
     inherited : bool
         Whether a writer that did not finish had it before: what it left may be there.
-    guarded : bool
-        Whether its owner also holds the locks of a synchronizer.
-    tail : object
-        Where the owner says that its work will end.
+    over : bool
+        Whether another thread, or an inner call, of this process has taken over.
+    work : object
+        What the owner is at; for calls inside it, in the same thread.
     """
 
     __slots__ = (
         "_kept",
         "_mutex",
         "_renewed",
-        "guarded",
         "inherited",
         "key",
         "mark",
+        "over",
         "steps",
         "store",
-        "tail",
         "text",
         "thread",
+        "work",
     )
 
     def __init__(self, store: Store, key: str, text: bytes, mark: bytes, inherited: bool) -> None:
         self.store, self.key, self.text, self.mark, self.inherited = store, key, text, mark, inherited
-        self.guarded = False
-        self.tail: object = None
+        self.over = False
+        self.work: object = None
         self.thread = threading.get_ident()
         self.steps = 0
         self._kept = False
@@ -93,6 +103,8 @@ class Claim:
     def keep(self) -> None:
         """Say that the work goes on, before each of its steps; raise ClaimLost when another writer has taken over."""
         self.steps += 1
+        if self.over:
+            raise ClaimLost
         if time.monotonic() - self._renewed > _RENEW_S and self.mark:
             with self._mutex:
                 if time.monotonic() - self._renewed > _RENEW_S:
@@ -130,6 +142,8 @@ class Claim:
         while True:
             if self._set(change(self.document) + (b"" if release else self.mark)):
                 self._kept = self._kept or release
+                if not (release or self.store.keeps_documents):  # it shows another text than was written
+                    self.refresh()
                 return True
             if not self.refresh():
                 self._kept = True  # it is the mark of another by now
@@ -139,8 +153,6 @@ class Claim:
         if not set_document(self.store, self.key, text, self.text):
             return False
         self.text = text
-        if not self.store.keeps_documents:  # it shows another text than was written
-            self.text = _read(self.store, self.key) or text
         return True
 
     def abandon(self) -> None:
@@ -154,7 +166,15 @@ class Claim:
 
 
 @contextmanager
-def claimed(store: Store, key: str, attempt: int = 0) -> Iterator[Claim]:
+def claimed(
+    store: Store,
+    key: str,
+    attempt: int = 0,
+    *,
+    text: bytes | None = None,
+    change: Callable[[bytes, bool], bytes] | None = None,
+    work: object = None,
+) -> Iterator[Claim]:
     """Hold the claim of a document, such as that of the group or array that is appended to.
 
     Others that ask for it meanwhile wait. The claim of a writer that was killed is taken over: at once where that is
@@ -173,6 +193,13 @@ def claimed(store: Store, key: str, attempt: int = 0) -> Iterator[Claim]:
         Its key; the document must be there.
     attempt : int
         How often the caller has lost the claim before.
+    text : bytes, optional
+        The document, where the caller has read it just now.
+    change : callable, optional
+        Makes another document in the step that sets the mark: called with the one that is there, and with what
+        `Claim.inherited` will be.
+    work : object, optional
+        What `Claim.work` will be.
 
     Yields
     ------
@@ -190,7 +217,7 @@ def claimed(store: Store, key: str, attempt: int = 0) -> Iterator[Claim]:
     >>> with claimed(group.store, ".zgroup") as claim:
     ...     claim.keep()  # and write what belongs together
     """
-    claim = _taken(store, key, attempt)
+    claim = _taken(store, key, attempt, text, change or _as_it_is, work)
     try:
         yield claim
     except BaseException:
@@ -203,11 +230,30 @@ def claimed(store: Store, key: str, attempt: int = 0) -> Iterator[Claim]:
         _own.pop(claim.mark, None)
 
 
-def claim_of(text: Buf) -> Claim | None:
-    """Return the claim that a document shows, where it is one of the running thread itself."""
-    found = _MARK.search(to_bytes(text))
-    claim = None if found is None else _own.get(found[0])
-    return claim if claim is not None and claim.thread == threading.get_ident() else None
+@contextmanager
+def unclaimed(store: Store, key: str, work: object) -> Iterator[Claim]:
+    """Give a claim that keeps nobody out, but is found by `claim_around`: for stores that cannot compare and swap."""
+    claim, name = Claim(store, key, b"", b"", False), _new_mark()
+    claim.work = work
+    _own[name] = claim
+    try:
+        yield claim
+    finally:
+        _own.pop(name, None)
+
+
+def claim_around(store: Store, key: str) -> Claim | None:
+    """Return the claim of a document that the running thread itself holds, or is about to get; None if there is none.
+
+    A lock or a store that calls other code may bring a thread there.
+    """
+    here = threading.get_ident()
+    for claim in list(_own.values()) if _own else ():
+        if claim.thread != here or claim.key != key:
+            continue
+        if claim.store is store or claim.store.place().is_same(store.place()):
+            return claim
+    return None
 
 
 def has_mark(text: Buf) -> bool:
@@ -259,30 +305,49 @@ def _read(store: Store, key: str) -> bytes | None:
     return None if text is None else to_bytes(text)
 
 
-def _taken(store: Store, key: str, attempt: int) -> Claim:
+def _as_it_is(document: bytes, inherited: bool) -> bytes:
+    return document
+
+
+def _taken(
+    store: Store,
+    key: str,
+    attempt: int,
+    text: bytes | None,
+    change: Callable[[bytes, bool], bytes],
+    work: object,
+) -> Claim:
     """Set a mark of one's own, once that of others is gone or its writer is taken for dead."""
     watch, pause = _Watch(2**attempt), _PAUSE_S
     longest = _MAX_REMOTE_PAUSE_S if store.profile.kind == "network" else _MAX_PAUSE_S
     while True:
-        text = _read(store, key)
+        text = _read(store, key) if text is None else text
         if text is None:
             raise PathNotFoundError("the document of what is to change is gone", store=repr(store), key=key)
         found = _MARK.search(text)
         if not store.can_set_if:
-            return Claim(store, key, text, b"", found is not None)
+            claim = Claim(store, key, text, b"", found is not None)
+            document = change(claim.document, claim.inherited)
+            if document != claim.document:
+                claim._set(document)
+            return claim
         if found is not None and not watch.is_over(found[0]):
             time.sleep(pause * random.uniform(0.5, 1))
-            pause = min(pause * 1.5, longest)
+            pause, text = min(pause * 1.5, longest), None
             continue
         claim = Claim(store, key, text, _new_mark(), found is not None)
+        claim.work = work
         _own[claim.mark] = claim
         try:
-            if claim._set(claim.document + claim.mark):
+            if claim._set(change(claim.document, claim.inherited) + claim.mark):
+                if found is not None and (other := _own.get(found[0])) is not None:
+                    other.over = True
                 return claim
         except BaseException:
             del _own[claim.mark]
             raise
         del _own[claim.mark]
+        text = None
 
 
 class _Watch:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from typing import Any, Literal, Self, cast
 
 import numpy as np
 
-from zarrds import _array_ops, _nodes
+from zarrds import _nodes
+from zarrds._appending import append
 from zarrds._array_meta import check_version
-from zarrds._codec.fills import new_fill
+from zarrds._array_ops import resized_shape, with_fill
+from zarrds._changing import Target, change_meta, resize
 from zarrds._description import Described
 from zarrds._engine.batch import BATCH_BYTES, HeldStore
-from zarrds._engine.bulk import trim_edges
 from zarrds._engine.masked import read_masked, write_masked
 from zarrds._engine.read import Fields, read
 from zarrds._engine.source import ChunkSource, OpenSource
@@ -142,12 +142,6 @@ class Array(Described):
         """Read the metadata again: another writer may have changed it."""
         self._opened = self._at(_nodes.load_array(self._store, self._path, self._opened.meta.zarr_format))
 
-    def _current(self) -> OpenSource:
-        """Chunks and metadata before a change of the metadata: with a synchronizer, others may have changed it."""
-        if self._synchronizer is not None and not self._is_view:
-            self._refresh()
-        return self._source()
-
     def _get(self, selection: Any, mode: Mode, out: NDArrayAny | None, fields: Fields) -> Any:
         source = self._source()
         plan = plan_selection(selection, source.meta.shape, source.meta.chunk.shape, mode)
@@ -182,9 +176,18 @@ class Array(Described):
     def _lock(self) -> Lock | None:
         return None if self._synchronizer is None else self._synchronizer.__getitem__
 
-    def _save_meta(self, meta: ArrayMeta) -> None:
-        _nodes.save_array(self._store, self._path, meta)
+    def _show(self, meta: ArrayMeta) -> None:
         self._opened = self._at(meta)
+
+    def _target(self) -> Target:
+        store = self.chunk_store if self._held is None else self._held
+        known = None
+        if not self._store.can_set_if:
+            if self._synchronizer is not None:
+                self._refresh()  # another writer may have changed it
+            known = self._source().meta
+        number = self._opened.meta.zarr_format
+        return Target(self._store, store, self._path, number, self._lock, self._write_empty_chunks, known)
 
     def _metadata_lock(self) -> AbstractContextManager[Any]:
         key = _nodes.array_key(self._path, self._opened.meta)
@@ -323,9 +326,7 @@ class Array(Described):
     def fill_value(self, value: Any) -> None:
         self._refuse_read_only()
         with self._metadata_lock():
-            meta = self._current().meta
-            fill = new_fill(value, meta.chunk)
-            self._save_meta(_array_ops.changed(meta, chunk=replace(meta.chunk, fill=fill)))
+            self._show(change_meta(self._target(), lambda meta: with_fill(meta, value), "fill value"))
 
     @property
     def attrs(self) -> Attributes:
@@ -387,11 +388,7 @@ class Array(Described):
         self._refuse_read_only()
         self._refuse_view()
         with self._metadata_lock():
-            old = self._current().meta.shape
-            new = _array_ops.resized_shape(old, args)
-            self._opened = self._at(_array_ops.resize(self._store, self._opened, new))
-            if trim:
-                trim_edges(self._opened, [n < m for n, m in zip(new, old, strict=True)], self._lock)
+            self._opened = self._at(resize(self._target(), lambda shape: resized_shape(shape, args), trim))
 
     def append(self, data: Any, axis: int = 0) -> Shape:
         """Append `data` to `axis`.
@@ -420,15 +417,7 @@ class Array(Described):
         if not hasattr(data, "shape"):
             data = np.asanyarray(data, dtype=object if self.dtype == object else None)
         with self._metadata_lock():
-            meta = self._current().meta
-            shape, where = _array_ops.appended(meta.shape, data, axis)
-            self._save_meta(_array_ops.changed(meta, shape=shape))
-            source = self._opened
-        # the new region is ours alone from here on; chunks that others have a part in are guarded by their own locks
-        extent = shape if self._lock is None else _array_ops.whole_units(shape, meta.write_unit, axis)
-        plan = plan_selection(where, extent, meta.write_unit, "basic")
-        write(source, plan, data, lock=self._lock, write_empty_chunks=self._write_empty_chunks)
-        return shape
+            return append(self._target(), data, axis, self._show)
 
     def _viewed(self, meta: ArrayMeta, read_only: bool | None, synchronizer: Synchronizer | None) -> Self:
         view = Array(

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 import zarrds
+from zarrds._appending import _BehindTheEnd
+from zarrds._claim import Claim
 from zarrds._engine.batch import HeldStore
 from zarrds._format.consolidated import Consolidated
 from zarrds._store.base import Store, StoreProfile
@@ -105,6 +107,10 @@ WRAPPERS: dict[str, tuple[Callable[[Store], WrapperStore], set[str]]] = {
         ExperimentalV3Store,
         {*READING, *WRITING, *SIZES, "version", "is_writeable", "spec", "documents_format", "dimension_separator"}
         | {"can_set_if"},
+    ),
+    "_BehindTheEnd": (
+        lambda store: _BehindTheEnd(store, Claim(store, "zarr.json", b"{}", b"", False)),
+        {"get_many", "iter_many", "reader", "set_many", "set_if", "delete_many"},
     ),
     "HeldStore": (HeldStore, {*READING, *WRITING, *SIZES, "version", "flush", "close", "spec"}),
 }

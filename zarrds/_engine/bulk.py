@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from math import prod
 from typing import TypeAlias
 
@@ -18,6 +19,7 @@ from zarrds.errors import NotErasableError
 __all__ = [
     "ChunkKeys",
     "count_stored",
+    "delete_behind",
     "delete_outside",
     "expect_none_outside",
     "missing_chunks",
@@ -137,8 +139,17 @@ def missing_chunks(source: OpenSource) -> Iterator[tuple[int, ...]]:
     return (coords for coords in box_coords([range(n) for n in grid]) if coords not in stored)
 
 
-def trim_edges(source: OpenSource, shrunk: Sequence[bool], lock: Lock | None = None) -> None:
-    """Put the fill value into what stored chunks hold beyond the array's shape, along the dimensions that shrunk."""
+def _go_on() -> None:
+    """Do nothing between steps."""
+
+
+def trim_edges(
+    source: OpenSource, shrunk: Sequence[bool], lock: Lock | None = None, keep: Callable[[], None] = _go_on
+) -> None:
+    """Put the fill value into what stored chunks hold beyond the array's shape, along the dimensions that shrunk.
+
+    `keep` is called before each step, and may raise to stop.
+    """
     meta = source.meta
     cut = [s and n % c != 0 for s, n, c in zip(shrunk, meta.shape, meta.write_unit, strict=True)]
     if not any(cut):
@@ -148,6 +159,7 @@ def trim_edges(source: OpenSource, shrunk: Sequence[bool], lock: Lock | None = N
     coords = [c for c in stored_chunks(source) if any(i == edge for i, edge in zip(c, edges, strict=True))]
     for at in coords:
         key = source.key(at)
+        keep()
         with nullcontext() if lock is None else lock(key):
             (data,) = source.store.get_many([(key, None)])
             if data is not None:
@@ -169,9 +181,23 @@ def _trimmed(source: OpenSource, coords: tuple[int, ...], data: Buf) -> Buf | No
     return source.codec.encode(new)
 
 
-def delete_outside(source: OpenSource, new_shape: Shape) -> None:
-    """Delete the chunks that lie outside the grid of `new_shape`."""
-    for batch in windows(_keys_outside(source, new_shape), 1000):
+def delete_outside(source: OpenSource, new_shape: Shape, keep: Callable[[], None] = _go_on) -> None:
+    """Delete the chunks that lie outside the grid of `new_shape`; `keep` is called before each step."""
+    _delete(source, _keys_outside(source, new_shape), keep)
+
+
+def delete_behind(source: OpenSource, keep: Callable[[], None] = _go_on) -> None:
+    """Delete stored chunks that lie outside the array's own grid, as a writer that did not finish may leave them."""
+    meta = source.meta
+    grid = grid_shape(meta.shape, meta.write_unit)
+    everywhere = OpenSource(source.store, source.path, replace(meta, shape=(2**62,) * meta.ndim, transformers=()))
+    found = [coords for coords in stored_chunks(everywhere) if any(i >= n for i, n in zip(coords, grid, strict=True))]
+    _delete(source, [source.key(coords) for coords in found], keep)
+
+
+def _delete(source: OpenSource, keys: Sequence[str], keep: Callable[[], None]) -> None:
+    for batch in windows(keys, 1000):
+        keep()
         source.store.delete_many(batch)
         note_written(batch)
 
