@@ -33,7 +33,7 @@ NOT_IN_TENSORSTORE = {
     *[f"dtype-{d}-{order}" for d in ("S3", "le-U3", "be-U3") for order in "CF"],
     *[f"dtype-{d}-{order}" for d in ("le-M8[s]", "be-M8[ns]", "le-m8[ms]", "le-M8[D]") for order in "CF"],
     *[f"structured-nested-{order}" for order in "CF"],
-    *[f"codec-{name}" for name in ("zstd", "lz4", "lzma")],  # zstd: it refuses the "checksum" that numcodecs writes
+    *[f"codec-{name}" for name in ("lz4", "lzma")],
     *[f"filter-{name}{end}" for name in FILTERS for end in ("", "-alone")],
     *[f"fill-{name}" for name in ("bytes", "text", "time")],
     *[f"object-{name}" for name in OBJECTS],

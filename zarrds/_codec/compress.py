@@ -8,6 +8,7 @@ from __future__ import annotations
 import bz2
 import lzma
 import zlib
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -74,13 +75,15 @@ class ZstdCompressor(_Sized):
 
 
 def _check_zstd_size(data: Buf, size: int) -> None:
-    stated = zstd_size(data)
+    stated = _stated_by_frame(_head(data))
+    if stated is not None and stated != size:
+        stated = zstd_size(data)  # there may be several frames
     if stated is not None and stated != size:
         raise wrong_size(size, stated)
 
 
 def _unsized_zstd(data: Buf, most: int) -> bytes:
-    """Decode a frame whose size only its header can tell, or, where that does not, its blocks."""
+    """Decode frames whose size only their headers can tell, or, where these do not, their blocks."""
     stated = zstd_size(data)
     if (zstd_bound(data, most) if stated is None else stated) > most:
         raise too_large(most)
@@ -91,6 +94,7 @@ def _unsized_zstd(data: Buf, most: int) -> bytes:
 
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
+_SKIPPED_MAGIC = b"\x2a\x4d\x18"  # after a byte from 0x50 to 0x5f
 _SIZE_BYTES = (0, 2, 4, 8)
 _DICTIONARY_BYTES = (0, 1, 2, 4)
 
@@ -106,8 +110,54 @@ def _usual_head(size: int) -> bytes:
 
 
 def zstd_size(data: Buf) -> int | None:
-    """Decoded size that the first frame of a value states, or None; ChunkDecodeError when it is no frame."""
-    head = bytes(data[:18] if isinstance(data, bytes) else memoryview(data).cast("B")[:18])
+    """Decoded size that the frames of a value state together; None when one of them does not.
+
+    ChunkDecodeError when the value does not begin with a frame. Frames that are to be skipped hold nothing.
+    """
+    total: int | None = 0
+    for stated, _ in _frames(memoryview(data).cast("B") if size_of(data) else memoryview(b"")):
+        total = None if total is None or stated is None else total + stated
+    return total
+
+
+def zstd_bound(data: Buf, most: int) -> int:
+    """What the frames of a value can decode to at most, or more than `most`."""
+    bound = 0
+    if size_of(data):
+        for stated, blocks in _frames(memoryview(data).cast("B")):
+            for size in blocks if stated is None else (stated,):
+                bound += size
+                if bound > most:
+                    return bound
+    return bound
+
+
+def _frames(flat: memoryview) -> Iterator[tuple[int | None, Iterator[int]]]:
+    """For each frame the size that it states, and the most that each of its blocks can decode to."""
+    start = 0
+    while start == 0 or start + 8 <= len(flat):
+        head = bytes(flat[start : start + 18])
+        if _is_skipped(head):
+            start += 8 + int.from_bytes(head[4:8], "little")
+            continue
+        if start and head[:4] != _MAGIC:
+            return  # what the decoder makes of it is its own matter
+        stated, end = _stated_by_frame(head), [start]
+        blocks = _blocks(flat, end)
+        yield stated, blocks
+        for _ in blocks:  # those that nobody has asked for
+            pass
+        start = end[0]
+
+
+def _is_skipped(head: bytes) -> bool:
+    return len(head) >= 8 and head[0] & 0xF0 == 0x50 and head[1:4] == _SKIPPED_MAGIC
+
+
+def _stated_by_frame(head: bytes) -> int | None:
+    """Decoded size that the head of a frame states, or None; ChunkDecodeError when it is none."""
+    if _is_skipped(head):
+        return None
     if len(head) < 6 or head[:4] != _MAGIC:
         raise ChunkDecodeError("value is no zstd frame", found=head[:4].hex() or "nothing")
     descriptor = head[4]
@@ -120,22 +170,26 @@ def zstd_size(data: Buf) -> int | None:
     return size + 256 if length == 2 else size
 
 
-def zstd_bound(data: Buf, most: int) -> int:
-    """What the blocks of a value can decode to at most, or more than `most`: compressed ones hold 128 KiB or less."""
-    flat = memoryview(data).cast("B")
-    end, start, bound = len(flat), 0, 0
-    while start + 6 <= end and bound <= most and flat[start : start + 4] == _MAGIC:
-        descriptor = flat[start + 4]
-        single = descriptor >> 5 & 1
-        start += 6 - single + _DICTIONARY_BYTES[descriptor & 3] + (_SIZE_BYTES[descriptor >> 6] or single)
-        last = False
-        while not last and start + 3 <= end and bound <= most:
-            head = int.from_bytes(flat[start : start + 3], "little")
-            last, kind, size = bool(head & 1), head >> 1 & 3, head >> 3
-            start += 3 + (1 if kind == _RUN else size)
-            bound += size if kind in (_STORED, _RUN) else _BLOCK_BYTES
-        start += 4 * (descriptor >> 2 & 1)
-    return bound
+def _blocks(flat: memoryview, place: list[int]) -> Iterator[int]:
+    """The most that each block of a frame can decode to: compressed ones hold 128 KiB or less.
+
+    `place` holds where the frame begins, and afterwards where it ends.
+    """
+    end, start = len(flat), place[0]
+    descriptor = flat[start + 4]
+    single = descriptor >> 5 & 1
+    start += 6 - single + _DICTIONARY_BYTES[descriptor & 3] + (_SIZE_BYTES[descriptor >> 6] or single)
+    last = False
+    while not last and start + 3 <= end:
+        head = int.from_bytes(flat[start : start + 3], "little")
+        last, kind, size = bool(head & 1), head >> 1 & 3, head >> 3
+        start += 3 + (1 if kind == _RUN else size)
+        yield size if kind in (_STORED, _RUN) else _BLOCK_BYTES
+    place[0] = start + 4 * (descriptor >> 2 & 1) if last else end
+
+
+def _head(data: Buf) -> bytes:
+    return bytes(data[:18] if isinstance(data, bytes) else memoryview(data).cast("B")[:18])
 
 
 _STORED, _RUN = 0, 1  # kinds of blocks
@@ -176,10 +230,23 @@ class BloscCompressor(_Sized):
 
 
 class StreamCompressor(_Sized):
-    """Formats of Python's own modules: their decoders stop when there is more than expected."""
+    """Formats of Python's own modules: their decoders stop when there is more than expected.
 
-    def __init__(self, encode: Any, decoder: Any, *, members: bool = False) -> None:
-        self._encode, self._decoder, self._members = encode, decoder, members
+    `several` says that streams may follow each other, `padded` that zeros may be behind each, `foreign` are the errors
+    of what is no stream, where that may follow one.
+    """
+
+    def __init__(
+        self,
+        encode: Any,
+        decoder: Any,
+        *,
+        several: bool = True,
+        padded: bool = False,
+        foreign: tuple[type[Exception], ...] = (),
+    ) -> None:
+        self._encode, self._decoder = encode, decoder
+        self._several, self._padded, self._foreign = several, padded, foreign
 
     def encode(self, data: Buf) -> Buf:
         """One stream."""
@@ -187,32 +254,59 @@ class StreamCompressor(_Sized):
         return found
 
     def decode(self, data: Buf, size: int | None, most: int | None = None) -> Buf:
-        """Decode a stream to its end; for gzip, all of its members."""
-        pieces: list[bytes] = []
+        """Decode a value to its end: all of its streams, or members, as long as others follow."""
         limit = _allowed(data, most) if size is None else size
-        rest: Any = data if isinstance(data, bytes) else bytes(data)
-        left = min(limit, _ANY_LENGTH) + 1
+        flat: Any = data if isinstance(data, bytes) else bytes(data)
+        pieces: list[bytes] = []
+        left, start = min(limit, _ANY_LENGTH) + 1, 0
         while True:
-            decoder = self._decoder()
-            pieces.append(self._run(decoder, rest, left))
-            left -= len(pieces[-1])
+            try:
+                piece, start = self._stream(flat, start, left)
+            except (
+                self._foreign
+            ):  # what follows a whole stream and is none itself is left alone, as by Python's modules
+                if not pieces:
+                    raise
+                break
+            pieces.append(piece)
+            left -= len(piece)
             if left <= 0:
                 raise too_large(limit) if size is None else wrong_size(size, f"more than {size}")
-            if not decoder.eof:
-                raise ChunkDecodeError("value is truncated")
-            rest = decoder.unused_data.lstrip(b"\0") if self._members else b""
-            if not rest:
-                return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    def _run(self, decoder: Any, data: bytes, most: int) -> bytes:
-        found: bytes = decoder.decompress(data, most)
-        while len(found) < most and not decoder.eof:
-            # the end of a stream may not have been looked at yet, once everything before it is out
-            more = decoder.decompress(getattr(decoder, "unconsumed_tail", b""), most - len(found))
-            if not more and not decoder.eof:
+            if self._padded:
+                start = _after_zeros(flat, start)
+            if start >= len(flat) or not self._several:
                 break
-            found += more
-        return found
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _stream(self, flat: bytes, start: int, most: int) -> tuple[bytes, int]:
+        """Decode one stream, up to so many bytes, and say where it ends.
+
+        The first is given as a whole; others in pieces, as a decoder copies what it does not use.
+        """
+        decoder, found, length = self._decoder(), [], len(flat) if start == 0 else _PIECE_BYTES
+        while not decoder.eof and most > 0:
+            given: bytes = getattr(decoder, "unconsumed_tail", b"")
+            if not given and getattr(decoder, "needs_input", True):
+                given = flat if start == 0 and length == len(flat) else flat[start : start + length]
+                start, length = start + len(given), 4 * length
+            piece = decoder.decompress(given, most)
+            if not given and not piece and not decoder.eof:
+                raise ChunkDecodeError("value is truncated")
+            found.append(piece)
+            most -= len(piece)
+        return found[0] if len(found) == 1 else b"".join(found), start - len(decoder.unused_data)
+
+
+def _after_zeros(flat: bytes, start: int) -> int:
+    """Where the zeros end that begin there: some writers fill up to whole blocks with them."""
+    while start < len(flat) and flat[start] == 0:
+        block = flat[start : start + _PIECE_BYTES]
+        rest = block.lstrip(b"\0")
+        start += len(block) - len(rest)
+    return start
+
+
+_PIECE_BYTES = 2**12
 
 
 class Lz4Compressor(_Sized):
@@ -244,7 +338,8 @@ def _zlib(level: int, wbits: int) -> StreamCompressor:
     return StreamCompressor(
         lambda data: zlib.compress(data, level, wbits),
         lambda: zlib.decompressobj(wbits),
-        members=wbits > zlib.MAX_WBITS,
+        several=wbits > zlib.MAX_WBITS,
+        padded=wbits > zlib.MAX_WBITS,
     )
 
 
@@ -260,13 +355,20 @@ def zlib_of(level: int = 1) -> StreamCompressor:
 
 def bz2_of(level: int = 1) -> StreamCompressor:
     """The format of bzip2."""
-    return StreamCompressor(lambda data: bz2.compress(data, _level(level, 1, 9)), bz2.BZ2Decompressor)
+    return StreamCompressor(
+        lambda data: bz2.compress(data, _level(level, 1, 9)), bz2.BZ2Decompressor, foreign=(OSError,)
+    )
 
 
 def lzma_of(codec: Codec) -> StreamCompressor:
     """The formats of lzma, with the settings of a numcodecs codec."""
     raw = codec.filters if codec.format == lzma.FORMAT_RAW else None
-    return StreamCompressor(codec.encode, lambda: lzma.LZMADecompressor(format=codec.format, filters=raw))
+    return StreamCompressor(
+        codec.encode,
+        lambda: lzma.LZMADecompressor(format=codec.format, filters=raw),
+        padded=codec.format in (lzma.FORMAT_XZ, lzma.FORMAT_AUTO),
+        foreign=(lzma.LZMAError,),
+    )
 
 
 def bounded(codec: Codec) -> Compressor | None:

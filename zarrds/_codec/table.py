@@ -71,13 +71,27 @@ def _check_blosc(codec: Blosc, spec: CodecSpec) -> None:
         raise BadCompressorError("codec configuration refused", codec=repr(spec.name), found=spec.configuration)
 
 
+_LEFT_OUT: dict[str, dict[str, Any]] = {
+    "zstd": {"checksum": False},
+    "pcodec": {"mode_spec": "auto", "delta_spec": "auto", "paging_spec": "equal_pages_up_to"},
+}
+"""Members of configurations that came late, with their defaults: others do not know them, and refuse an array."""
+
+
 def spec_of(codec: Any) -> CodecSpec:
-    """Spec of what a user gives: a codec object, or its configuration dictionary with its id."""
+    """Spec of what a user gives: a codec object, or its configuration dictionary with its id.
+
+    Members that others do not know are left out where they say what is so without them.
+    """
     if isinstance(codec, CodecSpec):
         return codec
     try:
         config = dict(codec) if isinstance(codec, dict) else dict(codec.get_config())
-        return CodecSpec.of(config.pop("id"), config)
+        name = config.pop("id")
+        late = _LEFT_OUT.get(name, {})
+        return CodecSpec.of(
+            name, {key: value for key, value in config.items() if key not in late or late[key] != value}
+        )
     except Exception as error:
         raise BadCompressorError(
             "not a codec", expected="a numcodecs codec or its configuration with an 'id'", found=repr(codec)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
@@ -34,16 +35,32 @@ def fill_from_v2(value: JSON, dtype: DType, where: str) -> Fill:
     """Fill value of a v2 document with the key `where`; MetadataError when it is none of `dtype`.
 
     Accepts what writers of all times have left: ``0.0`` for integers, 0 for raw bytes and structures (all zero) and for
-    strings, where zarr-python 2.17.2 takes it as numpy casts it: the text "0".
+    strings, where zarr-python 2.17.2 takes it as numpy casts it: the text "0"; numbers and booleans as texts, which
+    libraries in Java write: ``"0"``, ``"1e20"``, ``"true"``.
     """
     if value is None:
         return NO_FILL
     place = Place(where).member("fill_value")
     if dtype.hasobject:
         return _object_from_json(value, dtype, place)
+    if isinstance(value, str) and dtype.kind in "biufcmM":
+        value = _json_in(value, dtype)
     if _is_zero(value) and dtype.kind in "SUV":
         return Fill(raw=bytes(dtype.itemsize) if dtype.kind == "V" else _text_raw("0", dtype))
     return Fill(raw=_READERS[dtype.kind](value, dtype, place))
+
+
+def _json_in(text: str, dtype: DType) -> JSON:
+    """The number or boolean that a text holds, as JSON or Java has them; the text where it holds none."""
+    if dtype.kind == "b" and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if dtype.kind not in "fc" and _INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if _FRACTION.fullmatch(text) else text
+
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,25}")
+_FRACTION = re.compile(r"[+-]?([0-9]{1,400}\.?[0-9]{0,400}|\.[0-9]{1,400})([eE][+-]?[0-9]{1,4})?")
 
 
 def _object_from_json(value: JSON, dtype: DType, place: Place) -> Fill:
