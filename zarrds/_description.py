@@ -22,6 +22,7 @@ from zarrds._pipeline import chain_of, order_of, shown
 from zarrds._selection import Selections
 from zarrds._store.base import Store
 from zarrds._types import NDArrayAny, Order, Shape
+from zarrds.errors import NotListableError
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -213,7 +214,10 @@ class Described(Selections):
 
     def info_items(self) -> list[tuple[str, str]]:
         """Rows of `info`: labels and values."""
-        return self._facts(str(self.nchunks_initialized))
+        try:
+            return self._facts(str(self.nchunks_initialized))
+        except NotListableError:
+            return self._facts("unknown")  # a report is no place to fail
 
     def _facts(self, initialized: str) -> list[tuple[str, str]]:
         rows = [("Name", self.name)] if self.name else []

@@ -22,6 +22,7 @@ from zarrds._deleting import delete_node, keys_below, refuse_consolidated
 from zarrds._format.formats import DOCUMENT_NAMES, FORMATS, Format, Node, format_of, formats_of
 from zarrds._format.meta import ArrayMeta, GroupMeta, KeyEncoding
 from zarrds._format.paths import node_key
+from zarrds._listing import member_names, whats_there
 from zarrds._store.base import Store
 from zarrds._store.consolidated import DocumentStore
 from zarrds._store.paths import ancestors
@@ -227,16 +228,7 @@ def load_group(store: Store, path: str, zarr_format: int | None = None) -> Group
 
 def not_found(store: Store, path: str, kind: type[PathNotFoundError] = PathNotFoundError) -> PathNotFoundError:
     """The error for a path with nothing at it, saying where was looked and what is there instead."""
-    return kind(store=repr(store), path=path, hint=_whats_there(store, path))
-
-
-def _whats_there(store: Store, path: str) -> str:
-    """What a user may have meant: called only when something failed."""
-    names = store.listdir(path)
-    if not names:
-        return "there is nothing below this path; check the spelling"
-    shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
-    return f"no document of an array or group is among what is there: {shown}"
+    return kind(store=repr(store), path=path, hint=whats_there(store, path))
 
 
 def array_documents(store: Store, path: str, meta: ArrayMeta) -> list[Buf | None]:
@@ -260,14 +252,10 @@ def contains_group(store: Store, path: str) -> bool:
 
 def child_kinds(store: Store, path: str, zarr_format: int | None = None) -> list[tuple[str, bool]]:
     """Names of the direct members of the group at `path`, and whether each is an array; documents are hardly parsed."""
-    names = _child_names(store, path)
+    names = member_names(store, path)
     found = _look(store, [node_key(path, name) for name in names], formats_of(zarr_format))
     kinds = zip(names, map(_first_kind, found), strict=True)
     return [(name, kind) for name, kind in kinds if kind is not None]
-
-
-def _child_names(store: Store, path: str) -> list[str]:
-    return [name for name in store.listdir(path) if not name.startswith(".z") and name not in DOCUMENT_NAMES]
 
 
 def child_nodes(store: Store, path: str, zarr_format: int | None = None) -> list[tuple[str, Node]]:
@@ -277,7 +265,7 @@ def child_nodes(store: Store, path: str, zarr_format: int | None = None) -> list
 
 def child_documents(store: Store, path: str, zarr_format: int | None = None) -> list[tuple[str, Node, Any]]:
     """The same, each with the document that has its attributes too; None where attributes have one of their own."""
-    names = _child_names(store, path)
+    names = member_names(store, path)
     found = _look(store, [node_key(path, name) for name in names], formats_of(zarr_format))
     nodes = [(name, _first(store, at), at) for name, at in zip(names, found, strict=True)]
     return [(name, node, _with_attributes(node, at)) for name, node, at in nodes if node is not None]
@@ -289,11 +277,12 @@ def _with_attributes(node: Node, found: list[_Found]) -> Any:
 
 
 def documents_below(
-    store: Store, path: str, zarr_format: int | None = None, *, arrays: Container[str] = ()
+    store: Store, path: str, zarr_format: int | None = None, *, arrays: Container[str] = (), listed: bool = False
 ) -> dict[str, Buf]:
     """All documents at and below `path`, by key: level by level, one batch each; chunk keys are never listed.
 
     `arrays` are paths at which chunks may lie without a document: what is named like a chunk is none of a node there.
+    With `listed` consolidated metadata do not stand for a listing that the store cannot give.
     """
     formats = formats_of(zarr_format)
     found: dict[str, Buf] = {}
@@ -304,7 +293,7 @@ def documents_below(
         found.update((key, value) for key, value in zip(keys, values, strict=True) if value is not None)
         # directories without a document are looked into as well: nodes may lie below them
         groups = [p for p in paths if not any(_holds_array(known, p, found) for known in formats)]
-        names = [(p, name) for p in groups for name in _child_names(store, p)]
+        names = [(p, name) for p in groups for name in member_names(store, p, listed=listed)]
         paths = [node_key(p, name) for p, name in names if p not in arrays or not _may_be_chunk(name)]
     return found
 

@@ -405,7 +405,7 @@ def consolidate_metadata(
     where = normalize_path(path)
     node = _nodes.find_node(real_store, where, asked) if where else None
     root = where if isinstance(node, GroupMeta) and format_of(node).one_document else ""
-    documents = _nodes.documents_below(real_store, root, asked)
+    documents = _nodes.documents_below(real_store, root, asked, listed=True)
     if not documents:
         raise _nodes.not_found(real_store, root, GroupNotFoundError)
     written, items = consolidate_documents(documents, metadata_key, root)

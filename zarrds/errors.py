@@ -98,6 +98,7 @@ __all__ = [
     "NestedTooDeepError",
     "NotAStoreError",
     "NotErasableError",
+    "NotListableError",
     "OldArrayNotFoundError",
     "PathError",
     "PathNotFoundError",
@@ -477,6 +478,12 @@ class NotErasableError(StoreError, NotImplementedError):
     """A store cannot delete or rename single keys."""
 
     default_message = "keys of this store cannot be deleted"
+
+
+class NotListableError(StoreError, NotImplementedError):
+    """A store cannot say which keys it has, as many web servers cannot; that is not the same as having none."""
+
+    default_message = "the store cannot list its keys"
 
 
 class BlockAlignmentError(ZarrdsError, ValueError):

@@ -47,12 +47,13 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "close": (),
     "flush": (),
     "outlived": (),
+    "is_listable": (),
     "is_writeable": (),
     "is_erasable": (),
 }
 """How each method of the protocol is called here."""
 
-MAPPING = {"clear", "getitems", "setitems", "delitems", "is_readable", "is_listable"}
+MAPPING = {"clear", "getitems", "setitems", "delitems", "is_readable"}
 """What is built on the protocol, or the same for every store."""
 
 ATTRIBUTES = ["profile", "dimension_separator", "keeps_documents", "documents_format", "can_set_if", "carries_data"]

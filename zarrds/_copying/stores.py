@@ -11,17 +11,18 @@ from zarrds import _nodes
 from zarrds._copying.batches import DOCUMENT_BYTES, UNKNOWN_BYTES, RawCopy
 from zarrds._copying.log import Tally, checked_choice, writing_to
 from zarrds._copying.separators import differing_separator, spelled_out
-from zarrds._engine.bulk import ChunkKeys
+from zarrds._engine.bulk import ChunkKeys, stored_chunks
 from zarrds._engine.drive import windows
 from zarrds._engine.source import OpenSource
 from zarrds._format.consolidated import CONSOLIDATED_KEY
+from zarrds._format.formats import FORMATS
 from zarrds._format.meta import ArrayMeta
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
 from zarrds._store.paths import level, normalize_path
 from zarrds._store.place import refuse_overlap
 from zarrds._types import ByteRange
-from zarrds.errors import CopyError, MetadataError
+from zarrds.errors import CopyError, MetadataError, NotListableError, StoreAccessError
 
 __all__ = ["copy_store", "document_rank", "is_document"]
 
@@ -106,7 +107,7 @@ def copy_store(
     job = _StoreCopy(from_store, to_store, normalize_path(source_path), normalize_path(dest_path))
     job.refuse_overlap(replaces=if_exists == "replace")
     with writing_to(log) as say:
-        keys = sorted(filter(wanted, from_store.keys_below(level(job.source_path))))
+        keys = sorted(filter(wanted, _keys_below(from_store, job.source_path)))
         job.check(keys)
         fresh = not to_store.listdir(job.dest_path)
         existing = set() if fresh or if_exists == "replace" else job.existing(keys)
@@ -120,6 +121,24 @@ def copy_store(
     if isinstance(dest, str):
         to_store.close()
     return tally.triple()
+
+
+def _keys_below(store: Store, path: str) -> Iterable[str]:
+    """Return the keys at and below a path; where the store cannot list, those that its metadata say it may have."""
+    try:
+        return list(store.keys_below(level(path)))
+    except (NotListableError, StoreAccessError):
+        documents = _nodes.documents_below(store, path)
+    keys = list(documents)
+    for known in FORMATS:
+        nodes = {key.rpartition("/")[0] for key in documents}
+        for where in nodes:
+            node = known.parse_node(where, [documents.get(key) for key in known.node_keys(where)])
+            if isinstance(node, ArrayMeta):
+                source = OpenSource(store, where, node)
+                keys += map(source.key, stored_chunks(source))
+    key = level(path) + CONSOLIDATED_KEY
+    return [*keys, key] if key in store else keys
 
 
 def _as_store(given: Any, mode: str) -> Store:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from itertools import chain
 from math import prod
 from typing import TypeAlias
 
@@ -12,9 +13,9 @@ from zarrds._engine.drive import windows
 from zarrds._engine.indexes import note_written
 from zarrds._engine.source import OpenSource
 from zarrds._engine.write import Lock
-from zarrds._format.grid import box_coords, grid_shape, removed_chunks, valid_part
-from zarrds._types import Buf, Shape
-from zarrds.errors import NotErasableError
+from zarrds._format.grid import box_coords, chunk_count, grid_shape, removed_chunks, valid_part
+from zarrds._types import Buf, ByteRange, Shape
+from zarrds.errors import NotErasableError, NotListableError, StoreAccessError
 
 __all__ = [
     "ChunkKeys",
@@ -30,18 +31,26 @@ __all__ = [
 Coords: TypeAlias = tuple[int, ...]
 
 
+MOST_ASKED = 10_000
+"""Chunks of a grid that are asked for one by one where the store cannot list."""
+_ASKED_TOGETHER = 1000
+
+
 def stored_chunks(source: OpenSource) -> Iterator[Coords]:
-    """Coordinates of the chunks that are stored, from one listing."""
+    """Yield the coordinates of the chunks that are stored, from one listing.
+
+    Where the store cannot list, small grids are asked for chunk by chunk; of large ones NotListableError is raised.
+    """
     keys = ChunkKeys(source)
-    for key in source.store.keys_below(source.prefix):
+    for key in _stored_keys(source):
         coords = keys.coords(key)
         if coords is not None:
             yield coords
 
 
 def count_stored(source: OpenSource) -> int:
-    """Number of the chunks that are stored, from one listing."""
-    return ChunkKeys(source).count(source.store.keys_below(source.prefix))
+    """Number of the chunks that are stored, from one listing; see `stored_chunks` on stores that cannot list."""
+    return ChunkKeys(source).count(_stored_keys(source))
 
 
 class ChunkKeys:
@@ -129,6 +138,25 @@ def _index(text: str, length: int) -> int:
         return -1
     # a number with more digits than the length is not below it, and may be too long to be read
     return int(text) if len(text) <= len(str(length)) and int(text) < length else -1
+
+
+def _stored_keys(source: OpenSource) -> Iterable[str]:
+    """Return the keys below an array; where the store cannot list, those of chunks that it has when it is asked."""
+    try:
+        keys = iter(source.store.keys_below(source.prefix))
+        first = next(keys, None)
+    except (NotListableError, StoreAccessError):
+        if chunk_count(source.meta.shape, source.meta.write_unit) > MOST_ASKED:
+            raise
+        return _chunks_asked_for(source)
+    return keys if first is None else chain([first], keys)
+
+
+def _chunks_asked_for(source: OpenSource) -> Iterator[str]:
+    grid = grid_shape(source.meta.shape, source.meta.write_unit)
+    for some in windows(map(source.key, box_coords([range(n) for n in grid])), _ASKED_TOGETHER):
+        found = source.store.get_many([(key, ByteRange(0, 1)) for key in some])
+        yield from (key for key, value in zip(some, found, strict=True) if value is not None)
 
 
 def missing_chunks(source: OpenSource) -> Iterator[tuple[int, ...]]:

@@ -196,7 +196,7 @@ class Store(MutableMapping[str, bytes]):
         return True
 
     def is_listable(self) -> bool:
-        """Whether keys can be listed: always."""
+        """Whether keys can be listed; where they cannot, `listdir` and `keys_below` raise NotListableError."""
         return True
 
     def is_writeable(self) -> bool:

@@ -86,8 +86,9 @@ class DocumentStore(WrapperStore):
                 raise ReadOnlyError("consolidated metadata cannot be modified", key=key)
 
     def keys_below(self, prefix: str = "") -> Iterator[str]:
+        others = self.store.keys_below(prefix)  # asked first: a store that cannot list says so before anything is said
         yield from [key for key in self.documents if key.startswith(prefix)]
-        for key in self.store.keys_below(prefix):
+        for key in others:
             if not self._is_metadata(key):
                 yield key
 

@@ -25,6 +25,7 @@ from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.implementations.zip import ZipFileSystem
+from fsspec.registry import known_implementations
 
 from zarrds._config import get_config
 from zarrds._store.absence import says_no_container
@@ -46,6 +47,7 @@ __all__ = [
     "has_urls",
     "is_batched",
     "limits",
+    "lists_reliably",
     "local_path",
     "may_be_short",
     "missing_set",
@@ -119,6 +121,11 @@ def has_urls(fs: AbstractFileSystem) -> bool:
     return has_protocol(last, "http", "https") and all(
         isinstance(fs, CachingFileSystem | DirFileSystem) for fs in above
     )
+
+
+def lists_reliably(fs: AbstractFileSystem) -> bool:
+    """Whether an empty listing means that there is nothing: not on web servers, nor where nothing is known of that."""
+    return not has_protocol(fs, "http", "https") and has_protocol(fs, *known_implementations)
 
 
 def size_of(fs: AbstractFileSystem, entry: dict[str, Any]) -> int | None:

@@ -29,8 +29,9 @@ from zarrds._store.request import buffer_size, same_bytes, to_bytes
 from zarrds._store.retry import answered, http_status
 from zarrds._store.s3 import s3_place, set_object_if
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
+from zarrds._store.unlisted import nearest_node, refuse_unlisted, unlistable
 from zarrds._types import Buf, Separator
-from zarrds.errors import PathNotFoundError, ReadOnlyError
+from zarrds.errors import NotListableError, PathNotFoundError, ReadOnlyError, StoreAccessError
 
 __all__ = ["FSStore"]
 
@@ -132,6 +133,7 @@ class FSStore(FSReading):
         local_path = filesystem.local_path(fs, self.path)
         self._local = None if local_path is None else DirectoryStore(local_path)
         self._has_urls = filesystem.has_urls(fs)
+        self._lists_reliably = self._local is not None or filesystem.lists_reliably(fs)
         in_memory = type(fs) is MemoryFileSystem
         self.can_set_if = self._local is not None or in_memory or s3_place(fs, self.path) is not None
         self._sends_tags = tags.are_sent(fs, self.path)
@@ -255,9 +257,23 @@ class FSStore(FSReading):
         return path, self._root + (quote(path) if self._has_urls else path) if path else self.path
 
     def _list(self, path: str, place: str, *, deep: bool) -> list[tuple[str, dict[str, Any]]]:
-        """Name below `place` (empty for itself) and entry of what is there now: listing caches are emptied before."""
+        """Name below `place` (empty for itself) and entry of what is there now; raises where nothing can be listed."""
+        found = self._listed(path, place, deep=deep)
+        if not self._lists_reliably and not any(name for name, _ in found or ()):
+            refuse_unlisted(self, path, is_missing=found is None, names_at=self._names_at)
+        return found or []
+
+    def _names_at(self, path: str) -> list[str]:
+        path, place = self._directory(path)
+        return [name for name, _ in self._listed(path, place, deep=False) or () if name]
+
+    def _listed(self, path: str, place: str, *, deep: bool) -> list[tuple[str, dict[str, Any]]] | None:
+        """The same; None where there is no such directory. Listing caches are emptied before."""
         answers, attempts = answered([(place, deep)], self._entries)
+        self._raise_unlistable(path, answers[0])
         self._raise_first("cannot list", [path], answers, attempts)
+        if answers[0] is None:
+            return None
         base = place.lstrip("/")  # some file systems name their entries with a leading slash, some without
         names = [(entry["name"].lstrip("/"), entry) for entry in answers[0]]
         below = [
@@ -276,7 +292,20 @@ class FSStore(FSReading):
             return [filesystem.find(self.fs, place) if deep else self.fs.ls(place, detail=True)]
         except Exception as error:
             is_missing = isinstance(error, NOT_FOUND) or http_status(error) == 404
-            return [[] if is_missing and not says_no_container(error) else error]
+            return [None if is_missing and not says_no_container(error) else error]
+
+    def _raise_unlistable(self, path: str, answer: Any) -> None:
+        if isinstance(answer, NotImplementedError) or http_status(answer) in (405, 501):
+            raise unlistable(self, path) from self._failed("cannot list", path, answer)
+
+    def is_listable(self) -> bool:
+        """Whether keys can be listed; asks the server where the kind of file system does not say it."""
+        try:
+            if not self._lists_reliably:
+                self._list("", self.path, deep=False)
+        except (NotListableError, StoreAccessError):
+            return False
+        return True
 
     def keys_below(self, prefix: str = "") -> Iterator[str]:
         path, place = self._directory(prefix)
@@ -338,11 +367,16 @@ class FSStore(FSReading):
         path, place = self._directory(path)
         if self._local is not None:
             return self._local.getsize(path)
-        entries = self._list(path, place, deep=False)
+        try:
+            entries, unknown = self._list(path, place, deep=False), 0
+        except (NotListableError, StoreAccessError):
+            entries, unknown = [], -1
+            if nearest_node(self, path) == path:
+                return unknown
         if not entries and path and self._has_urls:  # listings of a key are empty there
             info = self._info(path)
-            return 0 if info is None else -1 if info["size"] is None else info["size"]
-        return self._size(entries)
+            return unknown if info is None else -1 if info["size"] is None else info["size"]
+        return self._size(entries) or unknown
 
     def _size(self, entries: Sequence[tuple[str, dict[str, Any]]]) -> int:
         sizes = [filesystem.size_of(self.fs, entry) for _, entry in entries if entry["type"] == "file"]
@@ -352,7 +386,10 @@ class FSStore(FSReading):
         path, place = self._directory(path)
         if self._local is not None:
             return self._local.size_below(path)
-        return self._size(self._list(path, place, deep=True))
+        try:
+            return self._size(self._list(path, place, deep=True))
+        except (NotListableError, StoreAccessError):
+            return -1
 
     # --- identity ----------------------------------------------------------------------------------------------------
 

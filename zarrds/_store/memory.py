@@ -21,7 +21,7 @@ from zarrds._store.place import Place
 from zarrds._store.request import cut, same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, live_spec
 from zarrds._types import Buf, Request, Separator
-from zarrds.errors import PathNotFoundError, ReadOnlyError, StoreError
+from zarrds.errors import NotListableError, PathNotFoundError, ReadOnlyError, StoreError
 
 __all__ = ["DictStore", "KVStore", "MemoryStore"]
 
@@ -121,7 +121,13 @@ class KVStore(Store):
         self.live.changed()
 
     def keys_below(self, prefix: str = "") -> Iterator[str]:
-        return iter([key for key in list(self._mapping) if key.startswith(prefix)])
+        return iter([key for key in self._keys() if key.startswith(prefix)])
+
+    def _keys(self) -> list[str]:
+        try:
+            return list(self._mapping)
+        except NotImplementedError as error:
+            raise NotListableError(store=repr(self)) from error
 
     def listdir(self, path: str | None = None) -> list[str]:
         path = normalize_path(path)

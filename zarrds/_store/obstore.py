@@ -28,6 +28,7 @@ from zarrds._store.request import buffer_size, coalesce, same_bytes, split_answe
 from zarrds._store.rounds import RangeReader, Tagged, TaggedReader
 from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
+from zarrds._store.unlisted import unlistable
 from zarrds._types import Buf, ByteRange, Request
 from zarrds.errors import PathNotFoundError, StoreError
 
@@ -281,6 +282,7 @@ class ObstoreStore(Store):
         try:
             chunks = list(self._client().list(self.store, path or None, chunk_size=1000))
         except Exception as error:
+            self._raise_unlistable(path, error)
             self._raise_first("cannot list", [path], [error])
             raise
         below = level(path)
@@ -294,8 +296,14 @@ class ObstoreStore(Store):
         except Exception as error:
             if _means_absent(error):
                 return {"common_prefixes": [], "objects": []}
+            self._raise_unlistable(path, error)
             self._raise_first("cannot list", [path], [error])
             raise
+
+    def _raise_unlistable(self, path: str, error: Exception) -> None:
+        """Raise NotListableError where a web server does not know the request for listings, which is that of WebDAV."""
+        if type(self.store).__name__ == "HTTPStore" and "PROPFIND" in str(error) and "non-2xx" in str(error):
+            raise unlistable(self, path) from None
 
     def listdir(self, path: str | None = None) -> list[str]:
         path = normalize_path(path)

@@ -112,6 +112,9 @@ class WrapperStore(Store):
     def outlived(self) -> bool:
         return self.store.outlived()
 
+    def is_listable(self) -> bool:
+        return self.store.is_listable()
+
     def is_writeable(self) -> bool:
         return self.store.is_writeable()
 

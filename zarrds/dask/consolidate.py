@@ -110,7 +110,7 @@ def _gather(work: _Work, names: Sequence[str], after: Any = None) -> _Documents:
     store = work.store.open()
     found: dict[str, bytes] = {}
     for name in names:
-        below = _nodes.documents_below(store, name)
+        below = _nodes.documents_below(store, name, listed=True)
         found.update((key, to_bytes(value)) for key, value in below.items())
     return _Documents(found)
 
