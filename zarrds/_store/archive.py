@@ -31,7 +31,7 @@ from zarrds._config import get_config
 from zarrds._store.paths import check_key
 from zarrds._store.request import Flat, byte_view, cut, range_bounds, to_bytes
 from zarrds._types import Buf, ByteRange
-from zarrds.errors import InvalidKeyError, StoreError, StoreMemoryError
+from zarrds.errors import InvalidKeyError, StoreAccessError, StoreError, StoreMemoryError
 
 __all__ = ["Archive", "refuse_bomb"]
 
@@ -81,7 +81,14 @@ class Archive:
 
     def _open(self, mode: str) -> None:
         exists = os.path.exists(self.path)
-        self.file = _File(self.path, {"r": "rb", "a": "rb+" if exists else "xb+", "w": "wb+", "x": "xb+"}[mode])
+        try:
+            self.file = _File(self.path, {"r": "rb", "a": "rb+" if exists else "xb+", "w": "wb+", "x": "xb+"}[mode])
+        except OSError as error:
+            if isinstance(error, (FileNotFoundError, FileExistsError, IsADirectoryError)):
+                raise
+            kind = StoreAccessError if isinstance(error, PermissionError) else StoreError
+            hint = "open it with mode='r' to read only" if exists and mode == "a" else None
+            raise kind(f"cannot open: {error.strerror}", path=self.path, hint=hint) from error
         self.entries: dict[str, zipfile.ZipInfo] = {}
         self.offsets: dict[int, int] = {}
         self.comment = b""

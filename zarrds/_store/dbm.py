@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dbm
+import errno
 import os
 import threading
 import weakref
@@ -18,7 +19,7 @@ from zarrds._store.place import Place, place_in_file, place_on_disk
 from zarrds._store.request import cut, same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
 from zarrds._types import Buf, Request, Separator
-from zarrds.errors import ReadOnlyError, StoreError, StoreMemoryError, ZarrdsError
+from zarrds.errors import ReadOnlyError, StoreAccessError, StoreError, StoreMemoryError, ZarrdsError
 
 __all__ = ["DBMStore"]
 
@@ -97,10 +98,14 @@ class DBMStore(Store):
     def _opened(self, flag: str) -> Any:
         try:
             return self.open(self.path, flag, self.mode, **self.open_kwargs)
-        except (*_DAMAGE, *dbm.error) as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise  # of the file, and it says so
-            raise StoreError(f"cannot open: {error}", path=self.path) from error
+        except MemoryError as error:
+            raise StoreMemoryError("cannot open: there is not enough memory", path=self.path) from error
+        except (*_DAMAGE, *dbm.error) as error:  # all errors of the system are among them
+            if isinstance(error, (FileNotFoundError, FileExistsError, IsADirectoryError, ZarrdsError)):
+                raise
+            is_denied = isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+            kind = StoreAccessError if is_denied else StoreError
+            raise kind(f"cannot open: {error}", path=self.path) from error
 
     def _close(self, db: Any) -> None:
         self._forgotten.detach()

@@ -42,6 +42,7 @@ from zarrds.errors import (
     FSPathExistNotDir,
     InvalidKeyError,
     PathNotFoundError,
+    StoreAccessError,
     StoreError,
     StoreMemoryError,
     ZarrdsError,
@@ -160,7 +161,8 @@ class DirectoryStore(Store):
             return InvalidKeyError("the file system cannot have a file of this name", path=self.path, key=key)
         if not isinstance(error, OSError):
             return StoreMemoryError(path=self.path, key=key)
-        failed = StoreError(f"{what}: {error.strerror or error}", path=self.path, key=key)
+        kind = StoreAccessError if isinstance(error, PermissionError) else StoreError
+        failed = kind(f"{what}: {error.strerror or error}", path=self.path, key=key)
         failed.errno = error.errno
         return failed
 

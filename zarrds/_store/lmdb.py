@@ -18,7 +18,7 @@ from zarrds._store.request import byte_view, cut, same_bytes, to_bytes
 from zarrds._store.rounds import RangeReader, WitnessReader
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._types import Buf, Request, Separator
-from zarrds.errors import StoreError, StoreMemoryError
+from zarrds.errors import StoreAccessError, StoreError, StoreMemoryError
 
 __all__ = ["LMDBStore"]
 
@@ -77,8 +77,9 @@ class LMDBStore(Store):
         self.kwargs = kwargs
         try:
             self._map: _Map | None = _shared_map(self._lmdb, self.path, kwargs)
-        except self._lmdb.Error as error:
-            raise StoreError(f"cannot open: {error}", path=self.path) from error
+        except (self._lmdb.Error, PermissionError) as error:
+            kind = StoreAccessError if isinstance(error, PermissionError) else StoreError
+            raise kind(f"cannot open: {error}", path=self.path) from error
 
     @contextmanager
     def _reporting(self, action: str, key: str | None = None) -> Iterator[_Map]:
