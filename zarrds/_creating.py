@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from zarrds import _nodes, creation
+from zarrds import _new_nodes, _nodes, creation
 from zarrds._format.meta import ArrayMeta, GroupMeta
 from zarrds._locking import structure_locked
 from zarrds._members import Members
 from zarrds._new_array import InGroup
 from zarrds._store.base import Store
 from zarrds.core import Array
-from zarrds.errors import ReadOnlyError
+from zarrds.errors import ContainsArrayError, ContainsGroupError, ReadOnlyError
 from zarrds.sync import Synchronizer
 
 __all__ = ["Creating"]
@@ -56,21 +56,31 @@ class Creating(Members):
         path = self._where(name)
         meta = GroupMeta(zarr_format=self._format)
         with self._structure_locked(path):
-            _nodes.create_group(
+            _new_nodes.create_group(
                 self._store, path, meta, overwrite=overwrite, chunk_store=self._chunk_store, known_group=self._path
             )
         return self._subgroup(path)
 
     def require_group(self, name: str, overwrite: bool = False) -> Any:
-        """Obtain a sub-group, creating one if it doesn't exist; `overwrite` replaces an array of that name."""
+        """Obtain a sub-group, creating one if it doesn't exist; `overwrite` replaces an array of that name.
+
+        When another task creates it at the same moment, that one is opened.
+        """
         self._refuse_read_only()
         path = self._where(name)
         node = _nodes.find_node(self._store, path, self._format)
-        if node is None or (overwrite and isinstance(node, ArrayMeta)):
-            return self.create_group(name, overwrite=overwrite)
-        if isinstance(node, ArrayMeta):
+        if node is None:
+            try:
+                return self.create_group(name)
+            except (ContainsArrayError, ContainsGroupError):
+                node = _nodes.find_node(self._store, path, self._format)
+                if node is None:
+                    raise
+        if isinstance(node, GroupMeta):
+            return self._subgroup(path)
+        if not overwrite:
             _nodes.expect_free(node, path)
-        return self._subgroup(path)
+        return self.create_group(name, overwrite=True)
 
     def create_groups(self, *names: str, **kwargs: Any) -> tuple[Any, ...]:
         """Create multiple groups in a single call; keywords as for `create_group`."""
@@ -108,6 +118,8 @@ class Creating(Members):
     def require_dataset(self, name: str, shape: Any, dtype: Any = None, exact: bool = False, **kwargs: Any) -> Array:
         """Obtain an array, creating if it doesn't exist.
 
+        When another task creates it at the same moment, that one is opened, and checked as any that is there.
+
         Parameters
         ----------
         name : str
@@ -128,10 +140,18 @@ class Creating(Members):
         path = self._where(name)
         node = _nodes.find_node(self._store, path, self._format)
         if node is None:
-            return self.create_dataset(name, shape=shape, dtype=dtype, **kwargs)
+            try:
+                return self.create_dataset(name, shape=shape, dtype=dtype, **kwargs)
+            except (ContainsArrayError, ContainsGroupError):
+                node = _nodes.find_node(self._store, path, self._format)
+                if node is None:
+                    raise
         if not isinstance(node, ArrayMeta):
             _nodes.expect_free(node, path)
-        array = self._member(path, node)
+        return self._required(self._member(path, node), shape, dtype, exact)
+
+    def _required(self, array: Array, shape: Any, dtype: Any, exact: bool) -> Array:
+        """The array that is there, when it is as it is required to be."""
         wanted = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
         if tuple(array.shape) != wanted:
             raise TypeError(f"shape does not match existing array; expected {array.shape}, got {wanted}")
@@ -140,7 +160,6 @@ class Creating(Members):
             raise TypeError(f"dtypes do not match exactly; expected {array.dtype}, got {real}")
         if not np.can_cast(real, array.dtype):
             raise TypeError(f"dtypes ({real}, {array.dtype}) cannot be safely cast")
-        assert isinstance(array, Array)
         return array
 
     def create(self, name: str, **kwargs: Any) -> Array:

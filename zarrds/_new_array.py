@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from numcodecs.registry import codec_registry
 
-from zarrds import _nodes, storage
+from zarrds import _new_nodes, storage
 from zarrds._array_meta import array_meta, check_version, new_format
 from zarrds._format.dtypes import normalize_dtype
 from zarrds._format.meta import ArrayMeta
@@ -19,7 +20,7 @@ from zarrds._store.memory import KVStore
 from zarrds._store.paths import normalize_path
 from zarrds._types import Separator
 from zarrds.core import Array
-from zarrds.errors import BadCompressorError
+from zarrds.errors import ArrayNotFoundError, BadCompressorError, ConflictError
 from zarrds.sync import Synchronizer
 
 __all__ = ["InGroup", "create", "h5py_names"]
@@ -73,6 +74,8 @@ def create(
     shards: Any = None,
     chunk_key_encoding: Any = None,
     dimension_names: Any = None,
+    _fill: Callable[[Array], None] | None = None,
+    _attributes: Mapping[str, Any] | None = None,
     **kwargs: Any,
 ) -> Array:
     """Create an array.
@@ -190,21 +193,8 @@ def create(
     _warn_of_missing_codec(meta, dtype, filters, object_codec)
     where = normalize_path(path)
     check_synchronizer(synchronizer, where, real_store, real_chunk_store)
-    # outside of groups, a new array in a place that must be free meets nobody who changes what is there
-    guard = synchronizer if overwrite or known is not None else None
-    with structure_locked(guard, real_store, where, zarr_format=asked):
-        meta = _nodes.create_array(
-            real_store,
-            where,
-            meta,
-            overwrite=overwrite,
-            chunk_store=real_chunk_store,
-            known_group=known,
-            remake=None if asked else lambda number: make(zarr_format=number),
-        )
-    return Array(
-        real_store,
-        path=where,
+    opened = partial(
+        Array,
         read_only=read_only,
         chunk_store=real_chunk_store,
         synchronizer=synchronizer,
@@ -214,8 +204,31 @@ def create(
         write_empty_chunks=write_empty_chunks,
         meta_array=meta_array,
         read_missing=read_missing,
-        _meta=meta if real_store.keeps_documents else None,
     )
+
+    def fill(store: Store, path: str, *, meta: ArrayMeta) -> None:
+        known = meta if store.keeps_documents else None
+        assert _fill is not None
+        _fill(opened(store, path=path, read_only=False, cache_metadata=True, _meta=known))
+
+    # outside of groups, a new array in a place that must be free meets nobody who changes what is there
+    guard = synchronizer if overwrite or known is not None else None
+    with structure_locked(guard, real_store, where, zarr_format=asked):
+        meta = _new_nodes.create_array(
+            real_store,
+            where,
+            meta,
+            overwrite=overwrite,
+            chunk_store=real_chunk_store,
+            known_group=known,
+            remake=None if asked else lambda number: make(zarr_format=number),
+            fill=None if _fill is None else fill,
+            attributes=_attributes,
+        )
+    try:
+        return opened(real_store, path=where, _meta=meta if real_store.keeps_documents else None)
+    except ArrayNotFoundError as error:
+        raise ConflictError(store=repr(real_store), path=where, hint="another task replaces it; try again") from error
 
 
 def h5py_names(compressor: Any, fill_value: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:

@@ -1,4 +1,4 @@
-"""Nodes of a hierarchy: finding, loading, saving, creating and deleting arrays and groups in a store.
+"""Nodes of a hierarchy: finding, loading, saving and deleting arrays and groups in a store.
 
 Requests are few and batched: whatever the format, loading a node is one batch, creating one in a fresh place one batch
 of reads and one of writes, deleting one a single listing before. Which keys and texts these are is for the table of
@@ -12,20 +12,19 @@ import json
 import marshal
 import sys
 import warnings
-from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
-from zarrds._deleting import delete_node, keys_below, refuse_consolidated
+from zarrds._deleting import delete_node, finish_deletion, keys_below
 from zarrds._format.formats import DOCUMENT_NAMES, FORMATS, Format, Node, format_of, formats_of
 from zarrds._format.meta import ArrayMeta, GroupMeta, KeyEncoding
 from zarrds._format.paths import node_key
 from zarrds._listing import member_names, whats_there
 from zarrds._store.base import Store
 from zarrds._store.consolidated import DocumentStore
-from zarrds._store.paths import ancestors
 from zarrds._types import Buf, Request
 from zarrds.errors import (
     ArrayNotFoundError,
@@ -39,6 +38,7 @@ from zarrds.errors import (
 
 __all__ = [
     "DOCUMENT_NAMES",
+    "Found",
     "array_documents",
     "array_key",
     "as_stored",
@@ -49,17 +49,20 @@ __all__ = [
     "child_nodes",
     "contains_array",
     "contains_group",
-    "create_array",
-    "create_group",
     "delete_node",
     "documents_below",
+    "expect_free",
     "find_node",
+    "finish_deletion",
+    "first_kind",
+    "first_node",
     "has_node",
     "keys_below",
     "load_array",
     "load_group",
-    "move_node",
+    "look",
     "node_key",
+    "not_found",
     "save_array",
 ]
 
@@ -94,7 +97,7 @@ def array_key(path: str, node: ArrayMeta) -> str:
 # --- finding ----------------------------------------------------------------------------------------------------------
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """What documents of one format lie at a path: texts, or JSON values where they are had already."""
 
     format: Format
@@ -108,16 +111,16 @@ class _Found(NamedTuple):
         return self.format.parse_node(self.path, [_text(document) for document in self.documents])
 
 
-def _look(store: Store, paths: Sequence[str], formats: Sequence[Format]) -> list[list[_Found]]:
+def look(store: Store, paths: Sequence[str], formats: Sequence[Format]) -> list[list[Found]]:
     """Documents at each of several paths, in one batch: for each path those of every format, in their order."""
     if isinstance(store, DocumentStore):
         get = store.documents.get
-        return [[_Found(known, path, list(map(get, known.node_keys(path)))) for known in formats] for path in paths]
+        return [[Found(known, path, list(map(get, known.node_keys(path)))) for known in formats] for path in paths]
     wanted = [[(known, known.node_keys(path)) for known in formats] for path in paths]
     requests: list[Request] = [(key, None) for at in wanted for _, keys in at for key in keys]
     values: Iterator[Any] = iter(store.get_many(requests) if requests else ())
     return [
-        [_Found(known, path, [next(values) for _ in keys]) for known, keys in at]
+        [Found(known, path, [next(values) for _ in keys]) for known, keys in at]
         for path, at in zip(paths, wanted, strict=True)
     ]
 
@@ -133,7 +136,7 @@ def _text_of(marshalled: bytes) -> bytes:
     return json.dumps(marshal.loads(marshalled)).encode("ascii")
 
 
-def _first(store: Store, found: list[_Found]) -> Node | None:
+def first_node(store: Store, found: list[Found]) -> Node | None:
     """The node that the documents at a path tell of; a warning when several formats do."""
     for number, at in enumerate(found):
         try:
@@ -155,7 +158,7 @@ def as_stored(store: Store, node: _SomeNode) -> _SomeNode:
     return replace(node, keys=KeyEncoding("/", "v2", written=True))
 
 
-def _warn_of_both(store: Store, taken: _Found) -> None:
+def _warn_of_both(store: Store, taken: Found) -> None:
     warnings.warn(
         f"documents of several formats are at {'/' + taken.path!r} in {store!r}; format {taken.format.number} is used, "
         "zarr_format= chooses another",
@@ -172,17 +175,17 @@ def find_node(store: Store, path: str, zarr_format: int | None = None, *, array_
     """
     formats = formats_of(zarr_format)
     if array_first and not isinstance(store, DocumentStore):
-        return _first(store, _look_for_array(store, path, formats))
-    (found,) = _look(store, [path], formats)
-    return _first(store, found)
+        return first_node(store, _look_for_array(store, path, formats))
+    (found,) = look(store, [path], formats)
+    return first_node(store, found)
 
 
-def _look_for_array(store: Store, path: str, formats: Sequence[Format]) -> list[_Found]:
+def _look_for_array(store: Store, path: str, formats: Sequence[Format]) -> list[Found]:
     """Documents at a path; those that only groups have are left out when there is an array."""
     keys = [known.node_keys(path) for known in formats]
     firsts = store.get_many([(first, None) for first, *_ in keys])
     found = [
-        _Found(known, path, [first] + [None] * (len(at) - 1))
+        Found(known, path, [first] + [None] * (len(at) - 1))
         for known, at, first in zip(formats, keys, firsts, strict=True)
     ]
     others = [(key, None) for at in keys for key in at[1:]]
@@ -199,11 +202,11 @@ def has_node(store: Store, path: str, zarr_format: int | None = None) -> bool:
 
 def _kind(store: Store, path: str, zarr_format: int | None = None) -> bool | None:
     """Whether an array is at `path`; None when nothing is."""
-    (found,) = _look(store, [path], formats_of(zarr_format))
-    return _first_kind(found)
+    (found,) = look(store, [path], formats_of(zarr_format))
+    return first_kind(found)
 
 
-def _first_kind(found: list[_Found]) -> bool | None:
+def first_kind(found: list[Found]) -> bool | None:
     kinds = (at.is_array() for at in found)
     return next((kind for kind in kinds if kind is not None), None)
 
@@ -243,7 +246,7 @@ def contains_array(store: Store, path: str) -> bool:
 
 def contains_group(store: Store, path: str) -> bool:
     """Whether a group is at `path`."""
-    (found,) = _look(store, [path], FORMATS)
+    (found,) = look(store, [path], FORMATS)
     return any(at.is_array() is False for at in found)
 
 
@@ -253,8 +256,8 @@ def contains_group(store: Store, path: str) -> bool:
 def child_kinds(store: Store, path: str, zarr_format: int | None = None) -> list[tuple[str, bool]]:
     """Names of the direct members of the group at `path`, and whether each is an array; documents are hardly parsed."""
     names = member_names(store, path)
-    found = _look(store, [node_key(path, name) for name in names], formats_of(zarr_format))
-    kinds = zip(names, map(_first_kind, found), strict=True)
+    found = look(store, [node_key(path, name) for name in names], formats_of(zarr_format))
+    kinds = zip(names, map(first_kind, found), strict=True)
     return [(name, kind) for name, kind in kinds if kind is not None]
 
 
@@ -266,12 +269,12 @@ def child_nodes(store: Store, path: str, zarr_format: int | None = None) -> list
 def child_documents(store: Store, path: str, zarr_format: int | None = None) -> list[tuple[str, Node, Any]]:
     """The same, each with the document that has its attributes too; None where attributes have one of their own."""
     names = member_names(store, path)
-    found = _look(store, [node_key(path, name) for name in names], formats_of(zarr_format))
-    nodes = [(name, _first(store, at), at) for name, at in zip(names, found, strict=True)]
+    found = look(store, [node_key(path, name) for name in names], formats_of(zarr_format))
+    nodes = [(name, first_node(store, at), at) for name, at in zip(names, found, strict=True)]
     return [(name, node, _with_attributes(node, at)) for name, node, at in nodes if node is not None]
 
 
-def _with_attributes(node: Node, found: list[_Found]) -> Any:
+def _with_attributes(node: Node, found: list[Found]) -> Any:
     """The document of a node, where everything is in one."""
     return next((at.documents[0] for at in found if at.format.one_document and at.format is format_of(node)), None)
 
@@ -306,7 +309,7 @@ def _holds_array(known: Format, path: str, documents: dict[str, Buf]) -> bool:
     return known.is_array(path, [documents.get(key) for key in known.node_keys(path)]) is True
 
 
-# --- creating ---------------------------------------------------------------------------------------------------------
+# --- saving -----------------------------------------------------------------------------------------------------------
 
 
 def save_array(store: Store, path: str, meta: ArrayMeta) -> None:
@@ -314,185 +317,6 @@ def save_array(store: Store, path: str, meta: ArrayMeta) -> None:
     known = format_of(meta)
     present = store.get_many([(key, None) for key in known.node_keys(path)]) if known.one_document else ()
     store.set_many(known.array_documents(path, meta, present))
-
-
-def create_array(
-    store: Store,
-    path: str,
-    meta: ArrayMeta,
-    *,
-    overwrite: bool = False,
-    chunk_store: Store | None = None,
-    known_group: str | None = None,
-    remake: Callable[[int], ArrayMeta] | None = None,
-) -> ArrayMeta:
-    """Create an array and the groups above it.
-
-    Parameters
-    ----------
-    store, chunk_store : Store
-        Where to, and where chunks go if not there.
-    path : str
-        Path of the array.
-    meta : ArrayMeta
-        What it is.
-    overwrite : bool
-        Delete what is there before.
-    known_group : str, optional
-        A path at and above which the caller knew every node to be a group of the array's format.
-    remake : callable, optional
-        Makes `meta` anew for another format, where the caller leaves it open: that of the groups above is taken.
-
-    Returns
-    -------
-    ArrayMeta
-        What was created.
-
-    Raises
-    ------
-    ContainsArrayError, ContainsGroupError
-        Something is there and `overwrite` is False, or something above is no group of that format.
-    """
-    return _create(store, path, meta, remake, overwrite=overwrite, chunk_store=chunk_store, known_group=known_group)
-
-
-def create_group(
-    store: Store,
-    path: str,
-    meta: GroupMeta,
-    *,
-    overwrite: bool = False,
-    chunk_store: Store | None = None,
-    known_group: str | None = None,
-    remake: Callable[[int], GroupMeta] | None = None,
-) -> GroupMeta:
-    """Create a group and the groups above it; see `create_array`."""
-    return _create(store, path, meta, remake, overwrite=overwrite, chunk_store=chunk_store, known_group=known_group)
-
-
-_AnyNode = TypeVar("_AnyNode", bound=ArrayMeta | GroupMeta)
-
-
-def _create(
-    store: Store,
-    path: str,
-    meta: _AnyNode,
-    remake: Callable[[int], _AnyNode] | None,
-    *,
-    overwrite: bool,
-    chunk_store: Store | None,
-    known_group: str | None,
-) -> _AnyNode:
-    refuse_consolidated(store, path)
-    format_of(meta).check_path(path)
-    if known_group is not None and not overwrite and _is_free_member(store, path, meta, known_group):
-        store.set_many(_new_documents(path, meta))
-        return meta
-    # a known group is looked at as well: it may have been deleted since, with those above it
-    above = [p for p in ancestors(path) if known_group is None or not _is_above(p, known_group)]
-    formats = FORMATS if known_group is None else (format_of(meta),)
-    here, *found = _look(store, [path, *above], formats)
-    arrays_above = [p for p, at in zip(above, found, strict=True) if _first_kind(at)]
-    if arrays_above and not overwrite:
-        raise ContainsArrayError("an array is where a group is needed", path=arrays_above[0])
-    if not overwrite:
-        _expect_nothing(here, path)
-    number = _format_above(found)
-    if remake is not None and number not in (None, meta.zarr_format):
-        meta = remake(number)
-        format_of(meta).check_path(path)
-    missing = [p for p, at in zip(above, found, strict=True) if p in arrays_above or not _is_group(at, meta)]
-    if known_group is not None and known_group in missing:
-        return _create(store, path, meta, remake, overwrite=overwrite, chunk_store=chunk_store, known_group=None)
-    # parents first, so that no reader finds a node whose parents are not there
-    documents = [*_new_groups(missing, meta), *_new_documents(path, meta)]
-    if overwrite:
-        store.check_documents(documents)
-        for p in [*arrays_above, path]:
-            delete_node(store, p)
-            if chunk_store is not None and chunk_store is not store:
-                delete_node(chunk_store, p, chunks_only=True)
-    store.set_many(documents)
-    return meta
-
-
-def _new_documents(path: str, meta: Node) -> list[tuple[str, bytes]]:
-    known = format_of(meta)
-    return known.array_documents(path, meta) if isinstance(meta, ArrayMeta) else known.group_documents(path, meta)
-
-
-def _format_above(found: list[list[_Found]]) -> int | None:
-    """Format of the nearest group above."""
-    kinds = (at.format.number for path in reversed(found) for at in path if at.is_array() is False)
-    return next(kinds, None)
-
-
-def _is_free_member(store: Store, path: str, meta: Node, group: str) -> bool:
-    """Whether a new node has nothing but its document to be made: most are members of a group that is there."""
-    if path.rpartition("/")[0] != group or path == group:
-        return False
-    known = format_of(meta)
-    *keys, group_key = *known.node_keys(path), known.node_keys(group)[-1]
-    *here, above = store.get_many([(key, None) for key in (*keys, group_key)])
-    nothing = [None] * (len(keys) - 1)
-    return all(found is None for found in here) and known.is_array(group, [*nothing, above]) is False
-
-
-def _expect_nothing(found: list[_Found], path: str) -> None:
-    kind = _first_kind(found)
-    if kind is not None:
-        error = ContainsArrayError if kind else ContainsGroupError
-        raise error(path=path, hint="pass overwrite=True to replace it")
-
-
-def _is_group(found: list[_Found], below: Node) -> bool:
-    """Whether a group is there that a node of that format may lie in: a hierarchy is of one format."""
-    numbers = [at.format.number for at in found if at.is_array() is False]
-    if numbers and below.zarr_format not in numbers:
-        raise ContainsGroupError(
-            "a group of another format is above",
-            path=found[0].path or "/",
-            expected=f"format {below.zarr_format}",
-            found=f"format {numbers[0]}",
-            hint=f"pass zarr_format={numbers[0]}, or choose another place",
-        )
-    return bool(numbers)
-
-
-def _new_groups(paths: Sequence[str], below: Node) -> list[tuple[str, bytes]]:
-    group = GroupMeta(zarr_format=below.zarr_format)
-    return [document for p in paths for document in format_of(group).group_documents(p, group)]
-
-
-def move_node(store: Store, src: str, dst: str, *, chunk_store: Store | None = None) -> None:
-    """Move the node at `src` to `dst`, by the store's own rename, and create the groups above it.
-
-    Chunks that lie in another store go first: a reader of the new place never misses them.
-    """
-    refuse_consolidated(store, src)
-    if not src or dst == src or dst.startswith(src + "/"):
-        raise ValueError(f"cannot move {'/' + src!r} to {'/' + dst!r}: that is in itself")
-    node = find_node(store, src)
-    if node is None:
-        raise PathNotFoundError("the source does not exist", path=src)
-    format_of(node).check_path(dst)
-    (here, *found) = _look(store, [dst, *ancestors(dst)], FORMATS)
-    expect_free(_first(store, here), dst)
-    array = next((at[0].path for at in found if _first_kind(at)), None)
-    if array is not None:
-        raise ContainsArrayError("an array is where a group is needed", path=array)
-    missing = [at[0].path for at in found if not _is_group(at, node)]
-    if missing:
-        store.set_many(_new_groups(missing, node))
-    if chunk_store is not None and chunk_store is not store:
-        # an array without chunks has nothing there
-        with suppress(PathNotFoundError):
-            chunk_store.rename(src, dst)
-    store.rename(src, dst)
-
-
-def _is_above(path: str, group: str) -> bool:
-    return path != group and (not path or group.startswith(path + "/"))
 
 
 def expect_free(node: Node | None, path: str) -> None:

@@ -215,9 +215,12 @@ def save_group(
         refuse_overlap(sources, [real_store.place(where)], path=where, whole=False)
         for arr in (*args, *kwargs.values()):
             refuse_missing(arr)
-        target = group(real_store, overwrite=True, path=path, zarr_format=asked)
-        for name, arr in {**named, **kwargs}.items():
-            target.create_dataset(name, data=np.asanyarray(arr) if not hasattr(arr, "shape") else arr, overwrite=True)
+
+        def fill(target: Group) -> None:
+            for name, arr in {**named, **kwargs}.items():
+                target.create_dataset(name, data=arr if hasattr(arr, "shape") else np.asanyarray(arr), overwrite=True)
+
+        group(real_store, overwrite=True, path=path, zarr_format=asked, _fill=fill)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +24,7 @@ from zarrds._store.paths import normalize_path
 from zarrds._store.place import refuse_overlap
 from zarrds._types import Separator
 from zarrds.core import Array
-from zarrds.errors import ArrayNotFoundError, ContainsGroupError
+from zarrds.errors import ArrayNotFoundError, ContainsArrayError, ContainsGroupError
 from zarrds.sync import Synchronizer
 
 __all__ = [
@@ -108,7 +109,8 @@ def array(data: Any, **kwargs: Any) -> Array:
         array, an h5py dataset), whose chunk shape is taken over. Values of pandas are converted.
     **kwargs
         As for `create`; the shape is that of `data`, and its dtype the default, as is the object codec of an array of
-        objects.
+        objects. With ``overwrite=True``, what is there is replaced when all data are written: in one step where the
+        store can rename, else it is deleted first, and the document of the array is written last.
 
     Raises
     ------
@@ -137,10 +139,17 @@ def array(data: Any, **kwargs: Any) -> Array:
     if options.get("overwrite"):
         _refuse_loss(data, options)
     _refuse_missing(data, options)
-    made = create(**options)
-    made[...] = data
+    if options.get("overwrite"):
+        made = create(**options, _fill=lambda array: _write_all(array, data))
+    else:
+        made = create(**options)
+        _write_all(made, data)
     made.read_only = read_only
     return made
+
+
+def _write_all(array: Array, data: Any) -> None:
+    array[...] = data
 
 
 def _data_and_dtype(data: Any, given: Any) -> tuple[Any, Any]:
@@ -258,7 +267,9 @@ def open_array(
         Store, path of a directory, or URL.
     mode : {'r', 'r+', 'a', 'w', 'w-'}, optional
         'r' read only (must exist); 'r+' read and write (must exist); 'a' read and write (create if it does not exist);
-        'w' create (overwrite if it exists); 'w-' create (fail if it exists).
+        'w' create (overwrite if it exists); 'w-' create (fail if it exists). Of several tasks that do so at the same
+        moment, in mode 'a' one creates it and the others open it, in mode 'w-' one creates it and the others fail, in
+        mode 'w' the last one stays.
     shape, chunks, dtype, compressor, fill_value, order, filters, object_codec, dimension_separator
         As for `create`; used when the array is created.
     compressors, codecs, serializer, shards, chunk_key_encoding, dimension_names
@@ -300,53 +311,62 @@ def open_array(
     real_store = KVStore({}) if store is None else as_store(store, mode=mode, storage_options=storage_options)
     where = normalize_path(path)
     real_store, meta = _existing_array(real_store, where, mode, asked)
-    if meta is not None:
-        return open_existing(
-            real_store,
-            where,
-            meta,
-            mode,
-            synchronizer=synchronizer,
-            cache_metadata=cache_metadata,
-            cache_attrs=cache_attrs,
-            chunk_store=chunk_store,
-            storage_options=storage_options,
-            partial_decompress=partial_decompress,
-            write_empty_chunks=write_empty_chunks,
-            meta_array=meta_array,
-            read_missing=read_missing,
-        )
-    return create(
-        shape=_required_shape(shape, real_store, where, mode),
-        chunks=chunks,
-        dtype=dtype,
-        compressor=compressor,
-        fill_value=fill_value,
-        order=order,
-        store=real_store,
+    existing = partial(
+        open_existing,
+        real_store,
+        where,
+        mode=mode,
         synchronizer=synchronizer,
-        overwrite=mode == "w",
-        path=where,
-        chunk_store=_chunk_store(chunk_store, mode, storage_options),
-        filters=filters,
         cache_metadata=cache_metadata,
         cache_attrs=cache_attrs,
-        object_codec=object_codec,
-        dimension_separator=_separator_of_mappings(real_store, asked)
-        if dimension_separator is None
-        else dimension_separator,
+        chunk_store=chunk_store,
+        storage_options=storage_options,
+        partial_decompress=partial_decompress,
         write_empty_chunks=write_empty_chunks,
         meta_array=meta_array,
-        partial_decompress=partial_decompress,
         read_missing=read_missing,
-        zarr_format=asked,
-        compressors=compressors,
-        codecs=codecs,
-        serializer=serializer,
-        shards=shards,
-        chunk_key_encoding=chunk_key_encoding,
-        dimension_names=dimension_names,
     )
+    if meta is not None:
+        return existing(meta)
+    required = _required_shape(shape, real_store, where, mode)
+    try:
+        return create(
+            shape=required,
+            chunks=chunks,
+            dtype=dtype,
+            compressor=compressor,
+            fill_value=fill_value,
+            order=order,
+            store=real_store,
+            synchronizer=synchronizer,
+            overwrite=mode == "w",
+            path=where,
+            chunk_store=_chunk_store(chunk_store, mode, storage_options),
+            filters=filters,
+            cache_metadata=cache_metadata,
+            cache_attrs=cache_attrs,
+            object_codec=object_codec,
+            dimension_separator=_separator_of_mappings(real_store, asked)
+            if dimension_separator is None
+            else dimension_separator,
+            write_empty_chunks=write_empty_chunks,
+            meta_array=meta_array,
+            partial_decompress=partial_decompress,
+            read_missing=read_missing,
+            zarr_format=asked,
+            compressors=compressors,
+            codecs=codecs,
+            serializer=serializer,
+            shards=shards,
+            chunk_key_encoding=chunk_key_encoding,
+            dimension_names=dimension_names,
+        )
+    except (ContainsArrayError, ContainsGroupError):
+        # another task may have created it since it was looked for
+        meta = _existing_array(real_store, where, mode, asked)[1] if mode == "a" else None
+        if meta is None:
+            raise
+        return existing(meta)
 
 
 def open_existing(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Literal, Self
 
 import numpy as np
 
-from zarrds import _layouts, _nodes
+from zarrds import _layouts, _new_nodes, _nodes
 from zarrds._array_meta import check_version, new_format
 from zarrds._creating import Creating
 from zarrds._format.meta import ArrayMeta, GroupMeta
@@ -20,7 +21,7 @@ from zarrds._store.memory import MemoryStore
 from zarrds._store.paths import normalize_path
 from zarrds.attrs import Attributes
 from zarrds.core import Array
-from zarrds.errors import GroupNotFoundError
+from zarrds.errors import ContainsArrayError, ContainsGroupError, GroupNotFoundError
 from zarrds.sync import Synchronizer
 
 __all__ = ["Group", "group", "open_group"]
@@ -207,11 +208,10 @@ class Group(Creating):
         self._refuse_read_only()
         path = self._where(item)
         with self._structure_locked(path):
-            if not _nodes.has_node(self._store, path, self._format):
+            if _nodes.has_node(self._store, path, self._format):
+                _nodes.delete_node(self._store, path, chunk_store=self._chunk_store)
+            elif not _nodes.finish_deletion(self._store, path, chunk_store=self._chunk_store):
                 raise KeyError(item)
-            _nodes.delete_node(self._store, path)
-            if self._chunk_store is not None and self._chunk_store is not self._store:
-                _nodes.delete_node(self._chunk_store, path, chunks_only=True)
 
     # --- changing ----------------------------------------------------------------------------------------------------
 
@@ -237,7 +237,7 @@ class Group(Creating):
         self._refuse_read_only()
         src, dst = self._where(source), self._where(dest)
         with self._structure_locked(src, dst):
-            _nodes.move_node(self._store, src, dst, chunk_store=self._chunk_store)
+            _new_nodes.move_node(self._store, src, dst, chunk_store=self._chunk_store)
 
     # --- Python's protocols ------------------------------------------------------------------------------------------
 
@@ -286,6 +286,39 @@ def _unpickled(store: Store, path: str, meta: GroupMeta, options: dict[str, Any]
     return Group(store, path, _meta=meta, **options)
 
 
+def _created(
+    store: Store,
+    path: str,
+    meta: GroupMeta,
+    asked: int | None,
+    mode: str,
+    chunk_store: Store | None,
+    fill: Callable[[Group], None] | None = None,
+) -> GroupMeta:
+    """Create a group; in mode "a" that may be one that another task has created since it was looked for."""
+    remake = None if asked else _group_of_format
+
+    def filled(store: Store, path: str, *, meta: GroupMeta) -> None:
+        assert fill is not None
+        fill(Group(store, path=path, chunk_store=chunk_store, _meta=meta))
+
+    try:
+        return _new_nodes.create_group(
+            store,
+            path,
+            meta,
+            overwrite=mode == "w",
+            chunk_store=chunk_store,
+            remake=remake,
+            fill=filled if fill else None,
+        )
+    except (ContainsArrayError, ContainsGroupError):
+        node = _nodes.find_node(store, path, asked) if mode == "a" else None
+        if not isinstance(node, GroupMeta):
+            raise
+        return node
+
+
 def _group_of_format(number: int) -> GroupMeta:
     return GroupMeta(zarr_format=number)
 
@@ -301,6 +334,7 @@ def group(
     zarr_version: Literal[2, 3] | None = None,
     meta_array: Any = None,
     zarr_format: int | None = None,
+    _fill: Callable[[Group], None] | None = None,
 ) -> Group:
     """Create a group, or open the one that is there.
 
@@ -344,14 +378,7 @@ def group(
     meta = node if isinstance(node, GroupMeta) else GroupMeta(zarr_format=new_format(asked, real_store))
     if node is None:
         with structure_locked(synchronizer, real_store, where, zarr_format=asked):
-            meta = _nodes.create_group(
-                real_store,
-                where,
-                meta,
-                overwrite=overwrite,
-                chunk_store=real_chunk_store,
-                remake=None if asked else _group_of_format,
-            )
+            meta = _created(real_store, where, meta, asked, "w" if overwrite else "a", real_chunk_store, _fill)
     return Group(
         real_store,
         path=where,
@@ -452,14 +479,7 @@ def open_group(
     meta = node if isinstance(node, GroupMeta) else GroupMeta(zarr_format=new_format(asked, real_store))
     if node is None:
         with structure_locked(synchronizer, real_store, where, zarr_format=asked):
-            meta = _nodes.create_group(
-                real_store,
-                where,
-                meta,
-                overwrite=mode == "w",
-                chunk_store=real_chunk_store,
-                remake=None if asked else _group_of_format,
-            )
+            meta = _created(real_store, where, meta, asked, mode, real_chunk_store)
     return Group(
         real_store,
         path=where,

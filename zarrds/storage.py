@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
-from zarrds import _migration, _nodes
+from zarrds import _migration, _new_nodes, _nodes
 from zarrds._array_meta import array_meta, fallback_compressor
 from zarrds._engine.origins import places_of
 from zarrds._format.meta import GroupMeta
@@ -17,7 +17,8 @@ from zarrds._store.base import Store
 from zarrds._store.cache import LRUStoreCache
 from zarrds._store.consolidated import ConsolidatedMetadataStore
 from zarrds._store.dbm import DBMStore
-from zarrds._store.directory import DirectoryStore, NestedDirectoryStore, TempStore
+from zarrds._store.directories import NestedDirectoryStore, TempStore
+from zarrds._store.directory import DirectoryStore
 from zarrds._store.fs import FSStore
 from zarrds._store.lmdb import LMDBStore
 from zarrds._store.memory import DictStore, KVStore, MemoryStore
@@ -247,7 +248,7 @@ def init_array(
         dimension_separator=dimension_separator or real_store.dimension_separator,
     )
     chunks_in = None if chunk_store is None else as_store(chunk_store, mode="w")
-    _nodes.create_array(real_store, normalize_path(path), meta, overwrite=overwrite, chunk_store=chunks_in)
+    _new_nodes.create_array(real_store, normalize_path(path), meta, overwrite=overwrite, chunk_store=chunks_in)
     _close_opened(real_store, store)
 
 
@@ -269,7 +270,9 @@ def init_group(
     """
     chunks_in = None if chunk_store is None else as_store(chunk_store, mode="w")
     with _opened(store, "w") as real_store:
-        _nodes.create_group(real_store, normalize_path(path), GroupMeta(), overwrite=overwrite, chunk_store=chunks_in)
+        _new_nodes.create_group(
+            real_store, normalize_path(path), GroupMeta(), overwrite=overwrite, chunk_store=chunks_in
+        )
 
 
 def migrate_1to2(store: AnyStore) -> None:

@@ -14,7 +14,7 @@ from zarrds._appending import _BehindTheEnd
 from zarrds._claim import Claim
 from zarrds._engine.batch import HeldStore
 from zarrds._format.consolidated import Consolidated
-from zarrds._store.base import Store, StoreProfile
+from zarrds._store.base import Store, StoreProfile, is_unchanged
 from zarrds._store.consolidated import ConsolidatedMetadataStore, DocumentStore
 from zarrds._store.n5 import N5FSStore, N5Mapping, N5Store
 from zarrds._store.spec import live_spec
@@ -38,6 +38,8 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "keys_below": ("z/",),
     "listdir": ("z",),
     "rmdir": ("z",),
+    "replace_below": ("z", []),
+    "staging": ("z",),
     "removable": ("z", ["z/.zarray"]),
     "rename": ("z", "y"),
     "getsize": ("z/0",),
@@ -56,37 +58,45 @@ CALLS: dict[str, tuple[Any, ...]] = {
 MAPPING = {"clear", "getitems", "setitems", "delitems", "is_readable"}
 """What is built on the protocol, or the same for every store."""
 
-ATTRIBUTES = ["profile", "dimension_separator", "keeps_documents", "documents_format", "can_set_if", "carries_data"]
+ATTRIBUTES = [
+    "of_hierarchies_alone",
+    "profile",
+    "dimension_separator",
+    "keeps_documents",
+    "documents_format",
+    "can_set_if",
+    "carries_data",
+]
 
 READING = {"get_many", "iter_many", "reader", "keys_below", "listdir"}
-WRITING = {"set_many", "set_if", "delete_many", "rmdir", "rename"}
+WRITING = {"set_many", "set_if", "delete_many", "rmdir", "rename", "replace_below", "staging"}
 SIZES = {"getsize", "size_below"}
 
 WRAPPERS: dict[str, tuple[Callable[[Store], WrapperStore], set[str]]] = {
     "WrapperStore": (WrapperStore, set()),
-    "ViewStore": (ViewStore, {*SIZES, "rmdir", "rename", "version"}),
+    "ViewStore": (ViewStore, {*SIZES, "rmdir", "rename", "version", "replace_below", "staging"}),
     "ReadOnlyStore": (ReadOnlyStore, {*WRITING, "is_writeable", "spec", "can_set_if"}),
     "LRUStoreCache": (
         lambda store: LRUStoreCache(store, max_size=None),
-        {"get_many", "iter_many", "reader", "version", "spec"},
+        {"get_many", "iter_many", "reader", "version", "spec", "staging"},
     ),
     "DocumentStore": (
         lambda store: DocumentStore(store, {}),
-        {"get_many", "keys_below", "listdir", "rename", "spec"},
+        {"replace_below", "staging", "get_many", "keys_below", "listdir", "rename", "spec"},
     ),
     "ConsolidatedMetadataStore": (
         lambda store: ConsolidatedMetadataStore.just_written(
             store, ".zmetadata", Consolidated(".zmetadata", {}, (".zarray", ".zgroup", ".zattrs"))
         ),
-        {"get_many", "keys_below", "listdir", "rename", "spec"},
+        {"replace_below", "staging", "get_many", "keys_below", "listdir", "rename", "spec"},
     ),
     "StorageTransformer": (
         lambda store: Plain("p").over(store),
-        {"get_many", "iter_many", "reader", "set_many", "set_if"},
+        {"get_many", "iter_many", "reader", "set_many", "set_if", "replace_below", "staging"},
     ),
     "ShardingStorageTransformer": (
         lambda store: ShardingStorageTransformer("indexed", 2).over(store),
-        {"get_many", "iter_many", "reader", "set_many", "set_if"},
+        {"get_many", "iter_many", "reader", "set_many", "set_if", "replace_below", "staging"},
     ),
     "N5Mapping": (
         N5Mapping,
@@ -94,6 +104,7 @@ WRAPPERS: dict[str, tuple[Callable[[Store], WrapperStore], set[str]]] = {
             *READING,
             *SIZES,
             "set_many",
+            "staging",
             "delete_many",
             "check_documents",
             "version",
@@ -111,7 +122,7 @@ WRAPPERS: dict[str, tuple[Callable[[Store], WrapperStore], set[str]]] = {
     ),
     "_BehindTheEnd": (
         lambda store: _BehindTheEnd(store, Claim(store, "zarr.json", b"{}", b"", False)),
-        {"get_many", "iter_many", "reader", "set_many", "set_if", "delete_many"},
+        {"get_many", "iter_many", "reader", "set_many", "set_if", "delete_many", "replace_below", "staging"},
     ),
     "HeldStore": (HeldStore, {*READING, *WRITING, *SIZES, "version", "flush", "close", "spec"}),
 }
@@ -143,6 +154,7 @@ class Recorder(Store):
         self.dimension_separator = "/"
         self.keeps_documents = False
         self.documents_format = 7
+        self.of_hierarchies_alone = True
         self.can_set_if = True
         self.carries_data = True
 
@@ -191,8 +203,13 @@ def test_what_is_not_changed_is_passed_on(name: str, method: str) -> None:
     wrapper = make(behind)
     behind.calls.clear()
     if method in changed:
-        by_get_many = method in ("iter_many", "reader") and type(wrapper).get_many is not WrapperStore.get_many
-        assert getattr(type(wrapper), method) is not getattr(WrapperStore, method) or by_get_many
+        by_others = {
+            "iter_many": type(wrapper).get_many is not WrapperStore.get_many,
+            "reader": type(wrapper).get_many is not WrapperStore.get_many,
+            "replace_below": not is_unchanged(wrapper, WrapperStore),
+            "staging": not is_unchanged(wrapper, WrapperStore) or type(wrapper).get_many is not WrapperStore.get_many,
+        }
+        assert getattr(type(wrapper), method) is not getattr(WrapperStore, method) or by_others.get(method)
         return
     answer = getattr(wrapper, method)(*CALLS[method])
     assert (method, CALLS[method]) in behind.calls

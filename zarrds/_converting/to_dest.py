@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from zarrds import _nodes
+from zarrds import _new_nodes, _nodes
 from zarrds._converting.chunks import clear_chunks, move_stored, open_both
 from zarrds._converting.documents import expect_written, still_to_do, write_nodes
 from zarrds._converting.plan import Step, has_consolidated, nodes_in, plan_steps
@@ -118,7 +118,7 @@ def require_groups_above(dest: Store, plan: PlanTo) -> None:
     """Make the groups above the destination, of its format."""
     parent = plan.dest_path.rpartition("/")[0]
     if plan.dest_path and not isinstance(_nodes.find_node(dest, parent, plan.to), GroupMeta):
-        _nodes.create_group(dest, parent, GroupMeta(zarr_format=plan.to))
+        _new_nodes.create_group(dest, parent, GroupMeta(zarr_format=plan.to))
 
 
 def write_array(dest: Store, plan: PlanTo, step: Step) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from zarrds._copying.blocks import copy_elements, copy_encoded, same_encoding
@@ -299,13 +300,17 @@ class _Copy:
         if is_h5py(dest):
             self._attributes_to_h5py(source, dest)
             return
+        dest.attrs.update(self._attributes_of(source))  # also when there are none: their document is part of a copy
+
+    def _attributes_of(self, source: Any) -> dict[str, Any]:
+        """Attributes of a node, as far as a hierarchy of zarrds can have them."""
         found = {}
         for name in source.attrs:
             try:
                 found[name] = json_attribute(source.attrs[name]) if is_h5py(source) else source.attrs[name]
             except CannotTravelError as reason:
                 self.say(f"skip attribute {name!r} of {source.name}: {reason}")
-        dest.attrs.update(found)  # also when there are none: the document is part of what a copy leaves
+        return found
 
     def _attributes_to_h5py(self, source: Any, dest: Any) -> None:
         if not is_h5py(source):
@@ -363,9 +368,7 @@ class _Copy:
             return
         self.say(f"copy {_described(source)}")
         if not self.dry_run:
-            target = self._create(dest, name, options, exists)
-            self._copy_data(source, reader, target)
-            self.attributes(source, target)
+            self._copy_array(source, reader, dest, name, options, exists)
         self.tally.copied += 1
 
     def _keeps(self, dest: Any, name: str) -> bool:
@@ -389,12 +392,20 @@ class _Copy:
         new_format = source.zarr_format if dest is None else dest.zarr_format
         return source, options_between(source, given.get("zarr_format") or new_format, given)
 
-    def _create(self, dest: Any, name: str, options: dict[str, Any], exists: bool) -> Any:
-        if not is_h5py(dest):
-            return dest.create_dataset(name, overwrite=exists, **options)
+    def _copy_array(
+        self, source: Any, reader: Any, dest: Any, name: str, options: dict[str, Any], exists: bool
+    ) -> None:
+        """Create an array and copy data and attributes; one that it replaces goes when they are copied."""
+        if exists and not is_h5py(dest):
+            found = None if self.without_attrs else self._attributes_of(source)
+            fill = partial(self._copy_data, source, reader)
+            dest.create_dataset(name, overwrite=True, _fill=fill, _attributes=found, **options)
+            return
         if exists:
             del dest[name]
-        return dest.create_dataset(name, **options)
+        target = dest.create_dataset(name, **options)
+        self._copy_data(source, reader, target)
+        self.attributes(source, target)
 
     def _copy_data(self, source: Any, reader: Any, target: Any) -> None:
         if isinstance(source, Array) and isinstance(target, Array) and same_encoding(source, target):

@@ -9,7 +9,7 @@ Absent is not failed: `get_many` answers None for a key that is definitely not t
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -24,7 +24,29 @@ if TYPE_CHECKING:
     from zarrds._store.live import LiveData
     from zarrds._store.spec import StoreSpec
 
-__all__ = ["Store", "StoreProfile", "names_below", "renamed"]
+__all__ = ["Staging", "Store", "StoreProfile", "is_unchanged", "names_below", "renamed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """A hidden place in which a node is made before it replaces, in one step, what is at its own place.
+
+    Attributes
+    ----------
+    store : Store
+        Where to make it.
+    path : str
+        Under which path.
+    put : callable
+        Replaces everything at the node's own place by what was made.
+    discard : callable
+        Removes what was made.
+    """
+
+    store: Store
+    path: str
+    put: Callable[[], None]
+    discard: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +84,8 @@ class Store(MutableMapping[str, bytes]):
     """Whether `zarrds.trace` hears of requests from the store itself, or from the store that it wraps."""
     keeps_documents: bool = True
     """Whether a metadata document reads as it was written; else who writes one must read it again."""
+    of_hierarchies_alone: bool = False
+    """Whether only hierarchies are kept there, as in a database: what is named like a chunk is one, array or not."""
     documents_format: int | None = None
     """The one format whose documents the store can have; None: any."""
     can_set_if: bool = False
@@ -143,6 +167,21 @@ class Store(MutableMapping[str, bytes]):
     def rmdir(self, path: str | None = None) -> None:
         """Delete every key below `path` (and the key `path` itself is left alone)."""
         self.delete_many(list(self.keys_below(level(normalize_path(path)))))
+
+    def replace_below(self, path: str, items: Sequence[tuple[str, Buf]]) -> bool:
+        """Replace all keys below `path` by `items`, in one step for every reader; return whether that was done.
+
+        False, with nothing changed, where the store cannot do so. When the step fails, nothing has changed either. When
+        another writer replaces them at the same moment, the last one stays.
+        """
+        return False
+
+    def staging(self, path: str) -> Staging | None:
+        """Return a hidden place for what will replace everything below `path`, data of any size included.
+
+        None where the store has none. Of several writers that do so at the same moment the last one stays.
+        """
+        return None
 
     def removable(self, path: str, keys: Sequence[str]) -> list[str]:
         """Those of the `keys` below `path` that `rmdir` of it deletes: all, but where directories may be links."""
@@ -274,6 +313,12 @@ class Store(MutableMapping[str, bytes]):
         return self is other or (isinstance(other, Store) and self.spec() == other.spec())
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def is_unchanged(store: Store, cls: type[Store]) -> bool:
+    """Return whether a store writes and deletes as `cls` does: a subclass may do more at each key."""
+    names = ("set_many", "delete_many", "rmdir")
+    return all(getattr(type(store), name) is getattr(cls, name) for name in names)
 
 
 def renamed(key: str, src: str, dst: str) -> str:

@@ -8,10 +8,11 @@ import uuid
 import weakref
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, MutableMapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from zarrds._store.adapt import as_store
-from zarrds._store.base import Store
+from zarrds._store.base import Staging, Store
 from zarrds._store.paths import normalize_path
 from zarrds._store.request import cut, to_bytes
 from zarrds._store.spec import StoreSpec, make_spec
@@ -179,6 +180,15 @@ class LRUStoreCache(WrapperStore):
 
     def rmdir(self, path: str | None = None) -> None:
         self._pass_on(lambda: self.store.rmdir(path))
+
+    def replace_below(self, path: str, items: Sequence[tuple[str, Buf]]) -> bool:
+        done: list[bool] = []
+        self._pass_on(lambda: done.append(self.store.replace_below(path, items)))
+        return done[0]
+
+    def staging(self, path: str) -> Staging | None:
+        found = self.store.staging(path)
+        return None if found is None else replace(found, put=lambda: self._pass_on(found.put))
 
     def rename(self, src_path: str, dst_path: str) -> None:
         self._pass_on(lambda: self.store.rename(src_path, dst_path))

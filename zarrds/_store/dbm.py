@@ -65,6 +65,7 @@ class DBMStore(Store):
 
     __module__ = "zarrds.storage"
     can_set_if = True
+    of_hierarchies_alone = True
 
     def __init__(
         self,

@@ -5,14 +5,13 @@ Reading is a tight loop over the system calls, since the cost per chunk is what 
 
 from __future__ import annotations
 
-import atexit
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
-from zarrds._store import trace
-from zarrds._store.base import Store, StoreProfile
+from zarrds._store import swap, trace
+from zarrds._store.base import Staging, Store, StoreProfile, is_unchanged
 from zarrds._store.exclusive import locked_directory
 from zarrds._store.files import (
     ABSENT,
@@ -25,7 +24,7 @@ from zarrds._store.files import (
     names_in,
     read_range,
     read_sized,
-    remove_tree,
+    repeated,
     reread,
     stamp_of,
     unlink_quietly,
@@ -39,6 +38,7 @@ from zarrds._store.rounds import RangeReader
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._types import Buf, ByteRange, Request, Separator
 from zarrds.errors import (
+    ConflictError,
     FSPathExistNotDir,
     InvalidKeyError,
     PathNotFoundError,
@@ -48,7 +48,7 @@ from zarrds.errors import (
     ZarrdsError,
 )
 
-__all__ = ["DirectoryStore", "NestedDirectoryStore", "TempStore"]
+__all__ = ["DirectoryStore"]
 
 _FAILURES = (OSError, ValueError, MemoryError, OverflowError)
 _SMALL = 2**15
@@ -290,6 +290,8 @@ class DirectoryStore(Store):
     def rmdir(self, path: str | None = None) -> None:
         place = self._directory(path)
         try:
+            if place != self._root and os.path.isdir(place) and self._took_away(place):
+                return
             if os.path.islink(place):
                 os.unlink(place)
             elif os.path.isdir(place):
@@ -300,6 +302,85 @@ class DirectoryStore(Store):
             return
         except OSError as error:
             raise self.failed("cannot remove", str(path), error) from error
+
+    def _took_away(self, place: str) -> bool:
+        """Remove a directory in one step; return False where it cannot be renamed."""
+        try:
+            if not swap.may_swap(place):
+                return False
+            swap.take_away(place)
+        except OSError as error:
+            if not swap.cannot_swap(error) or not os.path.lexists(place):
+                raise
+            return False
+        return True
+
+    def replace_below(self, path: str, items: Sequence[tuple[str, Buf]]) -> bool:
+        """Replace a directory by a new one, which is made beside it and swapped with it by the system.
+
+        Where the directory cannot be renamed (a mount point, a directory of somebody else around it) nothing is done.
+        """
+        if not is_unchanged(self, DirectoryStore):
+            return False
+        # where the root is a link, the directory that it leads to is replaced; of a link below it the link itself
+        place = self._directory(path) if path else os.path.realpath(self.path)
+        try:
+            if path and not items:
+                return self._took_away(place)
+            return swap.may_swap(place) and repeated(lambda: self._swapped(place, path, items))
+        except OSError as error:
+            raise self.failed("cannot replace", path, error) from error
+
+    def staging(self, path: str) -> Staging | None:
+        """A new directory beside the one that it replaces; hidden, as temporary files are."""
+        if not is_unchanged(self, DirectoryStore) or type(self).get_many is not DirectoryStore.get_many:
+            return None
+        place = self._directory(path) if path else os.path.realpath(self.path)
+        try:
+            hidden = repeated(lambda: swap.prepare(place)) if swap.may_swap(place) else None
+        except OSError as error:
+            if not swap.cannot_swap(error):
+                raise self.failed("cannot replace", path, error) from error
+            hidden = None
+        if hidden is None:
+            return None
+        made = swap.Held(hidden)
+        put = partial(self._put, path, made, place)
+        if path:
+            return Staging(self, hidden[len(self._root) :], put, made.discard)
+        options = {"normalize_keys": self.normalize_keys, "dimension_separator": self.dimension_separator}
+        root = DirectoryStore(hidden, **options, fsync=self.fsync)  # type: ignore[arg-type]
+        return Staging(root, "", put, made.discard)
+
+    def _put(self, path: str, made: swap.Held, place: str) -> None:
+        """Put a directory in place, when it is still the one that was made, with all that was written into it."""
+        if not made.is_there():
+            raise ConflictError(
+                "another task replaced what is above this path", store=repr(self), path=path, hint="try again"
+            )
+        try:
+            with locked_directory(place):
+                swap.put(made.path, place)
+            made.close()
+        except OSError as error:
+            raise self.failed("cannot replace", path, error) from error
+
+    def _swapped(self, place: str, path: str, items: Sequence[tuple[str, Buf]]) -> bool:
+        files = [(self._place(key)[len(self._root + level(path)) :], value) for key, value in items]
+        hidden = ""
+        try:
+            hidden = swap.prepare(place)
+            for name, value in files:
+                write_atomically(f"{hidden}/{name}", value, self.fsync)
+            with locked_directory(place):  # whoever compares a document in it may be about to set it
+                swap.put(hidden, place)
+        except BaseException as error:
+            if hidden and os.path.lexists(hidden):
+                swap.discard(hidden)
+            if isinstance(error, OSError) and swap.cannot_swap(error):
+                return False
+            raise
+        return True
 
     def removable(self, path: str, keys: Sequence[str]) -> list[str]:
         path, seen = normalize_path(path), {"": False}
@@ -416,93 +497,3 @@ class OpenFiles(RangeReader):
             if fd is not None:
                 os.close(fd)
         self._files.clear()
-
-
-class NestedDirectoryStore(DirectoryStore):
-    """A directory store whose arrays nest their chunk files in directories, one level per dimension.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-        Directory that is the root of the store.
-    normalize_keys : bool, default False
-        Whether keys are turned to lower case.
-    dimension_separator : {"/"}, optional
-        Separator of chunk keys; only ``/``.
-    fsync : bool, default False
-        As for `DirectoryStore`.
-
-    Examples
-    --------
-    >>> from zarrds.storage import NestedDirectoryStore
-    >>> NestedDirectoryStore("example.zarr").dimension_separator
-    '/'
-    """
-
-    __module__ = "zarrds.storage"
-
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        normalize_keys: bool = False,
-        dimension_separator: Separator | None = "/",
-        *,
-        fsync: bool = False,
-    ) -> None:
-        if dimension_separator not in (None, "/"):
-            raise ValueError(
-                f"NestedDirectoryStore only supports '/' as dimension_separator, found {dimension_separator!r}"
-            )
-        super().__init__(path, normalize_keys, "/", fsync=fsync)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, NestedDirectoryStore) and self.path == other.path
-
-    __hash__ = None
-
-
-class TempStore(DirectoryStore):
-    """A directory store in a temporary directory, which is removed when the process ends.
-
-    Other processes see it as a `DirectoryStore` over the same directory.
-
-    Parameters
-    ----------
-    suffix, prefix : str
-        Begin and end of the directory's name.
-    dir : str, optional
-        Where to create the directory; the system's place for temporary files if not given.
-    normalize_keys : bool, default False
-        Whether keys are turned to lower case.
-    dimension_separator : {".", "/"}, optional
-        Separator of chunk keys in arrays created here.
-
-    Examples
-    --------
-    >>> from zarrds.storage import TempStore
-    >>> TempStore().listdir()
-    []
-    """
-
-    __module__ = "zarrds.storage"
-
-    def __init__(
-        self,
-        suffix: str = "",
-        prefix: str = "zarr",
-        dir: str | os.PathLike[str] | None = None,
-        normalize_keys: bool = False,
-        dimension_separator: Separator | None = None,
-    ) -> None:
-        path = tempfile.mkdtemp(suffix, prefix, None if dir is None else os.fspath(dir))
-        super().__init__(path, normalize_keys, dimension_separator)
-        atexit.register(remove_tree, self.path, os.getpid())
-
-    def _shared(self) -> DirectoryStore:
-        return DirectoryStore(self.path, self.normalize_keys, self.dimension_separator)
-
-    def spec(self) -> StoreSpec:
-        return self._shared().spec()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return self._shared().__reduce__()

@@ -9,8 +9,8 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Iterator
-from typing import ClassVar
+from collections.abc import Callable, Iterator
+from typing import ClassVar, TypeVar
 
 from zarrds._store.request import byte_view, range_bounds
 from zarrds._types import Buf, ByteRange
@@ -26,15 +26,19 @@ __all__ = [
     "is_partial",
     "leads_back",
     "names_in",
+    "partial_name",
     "read_range",
     "read_sized",
     "remove_tree",
+    "repeated",
     "reread",
     "stamp_of",
     "unlink_quietly",
     "walk",
     "write_atomically",
 ]
+
+T = TypeVar("T")
 
 READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -71,6 +75,11 @@ def file_identity(path: str) -> tuple[int, int] | None:
     except (OSError, ValueError):
         return None
     return found.st_dev, found.st_ino
+
+
+def partial_name(path: str) -> str:
+    """Return a new name beside `path` that is no key: of a file or directory that is being written or removed."""
+    return _attempts.partial(path)
 
 
 def is_partial(name: str) -> bool:
@@ -142,6 +151,8 @@ def reread(fd: int) -> bytes:
     return read_sized(fd)
 
 
+_TRIES = 100
+"""How often a file is written when other processes replace its directory each time."""
 _SMALL_RANGE = 2**16
 _NEAR = 2**40
 
@@ -168,6 +179,22 @@ _pread = getattr(os, "pread", _seek_and_read)
 
 
 def write_atomically(place: str, value: Buf, durable: bool) -> None:
+    """Write a file beside its place and move it there; when the directory is replaced meanwhile, write it once more."""
+    try:
+        _write(place, value, durable)
+    except FileNotFoundError:
+        repeated(lambda: _write(place, value, durable))
+
+
+def repeated(work: Callable[[], T]) -> T:
+    """Do work again that others hinder by replacing the directories that it is at work in."""
+    for _ in range(_TRIES - 1):
+        with contextlib.suppress(FileNotFoundError):
+            return work()
+    return work()
+
+
+def _write(place: str, value: Buf, durable: bool) -> None:
     partial = _attempts.partial(place)
     fd = _create(partial)
     try:
@@ -237,6 +264,7 @@ def _create(path: str) -> int:
 
 
 def _make_directory(path: str) -> None:
+    # what others remove at the same moment is made when the file is tried again
     with contextlib.suppress(FileExistsError):
         try:
             os.mkdir(path)  # the one above is there, as a rule
@@ -265,9 +293,11 @@ def walk(root: str, prefix: str) -> Iterator[str]:
     waiting = _entries(root, prefix)
     while waiting:
         key, is_dir = waiting.pop()
+        if is_partial(key):
+            continue
         if is_dir:
             waiting += _entries(root, key + "/")
-        elif not is_partial(key):
+        else:
             yield key
 
 

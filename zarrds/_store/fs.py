@@ -17,7 +17,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from zarrds._store import filesystem, tags, trace
 from zarrds._store.absence import says_no_container
-from zarrds._store.base import StoreProfile, renamed
+from zarrds._store.base import Staging, StoreProfile, is_unchanged, renamed
 from zarrds._store.directory import DirectoryStore
 from zarrds._store.exclusive import locked_object
 from zarrds._store.filesystem import NOT_FOUND
@@ -328,6 +328,20 @@ class FSStore(FSReading):
         self.delete_many(list(self.keys_below(level(path))))
         if not self.profile.native_batch:
             self._remove_empty(place)
+
+    def _swapping(self) -> DirectoryStore | None:
+        """The local directory, which can be swapped with another, where keys and values are the store's own."""
+        self._require_writeable()
+        plain = type(self).get_many is FSStore.get_many and is_unchanged(self, FSStore)
+        return self._local if plain and not self.normalize_keys else None
+
+    def replace_below(self, path: str, items: Sequence[tuple[str, Buf]]) -> bool:
+        local = self._swapping()
+        return local is not None and local.replace_below(path, items)
+
+    def staging(self, path: str) -> Staging | None:
+        local = self._swapping()
+        return None if local is None else local.staging(path)
 
     def removable(self, path: str, keys: Sequence[str]) -> list[str]:
         return list(keys) if self._local is None else self._local.removable(path, keys)

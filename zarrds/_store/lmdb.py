@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from zarrds._store.base import Store, StoreProfile
+from zarrds._store.base import Store, StoreProfile, is_unchanged
 from zarrds._store.files import file_identity
 from zarrds._store.optional import optional_module
 from zarrds._store.paths import encoded_key, level, normalize_path
@@ -61,6 +61,7 @@ class LMDBStore(Store):
 
     __module__ = "zarrds.storage"
     can_set_if = True
+    of_hierarchies_alone = True
     profile = StoreProfile("disk", native_batch=True, native_ranges=True, shareable=True)
 
     def __init__(
@@ -172,14 +173,21 @@ class LMDBStore(Store):
 
     def rmdir(self, path: str | None = None) -> None:
         prefix = level(normalize_path(path)).encode()
+        self._write("cannot remove", lambda txn: _delete_below(txn, prefix), path)
+
+    def replace_below(self, path: str, items: Sequence[tuple[str, Buf]]) -> bool:
+        if not is_unchanged(self, LMDBStore):
+            return False
+        prefix = level(path).encode()
+        pairs = [(encoded_key(key), byte_view(value)) for key, value in items]
 
         def work(txn: Any) -> None:
-            cursor = txn.cursor()
-            found = cursor.set_range(prefix) if prefix else cursor.first()
-            while found and bytes(cursor.key()).startswith(prefix):
-                found = cursor.delete()  # and go to the next, if there is one
+            _delete_below(txn, prefix)
+            for name, value in pairs:
+                txn.put(name, value)
 
-        self._write("cannot remove", work, path)
+        self._write("cannot replace", work, path)
+        return True
 
     def __len__(self) -> int:
         return int(self._read("cannot count", lambda txn: txn.stat()["entries"]))
@@ -218,6 +226,13 @@ class LMDBStore(Store):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopened, (self.path, self.buffers, self.dimension_separator, self.kwargs)
+
+
+def _delete_below(txn: Any, prefix: bytes) -> None:
+    cursor = txn.cursor()
+    found = cursor.set_range(prefix) if prefix else cursor.first()
+    while found and bytes(cursor.key()).startswith(prefix):
+        found = cursor.delete()  # and go to the next, if there is one
 
 
 def _reopened(path: str, buffers: bool, separator: Separator | None, kwargs: dict[str, Any]) -> LMDBStore:

@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from zarrds._store.absence import says_absent
-from zarrds._store.base import Store, StoreProfile, names_below, renamed
+from zarrds._store.base import Staging, Store, StoreProfile, is_unchanged, names_below, renamed
 from zarrds._store.exclusive import locked_object
 from zarrds._store.failure import store_failure
 from zarrds._store.fsplace import place_in_mapping
@@ -379,6 +379,33 @@ class MemoryStore(Store):
             if members is not None and isinstance(members.get(name), self.cls):
                 del members[name]
                 self._drop_empty(parent)
+
+    def replace_below(self, path: str, items: Sequence[tuple[str, Buf]]) -> bool:
+        if not is_unchanged(self, MemoryStore):
+            return False
+        made = MemoryStore(self.cls(), self.cls)
+        prefix = level(path)
+        made.set_many([(key.removeprefix(prefix), value) for key, value in items])
+        self._put(path, made.root)
+        return True
+
+    def staging(self, path: str) -> Staging | None:
+        if not is_unchanged(self, MemoryStore) or type(self).get_many is not MemoryStore.get_many:
+            return None
+        made = MemoryStore(self.cls(), self.cls, self.dimension_separator)
+        return Staging(made, "", lambda: self._put(path, made.root), made.clear)
+
+    def _put(self, path: str, members: MutableMapping[str, Any]) -> None:
+        """Replace a level by another one; at the root, whose mapping is the user's, its members are replaced."""
+        with self._write_lock:
+            if not path:
+                self.root.clear()
+                self.root.update(members)
+            elif members:
+                parent, _, name = path.rpartition("/")
+                self._require_level(parent, path)[name] = members
+            else:
+                self.rmdir(path)
 
     def rename(self, src_path: str, dst_path: str) -> None:
         src, dst = normalize_path(src_path), normalize_path(dst_path)

@@ -59,6 +59,7 @@ class MongoDBStore(Store):
 
     __module__ = "zarrds.storage"
     can_set_if = True
+    of_hierarchies_alone = True
     profile = StoreProfile("network", native_batch=True, shareable=True)
 
     def __init__(

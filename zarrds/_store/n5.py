@@ -10,15 +10,16 @@ import json
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 
 from zarrds._format import n5, v2
 from zarrds._format.jsondoc import Place, dumps, loads
-from zarrds._store.base import Store
-from zarrds._store.directory import NestedDirectoryStore
+from zarrds._store.base import Staging, Store, is_unchanged
+from zarrds._store.directories import NestedDirectoryStore
 from zarrds._store.fs import FSStore
-from zarrds._store.paths import ancestors, check_key, level, normalize_path
+from zarrds._store.paths import REMOVAL_MARK, ancestors, check_key, level, normalize_path
 from zarrds._store.request import cut, same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._store.wrapper import WrapperStore
@@ -119,8 +120,16 @@ class N5Mapping(WrapperStore):
         return text + attributes.space
 
     def _is_implicit_group(self, node: str) -> bool:
-        """Whether a directory without attributes is a group: it has members, and lies in no array."""
-        return bool(self.store.listdir(node)) and self._array_above(node) is None
+        """Whether a directory without attributes is a group: it has members, and lies in no array.
+
+        What is left of a deletion that was interrupted is none.
+        """
+        if not self.store.listdir(node) or self._array_above(node) is not None:
+            return False
+        above = [node, *ancestors(node)]
+        marks = self.store.get_many([(level(path) + REMOVAL_MARK, None) for path in above])
+        marked = [path for path, mark in zip(above, marks, strict=True) if mark is not None]
+        return all(attributes is not None for attributes in self._attributes(marked).values())
 
     def _array_above(self, path: str) -> str | None:
         """The array at or above a path, whose blocks may be there; None when there is none."""
@@ -194,6 +203,22 @@ class N5Mapping(WrapperStore):
             else:
                 files.append(level(parent) + n5.ATTRIBUTES_KEY)
         self.store.delete_many(files)
+
+    def replace_below(self, path: str, items: Sequence[tuple[str, Buf]]) -> bool:
+        changed: dict[str, Attributes] = {}
+        for key, value in items:
+            parent, name = _split(check_key(key))
+            if name not in _DOCUMENTS:
+                return False
+            changed[parent] = _changed(changed.get(parent, Attributes()), parent, name, value)
+        documents = [(level(node) + n5.ATTRIBUTES_KEY, attributes.text()) for node, attributes in changed.items()]
+        return is_unchanged(self, N5Mapping) and self.store.replace_below(path, documents)
+
+    def staging(self, path: str) -> Staging | None:
+        found = self.store.staging(path) if is_unchanged(self, N5Mapping) else None
+        if found is None or (path and found.store is not self.store):
+            return None  # the root of a container says so, what lies in it does not
+        return replace(found, store=self if found.store is self.store else N5Mapping(found.store))
 
     # --- the hierarchy -----------------------------------------------------------------------------------------------
 

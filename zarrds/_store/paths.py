@@ -7,6 +7,7 @@ import re
 from zarrds.errors import InvalidKeyError
 
 __all__ = [
+    "REMOVAL_MARK",
     "SYSTEM_NAME",
     "TEMPORARY",
     "ancestors",
@@ -24,6 +25,9 @@ TEMPORARY = re.compile(r"\.(?:[0-9a-f]{12}-[0-9a-f]+|[0-9a-f]{32})\.partial$")
 """End of the names of files that killed writers left: ours, and those of Zarr-Python 2."""
 SYSTEM_NAME = re.compile(r"\.DS_Store|\._.+|Thumbs\.db|desktop\.ini")
 """Names of files that operating systems drop into directories."""
+
+REMOVAL_MARK = ".zarrds-removal"
+"""Last name of a key that says: what lies below this path is being deleted, unless a node is there."""
 
 _NORMAL = re.compile(r"[^/\\.]+(?:/[^/\\.]+)*", re.DOTALL)
 """Most paths; there may be dots in others that are normal too."""

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from zarrds._store import trace
-from zarrds._store.base import Store, StoreProfile
+from zarrds._store.base import Store, StoreProfile, is_unchanged
 from zarrds._store.files import file_identity
 from zarrds._store.live import LiveData
 from zarrds._store.paths import check_key, level, normalize_path
@@ -63,6 +63,7 @@ class SQLiteStore(Store):
 
     __module__ = "zarrds.storage"
     can_set_if = True
+    of_hierarchies_alone = True
 
     def __init__(
         self, path: str | os.PathLike[str], dimension_separator: Separator | None = None, **kwargs: Any
@@ -205,6 +206,16 @@ class SQLiteStore(Store):
         where, values = _below(level(normalize_path(path)))
         with self._writing("cannot remove", path) as db:
             db.execute(f"DELETE FROM zarr WHERE {where}", values)
+
+    def replace_below(self, path: str, items: Sequence[tuple[str, Buf]]) -> bool:
+        if not is_unchanged(self, SQLiteStore):
+            return False
+        rows = [(check_key(key), byte_view(value)) for key, value in items]
+        where, values = _below(level(path))
+        with self._writing("cannot replace", path) as db:
+            db.execute(f"DELETE FROM zarr WHERE {where}", values)
+            db.executemany("REPLACE INTO zarr VALUES (?, ?)", rows)
+        return True
 
     def rename(self, src_path: str, dst_path: str) -> None:
         src, dst = normalize_path(src_path), normalize_path(dst_path)

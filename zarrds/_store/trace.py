@@ -260,7 +260,7 @@ def _replace_methods() -> None:
             original = cls.__dict__.get(name)
             if original is not None and not cls.reports_requests:
                 _replaced.append((cls, name, original))
-                setattr(cls, name, _ITERATORS.get(name, _counting)(original, entries))
+                setattr(cls, name, _SPECIAL.get(name, _counting)(original, entries))
 
 
 def _subclasses(cls: type[Store]) -> Iterator[type[Store]]:
@@ -336,15 +336,37 @@ def _counting_comparisons(original: Callable[..., Any], entries: object) -> Call
     return set_if
 
 
-_ITERATORS = {"set_if": _counting_comparisons, "iter_many": _counting_values, "keys_below": _counting_keys}
+def _counting_replacement(original: Callable[..., Any], _: object) -> Callable[..., Any]:
+    @wraps(original)
+    def replace_below(self: Store, path: str, items: Sequence[tuple[str, Buf]]) -> bool:
+        before = _thread.recorded
+        done: bool = original(self, path, items)
+        if done and _thread.recorded == before:
+            record([Entry("delete", path, 0), *_sets(items, None)])
+        return done
+
+    return replace_below
+
+
+def _sets(items: Sequence[tuple[str, Buf]], _: object) -> list[Entry]:
+    return [Entry("set", key, buffer_size(value)) for key, value in items]
+
+
+_SPECIAL = {
+    "set_if": _counting_comparisons,
+    "iter_many": _counting_values,
+    "keys_below": _counting_keys,
+    "replace_below": _counting_replacement,
+}
 _REPORTS: dict[str, Callable[[Any, Any], list[Entry]]] = {
     "get_many": gets,
     "iter_many": gets,
     "__getitem__": lambda key, value: gets([(key, None)], [value]),
     "__contains__": _one("head"),
     "getsize": _one("head"),
-    "set_many": lambda items, _: [Entry("set", key, buffer_size(value)) for key, value in items],
+    "set_many": _sets,
     "set_if": _one("set"),
+    "replace_below": _sets,
     "delete_many": lambda keys, _: [Entry("delete", key, 0) for key in keys],
     "__delitem__": _one("delete"),
     "keys_below": _one("list"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from zarrds._store.base import Store
+from zarrds._store.base import Staging, Store, is_unchanged
 from zarrds._store.place import Place
 from zarrds._store.rounds import RangeReader, VersionReader
 from zarrds._store.spec import StoreSpec
@@ -34,6 +34,7 @@ class WrapperStore(Store):
         self.dimension_separator = store.dimension_separator
         self.keeps_documents = store.keeps_documents
         self.documents_format = store.documents_format
+        self.of_hierarchies_alone = store.of_hierarchies_alone
         self.can_set_if = self.is_writeable() and _compares(type(self)) and store.can_set_if
 
     # --- values ------------------------------------------------------------------------------------------------------
@@ -81,6 +82,14 @@ class WrapperStore(Store):
 
     def rmdir(self, path: str | None = None) -> None:
         self.store.rmdir(path)
+
+    def replace_below(self, path: str, items: Sequence[tuple[str, Buf]]) -> bool:
+        # whoever changes what is written or deleted does so here too
+        return is_unchanged(self, WrapperStore) and self.store.replace_below(path, items)
+
+    def staging(self, path: str) -> Staging | None:
+        reads = type(self).get_many is WrapperStore.get_many
+        return self.store.staging(path) if reads and is_unchanged(self, WrapperStore) else None
 
     def removable(self, path: str, keys: Sequence[str]) -> list[str]:
         return self.store.removable(path, keys)

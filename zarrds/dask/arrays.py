@@ -22,7 +22,7 @@ from dask.highlevelgraph import HighLevelGraph
 from dask.tokenize import tokenize
 from dask.utils import parse_bytes
 
-from zarrds import _nodes
+from zarrds import _new_nodes, _nodes
 from zarrds._array_meta import OPTIONS_OF_ARRAYS, array_meta, check_version, new_format
 from zarrds._engine.origins import places_of
 from zarrds._engine.source import ChunkSource
@@ -308,7 +308,7 @@ def _new_target(
     target = ChunkSource(real_store.spec(), where, meta)
     if overwrite:
         refuse_overlap(places_of(x), [real_store.place(where)], path=where, whole=False)
-    _nodes.create_array(real_store, where, meta, overwrite=overwrite)
+    _new_nodes.create_array(real_store, where, meta, overwrite=overwrite)
     if not real_store.keeps_documents:
         target = ChunkSource(target.store, where, _nodes.load_array(real_store, where))
     return x, target

@@ -12,7 +12,7 @@ import numpy as np
 from dask.base import get_scheduler
 from dask.utils import parse_bytes
 
-from zarrds import _nodes
+from zarrds import _new_nodes, _nodes
 from zarrds._array_meta import array_meta, options_like
 from zarrds._engine.origins import places_of
 from zarrds._engine.source import ChunkSource
@@ -222,7 +222,7 @@ def _create_target(array: Array, store: Store, where: str, meta: ArrayMeta, over
         for name in store.listdir(where):
             if name.startswith(TEMP_NAME):
                 store.rmdir(join_path(where, name))
-    _nodes.create_array(store, where, meta, overwrite=overwrite)
+    _new_nodes.create_array(store, where, meta, overwrite=overwrite)
     attributes = array.attrs.asdict()
     if attributes:
         Attributes(store, _nodes.attributes_key(where, meta)).put(attributes)
