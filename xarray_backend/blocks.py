@@ -14,6 +14,7 @@ from xarray_backend.chunks import Blocks
 from xarray_backend.exact import cast_exactly
 from zarrds import Array
 from zarrds.errors import BlockShapeError, StoreNotShareableError
+from zarrds.parallel import write_part
 
 __all__ = ["BlockTarget", "block_writes", "finish_later", "finish_now", "refuse_unshareable"]
 
@@ -34,6 +35,11 @@ class BlockTarget:
         Whether chunks of nothing but the fill value are stored.
     shape : tuple of int
         Shape of the dask array.
+    shared : {"no", "grown", "yes"}
+        Whether others may write to chunks that a block covers a part of: nobody, as the array is new; nobody behind its
+        present end, as it is this writer's turn to enlarge it; anybody.
+    synchronizer : object, optional
+        Gives a lock for a chunk key.
     """
 
     source: Any
@@ -41,6 +47,8 @@ class BlockTarget:
     origin: tuple[int, ...]
     write_empty_chunks: bool
     shape: tuple[int, ...]
+    shared: str = "no"
+    synchronizer: Any = None
 
     def write(self, block: Any, block_id: Sequence[int]) -> None:
         """Write one block in its place; raise BlockShapeError for one of another shape than the dask array said."""
@@ -57,8 +65,29 @@ class BlockTarget:
         if not values.size:
             return
         region = tuple(slice(o + start, o + stop) for o, (start, stop) in zip(self.origin, bounds, strict=True))
-        write_values(
-            Array.from_source(self.source, read_only=False, write_empty_chunks=self.write_empty_chunks), region, values
+        self.write_region(region, values)
+
+    def write_region(self, region: tuple[slice, ...], values: np.ndarray[Any, Any]) -> None:
+        """Write numpy values to a region; text of any length is stored as Python strings.
+
+        EncodingError when the array's dtype cannot hold a value, as of a block whose dtype is not the promised one.
+        """
+        dtype = self.source.meta.dtype
+        if values.dtype != dtype:
+            values = cast_exactly(values, dtype, self.source.path.rpartition("/")[2])
+        if values.dtype.kind == "T" or (values.dtype.kind == "U" and dtype.hasobject):
+            values = values.astype(object)
+        if self.shared == "no" and self.synchronizer is None:
+            array = Array.from_source(self.source, read_only=False, write_empty_chunks=self.write_empty_chunks)
+            array.set_basic_selection(region or Ellipsis, values)
+            return
+        write_part(
+            self.source,
+            region,
+            values,
+            synchronizer=self.synchronizer,
+            write_empty_chunks=self.write_empty_chunks,
+            grown=self.shared != "yes",
         )
 
 
@@ -67,18 +96,6 @@ def _bounds(starts: int | tuple[int, ...], size: int, number: int) -> tuple[int,
     if isinstance(starts, int):
         return number * starts, min((number + 1) * starts, size)
     return starts[number], starts[number + 1] if number + 1 < len(starts) else size
-
-
-def write_values(array: Array, region: tuple[slice, ...], values: np.ndarray[Any, Any]) -> None:
-    """Write numpy values to a region; text of any length is stored as Python strings.
-
-    EncodingError when the array's dtype cannot hold a value, as of a block whose dtype is not the promised one.
-    """
-    if values.dtype != array.dtype:
-        values = cast_exactly(values, array.dtype, array.path.rpartition("/")[2])
-    if values.dtype.kind == "T" or (values.dtype.kind == "U" and array.dtype == object):
-        values = values.astype(object)
-    array.set_basic_selection(region or Ellipsis, values)
 
 
 def write_block(block: Any, target: Any = None, block_id: Any = None) -> np.ndarray[Any, Any]:
@@ -123,7 +140,7 @@ def finish_now(receipts: list[Any], options: dict[str, Any]) -> None:
     dask.compute(*receipts, **options)
 
 
-def finish_later(receipts: list[Any]) -> Any:
+def finish_later(receipts: list[Any], key: str | None = None) -> Any:
     """Return a Delayed that writes all blocks, in a graph of one task for each and a few more.
 
     It is made of the one task that ends their graph. A Delayed of dask arrays would have these computed by graphs of
@@ -135,7 +152,7 @@ def finish_later(receipts: list[Any]) -> Any:
     if not receipts:
         return dask.delayed(_finished, pure=False)(0)
     total = da.stack([receipt.sum(split_every=64) for receipt in receipts]).sum(split_every=64)
-    return dask.delayed(_finished, pure=False)(total.to_delayed(optimize_graph=True).item())
+    return dask.delayed(_finished, pure=False)(total.to_delayed(optimize_graph=True).item(), dask_key_name=key)
 
 
 def _finished(blocks: int) -> None:

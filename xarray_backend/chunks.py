@@ -76,8 +76,6 @@ def choose_chunks(
     if found is not None and (align or not safe or not any(map(split_chunk, blocks, found))):
         return found
     lengths = [uniform_length(b) for b in blocks]
-    if None in lengths and safe and not align:
-        raise _irregular(name, dims, blocks, lengths.index(None))
     return tuple(max(b) if n is None else n for b, n in zip(blocks, lengths, strict=True))
 
 
@@ -92,7 +90,7 @@ class Grid:
     shards : object
         Lengths of shards, as they were asked for; None: there are none.
     merges : bool
-        Whether blocks are to be joined, so that one is a whole number of shards.
+        Whether blocks are to be regrouped, so that one is a whole number of chunks or shards.
     """
 
     chunks: tuple[int, ...] | bool
@@ -131,9 +129,11 @@ def choose_grid(
             return Grid(chunks, found)
         if all(split_chunk(b, n) is None or _makes_up(b, n) for b, n in zip(blocks, found, strict=True)):
             return Grid(chunks, found, merges=True)
-    return Grid(
-        choose_chunks(name, dims, shape, blocks=blocks, explicit=explicit, inherited=inherited, align=align, safe=safe)
+    chosen = choose_chunks(
+        name, dims, shape, blocks=blocks, explicit=explicit, inherited=inherited, align=align, safe=safe
     )
+    regroups = blocks is not None and isinstance(chosen, tuple) and explicit is None and safe and not align
+    return Grid(chosen, merges=regroups and any(map(split_chunk, blocks or (), chosen)))  # type: ignore[arg-type]
 
 
 def _makes_up(blocks: Blocks, length: int) -> bool:
@@ -213,19 +213,6 @@ def _misaligned(
         found=f"block lengths {_shown(blocks)}" + (f" beginning at {start}" if start else ""),
         hint=f"rechunk with ds.chunk({{{dim!r}: {chunk}}}) or a multiple of it, let align_chunks=True do so, leave "
         "encoding['chunks'] out, or pass safe_chunks=False if the blocks are written one after the other",
-    )
-
-
-def _irregular(name: str, dims: Sequence[Any], blocks: Sequence[Blocks], axis: int) -> BlockAlignmentError:
-    dim, given = dims[axis], blocks[axis]
-    return BlockAlignmentError(
-        f"dask blocks of variable {name!r} along dimension {dim!r} are not all of one length, so that no stored "
-        "chunks fit them",
-        path=name,
-        expected="blocks of one length, the last one at most as long",
-        found=f"block lengths {_shown(given)}",
-        hint=f"rechunk with ds.chunk({{{dim!r}: {max(given)}}}), let align_chunks=True do so, or pass encoding="
-        f"{{{name!r}: {{'chunks': ...}}}} with lengths that divide the blocks",
     )
 
 

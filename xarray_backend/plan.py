@@ -42,6 +42,8 @@ class Options:
         Separator of chunk keys that the target store prefers; format 2.
     zarr_format : {2, 3}
         Format of the group.
+    keeps_parts : bool
+        Whether writers of different parts of a chunk keep each other's, as the store or a synchronizer sees to it.
     """
 
     mode: str
@@ -50,6 +52,7 @@ class Options:
     write_empty_chunks: bool | None = None
     separator: str | None = None
     zarr_format: int = 2
+    keeps_parts: bool = True
 
 
 @dataclass(slots=True)
@@ -66,12 +69,18 @@ class VariableWrite:
         Where the values begin in the array.
     write_empty_chunks : bool
         Whether chunks of nothing but the fill value are stored.
+    is_new : bool
+        Whether the array is new, so that nobody else writes to it.
+    grows : bool
+        Whether the values lie behind the present end of the array.
     """
 
     values: xr.Variable
     source: Any
     origin: tuple[int, ...]
     write_empty_chunks: bool
+    is_new: bool = True
+    grows: bool = False
 
 
 @dataclass(slots=True)
@@ -263,6 +272,9 @@ def _checked_write(
         elif options.safe_chunks:
             lengths = region.full_shape(encoded) if options.mode == "r+" else None
             check_blocks(name, encoded.dims, blocks, array.write_unit, starts=origin, lengths=lengths)
+    elif region.slices and region.append_dim is None and options.safe_chunks and not options.keeps_parts:
+        blocks = tuple((n,) for n in encoded.shape)
+        check_blocks(name, encoded.dims, blocks, array.write_unit, starts=origin, lengths=region.full_shape(encoded))
     return VariableWrite(encoded, array.source(), origin, write_empty)
 
 
@@ -306,7 +318,8 @@ def _plan_existing(
     empty = bool(options.write_empty_chunks)
     write = _checked_write(name, encoded, source_of, region.origin(encoded.dims), options, empty, region)
     source = array.source()
-    plan.writes.append(replace(write, source=replace(source, meta=replace(source.meta, shape=shape))))
+    source = replace(source, meta=replace(source.meta, shape=shape))
+    plan.writes.append(replace(write, source=source, is_new=False, grows=shape != array.shape))
 
 
 def _grows(old: tuple[int, ...], new: tuple[int, ...], dims: tuple[Any, ...], region: Region) -> bool:

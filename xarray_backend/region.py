@@ -57,6 +57,9 @@ def appended_region(ds: xr.Dataset, append_dim: Any, stored: Stored) -> Region:
             f"stored variable {missing[0]!r} has the dimension {append_dim!r} but is not in the dataset: the store "
             "could not be opened afterwards, as lengths would differ"
         )
+    lengths = {n: var.sizes[append_dim] for n, var in stored.variables.items() if append_dim in var.dims}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"stored variables have different lengths along append_dim {append_dim!r}: {lengths}")
     added = ds.sizes[append_dim]
     return Region({append_dim: slice(old, old + added)}, {append_dim: old + added}, append_dim)
 

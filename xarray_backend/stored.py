@@ -11,8 +11,9 @@ import xarray as xr
 from xarray_backend.reader import attributes_of, stored_variable
 from zarrds import Array, Group
 from zarrds.errors import DimensionNamesError
+from zarrds.parallel import tidy
 
-__all__ = ["Stored", "read_stored", "stored_names"]
+__all__ = ["Stored", "read_stored", "stored_names", "undo_unfinished"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,16 @@ def read_stored(group: Group | None, names: Iterable[str] | None = None) -> Stor
             if names is not None:
                 raise
     return Stored(group, arrays, variables, {n: m for n, m in members.items() if isinstance(m, Group)})
+
+
+def undo_unfinished(stored: Stored, dim: Any) -> None:
+    """Undo an append that did not finish: shorten arrays that grew before others did, delete what lies behind them."""
+    lengths = {name: var.sizes[dim] for name, var in stored.variables.items() if dim in var.dims}
+    for name in lengths:
+        array, axis = stored.arrays[name], stored.variables[name].dims.index(dim)
+        if lengths[name] > min(lengths.values()):
+            array.resize([min(lengths.values()) if n == axis else length for n, length in enumerate(array.shape)])
+    tidy([stored.arrays[name] for name in lengths])
 
 
 def stored_names(names: Iterable[Any]) -> list[str]:

@@ -1,40 +1,29 @@
-"""Writing datasets, data arrays and trees: `to_zarrds`.
-
-The order on the store: documents of variables in one batch, chunks, attributes of groups, consolidated metadata. So
-nobody who opens by consolidated metadata sees a store that is half written.
-"""
+"""Writing datasets, data arrays and trees: `to_zarrds`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import xarray as xr
 
 import zarrds
-from xarray_backend.blocks import (
-    BlockTarget,
-    block_starts,
-    block_writes,
-    finish_later,
-    finish_now,
-    refuse_unshareable,
-    write_values,
-)
-from xarray_backend.plan import DatasetPlan, Options, VariableWrite, check_dataset, plan_dataset
-from xarray_backend.reader import ZarrdsStore, check_format
+from xarray_backend.blocks import refuse_unshareable
+from xarray_backend.plan import DatasetPlan, Options, check_dataset, plan_dataset
+from xarray_backend.reader import check_format
 from xarray_backend.region import Region, appended_region, parse_region, region_names
-from xarray_backend.stored import Stored, read_stored, stored_names
+from xarray_backend.stored import Stored, read_stored, stored_names, undo_unfinished
+from xarray_backend.storing import Job, ancestors, carry_out, new_documents
 from zarrds import Array, Group
 from zarrds.errors import ContainsArrayError, ContainsGroupError, GroupNotFoundError
+from zarrds.parallel import Turn, group_turn
 from zarrds.storage import MemoryStore, Store, places_of, refuse_overlap
 
 __all__ = ["DatasetExistsError", "to_zarrds"]
 
 _VARIABLE = "__xarray_dataarray_variable__"
 _NAME = "__xarray_dataarray_name__"
-_CONSOLIDATED = {2: ".zmetadata", 3: "zarr.json"}
 
 
 class DatasetExistsError(ContainsGroupError, FileExistsError):
@@ -59,11 +48,18 @@ def to_zarrds(
     write_empty_chunks: bool | None = None,
     chunkmanager_store_kwargs: Mapping[str, Any] | None = None,
     write_inherited_coords: bool = False,
+    synchronizer: Any = None,
 ) -> Any:
     """Write a dataset, data array or tree to a store.
 
     The parameters are those of `xarray.Dataset.to_zarr`. A dask array is written by one task for each of its blocks,
     fused with what computes the block.
+
+    Writers in other threads and processes may write to other regions at the same moment, also where regions of numpy
+    arrays share chunks, and may append: one goes behind the other, with all their variables. Readers see nothing of an
+    append before its data are complete, and nothing of one that failed. Where the store cannot compare and swap, one
+    process at a time appends, or all give a `synchronizer`; regions of parts of chunks are then refused without one,
+    unless ``safe_chunks=False``.
 
     Parameters
     ----------
@@ -95,7 +91,8 @@ def to_zarrds(
         not written to a region; the others, and all variables, must have one of its dimensions. The empty region
         ``{}`` is the whole of every variable, scalars too.
     safe_chunks : bool
-        Whether it is an error if two blocks of a dask array would write one chunk, or one shard.
+        Whether it is an error if two blocks of a dask array would write one chunk, or one shard, or if a region covers
+        a part of a chunk that another writer could be changing without seeing this one.
     align_chunks : bool
         Whether dask arrays are rechunked so that no two blocks write one chunk, or one shard.
     storage_options : dict, optional
@@ -109,6 +106,9 @@ def to_zarrds(
         Passed to `dask.compute`, e.g. ``scheduler``.
     write_inherited_coords : bool
         For trees: whether coordinates of parents are written in every child.
+    synchronizer : object, optional
+        Gives a lock for the key of a document or chunk, as `zarrds.ProcessSynchronizer`. It is needed only where the
+        store cannot compare and swap (docs/stores.md), or where others use one.
 
     Returns
     -------
@@ -124,6 +124,8 @@ def to_zarrds(
     zarrds.errors.BlockShapeError
         A block has another shape than its dask array says, as when a function of `map_blocks` broke its promise (also a
         ValueError); nothing of that block has been written.
+    zarrds.errors.ConflictError
+        Another writer changed the arrays that are appended to, or took this one for dead: nothing of it can be seen.
     zarrds.errors.EncodingError
         Values that the encoding of a stored variable, or the one asked for, cannot express (also a ValueError). Values
         in memory are looked at before anything is written, those of dask arrays in the task that writes their block.
@@ -162,9 +164,44 @@ def to_zarrds(
     if mode == "w":
         _refuse_self_overwrite(target, root, datasets)
     number = _format_to_write(target, root, existing, zarr_format)
-    options = Options(mode, safe_chunks, align_chunks, write_empty_chunks, target.dimension_separator, number)
-    stage = MemoryStore()
-    plans = []
+    dask_options = dict(chunkmanager_store_kwargs or {})
+    consolidates = mode != "r+" and consolidated is not False
+    keeps = target.can_set_if or synchronizer is not None or not target.profile.shareable
+    options = Options(mode, safe_chunks, align_chunks, write_empty_chunks, target.dimension_separator, number, keeps)
+    with _turn(existing, append_dim, synchronizer) as turn:
+        if turn is not None:
+            existing = _open_existing(target, root)  # others may have appended before it was our turn
+            if turn.inherited and existing is not None:
+                with turn.or_abandoned():
+                    undo_unfinished(read_stored(existing), append_dim)
+        plans = _planned(datasets, encodings, existing, root, options, append_dim, region)
+        if any(write.values.chunks is not None for plan in plans for write in plan.writes):
+            refuse_unshareable(target, dask_options)
+        if existing is not None:
+            _refuse_moved_blocks(plans, target)
+        documents = new_documents(plans, root, number)
+        target.check_documents(documents)  # what the store cannot have is known before anything is deleted
+        written = existing if existing is not None else _make_room(target, root, mode, number)
+        job = Job(compute, consolidates, dask_options, synchronizer, turn)
+        return carry_out(plans, documents, target, written, job, fresh=existing is None)
+
+
+def _turn(existing: Group | None, append_dim: Any, synchronizer: Any) -> AbstractContextManager[Turn | None]:
+    """The turn to append to a group that is there."""
+    return nullcontext() if append_dim is None or existing is None else group_turn(existing, synchronizer)
+
+
+def _planned(
+    datasets: Mapping[str, xr.Dataset],
+    encodings: Mapping[str, Mapping[Any, Any]],
+    existing: Group | None,
+    root: str,
+    options: Options,
+    append_dim: Any,
+    region: Any,
+) -> list[DatasetPlan]:
+    """Plans for all datasets, checked against what is stored."""
+    stage, plans = MemoryStore(), []
     for path, ds in datasets.items():
         where = "/".join(part for part in (root, path.strip("/")) if part)
         stored, ds, part = _part_of(ds, _stored_group(existing, path), append_dim, region)
@@ -172,24 +209,7 @@ def to_zarrds(
             ds, where, stage=stage, stored=stored, encoding=encodings[path], options=options, region=part
         )
         plans.append(plan)
-    dask_options = dict(chunkmanager_store_kwargs or {})
-    if any(write.values.chunks is not None for plan in plans for write in plan.writes):
-        refuse_unshareable(target, dask_options)
-    if existing is not None:
-        _refuse_moved_blocks(plans, target)
-    documents = _new_documents(plans, root, number)
-    target.check_documents(documents)  # what the store cannot have is known before anything is deleted
-    written = existing if existing is not None else _make_room(target, root, mode, number)
-    return _carry_out(
-        plans,
-        documents,
-        target,
-        written,
-        fresh=existing is None,
-        compute=compute,
-        consolidated=mode != "r+" if consolidated is None else consolidated and mode != "r+",
-        dask_options=dask_options,
-    )
+    return plans
 
 
 # --- what was asked for ----------------------------------------------------------------------------------------------
@@ -279,7 +299,7 @@ def _format_to_write(target: Store, path: str, existing: Group | None, asked: in
     """Format of what is there or above, which must be the one asked for; else that one, or the one set as default."""
     found = None if existing is None else existing.zarr_format
     if found is None and asked is None:
-        found = next(filter(None, (_format_at(target, above) for above in reversed(_ancestors(path)[:-1]))), None)
+        found = next(filter(None, (_format_at(target, above) for above in reversed(ancestors(path)[:-1]))), None)
     if found is not None and asked not in (None, found):
         raise ValueError(f"zarr_format is {asked}, but the group {path or '/'!r} is of format {found} and keeps it")
     return asked or found or target.documents_format or zarrds.get_config().default_format
@@ -348,108 +368,3 @@ def _refuse_self_overwrite(target: Store, path: str, datasets: Mapping[str, xr.D
         whole=False,
         hint="write to another store, load the dataset into memory first (ds.load()), or use mode='a'",
     )
-
-
-# --- writing ---------------------------------------------------------------------------------------------------------
-
-
-def _carry_out(
-    plans: list[DatasetPlan],
-    documents: list[tuple[str, bytes]],
-    target: Store,
-    written: Group,
-    *,
-    fresh: bool,
-    compute: bool,
-    consolidated: bool,
-    dask_options: dict[str, Any],
-) -> Any:
-    changed = bool(documents) or any(plan.resizes or plan.attrs is not None for plan in plans)
-    target.set_many(documents)
-    for plan in plans:
-        for array, shape in plan.resizes:
-            array.resize(shape)
-    receipts = []
-    for plan in plans:
-        for write in plan.writes:
-            source = _source_in(target, write.source)
-            if write.values.chunks is None:
-                _write_in_memory(write, source)
-            else:
-                receipts.append(_block_writes(write, source))
-    if compute and receipts:
-        finish_now(receipts, dask_options)
-    if changed and not fresh and not consolidated:
-        consolidated = _is_consolidated(target)  # what is there must not go stale
-    _finish_metadata(plans, target, written, fresh=fresh and not written.path, consolidated=consolidated)
-    if compute:
-        target.flush()
-        return ZarrdsStore(written)
-    return finish_later(receipts)
-
-
-def _source_in(target: Store, source: Any) -> Any:
-    """Recipe of an array in the target, from that of the staged one; a layout of its own may store it otherwise."""
-    return replace(source, store=target.spec()) if target.keeps_documents else Array(target, source.path).source()
-
-
-def _new_documents(plans: list[DatasetPlan], root: str, zarr_format: int) -> list[tuple[str, bytes]]:
-    """Documents of new arrays and of groups below the root, parents first."""
-    stage = plans[0].stage
-    name = {2: ".zgroup", 3: "zarr.json"}[zarr_format]
-    above = {f"{part}/{name}".lstrip("/") for part in _ancestors(root)}
-    above |= {f"{plan.path}/{name}".lstrip("/") for plan in plans if plan.stored is not None}
-    keys = [key for key in stage.keys_below("") if key not in above]
-    return [(key, stage[key]) for key in sorted(keys, key=lambda key: (key.count("/"), key))]
-
-
-def _ancestors(path: str) -> list[str]:
-    parts = path.split("/") if path else []
-    return ["/".join(parts[:n]) for n in range(len(parts) + 1)]
-
-
-def _write_in_memory(write: VariableWrite, source: Any) -> None:
-    values = write.values.to_numpy()
-    if not values.size:
-        return
-    array = Array.from_source(source, read_only=False, write_empty_chunks=write.write_empty_chunks)
-    write_values(array, tuple(slice(o, o + n) for o, n in zip(write.origin, values.shape, strict=True)), values)
-
-
-def _block_writes(write: VariableWrite, source: Any) -> Any:
-    data = write.values.data
-    starts = tuple(map(block_starts, data.chunks))
-    return block_writes(data, BlockTarget(source, starts, write.origin, write.write_empty_chunks, data.shape))
-
-
-def _is_consolidated(target: Store) -> bool:
-    try:
-        zarrds.open_consolidated(target, mode="r")
-    except (KeyError, ValueError):
-        return False
-    return True
-
-
-def _finish_metadata(
-    plans: list[DatasetPlan], target: Store, written: Group, *, fresh: bool, consolidated: bool
-) -> None:
-    """Attributes of groups and consolidated metadata, in this order in one batch where nothing else is in the store."""
-    stage = plans[0].stage
-    keys: dict[str, None] = {}
-    for plan in plans:
-        if plan.attrs is None:
-            continue
-        if plan.stored is not None:
-            plan.stored.attrs.update(plan.attrs)  # what else its document holds stays
-            continue
-        attrs = zarrds.open_group(stage, mode="r+", path=plan.path).attrs
-        attrs.put(plan.attrs)
-        keys[attrs.key] = None
-    if consolidated and fresh:
-        zarrds.consolidate_metadata(stage)
-        key = _CONSOLIDATED[written.zarr_format]
-        keys.pop(key, None)
-        keys[key] = None  # the last
-    target.set_many([(key, stage[key]) for key in keys])
-    if consolidated and not fresh:
-        zarrds.consolidate_metadata(target)

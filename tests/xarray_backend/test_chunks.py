@@ -107,12 +107,10 @@ def test_choose_grid(blocks, explicit, inherited, expected):
     assert found == expected
 
 
-def test_irregular_blocks_are_an_error_unless_aligned():
-    blocks = ((3, 4, 5),)
-    with pytest.raises(BlockAlignmentError, match=r"'u'.*'x'"):
-        choose_chunks("u", ("x",), (12,), blocks=blocks)
-    assert choose_chunks("u", ("x",), (12,), blocks=blocks, align=True) == (5,)
-    assert choose_chunks("u", ("x",), (12,), blocks=blocks, safe=False) == (5,)
+@pytest.mark.parametrize(("align", "safe", "merges"), [(False, True, True), (True, True, False), (False, False, False)])
+def test_irregular_blocks_are_regrouped(align, safe, merges):
+    found = choose_grid("u", ("x",), (12,), blocks=((3, 4, 5),), align=align, safe=safe)
+    assert found == Grid((5,), merges=merges)
 
 
 def test_error_names_variable_blocks_chunks_and_remedies():

@@ -346,10 +346,16 @@ def test_foreign_files_are_never_deleted(tmp_path):
 
 
 def test_nothing_is_written_when_blocks_do_not_fit(tmp_path):
-    for encoding, ds in (({"u": {"chunks": (3, 3)}}, waves(chunk=2)), (None, waves().chunk(t=(1, 3, 4)))):
-        with pytest.raises(BlockAlignmentError):
-            to_zarrds(ds, tmp_path / "a.zarr", encoding=encoding)
+    with pytest.raises(BlockAlignmentError):
+        to_zarrds(waves(chunk=2), tmp_path / "a.zarr", encoding={"u": {"chunks": (3, 3)}})
     assert not os.path.exists(tmp_path / "a.zarr")
+
+
+def test_blocks_of_different_lengths_are_regrouped(tmp_path):
+    months = [xr.Dataset({"v": ("t", np.full(n, float(i)))}).chunk(t=n) for i, n in enumerate((31, 28, 31, 30))]
+    ds = xr.concat(months, "t")
+    to_zarrds(ds, tmp_path / "a.zarr")
+    assert_same(open_zarrds(tmp_path / "a.zarr"), ds)
 
 
 # --- chunks that came with the data: users.md, E1 --------------------------------------------------------------------

@@ -1,0 +1,56 @@
+"""Writes that are carried out later, as one Delayed whose graph is made when somebody asks for it.
+
+A template that is only there to be filled by regions, as `to_zarrds` with ``compute=False`` makes it, has no graph at
+all, however many chunks it has.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from typing import Any
+
+from dask.delayed import Delayed
+
+from xarray_backend.blocks import BlockTarget, block_writes, finish_later
+
+__all__ = ["LaterWrites"]
+
+
+class LaterWrites(Delayed):  # type: ignore[misc]
+    """A Delayed that writes all blocks of some dask arrays.
+
+    Parameters
+    ----------
+    writes : list of (dask array, BlockTarget)
+        What to write where.
+    """
+
+    __slots__ = ("_made", "_making", "_writes")
+
+    def __init__(self, writes: list[tuple[Any, BlockTarget]]) -> None:
+        super().__init__(f"to_zarrds-{uuid.uuid4().hex}", None)
+        self._writes = writes
+        self._made: Any = None
+        self._making = threading.Lock()
+
+    def _whole(self) -> Any:
+        with self._making:
+            if self._made is None:
+                self._made = finish_later([block_writes(*write) for write in self._writes], self._key)
+        return self._made
+
+    @property
+    def dask(self) -> Any:
+        """The graph."""
+        return self._whole().dask
+
+    def __dask_layers__(self) -> Any:
+        return self._whole().__dask_layers__()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _same, (self._whole(),)
+
+
+def _same(delayed: Any) -> Any:
+    return delayed

@@ -1,0 +1,179 @@
+"""Carrying out what was planned, in an order in which readers see only what is complete.
+
+New datasets: documents of variables in one batch, chunks, attributes of groups, consolidated metadata. What is
+appended: chunks, shapes of the arrays, attributes, consolidated metadata; an append that fails takes back what it
+wrote. One writer at a time appends to a group (`zarrds.parallel.group_turn`), any number may write to regions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import zarrds
+from xarray_backend.blocks import BlockTarget, block_starts, block_writes, finish_later, finish_now
+from xarray_backend.plan import DatasetPlan, VariableWrite
+from xarray_backend.reader import ZarrdsStore
+from zarrds import Array, Group
+from zarrds.parallel import Turn, settle, take_back
+from zarrds.storage import Store
+
+__all__ = ["Job", "ancestors", "carry_out", "new_documents"]
+
+_CONSOLIDATED = {2: ".zmetadata", 3: "zarr.json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """How plans are carried out.
+
+    Attributes
+    ----------
+    compute : bool
+        Whether dask arrays are written now.
+    consolidated : bool
+        Whether metadata are consolidated at the end.
+    dask_options : dict
+        Passed to `dask.compute`.
+    synchronizer : object, optional
+        Gives a lock for a chunk key.
+    turn : Turn, optional
+        This writer's turn to enlarge the group's arrays.
+    """
+
+    compute: bool
+    consolidated: bool
+    dask_options: dict[str, Any] = field(default_factory=dict)
+    synchronizer: Any = None
+    turn: Turn | None = None
+
+
+def carry_out(
+    plans: list[DatasetPlan],
+    documents: list[tuple[str, bytes]],
+    target: Store,
+    written: Group,
+    job: Job,
+    *,
+    fresh: bool,
+) -> Any:
+    """Write what was planned; return the stored group, or a Delayed that writes the dask arrays."""
+    resizes = [resize for plan in plans for resize in plan.resizes]
+    changed = bool(documents) or bool(resizes) or any(plan.attrs is not None for plan in plans)
+    target.set_many(documents)
+    if job.turn is None or not job.compute:
+        (job.turn or Turn(None)).grow(resizes)
+        later = _write_values(plans, target, job, appends=False)
+    else:
+        later = _append(plans, resizes, target, job, job.turn)
+    consolidated = job.consolidated
+    if changed and not fresh and not consolidated:
+        consolidated = _is_consolidated(target)  # what is there must not go stale
+    _finish_metadata(plans, target, written, fresh=fresh and not written.path, consolidated=consolidated)
+    if job.compute:
+        target.flush()
+        return ZarrdsStore(written)
+    if not later:
+        return finish_later([])
+    from xarray_backend.later import LaterWrites
+
+    return LaterWrites(later)
+
+
+def _append(
+    plans: list[DatasetPlan], resizes: list[tuple[Array, tuple[int, ...]]], target: Store, job: Job, turn: Turn
+) -> list[Any]:
+    """Write what lies behind the ends of stored arrays, then their shapes; take everything back if that fails."""
+    settle([array for array, _ in resizes])
+    try:
+        _write_values(plans, target, job, appends=True)
+        target.flush()
+    except BaseException:
+        if not turn.is_lost:
+            take_back(resizes)
+        raise
+    turn.grow(resizes)
+    return []
+
+
+def _write_values(plans: list[DatasetPlan], target: Store, job: Job, *, appends: bool) -> list[Any]:
+    """Write values in memory, and dask arrays if they are to be written now; else return what will write them."""
+    lazy = []
+    for write in (write for plan in plans for write in plan.writes):
+        place = _block_target(write, target, job, appends=appends)
+        if write.values.chunks is not None:
+            lazy.append((write.values.data, place))
+            continue
+        values = write.values.to_numpy()
+        if values.size:
+            place.write_region(tuple(slice(o, o + n) for o, n in zip(write.origin, values.shape, strict=True)), values)
+    if not job.compute or not lazy:
+        return lazy
+    finish_now([block_writes(*one) for one in lazy], job.dask_options)
+    return []
+
+
+def _block_target(write: VariableWrite, target: Store, job: Job, *, appends: bool) -> BlockTarget:
+    """Where the values of a variable go, and whom they may meet there."""
+    shared = "no" if write.is_new else "grown" if appends and write.grows else "yes"
+    source = _source_in(target, write.source) if write.is_new else write.source
+    chunks = write.values.chunks
+    starts = tuple(map(block_starts, chunks)) if chunks is not None else write.values.shape
+    return BlockTarget(
+        source, starts, write.origin, write.write_empty_chunks, write.values.shape, shared, job.synchronizer
+    )
+
+
+def _source_in(target: Store, source: Any) -> Any:
+    """Recipe of an array in the target, from that of the staged one; a layout of its own may store it otherwise."""
+    return replace(source, store=target.spec()) if target.keeps_documents else Array(target, source.path).source()
+
+
+def new_documents(plans: Sequence[DatasetPlan], root: str, zarr_format: int) -> list[tuple[str, bytes]]:
+    """Documents of new arrays and of groups below the root, parents first."""
+    stage = plans[0].stage
+    name = {2: ".zgroup", 3: "zarr.json"}[zarr_format]
+    above = {f"{part}/{name}".lstrip("/") for part in ancestors(root)}
+    above |= {f"{plan.path}/{name}".lstrip("/") for plan in plans if plan.stored is not None}
+    keys = [key for key in stage.keys_below("") if key not in above]
+    return [(key, stage[key]) for key in sorted(keys, key=lambda key: (key.count("/"), key))]
+
+
+def ancestors(path: str) -> list[str]:
+    """Return the paths above a path, from the root on, and the path itself."""
+    parts = path.split("/") if path else []
+    return ["/".join(parts[:n]) for n in range(len(parts) + 1)]
+
+
+def _is_consolidated(target: Store) -> bool:
+    try:
+        zarrds.open_consolidated(target, mode="r")
+    except (KeyError, ValueError):
+        return False
+    return True
+
+
+def _finish_metadata(
+    plans: list[DatasetPlan], target: Store, written: Group, *, fresh: bool, consolidated: bool
+) -> None:
+    """Attributes of groups and consolidated metadata, in this order in one batch where nothing else is in the store."""
+    stage = plans[0].stage
+    keys: dict[str, None] = {}
+    for plan in plans:
+        if plan.attrs is None:
+            continue
+        if plan.stored is not None:
+            plan.stored.attrs.update(plan.attrs)  # what else its document holds stays
+            continue
+        attrs = zarrds.open_group(stage, mode="r+", path=plan.path).attrs
+        attrs.put(plan.attrs)
+        keys[attrs.key] = None
+    if consolidated and fresh:
+        zarrds.consolidate_metadata(stage)
+        key = _CONSOLIDATED[written.zarr_format]
+        keys.pop(key, None)
+        keys[key] = None  # the last
+    target.set_many([(key, stage[key]) for key in keys])
+    if consolidated and not fresh:
+        zarrds.consolidate_metadata(target)

@@ -1,0 +1,366 @@
+"""Writers that meet: parts of chunks that others write to as well, and arrays of a group that grow together.
+
+It serves programs that divide their writing among tasks themselves, as the xarray writer does. `Array.append` and
+arrays with a synchronizer need nothing of it.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import replace
+from typing import Any
+
+from zarrds._array_ops import changed
+from zarrds._claim import Claim, ClaimLost, changed_meanwhile, claimed, has_mark, set_document, with_mark_of
+from zarrds._engine.bulk import delete_behind, delete_outside, trim_edges
+from zarrds._engine.source import ChunkSource, OpenSource
+from zarrds._engine.write import write
+from zarrds._format.formats import format_of
+from zarrds._format.meta import ArrayMeta
+from zarrds._locking import document_locked
+from zarrds._nodes import as_stored
+from zarrds._plan.plan import plan_selection
+from zarrds._store.base import Store
+from zarrds._store.wrapper import WrapperStore
+from zarrds._types import Buf, Request, Shape
+from zarrds.core import Array
+from zarrds.errors import ConflictError, PathNotFoundError
+from zarrds.hierarchy import Group
+from zarrds.sync import Synchronizer
+
+__all__ = ["Turn", "group_turn", "larger", "settle", "take_back", "tidy", "write_part"]
+
+
+# --- parts of chunks -------------------------------------------------------------------------------------------------
+
+
+def write_part(
+    source: ChunkSource,
+    region: tuple[slice, ...],
+    values: Any,
+    *,
+    synchronizer: Synchronizer | None = None,
+    write_empty_chunks: bool = True,
+    grown: bool = False,
+) -> None:
+    """Write a region of an array beside writers of other regions, also where these share chunks with it.
+
+    A chunk of which a part is written is replaced only while it is as it was read; when another writer changed it in
+    between, the part is put into the changed chunk. So writers in any threads and processes keep each other's parts,
+    on all stores that can compare and swap (`Store.can_set_if`). With a synchronizer its locks do this instead. On
+    other stores only the threads of this process keep each other's parts.
+
+    Parameters
+    ----------
+    source : ChunkSource
+        The array, from `Array.source`.
+    region : tuple of slice
+        For each dimension a slice with start and stop.
+    values : array-like
+        Values of the region's shape.
+    synchronizer : object, optional
+        Gives a lock for a chunk key.
+    write_empty_chunks : bool
+        Whether chunks of nothing but the fill value are stored. One that others write to as well may be in any case.
+    grown : bool
+        Whether the array is about to grow to the shape of `source`, so that nobody else writes behind its present end.
+        Otherwise others may have enlarged it, and what lies behind its end is kept.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.zeros(10, chunks=10, dtype="i4")
+    >>> write_part(z.source(), (slice(2, 4),), [1, 2])
+    >>> z[:5]
+    array([0, 0, 1, 2, 0], dtype=int32)
+    """
+    meta = source.meta
+    if not grown:
+        whole = tuple(-(-n // unit) * unit for n, unit in zip(meta.shape, meta.write_unit, strict=True))
+        meta = replace(meta, shape=whole)
+    plan = plan_selection(region or Ellipsis, meta.shape, meta.chunk.shape, "basic")
+    store = source.store.open()
+    lock = None if synchronizer is None else synchronizer.__getitem__
+    compares = lock is None and store.can_set_if
+    with nullcontext() if compares or lock is not None else _process_lock:
+        while True:
+            opened = OpenSource(_ComparingStore(store) if compares else store, source.path, meta)
+            try:
+                write(opened, plan, values, lock=lock, write_empty_chunks=write_empty_chunks)
+            except _ChunkChanged:
+                continue
+            except _WouldDelete:
+                write_empty_chunks = True
+                continue
+            return
+
+
+_process_lock = threading.RLock()
+
+
+class _ChunkChanged(Exception):
+    """Another writer changed a chunk after it was read here."""
+
+
+class _WouldDelete(Exception):
+    """A chunk that others may have written to meanwhile would be deleted, which no store can do by comparing."""
+
+
+class _ComparingStore(WrapperStore):
+    """A store whose values are replaced only while they are as they were read through it."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._read: dict[str, Buf | None] = {}
+
+    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
+        found = self.store.get_many(requests)
+        self._read.update((key, value) for (key, part), value in zip(requests, found, strict=True) if part is None)
+        return found
+
+    def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
+        self.store.set_many([item for item in items if item[0] not in self._read])
+        for key, value in items:
+            if key in self._read and not self.store.set_if(key, value, self._read.pop(key)):
+                raise _ChunkChanged
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        if any(self._read.get(key) is not None for key in keys):
+            raise _WouldDelete
+        self.store.delete_many([key for key in keys if key not in self._read])
+
+
+# --- groups whose arrays grow together -------------------------------------------------------------------------------
+
+
+class Turn:
+    """The turn of one writer to enlarge arrays of a group; see `group_turn`."""
+
+    def __init__(self, claim: Claim | None) -> None:
+        self._claim = claim
+        self._lost = False
+
+    def keep(self) -> None:
+        """Say that the work goes on; ConflictError when another writer took over, as this one seemed to be dead."""
+        if self._claim is None:
+            return
+        try:
+            if self._lost:
+                raise ClaimLost
+            self._claim.keep()
+        except ClaimLost:
+            self._lost = True
+            raise ConflictError(
+                "another writer took over while this one was at work",
+                store=repr(self._claim.store),
+                key=self._claim.key,
+                hint="nothing of it can be seen: repeat it, or let writers take turns with a synchronizer",
+            ) from None
+
+    def grow(self, changes: Sequence[tuple[Array, Shape]]) -> None:
+        """Write the new shapes of arrays whose data are written; all of them, or none.
+
+        When the process ends, or the store breaks down, in between, the next one to have the turn sees `inherited`.
+
+        Parameters
+        ----------
+        changes : sequence of (Array, tuple of int)
+            Arrays as they were before, and their new shapes.
+
+        Raises
+        ------
+        ConflictError
+            Another writer changed the shape of one of them meanwhile, or took over; nothing has grown.
+        """
+        self.keep()
+        done: list[tuple[Array, Shape]] = []
+        try:
+            for array, shape in changes:
+                _set_shape(array, array.shape, shape)
+                done.append((array, shape))
+        except BaseException:
+            with self.or_abandoned():
+                for array, shape in reversed(done):
+                    _set_shape(array, shape, array.shape)
+            raise
+
+    @contextmanager
+    def or_abandoned(self) -> Iterator[None]:
+        """Run a block that puts things in order; if it fails, the next writer is told so (`inherited`)."""
+        try:
+            yield
+        except BaseException:
+            if self._claim is not None:
+                self._claim.abandon()
+            raise
+
+    @property
+    def inherited(self) -> bool:
+        """Whether the writer before did not finish, so that some of the arrays may have grown and others not."""
+        return self._claim is not None and self._claim.inherited
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether another writer took over."""
+        claim = self._claim
+        if claim is not None and claim.mark and not self._lost:
+            self._lost = not claim.refresh()
+        return self._lost
+
+
+@contextmanager
+def group_turn(group: Group, synchronizer: Synchronizer | None = None) -> Iterator[Turn]:
+    """Hold the turn to enlarge arrays of a group: other writers that ask for it wait, in all threads and processes.
+
+    Take it, open the group again, write the data behind the ends of its arrays (`write_part`), and let `Turn.grow`
+    write the documents at the end: readers see nothing before, and all of it then. `Turn.keep` raises ConflictError
+    when the process was stopped for so long that another writer took over. A writer that is killed keeps others waiting
+    for some seconds at most.
+
+    On stores that cannot compare and swap (`Store.can_set_if`) that holds for the threads of this process only: one
+    process at a time, or a synchronizer that all of them use.
+
+    Parameters
+    ----------
+    group : Group
+        The group.
+    synchronizer : object, optional
+        Its lock for the document of the group is held as well.
+
+    Yields
+    ------
+    Turn
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> g = zarrds.group()
+    >>> z = g.array("z", [1, 2], chunks=2)
+    >>> with group_turn(g) as turn:
+    ...     write_part(larger(z.source(), (4,)), (slice(2, 4),), [3, 4], grown=True)
+    ...     turn.grow([(z, (4,))])
+    >>> g["z"][:]
+    array([1, 2, 3, 4])
+    """
+    key = format_of(group.zarr_format).node_keys(group.path)[-1]
+    with ExitStack() as held:
+        held.enter_context(_thread_lock(f"{group.store!r} {key}"))
+        held.enter_context(document_locked(synchronizer, group.store, key))
+        turn = Turn(_claim_of(held, group.store, key))
+        done = threading.Event()
+        keeper = threading.Thread(target=_keep, args=(turn, done), daemon=True)
+        keeper.start()
+        try:
+            yield turn
+        finally:
+            done.set()
+            keeper.join()
+
+
+def _claim_of(held: ExitStack, store: Store, key: str) -> Claim | None:
+    """Claim a document; not an archive's, which is one process's alone and keeps every version of a value."""
+    if not store.is_erasable():
+        return None
+    try:
+        return held.enter_context(claimed(store, key))
+    except PathNotFoundError:
+        return None  # a group without a document, as N5 has them
+
+
+_STEP_S = 0.05
+
+
+def _keep(turn: Turn, done: threading.Event) -> None:
+    """Keep the turn while its owner computes."""
+    while not done.wait(_STEP_S):
+        try:
+            turn.keep()
+        except ConflictError:
+            return
+        except Exception:  # a request failed: the next one, or the owner's own, tells more
+            continue
+
+
+class _Lock:
+    """A lock of this process that is gone when nobody holds it or waits for it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+
+
+_locks: weakref.WeakValueDictionary[str, _Lock] = weakref.WeakValueDictionary()
+_mutex = threading.Lock()
+
+
+@contextmanager
+def _thread_lock(name: str) -> Iterator[None]:
+    with _mutex:
+        found = _locks.get(name)
+        if found is None:
+            found = _locks[name] = _Lock()
+    with found.lock:
+        yield
+
+
+def larger(source: ChunkSource, shape: Shape) -> ChunkSource:
+    """Return the recipe of an array as it will be when it has grown to a shape."""
+    return replace(source, meta=replace(source.meta, shape=shape))
+
+
+def settle(arrays: Sequence[Array]) -> None:
+    """Wait for writers that append to one of these arrays alone; put in order what killed ones left."""
+    for array in arrays:
+        text = array.store.get_many([(_document_key(array), None)])[0]
+        if text is not None and has_mark(text):
+            array.resize(array.shape)
+
+
+def take_back(changes: Sequence[tuple[Array, Shape]]) -> None:
+    """Delete what was written behind the ends of arrays that did not grow to these shapes after all."""
+    for array, shape in changes:
+        meta = array.source().meta
+        delete_outside(OpenSource(array.chunk_store, array.path, replace(meta, shape=shape)), meta.shape)
+        longer = [n > old for n, old in zip(shape, meta.shape, strict=True)]
+        compares = array.chunk_store.can_set_if
+        while True:
+            store = _ComparingStore(array.chunk_store) if compares else array.chunk_store
+            try:
+                trim_edges(OpenSource(store, array.path, meta), longer)
+            except _ChunkChanged:
+                continue
+            except _WouldDelete:
+                pass  # it is nothing but fill value now, or another writer's
+            break
+
+
+def tidy(arrays: Sequence[Array]) -> None:
+    """Delete what a writer that did not finish left behind the ends of arrays."""
+    for array in arrays:
+        source = array.source().open()
+        delete_behind(source)
+        trim_edges(source, [True] * array.ndim)
+
+
+def _document_key(array: Array) -> str:
+    return format_of(array.zarr_format).node_keys(array.path)[0]
+
+
+def _set_shape(array: Array, old: Shape, new: Shape) -> None:
+    store, key = array.store, _document_key(array)
+    while True:
+        text = store.get_many([(key, None)])[0]
+        meta = None if text is None else _parsed(array, text)
+        if meta is None or meta.shape != old:
+            raise changed_meanwhile(store, key, "shape")
+        ((_, document),) = format_of(meta).array_documents(array.path, changed(meta, shape=new), (text,))
+        if set_document(store, key, with_mark_of(document, text), text):
+            return
+
+
+def _parsed(array: Array, text: Buf) -> ArrayMeta | None:
+    known, key = format_of(array.zarr_format), _document_key(array)
+    node = known.parse_node(array.path, [text if at == key else None for at in known.node_keys(array.path)])
+    return as_stored(array.store, node) if isinstance(node, ArrayMeta) else None
