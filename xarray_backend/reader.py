@@ -41,7 +41,7 @@ class ZarrdsStore(AbstractDataStore):
         Whether the group is listed once only.
     """
 
-    __slots__ = ("_cached", "_fill_as_mask", "cache_members", "group")
+    __slots__ = ("_cached", "_fill_as_mask", "_warned", "cache_members", "group")
 
     def __init__(
         self, group: Group, *, use_zarr_fill_value_as_mask: bool | None = None, cache_members: bool = True
@@ -50,6 +50,7 @@ class ZarrdsStore(AbstractDataStore):
         self._fill_as_mask = use_zarr_fill_value_as_mask
         self.cache_members = cache_members
         self._cached: dict[str, Any] | None = None
+        self._warned: set[str] = set()  # of members that cannot be opened
 
     @classmethod
     def open_group(
@@ -78,7 +79,10 @@ class ZarrdsStore(AbstractDataStore):
     def members(self) -> dict[str, Any]:
         """Arrays and groups in this group, by name."""
         if self._cached is None or not self.cache_members:
-            self._cached = dict(self.group.items())
+            self._cached, failed = self.group.open_members()
+            for name in sorted(failed.keys() - self._warned):
+                warnings.warn(f"variable {name!r} is left out: {failed[name]}", UserWarning, stacklevel=2)
+            self._warned.update(failed)
         return self._cached
 
     def get_variables(self) -> Mapping[str, xr.Variable]:

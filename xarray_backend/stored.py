@@ -52,7 +52,9 @@ def read_stored(group: Group | None, names: Iterable[str] | None = None) -> Stor
     """
     if group is None:
         return Stored()
-    members: dict[str, Any] = dict(group.items()) if names is None else group.members(names)
+    members, failed = group.open_members() if names is None else (group.members(names), {})
+    for error in failed.values():
+        raise error  # what cannot be seen is not to be written beside
     arrays = {name: member for name, member in members.items() if isinstance(member, Array)}
     attrs = attributes_of(arrays)
     variables = {}

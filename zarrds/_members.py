@@ -15,6 +15,7 @@ from zarrds._store.base import Store
 from zarrds._store.paths import level, normalize_path
 from zarrds._tree import TreeViewer
 from zarrds.core import Array
+from zarrds.errors import MetadataError
 
 __all__ = ["Member", "Members"]
 
@@ -144,18 +145,56 @@ class Members(MutableMapping[str, Any]):
         """
         return dict(self._opened(find_named(self._store, self._path, list(names), self._format)))
 
-    def _members(self) -> Iterator[tuple[str, Member]]:
-        return self._opened(_nodes.child_documents(self._store, self._path, self._format))
+    def open_members(self) -> tuple[dict[str, Member], dict[str, MetadataError]]:
+        """Return all members that can be opened, by name, and for the others the error that says what is missing.
+
+        An array whose codec, data type or extension is not installed is among the others. `items`, `arrays`, `groups`
+        and visitors leave it out; asking for it by its name raises that error. One listing and one batch of documents.
+        Not in the manual.
+
+        Returns
+        -------
+        dict, dict
+            Arrays and groups; and errors.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> g = zarrds.group()
+        >>> _ = g.create_group("foo")
+        >>> g.open_members()
+        ({'foo': <zarrds.hierarchy.Group '/foo'>}, {})
+        """
+        failed: dict[str, MetadataError] = {}
+        return dict(self._members(failed)), failed
+
+    def _members(self, failed: dict[str, MetadataError] | None = None) -> Iterator[tuple[str, Member]]:
+        failed = {} if failed is None else failed
+        return self._opened(_nodes.child_documents(self._store, self._path, self._format, failed), failed)
 
     def _pairs(self) -> Iterator[tuple[str, Member]]:
-        return self._opened(self._counted(_nodes.child_documents(self._store, self._path, self._format)))
+        failed: dict[str, MetadataError] = {}
+        nodes = _nodes.child_documents(self._store, self._path, self._format, failed)
+        return self._opened(self._counted(nodes), failed)
 
-    def _opened(self, nodes: Iterable[tuple[str, ArrayMeta | GroupMeta, Any]]) -> Iterator[tuple[str, Member]]:
-        """Members with what was read of them: attributes in the same document are not read again."""
+    def _opened(
+        self, nodes: Iterable[tuple[str, ArrayMeta | GroupMeta, Any]], failed: dict[str, MetadataError] | None = None
+    ) -> Iterator[tuple[str, Member]]:
+        """Members with what was read of them: attributes in the same document are not read again.
+
+        Those that need what is not installed go into `failed`, where that is given, with their errors.
+        """
         prefix, options = level(self._path), self._options()
         for name, node, document in nodes:
             had = options if document is None else {**options, "_document": document}
-            yield name, self._at(prefix + name, node, had)
+            try:
+                member = self._at(prefix + name, node, had)
+            except _nodes.NOT_INSTALLED as error:
+                if failed is None:
+                    raise
+                failed[name] = error
+            else:
+                yield name, member
 
     def _kinds(self) -> list[tuple[str, bool]]:
         return _nodes.child_kinds(self._store, self._path, self._format)

@@ -28,16 +28,19 @@ from zarrds._store.consolidated import DocumentStore
 from zarrds._types import Buf, Request
 from zarrds.errors import (
     ArrayNotFoundError,
+    BadCompressorError,
     ContainsArrayError,
     ContainsGroupError,
     GroupNotFoundError,
     HierarchyTooDeepError,
     MetadataError,
     PathNotFoundError,
+    UnsupportedFormatError,
 )
 
 __all__ = [
     "DOCUMENT_NAMES",
+    "NOT_INSTALLED",
     "Found",
     "array_documents",
     "array_key",
@@ -250,6 +253,10 @@ def contains_group(store: Store, path: str) -> bool:
     return any(at.is_array() is False for at in found)
 
 
+NOT_INSTALLED = (BadCompressorError, UnsupportedFormatError)
+"""Errors of nodes that are sound, and that this process cannot open: a codec, data type or extension is missing."""
+
+
 # --- members ----------------------------------------------------------------------------------------------------------
 
 
@@ -266,12 +273,27 @@ def child_nodes(store: Store, path: str, zarr_format: int | None = None) -> list
     return [(name, node) for name, node, _ in child_documents(store, path, zarr_format)]
 
 
-def child_documents(store: Store, path: str, zarr_format: int | None = None) -> list[tuple[str, Node, Any]]:
-    """The same, each with the document that has its attributes too; None where attributes have one of their own."""
+def child_documents(
+    store: Store, path: str, zarr_format: int | None = None, failed: dict[str, MetadataError] | None = None
+) -> list[tuple[str, Node, Any]]:
+    """The same, each with the document that has its attributes too; None where attributes have one of their own.
+
+    Errors about what is not installed here go into `failed`, by name, where that is given.
+    """
     names = member_names(store, path)
     found = look(store, [node_key(path, name) for name in names], formats_of(zarr_format))
-    nodes = [(name, first_node(store, at), at) for name, at in zip(names, found, strict=True)]
-    return [(name, node, _with_attributes(node, at)) for name, node, at in nodes if node is not None]
+    nodes = []
+    for name, at in zip(names, found, strict=True):
+        try:
+            node = first_node(store, at)
+        except NOT_INSTALLED as error:
+            if failed is None:
+                raise
+            failed[name] = error
+        else:
+            if node is not None:
+                nodes.append((name, node, _with_attributes(node, at)))
+    return nodes
 
 
 def _with_attributes(node: Node, found: list[Found]) -> Any:

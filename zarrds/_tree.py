@@ -90,7 +90,16 @@ def _item(name: str, node: Any, levels: int | None) -> _Item:
     if levels is not None and levels <= 0:
         return _Item(visible(name), True, ())
     below = None if levels is None else levels - 1
-    return _Item(visible(name), True, tuple(_item(key, member, below) for key, member in sorted(node.items())))
+    members, failed = node.open_members() if hasattr(type(node), "open_members") else (dict(node.items()), {})
+    items = {key: _item(key, member, below) for key, member in members.items()}
+    items |= {key: _Item(visible(f"{key} ({_reason(error)})"), False, ()) for key, error in failed.items()}
+    return _Item(visible(name), True, tuple([items[key] for key in sorted(items)]))
+
+
+def _reason(error: Any) -> str:
+    """Why a member cannot be opened, in a few words."""
+    what = error.codec or error.found
+    return f"cannot be opened: {error.message}" + (f", {what}" if what else "")
 
 
 def _root_label(group: Any) -> str:

@@ -275,7 +275,10 @@ class _Copy:
 
     def _listed(self, source: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(source, Group):
-            yield from source.items()
+            members, failed = source.open_members()
+            for name, error in failed.items():
+                self._skip(f"{source.name.rstrip('/')}/{name}", str(error))
+            yield from members.items()
             return
         for name in source:
             member = source.get(name)

@@ -16,7 +16,7 @@ import numpy as np
 from zarrds._format.jsondoc import Place
 from zarrds._format.meta import CodecSpec
 from zarrds._types import JSON, Shape
-from zarrds.errors import DTypeNotSupportedError, MetadataError
+from zarrds.errors import DTypeNotSupportedError, MetadataError, UnsupportedFormatError
 
 __all__ = ["dtype_from_v2", "dtype_to_v2", "normalize_dtype", "split_subarray"]
 
@@ -57,7 +57,10 @@ def _from_json(document: JSON, place: Place) -> DType:
     try:
         dtype = np.dtype(_MICROSECONDS.sub("us", text))
     except _NUMPY_REFUSALS as error:
-        raise place.error('numpy type string such as "<f8"', text) from error
+        wrong = place.error('numpy type string such as "<f8"', text)  # maybe one of another library
+        raise UnsupportedFormatError(
+            wrong.message, key=wrong.key, expected=wrong.expected, found=wrong.found
+        ) from error
     if _is_generic_time(dtype):
         raise place.error("date or time type with a unit", text, hint=_UNIT_HINT)
     if dtype.base.kind not in _KINDS:
