@@ -15,6 +15,7 @@ import xarray as xr
 
 from xarray_backend import _compat
 from xarray_backend.exact import Checked, cast_exactly, decoding_attrs, of_real_dtype
+from xarray_backend.extension import with_stored_dtype
 from zarrds import Array
 from zarrds.errors import EncodingError
 
@@ -25,7 +26,7 @@ _PACKING = ("units", "calendar", "scale_factor", "add_offset", "_Unsigned", "_Fi
 
 def encode_new(name: str, var: xr.Variable) -> xr.Variable:
     """CF-encode the values of a new variable by its own encoding; EncodingError when that would lose some."""
-    var = _as_numbers_asked_for(name, var)
+    var = _as_numbers_asked_for(name, with_stored_dtype(name, var))
     with np.errstate(invalid="ignore", over="ignore"):  # what does not fit is told by the comparison
         encoded = _compat.encode_variable(var, name)
     return _compared(var, encoded, Checked(name, decoding_attrs(encoded.attrs), encoded.dtype, rounding=True))
@@ -88,6 +89,7 @@ def encode_like_stored(name: str, var: xr.Variable, stored: xr.Variable, array: 
 
     Values that carry the stored variable's own units or scale factor as attributes are taken as encoded already.
     """
+    var = with_stored_dtype(name, var)
     decoded = _compat.decode_values(stored, name)
     encoding = dict(decoded.encoding)
     is_raw = _is_encoded_already(name, var, encoding)

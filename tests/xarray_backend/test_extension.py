@@ -1,0 +1,64 @@
+"""Variables of pandas' dtypes are stored as numpy says them; what numpy cannot say is refused before a write."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from xarray_backend import open_zarrds, to_zarrds
+from zarrds.errors import DTypeNotSupportedError, MissingValueError
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (pd.array([1, 2], dtype="Int64"), [1, 2]),
+        (pd.array([1.5, None], dtype="Float64"), [1.5, np.nan]),
+        (pd.array([True, False], dtype="boolean"), [True, False]),
+        (pd.Categorical(["b", "a"]), ["b", "a"]),
+        (pd.array(["a", "b"], dtype="string"), ["a", "b"]),
+    ],
+    ids=lambda value: str(getattr(value, "dtype", "")),
+)
+def test_stored(values: Any, expected: list[Any], zarr_format: int) -> None:
+    store: dict[str, Any] = {}
+    ds = xr.Dataset({"t": ("x", values)})
+    to_zarrds(ds, store, mode="w", zarr_format=zarr_format)
+    np.testing.assert_array_equal(
+        open_zarrds(store)["t"].values, np.array(expected, dtype=object if isinstance(expected[0], str) else None)
+    )
+    to_zarrds(ds, store, append_dim="x")
+    assert open_zarrds(store).sizes["x"] == 4
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize(
+    ("values", "error"),
+    [
+        (pd.array([1, None], dtype="Int64"), MissingValueError),
+        (pd.array([True, None], dtype="boolean"), MissingValueError),
+        (pd.Categorical(["a", None]), MissingValueError),
+        (pd.interval_range(0, 2).array, DTypeNotSupportedError),
+    ],
+    ids=lambda value: str(getattr(value, "dtype", "")),
+)
+def test_refused(values: Any, error: type[Exception], zarr_format: int) -> None:
+    store: dict[str, Any] = {}
+    with pytest.raises(error, match="'t'"):
+        to_zarrds(xr.Dataset({"t": ("x", values)}), store, mode="w", zarr_format=zarr_format)
+    assert not store
+
+
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="needs numpy 2")
+@pytest.mark.parametrize("missing", [None, np.nan], ids=repr)
+def test_missing_strings_of_numpy(missing: Any) -> None:
+    values = np.array(["a", missing], dtype=np.dtypes.StringDType(na_object=missing))
+    store: dict[str, Any] = {}
+    with pytest.raises(MissingValueError, match="'t'"):
+        to_zarrds(xr.Dataset({"t": ("x", values)}), store, mode="w")
+    assert not store
