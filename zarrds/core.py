@@ -376,6 +376,8 @@ class Array(Described):
         ------
         ReadOnlyError, PermissionError
             The array is read-only, or a view.
+        ConflictError
+            Another writer changed the array at the same moment.
 
         Examples
         --------
@@ -403,7 +405,13 @@ class Array(Described):
         Returns
         -------
         tuple of int
-            The new shape.
+            The new shape, up to the end of the data.
+
+        Notes
+        -----
+        Data are stored before the shape; a failed append puts back what it changed. Several writers may append at once,
+        each behind the others. Where the store cannot compare and swap (``store.can_set_if``): one appender at a time,
+        or all with one `ProcessSynchronizer`, `ThreadSynchronizer` or `DistributedSynchronizer`.
 
         Examples
         --------
