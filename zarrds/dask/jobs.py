@@ -76,6 +76,18 @@ class Job:
         optimize = partial(_optimized, result.__dask_optimize__, retries)
         return cls(result.__dask_graph__(), key, finish, stores=stores, optimize=optimize, **known)
 
+    @classmethod
+    def together(cls, jobs: Sequence[Job], finish: Callable[[Any], Any], **known: Any) -> Job:
+        """One job that does the work of several whose receipts are numbers; `finish` makes its result of their sum."""
+        name = unique_name("zarrds-merge")
+        keys = [job._key for job in jobs]
+        tasks: dict[Hashable, Any] = {(name, 0): Task((name, 0), merge, 0, *map(TaskRef, keys))}
+        merged = HighLevelGraph.merge(*(job._graph for job in jobs))
+        layers = {**merged.layers, name: MaterializedLayer(tasks)}
+        dependencies = {**merged.dependencies, name: {key[0] for key in keys if isinstance(key, tuple)}}
+        stores = dict.fromkeys(store for job in jobs for store in job._stores)
+        return cls(HighLevelGraph(layers, dependencies), (name, 0), finish, stores=stores, **known)
+
     def compute(self, *, progress: bool = False, **options: Any) -> Any:
         """Do the work and return its result.
 

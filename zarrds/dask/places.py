@@ -8,8 +8,10 @@ from typing import Any
 from zarrds._store.spec import LiveSpec, StoreSpec
 from zarrds.core import Array
 from zarrds.creation import open_array
+from zarrds.errors import ContainsGroupError
+from zarrds.hierarchy import Group, open_group
 
-__all__ = ["is_shareable", "opened"]
+__all__ = ["is_shareable", "opened", "opened_node"]
 
 
 def opened(source: Any, path: str | None, storage_options: Mapping[str, Any] | None = None) -> Array:
@@ -20,6 +22,17 @@ def opened(source: Any, path: str | None, storage_options: Mapping[str, Any] | N
     if path:
         raise TypeError("a path is given with a store only, not with an array")
     return source
+
+
+def opened_node(source: Any, path: str | None, storage_options: Mapping[str, Any] | None = None) -> Array | Group:
+    """The array or group that a user means by one, or by a store and a path."""
+    if isinstance(source, Group):
+        return source[path] if path else source
+    try:
+        return opened(source, path, storage_options)
+    except ContainsGroupError:
+        options = None if storage_options is None else dict(storage_options)
+        return open_group(source, mode="r", path=path, storage_options=options)
 
 
 def is_shareable(spec: StoreSpec) -> bool:

@@ -26,10 +26,11 @@ from zarrds.attrs import Attributes
 from zarrds.core import Array
 from zarrds.dask.dimensions import chunks_of_axes, dimension_names
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable, unique_name
-from zarrds.dask.places import opened
+from zarrds.dask.places import opened_node
 from zarrds.dask.plan import LOCAL, REMOTE, RechunkPlan, Stage, rechunk_plan
 from zarrds.dask.shuffle import RechunkWork
-from zarrds.dask.tasks import finish_rechunk, rechunk_blocks
+from zarrds.dask.tasks import finish_group, finish_rechunk, rechunk_blocks
+from zarrds.hierarchy import Group, open_group
 
 __all__ = ["rechunk"]
 
@@ -59,7 +60,7 @@ def rechunk(
     retries: int = 3,
     storage_options: Mapping[str, Any] | None = None,
 ) -> Job:
-    """Prepare to store an array with other chunks; each task keeps within a memory bound.
+    """Prepare to store an array, or the arrays of a group, with other chunks; each task keeps within a memory bound.
 
     The target and its attributes are created at once, the data are moved by the job that is returned: directly where
     that is cheap, else through packed intermediates that are written and read once each. ``job.plan`` says how, and
@@ -67,14 +68,14 @@ def rechunk(
 
     Parameters
     ----------
-    source : Array, str, Store or MutableMapping
-        Array, or where it is stored.
+    source : Array, Group, str, Store or MutableMapping
+        Array or group, or where it is stored.
     target_store : str, Store or MutableMapping
         Where to store the result.
     chunks : int, tuple of int or dict
         Chunk shape of the result; -1 or None for a whole dimension, "auto" for what dask's ``array.chunk-size`` allows.
         A dict gives the dimensions that change, by their names (of format 3, or those that xarray writes) or by the
-        numbers of axes.
+        numbers of axes. Of a group, a dict of such chunks by the paths of its arrays; others keep their chunks.
     max_mem : int or str, optional
         Bytes ("256MB") that a task may hold, beyond what an idle worker holds. By default half of what a worker of the
         cluster has for each thread, less 100 MB; four times dask's ``array.chunk-size`` without a cluster.
@@ -98,7 +99,8 @@ def rechunk(
     Returns
     -------
     Job
-        Its `compute` gives the target `Array`; attributes `plan` (`RechunkPlan`) and `target`.
+        Its `compute` gives the target, an `Array` or a `Group`; attributes `plan` (a `RechunkPlan`, of a group one for
+        each array by its path) and `target`.
 
     Raises
     ------
@@ -123,21 +125,78 @@ def rechunk(
     >>> job.compute()[:3, 0]
     array([  0, 100, 200])
     """
-    array = opened(source, path, storage_options)
+    node = opened_node(source, path, storage_options)
     store = as_store(target_store, mode="w", storage_options=storage_options)
     where = normalize_path(target_path)
-    refuse_overlap(places_of(array), [store.place(where)], path=where)
-    options = dict(target_options or {})
+    prepare = partial(
+        _prepared, store=store, max_mem=max_mem, options=target_options, temp=(temp_store, storage_options)
+    )
+    if isinstance(node, Array):
+        refuse_overlap(places_of(node), [store.place(where)], path=where)
+        work = prepare(node, where, chunks)
+        _create_target(node, store, where, work.target.meta, overwrite)
+        return _job(work, retries)
+    arrays, wanted = _arrays_of(node, chunks)
+    for array in arrays.values():
+        refuse_overlap(places_of(array), [store.place(where)], path=where)
+    works = {name: prepare(array, join_path(where, name), wanted[name]) for name, array in arrays.items()}
+    target = _create_groups(node, store, where, overwrite)
+    for name, array in arrays.items():
+        _create_target(array, store, works[name].target.path, works[name].target.meta, False)
+    jobs = [_job(work, retries) for work in works.values()]
+    finish = partial(finish_group, tuple(works.values()), store.spec(), where)
+    return Job.together(jobs, finish, target=target, plan={name: work.plan for name, work in works.items()})
+
+
+def _prepared(
+    array: Array, where: str, chunks: Any, *, store: Store, max_mem: Any, options: Any, temp: tuple[Any, Any]
+) -> RechunkWork:
+    """What tasks will do for one array; nothing is written."""
+    options = dict(options or {})
     keep_empty = bool(options.pop("write_empty_chunks", True))
     recipe = array.source()
     meta = _target_meta(array, recipe.meta, chunks, options)
     plan = _plan(recipe.meta, meta, _memory(max_mem), array.chunk_store, store)
-    temp, temp_path = _temp_place(temp_store, store, where, storage_options) if len(plan.stages) > 1 else (None, "")
-    require_shareable(array.chunk_store, store, *([] if temp is None else [temp]))
+    temp_store, temp_path = _temp_place(temp[0], store, where, temp[1]) if len(plan.stages) > 1 else (None, "")
+    require_shareable(array.chunk_store, store, *([] if temp_store is None else [temp_store]))
     target = ChunkSource(store.spec(), where, meta)
-    _create_target(array, store, where, meta, overwrite)
-    work = RechunkWork(recipe, target, None if temp is None else temp.spec(), temp_path, plan, keep_empty)
-    return _job(work, retries)
+    return RechunkWork(recipe, target, None if temp_store is None else temp_store.spec(), temp_path, plan, keep_empty)
+
+
+def _arrays_of(group: Group, chunks: Any) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Arrays of a group by their paths in it, and the chunks that each is to have."""
+    nodes = _below(group)
+    arrays = {name: node for name, node in nodes.items() if isinstance(node, Array)}
+    if not isinstance(chunks, Mapping):
+        raise TypeError(f"chunks of a group are a dict by the paths of its arrays, found {chunks!r}")
+    wanted = {normalize_path(str(name)): given for name, given in chunks.items()}
+    unknown = sorted(set(wanted) - set(arrays))
+    if unknown:
+        raise ValueError(f"there is no array {unknown[0]!r} in the group; there are {', '.join(map(repr, arrays))}")
+    return arrays, {name: wanted.get(name, array.chunks) for name, array in arrays.items()}
+
+
+def _below(group: Group) -> dict[str, Any]:
+    """Nodes below a group by their paths in it, parents first."""
+    found: dict[str, Any] = {}
+
+    def note(name: str, node: Any) -> None:
+        found[name] = node
+
+    group.visititems(note)
+    return found
+
+
+def _create_groups(group: Group, store: Store, where: str, overwrite: bool) -> Group:
+    """Create a group like another one, with the groups below it and the attributes of all."""
+    target = open_group(store, mode="w" if overwrite else "w-", path=where, zarr_format=group.zarr_format)
+    groups = {"": group, **{name: node for name, node in _below(group).items() if isinstance(node, Group)}}
+    for name, node in groups.items():
+        created = target.create_group(name) if name else target
+        attributes = node.attrs.asdict()
+        if attributes:
+            created.attrs.put(attributes)
+    return target
 
 
 def _target_meta(array: Array, meta: ArrayMeta, chunks: Any, options: dict[str, Any]) -> ArrayMeta:

@@ -17,13 +17,15 @@ from zarrds._engine.read import read
 from zarrds._engine.source import ChunkSource
 from zarrds._engine.write import write
 from zarrds._plan.plan import plan_selection
+from zarrds._store.spec import StoreSpec
 from zarrds._types import NDArrayAny
 from zarrds.core import Array
 from zarrds.dask.blocks import BlockGrid
 from zarrds.dask.shuffle import RechunkWork, StageRun
 from zarrds.errors import BlockShapeError
+from zarrds.hierarchy import Group
 
-__all__ = ["finish_rechunk", "merge", "open_target", "read_block", "rechunk_blocks", "write_block"]
+__all__ = ["finish_group", "finish_rechunk", "merge", "open_target", "read_block", "rechunk_blocks", "write_block"]
 
 
 def read_block(source: ChunkSource, grid: BlockGrid, block_id: Sequence[int]) -> NDArrayAny:
@@ -65,6 +67,13 @@ def finish_rechunk(work: RechunkWork, receipt: int) -> Array:
     if work.temp is not None:
         work.temp.open().rmdir(work.temp_path)
     return open_target(work.target, receipt)
+
+
+def finish_group(works: Sequence[RechunkWork], store: StoreSpec, path: str, receipt: int) -> Group:
+    """Remove the intermediates of all arrays; return the group that holds them."""
+    for work in works:
+        finish_rechunk(work, receipt)
+    return Group(store.open(), path)
 
 
 def merge(*receipts: Any) -> Any:
