@@ -356,6 +356,59 @@ def test_stores_open_in_another_process(name: str, tmp_path: Path, request: pyte
             assert b"StoreNotShareableError" in child.stderr
 
 
+COPY = """
+import pickle, sys
+from zarrds.errors import StoreNotShareableError
+copy = pickle.loads(sys.stdin.buffer.read())
+assert copy["a/k"] == b"value", copy["a/k"]
+for again in (copy, pickle.loads(pickle.dumps(copy))):
+    for write in (
+        lambda: again.set_many([("a/k", b"other")]),
+        lambda: again.set_if("a/k", b"other", b"value"),
+        lambda: again.delete_many(["a/k"]),
+        lambda: again.clear(),
+    ):
+        try:
+            write()
+        except StoreNotShareableError as error:
+            assert "DirectoryStore" in error.hint
+        else:
+            raise AssertionError("was written")
+    assert not again.is_writeable()
+    again.close()
+"""
+
+
+@pytest.mark.parametrize("name", ["zip", "zip-deflated", "dbm-dumb"])
+def test_one_process_writes_to_what_lives_in_one(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """A writer that is pickled becomes a copy for reading in another process, and shares its state in its own."""
+    with opened(name, tmp_path, request) as store:
+        store["a/k"] = b"value"
+        pickled = pickle.dumps(store)
+        child = subprocess.run([sys.executable, "-c", COPY], input=pickled, capture_output=True)
+        assert child.returncode == 0, child.stderr.decode()
+        here = pickle.loads(pickled)
+        store["mine"], here["its"] = b"1", b"2"
+        assert (here["mine"], store["its"]) == (b"1", b"2")
+        here.close()
+        store["later"] = b"3"
+    copies = [pickle.loads(pickled), pickle.loads(pickled)]
+    for number, copy in enumerate(copies):
+        copy[f"copy{number}"] = b"4"
+    for copy in copies:
+        copy.close()
+    with opened(name, tmp_path, request) as store:
+        assert sorted(store) == ["a/k", "copy0", "copy1", "its", "later", "mine"]
+
+
+def test_what_is_in_memory_is_not_found_elsewhere(tmp_path: Path) -> None:
+    store = FSStore(f"memory:/{tmp_path}/store")
+    store["k"] = b"value"
+    code = "import pickle, sys; pickle.loads(sys.stdin.buffer.read())"
+    child = subprocess.run([sys.executable, "-c", code], input=pickle.dumps(store), capture_output=True)
+    assert b"StoreNotShareableError" in child.stderr
+
+
 @pytest.mark.parametrize("name", named(pickles=True))
 def test_stores_pickle(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     with opened(name, tmp_path, request) as store:

@@ -28,6 +28,7 @@ from contextlib import suppress
 from typing import Any
 
 from zarrds._config import get_config
+from zarrds._store.live import LiveData
 from zarrds._store.paths import check_key
 from zarrds._store.request import Flat, byte_view, cut, range_bounds, to_bytes
 from zarrds._types import Buf, ByteRange
@@ -73,6 +74,8 @@ class Archive:
         self.compression = compression
         self.zip64 = zip64
         self.pid = os.getpid()
+        self.live = LiveData()
+        self.users = 0  # stores: those that were pickled and unpickled in this process share it
         self.lock = threading.RLock()
         self.documents: dict[str, bytes] = {}
         self.changed = False
@@ -345,6 +348,15 @@ class Archive:
         self._require_open()
         if self.pid != os.getpid():
             raise StoreError("a zip file can be written only by the process that opened it", path=self.path)
+
+    def release(self) -> None:
+        """Close the file when the last store that uses it is closed; until then make it readable."""
+        with self.lock:
+            self.users -= 1
+            if self.users < 1:
+                self.close()
+            elif not self.file.closed and self.pid == os.getpid():
+                self.flush()
 
     def close(self) -> None:
         with self.lock:

@@ -17,7 +17,7 @@ from zarrds._store.live import LiveData
 from zarrds._store.paths import encoded_key, level, normalize_path
 from zarrds._store.place import Place, place_in_file, place_on_disk
 from zarrds._store.request import cut, same_bytes, to_bytes
-from zarrds._store.spec import StoreSpec, live_spec, make_spec
+from zarrds._store.spec import StoreSpec, live_spec, make_spec, not_shareable
 from zarrds._types import Buf, Request, Separator
 from zarrds.errors import ReadOnlyError, StoreAccessError, StoreError, StoreMemoryError, ZarrdsError
 
@@ -33,9 +33,12 @@ _DAMAGE = (SyntaxError, ValueError, TypeError, OverflowError)
 class DBMStore(Store):
     """Storage class using a DBM-style database.
 
-    What is written may reach the file with `flush` and `close` only. Safe to use from several threads; a database that
-    may be written to belongs to one process. The formats of the implementations differ; ``dbm.dumb``, the one that is
-    always there, is slow with many keys, and in replacing and deleting most of all.
+    What is written may reach the file with `flush` and `close` only. Safe to use from several threads. Only the process
+    that opened a database for writing writes: pickled and sent to another one, the store is a copy for reading there,
+    of what was flushed before, and writing to it raises StoreNotShareableError.
+
+    The formats of the implementations differ; ``dbm.dumb``, the one that is always there, is slow with many keys, and in
+    replacing and deleting most of all.
 
     Parameters
     ----------
@@ -77,40 +80,45 @@ class DBMStore(Store):
         dimension_separator: Separator | None = None,
         **open_kwargs: Any,
     ) -> None:
+        self._configure(path, flag, mode, open, write_lock, dimension_separator, open_kwargs)
+        opener, location = self.open, self.path  # the database may outlive this store
+        self._use(_Database(lambda flag: _opened(opener, location, flag, mode, open_kwargs), flag, write_lock))
+        self._stamps = _stamps(self.path)
+
+    def _configure(
+        self,
+        path: str | os.PathLike[str],
+        flag: str,
+        mode: int,
+        open: Callable[..., Any] | None,
+        write_lock: bool,
+        dimension_separator: Separator | None,
+        open_kwargs: dict[str, Any],
+    ) -> None:
         self.path = os.path.abspath(os.fspath(path))
         self.flag = flag
         self.mode = mode
         self.open: Callable[..., Any] = dbm.open if open is None else open
         self.write_lock = write_lock
-        self.write_mutex = threading.RLock() if write_lock else _NoLock()
         self.dimension_separator = dimension_separator
         self.open_kwargs = open_kwargs
         self.profile = StoreProfile("disk", shareable=flag == "r")
         self._token: str | None = None
-        self.live: LiveData = LiveData()
-        self._open(flag)
-        self._stamps = _stamps(self.path)
+        self._is_copy = self._is_closed = False
 
-    def _open(self, flag: str) -> None:
-        self.db: Any = self._opened(flag)
-        self._pid = os.getpid()
-        self._forgotten = weakref.finalize(self, _close_own, self.db, self._pid)
+    def _use(self, database: _Database) -> None:
+        self._database = database
+        self.live: LiveData = database.live
+        self.write_mutex = database.mutex
+        if self.flag != "r":
+            _written[os.path.realpath(self.path)] = database
+        weakref.finalize(self, database.users.discard, id(self)).atexit = False
+        database.users.add(id(self))
 
-    def _opened(self, flag: str) -> Any:
-        try:
-            return self.open(self.path, flag, self.mode, **self.open_kwargs)
-        except MemoryError as error:
-            raise StoreMemoryError("cannot open: there is not enough memory", path=self.path) from error
-        except (*_DAMAGE, *dbm.error) as error:  # all errors of the system are among them
-            if isinstance(error, (FileNotFoundError, FileExistsError, IsADirectoryError, ZarrdsError)):
-                raise
-            is_denied = isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
-            kind = StoreAccessError if is_denied else StoreError
-            raise kind(f"cannot open: {error}", path=self.path) from error
-
-    def _close(self, db: Any) -> None:
-        self._forgotten.detach()
-        db.close()
+    @property
+    def db(self) -> Any:
+        """The open database; None when the store was closed."""
+        return None if self._is_closed else self._database.db
 
     @contextmanager
     def _using(self, action: str, key: str | None = None) -> Iterator[Any]:
@@ -128,9 +136,11 @@ class DBMStore(Store):
 
     @contextmanager
     def _writing(self, action: str, key: str | None) -> Iterator[Any]:
+        if self._is_copy:
+            raise not_shareable("DBMStore")
         if self.flag == "r":
             raise ReadOnlyError("store is read-only", path=self.path, key=key)
-        if self._pid != os.getpid():
+        if self._database.pid != os.getpid():
             raise StoreError("the database can be written only by the process that opened it", path=self.path, key=key)
         with self._using(action, key) as db:
             yield db
@@ -208,9 +218,8 @@ class DBMStore(Store):
         if not str(getattr(self.open, "__module__", "")).startswith("dbm"):
             self.delete_many(list(self))
             return
-        with self._writing("cannot clear", None) as db:
-            self._close(db)
-            self._open("n")
+        with self._writing("cannot clear", None):
+            self._database.reopen("n")
         self.live.changed()
 
     def rmdir(self, path: str | None = None) -> None:
@@ -226,21 +235,25 @@ class DBMStore(Store):
 
     def flush(self) -> None:
         """Synchronize data to the underlying database file."""
-        if self.flag == "r" or self._pid != os.getpid():
+        if self.flag == "r" or self._database.pid != os.getpid():
             return
         with self._using("cannot flush") as db:
             if hasattr(db, "sync"):
                 db.sync()
             else:
-                self._close(db)
-                self._open("w")
+                self._database.reopen("w")
 
     def close(self) -> None:
-        """Close the underlying database file."""
+        """Close the underlying database file, once no other store of this process uses it."""
         with self.write_mutex:
-            if self.db is not None and self._pid == os.getpid():
-                self._close(self.db)
-            self.db = None
+            if self._is_closed:
+                return
+            self._database.users.discard(id(self))
+            if self._database.users:
+                self.flush()
+            else:
+                self._database.close()
+            self._is_closed = True
 
     def outlived(self) -> bool:
         # databases keep an index in memory, so a reader misses what was written after it was opened, too
@@ -273,13 +286,81 @@ class DBMStore(Store):
     def __reduce__(self) -> tuple[Any, ...]:
         if self.db is not None:
             self.flush()
-        return _reopened, (self.path, self._arguments(), self.open_kwargs)
+        if self.flag == "r" and not self._is_copy:
+            return _reopened, (self.path, self._arguments(), self.open_kwargs)
+        return _copied, (-1 if self._is_copy else os.getpid(), self.path, self._arguments(), self.open_kwargs)
 
     def _arguments(self) -> tuple[Any, ...]:
         """Arguments behind the path with which another store opens this database, without beginning it anew."""
         flag = "c" if self.flag == "n" else self.flag
         given = None if self.open is dbm.open else self.open
         return (flag, self.mode, given, self.write_lock, self.dimension_separator)
+
+
+def _opened(opener: Callable[..., Any], path: str, flag: str, mode: int, open_kwargs: dict[str, Any]) -> Any:
+    try:
+        return opener(path, flag, mode, **open_kwargs)
+    except MemoryError as error:
+        raise StoreMemoryError("cannot open: there is not enough memory", path=path) from error
+    except (*_DAMAGE, *dbm.error) as error:  # all errors of the system are among them
+        if isinstance(error, (FileNotFoundError, FileExistsError, IsADirectoryError, ZarrdsError)):
+            raise
+        is_denied = isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+        kind = StoreAccessError if is_denied else StoreError
+        raise kind(f"cannot open: {error}", path=path) from error
+
+
+_written: weakref.WeakValueDictionary[str, _Database] = weakref.WeakValueDictionary()
+"""Databases that this process writes to, by place."""
+
+
+def _copied(pid: int, path: str, arguments: tuple[Any, ...], open_kwargs: dict[str, Any]) -> DBMStore:
+    """The store that a pickled one, which may be written to, becomes: see `zarrds._store.zip`."""
+    if pid != os.getpid():
+        try:
+            made = DBMStore(path, "r", *arguments[1:], **open_kwargs)
+        except (*dbm.error, StoreError) as error:
+            raise not_shareable("DBMStore") from error
+        made._is_copy = True
+        return made
+    database = _written.get(os.path.realpath(path))
+    if database is None or database.db is None or database.pid != pid:
+        return DBMStore(path, *arguments, **open_kwargs)
+    made = DBMStore.__new__(DBMStore)
+    flag, mode, opener, write_lock, separator = arguments
+    made._configure(path, flag, mode, opener, write_lock, separator, open_kwargs)
+    made._stamps = []
+    made._use(database)
+    return made
+
+
+class _Database:
+    """The open database, which the stores share that were pickled and unpickled in one process."""
+
+    def __init__(self, opened: Callable[[str], Any], flag: str, has_lock: bool) -> None:
+        self._opened = opened
+        self.users: set[int] = set()
+        self.live = LiveData()
+        self.mutex: Any = threading.RLock() if has_lock else _NoLock()
+        self._open(flag)
+
+    def _open(self, flag: str) -> None:
+        self.db: Any = self._opened(flag)
+        self.pid = os.getpid()
+        self._forgotten = weakref.finalize(self, _close_own, self.db, self.pid)
+
+    def reopen(self, flag: str) -> None:
+        """Close the file and open it again."""
+        self._forgotten.detach()
+        self.db.close()
+        self._open(flag)
+
+    def close(self) -> None:
+        """Close the file; a forked child leaves that of its parent alone."""
+        if self.db is not None and self.pid == os.getpid():
+            self._forgotten.detach()
+            self.db.close()
+        self.db = None
 
 
 def _close_own(db: Any, pid: int) -> None:

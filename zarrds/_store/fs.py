@@ -17,7 +17,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from zarrds._store import filesystem, tags, trace
 from zarrds._store.absence import says_no_container
-from zarrds._store.base import Staging, StoreProfile, is_unchanged, renamed
+from zarrds._store.base import Staging, Store, StoreProfile, is_unchanged, renamed
 from zarrds._store.directory import DirectoryStore
 from zarrds._store.exclusive import locked_object
 from zarrds._store.filesystem import NOT_FOUND
@@ -31,7 +31,7 @@ from zarrds._store.s3 import s3_place, set_object_if
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
 from zarrds._store.unlisted import nearest_node, refuse_unlisted, unlistable
 from zarrds._types import Buf, Separator
-from zarrds.errors import NotListableError, PathNotFoundError, ReadOnlyError, StoreAccessError
+from zarrds.errors import NotListableError, PathNotFoundError, ReadOnlyError, StoreAccessError, StoreNotShareableError
 
 __all__ = ["FSStore"]
 
@@ -442,4 +442,17 @@ class FSStore(FSReading):
         return f"<zarrds.storage.FSStore {redact_url(self.url)!r}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return StoreSpec.build, (make_spec(FSStore, self.url, **self._arguments()),)
+        recipe = make_spec(FSStore, self.url, **self._arguments())
+        if not self.profile.shareable:
+            return _built_here, (os.getpid(), recipe)
+        return StoreSpec.build, (recipe,)
+
+
+def _built_here(pid: int, recipe: StoreSpec) -> Store:
+    if pid != os.getpid():
+        raise StoreNotShareableError(
+            "what this store holds is in the memory of the process that made it",
+            store=repr(recipe),
+            hint="use a store that processes can share (a DirectoryStore, or the URL of a service)",
+        )
+    return recipe.build()

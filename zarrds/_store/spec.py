@@ -24,7 +24,7 @@ from zarrds.errors import StoreNotShareableError
 if TYPE_CHECKING:
     from zarrds._store.base import Store
 
-__all__ = ["LiveSpec", "StoreSpec", "freeze", "live_spec", "make_spec", "reverses_levels"]
+__all__ = ["LiveSpec", "StoreSpec", "freeze", "live_spec", "make_spec", "not_shareable", "reverses_levels"]
 
 MAX_OPEN_STORES = 128
 
@@ -201,6 +201,14 @@ def _not_shareable(token: str, *, kind: str) -> Store:
 
 def _find_live(kind: str, token: str, pid: int) -> LiveSpec:
     return LiveSpec(kind, token, pid, _live.get(token) if pid == os.getpid() else None)
+
+
+def not_shareable(kind: str) -> StoreNotShareableError:
+    """The error for whoever writes through a copy of a store that belongs to another process."""
+    return StoreNotShareableError(
+        f"this is a copy, for reading, of a {kind} that belongs to the process that opened it for writing",
+        hint="write in that process, or use a store that processes can share (a DirectoryStore, or a URL)",
+    )
 
 
 def live_spec(store: Store, token: str | None) -> tuple[str, LiveSpec]:

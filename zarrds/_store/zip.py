@@ -15,7 +15,7 @@ from zarrds._store.live import LiveData
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.place import Place, place_in_file, place_on_disk
 from zarrds._store.request import same_bytes
-from zarrds._store.spec import StoreSpec, live_spec, make_spec
+from zarrds._store.spec import StoreSpec, live_spec, make_spec, not_shareable
 from zarrds._types import Buf, Request, Separator
 from zarrds.errors import NotErasableError, ReadOnlyError
 
@@ -29,7 +29,8 @@ class ZipStore(Store):
     like, chunks with a warning, since the old bytes stay in the file. There is never a second entry of one name.
 
     Close the store after writing, or use it as a context manager: what makes the file readable is written then. Safe to
-    use from several threads, but not to write from several processes.
+    use from several threads. Only the process that opened it writes: pickled and sent to another one, the store is a
+    copy for reading there, of what was written before, and writing to it raises StoreNotShareableError.
 
     Parameters
     ----------
@@ -73,11 +74,18 @@ class ZipStore(Store):
         self.mode = mode
         self.dimension_separator = dimension_separator
         self.profile = StoreProfile("disk", native_ranges=True, shareable=mode == "r")
-        self._archive = Archive(self.path, compression, allowZip64, mode)
+        self._is_copy = False
+        self._use(Archive(self.path, compression, allowZip64, mode))
         self._stamp = _stamp(self.path) if mode == "r" else ()
         self._token: str | None = None
-        self.live: LiveData = LiveData()
-        self._finalizer = weakref.finalize(self, _abandon, self._archive)
+
+    def _use(self, archive: Archive) -> None:
+        self._archive = archive
+        self.live: LiveData = archive.live
+        archive.users += 1
+        if self.mode != "r":
+            _written[os.path.realpath(self.path)] = archive
+        self._finalizer = weakref.finalize(self, _abandon, archive)
 
     # --- values ------------------------------------------------------------------------------------------------------
 
@@ -172,6 +180,8 @@ class ZipStore(Store):
         return False
 
     def _require_writeable(self) -> None:
+        if self._is_copy:
+            raise not_shareable("ZipStore")
         if self.mode == "r":
             raise ReadOnlyError("store is read-only", path=self.path)
 
@@ -192,8 +202,8 @@ class ZipStore(Store):
 
     def close(self) -> None:
         """Write what makes the file readable, and close it; nothing may be read or written from then on."""
-        self._finalizer.detach()
-        self._archive.close()
+        if self._finalizer.detach() is not None:
+            self._archive.release()
 
     # --- identity ----------------------------------------------------------------------------------------------------
 
@@ -222,8 +232,36 @@ class ZipStore(Store):
 
     def __reduce__(self) -> tuple[Any, ...]:
         self.flush()
-        mode = "r" if self.mode == "r" else "a"
-        return ZipStore, (self.path, self.compression, self.allowZip64, mode, self.dimension_separator)
+        arguments = (self.path, self.compression, self.allowZip64)
+        if self.mode == "r" and not self._is_copy:
+            return ZipStore, (*arguments, "r", self.dimension_separator)
+        return _copied, (-1 if self._is_copy else os.getpid(), arguments, self.dimension_separator)
+
+
+_written: weakref.WeakValueDictionary[str, Archive] = weakref.WeakValueDictionary()
+"""Archives that this process writes to, by the place of the file."""
+
+
+def _copied(pid: int, arguments: tuple[str, int, bool], dimension_separator: Separator | None) -> ZipStore:
+    """The store that a pickled one, which may be written to, becomes.
+
+    In its own process it uses the same open file: what two of them wrote, each on its own, would be lost but for the
+    last. In any other it is a copy for reading.
+    """
+    if pid != os.getpid():
+        made = ZipStore(*arguments, "r", dimension_separator)
+        made._is_copy = True
+        return made
+    archive = _written.get(os.path.realpath(arguments[0]))
+    if archive is None or archive.file.closed or archive.pid != pid:
+        return ZipStore(*arguments, "a", dimension_separator)
+    made = ZipStore.__new__(ZipStore)
+    made.path, made.compression, made.allowZip64 = arguments
+    made.mode, made.dimension_separator = "a", dimension_separator
+    made._token, made._is_copy, made._stamp = None, False, ()
+    made.profile = StoreProfile("disk", native_ranges=True)
+    made._use(archive)
+    return made
 
 
 def _stamp(path: str) -> tuple[int, ...]:
@@ -239,6 +277,6 @@ def _reopened(path: str, *, stamp: tuple[int, ...], dimension_separator: Separat
 def _abandon(archive: Archive) -> None:
     """Write and close the file of a store that was dropped; a forked child must not write."""
     forgotten = archive.changed and archive.pid == os.getpid()
-    archive.close()
-    if forgotten:
+    archive.release()
+    if forgotten and archive.file.closed:
         warnings.warn(f"a ZipStore was not closed: {archive.path!r}", ResourceWarning, stacklevel=2)
