@@ -37,8 +37,8 @@ class DBMStore(Store):
     that opened a database for writing writes: pickled and sent to another one, the store is a copy for reading there,
     of what was flushed before, and writing to it raises StoreNotShareableError.
 
-    The formats of the implementations differ; ``dbm.dumb``, the one that is always there, is slow with many keys, and in
-    replacing and deleting most of all.
+    The formats of the implementations differ; ``dbm.dumb``, the one that is always there, is slow with many keys, and
+    in replacing and deleting most of all.
 
     Parameters
     ----------
