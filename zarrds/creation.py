@@ -204,7 +204,9 @@ def _refuse_missing(data: Any, options: Mapping[str, Any]) -> None:
 
 def _chunk_shape(chunks: Any) -> Any:
     """Return one chunk shape for the chunks of data; dask lists the length of every block along each dimension."""
-    return tuple(max(lengths) if isinstance(lengths, tuple) else lengths for lengths in chunks)
+    if not isinstance(chunks, tuple | list):
+        return chunks
+    return tuple(max(1, *part) if isinstance(part, tuple) else part for part in chunks)
 
 
 def _refuse_loss(data: Any, options: Mapping[str, Any]) -> None:

@@ -236,3 +236,10 @@ def test_climatology_on_a_cluster(cluster_client: Any, tmp_path: Path) -> None:
     x = from_zarr(z)
     found = da.stack([x[month::12].mean(axis=0) for month in range(12)]).compute()
     np.testing.assert_allclose(found, values.reshape(4, 12, 6, 8).mean(axis=0))
+
+
+def test_array_takes_the_longest_blocks_of_dask_as_chunks():
+    x = da.arange(10, chunks=((4, 4, 2),))
+    z = zarrds.array(x)
+    assert (z.chunks, z[:].tolist()) == ((4,), list(range(10)))
+    assert zarrds.array(da.zeros((0, 3), chunks=2)).chunks == (1, 2)
