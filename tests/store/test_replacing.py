@@ -95,7 +95,7 @@ def test_a_link_to_the_root_stays_one_and_a_link_below_it_goes(root: str, tmp_pa
 
 
 def test_where_the_directory_cannot_be_renamed_nothing_is_done(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def busy(*args: object) -> None:
+    def busy(*args: object, **kwargs: object) -> None:
         raise OSError(errno.EBUSY, "Device or resource busy")
 
     monkeypatch.setattr(swap, "put", busy)
@@ -190,6 +190,24 @@ def test_what_is_made_in_a_hidden_place_replaces_the_old_one_at_once(case: tuple
             staging.discard()
     staging.put()
     assert dict(store) == ({"new/k": b"new"} if not path else {"k": b"old", "a/new/k": b"new"})
+
+
+def test_with_fsync_the_new_name_is_on_the_disk_before_the_old_files_go(
+    root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def noting(name: str) -> None:
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *args, **kwargs: (done.append(name), real(*args, **kwargs))[1])
+
+    for name in ("fsync", "unlink"):
+        noting(name)
+    store = DirectoryStore(root, fsync=True)
+    assert store.replace_below("", [(".zgroup", b"new")])
+    assert "unlink" in done
+    assert done.index("unlink") > 2
+    assert done[: done.index("unlink")] == ["fsync"] * done.index("unlink")
 
 
 @pytest.mark.parametrize("path", ["", "a"])

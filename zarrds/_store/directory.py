@@ -308,7 +308,7 @@ class DirectoryStore(Store):
         try:
             if not swap.may_swap(place):
                 return False
-            swap.take_away(place)
+            swap.take_away(place, durable=self.fsync)
         except OSError as error:
             if not swap.cannot_swap(error) or not os.path.lexists(place):
                 raise
@@ -360,7 +360,7 @@ class DirectoryStore(Store):
             )
         try:
             with locked_directory(place):
-                swap.put(made.path, place)
+                swap.put(made.path, place, durable=self.fsync)
             made.close()
         except OSError as error:
             raise self.failed("cannot replace", path, error) from error
@@ -373,7 +373,7 @@ class DirectoryStore(Store):
             for name, value in files:
                 write_atomically(f"{hidden}/{name}", value, self.fsync)
             with locked_directory(place):  # whoever compares a document in it may be about to set it
-                swap.put(hidden, place)
+                swap.put(hidden, place, durable=self.fsync)
         except BaseException as error:
             if hidden and os.path.lexists(hidden):
                 swap.discard(hidden)

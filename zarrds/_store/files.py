@@ -33,6 +33,7 @@ __all__ = [
     "repeated",
     "reread",
     "stamp_of",
+    "sync_directory",
     "unlink_quietly",
     "walk",
     "write_atomically",
@@ -206,7 +207,7 @@ def _write(place: str, value: Buf, durable: bool) -> None:
             os.close(fd)
         os.replace(partial, place)
         if durable:
-            _sync_directory(os.path.dirname(place))
+            sync_directory(os.path.dirname(place))
     except BaseException:
         unlink_quietly(partial)
         raise
@@ -244,7 +245,7 @@ def _copy_contents(source: int, target: int) -> int:
     return done
 
 
-def _sync_directory(path: str) -> None:
+def sync_directory(path: str) -> None:
     """Put the names in a directory on the disk, where directories can be opened."""
     with contextlib.suppress(PermissionError):
         fd = os.open(path, os.O_RDONLY)

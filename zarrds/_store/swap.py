@@ -10,7 +10,7 @@ import stat
 from collections.abc import Callable
 from functools import cache
 
-from zarrds._store.files import empty_directory, file_identity, is_partial, partial_name
+from zarrds._store.files import empty_directory, file_identity, is_partial, partial_name, sync_directory
 
 __all__ = ["Held", "cannot_swap", "discard", "may_swap", "prepare", "put", "take_away"]
 
@@ -51,28 +51,52 @@ def prepare(place: str) -> str:
     return hidden
 
 
-def put(hidden: str, place: str) -> None:
+def put(hidden: str, place: str, *, durable: bool = False) -> None:
     """Put the directory `hidden` at `place` in one step, and remove the one that was there.
 
     When another process puts one there at the same moment, the last one stays: each step either takes the place while
-    it is free or exchanges the two directories.
+    it is free or exchanges the two directories. With `durable`, the new name is on the disk before the old files go.
     """
     for _ in range(_TRIES):
         try:
             if not os.path.lexists(place):
                 os.rename(hidden, place)
+                _sync(place, durable)
                 return
-            if _exchange(hidden, place):
-                _remove_old(hidden, place)
-                return
-            take_away(place)
+            removed = _exchanged(hidden, place)
         except FileNotFoundError:
             if not os.path.lexists(hidden):
                 raise
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
+        else:
+            _sync(place, durable)
+            discard(removed)
+            _sweep(place)
+            return
     raise OSError(errno.EAGAIN, "other processes replace this directory again and again", place)
+
+
+def _exchanged(hidden: str, place: str) -> str:
+    """Put `hidden` at `place`; return the new name of the directory that was there, which marks it as removed."""
+    removed = partial_name(place + _REMOVED)
+    if _exchange(hidden, place):
+        os.rename(hidden, removed)
+        return removed
+    os.rename(place, removed)
+    try:
+        os.rename(hidden, place)
+    except BaseException:
+        with contextlib.suppress(OSError):  # another one is there now
+            os.rename(removed, place)
+        raise
+    return removed
+
+
+def _sync(place: str, durable: bool) -> None:
+    if durable:
+        sync_directory(os.path.dirname(place))
 
 
 class Held:
@@ -108,20 +132,13 @@ class Held:
             os.close(fd)
 
 
-def take_away(place: str) -> None:
+def take_away(place: str, *, durable: bool = False) -> None:
     """Remove the directory at `place`, which disappears in one step; what an earlier removal left goes as well."""
     removed = partial_name(place + _REMOVED)
     with contextlib.suppress(FileNotFoundError):
         os.rename(place, removed)
+        _sync(place, durable)
         discard(removed)
-    _sweep(place)
-
-
-def _remove_old(hidden: str, place: str) -> None:
-    """Remove the directory that was exchanged; it is renamed first, so that another removal could finish this one."""
-    removed = partial_name(place + _REMOVED)
-    os.rename(hidden, removed)
-    discard(removed)
     _sweep(place)
 
 
