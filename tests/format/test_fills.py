@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+import zarrds
 from zarrds._format.fills import fill_from_v2, fill_of, fill_scalar, fill_to_v2
 from zarrds._format.meta import NO_FILL, Fill
 from zarrds.errors import MetadataError, UnsupportedFormatError
@@ -402,3 +403,26 @@ def test_round_trip_is_bitwise(data):
     assert fill_from_v2(json.loads(text), dtype, "") == fill
     if not (dtype.kind in "fc" and np.isnan(value)):
         assert fill.raw == np.array(value, dtype).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "text", "expected"),
+    [("<f8", "NaN", math.nan), ("<f4", "1e20", 1e20), ("<i4", "-7", -7), ("|b1", "true", True)],
+)
+def test_texts_of_java_in_every_path(dtype, text, expected):
+    """Read, consolidated, verified, copied, converted, and written to."""
+    store = {}
+    root = zarrds.open_group(store, mode="w")
+    root.create_dataset("a", shape=4, chunks=2, dtype=dtype)
+    document = json.loads(store["a/.zarray"])
+    store["a/.zarray"] = json.dumps({**document, "fill_value": text}).encode()
+    zarrds.consolidate_metadata(store)
+    converted, copied = {}, zarrds.group({})
+    zarrds.convert(store, converted)
+    zarrds.copy(root["a"], copied)
+    assert zarrds.verify(store).ok
+    for group in (root, zarrds.open_consolidated(store, mode="r"), zarrds.open_group(converted, mode="r"), copied):
+        np.testing.assert_array_equal(group["a"][:], np.full(4, expected, dtype))
+    root["a"][0] = 1
+    root["a"].resize(6)
+    np.testing.assert_array_equal(root["a"][:], np.array([1, *[expected] * 5], dtype))

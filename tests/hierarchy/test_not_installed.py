@@ -12,6 +12,7 @@ import xarray as xr
 
 import xarray_backend
 import zarrds
+from zarrds.cli.describe import describe_tree
 from zarrds.errors import BadCompressorError, MetadataError, UnsupportedFormatError
 
 V2: dict[str, tuple[str, Any, type[Exception]]] = {
@@ -93,6 +94,13 @@ def test_tree(root: Any) -> None:
         assert "odd (cannot be opened" in shown
         assert "c (4,) int64" in shown
     assert "acme" in repr(root.tree()) or "bfloat17" in repr(root.tree())
+
+
+def test_tree_as_json(root: Any) -> None:
+    described = describe_tree(root)["members"]["sub"]["members"]  # type: ignore[index, call-overload]
+    assert sorted(described) == ["b", "deep", "odd"]
+    assert described["b"]["shape"] == [4]
+    assert "odd" in described["odd"]["error"]
 
 
 def test_the_array_itself(root: Any, damaged: Any) -> None:

@@ -67,5 +67,8 @@ def describe_tree(node: Array | Group, level: int | None = None) -> dict[str, JS
     described: dict[str, JSON] = {"path": node.path, "type": "group"}
     if level is None or level > 0:
         below = None if level is None else level - 1
-        described["members"] = {name: describe_tree(member, below) for name, member in sorted(node.items())}
+        members, failed = node.open_members()
+        found: dict[str, JSON] = {name: describe_tree(member, below) for name, member in members.items()}
+        found |= {name: {"type": "array", "error": str(error)} for name, error in failed.items()}
+        described["members"] = {name: found[name] for name in sorted(found)}
     return described
