@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import fsspec
 import numpy as np
 import xarray as xr
 
@@ -289,6 +288,7 @@ def glob(url: str, storage_options: Mapping[str, Any] | None = None) -> list[str
     >>> glob("memory://nothing/*.zarr")
     []
     """
-    fs, path = fsspec.core.url_to_fs(url, **(storage_options or {}))
-    found = sorted(str(name) for name in fs.glob(path))
+    store = zarrds.storage.FSStore(url, **(storage_options or {}))  # whose errors show no credentials
+    fs = store.fs
+    found = sorted(str(name) for name in fs.glob(store.path))
     return [str(fs.unstrip_protocol(name)) for name in found] if "://" in url else found

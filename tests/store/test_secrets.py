@@ -271,3 +271,13 @@ def test_what_was_handled_shows_nothing_either() -> None:
     with pytest.raises(StoreError) as caught:
         fail(ConnectionError("http://u:hush1@h"))
     assert [error for error in linked(caught.value) if "hush1" in str(error)] == []
+
+
+def test_patterns_of_urls_that_cannot_be_opened() -> None:
+    pytest.importorskip("xarray")
+    from xarray_backend import glob
+
+    pattern = "zip://*::http://user:hush1@127.0.0.1:9/x.zip"
+    with pytest.raises(OSError, match="127") as caught:
+        glob(pattern)
+    assert "hush1" not in shown(caught.value)

@@ -273,9 +273,8 @@ class DirectoryStore(Store):
     def keys_below(self, prefix: str = "") -> Iterator[str]:
         try:
             prefix = normalize_path(prefix)
-            start = len(prefix)
-            for key in walk(self._root, level(self._below(prefix))):
-                yield prefix + key[start:]
+            found = walk(self._root, level(self._below(prefix)))
+            yield from (prefix + key[len(prefix) :] for key in found) if self.normalize_keys else found
         except OSError as error:
             raise self.failed("cannot list", prefix, error) from error
 

@@ -291,30 +291,33 @@ def walk(root: str, prefix: str) -> Iterator[str]:
 
     Links are followed, but for those that lead back (see `leads_back`).
     """
-    waiting = _entries(root, prefix)
+    waiting = [_entries(root, prefix)]
     while waiting:
-        key, is_dir = waiting.pop()
-        if is_partial(key):
-            continue
-        if is_dir:
-            waiting += _entries(root, key + "/")
+        prefix, entries = waiting[-1]
+        for name, is_dir in entries:
+            if is_partial(name):
+                continue
+            if is_dir:
+                waiting.append(_entries(root, f"{prefix}{name}/"))
+                break
+            yield prefix + name
         else:
-            yield key
+            waiting.pop()
 
 
-def _entries(root: str, prefix: str) -> list[tuple[str, bool]]:
-    """Keys of one directory, the last first, and whether they are directories; none where there is no directory."""
+def _entries(root: str, prefix: str) -> tuple[str, Iterator[tuple[str, bool]]]:
+    """Return the prefix, and names in its directory with whether they are directories; none where there is none."""
     try:
         with os.scandir(root + prefix) as found:
             entries = [
-                (prefix + entry.name, entry.is_dir())
+                (entry.name, entry.is_dir())
                 for entry in found
                 if not entry.is_symlink() or not leads_back(root, prefix + entry.name)
             ]
     except (FileNotFoundError, NotADirectoryError):
-        return []
-    entries.sort(reverse=True)
-    return entries
+        return prefix, iter(())
+    entries.sort()
+    return prefix, iter(entries)
 
 
 def names_in(root: str, path: str) -> list[str]:
