@@ -135,7 +135,8 @@ def plan_dataset(
         if stored_name in stored.groups:
             path = stored.groups[stored_name].path
             raise ContainsGroupError(f"a group has the name of variable {stored_name!r}", path=path)
-        if stored_name in stored.arrays:
+        array = stored.arrays.get(stored_name)
+        if array is not None and not (explicit is not None and not array.size and options.mode in ("a", "a-")):
             _plan_existing(plan, stored_name, var, stored, explicit, options, region)
         else:
             _plan_new(plan, group, stored_name, var, explicit, options, region)

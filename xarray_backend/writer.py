@@ -78,8 +78,9 @@ def to_zarrds(
         By variable (for trees by path, then variable): ``chunks``, ``compressor`` or ``compressors``, ``filters``,
         ``write_empty_chunks``, ``chunk_key_encoding``, in format 3 also ``shards``, ``serializer`` and ``fill_value``
         (of the stored array), and the keys of CF (``dtype``, ``scale_factor``, ``_FillValue``, ``units``, ...). It
-        takes the place of the variable's own encoding. Chunks and shards of the latter are kept as long as they fit the
-        blocks of a dask array; blocks that together make up shards are joined.
+        takes the place of the variable's own encoding, whose chunks and shards are kept as long as they fit the blocks
+        of a dask array; blocks that together make up shards are joined. Stored variables keep their encoding; one that
+        has no elements takes another one in modes "a" and "a-".
     compute : bool
         If False, dask arrays are not written but by the Delayed that is returned; everything else is.
     consolidated : bool, optional

@@ -113,7 +113,7 @@ def test_what_would_be_lost_is_refused(values, encoding, more, words, lazy):
             continue
         with pytest.raises(EncodingError, match=f"(?s){words}"):
             to_zarrds(part.chunk() if lazy else part, store, **way, safe_chunks=False)
-        if not lazy:
+        if not lazy or "append_dim" in way:
             assert store == before
         store, found = dict(before), store
         np.testing.assert_array_equal(open_zarrds(found).v[: len(values)], series(values).v)
@@ -198,6 +198,20 @@ def test_a_dtype_that_is_asked_for_rounds():
     store: dict[str, bytes] = {}
     to_zarrds(series([1.4, 2.6]), store, encoding={"v": {"dtype": "i4"}})
     assert open_zarrds(store).v.values.tolist() == [1, 3]
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_variable_without_elements_takes_another_encoding(lazy):
+    store: dict[str, bytes] = {}
+    to_zarrds(series(np.array([], "M8[ns]")).assign(w=("t", np.zeros(0, "i1"))), store)
+    part = series(days(4, "6h")).assign(w=("t", [300, 1, 2, 3]))
+    encoding = {"v": {"units": "hours since 2000-01-01", "dtype": "i4"}, "w": {"dtype": "i4", "chunks": (2,)}}
+    to_zarrds(part.chunk(t=2) if lazy else part, store, append_dim="t", encoding=encoding)
+    found = open_zarrds(store)
+    assert found.equals(part)
+    assert found.v.encoding["units"] == "hours since 2000-01-01"
+    with pytest.raises(ValueError, match="keeps its encoding"):
+        to_zarrds(part, store, append_dim="t", encoding=encoding)
 
 
 # --- blocks of another dtype than promised ---------------------------------------------------------------------------
