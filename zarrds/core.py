@@ -190,8 +190,7 @@ class Array(Described):
         return Target(self._store, store, self._path, number, self._lock, self._write_empty_chunks, known)
 
     def _metadata_lock(self) -> AbstractContextManager[Any]:
-        key = _nodes.array_key(self._path, self._opened.meta)
-        return document_locked(self._synchronizer, self._store, key)
+        return document_locked(self._synchronizer, self._store, _nodes.array_key(self._path, self._opened.meta))
 
     @contextmanager
     def batch(self, max_bytes: int = BATCH_BYTES) -> Iterator[Array]:
@@ -409,9 +408,8 @@ class Array(Described):
 
         Notes
         -----
-        Data are stored before the shape; a failed append puts back what it changed. Several writers may append at once,
-        each behind the others. Where the store cannot compare and swap (``store.can_set_if``): one appender at a time,
-        or all with one `ProcessSynchronizer`, `ThreadSynchronizer` or `DistributedSynchronizer`.
+        A failed append puts back what it changed. Several writers may append at once; if not ``store.can_set_if``, one
+        appender at a time, or all with one synchronizer (`ProcessSynchronizer`, `ThreadSynchronizer`).
 
         Examples
         --------

@@ -12,6 +12,7 @@ import textwrap
 import uuid
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -362,3 +363,19 @@ def test_obstore_failures_are_errors(s3: S3) -> None:
         with pytest.raises(StoreError) as caught:
             pytest.fail(f"gave {act()}")
         assert "dummy-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [{"zarr_format": 2}, {"zarr_format": 3, "shards": 16}], ids=["v2", "shards"])
+def test_writers_append_at_the_same_moment(options: dict[str, Any], store: FSStore, s3: S3) -> None:
+    zarrds.open_array(store, mode="w", shape=0, chunks=8, dtype="i8", fill_value=-1, **options)
+
+    def work(number: int) -> None:
+        z = zarrds.open_array(FSStore(store.path, **s3.options), mode="r+")
+        for k in range(4):
+            z.append(np.full(3, 100 * number + k))
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(work, (1, 2)))
+    found = zarrds.open_array(store, mode="r")[:].reshape(-1, 3)
+    assert (found == found[:, :1]).all()
+    assert sorted(found[:, 0].tolist()) == [100 * n + k for n in (1, 2) for k in range(4)]
