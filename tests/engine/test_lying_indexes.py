@@ -111,3 +111,18 @@ def test_overlaps_are_refused_whichever_chunk_is_asked_for() -> None:
     for part in (np.s_[0, 0], np.s_[0, 9], np.s_[5, 0], np.s_[5, 9]):
         with pytest.raises(ChunkDecodeError, match="overlap"):
             z[part]
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+@pytest.mark.parametrize("place", ["start", "end"])
+def test_a_chunk_outside_the_shard_is_noticed_whichever_is_asked_for(chain: str, place: str) -> None:
+    """Where the shard is read whole: its size is known then."""
+    sound, count = stored(chain, place)
+    value = sound["c/0/0"]
+    start = 0 if place == "start" else len(value) - 16 * count
+    for number in range(count):
+        lying = replaced(value, start + 16 * number, (10**6).to_bytes(8, "little"))
+        z = zarrds.open_array(KVStore({**sound, "c/0/0": lying}), mode="r")
+        for asked in ((0, 0), (5, 9), (slice(0, 6), slice(0, 10))):
+            with pytest.raises(ChunkDecodeError):
+                z[asked]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import pickle
 import sqlite3
+import subprocess
+import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -136,3 +139,38 @@ def test_the_manual_s_example(path: Path) -> None:
     with zarrds.SQLiteStore(str(path)) as store:
         assert (zarrds.open(store, mode="r")["foo/bar"][:] == 42).all()
         assert len(store) == 103
+
+
+READS = """
+import os, sys
+import zarrds
+with zarrds.SQLiteStore(":memory:") as store:  # Python itself may lie where nobody else can read
+    zarrds.open_array(store, mode="w", shape=4, chunks=2)[:]
+os.setgid(65534), os.setuid(65534)
+store = zarrds.SQLiteStore(sys.argv[1])
+assert zarrds.open_array(store, mode="r")[:].tolist() == [3] * 4
+try:
+    store["k"] = b"1"
+except zarrds.errors.ReadOnlyError:
+    store.close()
+else:
+    raise AssertionError("was written")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="must become somebody else")
+@pytest.mark.parametrize("with_log", [False, True])
+def test_a_database_is_read_where_nothing_may_be_written(with_log: bool) -> None:
+    """Closed, and beside a writer with a log, whose files can be read."""
+    with tempfile.TemporaryDirectory() as place:  # what pytest makes may be closed to others
+        path = Path(place) / "a.db"
+        writer = zarrds.SQLiteStore(path)
+        zarrds.open_array(writer, mode="w", shape=4, chunks=2, dtype="i4")[:] = 3
+        if not with_log:
+            writer.close()
+        for file in path.parent.iterdir():
+            file.chmod(0o444)
+        path.parent.chmod(0o755)
+        child = subprocess.run([sys.executable, "-c", READS, str(path)], capture_output=True)
+        assert child.returncode == 0, child.stderr.decode()
+        writer.close()

@@ -79,15 +79,18 @@ def places_of(rows: Index, low: int, high: int | None, length: int | None) -> Pl
     return Places(starts, stops)
 
 
-def check_index(index: Index, low: int, length: int | None) -> None:
+def check_index(index: Index, low: int, high: int | None, length: int | None) -> None:
     """Check all of an index: what is wrong in one place may be so in others, and inner chunks may overlap.
 
-    ChunkDecodeError as `places_of` and `in_order` have it; one that lists its inner chunks in their order is soon done.
+    `high` is None where the size of the value is not known, as when the index was read by itself. ChunkDecodeError as
+    `places_of` and `in_order` have it; one that lists its inner chunks in their order is soon done.
     """
     starts, lengths = index[:, 0], index[:, 1]
     stops = starts + lengths
     if starts[0] < low or not (stops >= starts).all() or not (starts[1:] >= stops[:-1]).all():
-        in_order(places_of(index, low, None, length))
+        in_order(places_of(index, low, high, length))
+    elif high is not None and stops[-1] > high:
+        places_of(index, low, high, length)
 
 
 def in_order(places: Places) -> NDArray[np.intp]:

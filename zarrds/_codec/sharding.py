@@ -160,13 +160,13 @@ class ShardCodec:
         if size < own:
             raise _truncated(f"at least {own} bytes, for the index", size)
         if self._at_start:
-            return flat, self._index(flat[:own]), own, size
-        return flat, self._index(flat[size - own :]), 0, size - own
+            return flat, self._index(flat[:own], size), own, size
+        return flat, self._index(flat[size - own :], size - own), 0, size - own
 
-    def _index(self, data: Buf) -> Index:
+    def _index(self, data: Buf, high: int | None = None) -> Index:
         try:
             index = index_of_pairs(np.ascontiguousarray(self._index_codec.decode(data)))
-            check_index(index, self._index_bytes if self._at_start else 0, self._length)
+            check_index(index, self._index_bytes if self._at_start else 0, high, self._length)
             return index
         except ChunkDecodeError as error:
             if error.codec != SHARDING:

@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from urllib.request import url2pathname
 
 from zarrds._store import trace
@@ -23,7 +23,7 @@ from zarrds._store.request import byte_view, same_bytes
 from zarrds._store.rounds import RangeReader, WitnessReader
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
 from zarrds._types import Buf, ByteRange, Request, Separator
-from zarrds.errors import InvalidKeyError, PathNotFoundError, StoreError, StoreMemoryError
+from zarrds.errors import InvalidKeyError, PathNotFoundError, ReadOnlyError, StoreError, StoreMemoryError
 
 __all__ = ["SQLiteStore"]
 
@@ -76,14 +76,38 @@ class SQLiteStore(Store):
         self.profile = StoreProfile("disk", native_batch=True, native_ranges=True, shareable=not self.in_memory)
         self._connections = _Connections(self.path, self.in_memory, kwargs)
         self._token: str | None = None
+        self._is_read_only = False
         self.live: LiveData = LiveData()
         weakref.finalize(self, self._connections.close)
+        try:
+            self._set_up()
+        except (StoreError, ReadOnlyError) as error:
+            if not isinstance(error.__cause__, sqlite3.OperationalError) or not self._can_only_read():
+                raise
+        self._identity = file_identity(self.path)
+
+    def _can_only_read(self) -> bool:
+        """Whether the database can be read where nothing may be written, beside it either."""
+        for uri in _read_only_uris(self.path, self.kwargs):
+            self._connections.read_only(uri)
+            try:
+                with self._using("cannot open") as db:
+                    self._require_plain_table(db)
+                    db.execute("SELECT 1 FROM zarr LIMIT 1").fetchall()
+            except (StoreError, ReadOnlyError) as error:
+                if not isinstance(error.__cause__, sqlite3.OperationalError):
+                    raise
+            else:
+                self._is_read_only = True
+                return True
+        return False
+
+    def _set_up(self) -> None:
         with self._using("cannot open") as db:
             with suppress(sqlite3.OperationalError):  # a log needs shared memory, and a place that can be written to
                 db.execute("PRAGMA journal_mode=WAL")
             db.execute("CREATE TABLE IF NOT EXISTS zarr(k TEXT PRIMARY KEY, v BLOB)")
             self._require_plain_table(db)
-        self._identity = file_identity(self.path)
 
     def _require_plain_table(self, db: sqlite3.Connection) -> None:
         """Raise StoreError for a file in which reading or writing rows runs more than a table: views and triggers."""
@@ -108,11 +132,15 @@ class SQLiteStore(Store):
         except MemoryError as error:
             raise StoreMemoryError(path=self.path, key=key) from error
         except (sqlite3.Error, OverflowError) as error:
+            if str(getattr(error, "sqlite_errorname", "")).startswith("SQLITE_READONLY"):
+                raise ReadOnlyError("the database can only be read", path=self.path, key=key) from error
             raise StoreError(f"{action}: {error}", path=self.path, key=key) from error
 
     @contextmanager
     def _writing(self, action: str, key: str | None = None) -> Iterator[sqlite3.Connection]:
         """One transaction, all or nothing."""
+        if self._is_read_only:
+            raise ReadOnlyError("the database and its directory can only be read", path=self.path, key=key)
         with self._using(action, key) as db:
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -247,12 +275,17 @@ class SQLiteStore(Store):
 
     def flush(self) -> None:
         """Make sure that what was written survives a power cut."""
+        if self._is_read_only:
+            return
         with self._using("cannot flush") as db:
             db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
         """Close the underlying database."""
         self._connections.close()
+
+    def is_writeable(self) -> bool:
+        return not self._is_read_only
 
     def outlived(self) -> bool:
         return self._identity is not None and file_identity(self.path) != self._identity
@@ -287,6 +320,24 @@ def _reopened(path: str, dimension_separator: Separator | None, kwargs: dict[str
     return SQLiteStore(path, dimension_separator, **kwargs)
 
 
+def _read_only_uris(path: str, kwargs: dict[str, Any]) -> list[str]:
+    """Ways to open a database without writing anything: beside the log of a writer; without one, as it lies there.
+
+    While there is a log, the file alone is not the state of the database.
+    """
+    if path == ":memory:" or kwargs.get("uri") or not os.path.isfile(path):
+        return []
+    uri = f"file:{quote(path)}?mode=ro"
+    return [uri] if _log_size(path) else [uri, f"{uri}&immutable=1"]
+
+
+def _log_size(path: str) -> int:
+    try:
+        return os.path.getsize(f"{path}-wal")
+    except OSError:
+        return 0
+
+
 class _Connections:
     """Connections of this process that wait for use: one is taken at a time by each thread.
 
@@ -294,7 +345,8 @@ class _Connections:
     """
 
     def __init__(self, path: str, in_memory: bool, kwargs: dict[str, Any]) -> None:
-        self.path = path
+        self.path = self.place = path
+        self.state: object = None
         self.in_memory = in_memory
         self.kwargs = {"timeout": _TIMEOUT_S, **kwargs, "isolation_level": None, "check_same_thread": False}
         self.closed = False
@@ -308,6 +360,26 @@ class _Connections:
         self.lock = threading.Lock() if not self.in_memory else threading.RLock()
         self.idle: list[sqlite3.Connection] = []
 
+    def read_only(self, uri: str) -> None:
+        """Open connections by a URI from now on."""
+        with self.lock:
+            while self.idle:
+                self.idle.pop().close()
+            self.place, self.kwargs = uri, {**self.kwargs, "uri": True}
+            self.state = self._state()
+
+    def _state(self) -> object:
+        """What shows that somebody else, who may, writes to a database that is taken for one that nobody changes."""
+        if not self.place.endswith("immutable=1"):
+            return None
+        found = os.stat(self.path)
+        return found.st_ino, found.st_mtime_ns, found.st_size, _log_size(self.path)
+
+    def _forget_changed(self) -> None:
+        if self.state is not None and self._state() != self.state:
+            uris = _read_only_uris(self.path, {})
+            self.read_only(uris[-1])
+
     @contextmanager
     def using(self) -> Iterator[sqlite3.Connection]:
         if self.in_memory:
@@ -315,6 +387,7 @@ class _Connections:
                 self._require_open()
                 yield self.idle[0]
             return
+        self._forget_changed()
         db = self._take()
         try:
             yield db
@@ -329,7 +402,7 @@ class _Connections:
             self._require_open()
             if self.idle:
                 return self.idle.pop()
-        db: sqlite3.Connection = sqlite3.connect(self.path, **self.kwargs)
+        db: sqlite3.Connection = sqlite3.connect(self.place, **self.kwargs)
         try:
             db.execute("PRAGMA synchronous=NORMAL")
             db.execute("PRAGMA trusted_schema=OFF")
