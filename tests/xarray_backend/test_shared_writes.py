@@ -310,6 +310,25 @@ def test_appends_from_threads(tmp_path, kind):
     assert v[2::3] == v[3::3] == v[4::3]
 
 
+@pytest.mark.parametrize("lazy", [False, True])
+def test_appends_to_n5(tmp_path, lazy):
+    store = zarrds.n5.N5Store(str(tmp_path / "a.n5"))
+    numbers = {"_FillValue": 0, "dtype": "i8"}
+    ds = xr.Dataset({"v": (("t", "x"), np.arange(1, 22).reshape(7, 3)), "w": ("t", np.arange(1, 8))})
+    to_zarrds(ds.isel(t=slice(3)), store, consolidated=False, encoding={"v": numbers, "w": numbers}, zarr_format=2)
+
+    def append(start):
+        part = ds.isel(t=slice(start, start + 2))
+        part = part.chunk() if lazy else part
+        to_zarrds(part, store, append_dim="t", consolidated=False, safe_chunks=False)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(append, (3, 5)))
+    found = xr.open_dataset(store, engine="zarrds", consolidated=False)
+    assert sorted(found.w.values) == [*range(1, 8)]
+    np.testing.assert_array_equal(found.v[:, 0], 3 * found.w - 2)
+
+
 def append_some(job):
     path, writer, lazy = job
     warnings.simplefilter("ignore")
