@@ -366,11 +366,11 @@ def test_obstore_failures_are_errors(s3: S3) -> None:
 
 
 @pytest.mark.parametrize("options", [{"zarr_format": 2}, {"zarr_format": 3, "shards": 16}], ids=["v2", "shards"])
-def test_writers_append_at_the_same_moment(options: dict[str, Any], store: FSStore, s3: S3) -> None:
+def test_writers_append_at_the_same_moment(options: dict[str, Any], store: FSStore) -> None:
     zarrds.open_array(store, mode="w", shape=0, chunks=8, dtype="i8", fill_value=-1, **options)
 
     def work(number: int) -> None:
-        z = zarrds.open_array(FSStore(store.path, **s3.options), mode="r+")
+        z = zarrds.open_array(store, mode="r+")
         for k in range(4):
             z.append(np.full(3, 100 * number + k))
 
