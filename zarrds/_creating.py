@@ -74,7 +74,7 @@ class Creating(Members):
                 return self.create_group(name)
             except (ContainsArrayError, ContainsGroupError):
                 node = _nodes.find_node(self._store, path, self._format)
-                if node is None:
+                if node is None and not overwrite:  # an array is above it
                     raise
         if isinstance(node, GroupMeta):
             return self._subgroup(path)
