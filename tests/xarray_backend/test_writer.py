@@ -33,7 +33,7 @@ def test_order_on_the_store(chunk, zarr_format):
         to_zarrds(waves(chunk=chunk), store)
     asked = [key for verb, items in store.counts.log if verb == "get" for key, _ in items]
     layouts = {"attributes.json", "meta"}
-    assert set(asked) == {"zarr.json", ".zarray", ".zgroup"} | layouts  # what was there before
+    assert set(asked) == {"zarr.json", ".zarray", ".zgroup", ".zarrds-removal"} | layouts  # what was there before
     first, *rest = [keys for verb, keys in store.counts.log if verb == "set"]
     group, documents, last = {
         2: (".zgroup", (".zarray", ".zattrs"), (".zattrs", ".zmetadata")),
