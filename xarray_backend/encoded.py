@@ -29,7 +29,9 @@ def encode_new(name: str, var: xr.Variable) -> xr.Variable:
     var = _as_numbers_asked_for(name, with_stored_dtype(name, var))
     with np.errstate(invalid="ignore", over="ignore"):  # what does not fit is told by the comparison
         encoded = _compat.encode_variable(var, name)
-    return _compared(var, encoded, Checked(name, decoding_attrs(encoded.attrs), encoded.dtype, rounding=True))
+    # what its attributes say has been done to the values before, as with decode_cf=False
+    done = {key: value for key, value in encoded.attrs.items() if key not in var.attrs}
+    return _compared(var, encoded, Checked(name, decoding_attrs(done), encoded.dtype, rounding=True))
 
 
 def _as_numbers_asked_for(name: str, var: xr.Variable) -> xr.Variable:
@@ -66,7 +68,7 @@ def _compared(var: xr.Variable, encoded: xr.Variable, checked: Checked) -> xr.Va
         return encoded
     if encoded.chunks is None:
         return encoded.copy(deep=False, data=checked(var.values, encoded.values))
-    encoding = {key: encoded.attrs[key] for key in _PACKING if key in encoded.attrs}
+    encoding = {key: value for key, value in checked.attrs if key in _PACKING}
     encode = partial(_encode_block, promised=var.dtype, checked=checked, encoding={**encoding, "dtype": encoded.dtype})
     return encoded.copy(deep=False, data=_mapped(encode, var, encoded.dtype).data)
 

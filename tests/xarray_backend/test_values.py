@@ -260,6 +260,23 @@ def test_undecoded_data_are_written_as_they_are(values, encoding, way):
         np.testing.assert_array_equal(found[start : start + 2], values)
 
 
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize(
+    ("values", "attrs"),
+    [
+        (np.array([-1, 0, 2], "i2"), {"_FillValue": np.int16(-1), "scale_factor": 0.1, "add_offset": 10.0}),
+        (np.array([-1, -127, 0], "i1"), {"_FillValue": np.int8(-1), "_Unsigned": "true", "scale_factor": 0.1}),
+        (np.array([0, 40, 2], "i4"), {"units": "days since 2000-01-01", "calendar": "noleap"}),
+        (np.array([0, -1, 7], "i4"), {"missing_value": np.int32(-1), "add_offset": 0.25}),
+    ],
+)
+def test_undecoded_data_make_a_new_store(values, attrs, lazy):
+    ds = series(values, **attrs)
+    store: dict[str, bytes] = {}
+    to_zarrds(ds.chunk(t=2) if lazy else ds, store)
+    xr.testing.assert_identical(xr.open_dataset(store, engine="zarrds", decode_cf=False).load().v, ds.v)
+
+
 @pytest.mark.parametrize(
     ("attrs", "words"),
     [
