@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 import zarrds
-from zarrds import _claim
-from zarrds._claim import ClaimLost, claim_around, claimed, has_mark, with_mark_of
+from zarrds._node import claim as _claim
+from zarrds._node.claim import ClaimLost, claim_around, claimed, has_mark, with_mark_of
 from zarrds._store.base import Store
 from zarrds.errors import PathNotFoundError
 from zarrds.storage import DirectoryStore, FSStore, KVStore, LMDBStore, MemoryStore, SQLiteStore
@@ -140,7 +140,7 @@ def test_a_claim_is_renewed_by_those_who_go_on(monkeypatch: pytest.MonkeyPatch) 
 
 KILLED = """
 import os, sys, zarrds
-from zarrds._claim import claimed
+from zarrds._node.claim import claimed
 store = zarrds.DirectoryStore(sys.argv[1])
 with claimed(store, ".zarray"):
     os.kill(os.getpid(), 9)

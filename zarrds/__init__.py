@@ -10,7 +10,7 @@ from numcodecs.registry import codec_registry
 
 from zarrds import attrs, codecs, convenience, core, creation, errors, hierarchy, n5, storage, sync
 from zarrds._config import config_context, get_config, set_config
-from zarrds._store.trace import trace
+from zarrds._store import trace
 from zarrds.convenience import (
     consolidate_metadata,
     convert,

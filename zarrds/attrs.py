@@ -7,11 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from zarrds._claim import set_document, with_mark_of
-from zarrds._format.formats import Format, format_of_key
-from zarrds._format.v2 import ATTRS_KEY
-from zarrds._locking import document_locked
-from zarrds._store.adapt import as_store
+from zarrds._format import ATTRS_KEY, Format, format_of_key
+from zarrds._node import document_locked, set_document, with_mark_of
+from zarrds._store import as_store
 from zarrds._types import Buf
 from zarrds.errors import ReadOnlyError
 from zarrds.sync import Synchronizer

@@ -9,9 +9,9 @@ from numcodecs import *
 from numcodecs import get_codec, register_codec
 from numcodecs.registry import codec_registry
 
-from zarrds._description import Described
-from zarrds._format.meta import CodecSpec
-from zarrds._pipeline import Chain, chain_of, v3_codec
+from zarrds._format import CodecSpec
+from zarrds._metadata import Chain, chain_of, v3_codec
+from zarrds.core.properties import Described
 
 __all__ = ["Chain", "CodecSpec", "codec_registry", "codec_spec", "codecs_of", "get_codec", "register_codec"]
 

@@ -10,29 +10,29 @@ from typing import Any
 
 import numpy as np
 
-from zarrds import _layouts, _nodes
-from zarrds._array_meta import check_version
-from zarrds._converting.convert import convert
-from zarrds._copying.nodes import copy, copy_all
-from zarrds._copying.stores import copy_store
-from zarrds._engine.origins import places_of
+from zarrds import _node
+from zarrds._convert import convert
+from zarrds._copy import copy, copy_all, copy_store
+from zarrds._engine import places_of
 from zarrds._escaping import visible
-from zarrds._format.consolidated import CONSOLIDATED_KEY, consolidate_documents
-from zarrds._format.formats import format_of
-from zarrds._format.meta import ArrayMeta, GroupMeta
-from zarrds._store.adapt import as_store, check_mode
-from zarrds._store.base import Store
-from zarrds._store.consolidated import ConsolidatedMetadataStore
-from zarrds._store.paths import normalize_path
-from zarrds._store.place import refuse_overlap
-from zarrds._store.v3_experimental import ExperimentalV3Store
-from zarrds._tree import TreeViewer
-from zarrds._verify.verify import verify
+from zarrds._format import CONSOLIDATED_KEY, ArrayMeta, GroupMeta, consolidate_documents, format_of
+from zarrds._metadata import check_version
+from zarrds._store import (
+    ConsolidatedMetadataStore,
+    ExperimentalV3Store,
+    Store,
+    as_store,
+    check_mode,
+    normalize_path,
+    refuse_overlap,
+)
+from zarrds._verify import verify
 from zarrds.core import Array
 from zarrds.creation import array, open_array, open_existing, refuse_missing
 from zarrds.errors import GroupNotFoundError, MetadataError
 from zarrds.hierarchy import Group, group, open_group
 from zarrds.hierarchy import open_existing as open_existing_group
+from zarrds.hierarchy.tree import TreeViewer
 
 __all__ = [
     "LazyLoader",
@@ -108,9 +108,9 @@ def open(
     if real_store is not None and mode in ("r", "r+", "a"):
         # far away a second batch takes longer than one key more
         near = real_store.profile.kind != "network"
-        real_store, node = _layouts.find_node(real_store, where, asked, mode, array_first=near)
+        real_store, node = _node.locate_node(real_store, where, asked, mode, array_first=near)
         if node is None and mode != "a":
-            raise _nodes.not_found(real_store, where)
+            raise _node.not_found(real_store, where)
     if isinstance(node, ArrayMeta):
         assert real_store is not None
         _warn_of_unknown(kwargs)
@@ -335,7 +335,7 @@ def load(
     asked = check_version(zarr_version, zarr_format)
     real_store = as_store(store, mode="r", storage_options=storage_options)
     where = normalize_path(path)
-    real_store, node = _layouts.find_node(real_store, where, asked, "r")
+    real_store, node = _node.locate_node(real_store, where, asked, "r")
     if isinstance(node, ArrayMeta):
         return Array(real_store, where, read_only=True, _meta=node)[...]
     return None if node is None else LazyLoader(Group(real_store, where, read_only=True, _meta=node))
@@ -406,11 +406,11 @@ def consolidate_metadata(
     asked = check_version(zarr_version, zarr_format)
     real_store = as_store(store, mode="r+", storage_options=storage_options)
     where = normalize_path(path)
-    node = _nodes.find_node(real_store, where, asked) if where else None
+    node = _node.find_node(real_store, where, asked) if where else None
     root = where if isinstance(node, GroupMeta) and format_of(node).one_document else ""
-    documents = _nodes.documents_below(real_store, root, asked, listed=True)
+    documents = _node.documents_below(real_store, root, asked, listed=True)
     if not documents:
-        raise _nodes.not_found(real_store, root, GroupNotFoundError)
+        raise _node.not_found(real_store, root, GroupNotFoundError)
     written, items = consolidate_documents(documents, metadata_key, root)
     real_store.set_many(items)
     real_store.flush()
@@ -453,7 +453,7 @@ def open_consolidated(store: Any, metadata_key: str = CONSOLIDATED_KEY, mode: st
     try:
         metadata = ConsolidatedMetadataStore(real_store, metadata_key=metadata_key, path=normalize_path(path))
     except (KeyError, MetadataError):
-        experimental = _layouts.other_layout(real_store, mode)
+        experimental = _node.other_layout(real_store, mode)
         if not isinstance(experimental, ExperimentalV3Store):
             raise
         return open(ExperimentalV3Store(real_store, consolidated=True), mode=mode, path=path)

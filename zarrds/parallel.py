@@ -13,20 +13,24 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
-from zarrds._array_ops import changed
-from zarrds._claim import Claim, ClaimLost, changed_meanwhile, claimed, has_mark, set_document, with_mark_of
-from zarrds._engine.bulk import delete_behind, delete_outside, trim_edges
-from zarrds._engine.source import ChunkSource, OpenSource
-from zarrds._engine.write import write
-from zarrds._format.formats import format_of
-from zarrds._format.meta import ArrayMeta
-from zarrds._locking import document_locked
-from zarrds._nodes import as_stored
-from zarrds._plan.plan import plan_selection
-from zarrds._store.base import Store
-from zarrds._store.wrapper import WrapperStore
+from zarrds._engine import ChunkSource, OpenSource, delete_behind, delete_outside, trim_edges, write
+from zarrds._format import ArrayMeta, format_of
+from zarrds._node import (
+    Claim,
+    ClaimLost,
+    as_stored,
+    changed_meanwhile,
+    claimed,
+    document_locked,
+    has_mark,
+    set_document,
+    with_mark_of,
+)
+from zarrds._plan import plan_selection
+from zarrds._store import Store, WrapperStore
 from zarrds._types import Buf, Request, Shape
 from zarrds.core import Array
+from zarrds.core.resize import changed
 from zarrds.errors import ConflictError, PathNotFoundError
 from zarrds.hierarchy import Group
 from zarrds.sync import Synchronizer

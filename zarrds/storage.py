@@ -6,32 +6,37 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
-from zarrds import _migration, _new_nodes, _nodes
-from zarrds._array_meta import array_meta, fallback_compressor
-from zarrds._engine.origins import places_of
-from zarrds._format.meta import GroupMeta
-from zarrds._format.v2 import ARRAY_KEY, ATTRS_KEY, GROUP_KEY
-from zarrds._store.adapt import as_store
-from zarrds._store.azure import ABSStore
-from zarrds._store.base import Store
-from zarrds._store.cache import LRUStoreCache
-from zarrds._store.consolidated import ConsolidatedMetadataStore
-from zarrds._store.dbm import DBMStore
-from zarrds._store.directories import NestedDirectoryStore, TempStore
-from zarrds._store.directory import DirectoryStore
-from zarrds._store.fs import FSStore
-from zarrds._store.lmdb import LMDBStore
-from zarrds._store.memory import DictStore, KVStore, MemoryStore
-from zarrds._store.mongodb import MongoDBStore
-from zarrds._store.obstore import ObstoreStore
-from zarrds._store.paths import normalize_path
-from zarrds._store.paths import normalize_path as normalize_storage_path
-from zarrds._store.place import Place, refuse_overlap
-from zarrds._store.readonly import ReadOnlyStore
-from zarrds._store.redis import RedisStore
-from zarrds._store.sqlite import SQLiteStore
-from zarrds._store.v3_experimental import ExperimentalV3Store
-from zarrds._store.zip import ZipStore
+from zarrds import _node
+from zarrds._engine import places_of
+from zarrds._format import ARRAY_KEY, ATTRS_KEY, GROUP_KEY, GroupMeta
+from zarrds._metadata import array_meta, fallback_compressor
+from zarrds._store import (
+    ABSStore,
+    ConsolidatedMetadataStore,
+    DBMStore,
+    DictStore,
+    DirectoryStore,
+    ExperimentalV3Store,
+    FSStore,
+    KVStore,
+    LMDBStore,
+    LRUStoreCache,
+    MemoryStore,
+    MongoDBStore,
+    NestedDirectoryStore,
+    ObstoreStore,
+    Place,
+    ReadOnlyStore,
+    RedisStore,
+    SQLiteStore,
+    Store,
+    TempStore,
+    ZipStore,
+    as_store,
+    normalize_path,
+    refuse_overlap,
+)
+from zarrds._store import normalize_path as normalize_storage_path
 from zarrds._types import Separator
 
 __all__ = [
@@ -248,7 +253,7 @@ def init_array(
         dimension_separator=dimension_separator or real_store.dimension_separator,
     )
     chunks_in = None if chunk_store is None else as_store(chunk_store, mode="w")
-    _new_nodes.create_array(real_store, normalize_path(path), meta, overwrite=overwrite, chunk_store=chunks_in)
+    _node.create_array(real_store, normalize_path(path), meta, overwrite=overwrite, chunk_store=chunks_in)
     _close_opened(real_store, store)
 
 
@@ -270,9 +275,7 @@ def init_group(
     """
     chunks_in = None if chunk_store is None else as_store(chunk_store, mode="w")
     with _opened(store, "w") as real_store:
-        _new_nodes.create_group(
-            real_store, normalize_path(path), GroupMeta(), overwrite=overwrite, chunk_store=chunks_in
-        )
+        _node.create_group(real_store, normalize_path(path), GroupMeta(), overwrite=overwrite, chunk_store=chunks_in)
 
 
 def migrate_1to2(store: AnyStore) -> None:
@@ -309,16 +312,16 @@ def migrate_1to2(store: AnyStore) -> None:
     array([7, 7, 7, 7], dtype=int32)
     """
     with _opened(store, "r+") as real_store:
-        _migration.migrate(real_store)
+        _node.migrate(real_store)
 
 
 def contains_array(store: AnyStore, path: str | bytes | None = None) -> bool:
     """Return True if the store contains an array at the given logical path."""
     with _opened(store, "r") as real_store:
-        return _nodes.contains_array(real_store, normalize_path(path))
+        return _node.contains_array(real_store, normalize_path(path))
 
 
 def contains_group(store: AnyStore, path: str | bytes | None = None, explicit_only: bool = True) -> bool:
     """Return True if the store contains a group at the given logical path."""
     with _opened(store, "r") as real_store:
-        return _nodes.contains_group(real_store, normalize_path(path))
+        return _node.contains_group(real_store, normalize_path(path))

@@ -11,7 +11,7 @@ import pytest
 import zarrds
 import zarrds.dask
 from zarrds import errors
-from zarrds._store.n5 import N5Mapping
+from zarrds._store.wrappers.n5 import N5Mapping
 from zarrds.storage import KVStore
 
 Files = dict[str, bytes]

@@ -13,7 +13,7 @@ import zarrds
 from tests.store.doubles import WrappedStore
 from zarrds._format.n5 import ATTRIBUTES_KEY
 from zarrds._store.base import Store
-from zarrds._store.n5 import N5Mapping
+from zarrds._store.wrappers.n5 import N5Mapping
 from zarrds.storage import DirectoryStore, KVStore
 
 FORMATS: dict[str, dict[str, Any]] = {

@@ -15,7 +15,7 @@ import pytest
 
 import zarrds
 from zarrds._codec import blosc
-from zarrds._store.n5 import N5Mapping
+from zarrds._store.wrappers.n5 import N5Mapping
 
 COMPRESSORS: dict[str, Any] = {
     "gzip": numcodecs.GZip(5),

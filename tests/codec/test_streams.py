@@ -15,7 +15,7 @@ from numcodecs import BZ2, LZMA, GZip, Zlib, Zstd
 
 import zarrds
 from zarrds._codec.compress import zstd_bound, zstd_size
-from zarrds._store.n5 import N5Mapping
+from zarrds._store.wrappers.n5 import N5Mapping
 from zarrds.errors import ChunkDecodeError
 
 DATA = np.arange(2000, dtype="<i4")

@@ -295,7 +295,7 @@ def test_absent_chunks_stay_absent_when_chunks_are_encoded_anew() -> None:
 
 
 def test_blocks_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    from zarrds._copying import blocks
+    from zarrds._copy import in_blocks as blocks
 
     monkeypatch.setattr(blocks, "HELD_BYTES", 1000)
     store = zarrds.KVStore({})

@@ -278,7 +278,7 @@ def moves_of(source: Any) -> Any:
 
 
 def test_a_task_holds_a_bounded_part_of_a_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zarrds._copying.blocks.HELD_BYTES", 2**20)
+    monkeypatch.setattr("zarrds._copy.in_blocks.HELD_BYTES", 2**20)
     store = str(tmp_path / "a")
     options = {"chunks": (128, 128), "dtype": "f4", "zarr_format": 3, "compressors": None}
     array = zarrds.create((4096, 1024), shards=(2048, 1024), store=store, **options)

@@ -23,7 +23,7 @@ from dask.base import tokenize
 
 import zarrds
 import zarrds.dask
-from zarrds._store.fingerprint import fingerprint
+from zarrds._store.fingerprints import fingerprint
 from zarrds.storage import DBMStore, FSStore, KVStore, LMDBStore, LRUStoreCache, SQLiteStore, TempStore, ZipStore
 
 
@@ -57,7 +57,9 @@ def stores(tmp_path: Path) -> dict[str, Any]:
         "references": references([1, 2, 3]),
         "other references": references([4, 5, 6]),
         "n5": zarrds.N5Store(f"{path}/a.n5"),
-        "consolidated": zarrds._store.consolidated.DocumentStore(zarrds.DirectoryStore(f"{path}/a"), {".zgroup": {}}),
+        "consolidated": zarrds._store.wrappers.consolidated.DocumentStore(
+            zarrds.DirectoryStore(f"{path}/a"), {".zgroup": {}}
+        ),
     }
 
 

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 import zarrds
 from tests.dask.killing_store import KillingStore
 from tests.store.doubles import CountingStore, FaultyStore
-from zarrds.dask import rechunk, rechunking
-from zarrds.dask.plan import rechunk_plan
+from zarrds.dask import rechunk
+from zarrds.dask.rechunking import job as rechunking
+from zarrds.dask.rechunking.plan import rechunk_plan
 from zarrds.dask.tasks import rechunk_blocks
 from zarrds.errors import ContainsArrayError, MemoryLimitError, SelfOverwriteError, StoreError, StoreNotShareableError
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from zarrds._format.grid import grid_shape
 from zarrds.dask import rechunk_plan
-from zarrds.dask.packing import Packing, region_of
-from zarrds.dask.plan import REMOTE
-from zarrds.dask.shuffle import boxes
+from zarrds.dask.rechunking.packing import Packing, region_of
+from zarrds.dask.rechunking.plan import REMOTE
+from zarrds.dask.rechunking.stages import boxes
 from zarrds.errors import MemoryLimitError
 
 

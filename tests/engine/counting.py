@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from zarrds._store.backends.memory import KVStore
 from zarrds._store.base import StoreProfile
-from zarrds._store.memory import KVStore
 from zarrds._store.request import buffer_size
 
 

@@ -9,8 +9,8 @@ import zarrds
 from tests.codec.chains import LITTLE, sharding, source, spec
 from tests.engine.counting import CountingStore
 from zarrds._engine.batch import HeldStore
-from zarrds._engine.read import read
-from zarrds._engine.write import write
+from zarrds._engine.reading import read
+from zarrds._engine.writing import write
 from zarrds._plan.plan import plan_selection
 from zarrds.errors import ChunkDecodeError, NotErasableError, ReadOnlyError
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import zarrds
 from zarrds._engine import bulk
 from zarrds._engine.bulk import ChunkKeys, count_stored, stored_chunks
-from zarrds._store.n5 import N5Mapping
+from zarrds._store.wrappers.n5 import N5Mapping
 
 LAYOUTS: dict[str, dict[str, Any]] = {
     "2": {"zarr_format": 2},

@@ -12,7 +12,7 @@ import pytest
 
 import zarrds
 import zarrds.dask
-from zarrds._store.n5 import N5Mapping
+from zarrds._store.wrappers.n5 import N5Mapping
 
 BITS = {
     "f2": ("u2", [0x7E01, 0x7D01, 0xFE00, 0x8000]),

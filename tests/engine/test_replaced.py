@@ -22,12 +22,12 @@ from tests.store import web
 from tests.store.cases import CASES, named, opened
 from tests.store.doubles import WrappedStore
 from zarrds._config import config_context
-from zarrds._store import files
+from zarrds._store.backends import files
+from zarrds._store.backends.fs import FSStore
 from zarrds._store.base import Store, StoreProfile
-from zarrds._store.consolidated import DocumentStore
-from zarrds._store.fs import FSStore
-from zarrds._store.n5 import N5Mapping
 from zarrds._store.rounds import RangeReader
+from zarrds._store.wrappers.consolidated import DocumentStore
+from zarrds._store.wrappers.n5 import N5Mapping
 from zarrds._types import Request
 from zarrds.storage import DirectoryStore, LRUStoreCache, MemoryStore, ReadOnlyStore
 

@@ -175,7 +175,7 @@ def test_a_travelling_source_reads_no_metadata(tmp_path):
     recipe = pickle.dumps(z.source())
     assert len(recipe) < 1000
     (tmp_path / "a.zarr" / ".zarray").unlink()
-    from zarrds._engine.read import read
+    from zarrds._engine.reading import read
     from zarrds._plan.plan import plan_everything
 
     np.testing.assert_array_equal(

@@ -11,9 +11,9 @@ from tests.codec.chains import LITTLE, chain, numbers, sharding, source, spec
 from tests.engine.counting import CountingStore
 from zarrds._config import config_context
 from zarrds._engine.bulk import delete_outside, trim_edges
-from zarrds._engine.read import read
+from zarrds._engine.reading import read
 from zarrds._engine.source import OpenSource
-from zarrds._engine.write import write
+from zarrds._engine.writing import write
 from zarrds._plan.plan import plan_selection
 from zarrds.errors import ChunkDecodeError
 from zarrds.storage import DirectoryStore, KVStore, MemoryStore

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.codec.chains import BIG, LITTLE, numbers, sharding, source, spec
 from tests.engine.counting import CountingStore
-from zarrds._engine.read import read
-from zarrds._engine.write import write
+from zarrds._engine.reading import read
+from zarrds._engine.writing import write
 from zarrds._plan.plan import plan_everything, plan_selection
 
 CODECS = [(LITTLE,), (BIG,), (LITTLE, "zstd"), (LITTLE, "gzip", "crc32c"), ("crc32c",)]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.store.doubles import WrappedStore
-from zarrds import _claim
+from zarrds._node import claim as _claim
 from zarrds._store.base import Store
 
 __all__ = ["FailingStore", "TurnStore", "Turns"]

@@ -13,9 +13,9 @@ import pytest
 
 import zarrds
 from tests.store.doubles import WrappedStore
-from zarrds import _claim
+from zarrds._node import claim as _claim
 from zarrds._store.base import Store
-from zarrds._store.n5 import N5Mapping
+from zarrds._store.wrappers.n5 import N5Mapping
 from zarrds.errors import ConflictError, StoreError
 from zarrds.storage import DirectoryStore, FSStore, LMDBStore, MemoryStore, SQLiteStore
 

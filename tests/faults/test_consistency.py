@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import zarrds
-from zarrds import _claim
+from zarrds._node import claim as _claim
 from zarrds._store.base import Store
-from zarrds._store.n5 import N5Mapping
+from zarrds._store.wrappers.n5 import N5Mapping
 from zarrds.storage import MemoryStore
 
 from .interleave import Turns, TurnStore

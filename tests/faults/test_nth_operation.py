@@ -12,7 +12,7 @@ import pytest
 
 import zarrds
 from zarrds._store.base import Store
-from zarrds._store.n5 import N5Mapping
+from zarrds._store.wrappers.n5 import N5Mapping
 from zarrds.errors import ContainsArrayError, ContainsGroupError, PathNotFoundError, ZarrdsError
 from zarrds.storage import FSStore, KVStore, MemoryStore
 

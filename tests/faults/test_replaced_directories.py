@@ -100,7 +100,7 @@ def test_readers_meet_the_old_array_or_the_new_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exchange: bool
 ) -> None:
     """At each call that changes files a reader opens the array: with all its data, of one generation."""
-    from zarrds._store import swap
+    from zarrds._store.backends import swap
 
     if not exchange:
         monkeypatch.setattr(swap, "_exchanging", lambda: None)

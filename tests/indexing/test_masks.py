@@ -13,7 +13,7 @@ import zarrds
 from tests.plan import oracle, strategies
 from zarrds._plan.masks import resolve_masks
 from zarrds._plan.mixed import plan_mixed
-from zarrds._store.n5 import N5Mapping
+from zarrds._store.wrappers.n5 import N5Mapping
 
 from .test_histories_of_formats import layouts
 from .worlds import RangesDouble

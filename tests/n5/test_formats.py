@@ -14,7 +14,7 @@ import xarray_backend
 import zarrds
 import zarrds.dask
 from zarrds._store.base import Store
-from zarrds._store.n5 import N5Mapping
+from zarrds._store.wrappers.n5 import N5Mapping
 from zarrds.errors import DTypeNotSupportedError, MetadataError, UnsupportedFormatError
 from zarrds.storage import KVStore, LRUStoreCache
 

@@ -21,7 +21,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from tests.servers import AZURITE_KEY, S3
 from zarrds._store.base import Store
-from zarrds._store.consolidated import DocumentStore
+from zarrds._store.wrappers.consolidated import DocumentStore
 from zarrds.n5 import N5FSStore, N5Store
 from zarrds.storage import (
     ABSStore,

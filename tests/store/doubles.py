@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from zarrds._store.base import Store
 from zarrds._store.request import buffer_size
 from zarrds._store.spec import StoreSpec, live_spec
-from zarrds._store.wrapper import WrapperStore
+from zarrds._store.wrappers.base import WrapperStore
 from zarrds._types import Buf, Request
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import zarrds
-from zarrds._store.consolidated import DocumentStore
+from zarrds._store.wrappers.consolidated import DocumentStore
 from zarrds.errors import MetadataError, ReadOnlyError
 from zarrds.storage import ConsolidatedMetadataStore, MemoryStore
 

@@ -17,8 +17,8 @@ import pytest
 
 import zarrds
 from zarrds._store.base import Store
-from zarrds._store.consolidated import DocumentStore
-from zarrds._store.n5 import N5Mapping
+from zarrds._store.wrappers.consolidated import DocumentStore
+from zarrds._store.wrappers.n5 import N5Mapping
 from zarrds._types import ByteRange
 from zarrds.errors import NotErasableError, PathNotFoundError, ReadOnlyError, StoreError, StoreNotShareableError
 from zarrds.storage import (

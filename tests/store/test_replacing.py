@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from zarrds._store import swap
+from zarrds._store.backends import swap
 from zarrds._store.base import Store
 from zarrds.errors import ConflictError, StoreError
 from zarrds.storage import DirectoryStore, MemoryStore, SQLiteStore

@@ -100,7 +100,7 @@ def test_threads_with_their_own_traces_do_not_mix(tmp_path: Path) -> None:
     store["k"] = b"12"
     start = threading.Barrier(4)
 
-    def work(number: int) -> zarrds._store.trace.Trace:
+    def work(number: int) -> zarrds._store.wrappers.trace.Trace:
         start.wait()
         with zarrds.trace() as t:
             for _ in range(10 * (number + 1)):

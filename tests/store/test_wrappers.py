@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 
 import zarrds
-from zarrds._appending import _BehindTheEnd
-from zarrds._claim import Claim
 from zarrds._engine.batch import HeldStore
 from zarrds._format.consolidated import Consolidated
+from zarrds._node.claim import Claim
 from zarrds._store.base import Store, StoreProfile, is_unchanged
-from zarrds._store.consolidated import ConsolidatedMetadataStore, DocumentStore
-from zarrds._store.n5 import N5FSStore, N5Mapping, N5Store
 from zarrds._store.spec import live_spec
-from zarrds._store.transformer import ShardingStorageTransformer, StorageTransformer
-from zarrds._store.v3_experimental import ExperimentalV3Store
-from zarrds._store.wrapper import ViewStore, WrapperStore
+from zarrds._store.wrappers.base import ViewStore, WrapperStore
+from zarrds._store.wrappers.consolidated import ConsolidatedMetadataStore, DocumentStore
+from zarrds._store.wrappers.n5 import N5FSStore, N5Mapping, N5Store
+from zarrds._store.wrappers.transformer import ShardingStorageTransformer, StorageTransformer
+from zarrds._store.wrappers.v3_experimental import ExperimentalV3Store
 from zarrds._types import ByteRange
+from zarrds.core.appending import _BehindTheEnd
 from zarrds.errors import StoreError
 from zarrds.storage import KVStore, LRUStoreCache, MemoryStore, ReadOnlyStore
 

@@ -260,7 +260,7 @@ def test_damaged_values_raise(path: Path) -> None:
 
 
 def test_a_failing_write_leaves_the_old_value(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from zarrds._store.archive import _File
+    from zarrds._store.backends.archive import _File
 
     def full(self: object, data: object) -> int:
         raise OSError(28, "No space left on device")
@@ -277,7 +277,7 @@ def test_a_failing_write_leaves_the_old_value(path: Path, monkeypatch: pytest.Mo
 
 
 def test_without_zip64_large_archives_are_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zarrds._store.archive._LIMIT", 1000)
+    monkeypatch.setattr("zarrds._store.backends.archive._LIMIT", 1000)
     with ZipStore(path, mode="w", allowZip64=False) as store:
         store["0"] = bytes(900)
         with pytest.raises(zipfile.LargeZipFile):
@@ -389,7 +389,7 @@ BAD_NAMES = ["bad\udc80", "\ud800/.zarray", "n" * 70_000, "ü" * 40_000 + "/.zat
 
 def limit_size(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     """Have the file system take no more than so many bytes of an archive, as a full disk does."""
-    from zarrds._store import archive
+    from zarrds._store.backends import archive
 
     class Limited(archive._File):
         def write(self, data: Any, /) -> int:
@@ -451,7 +451,7 @@ def test_an_archive_is_closed_well_after_an_error_in_a_with_block(path: Path, er
 def test_an_error_in_any_write_harms_no_other_entry(
     path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, number: int
 ) -> None:
-    from zarrds._store import archive
+    from zarrds._store.backends import archive
 
     class Failing(archive._File):
         count = 0
@@ -519,7 +519,7 @@ def test_a_full_disk_leaves_a_sound_archive(
 
 
 def test_what_did_not_fit_can_be_flushed_later(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from zarrds._store.archive import _File
+    from zarrds._store.backends.archive import _File
 
     def full(self: object, data: object) -> int:
         raise OSError(28, "No space left on device")
@@ -569,7 +569,7 @@ def test_unknown_methods_are_refused_at_once(path: Path) -> None:
 
 
 def test_without_zip64_too_many_entries_are_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zarrds._store.archive._MOST_ENTRIES", 3)
+    monkeypatch.setattr("zarrds._store.backends.archive._MOST_ENTRIES", 3)
     with ZipStore(path, mode="w", allowZip64=False) as store:
         store.setitems({"0": b"", "a/.zattrs": b"", ".zattrs": b""})
         for key in ("1", "b/.zattrs"):

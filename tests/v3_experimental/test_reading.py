@@ -12,7 +12,7 @@ import pytest
 import zarrds
 from tests.store.doubles import WrappedStore
 from zarrds._format.v3_experimental import is_entry_point
-from zarrds._store.v3_experimental import ExperimentalV3Store
+from zarrds._store.wrappers.v3_experimental import ExperimentalV3Store
 from zarrds.errors import ChunkDecodeError, MetadataError, ReadOnlyError, UnsupportedFormatError
 from zarrds.storage import KVStore, MemoryStore
 

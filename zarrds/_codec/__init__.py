@@ -1,1 +1,33 @@
 """Bytes to arrays and back: codecs that never see a store."""
+
+from zarrds._codec import blosc, fills
+from zarrds._codec.base import NO_MEMO, ChunkCodec, DividedCodec, Held, Reading, ReadSteps, Rounds, Spread, in_turn
+from zarrds._codec.build import build_codec
+from zarrds._codec.fills import decode_fill, encode_fill, is_all_fill, new_fill, put_fill
+from zarrds._codec.limits import new_array
+from zarrds._codec.n5 import N5ChunkWrapper
+from zarrds._codec.table import get_codec, spec_of
+
+__all__ = [
+    "NO_MEMO",
+    "ChunkCodec",
+    "DividedCodec",
+    "Held",
+    "N5ChunkWrapper",
+    "ReadSteps",
+    "Reading",
+    "Rounds",
+    "Spread",
+    "blosc",
+    "build_codec",
+    "decode_fill",
+    "encode_fill",
+    "fills",
+    "get_codec",
+    "in_turn",
+    "is_all_fill",
+    "new_array",
+    "new_fill",
+    "put_fill",
+    "spec_of",
+]

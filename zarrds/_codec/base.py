@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from enum import Enum
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from zarrds._format.meta import ChunkSpec
+from zarrds._format import ChunkSpec
 from zarrds._types import Buf, ByteRange, NDArrayAny, Part, Shape
 
 __all__ = [
@@ -150,4 +150,4 @@ class DividedCodec(ChunkCodec, Protocol):
         """A value (None: absent), or what this gave before, taken apart to be changed by `merge`; `old` stays."""
 
     def merge(self, shard: Any, part: Part, piece: NDArrayAny, put: Put, valid: Shape, replace: bool) -> None:
-        """Change a part of an opened chunk; see `zarrds._codec.sharding.ShardCodec.merge`."""
+        """Change a part of an opened chunk; see `zarrds._codec.shard.codec.ShardCodec.merge`."""

@@ -12,11 +12,11 @@ from zarrds._codec.base import ChunkCodec
 from zarrds._codec.links import Kind, Layout, check_members, kind_of, link_of
 from zarrds._codec.pipeline import Pipeline, filters_of
 from zarrds._codec.plain import PlainCodec
-from zarrds._codec.shard_index import inner_grid, inner_shape
-from zarrds._codec.sharding import ShardCodec
+from zarrds._codec.shard.codec import ShardCodec
+from zarrds._codec.shard.index import inner_grid, inner_shape
+from zarrds._codec.shard.transposed import TurnedShardCodec
 from zarrds._codec.transpose import TransposeFilter
-from zarrds._codec.turned import TurnedShardCodec
-from zarrds._format.meta import NO_FILL, SHARDING, ChunkSpec, CodecSpec, Fill
+from zarrds._format import NO_FILL, SHARDING, ChunkSpec, CodecSpec, Fill
 from zarrds._types import Shape
 from zarrds.errors import BadCompressorError
 

@@ -13,10 +13,7 @@ import numpy as np
 from numcodecs.compat import ensure_bytes
 
 from zarrds._codec.table import PICKLE_HINT, get_codec
-from zarrds._format.fills import fill_of, fill_scalar
-from zarrds._format.meta import ChunkSpec, CodecSpec, Fill
-from zarrds._format.v3.document import data_type_name
-from zarrds._format.v3.fills import fill_of_v3
+from zarrds._format import ChunkSpec, CodecSpec, Fill, data_type_name, fill_of, fill_of_v3, fill_scalar
 from zarrds._types import NDArrayAny
 from zarrds.errors import FillTypeError, MetadataError
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from zarrds._format.meta import CodecSpec
+from zarrds._format import CodecSpec
 from zarrds._types import Buf, NDArrayAny, Shape
 from zarrds.errors import BadCompressorError, ChunkDecodeError
 

@@ -16,7 +16,7 @@ from zarrds._codec.compress import BloscCompressor, Lz4Compressor, ZstdCompresso
 from zarrds._codec.links import Compressor, Kind, Layout, put_decoded, register, size_of, wrong_size
 from zarrds._codec.numeric import decode_numbers
 from zarrds._codec.table import get_codec
-from zarrds._format.meta import ChunkSpec, CodecSpec
+from zarrds._format import ChunkSpec, CodecSpec
 from zarrds._types import Buf, NDArrayAny
 from zarrds.errors import BadCompressorError, ChunkDecodeError
 

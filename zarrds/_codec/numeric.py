@@ -13,7 +13,7 @@ from zarrds._codec import zfp
 from zarrds._codec.limits import new_array
 from zarrds._codec.links import wrong_size
 from zarrds._codec.objects import LISTED, decode_listed
-from zarrds._format.meta import ChunkSpec
+from zarrds._format import ChunkSpec
 from zarrds._types import NDArrayAny
 
 __all__ = ["decode_numbers"]

@@ -13,7 +13,7 @@ from zarrds._codec.bytes import BytesSerializer
 from zarrds._codec.limits import LARGE_BYTES, after_encoding, most_of, new_array
 from zarrds._codec.links import Compressor, Filter, Kind, Layout, Serializer, link_of, size_of
 from zarrds._codec.raw import rows_needed
-from zarrds._format.meta import ChunkSpec
+from zarrds._format import ChunkSpec
 from zarrds._types import Buf, NDArrayAny, Part
 from zarrds.errors import ChunkDecodeError, ChunkEncodeError, ItemTypeError
 

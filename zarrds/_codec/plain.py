@@ -20,7 +20,7 @@ from zarrds._codec.numeric import decode_numbers
 from zarrds._codec.objects import decode_objects
 from zarrds._codec.raw import rows_needed
 from zarrds._codec.table import PICKLE_HINT, get_codec
-from zarrds._format.meta import ChunkSpec
+from zarrds._format import ChunkSpec
 from zarrds._types import Buf, ByteRange, NDArrayAny, Part
 from zarrds.errors import BadCompressorError, ChunkDecodeError, ChunkEncodeError, ItemTypeError
 

@@ -13,8 +13,7 @@ from numcodecs.blosc import Blosc
 
 from zarrds._codec.n5 import N5ChunkWrapper
 from zarrds._codec.vlen import VLenTimes
-from zarrds._format.dtypes import dtype_from_v2
-from zarrds._format.meta import CodecSpec
+from zarrds._format import CodecSpec, dtype_from_v2
 from zarrds.errors import BadCompressorError
 
 __all__ = ["PICKLE_HINT", "get_codec", "spec_of"]

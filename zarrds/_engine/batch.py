@@ -7,14 +7,20 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from zarrds._codec.base import Held
+from zarrds._codec import Held
 from zarrds._engine.indexes import note_written
-from zarrds._store.base import Store, names_below
-from zarrds._store.paths import level, normalize_path
-from zarrds._store.request import cut, to_bytes
-from zarrds._store.rounds import RangeReader, VersionReader
-from zarrds._store.spec import StoreSpec
-from zarrds._store.wrapper import ViewStore
+from zarrds._store import (
+    RangeReader,
+    Store,
+    StoreSpec,
+    VersionReader,
+    ViewStore,
+    cut,
+    level,
+    names_below,
+    normalize_path,
+    to_bytes,
+)
 from zarrds._types import Buf, NDArrayAny, Request
 
 __all__ = ["BATCH_BYTES", "HeldChunk", "HeldStore"]

@@ -12,8 +12,8 @@ from typing import TypeAlias
 from zarrds._engine.drive import windows
 from zarrds._engine.indexes import note_written
 from zarrds._engine.source import OpenSource
-from zarrds._engine.write import Lock
-from zarrds._format.grid import box_coords, chunk_count, grid_shape, removed_chunks, valid_part
+from zarrds._engine.writing import Lock
+from zarrds._format import box_coords, chunk_count, grid_shape, removed_chunks, valid_part
 from zarrds._types import Buf, ByteRange, Shape
 from zarrds.errors import NotErasableError, NotListableError, StoreAccessError
 

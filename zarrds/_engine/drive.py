@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeAlias, TypeVar
 
-from zarrds._codec.base import ReadSteps
+from zarrds._codec import ReadSteps
 from zarrds._config import get_config
 from zarrds._engine.source import OpenSource
-from zarrds._plan.plan import Plan, Projection
-from zarrds._store.rounds import CHANGED, PlainReader, RangeReader, VersionReader
+from zarrds._plan import Plan, Projection
+from zarrds._store import CHANGED, PlainReader, RangeReader, VersionReader
 from zarrds._types import NDArrayAny, Request
 from zarrds.errors import ChunkDecodeError
 

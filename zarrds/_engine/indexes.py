@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from zarrds._config import get_config
-from zarrds._store.rounds import RangeReader, same_version
+from zarrds._store import RangeReader, same_version
 
 __all__ = ["IndexCache", "note_written"]
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._format.meta import ChunkSpec
-from zarrds._format.v3.document import data_type_name
+from zarrds._format import ChunkSpec, data_type_name
 from zarrds._types import NDArrayAny
 from zarrds.errors import ChunkEncodeError, MissingValueError
 

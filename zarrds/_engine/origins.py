@@ -13,9 +13,7 @@ from typing import Any
 import numpy as np
 
 from zarrds._engine.source import ChunkSource
-from zarrds._store.base import Store
-from zarrds._store.fsplace import place_in_other_store
-from zarrds._store.place import Place, place_in_file, place_on_disk
+from zarrds._store import Place, Store, place_in_file, place_in_other_store, place_on_disk
 
 __all__ = ["places_of", "stored_place", "values_in", "values_of", "wrappers_of"]
 

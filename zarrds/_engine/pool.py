@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from zarrds._config import get_config
-from zarrds._store.trace import carried
+from zarrds._store import carried
 
 __all__ = ["prefetched", "run_all", "usable_threads"]
 

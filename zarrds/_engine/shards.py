@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
-from zarrds._codec.base import NO_MEMO, DividedCodec, Reading, ReadSteps, Spread, in_turn
+from zarrds._codec import NO_MEMO, DividedCodec, Reading, ReadSteps, Spread, in_turn
 from zarrds._config import get_config
 from zarrds._engine.pool import run_all, usable_threads
 from zarrds._engine.source import OpenSource
-from zarrds._plan.plan import Projection
-from zarrds._store.rounds import RangeReader
+from zarrds._plan import Projection
+from zarrds._store import RangeReader
 from zarrds._types import NDArrayAny
 
 __all__ = ["shard_steps", "shards_of", "spread_over"]

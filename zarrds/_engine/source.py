@@ -9,17 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._codec.base import ChunkCodec
-from zarrds._codec.build import build_codec
-from zarrds._codec.fills import decode_fill, is_all_fill, put_fill
-from zarrds._codec.limits import new_array
+from zarrds._codec import ChunkCodec, build_codec, decode_fill, is_all_fill, new_array, put_fill
 from zarrds._engine.indexes import IndexCache
-from zarrds._format.meta import ArrayMeta
-from zarrds._store.base import Store
-from zarrds._store.fingerprint import fingerprint
-from zarrds._store.place import Place
-from zarrds._store.spec import StoreSpec, reverses_levels
-from zarrds._store.transformer import transformed
+from zarrds._format import ArrayMeta
+from zarrds._store import Place, Store, StoreSpec, fingerprint, reverses_levels, transformed
 from zarrds.errors import MetadataError, ZarrdsError
 
 __all__ = ["ChunkSource", "OpenSource"]

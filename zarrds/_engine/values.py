@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from zarrds._engine.items import without_missing
-from zarrds._format.pandas_values import as_numpy, is_of_pandas
-from zarrds._plan.coordinate import PointPlan
-from zarrds._plan.plan import Plan
+from zarrds._format import as_numpy, is_of_pandas
+from zarrds._plan import Plan, PointPlan
 from zarrds._types import NDArrayAny, Shape
 
 __all__ = ["broadcast_value", "prepared"]

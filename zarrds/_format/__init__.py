@@ -1,1 +1,108 @@
 """Text to values and back: metadata documents of every format, with no I/O and no array data."""
+
+from zarrds._format import n5, v2, v3_experimental
+from zarrds._format.consolidated import (
+    CONSOLIDATED_KEY,
+    Consolidated,
+    consolidate_documents,
+    consolidated_keys,
+    find_consolidated,
+)
+from zarrds._format.dtypes import dtype_from_v2, dtype_to_v2, normalize_dtype
+from zarrds._format.fills import fill_of, fill_scalar
+from zarrds._format.formats import (
+    DOCUMENT_NAMES,
+    FORMATS,
+    Format,
+    Node,
+    format_of,
+    format_of_key,
+    formats_of,
+    formats_with,
+    other_format,
+)
+from zarrds._format.grid import (
+    box_coords,
+    chunk_count,
+    grid_shape,
+    normalize_chunks,
+    normalize_shape,
+    removed_chunks,
+    valid_part,
+)
+from zarrds._format.jsondoc import Place, canonical, dumps, loads
+from zarrds._format.meta import NO_FILL, SHARDING, ArrayMeta, ChunkSpec, CodecSpec, Fill, GroupMeta, KeyEncoding
+from zarrds._format.n5 import ATTRIBUTES_KEY
+from zarrds._format.pandas_values import as_numpy, is_of_pandas
+from zarrds._format.paths import node_key
+from zarrds._format.v2 import ARRAY_KEY, ATTRS_KEY, GROUP_KEY
+from zarrds._format.v3 import document
+from zarrds._format.v3.document import SERIALIZERS, data_type_name, split_codecs
+from zarrds._format.v3.dtypes import normalize_dtype_v3
+from zarrds._format.v3.extension import codec_specs, codecs_to_json, parse_extension
+from zarrds._format.v3.fills import fill_of_v3
+from zarrds._format.v3.transformers import TRANSFORMERS, parse_transformers
+from zarrds._format.v3_experimental import ArrayLayout
+
+__all__ = [
+    "ARRAY_KEY",
+    "ATTRIBUTES_KEY",
+    "ATTRS_KEY",
+    "CONSOLIDATED_KEY",
+    "DOCUMENT_NAMES",
+    "FORMATS",
+    "GROUP_KEY",
+    "NO_FILL",
+    "SERIALIZERS",
+    "SHARDING",
+    "TRANSFORMERS",
+    "ArrayLayout",
+    "ArrayMeta",
+    "ChunkSpec",
+    "CodecSpec",
+    "Consolidated",
+    "Fill",
+    "Format",
+    "GroupMeta",
+    "KeyEncoding",
+    "Node",
+    "Place",
+    "as_numpy",
+    "box_coords",
+    "canonical",
+    "chunk_count",
+    "codec_specs",
+    "codecs_to_json",
+    "consolidate_documents",
+    "consolidated_keys",
+    "data_type_name",
+    "document",
+    "dtype_from_v2",
+    "dtype_to_v2",
+    "dumps",
+    "fill_of",
+    "fill_of_v3",
+    "fill_scalar",
+    "find_consolidated",
+    "format_of",
+    "format_of_key",
+    "formats_of",
+    "formats_with",
+    "grid_shape",
+    "is_of_pandas",
+    "loads",
+    "n5",
+    "node_key",
+    "normalize_chunks",
+    "normalize_dtype",
+    "normalize_dtype_v3",
+    "normalize_shape",
+    "other_format",
+    "parse_extension",
+    "parse_transformers",
+    "removed_chunks",
+    "split_codecs",
+    "v2",
+    "v3_experimental",
+    "valid_part",
+]

@@ -1,4 +1,4 @@
-"""Attributes of N5 containers <-> documents of format 2: what `zarrds._store.n5` shows in place of ``attributes.json``.
+"""Attributes of N5 containers <-> documents of format 2: what N5Mapping shows in place of ``attributes.json``.
 
 N5 lists dimensions with the fastest first, so that shapes are reversed. Its blocks are big-endian and have a header;
 the codec "n5_wrapper" deals with that, around the compressor that the attributes name.

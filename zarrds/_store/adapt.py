@@ -10,13 +10,13 @@ from typing import Any
 
 from fsspec.mapping import FSMap
 
+from zarrds._store.backends.directory import DirectoryStore
+from zarrds._store.backends.fs import FSStore
+from zarrds._store.backends.memory import KVStore
+from zarrds._store.backends.obstore import from_obstore, is_obstore
+from zarrds._store.backends.zip import ZipStore
 from zarrds._store.base import Store
-from zarrds._store.directory import DirectoryStore
-from zarrds._store.fs import FSStore
-from zarrds._store.memory import KVStore
-from zarrds._store.n5 import N5Store
-from zarrds._store.obstore import from_obstore, is_obstore
-from zarrds._store.zip import ZipStore
+from zarrds._store.wrappers.n5 import N5Store
 from zarrds.errors import NotAStoreError, UnsupportedFormatError
 
 __all__ = ["as_store", "check_mode"]

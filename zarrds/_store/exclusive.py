@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 
-from zarrds._store.files import PARTIAL_SUFFIX, file_identity
+from zarrds._store.backends.files import PARTIAL_SUFFIX, file_identity
 
 try:
     import fcntl

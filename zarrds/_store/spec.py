@@ -16,7 +16,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zarrds._store.fingerprint import fingerprint
+from zarrds._store.fingerprints import fingerprint
 from zarrds._store.generation import generation_at
 from zarrds._store.paths import redact_url
 from zarrds.errors import StoreNotShareableError

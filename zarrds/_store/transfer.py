@@ -11,10 +11,10 @@ from fsspec.asyn import AsyncFileSystem
 from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
+from zarrds._store.backends.directories import NestedDirectoryStore, TempStore
+from zarrds._store.backends.directory import DirectoryStore
+from zarrds._store.backends.fs import FSStore
 from zarrds._store.base import Store
-from zarrds._store.directories import NestedDirectoryStore, TempStore
-from zarrds._store.directory import DirectoryStore
-from zarrds._store.fs import FSStore
 from zarrds._store.paths import level
 from zarrds.errors import StoreError
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from zarrds._format.formats import FORMATS
-from zarrds._format.n5 import ATTRIBUTES_KEY
+from zarrds._format import ATTRIBUTES_KEY, FORMATS
 from zarrds._store.base import Store
 from zarrds._store.paths import ancestors, level
 from zarrds._types import ByteRange

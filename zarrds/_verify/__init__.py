@@ -1,1 +1,7 @@
 """Verifying hierarchies: what is missing, stray, torn or stale."""
+
+from zarrds._verify.run import verify
+
+__all__ = [
+    "verify",
+]

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from zarrds._codec import blosc
-from zarrds._codec.base import DividedCodec
-from zarrds._codec.n5 import N5ChunkWrapper
+from zarrds._codec import DividedCodec, N5ChunkWrapper, blosc
 from zarrds._config import get_config
-from zarrds._engine.drive import windows
-from zarrds._engine.shards import shards_of
-from zarrds._engine.source import OpenSource
+from zarrds._engine import OpenSource, shards_of, windows
 from zarrds._types import Buf, ByteRange
 from zarrds._verify.report import Finding
 from zarrds.errors import ChunkDecodeError, MetadataError, ZarrdsError

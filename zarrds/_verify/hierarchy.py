@@ -6,17 +6,21 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from zarrds._engine.bulk import ChunkKeys
-from zarrds._engine.drive import windows
-from zarrds._engine.source import OpenSource
-from zarrds._format.consolidated import CONSOLIDATED_KEY, Consolidated, find_consolidated
-from zarrds._format.formats import DOCUMENT_NAMES, FORMATS, Format
-from zarrds._format.grid import chunk_count
-from zarrds._format.jsondoc import dumps, loads
-from zarrds._format.meta import ArrayMeta
-from zarrds._nodes import as_stored
-from zarrds._store.base import Store
-from zarrds._store.paths import SYSTEM_NAME, TEMPORARY, level
+from zarrds._engine import ChunkKeys, OpenSource, windows
+from zarrds._format import (
+    CONSOLIDATED_KEY,
+    DOCUMENT_NAMES,
+    FORMATS,
+    ArrayMeta,
+    Consolidated,
+    Format,
+    chunk_count,
+    dumps,
+    find_consolidated,
+    loads,
+)
+from zarrds._node import as_stored
+from zarrds._store import SYSTEM_NAME, TEMPORARY, Store, level
 from zarrds._types import Buf
 from zarrds._verify.report import Finding
 from zarrds.errors import MetadataError

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any, Literal, TypeAlias
 
 from zarrds._escaping import visible
-from zarrds._html import facts_table
+from zarrds.core.html import facts_table
 
 __all__ = ["KINDS", "Finding", "Kind", "Level", "Report"]
 

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from zarrds._escaping import visible
-from zarrds._nodes import bounded_depth
+from zarrds._node import bounded_depth
 from zarrds.cli.describe import describe, describe_tree
 from zarrds.cli.printing import Commands, echo_json, echo_text, json_text
 from zarrds.convenience import convert as convert_store

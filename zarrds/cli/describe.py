@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from zarrds._format.formats import format_of
-from zarrds._format.jsondoc import Place, loads
+from zarrds._format import Place, format_of, loads
 from zarrds._types import JSON
 from zarrds.core import Array
 from zarrds.hierarchy import Group

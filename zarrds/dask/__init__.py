@@ -6,13 +6,13 @@ This package is the only one that imports dask, and ``import zarrds`` does not i
 from typing import TYPE_CHECKING, Any
 
 from zarrds.dask.consolidate import consolidate_metadata
-from zarrds.dask.converting import convert
+from zarrds.dask.converting.job import convert
 from zarrds.dask.copying import CopyReport, copy_store
-from zarrds.dask.in_place import PlannedWrite, refuse_moved_blocks
+from zarrds.dask.hazards import PlannedWrite, refuse_moved_blocks
 from zarrds.dask.jobs import Job
-from zarrds.dask.plan import RechunkPlan, rechunk_plan
 from zarrds.dask.progress import progress
-from zarrds.dask.rechunking import rechunk
+from zarrds.dask.rechunking.job import rechunk
+from zarrds.dask.rechunking.plan import RechunkPlan, rechunk_plan
 from zarrds.dask.sync import DistributedSynchronizer
 
 if TYPE_CHECKING:

@@ -22,20 +22,17 @@ from dask.highlevelgraph import HighLevelGraph
 from dask.tokenize import tokenize
 from dask.utils import parse_bytes
 
-from zarrds import _new_nodes, _nodes
-from zarrds._array_meta import OPTIONS_OF_ARRAYS, array_meta, check_version, new_format
-from zarrds._engine.origins import places_of
-from zarrds._engine.source import ChunkSource
-from zarrds._format.meta import ArrayMeta
-from zarrds._store.adapt import as_store
-from zarrds._store.paths import normalize_path
-from zarrds._store.place import refuse_overlap
+from zarrds import _node
+from zarrds._engine import ChunkSource, places_of
+from zarrds._format import ArrayMeta
+from zarrds._metadata import OPTIONS_OF_ARRAYS, array_meta, check_version, new_format
+from zarrds._store import as_store, normalize_path, refuse_overlap
 from zarrds._types import Chunks, Shape
 from zarrds.core import Array
 from zarrds.creation import open_array
 from zarrds.dask.blocks import BlockGrid, check_alignment, fitting_blocks, merged_chunks
 from zarrds.dask.dimensions import chunks_of_axes, dimension_names
-from zarrds.dask.in_place import PlannedWrite, refuse_moved_blocks
+from zarrds.dask.hazards import PlannedWrite, refuse_moved_blocks
 from zarrds.dask.jobs import Job, require_shareable, unique_name
 from zarrds.dask.places import opened
 from zarrds.dask.tasks import open_target, read_block, write_block
@@ -308,9 +305,9 @@ def _new_target(
     target = ChunkSource(real_store.spec(), where, meta)
     if overwrite:
         refuse_overlap(places_of(x), [real_store.place(where)], path=where, whole=False)
-    _new_nodes.create_array(real_store, where, meta, overwrite=overwrite)
+    _node.create_array(real_store, where, meta, overwrite=overwrite)
     if not real_store.keeps_documents:
-        target = ChunkSource(target.store, where, _nodes.load_array(real_store, where))
+        target = ChunkSource(target.store, where, _node.load_array(real_store, where))
     return x, target
 
 

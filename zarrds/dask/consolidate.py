@@ -11,14 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from zarrds import _nodes
-from zarrds._format.consolidated import CONSOLIDATED_KEY, consolidate_documents
-from zarrds._format.formats import DOCUMENT_NAMES, FORMATS
-from zarrds._format.meta import GroupMeta
-from zarrds._store.adapt import as_store
-from zarrds._store.base import Store
-from zarrds._store.request import to_bytes
-from zarrds._store.spec import StoreSpec
+from zarrds import _node
+from zarrds._format import CONSOLIDATED_KEY, DOCUMENT_NAMES, FORMATS, GroupMeta, consolidate_documents
+from zarrds._store import Store, StoreSpec, as_store, to_bytes
 from zarrds.convenience import open_consolidated
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
 from zarrds.errors import GroupNotFoundError
@@ -88,9 +83,9 @@ def consolidate_metadata(
     """
     real_store = as_store(store, mode="r+", storage_options=storage_options)
     require_shareable(real_store)
-    root = _nodes.find_node(real_store, "")
+    root = _node.find_node(real_store, "")
     if root is None:
-        raise _nodes.not_found(real_store, "", GroupNotFoundError)
+        raise _node.not_found(real_store, "", GroupNotFoundError)
     is_group = isinstance(root, GroupMeta)
     names = [name for name in real_store.listdir() if is_group and not _is_document(name)]
     work = _Work(real_store.spec(), metadata_key)
@@ -110,7 +105,7 @@ def _gather(work: _Work, names: Sequence[str], after: Any = None) -> _Documents:
     store = work.store.open()
     found: dict[str, bytes] = {}
     for name in names:
-        below = _nodes.documents_below(store, name, listed=True)
+        below = _node.documents_below(store, name, listed=True)
         found.update((key, to_bytes(value)) for key, value in below.items())
     return _Documents(found)
 

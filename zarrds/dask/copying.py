@@ -11,21 +11,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from zarrds import _nodes
-from zarrds._copying.separators import differing_separator, spelled_out
-from zarrds._copying.stores import document_rank
-from zarrds._engine.drive import windows
-from zarrds._format.consolidated import CONSOLIDATED_KEY
-from zarrds._format.formats import FORMATS, Node, format_of
-from zarrds._format.grid import chunk_count, grid_shape
-from zarrds._format.meta import ArrayMeta, GroupMeta, KeyEncoding
-from zarrds._format.v2 import GROUP_KEY
-from zarrds._store.adapt import as_store
-from zarrds._store.base import Store
-from zarrds._store.paths import ancestors, normalize_path
-from zarrds._store.place import refuse_overlap
-from zarrds._store.request import buffer_size
-from zarrds._store.spec import StoreSpec
+from zarrds import _node
+from zarrds._copy import differing_separator, document_rank, spelled_out
+from zarrds._engine import windows
+from zarrds._format import (
+    CONSOLIDATED_KEY,
+    FORMATS,
+    GROUP_KEY,
+    ArrayMeta,
+    GroupMeta,
+    KeyEncoding,
+    Node,
+    chunk_count,
+    format_of,
+    grid_shape,
+    node_key,
+)
+from zarrds._store import Store, StoreSpec, ancestors, as_store, buffer_size, normalize_path, refuse_overlap
 from zarrds._types import Buf, ByteRange, Shape
 from zarrds.dask.batches import Batches, Limits, Part, coords_between
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
@@ -179,14 +181,14 @@ def copy_store(
     from_path, to_path = normalize_path(source_path), normalize_path(dest_path)
     refuse_overlap([from_store.place(from_path)], [to_store.place(to_path)], path=to_path, linked=True)
     require_shareable(from_store, to_store)
-    documents = _nodes.documents_below(from_store, from_path)
+    documents = _node.documents_below(from_store, from_path)
     if not documents:
-        raise _nodes.not_found(from_store, from_path)
+        raise _node.not_found(from_store, from_path)
     start = len(from_path) + 1 if from_path else 0
     parsed = {key[start:]: value for key, value in documents.items()}
-    to_store.check_documents([(_nodes.node_key(to_path, key), text) for key, text in parsed.items()], encoded=True)
+    to_store.check_documents([(node_key(to_path, key), text) for key, text in parsed.items()], encoded=True)
     _check_destination(to_store, to_path, parsed, if_exists)
-    nodes = [(path, _nodes.as_stored(from_store, node)) for path, node in _parsed(parsed)]
+    nodes = [(path, _node.as_stored(from_store, node)) for path, node in _parsed(parsed)]
     formats = [node.zarr_format for path, node in nodes if not path] or [node.zarr_format for _, node in nodes] or [2]
     work = CopyWork(from_store.spec(), to_store.spec(), from_path, to_path, if_exists, formats[0])
     return _job(work, parsed, _batches(nodes, batch_keys, batch_bytes), retries)
@@ -204,11 +206,11 @@ def _parsed(documents: Mapping[str, Buf]) -> Iterator[tuple[str, Node]]:
 def _check_destination(store: Store, path: str, documents: Mapping[str, Buf], if_exists: str) -> None:
     """Refuse what must not be replaced, and arrays where groups are needed."""
     for above in ancestors(path):
-        if _nodes.contains_array(store, above):
+        if _node.contains_array(store, above):
             raise ContainsArrayError("an array is where a group is needed", path=above)
     if if_exists != "raise":
         return
-    keys = [_nodes.node_key(path, key) for key in documents]
+    keys = [node_key(path, key) for key in documents]
     for key, found in zip(keys, store.get_many([(key, _EXISTS) for key in keys]), strict=True):
         if found is not None:
             raise CopyError(
@@ -247,7 +249,7 @@ def _in_order(documents: Mapping[str, Buf]) -> tuple[str, ...]:
     # all that a node may have: what the source does not hold is deleted from a destination that is replaced
     every = {key for path in nodes for known in FORMATS for key in known.document_keys(path)}
     keys = sorted(every, key=document_rank)
-    return (*keys, *(_nodes.node_key(path, CONSOLIDATED_KEY) for path in sorted(groups, reverse=True)))
+    return (*keys, *(node_key(path, CONSOLIDATED_KEY) for path in sorted(groups, reverse=True)))
 
 
 def _report(found: CopyReport) -> CopyReport:
@@ -270,7 +272,7 @@ def copy_keys(work: CopyWork, batch: Sequence[KeyRange], after: Any = None) -> C
 def copy_documents(work: CopyWork, keys: Sequence[str], chunks: CopyReport) -> CopyReport:
     """Copy documents in the given order, once the chunks are there; the receipt includes theirs."""
     dest = work.dest.open()
-    missing = [path for path in ancestors(work.dest_path) if not _nodes.contains_group(dest, path)]
+    missing = [path for path in ancestors(work.dest_path) if not _node.contains_group(dest, path)]
     report = chunks
     for some in windows(keys, HELD_KEYS):
         found = _copy_some(work, some)
@@ -285,17 +287,17 @@ def _copy_some(work: CopyWork, keys: list[str]) -> CopyReport:
     source, dest = work.source.open(), work.dest.open()
     skipped = 0
     if work.if_exists == "skip":
-        there = dest.get_many([(_nodes.node_key(work.dest_path, key), _EXISTS) for key in keys])
+        there = dest.get_many([(node_key(work.dest_path, key), _EXISTS) for key in keys])
         skipped = sum(found is not None for found in there)
         keys = [key for key, found in zip(keys, there, strict=True) if found is None]
-    values = source.get_many([(_nodes.node_key(work.source_path, key), None) for key in keys]) if keys else []
-    found = [(_nodes.node_key(work.dest_path, k), v) for k, v in zip(keys, values, strict=True) if v is not None]
+    values = source.get_many([(node_key(work.source_path, key), None) for key in keys]) if keys else []
+    found = [(node_key(work.dest_path, k), v) for k, v in zip(keys, values, strict=True) if v is not None]
     separator = differing_separator(source, dest)
     if separator is not None:
         found = [(key, spelled_out(key, value, separator)) for key, value in found]
     dest.set_many(found)
     if work.if_exists == "replace" and len(found) < len(keys):
         absent = [key for key, value in zip(keys, values, strict=True) if value is None]
-        dest.delete_many([_nodes.node_key(work.dest_path, key) for key in absent])
+        dest.delete_many([node_key(work.dest_path, key) for key in absent])
     nbytes = sum(buffer_size(value) for _, value in found)
     return CopyReport(len(found), skipped, nbytes, len(keys) - len(found))

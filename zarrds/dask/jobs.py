@@ -19,8 +19,7 @@ from dask.multiprocessing import get as processes_get
 from dask.task_spec import DataNode, Task, TaskRef
 from dask.threaded import get as threads_get
 
-from zarrds._store.base import Store
-from zarrds._store.spec import StoreSpec
+from zarrds._store import Store, StoreSpec
 from zarrds.dask.places import is_shareable
 from zarrds.dask.progress import progress as show_progress
 from zarrds.dask.tasks import merge

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from zarrds._store.spec import LiveSpec, StoreSpec
+from zarrds._store import LiveSpec, StoreSpec
 from zarrds.core import Array
 from zarrds.creation import open_array
 from zarrds.errors import ContainsGroupError

@@ -13,15 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._engine.read import read
-from zarrds._engine.source import ChunkSource
-from zarrds._engine.write import write
-from zarrds._plan.plan import plan_selection
-from zarrds._store.spec import StoreSpec
+from zarrds._engine import ChunkSource, read, write
+from zarrds._plan import plan_selection
+from zarrds._store import StoreSpec
 from zarrds._types import NDArrayAny
 from zarrds.core import Array
 from zarrds.dask.blocks import BlockGrid
-from zarrds.dask.shuffle import RechunkWork, StageRun
+from zarrds.dask.rechunking.stages import RechunkWork, StageRun
 from zarrds.errors import BlockShapeError
 from zarrds.hierarchy import Group
 

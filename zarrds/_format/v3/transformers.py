@@ -1,4 +1,4 @@
-"""Storage transformers of documents: which names are known; what they do is a matter of `zarrds._store.transformer`."""
+"""Storage transformers of documents: which names are known."""
 
 from __future__ import annotations
 

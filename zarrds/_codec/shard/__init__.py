@@ -1,0 +1,1 @@
+"""The sharding codec: many inner chunks in one stored value."""

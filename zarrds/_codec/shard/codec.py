@@ -1,0 +1,472 @@
+"""The codec `sharding_indexed`: a chunk, the shard, whose value holds inner chunks and an index of where they lie.
+
+A shard is read by byte ranges: its index first, then the inner chunks that are needed. It is written as a whole; inner
+chunks that a change does not touch keep their bytes, and those that are all fill value are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from math import prod
+from operator import mul
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zarrds._codec.base import ChunkCodec, DividedCodec, Held, Put, Reading, ReadSteps, Rounds, Spread, in_turn
+from zarrds._codec.fills import decode_fill, is_all_fill, put_fill
+from zarrds._codec.limits import LARGE_BYTES, new_array
+from zarrds._codec.links import size_of
+from zarrds._codec.shard.index import (
+    Index,
+    Places,
+    check_index,
+    coalesced,
+    in_order,
+    index_of_lengths,
+    index_of_pairs,
+    inner_grid,
+    places_of,
+)
+from zarrds._codec.shard.inner import every_inner_chunk, inner_plan
+from zarrds._config import get_config
+from zarrds._format import SHARDING, ChunkSpec
+from zarrds._plan import Projection, is_plain
+from zarrds._types import Buf, ByteRange, NDArrayAny, Part, Shape
+from zarrds.errors import ChunkDecodeError, ChunkEncodeError
+
+__all__ = ["PackedShard", "ShardCodec"]
+
+STEPS_BYTES = 2**20
+"""Inner chunks that can be read in parts are read whole while they are no more bytes than this together."""
+
+_MOST = 2**63
+
+Ranges = Generator[Sequence[ByteRange | None], list[Buf | None], bool]
+"""Asks for byte ranges, and answers whether everything was found where it was looked for."""
+
+
+class PackedShard(Held):
+    """A shard that is being changed: the bytes of its inner chunks by their numbers, not joined yet."""
+
+    __slots__ = ("codec", "pieces")
+
+    def __init__(self, codec: ShardCodec, pieces: dict[int, Buf], nbytes: int) -> None:
+        self.codec = codec
+        self.pieces = pieces
+        self.nbytes = nbytes
+
+    def replace(self, number: int, new: Buf | None) -> None:
+        """Put an inner chunk in the place of another; None: there is none any more."""
+        old = self.pieces.pop(number, None)
+        self.nbytes += (0 if new is None else size_of(new)) - (0 if old is None else size_of(old))
+        if new is not None:
+            self.pieces[number] = new
+
+    def join(self) -> Buf | None:
+        """The value of the shard; None when it has no inner chunk."""
+        return self.codec.joined(self.pieces)
+
+
+class ShardCodec:
+    """Shards of one array.
+
+    Parameters
+    ----------
+    spec : ChunkSpec
+        Of the shard: its shape, dtype and fill value count.
+    inner : ChunkCodec
+        Of the inner chunks, whose shape divides that of the shard.
+    index : ChunkCodec
+        Of the index, of a fixed encoded size.
+    index_bytes : int
+        That size.
+    at_start : bool
+        Whether the index comes first in the value; else it comes last.
+    """
+
+    divided = True
+    native = False
+    encoded_size: int | None = None
+
+    def __init__(
+        self, spec: ChunkSpec, inner: ChunkCodec, index: ChunkCodec, index_bytes: int, *, at_start: bool
+    ) -> None:
+        self.spec = spec
+        self._inner = inner
+        self._index_codec = index
+        self._index_bytes = index_bytes
+        self._at_start = at_start
+        self.index_range = ByteRange(0, index_bytes) if at_start else ByteRange(-index_bytes)
+        self._grid = inner_grid(spec.shape, inner.spec.shape)
+        self._count = prod(self._grid)
+        self._strides_of = tuple(prod(self._grid[axis + 1 :]) for axis in range(len(self._grid)))
+        self._strides = np.array(self._strides_of, np.intp)
+        self._fill = decode_fill(spec)
+        self._length: int | None = getattr(inner, "encoded_size", None)  # of every inner chunk, where all have the same
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def rounds(self, part: Part, *, native_ranges: bool) -> Rounds:
+        """Always in steps, so that only what is needed is decoded."""
+        return Rounds.STEPS
+
+    def read(self, part: Part, reading: Reading | None = None) -> ReadSteps:
+        """Read a part; see `Reading` for how. The value is asked for whole when most of it is needed."""
+        reading = reading or Reading()
+        plan = inner_plan(part, self.spec.shape, self._inner.spec.shape)
+        only = plan.only()  # what small reads come to
+        wanted = list(plan) if only is None else [only]
+        out = np.empty(plan.work_shape, self.spec.dtype) if reading.out is None else reading.out
+        job = _Job(wanted, self._numbers(wanted), is_plain(part), out, reading.spread)
+        if not reading.ranges or reading.whole or 4 * len(wanted) >= 3 * self._count:
+            (data,) = yield (None,)
+            if data is None:
+                return None
+            self._read_whole(data, job)
+            return out
+        found = yield from self._read_ranges(job, reading)
+        return out if found else None
+
+    def decode(self, data: Buf, out: NDArrayAny | None = None, spread: Spread = in_turn) -> NDArrayAny:
+        """Decode a whole shard, into `out` of any memory layout."""
+        if size_of(data) < self._index_bytes:  # before there are arrays for what it claims to hold
+            raise _truncated(f"at least {self._index_bytes} bytes, for the index", size_of(data))
+        out = new_array(self.spec.shape, self.spec.dtype) if out is None else out
+        wanted = every_inner_chunk(self.spec.shape, self._inner.spec.shape)
+        self._read_whole(data, _Job(wanted, np.arange(self._count), True, out, spread))
+        return out
+
+    def _numbers(self, wanted: Sequence[Projection]) -> NDArray[np.intp]:
+        """Numbers of inner chunks in C order."""
+        if len(wanted) == 1:
+            return np.array([sum(map(mul, wanted[0].coords, self._strides_of))], np.intp)
+        coords = np.array([projection.coords for projection in wanted], np.intp)
+        return coords.reshape(len(wanted), len(self._grid)) @ self._strides
+
+    def _read_whole(self, data: Buf, job: _Job) -> None:
+        flat, index, low, high = self._opened(data)
+        places = places_of(index[job.numbers], low, high, self._length)
+        bounds = zip(places.starts.tolist(), places.stops.tolist(), strict=True)
+        self._put(job, [None if start < 0 else flat[start:stop] for start, stop in bounds])
+
+    def _opened(self, data: Buf) -> tuple[memoryview, Index, int, int]:
+        """A value, its index, and between which of its bytes inner chunks may lie."""
+        # read-only, as what is decoded of it is changed by `merge`, and the value is the store's
+        flat = memoryview(data).cast("B").toreadonly() if memoryview(data).nbytes else memoryview(b"")
+        size, own = flat.nbytes, self._index_bytes
+        if size < own:
+            raise _truncated(f"at least {own} bytes, for the index", size)
+        if self._at_start:
+            return flat, self._index(flat[:own], size), own, size
+        return flat, self._index(flat[size - own :], size - own), 0, size - own
+
+    def _index(self, data: Buf, high: int | None = None) -> Index:
+        try:
+            index = index_of_pairs(np.ascontiguousarray(self._index_codec.decode(data)))
+            check_index(index, self._index_bytes if self._at_start else 0, high, self._length)
+            return index
+        except ChunkDecodeError as error:
+            if error.codec != SHARDING:
+                error.message = f"index of the shard: {error.message}"
+            raise
+
+    def least_bytes(self, index: Buf) -> int:
+        """Bytes that a shard with this index must have; ChunkDecodeError for an index that cannot be true.
+
+        Its checksum is looked at, and that inner chunks lie behind each other, and not in its own place.
+        """
+        if size_of(index) != self._index_bytes:
+            raise _truncated(f"at least {self._index_bytes} bytes, for the index", size_of(index))
+        low, after = (self._index_bytes, 0) if self._at_start else (0, self._index_bytes)
+        places = places_of(self._index(index), low, None, self._length)
+        order = in_order(places)
+        return (int(places.stops[order[-1]]) if order.size else low) + after
+
+    def _read_ranges(self, job: _Job, reading: Reading) -> Ranges:
+        """Read by ranges; False: the shard is absent.
+
+        1. With an index that is remembered, straight away. When that does not hold any more, which shows in ranges
+           that are cut, in values that do not decode or in inner chunks that were absent, it is forgotten.
+        2. Else the index is asked for. Another writer may replace the shard before its inner chunks are read: an error
+           is raised when it shows twice.
+        """
+        index: Index | None = reading.memo.load()
+        if index is not None and job.all_in(index):
+            try:
+                if (yield from self._read_inner(job, index)):
+                    return True
+            except ChunkDecodeError:
+                pass
+        before: Index | None = None
+        while True:
+            (data,) = yield (self.index_range,)
+            if data is None:
+                return False
+            index = self._index(data)
+            try:
+                found = yield from self._read_inner(job, index)
+            except ChunkDecodeError:
+                if before is not None:
+                    raise
+                before = index
+                continue
+            if found:
+                reading.memo.save(index)
+            return found
+
+    def _read_inner(self, job: _Job, index: Index) -> Ranges:
+        """Read the inner chunks that an index tells of; False: the shard is absent by now."""
+        low = self._index_bytes if self._at_start else 0
+        if len(job.wanted) == 1:  # what small reads come to: the same in plain numbers
+            start, length = index[job.numbers[0]].tolist()
+            if low <= start and start + length < _MOST and length == (self._length or length) and length <= STEPS_BYTES:
+                (data,) = yield (ByteRange(start, start + length),)
+                if data is not None and size_of(data) != length:
+                    raise _truncated(f"{start + length} bytes", "less")
+                if data is not None:
+                    self._put(job, [data])
+                return data is not None
+        places = places_of(index[job.numbers], low, None, self._length)
+        order = in_order(places)
+        nbytes = int((places.stops[order] - places.starts[order]).sum())
+        if nbytes > STEPS_BYTES and self._has_steps(job):
+            return (yield from self._read_steps(job, places))
+        values: list[Buf | None] = [None] * len(job.wanted)
+        if order.size:
+            ranges, holders = coalesced(places, order, get_config().max_gap_bytes)
+            answers = yield ranges
+            if any(answer is None for answer in answers):
+                return False
+            flat = [memoryview(answer).cast("B") for answer in answers if answer is not None]
+            starts, stops = places.starts.tolist(), places.stops.tolist()
+            for number, holder in zip(order.tolist(), holders, strict=True):
+                origin = ranges[holder].start
+                values[number] = flat[holder][starts[number] - origin : stops[number] - origin]
+            self._check_lengths(values, places, order)
+        self._put(job, values)
+        return True
+
+    def _check_lengths(self, values: list[Buf | None], places: Places, order: NDArray[np.intp]) -> None:
+        found = [size_of(values[number] or b"") for number in order.tolist()]
+        if found != (places.stops[order] - places.starts[order]).tolist():
+            raise _truncated(f"{int(places.stops[order].max())} bytes", "less")
+
+    def _has_steps(self, job: _Job) -> bool:
+        return any(self._inner.rounds(p.chunk_part, native_ranges=True) is not Rounds.WHOLE for p in job.wanted)
+
+    def _read_steps(self, job: _Job, places: Places) -> Ranges:
+        """Let each inner chunk ask for its own ranges, all of them in the same rounds."""
+        waiting = []
+        for number, projection in enumerate(job.wanted):
+            start, stop = int(places.starts[number]), int(places.stops[number])
+            if start < 0:
+                put_fill(job.out, projection.out_part, self._fill)
+                continue
+            steps = self._inner.read(projection.chunk_part)
+            waiting.append((projection, steps, start, stop, next(steps)))
+        while waiting:
+            answers = iter((yield [_shifted(r, start, stop) for *_, start, stop, ranges in waiting for r in ranges]))
+            still_waiting = []
+            for projection, steps, start, stop, ranges in waiting:
+                given = [next(answers) for _ in ranges]
+                if any(answer is None for answer in given):
+                    return False
+                try:
+                    still_waiting.append((projection, steps, start, stop, steps.send(given)))
+                except StopIteration as done:
+                    job.out[projection.out_part] = done.value
+            waiting = still_waiting
+        return True
+
+    def _put(self, job: _Job, values: Sequence[Buf | None]) -> None:
+        """Decode inner chunks into their places."""
+
+        def work(numbers: range) -> None:
+            small = not self._inner.divided and self._inner.spec.nbytes < LARGE_BYTES
+            scratch = np.empty(self._inner.spec.shape, self.spec.dtype) if small else None
+            for number in numbers:
+                projection = job.wanted[number]
+                try:
+                    self._put_one(job, projection, values[number], scratch)
+                except ChunkDecodeError as error:
+                    error.message = f"{error.message}, in inner chunk {projection.coords}"
+                    raise
+
+        if len(job.wanted) == 1:
+            work(range(1))
+        else:
+            job.spread(work, len(job.wanted), self._inner.spec.nbytes)
+
+    def _put_one(self, job: _Job, projection: Projection, value: Buf | None, scratch: NDArrayAny | None) -> None:
+        _, chunk_part, out_part, whole = projection
+        out, inner = job.out, self._inner
+        if value is None:
+            put_fill(out, out_part, self._fill)
+            return
+        if whole and job.plain:
+            view = out[out_part] if out_part else out
+            if view.shape == inner.spec.shape and (view.flags.c_contiguous or inner.divided):
+                found = inner.decode(value, view)
+                if found is not view:
+                    view[...] = found
+                return
+        if inner.divided:
+            out[out_part] = _part_of(inner, value, chunk_part)
+        else:
+            out[out_part] = inner.decode(value, scratch)[(*chunk_part, ...)]
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    def encode(self, array: NDArrayAny, spread: Spread = in_turn) -> Buf | None:
+        """Encode a whole shard; None when all of it is fill value."""
+        array = np.asarray(array, self.spec.dtype)
+        wanted = every_inner_chunk(self.spec.shape, self._inner.spec.shape)
+        pieces: list[Buf | None] = [None] * len(wanted)
+
+        def work(numbers: range) -> None:
+            for number in numbers:
+                pieces[number] = self._encoded(array[wanted[number].out_part or ...])
+
+        spread(work, len(wanted), self._inner.spec.nbytes)
+        return self.joined({number: piece for number, piece in enumerate(pieces) if piece is not None})
+
+    def _encoded(self, chunk: NDArrayAny) -> Buf | None:
+        """Bytes of an inner chunk; None when it is left out."""
+        if is_all_fill(chunk, self._fill):
+            return None
+        return self._inner.encode(np.ascontiguousarray(chunk) if chunk.ndim else chunk)
+
+    def joined(self, pieces: dict[int, Buf]) -> Buf | None:
+        """The value of a shard from its inner chunks by number, in that order; None when there is none."""
+        if not pieces:
+            return None
+        flat = {number: _flat(pieces[number]) for number in sorted(pieces)}
+        lengths = np.full(self._count, -1, np.int64)
+        lengths[list(flat)] = [len(piece) for piece in flat.values()]
+        pairs = index_of_lengths(lengths, self._index_bytes if self._at_start else 0)
+        index = self._index_codec.encode(pairs.view(np.uint64).reshape(*self._grid, 2))
+        if index is None:
+            raise ChunkEncodeError("index cannot be encoded", codec=SHARDING)
+        parts = (_flat(index), *flat.values()) if self._at_start else (*flat.values(), _flat(index))
+        return b"".join(parts)
+
+    def opened(self, old: Buf | PackedShard | None) -> PackedShard:
+        """A shard taken apart, to be changed by `merge`; `old` stays as it is."""
+        if isinstance(old, PackedShard):
+            return PackedShard(self, dict(old.pieces), old.nbytes)
+        if old is None:
+            return PackedShard(self, {}, 0)
+        flat, index, low, high = self._opened(old)
+        places = places_of(index, low, high, self._length)
+        numbers = in_order(places).tolist()
+        starts, stops = places.starts.tolist(), places.stops.tolist()
+        return PackedShard(self, {number: flat[starts[number] : stops[number]] for number in numbers}, flat.nbytes)
+
+    def merge(self, shard: PackedShard, part: Part, piece: NDArrayAny, put: Put, valid: Shape, replace: bool) -> None:
+        """Change a part of a shard.
+
+        Only inner chunks that the part touches are encoded, and only those that it touches partly are decoded.
+
+        Parameters
+        ----------
+        shard : PackedShard
+            Is changed in place.
+        part : tuple
+            Region of the shard.
+        piece : ndarray
+            What to put there: 0-d, or of the shape of ``chunk[part]``.
+        put : callable
+            Puts a part of the piece into a part of a chunk: ``put(chunk, part, piece)``.
+        valid : tuple of int
+            Lengths of what lies inside the array, from the shard's origin.
+        replace : bool
+            Whether `put` leaves nothing of what was in the part, as a change of some fields does.
+        """
+        inner = self._inner
+        wanted = list(inner_plan(part, valid, inner.spec.shape))
+        for projection, number in zip(wanted, self._numbers(wanted).tolist(), strict=True):
+            coords, chunk_part, out_part, whole = projection
+            own = piece[(*out_part, ...)] if piece.ndim else piece
+            old = None if whole and replace else shard.pieces.get(number)
+            try:
+                if isinstance(inner, ShardCodec):
+                    inside = tuple(min(c, v - i * c) for c, v, i in zip(inner.spec.shape, valid, coords, strict=True))
+                    nested = inner.opened(old)
+                    inner.merge(nested, chunk_part, own, put, inside, replace)
+                    new = nested.join()
+                else:
+                    chunk = self._blank() if old is None else _writeable(inner.decode(old))
+                    put(chunk, chunk_part, own)
+                    new = self._encoded(chunk)
+            except ChunkDecodeError as error:
+                error.message = f"{error.message}, in inner chunk {coords}"
+                raise
+            shard.replace(number, new)
+
+    def _blank(self) -> NDArrayAny:
+        chunk = new_array(self._inner.spec.shape, self.spec.dtype)
+        put_fill(chunk, (), self._fill)
+        return chunk
+
+
+class _Job:
+    """What is wanted of a shard, and where it goes."""
+
+    __slots__ = ("numbers", "out", "plain", "spread", "wanted")
+
+    def __init__(
+        self,
+        wanted: Sequence[Projection],
+        numbers: NDArray[np.intp],
+        plain: bool,
+        out: NDArrayAny,
+        spread: Spread,
+    ) -> None:
+        self.wanted = wanted
+        self.numbers = numbers
+        self.plain = plain
+        self.out = out
+        self.spread = spread
+
+    def all_in(self, index: Index) -> bool:
+        """Whether an index tells of every inner chunk that is wanted; of one, as small reads want, it is told fast."""
+        if len(self.wanted) == 1:
+            return bool(index[self.numbers[0], 0] >= 0)
+        return bool(index[self.numbers, 0].min(initial=0) >= 0)
+
+
+def _part_of(codec: ChunkCodec, value: Buf, part: Part) -> Any:
+    """A part of a nested shard whose value is here."""
+    steps = cast("DividedCodec", codec).read(part, Reading(ranges=False))
+    next(steps)
+    try:
+        steps.send([value])
+    except StopIteration as done:
+        return done.value
+    raise AssertionError("a whole value is all that there is")
+
+
+def _shifted(wanted: ByteRange | None, start: int, stop: int) -> ByteRange:
+    """A range of an inner chunk as one of the shard, in which it reaches from `start` to `stop`."""
+    if wanted is None:
+        return ByteRange(start, stop)
+    if wanted.start < 0:
+        return ByteRange(max(stop + wanted.start, start), stop)
+    end = stop if wanted.stop is None else min(start + wanted.stop, stop)
+    return ByteRange(min(start + wanted.start, end), end)
+
+
+def _flat(data: Buf) -> Any:
+    if isinstance(data, bytes):
+        return data
+    return memoryview(data).cast("B") if memoryview(data).nbytes else b""
+
+
+def _writeable(chunk: NDArrayAny) -> NDArrayAny:
+    return chunk if chunk.flags.writeable else chunk.copy()
+
+
+def _truncated(expected: str, found: object) -> ChunkDecodeError:
+    return ChunkDecodeError("shard is truncated", codec=SHARDING, expected=expected, found=found)

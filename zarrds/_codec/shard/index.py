@@ -1,0 +1,145 @@
+"""The index of a shard: where its inner chunks lie. All of it is handled as one array."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zarrds._format import SHARDING
+from zarrds._types import ByteRange, Shape
+from zarrds.errors import BadCompressorError, ChunkDecodeError
+
+__all__ = ["ABSENT", "Index", "Places", "check_index", "coalesced", "index_of_lengths"]
+
+ABSENT = -1
+"""Offset and length of an absent inner chunk: 2**64 - 1, seen as a signed number."""
+
+Index = NDArray[np.int64]
+"""Pairs of offset and length, by the number of the inner chunk in C order: shape ``(inner chunks, 2)``."""
+
+
+class Places(NamedTuple):
+    """Where some inner chunks lie; those that are absent have a start of -1.
+
+    Attributes
+    ----------
+    starts, stops : int array
+        First byte, and one past the last.
+    """
+
+    starts: NDArray[np.int64]
+    stops: NDArray[np.int64]
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Which of them are there."""
+        return self.starts >= 0
+
+
+def index_of_pairs(pairs: NDArray[np.uint64]) -> Index:
+    """Index from the decoded array."""
+    return pairs.reshape(-1, 2).view(np.int64)
+
+
+def index_of_lengths(lengths: NDArray[np.int64], first: int) -> Index:
+    """Index of inner chunks that follow each other from byte `first` on; a length of -1 means absent."""
+    index = np.full((lengths.size, 2), ABSENT, np.int64)
+    present = lengths >= 0
+    kept = lengths[present]
+    stops = np.cumsum(kept) + first
+    index[present, 0] = stops - kept
+    index[present, 1] = kept
+    return index
+
+
+def places_of(rows: Index, low: int, high: int | None, length: int | None) -> Places:
+    """Places of the inner chunks of some rows of an index, checked.
+
+    ChunkDecodeError when one reaches out of bytes `low` to `high` of the value (None: its size is not known), or has
+    another than the `length` that all must have (None: they may differ).
+    """
+    starts, lengths = rows[:, 0], rows[:, 1]
+    stops = starts + lengths
+    absent = (starts == ABSENT) & (lengths == ABSENT)
+    wrong = ((starts < low) | (lengths < 0) | (stops < starts)) & ~absent
+    if high is not None:
+        wrong |= (stops > high) & ~absent
+    if length is not None:
+        wrong |= (lengths != length) & ~absent
+    if wrong.any():
+        at = int(np.flatnonzero(wrong)[0])
+        raise ChunkDecodeError(
+            "index of the shard is corrupt, or the shard is truncated",
+            codec=SHARDING,
+            expected=f"inner chunks inside bytes {low} to {'the end' if high is None else high}",
+            found=f"offset {int(starts[at]) % 2**64}, length {int(lengths[at]) % 2**64}",
+        )
+    return Places(starts, stops)
+
+
+def check_index(index: Index, low: int, high: int | None, length: int | None) -> None:
+    """Check all of an index: what is wrong in one place may be so in others, and inner chunks may overlap.
+
+    `high` is None where the size of the value is not known, as when the index was read by itself. ChunkDecodeError as
+    `places_of` and `in_order` have it; one that lists its inner chunks in their order is soon done.
+    """
+    starts, lengths = index[:, 0], index[:, 1]
+    stops = starts + lengths
+    if starts[0] < low or not (stops >= starts).all() or not (starts[1:] >= stops[:-1]).all():
+        in_order(places_of(index, low, high, length))
+    elif high is not None and stops[-1] > high:
+        places_of(index, low, high, length)
+
+
+def in_order(places: Places) -> NDArray[np.intp]:
+    """Numbers of the places that are there, by where they start; ChunkDecodeError when two overlap."""
+    numbers = np.flatnonzero(places.starts >= 0)
+    starts, stops = places.starts[numbers], places.stops[numbers]
+    if not (starts[1:] >= stops[:-1]).all():
+        order = np.argsort(starts)
+        numbers, starts, stops = numbers[order], starts[order], stops[order]
+        if not (starts[1:] >= stops[:-1]).all():
+            raise ChunkDecodeError(
+                "index of the shard is corrupt", codec=SHARDING, expected="inner chunks that do not overlap"
+            )
+    return numbers
+
+
+ONE_RANGE_BYTES = 2**20
+"""Inner chunks that span no more than this are asked for by one range."""
+
+
+def coalesced(places: Places, order: NDArray[np.intp], max_gap_bytes: int) -> tuple[list[ByteRange], list[int]]:
+    """Ranges to ask for, and for each place in order the range that holds it.
+
+    One range while that at most doubles the bytes or spans little; else gaps of more than `max_gap_bytes` part them.
+    """
+    starts, stops = places.starts[order], places.stops[order]
+    if not starts.size:
+        return [], []
+    first, last = int(starts[0]), int(stops[-1])
+    if last - first <= max(ONE_RANGE_BYTES, 2 * int((stops - starts).sum())):
+        return [ByteRange(first, last)], [0] * starts.size
+    breaks = np.flatnonzero(starts[1:] - stops[:-1] > max_gap_bytes) + 1
+    begins, ends = starts[np.r_[0, breaks]].tolist(), stops[np.r_[breaks, starts.size] - 1].tolist()
+    holder = np.zeros(starts.size, np.intp)
+    holder[breaks] = 1
+    return [ByteRange(a, b) for a, b in zip(begins, ends, strict=True)], np.cumsum(holder).tolist()
+
+
+def inner_grid(shape: Shape, chunks: Shape) -> Shape:
+    """Inner chunks along each dimension."""
+    return tuple(n // c for n, c in zip(shape, chunks, strict=True))
+
+
+def inner_shape(shape: Shape, given: object) -> Shape:
+    """Inner shape from a configuration; BadCompressorError unless it divides a shard of that shape."""
+    lengths = tuple(given) if isinstance(given, list) else ()
+    sound = len(lengths) == len(shape) and all(type(n) is int and n >= 1 for n in lengths)
+    if not isinstance(given, list) or not sound or any(n % c for n, c in zip(shape, lengths, strict=True)):
+        raise BadCompressorError(
+            "inner chunks do not divide the shard", codec=SHARDING, expected=f"lengths that divide {shape}", found=given
+        )
+    return lengths

@@ -1,0 +1,62 @@
+"""Parts of a shard as parts of its inner chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from zarrds._plan import Plan, Projection, plan_basic, plan_everything, plan_mixed, plan_orthogonal, points_axis
+from zarrds._types import Chunks, Part, Shape
+
+__all__ = ["every_inner_chunk", "inner_plan", "turned_part"]
+
+
+def inner_plan(part: Part, shape: Shape, chunks: Chunks) -> Plan:
+    """Plan a part, as plans of the outer grid have them, against inner chunks.
+
+    The plan's work shape is that of ``shard[part]``. With a `shape` that is less than the shard's, as at the edge of an
+    array, inner chunks count as whole when what lies inside `shape` is covered.
+
+    - no arrays: integers and slices;
+    - arrays of as many dimensions as the shard: an open mesh, so each dimension stands for itself;
+    - one array of one dimension among slices: likewise;
+    - several of one dimension: points, with slices along the other dimensions.
+    """
+    arrays = [item for item in part if isinstance(item, np.ndarray)]
+    if not arrays:
+        return plan_basic(part, shape, chunks)
+    if len(arrays) > 1 and arrays[0].ndim == 1:
+        return plan_mixed(part, shape, chunks)
+    flat = tuple([item.reshape(-1) if isinstance(item, np.ndarray) else item for item in part])
+    return plan_orthogonal(flat, shape, chunks)
+
+
+@lru_cache(maxsize=64)
+def every_inner_chunk(shape: Shape, chunks: Chunks) -> tuple[Projection, ...]:
+    """Projections of all inner chunks of a shard."""
+    return tuple(plan_everything(shape, chunks))
+
+
+def turned_part(part: Part, order: tuple[int, ...]) -> tuple[Part, tuple[int, ...]]:
+    """A part of an array as part of ``array.transpose(order)``, and how its result is turned by that.
+
+    ``array.transpose(order)[turned]`` is ``array[part].transpose(axes)``.
+    """
+    turned = tuple([part[axis] for axis in order])
+    arrays = [item for item in part if isinstance(item, np.ndarray)]
+    if len(arrays) == len(part) > 1 and arrays[0].ndim > 1:
+        return tuple([item.transpose(order) for item in turned if isinstance(item, np.ndarray)]), order
+    before, after = _axes_kept(part, range(len(part))), _axes_kept(turned, order)
+    return turned, tuple([before.index(axis) for axis in after])
+
+
+def _axes_kept(part: Part, axes: Sequence[int]) -> list[int]:
+    """For each dimension of ``array[part]`` the one that it comes from; of points, which come from several, -1."""
+    points = tuple([place for place, item in enumerate(part) if isinstance(item, np.ndarray)])
+    if len(points) < 2:
+        return [axis for axis, item in zip(axes, part, strict=True) if not isinstance(item, int)]
+    kept = [axis for axis, item in zip(axes, part, strict=True) if isinstance(item, slice)]
+    kept.insert(points_axis(points), -1)
+    return kept

@@ -1,0 +1,69 @@
+"""Shards whose dimensions are transposed before they are divided: parts are turned, and asked of the shard inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from zarrds._codec.base import Put, Reading, ReadSteps, Rounds, Spread, in_turn
+from zarrds._codec.shard.codec import PackedShard, ShardCodec
+from zarrds._codec.shard.inner import turned_part
+from zarrds._codec.transpose import TransposeFilter
+from zarrds._format import ChunkSpec
+from zarrds._types import Buf, NDArrayAny, Part, Shape
+
+__all__ = ["TurnedShardCodec"]
+
+
+class TurnedShardCodec:
+    """A shard codec behind transposes."""
+
+    divided = True
+
+    def __init__(self, spec: ChunkSpec, filters: Sequence[TransposeFilter], shards: ShardCodec) -> None:
+        self.spec = spec
+        self._shards = shards
+        self.index_range = shards.index_range
+        order = tuple(range(len(spec.shape)))
+        for turn in filters:
+            order = tuple([order[axis] for axis in turn.order])
+        self._order = order
+        self._reverse = tuple([order.index(axis) for axis in range(len(order))])
+
+    def rounds(self, part: Part, *, native_ranges: bool) -> Rounds:
+        """As the shard inside."""
+        return self._shards.rounds(part, native_ranges=native_ranges)
+
+    def least_bytes(self, index: Buf) -> int:
+        """As the shard inside: its value is the same."""
+        return self._shards.least_bytes(index)
+
+    def read(self, part: Part, reading: Reading | None = None) -> ReadSteps:
+        """Read the turned part; the result is turned back."""
+        reading = reading or Reading()
+        turned, axes = turned_part(part, self._order)
+        out = None if reading.out is None else reading.out.transpose(axes)
+        found = yield from self._shards.read(turned, reading._replace(out=out))
+        return None if found is None else found.transpose(np.argsort(axes) if axes else ())
+
+    def decode(self, data: Buf, out: NDArrayAny | None = None, spread: Spread = in_turn) -> NDArrayAny:
+        """Decode a whole shard, into `out` of any memory layout."""
+        if out is None:
+            return self._shards.decode(data, None, spread).transpose(self._reverse)
+        self._shards.decode(data, out.transpose(self._order), spread)
+        return out
+
+    def encode(self, array: NDArrayAny, spread: Spread = in_turn) -> Buf | None:
+        """Encode a whole shard."""
+        return self._shards.encode(np.asarray(array).transpose(self._order), spread)
+
+    def opened(self, old: Buf | PackedShard | None) -> PackedShard:
+        """A shard taken apart."""
+        return self._shards.opened(old)
+
+    def merge(self, shard: PackedShard, part: Part, piece: NDArrayAny, put: Put, valid: Shape, replace: bool) -> None:
+        """Change a part; see `ShardCodec.merge`."""
+        turned, axes = turned_part(part, self._order)
+        piece = piece.transpose(axes) if piece.ndim else piece
+        self._shards.merge(shard, turned, piece, put, tuple([valid[axis] for axis in self._order]), replace)

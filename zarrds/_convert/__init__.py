@@ -1,0 +1,39 @@
+"""Hierarchies turned from one format into another: what the documents become first, then the bytes."""
+
+from zarrds._convert.chunks import NOTES, move_chunks, open_both
+from zarrds._convert.in_place import (
+    PlanInPlace,
+    delete_keys,
+    plan_in_place,
+    remove_old,
+    remove_old_chunks,
+    stale_keys,
+    write_new,
+)
+from zarrds._convert.plan import Step
+from zarrds._convert.run import Places, convert, find_places, opened
+from zarrds._convert.to_dest import PlanTo, described, finish_to, plan_to, require_groups_above, write_array
+
+__all__ = [
+    "NOTES",
+    "Places",
+    "PlanInPlace",
+    "PlanTo",
+    "Step",
+    "convert",
+    "delete_keys",
+    "described",
+    "find_places",
+    "finish_to",
+    "move_chunks",
+    "open_both",
+    "opened",
+    "plan_in_place",
+    "plan_to",
+    "remove_old",
+    "remove_old_chunks",
+    "require_groups_above",
+    "stale_keys",
+    "write_array",
+    "write_new",
+]

@@ -1,0 +1,186 @@
+"""What a conversion will do: every node read and translated, and everything refused, before anything is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from zarrds import _node
+from zarrds._convert.mask import MASK, mask_attribute
+from zarrds._convert.probe import same_bytes
+from zarrds._convert.translate import cannot_say, in_other_order, translated
+from zarrds._format import CONSOLIDATED_KEY, ArrayMeta, GroupMeta, Node, canonical, format_of, node_key, v3_experimental
+from zarrds._format import document as v3
+from zarrds._store import ExperimentalV3Store, Store, join_path
+from zarrds._types import JSON, Buf
+from zarrds.errors import (
+    ContainsArrayError,
+    ContainsGroupError,
+    GroupNotFoundError,
+    UnsupportedFormatError,
+    ZarrdsError,
+)
+
+__all__ = ["Found", "Step", "expect_same", "has_consolidated", "nodes_in", "plan_steps"]
+
+_DIMENSIONS = "_ARRAY_DIMENSIONS"
+"""Attribute by which xarray names dimensions in format 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A node as it is stored."""
+
+    path: str
+    node: Node
+    attributes: dict[str, JSON]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A node as it is, and as it will be.
+
+    Attributes
+    ----------
+    old, new : Found
+        Before and after; the paths may differ.
+    raw : bool
+        Whether chunk bytes stay as they are.
+    """
+
+    old: Found
+    new: Found
+    raw: bool
+
+
+# --- what is there ----------------------------------------------------------------------------------------------------
+
+
+def nodes_in(store: Store, documents: Mapping[str, Buf], number: int) -> dict[str, Found]:
+    """Nodes of one format by their paths, from documents by their keys; parents come before their members."""
+    known = format_of(number)
+    names = frozenset(key.rpartition("/")[2] for key in known.node_keys(""))
+    paths = {key.rpartition("/")[0] for key in documents if key.rpartition("/")[2] in names}
+    found: dict[str, Found] = {}
+    for path in sorted(paths, key=_depth):
+        node = known.parse_node(path, [documents.get(key) for key in known.node_keys(path)])
+        if node is not None:
+            key = known.attributes_key(path)
+            node = _node.as_stored(store, node)
+            found[path] = Found(path, node, known.parse_attributes(documents[key], key) if key in documents else {})
+    return found
+
+
+def _depth(path: str) -> tuple[int, str]:
+    return (path.count("/") + bool(path), path)
+
+
+def has_consolidated(store: Store, path: str, number: int) -> bool:
+    """Whether the hierarchy at a path has consolidated metadata in that format."""
+    if isinstance(store, ExperimentalV3Store):
+        return v3_experimental.CONSOLIDATED_KEY in store.store
+    if number == 2:
+        return CONSOLIDATED_KEY in store
+    key = node_key(path, v3.DOCUMENT_KEY)
+    (text,) = store.get_many([(key, None)])
+    return text is not None and bool(json.loads(bytes(text)).get("consolidated_metadata"))
+
+
+# --- what it becomes --------------------------------------------------------------------------------------------------
+
+
+def plan_steps(
+    source: Store, path: str, found: Mapping[str, Found], to: int, dest_path: str, *, exact: bool
+) -> list[Step]:
+    """Steps for all nodes; the first thing that format `to` cannot say is raised, with the path of its node."""
+    if not found:
+        raise _node.not_found(source, path, GroupNotFoundError)
+    steps = []
+    for old in found.values():
+        below = old.path[len(path) :].lstrip("/")
+        where = join_path(dest_path, below)
+        try:
+            format_of(to).check_path(where)
+            steps.append(_step(old, where, to, exact))
+        except ZarrdsError as error:
+            error.store, error.path = repr(source), old.path or "/"
+            raise
+        except ValueError as error:
+            refused = cannot_say(to, "path", error, old.path)
+            refused.store, refused.path = repr(source), old.path or "/"
+            raise refused from error
+    return steps
+
+
+def _step(old: Found, where: str, to: int, exact: bool) -> Step:
+    if isinstance(old.node, GroupMeta):
+        return Step(old, Found(where, _group(old.node, to), old.attributes), raw=True)
+    meta, raw = (_kept(old.node, to), True) if exact else _kept_or_anew(old.node, to)
+    meta, attributes = _with_dimensions(old, meta)
+    return Step(old, Found(where, meta, attributes), raw=raw)
+
+
+def _group(old: GroupMeta, to: int) -> GroupMeta:
+    # zarr-python 3 has consolidated metadata in groups of format 2 too, where nobody looks for them
+    members = {name: value for name, value in json.loads(old.extra).items() if name != "consolidated_metadata"}
+    extra = canonical(members)
+    return GroupMeta(to, v3.checked_extra(extra) if old.zarr_format != to == 3 else extra)
+
+
+def _kept(old: ArrayMeta, to: int) -> ArrayMeta:
+    """The array with the chunk bytes that it has."""
+    meta = translated(old, to, exact=True)
+    if same_bytes(old.chunk, meta.chunk):
+        return meta
+    if to == 2 and same_bytes(old.chunk, in_other_order(meta).chunk):
+        return in_other_order(meta)
+    raise cannot_say(to, "chain of codecs", "chunks would have to be encoded anew; convert to a dest", old.chunk)
+
+
+def _kept_or_anew(old: ArrayMeta, to: int) -> tuple[ArrayMeta, bool]:
+    try:
+        return _kept(old, to), True
+    except UnsupportedFormatError:
+        return translated(old, to, exact=False), False
+
+
+def _with_dimensions(old: Found, meta: ArrayMeta) -> tuple[ArrayMeta, dict[str, Any]]:
+    """Names of dimensions: a member in format 3, an attribute in format 2; never both."""
+    attributes = dict(old.attributes)
+    assert isinstance(old.node, ArrayMeta)
+    if old.node.zarr_format == meta.zarr_format:
+        return meta, attributes
+    if meta.zarr_format == 3:
+        names = attributes.get(_DIMENSIONS)
+        if isinstance(names, list) and len(names) == meta.ndim and all(isinstance(name, str) for name in names):
+            del attributes[_DIMENSIONS]
+            masked = mask_attribute(meta.chunk) if old.node.chunk.fill.defined else None
+            if masked is not None:
+                attributes.setdefault(MASK, masked)
+            return replace(meta, dimension_names=tuple(map(str, names))), attributes
+        return meta, attributes
+    names_3 = old.node.dimension_names
+    if names_3 is None or all(name is None for name in names_3):
+        return meta, attributes
+    if None in names_3:
+        raise cannot_say(2, "dimension_names", "xarray's attribute names all dimensions or none", names_3)
+    if attributes.get(_DIMENSIONS, list(names_3)) != list(names_3):
+        raise cannot_say(2, "dimension_names", f"the attribute {_DIMENSIONS} says something else", names_3)
+    if MASK in attributes and attributes[MASK] == mask_attribute(old.node.chunk):
+        del attributes[MASK]
+    return meta, {**attributes, _DIMENSIONS: list(names_3)}
+
+
+def expect_same(store: Store, there: Found, wanted: Found) -> None:
+    """Raise when what is at a path is not what an earlier run of the same conversion has left there."""
+    if there.node == wanted.node and canonical(there.attributes) == canonical(wanted.attributes):
+        return
+    error = ContainsArrayError if isinstance(there.node, ArrayMeta) else ContainsGroupError
+    raise error(
+        f"something else of format {there.node.zarr_format} is there already",
+        store=repr(store),
+        path=there.path or "/",
+        hint="delete it, or convert to another place",
+    )

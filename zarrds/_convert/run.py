@@ -1,0 +1,162 @@
+"""`convert`: a hierarchy, or one array, of one format turned into the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from zarrds import _node
+from zarrds._convert.in_place import convert_in_place
+from zarrds._convert.to_dest import convert_to
+from zarrds._copy import writing_to
+from zarrds._format import ArrayMeta, other_format
+from zarrds._store import ConsolidatedMetadataStore, Store, as_store, join_path, normalize_path
+from zarrds.core import Array
+from zarrds.errors import UnsupportedFormatError
+from zarrds.hierarchy import Group
+
+__all__ = ["Places", "convert", "find_places", "opened"]
+
+
+def convert(
+    source: Any,
+    dest: Any = None,
+    to: int = 3,
+    *,
+    path: str | None = None,
+    dest_path: str | None = None,
+    keep: bool = False,
+    log: Any = None,
+    storage_options: Mapping[str, Any] | None = None,
+    dest_storage_options: Mapping[str, Any] | None = None,
+) -> Array | Group:
+    """Convert a hierarchy, or one array, to another format.
+
+    Without `dest` the hierarchy is converted where it is: documents of the new format are written beside the old ones,
+    read back, and then the old ones are removed. Chunks stay as they are; from format 3 to format 2 they are copied to
+    keys of format 2 where theirs begin with ``c``. With `dest` the source is not touched: chunks are copied as they
+    are where both formats say the same of them, and else decoded and encoded, in blocks of bounded size.
+
+    Everything that the new format cannot say is refused before anything is written. A conversion that was stopped,
+    whenever that was, is finished by calling it again.
+
+    Names of dimensions are the member ``dimension_names`` in format 3 and xarray's attribute ``_ARRAY_DIMENSIONS`` in
+    format 2; the one becomes the other. Where there are names, a number that is the fill value, and so means "missing"
+    to xarray in format 2, becomes the attribute ``_FillValue`` by which xarray knows it in format 3. Consolidated
+    metadata are made anew where there were some. A fill value that format 2 leaves undefined becomes zero; of text and
+    bytes, 0 becomes the empty value, and the other way round.
+
+    Parameters
+    ----------
+    source : MutableMapping, str, Array or Group
+        Store, path of a directory or URL; or a node, which is converted with all below it. Format 2, 3 and, with a
+        `dest`, N5, format 1 and the experimental layout of format 3.
+    dest : MutableMapping, str or Group, optional
+        Where to; None converts in place. There must be nothing, or what a stopped conversion has left.
+    to : {3, 2}
+        The new format.
+    path, dest_path : str, optional
+        Node in the source, and where it goes in `dest`; the root by default.
+    keep : bool, optional
+        Keep the old documents, and chunks under old keys, when converting in place.
+    log : callable, file path or file-like object, optional
+        Is told of each array that is copied or encoded.
+    storage_options, dest_storage_options : dict, optional
+        Options of the file systems behind URLs.
+
+    Returns
+    -------
+    Array or Group
+        What was converted, opened for reading and writing.
+
+    Raises
+    ------
+    UnsupportedFormatError
+        The new format cannot say something; the error names the node and the member. Nothing was written.
+    ContainsArrayError, ContainsGroupError
+        Something else is where the new documents should be.
+    PathNotFoundError
+        There is nothing to convert.
+
+    See Also
+    --------
+    zarrds.dask.convert : the same by tasks, on the threads, processes or workers of dask
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.open("data/old.zarr", mode="w", shape=10, chunks=5, dtype="i4", zarr_format=2)
+    >>> z[:] = range(10)
+    >>> new = zarrds.convert("data/old.zarr", to=3)
+    >>> new.zarr_format, new[:3]
+    (3, array([0, 1, 2], dtype=int32))
+    """
+    at = find_places(source, dest, to, path, dest_path, storage_options, dest_storage_options)
+    if at.source is None:
+        convert_in_place(at.dest, at.dest_path, to, keep)
+    else:
+        with writing_to(log) as say:
+            convert_to(at.source, at.path, at.dest, at.dest_path, at.number, to, say)
+    return opened(at.dest, at.dest_path, to)
+
+
+class Places(NamedTuple):
+    """From where to where: a store that shows the source, None in place; the format that it shows."""
+
+    source: Store | None
+    path: str
+    number: int
+    dest: Store
+    dest_path: str
+
+
+def find_places(
+    source: Any,
+    dest: Any,
+    to: int,
+    path: str | None,
+    dest_path: str | None,
+    storage_options: Mapping[str, Any] | None,
+    dest_storage_options: Mapping[str, Any] | None,
+) -> Places:
+    """What the arguments of a conversion mean; raises where there is nothing to convert, or no place for it."""
+    if to not in (2, 3):
+        raise ValueError(f"to must be 2 or 3, found {to!r}")
+    store, where = _place(source, path, "r+" if dest is None else "r", storage_options)
+    shown, node = _node.locate_node(store, where, None if dest is not None else to, "r")
+    if dest is not None:
+        if node is None:
+            raise _node.not_found(store, where)
+        target, target_path = _place(dest, dest_path, "a", dest_storage_options)
+        _refuse_containers(target)
+        return Places(shown, where, node.zarr_format, target, target_path)
+    if shown is not store:
+        raise UnsupportedFormatError(
+            "a hierarchy of this layout cannot be converted in place", store=repr(store), hint="pass dest"
+        )
+    _refuse_containers(store)
+    return Places(None, where, other_format(to), store, where)
+
+
+def _refuse_containers(store: Store) -> None:
+    if store.documents_format is not None:
+        raise UnsupportedFormatError(
+            "documents of Zarr do not lie in this container", store=repr(store), hint="pass another place as dest"
+        )
+
+
+def _place(given: Any, path: str | None, mode: str, options: Mapping[str, Any] | None) -> tuple[Store, str]:
+    """Store, and path in it, of what a user gives for a place."""
+    if isinstance(given, Array | Group):
+        # the documents themselves are converted, and consolidated anew
+        store = given.store.store if type(given.store) is ConsolidatedMetadataStore else given.store
+        return store, join_path(given.path or "", normalize_path(path))
+    return as_store(given, mode=mode, storage_options=options), normalize_path(path)
+
+
+def opened(store: Store, path: str, to: int) -> Array | Group:
+    """What has been converted, for reading and writing."""
+    node = _node.find_node(store, path, to)
+    if isinstance(node, ArrayMeta):
+        return Array(store, path, _meta=node)
+    return Group(store, path, zarr_version=to, _meta=node)

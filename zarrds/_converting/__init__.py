@@ -1,1 +1,0 @@
-"""Hierarchies turned from one format into another: what the documents become first, then the bytes."""

@@ -1,0 +1,52 @@
+"""Options to create an array like another, in the same format or in another one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from numcodecs import VLenBytes, VLenUTF8
+from numcodecs.abc import Codec
+
+from zarrds._codec import N5ChunkWrapper
+from zarrds._metadata import options_like
+from zarrds.core import Array
+
+__all__ = ["options_between"]
+
+
+def options_between(source: Array, new_format: int, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Keywords for `create_dataset` in a group of a format, but for those that are given.
+
+    Equal formats keep every codec. From format 3 to format 2, what format 2 has nothing like (checksums, transposed
+    dimensions, shards) is left out; chunks are those that users see.
+    """
+    options: dict[str, Any] = {
+        "shape": source.shape,
+        "dtype": source.dtype,
+        "chunks": source.chunks,
+        "fill_value": source.fill_value,
+    }
+    if source.zarr_format == new_format:
+        options.update(options_like(source.source().meta, given))
+    elif new_format == 2:
+        options.update(_to_format_2(source))
+    else:
+        compressor = source.compressor
+        if isinstance(compressor, N5ChunkWrapper):  # which makes blocks of N5, and of nothing else
+            compressor = compressor.compressor_config
+        options.update(order=source.order, compressor=compressor, filters=source.filters)
+    return {**options, **given}
+
+
+def _to_format_2(source: Array) -> dict[str, Any]:
+    compressors = [codec for codec in source.compressors if isinstance(codec, Codec) and codec.codec_id != "crc32c"]
+    filters = [codec for codec in source.filters or () if isinstance(codec, Codec)]
+    options: dict[str, Any] = {"compressor": compressors[0] if compressors else None, "order": source.order}
+    if source.dtype.hasobject:
+        serializer = source.serializer
+        is_text = serializer is not None and serializer.name == "vlen-utf8"
+        if source.fill_value == b"":
+            options["fill_value"] = None  # as `convert` has it: there are no bytes in JSON
+        return {**options, "object_codec": VLenUTF8() if is_text else VLenBytes(), "filters": filters or None}
+    return {**options, "filters": filters or None}

@@ -1,0 +1,290 @@
+"""Reading: a plan over a source gives an array.
+
+The tight loop is `_Read.scatter`: a window of whole values is fetched in one batch and each is decoded straight into
+the result when it is covered whole and lies contiguously there, else decoded and its part put. Chunks whose parts can
+be had for less than the whole value take `read_parts` instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from zarrds._codec import ReadSteps, Rounds, put_fill
+from zarrds._config import get_config
+from zarrds._engine.drive import StepsOf, read_parts, read_ranges, window_length, windows
+from zarrds._engine.pool import prefetched, run_all, usable_threads
+from zarrds._engine.shards import shard_steps
+from zarrds._engine.source import OpenSource
+from zarrds._plan import Plan, Projection, is_plain, take
+from zarrds._store import RangeReader
+from zarrds._types import Buf, NDArrayAny, Order, Request, Shape
+from zarrds.errors import ArrayIndexError, ChunkDecodeError, MissingChunkError
+
+__all__ = ["Fields", "read"]
+
+Fields = str | list[str] | None
+
+
+def read(
+    source: OpenSource,
+    plan: Plan,
+    out: NDArrayAny | None = None,
+    *,
+    fields: Fields = None,
+    threads: int | None = None,
+    missing: Literal["fill", "raise"] = "fill",
+    like: Any = None,
+) -> NDArrayAny:
+    """Read a selection.
+
+    Parameters
+    ----------
+    source : OpenSource
+        The array's chunks.
+    plan : Plan
+        The selection, of shape ``plan.result_shape``.
+    out : ndarray, optional
+        Where to put the result, of that shape; a new array when not given.
+    fields : str or list of str, optional
+        Fields of a structured dtype.
+    threads : int, optional
+        Threads to use; by default as many as the size of the chunks makes worthwhile.
+    missing : {"fill", "raise"}
+        What an absent chunk means.
+    like : array-like, optional
+        An array of the kind that new arrays shall be; numpy's own when not given.
+
+    Returns
+    -------
+    ndarray
+        Of shape ``plan.result_shape``; `out` if that was given.
+    """
+    dtype = field_dtype(source.meta.dtype, fields) if fields else source.meta.dtype
+    shape = plan.result_shape + dtype.shape
+    if out is not None:
+        _check_out(out, shape)
+    reshaped = plan.work_shape != plan.result_shape
+    target = _result_array(plan.work_shape, dtype, source.meta.chunk.order, like) if out is None or reshaped else out
+    job = (_ShardRead if source.divided else _Read)(source, target, plan, fields, missing, threads)
+    only = plan.only()
+    if only is None:
+        _read_windows(job, plan, len(plan), threads)
+    else:
+        job.one(only)
+    if not reshaped:
+        return target
+    result = target.reshape(shape)
+    if out is None:
+        return result
+    out[...] = result
+    return out
+
+
+def _read_windows(job: _Read, plan: Plan, count: int, threads: int | None) -> None:
+    source = job.source
+    threads = usable_threads(threads, source.meta.chunk.nbytes, get_config().threaded_read_bytes, count)
+    if threads > 1 and source.meta.dtype.hasobject:
+        threads = 1  # decoding objects holds the interpreter lock
+    length = window_length(source, plan, threads)
+    if source.store.profile.kind == "network" and count > length:
+        for window, values in prefetched(job.fetch, windows(plan, length)):
+            job.scatter(window, values)
+    else:
+        run_all(job.run, windows(plan, length), threads)
+
+
+def _result_array(shape: Shape, dtype: np.dtype[Any], order: Order, like: Any) -> NDArrayAny:
+    if like is None:
+        return np.empty(shape, dtype, order=order)
+    found: NDArrayAny = np.empty_like(like, dtype, order=order, shape=shape)
+    return found
+
+
+def field_dtype(dtype: np.dtype[Any], fields: Fields) -> np.dtype[Any]:
+    """Dtype of a selection of fields, packed; IndexError class when a name is unknown."""
+    names = dtype.names or ()
+    if not isinstance(fields, str | list | tuple):
+        raise ArrayIndexError("fields are given by name", expected="a string or several", found=repr(fields))
+    wanted = [fields] if isinstance(fields, str) else list(fields)
+    unknown = [name for name in wanted if name not in names]
+    if unknown:
+        raise ArrayIndexError("no such field", expected=list(names) or "a structured dtype", found=unknown)
+    return dtype[fields] if isinstance(fields, str) else np.dtype([(name, dtype[name]) for name in wanted])
+
+
+def _check_out(out: NDArrayAny, shape: Shape) -> None:
+    if not hasattr(out, "shape"):
+        raise TypeError(f"out must be an array, found {type(out).__name__}")
+    if tuple(out.shape) != shape:
+        raise ValueError(f"out has the wrong shape: expected {shape}, found {tuple(out.shape)}")
+
+
+class _Read:
+    """One read in progress: where the parts go."""
+
+    __slots__ = ("direct", "drop_axes", "fields", "missing", "plain", "source", "target", "threads")
+
+    def __init__(
+        self,
+        source: OpenSource,
+        target: NDArrayAny,
+        plan: Plan,
+        fields: Fields,
+        missing: str,
+        threads: int | None,
+    ) -> None:
+        self.source = source
+        self.target = target
+        self.drop_axes = plan.drop_axes
+        self.fields = fields
+        self.missing = missing
+        self.threads = threads
+        meta = source.meta
+        self.direct = (
+            target.ndim == meta.ndim and not fields and target.dtype == meta.dtype and not meta.dtype.hasobject
+        )
+        self.plain = self.direct and plan.plain
+
+    def one(self, projection: Projection) -> None:
+        """Read one chunk."""
+        source = self.source
+        in_parts = source.store.profile.native_ranges and not projection.whole
+        if in_parts and source.codec.rounds(projection.chunk_part, native_ranges=True) is not Rounds.WHOLE:
+            self.run([projection])
+        else:
+            self.scatter((projection,), source.store.get_many(((source.key(projection.coords), None),)))
+
+    def run(self, window: list[Projection]) -> None:
+        """Read a window; one value at a time where that is no more requests, so that few are held."""
+        values = self._parts(window) if self.source.store.profile.native_ranges else None
+        self.scatter(window, self.source.store.iter_many(self._requests(window)) if values is None else values)
+
+    def fetch(self, window: list[Projection]) -> list[Any]:
+        """Values of a window, in one batch; for chunks that can be had in parts, the parts themselves."""
+        values = self._parts(window) if self.source.store.profile.native_ranges else None
+        return self.source.store.get_many(self._requests(window)) if values is None else values
+
+    def _requests(self, window: list[Projection]) -> list[Request]:
+        key = self.source.key
+        return [(key(p.coords), None) for p in window]
+
+    def _parts(self, window: list[Projection]) -> list[Any] | None:
+        """Parts of the chunks, when less than the whole values can be asked for; None when it must be those."""
+        rounds = self.source.codec.rounds
+        for projection in window:
+            if not projection.whole and (how := rounds(projection.chunk_part, native_ranges=True)) is not Rounds.WHOLE:
+                read = read_ranges if how is Rounds.RANGE else read_parts
+                steps = self._steps(window)
+                return [None if part is None else _Part(part) for part in read(self.source, window, steps)]
+        return None
+
+    def _steps(self, window: list[Projection]) -> StepsOf:
+        return lambda number, reader, again: self.source.codec.read(window[number].chunk_part)
+
+    def scatter(self, window: Sequence[Projection], values: Iterable[Any]) -> None:
+        """Decode values and put their parts into the result."""
+        target, source = self.target, self.source
+        decode, chunk_shape, order = source.codec.decode, source.meta.chunk.shape, source.meta.chunk.order
+        c_order = order == "C"
+        for projection, value in zip(window, values, strict=True):
+            coords, chunk_part, out_part, whole = projection
+            if value is None:
+                self._absent(projection)
+                continue
+            try:
+                if whole and self.direct and self._in_place(value, chunk_part, out_part):
+                    view = target[out_part] if out_part else target
+                    if view.shape == chunk_shape and (view.flags.c_contiguous if c_order else view.flags.f_contiguous):
+                        found = decode(value, view)
+                        if found is not view:
+                            view[...] = found
+                        continue
+                self._place(value, chunk_part, out_part)
+            except ChunkDecodeError as error:
+                source.located(error, coords)
+                raise
+
+    def _in_place(self, value: Buf | _Part, chunk_part: Any, out_part: Any) -> bool:
+        """Whether a chunk that is covered whole may be decoded where it goes.
+
+        Arrays of positions may cover it in another order, or spread it over the result, of which they give a copy.
+        """
+        return (self.plain or (is_plain(chunk_part) and is_plain(out_part))) and type(value) is not _Part
+
+    def _place(self, value: Buf | _Part, chunk_part: Any, out_part: Any) -> None:
+        if isinstance(value, _Part):
+            if value.placed:
+                return
+            piece = value.array
+        else:
+            piece = take(self.source.codec.decode(value), chunk_part)
+        if self.fields:
+            piece = piece[self.fields]
+        if self.drop_axes:
+            piece = piece.reshape([n for axis, n in enumerate(piece.shape) if axis not in self.drop_axes])
+        if out_part:
+            self.target[out_part] = piece
+        else:
+            self.target[...] = piece  # with () a single object would hold the array, not its item
+
+    def _absent(self, projection: Projection) -> None:
+        source = self.source
+        if self.missing == "raise":
+            raise source.located(MissingChunkError(), projection.coords)
+        fill = source.fill
+        if not source.meta.chunk.fill.defined:
+            fill = None if source.meta.dtype == object else np.zeros((), source.meta.dtype)[()]
+        if self.fields:
+            fill = np.asarray(fill, source.meta.dtype)[self.fields]
+        put_fill(self.target, projection.out_part, fill)
+
+
+class _ShardRead(_Read):
+    """One read of shards: in steps, with what is found put where it goes at once."""
+
+    __slots__ = ()
+
+    def one(self, projection: Projection) -> None:
+        """Read of one shard."""
+        self.run([projection])
+
+    def run(self, window: list[Projection]) -> None:
+        """Read shards one after the other where that is no slower, so that few values are held."""
+        if self.source.store.profile.kind == "network":
+            self.scatter(window, self.fetch(window))
+            return
+        for projection in window:
+            self.scatter((projection,), self.fetch([projection]))
+
+    def fetch(self, window: list[Projection]) -> list[Any]:
+        """Parts of shards, each round of requests in one batch."""
+        views = [self._view(projection) for projection in window]
+
+        def steps_of(number: int, reader: RangeReader, again: bool) -> ReadSteps:
+            return shard_steps(self.source, window[number], views[number], self.threads, reader, again)
+
+        parts = zip(read_parts(self.source, window, steps_of), views, strict=True)
+        return [None if part is None else _Part(part, placed=view is not None) for part, view in parts]
+
+    def _view(self, projection: Projection) -> NDArrayAny | None:
+        """The region of the result that a projection fills, where what is read is put there as it is."""
+        target = self.target
+        if self.fields or self.drop_axes or type(target) is not np.ndarray or target.dtype != self.source.meta.dtype:
+            return None
+        if not is_plain(projection.chunk_part) or not is_plain(projection.out_part):
+            return None
+        view: NDArrayAny = target[projection.out_part] if projection.out_part else target
+        return view
+
+
+class _Part:
+    """A part that is decoded already, and maybe placed in the result."""
+
+    __slots__ = ("array", "placed")
+
+    def __init__(self, array: NDArrayAny, *, placed: bool = False) -> None:
+        self.array = array
+        self.placed = placed

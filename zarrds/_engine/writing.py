@@ -1,0 +1,275 @@
+"""Writing: a plan and a value change the chunks of a source.
+
+A chunk that is covered whole, counting the elements inside the array only, is encoded and set without a read. Others
+are read, changed and set again, those of one window in one batch each way. With a lock every chunk is handled alone,
+under its own lock; on a network the chunks of a window together, their locks taken in sorted order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any
+
+import numpy as np
+
+from zarrds._codec import Held, fills, new_array
+from zarrds._config import get_config
+from zarrds._engine.batch import HeldChunk, HeldStore
+from zarrds._engine.drive import window_length, windows
+from zarrds._engine.indexes import note_written
+from zarrds._engine.items import check_items
+from zarrds._engine.pool import run_all, usable_threads
+from zarrds._engine.reading import Fields, field_dtype
+from zarrds._engine.shards import shards_of, spread_over
+from zarrds._engine.source import OpenSource
+from zarrds._engine.values import prepared
+from zarrds._format import valid_part
+from zarrds._plan import Plan, Projection, is_everything, is_plain, put
+from zarrds._store import byte_view
+from zarrds._types import Buf, NDArrayAny, Part
+from zarrds.errors import ArrayIndexError, ChunkDecodeError, ChunkEncodeError
+
+__all__ = ["Lock", "write"]
+
+Lock = Callable[[str], AbstractContextManager[Any]]
+"""From a chunk key to the lock that guards it."""
+
+
+def write(
+    source: OpenSource,
+    plan: Plan,
+    value: Any,
+    *,
+    fields: Fields = None,
+    lock: Lock | None = None,
+    threads: int | None = None,
+    write_empty_chunks: bool = True,
+) -> None:
+    """Write a selection; numpy's broadcasting rules hold between value and selection.
+
+    Parameters
+    ----------
+    source : OpenSource
+        The array's chunks.
+    plan : Plan
+        The selection.
+    value : array-like
+        Scalar, or array that broadcasts to ``plan.result_shape``. An array-like that is sliced lazily (another chunked
+        array, an h5py dataset) of exactly that shape is read part by part.
+    fields : str or list of str, optional
+        Field of a structured dtype to change; only one, as in zarr-python 2.17.
+    lock : callable, optional
+        From a chunk key to a context manager; see the module's docstring.
+    threads : int, optional
+        Threads to use; by default as many as the size of the chunks makes worthwhile.
+    write_empty_chunks : bool
+        If False, chunks that are all fill value are deleted instead of set.
+
+    Raises
+    ------
+    ValueError
+        The value does not broadcast to the selection, or cannot be cast, or a text is missing; nothing has been written
+        then.
+    """
+    dtype = source.meta.dtype
+    field = _one_field(dtype, fields) if fields else None
+    if field is not None:
+        dtype = dtype[field]
+    value = prepared(value, dtype, plan)
+    if source.meta.dtype.hasobject and len(plan):
+        check_items(value, source.meta.chunk)
+    job = (_ShardWrite if source.divided else _Write)(source, value, plan.drop_axes, field, write_empty_chunks, threads)
+    only = plan.only()
+    if only is not None and lock is None:
+        job.run([only])
+        return
+    count = len(plan)
+    threads = usable_threads(threads, source.meta.chunk.nbytes, get_config().threaded_write_bytes, count)
+    if threads > 1 and (source.meta.dtype.hasobject or not isinstance(value, np.ndarray)):
+        threads = 1
+    if lock is None:
+        run_all(job.run, windows(plan, window_length(source, plan, threads)), threads)
+        return
+    for window in windows(plan, _locked_length(source, plan)):
+        with ExitStack() as held:
+            for key in sorted([source.key(p.coords) for p in window]):
+                held.enter_context(lock(key))
+            job.run(window)
+
+
+def _one_field(dtype: np.dtype[Any], fields: str | list[str]) -> str:
+    field_dtype(dtype, fields)
+    if isinstance(fields, str):
+        return fields
+    if len(fields) > 1:
+        raise ArrayIndexError("multiple fields are not supported for this operation", found=fields)
+    return fields[0]
+
+
+def _locked_length(source: OpenSource, plan: Plan) -> int:
+    return window_length(source, plan, 1) if source.store.profile.kind == "network" else 1
+
+
+class _Write:
+    """One write in progress."""
+
+    __slots__ = ("drop_axes", "field", "held", "keep_empty", "same", "scalar", "source", "threads", "value")
+
+    def __init__(
+        self,
+        source: OpenSource,
+        value: Any,
+        drop_axes: tuple[int, ...],
+        field: str | None,
+        keep_empty: bool,
+        threads: int | None,
+    ) -> None:
+        self.source = source
+        self.value = value
+        self.drop_axes = drop_axes
+        self.field = field
+        self.keep_empty = keep_empty
+        self.threads = threads
+        self.held = source.store if isinstance(source.store, HeldStore) else None  # in a batch
+        self.scalar = isinstance(value, np.ndarray) and value.ndim == 0
+        self.same: Buf | None = None  # a scalar fills every whole chunk with the same bytes
+
+    def run(self, window: list[Projection]) -> None:
+        """Read what must be kept, change, encode, set: two batches at most."""
+        source = self.source
+        keys = [source.key(p.coords) for p in window]
+        old = self._old_chunks(window, keys)
+        to_set: list[tuple[str, Any]] = []
+        to_delete: list[str] = []
+        for key, projection in zip(keys, window, strict=True):
+            try:
+                data = self._encoded(projection, old.get(key))
+            except (ChunkDecodeError, ChunkEncodeError) as error:
+                source.located(error, projection.coords)
+                raise
+            if data is None:
+                to_delete.append(key)
+            else:
+                to_set.append((key, data))
+        if to_set:
+            source.store.set_many(to_set)
+        if to_delete:
+            source.store.delete_many(to_delete)
+
+    def _old_chunks(self, window: list[Projection], keys: list[str]) -> dict[str, Any]:
+        partial = [key for key, p in zip(keys, window, strict=True) if not p.whole or self.field]
+        if not partial:
+            return {}
+        if self.held is not None:
+            return dict(zip(partial, self.held.take_many(partial), strict=True))
+        return dict(zip(partial, self.source.store.get_many([(key, None) for key in partial]), strict=True))
+
+    def _encoded(self, projection: Projection, old: Any) -> Buf | Held | None:
+        """Bytes of the changed chunk; None: it is all fill value and shall not be stored."""
+        source = self.source
+        if projection.whole and not self.field:
+            if self.same is not None and is_everything(projection.chunk_part, source.meta.chunk.shape):
+                return self.same
+            chunk, every = self._whole_chunk(projection)
+        else:
+            chunk, every = self._changed_chunk(projection, old), False
+            if self.held is not None:
+                return HeldChunk(chunk, self._value)
+        return self._value(chunk, every)
+
+    def _value(self, chunk: NDArrayAny, every: bool = False) -> Buf | None:
+        source = self.source
+        if not self.keep_empty and source.is_blank(chunk):
+            return None
+        data = source.codec.encode(chunk)
+        if every and data is not None:
+            self.same = bytes(data) if not isinstance(data, bytes) else data
+        return data
+
+    def _whole_chunk(self, projection: Projection) -> tuple[NDArrayAny, bool]:
+        """A chunk made of the value alone; and whether every chunk that lies in the array will be the same.
+
+        What reaches beyond the array is fill value: it comes to light when the array grows.
+        """
+        meta = self.source.meta
+        part = projection.chunk_part
+        if self.scalar:
+            every = is_everything(part, meta.chunk.shape)
+            chunk = new_array(meta.chunk.shape, meta.dtype, meta.chunk.order) if every else self._blank()
+            fills.put_fill(chunk, part, self.value[()])
+            return chunk, every
+        piece = np.asarray(self.value[projection.out_part])
+        if piece.shape == meta.chunk.shape and is_plain(part):
+            return piece, False
+        chunk = self._blank()
+        put(chunk, part, piece, self.drop_axes)
+        return chunk, False
+
+    def _blank(self) -> NDArrayAny:
+        return self.source.blank(self.source.meta.chunk.shape)
+
+    def _changed_chunk(self, projection: Projection, old: Any) -> NDArrayAny:
+        """The chunk as it is stored, or blank, with the value put over its part."""
+        source = self.source
+        meta = source.meta
+        if old is None:
+            chunk = self._blank()
+        elif isinstance(old, HeldChunk):
+            chunk = old.array.copy(order="K")  # if anything fails, the old one stays
+        else:
+            # what a store holds is not ours to change: it may hand out buffers that can be written to
+            chunk = source.codec.decode(old if type(old) is bytes else memoryview(byte_view(old)).toreadonly())
+            if not chunk.flags.writeable or chunk.dtype != meta.dtype:
+                chunk = chunk.astype(meta.dtype)
+        self._put(chunk, projection.chunk_part, self._piece(projection))
+        return chunk
+
+    def _piece(self, projection: Projection) -> NDArrayAny:
+        """What goes into a chunk: 0-d, or of the shape of the part."""
+        if self.scalar:
+            scalar: NDArrayAny = self.value
+            return scalar
+        piece = np.asarray(self.value[projection.out_part])
+        return np.expand_dims(piece, self.drop_axes) if self.drop_axes and piece.ndim else piece
+
+    def _put(self, chunk: NDArrayAny, part: Part, piece: NDArrayAny) -> None:
+        target = chunk[self.field] if self.field else chunk
+        if self.scalar:
+            fills.put_fill(target, part, piece[()])
+        else:
+            put(target, part, piece)
+
+
+class _ShardWrite(_Write):
+    """One write of shards: what is not touched of them is not decoded. Nothing is stored that is all fill value."""
+
+    __slots__ = ()
+
+    def run(self, window: list[Projection]) -> None:
+        """As other chunks; and indexes of these shards that any array of this process remembers are forgotten."""
+        keys = [self.source.key(p.coords) for p in window]
+        note_written(keys)
+        try:
+            super().run(window)
+        finally:
+            note_written(keys)  # again, as a reader may have asked in between
+
+    def _encoded(self, projection: Projection, old: Any) -> Buf | Held | None:
+        """Bytes of the changed shard; None: there is nothing in it."""
+        source = self.source
+        codec = shards_of(source)
+        if projection.whole and not self.field:
+            if self.same is not None and is_everything(projection.chunk_part, source.meta.chunk.shape):
+                return self.same
+            chunk, every = self._whole_chunk(projection)
+            data = codec.encode(chunk, spread_over(self.threads))
+            self.same = data if every else None
+            return data
+        shard = codec.opened(old)
+        inside = valid_part(projection.coords, source.meta.shape, source.meta.chunk.shape)
+        valid = tuple([item.stop for item in inside])
+        codec.merge(shard, projection.chunk_part, self._piece(projection), self._put, valid, not self.field)
+        if self.held is None:
+            return shard.join()
+        return shard if shard.nbytes else None

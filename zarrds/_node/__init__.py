@@ -1,0 +1,83 @@
+"""The documents of a hierarchy in a store: find, create and delete nodes."""
+
+from zarrds._node.adapters import locate_node, other_layout
+from zarrds._node.claim import (
+    Claim,
+    ClaimLost,
+    changed_meanwhile,
+    claim_around,
+    claimed,
+    has_mark,
+    set_document,
+    unclaimed,
+    with_mark_of,
+)
+from zarrds._node.create import create_array, create_group, move_node
+from zarrds._node.delete import delete_node, finish_deletion
+from zarrds._node.locking import check_synchronizer, document_locked, structure_locked
+from zarrds._node.lookup import (
+    NOT_INSTALLED,
+    array_documents,
+    array_key,
+    as_stored,
+    attributes_key,
+    bounded_depth,
+    child_documents,
+    child_kinds,
+    child_nodes,
+    contains_array,
+    contains_group,
+    documents_below,
+    expect_free,
+    find_node,
+    has_node,
+    load_array,
+    load_group,
+    not_found,
+    save_array,
+)
+from zarrds._node.named import find_named
+from zarrds._node.v1 import migrate
+
+__all__ = [
+    "NOT_INSTALLED",
+    "Claim",
+    "ClaimLost",
+    "array_documents",
+    "array_key",
+    "as_stored",
+    "attributes_key",
+    "bounded_depth",
+    "changed_meanwhile",
+    "check_synchronizer",
+    "child_documents",
+    "child_kinds",
+    "child_nodes",
+    "claim_around",
+    "claimed",
+    "contains_array",
+    "contains_group",
+    "create_array",
+    "create_group",
+    "delete_node",
+    "document_locked",
+    "documents_below",
+    "expect_free",
+    "find_named",
+    "find_node",
+    "finish_deletion",
+    "has_mark",
+    "has_node",
+    "load_array",
+    "load_group",
+    "locate_node",
+    "migrate",
+    "move_node",
+    "not_found",
+    "other_layout",
+    "save_array",
+    "set_document",
+    "structure_locked",
+    "unclaimed",
+    "with_mark_of",
+]

@@ -1,0 +1,406 @@
+"""Claims: what takes several steps is done by one writer at a time, with no lock that outlives it.
+
+A claim is a mark of white space at the end of a JSON document, which every reader of JSON skips. It is set by comparing
+and swapping (`Store.set_if`), says which process works there, and is gone when the document is written at the end. As
+the mark is part of the document, whoever takes over from a writer that is dead, or seems to be, makes sure that the
+other one cannot write the document any more: its comparison fails, and it begins again.
+
+Whoever changes a document without a claim keeps the mark (`with_mark_of`), so that the work goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import random
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from zarrds._store import Store, to_bytes
+from zarrds._types import Buf
+from zarrds.errors import ConflictError, PathNotFoundError
+
+__all__ = [
+    "Claim",
+    "ClaimLost",
+    "changed_meanwhile",
+    "claim_around",
+    "claimed",
+    "has_mark",
+    "set_document",
+    "unclaimed",
+    "with_mark_of",
+]
+
+_MARK = re.compile(rb"\n[ \t]{80}\Z")
+_HOST_BITS, _PID_BITS, _RANDOM_BITS = 26, 22, 32
+
+PATIENCE_S = 10.0
+"""How long a mark of another process may stay the same before its writer is taken for dead."""
+OWN_PATIENCE_S = 0.25
+"""The same for a thread of this process: how long it may take no step."""
+_RENEW_S = PATIENCE_S / 4
+_PAUSE_S, _MAX_PAUSE_S, _MAX_REMOTE_PAUSE_S = 0.0005, 0.02, 0.2
+
+
+class ClaimLost(Exception):
+    """Another writer has taken over: what this one has written behind the end of the data is nobody's."""
+
+
+class Claim:
+    """The right to work on what a document describes; see `claimed`.
+
+    Attributes
+    ----------
+    store : Store
+        Where the document is.
+    key : str
+        Its key.
+    inherited : bool
+        Whether a writer that did not finish had it before: what it left may be there.
+    over : bool
+        Whether another thread, or an inner call, of this process has taken over.
+    work : object
+        What the owner is at; for calls inside it, in the same thread.
+    """
+
+    __slots__ = (
+        "_kept",
+        "_mutex",
+        "_renewed",
+        "inherited",
+        "key",
+        "mark",
+        "over",
+        "steps",
+        "store",
+        "text",
+        "thread",
+        "work",
+    )
+
+    def __init__(self, store: Store, key: str, text: bytes, mark: bytes, inherited: bool) -> None:
+        self.store, self.key, self.text, self.mark, self.inherited = store, key, text, mark, inherited
+        self.over = False
+        self.work: object = None
+        self.thread = threading.get_ident()
+        self.steps = 0
+        self._kept = False
+        self._renewed = time.monotonic()
+        self._mutex = threading.Lock()
+
+    @property
+    def document(self) -> bytes:
+        """The document as it is known to be stored, without the mark."""
+        return _MARK.sub(b"", self.text)
+
+    def keep(self) -> None:
+        """Say that the work goes on, before each of its steps; raise ClaimLost when another writer has taken over."""
+        self.steps += 1
+        if self.over:
+            raise ClaimLost
+        if time.monotonic() - self._renewed > _RENEW_S and self.mark:
+            with self._mutex:
+                if time.monotonic() - self._renewed > _RENEW_S:
+                    self._renew()
+
+    def _renew(self) -> None:
+        old, new = self.mark, _new_mark()
+        _own[new] = self
+        while not self._set(self.document + new):
+            if not self.refresh():
+                del _own[new]
+                raise ClaimLost
+        self.mark = new
+        self._renewed = time.monotonic()
+        _own.pop(old, None)
+
+    def refresh(self) -> bool:
+        """Read the document again; return whether it still has this mark."""
+        text = _read(self.store, self.key)
+        if text is None or not text.endswith(self.mark):
+            return False
+        self.text = text
+        return True
+
+    def replace(self, change: Callable[[bytes], bytes], *, release: bool) -> bool:
+        """Change the document, whatever others have changed of it meanwhile; return False when the claim is lost.
+
+        Parameters
+        ----------
+        change : callable
+            From the document as it is stored to the new one; may be called several times.
+        release : bool
+            Give up the claim in the same step.
+        """
+        while True:
+            if self._set(change(self.document) + (b"" if release else self.mark)):
+                self._kept = self._kept or release
+                if not (release or self.store.keeps_documents):  # it shows another text than was written
+                    self.refresh()
+                return True
+            if not self.refresh():
+                self._kept = True  # it is the mark of another by now
+                return False
+
+    def _set(self, text: bytes) -> bool:
+        if not set_document(self.store, self.key, text, self.text):
+            return False
+        self.text = text
+        return True
+
+    def abandon(self) -> None:
+        """Leave the mark where it is: the next writer then puts in order what this one could not."""
+        self._kept = True
+
+    def end(self) -> None:
+        """Remove the mark, unless it is gone or shall stay."""
+        if self.mark and not self._kept:
+            self.replace(bytes, release=True)
+
+
+@contextmanager
+def claimed(
+    store: Store,
+    key: str,
+    attempt: int = 0,
+    *,
+    text: bytes | None = None,
+    change: Callable[[bytes, bool], bytes] | None = None,
+    work: object = None,
+) -> Iterator[Claim]:
+    """Hold the claim of a document, such as that of the group or array that is appended to.
+
+    Others that ask for it meanwhile wait. The claim of a writer that was killed is taken over: at once where that is
+    known, else when its mark has not changed for `PATIENCE_S` seconds. So the owner calls `Claim.keep` before each
+    step, and must be ready for ClaimLost there, and for False from `Claim.replace`: then another writer has taken over,
+    and everything is to be done again (``attempt`` + 1, which makes it more patient).
+
+    What is written while a claim is held must be invisible until `Claim.replace` writes the document at the end.
+    On a store that cannot compare and swap (`Store.can_set_if`) nobody is kept out: one writer at a time.
+
+    Parameters
+    ----------
+    store : Store
+        Where the document is.
+    key : str
+        Its key; the document must be there.
+    attempt : int
+        How often the caller has lost the claim before.
+    text : bytes, optional
+        The document, where the caller has read it just now.
+    change : callable, optional
+        Makes another document in the step that sets the mark: called with the one that is there, and with what
+        `Claim.inherited` will be.
+    work : object, optional
+        What `Claim.work` will be.
+
+    Yields
+    ------
+    Claim
+
+    Raises
+    ------
+    PathNotFoundError
+        There is no document under `key`.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> group = zarrds.group()
+    >>> with claimed(group.store, ".zgroup") as claim:
+    ...     claim.keep()  # and write what belongs together
+    """
+    claim = _taken(store, key, attempt, text, change or _as_it_is, work)
+    try:
+        yield claim
+    except BaseException:
+        with suppress(Exception):  # the first error is the one to see; the next writer finds the mark
+            claim.end()
+        raise
+    else:
+        claim.end()
+    finally:
+        _own.pop(claim.mark, None)
+
+
+@contextmanager
+def unclaimed(store: Store, key: str, work: object) -> Iterator[Claim]:
+    """Give a claim that keeps nobody out, but is found by `claim_around`: for stores that cannot compare and swap."""
+    claim, name = Claim(store, key, b"", b"", False), _new_mark()
+    claim.work = work
+    _own[name] = claim
+    try:
+        yield claim
+    finally:
+        _own.pop(name, None)
+
+
+def claim_around(store: Store, key: str) -> Claim | None:
+    """Return the claim of a document that the running thread itself holds, or is about to get; None if there is none.
+
+    A lock or a store that calls other code may bring a thread there.
+    """
+    here = threading.get_ident()
+    for claim in list(_own.values()) if _own else ():
+        if claim.thread != here or claim.key != key:
+            continue
+        if claim.store is store or claim.store.place().is_same(store.place()):
+            return claim
+    return None
+
+
+def has_mark(text: Buf) -> bool:
+    """Return whether a document shows a claim, of a writer at work or of one that did not finish."""
+    return _MARK.search(to_bytes(text)) is not None
+
+
+def with_mark_of(document: bytes, present: Buf | None) -> bytes:
+    """Return a document with the mark that the present one has."""
+    found = None if present is None else _MARK.search(to_bytes(present))
+    return document if found is None else document + found[0]
+
+
+def set_document(store: Store, key: str, text: bytes, expected: Buf | None) -> bool:
+    """Set a document if it is still the expected one, where the store can tell; return whether it was set."""
+    if store.can_set_if:
+        return store.set_if(key, text, expected)
+    store.set_many([(key, text)])
+    return True
+
+
+def changed_meanwhile(store: Store, key: str, what: str) -> ConflictError:
+    """Return the error of a change that came too late."""
+    return ConflictError(
+        f"another writer changed the array while its {what} was to be set",
+        store=repr(store),
+        key=key,
+        hint="nothing was changed: look at the array and repeat, or let writers take turns with a synchronizer",
+    )
+
+
+# --- taking a claim ---------------------------------------------------------------------------------------------------
+
+_own: dict[bytes, Claim] = {}
+"""Claims of this process, by their marks."""
+
+
+def _after_fork() -> None:
+    _own.clear()
+    _host.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _read(store: Store, key: str) -> bytes | None:
+    text = store.get_many([(key, None)])[0]
+    return None if text is None else to_bytes(text)
+
+
+def _as_it_is(document: bytes, inherited: bool) -> bytes:
+    return document
+
+
+def _taken(
+    store: Store,
+    key: str,
+    attempt: int,
+    text: bytes | None,
+    change: Callable[[bytes, bool], bytes],
+    work: object,
+) -> Claim:
+    """Set a mark of one's own, once that of others is gone or its writer is taken for dead."""
+    watch, pause = _Watch(2**attempt), _PAUSE_S
+    longest = _MAX_REMOTE_PAUSE_S if store.profile.kind == "network" else _MAX_PAUSE_S
+    while True:
+        text = _read(store, key) if text is None else text
+        if text is None:
+            raise PathNotFoundError("the document of what is to change is gone", store=repr(store), key=key)
+        found = _MARK.search(text)
+        if not store.can_set_if:
+            claim = Claim(store, key, text, b"", found is not None)
+            document = change(claim.document, claim.inherited)
+            if document != claim.document:
+                claim._set(document)
+            return claim
+        if found is not None and not watch.is_over(found[0]):
+            time.sleep(pause * random.uniform(0.5, 1))
+            pause, text = min(pause * 1.5, longest), None
+            continue
+        claim = Claim(store, key, text, _new_mark(), found is not None)
+        claim.work = work
+        _own[claim.mark] = claim
+        try:
+            if claim._set(change(claim.document, claim.inherited) + claim.mark):
+                if found is not None and (other := _own.get(found[0])) is not None:
+                    other.over = True
+                return claim
+        except BaseException:
+            del _own[claim.mark]
+            raise
+        del _own[claim.mark]
+        text = None
+
+
+class _Watch:
+    """Decides whether the writer of a mark is dead, or has to be taken for dead."""
+
+    def __init__(self, factor: int) -> None:
+        self.factor = factor
+        self.seen: tuple[bytes, int] = (b"", 0)
+        self.since = 0.0
+
+    def is_over(self, mark: bytes) -> bool:
+        claim = _own.get(mark)
+        seen = (mark, 0 if claim is None else claim.steps)
+        if seen != self.seen:
+            self.seen, self.since = seen, time.monotonic()
+        waited = time.monotonic() - self.since
+        if claim is not None:  # it cannot go on while its own thread waits
+            return claim.thread == threading.get_ident() or waited > OWN_PATIENCE_S * self.factor
+        return _is_dead(mark) or waited > PATIENCE_S * self.factor
+
+
+def _is_dead(mark: bytes) -> bool:
+    """Return whether the process of a mark is known to be dead: only those of this machine can be asked for."""
+    number = int(mark[1:].replace(b" ", b"0").replace(b"\t", b"1"), 2) >> _RANDOM_BITS
+    host, pid = number >> _PID_BITS, number & (2**_PID_BITS - 1)
+    if host != _this_host() or os.name != "posix":
+        return False
+    if pid == os.getpid() & (2**_PID_BITS - 1):
+        return True  # it is not among the claims of this process
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
+
+
+def _new_mark() -> bytes:
+    number = (_this_host() << _PID_BITS) | (os.getpid() & (2**_PID_BITS - 1))
+    number = (number << _RANDOM_BITS) | int.from_bytes(os.urandom(_RANDOM_BITS // 8), "big")
+    bits = format(number, f"0{_HOST_BITS + _PID_BITS + _RANDOM_BITS}b")
+    return b"\n" + bits.replace("0", " ").replace("1", "\t").encode()
+
+
+_host: list[int] = []
+
+
+def _this_host() -> int:
+    """Return a number for the machine, or the container, whose processes have numbers of their own."""
+    if not _host:
+        name = platform.node()
+        for file in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
+            with suppress(OSError):
+                name += os.readlink(file) if os.path.islink(file) else Path(file).read_text()
+        _host.append(int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") >> (32 - _HOST_BITS))
+    return _host[0]

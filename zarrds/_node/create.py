@@ -1,0 +1,411 @@
+"""Nodes that come, are replaced or move: creating arrays and groups, and giving them another path.
+
+Whoever is faster wins: a node is claimed by setting its document only if there is none, where the store can do so. What
+is replaced disappears in one step where the store can do that, and else in the order of `zarrds._node.delete`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+from zarrds._format import FORMATS, ArrayMeta, Format, GroupMeta, Node, format_of, node_key
+from zarrds._node.delete import (
+    Below,
+    delete_node,
+    expect_ours,
+    is_separate,
+    mark_removal,
+    refuse_consolidated,
+    remove,
+    set_mark,
+)
+from zarrds._node.lookup import Found, expect_free, find_node, first_kind, first_node, look
+from zarrds._store import REMOVAL_MARK, Store, ancestors, level, renamed
+from zarrds._types import Request
+from zarrds.errors import ConflictError, ContainsArrayError, ContainsGroupError, PathNotFoundError
+
+__all__ = ["create_array", "create_group", "move_node"]
+
+Fill = Callable[..., None]
+
+_ROUNDS = 10
+"""How often creating looks again when others create and delete at the same place."""
+
+
+def create_array(
+    store: Store,
+    path: str,
+    meta: ArrayMeta,
+    *,
+    overwrite: bool = False,
+    chunk_store: Store | None = None,
+    known_group: str | None = None,
+    remake: Callable[[int], ArrayMeta] | None = None,
+    fill: Fill | None = None,
+    attributes: Mapping[str, Any] | None = None,
+) -> ArrayMeta:
+    """Create an array and the groups above it.
+
+    Parameters
+    ----------
+    store, chunk_store : Store
+        Where to, and where chunks go if not there.
+    path : str
+        Path of the array.
+    meta : ArrayMeta
+        What it is.
+    overwrite : bool
+        Delete what is there before.
+    known_group : str, optional
+        A path at and above which the caller knew every node to be a group of the array's format.
+    remake : callable, optional
+        Makes `meta` anew for another format, where the caller leaves it open: that of the groups above is taken.
+    fill : callable, optional
+        With `overwrite`, writes what the node holds: ``fill(store, path, meta=)``, where store and path may be others,
+        in a hidden place, and the node's documents need not be there yet.
+    attributes : mapping, optional
+        Its attributes.
+
+    Returns
+    -------
+    ArrayMeta
+        What was created.
+
+    Raises
+    ------
+    ContainsArrayError, ContainsGroupError
+        Something is there and `overwrite` is False, or something above is no group of that format.
+    """
+    return _create(
+        store,
+        path,
+        meta,
+        remake,
+        overwrite=overwrite,
+        chunk_store=chunk_store,
+        known_group=known_group,
+        fill=fill,
+        attributes=attributes,
+    )
+
+
+def create_group(
+    store: Store,
+    path: str,
+    meta: GroupMeta,
+    *,
+    overwrite: bool = False,
+    chunk_store: Store | None = None,
+    known_group: str | None = None,
+    remake: Callable[[int], GroupMeta] | None = None,
+    fill: Fill | None = None,
+) -> GroupMeta:
+    """Create a group and the groups above it; see `create_array`."""
+    return _create(
+        store, path, meta, remake, overwrite=overwrite, chunk_store=chunk_store, known_group=known_group, fill=fill
+    )
+
+
+_AnyNode = TypeVar("_AnyNode", bound=ArrayMeta | GroupMeta)
+
+
+def _create(
+    store: Store,
+    path: str,
+    meta: _AnyNode,
+    remake: Callable[[int], _AnyNode] | None,
+    *,
+    overwrite: bool,
+    chunk_store: Store | None,
+    known_group: str | None,
+    fill: Fill | None,
+    attributes: Mapping[str, Any] | None = None,
+) -> _AnyNode:
+    refuse_consolidated(store, path)
+    format_of(meta).check_path(path)
+    chunks_in = chunk_store if is_separate(store, chunk_store) else None
+    if known_group is not None and not overwrite and _is_free_member(store, path, meta, known_group, chunks_in):
+        if _claim(store, _new_documents(path, meta, attributes)):
+            return meta
+        known_group = None
+    for _ in range(_ROUNDS):
+        formats = FORMATS if known_group is None else (format_of(meta),)
+        # a known group is looked at as well: it may have been deleted since, with those above it
+        above = [p for p in ancestors(path) if known_group is None or not _is_above(p, known_group)]
+        (here, *found), marked = _look_around(store, [path, *above], formats, chunks_in)
+        # what is created shows nothing of what was deleted: deletions that were interrupted are finished first
+        unfinished = [at[0].path for at in (*found, here) if at[0].path in marked and first_kind(at) is None]
+        if unfinished:
+            delete_node(store, unfinished[0], chunk_store=chunks_in)
+            continue
+        if not overwrite:
+            _expect_nothing(here, path)
+        made = _fitting(meta, remake, path, found)
+        missing = _missing_groups(found, made, overwrite=overwrite)
+        if known_group is not None and known_group in missing:
+            known_group = None
+            continue
+        arrays = [at[0].path for at in found if first_kind(at)]
+        documents = _new_documents(path, made, attributes)
+        if overwrite:
+            top = arrays[0] if arrays else path
+            inside = None if fill is None else partial(fill, meta=made)
+            _replace(
+                store,
+                top,
+                path,
+                [*_new_groups(missing, made), *documents],
+                chunks_in,
+                inside,
+                isinstance(made, GroupMeta),
+            )
+            return made
+        # parents first, so that no reader finds a node whose parents are not there
+        for key, text in _new_groups(missing, made):
+            _claim(store, [(key, text)])
+        if _claim(store, documents):
+            return made
+    raise ConflictError(
+        "others create and delete at this path again and again",
+        store=repr(store),
+        path=path,
+        hint="try again, or let one task create it",
+    )
+
+
+def _look_around(
+    store: Store, paths: Sequence[str], formats: Sequence[Format], chunk_store: Store | None
+) -> tuple[list[list[Found]], list[str]]:
+    """What lies at each of several paths, and at which of them a deletion was not finished: one batch."""
+    keys = [[known.node_keys(path) for known in formats] for path in paths]
+    requests: list[Request] = [(key, None) for at in keys for some in at for key in some]
+    values = iter(store.get_many([*requests, *_marks(paths)]))
+    found = [
+        [Found(known, path, [next(values) for _ in some]) for known, some in zip(formats, at, strict=True)]
+        for path, at in zip(paths, keys, strict=True)
+    ]
+    marks = [mark is not None for mark in values]
+    if chunk_store is not None:
+        others = chunk_store.get_many(_marks(paths))
+        marks = [is_marked or other is not None for is_marked, other in zip(marks, others, strict=True)]
+    return found, [path for path, is_marked in zip(paths, marks, strict=True) if is_marked]
+
+
+def _fitting(
+    meta: _AnyNode, remake: Callable[[int], _AnyNode] | None, path: str, above: Sequence[list[Found]]
+) -> _AnyNode:
+    """The node to create: of the format of the groups above where the caller leaves the format open."""
+    number = _format_above(above)
+    if remake is None or number in (None, meta.zarr_format):
+        return meta
+    assert number is not None
+    made = remake(number)
+    format_of(made).check_path(path)
+    return made
+
+
+def _missing_groups(above: Sequence[list[Found]], meta: Node, *, overwrite: bool) -> list[str]:
+    """Paths above a new node where a group is to be made; an array that is there is only replaced by request."""
+    arrays = [at[0].path for at in above if first_kind(at)]
+    if arrays and not overwrite:
+        raise ContainsArrayError("an array is where a group is needed", path=arrays[0])
+    return [at[0].path for at in above if first_kind(at) or not _is_group(at, meta)]
+
+
+# --- claiming a place -------------------------------------------------------------------------------------------------
+
+
+def _claim(store: Store, documents: Sequence[tuple[str, bytes]]) -> bool:
+    """Set the documents of a new node, unless there is one; return whether they were set.
+
+    When two tasks do so at the same moment, one of them wins where the store can compare and set in one step; where it
+    cannot, the documents of the last one stay.
+    """
+    if not store.can_set_if:
+        store.set_many(documents)
+        return True
+    *others, (key, text) = documents
+    if not store.set_if(key, text, None):
+        return False
+    if others:
+        store.set_many(others)
+    return True
+
+
+def _marks(paths: Sequence[str]) -> list[tuple[str, None]]:
+    return [(node_key(path, REMOVAL_MARK), None) for path in paths]
+
+
+# --- replacing --------------------------------------------------------------------------------------------------------
+
+
+def _replace(
+    store: Store,
+    top: str,
+    path: str,
+    documents: Sequence[tuple[str, bytes]],
+    chunk_store: Store | None,
+    fill: Callable[..., None] | None,
+    is_group: bool,
+) -> None:
+    """Put new nodes in the place of whatever is at and below `top`, and the groups above it where they are missing.
+
+    Where the store can, that is one step: a reader meets the old node or the new one, with what `fill` writes, and when
+    anything fails, the old one is still there. Elsewhere the old one is deleted first, and the documents of the new one
+    are set last. Of two tasks that do so at the same moment the last one stays.
+    """
+    store.check_documents(documents)
+    prefix = level(top)
+    inside = [(key, text) for key, text in documents if key.startswith(prefix)]
+    below = expect_ours(store, top)
+    chunks = None if chunk_store is None else expect_ours(chunk_store, top, chunks_only=True)
+    for key, text in documents:
+        if not key.startswith(prefix):
+            _claim(store, [(key, text)])
+    if chunk_store is not None and chunks is not None:
+        mark_removal(chunk_store, top, chunks)
+        remove(store, top, below)
+        remove(chunk_store, top, chunks)
+        _set_and_fill(store, path, inside, fill)
+    elif fill is not None:
+        _replace_filled(store, top, path, inside, below, fill, is_group)
+    elif not store.replace_below(top, inside):
+        remove(store, top, below)
+        store.set_many(inside)
+
+
+def _set_and_fill(
+    store: Store, path: str, documents: Sequence[tuple[str, bytes]], fill: Callable[..., None] | None
+) -> None:
+    store.set_many(documents)
+    if fill is not None:
+        fill(store, path)
+
+
+def _replace_filled(
+    store: Store,
+    top: str,
+    path: str,
+    documents: Sequence[tuple[str, bytes]],
+    below: Below,
+    fill: Callable[..., None],
+    is_group: bool,
+) -> None:
+    """Replace what is at `top` by nodes with data: made in a hidden place, or an array with its documents last."""
+    staging = store.staging(top)
+    if staging is not None:
+        try:
+            moved = [(renamed(key, top, staging.path), text) for key, text in documents]
+            _set_and_fill(staging.store, renamed(path, top, staging.path), moved, fill)
+            staging.put()
+        except BaseException:
+            staging.discard()
+            raise
+        return
+    if is_group or not store.keeps_documents or not store.is_erasable():
+        if not store.replace_below(top, documents):
+            remove(store, top, below)
+            store.set_many(documents)
+        fill(store, path)
+        return
+    remove(store, top, below)
+    # until its documents are there, what is written counts as what is left of a deletion
+    mark = set_mark(store, top)
+    fill(store, path)
+    if store.get_many([(mark[0], None)]) != [mark[1]]:
+        raise ConflictError("another task replaced it meanwhile", store=repr(store), path=path, hint="try again")
+    store.set_many(documents)
+    store.delete_many([mark[0]])
+
+
+# --- what is there ----------------------------------------------------------------------------------------------------
+
+
+def _new_documents(path: str, meta: Node, attributes: Mapping[str, Any] | None = None) -> list[tuple[str, bytes]]:
+    """Documents of a new node, the one that makes it a node last."""
+    known = format_of(meta)
+    documents = known.array_documents(path, meta) if isinstance(meta, ArrayMeta) else known.group_documents(path, meta)
+    if attributes is None:
+        return documents
+    where = known.attributes_key(path)
+    text = known.format_attributes(attributes, where, dict(documents).get(where))
+    return [(where, text), *[(key, other) for key, other in documents if key != where]]
+
+
+def _format_above(found: Sequence[list[Found]]) -> int | None:
+    """Format of the nearest group above."""
+    kinds = (at.format.number for path in reversed(found) for at in path if at.is_array() is False)
+    return next(kinds, None)
+
+
+def _is_free_member(store: Store, path: str, meta: Node, group: str, chunk_store: Store | None) -> bool:
+    """Whether a new node has nothing but its document to be made: most are members of a group that is there."""
+    if path.rpartition("/")[0] != group or path == group:
+        return False
+    known = format_of(meta)
+    keys = [(key, None) for key in (*known.node_keys(path), known.node_keys(group)[-1])]
+    *here, above, mark = store.get_many([*keys, *_marks([path])])
+    if mark is not None or (chunk_store is not None and chunk_store.get_many(_marks([path])) != [None]):
+        return False
+    nothing = [None] * (len(known.node_keys(group)) - 1)
+    return all(found is None for found in here) and known.is_array(group, [*nothing, above]) is False
+
+
+def _expect_nothing(found: list[Found], path: str) -> None:
+    kind = first_kind(found)
+    if kind is not None:
+        error = ContainsArrayError if kind else ContainsGroupError
+        raise error(path=path, hint="pass overwrite=True to replace it")
+
+
+def _is_group(found: list[Found], below: Node) -> bool:
+    """Whether a group is there that a node of that format may lie in: a hierarchy is of one format."""
+    numbers = [at.format.number for at in found if at.is_array() is False]
+    if numbers and below.zarr_format not in numbers:
+        raise ContainsGroupError(
+            "a group of another format is above",
+            path=found[0].path or "/",
+            expected=f"format {below.zarr_format}",
+            found=f"format {numbers[0]}",
+            hint=f"pass zarr_format={numbers[0]}, or choose another place",
+        )
+    return bool(numbers)
+
+
+def _new_groups(paths: Sequence[str], below: Node) -> list[tuple[str, bytes]]:
+    group = GroupMeta(zarr_format=below.zarr_format)
+    return [document for p in paths for document in format_of(group).group_documents(p, group)]
+
+
+def move_node(store: Store, src: str, dst: str, *, chunk_store: Store | None = None) -> None:
+    """Move the node at `src` to `dst`, by the store's own rename, and create the groups above it.
+
+    Chunks that lie in another store go first: a reader of the new place never misses them.
+    """
+    refuse_consolidated(store, src)
+    if not src or dst == src or dst.startswith(src + "/"):
+        raise ValueError(f"cannot move {'/' + src!r} to {'/' + dst!r}: that is in itself")
+    node = find_node(store, src)
+    if node is None:
+        raise PathNotFoundError("the source does not exist", path=src)
+    format_of(node).check_path(dst)
+    (here, *found) = look(store, [dst, *ancestors(dst)], FORMATS)
+    expect_free(first_node(store, here), dst)
+    array = next((at[0].path for at in found if first_kind(at)), None)
+    if array is not None:
+        raise ContainsArrayError("an array is where a group is needed", path=array)
+    missing = [at[0].path for at in found if not _is_group(at, node)]
+    if missing:
+        store.set_many(_new_groups(missing, node))
+    if chunk_store is not None and chunk_store is not store:
+        # an array without chunks has nothing there
+        with suppress(PathNotFoundError):
+            chunk_store.rename(src, dst)
+    store.rename(src, dst)
+
+
+def _is_above(path: str, group: str) -> bool:
+    return path != group and (not path or group.startswith(path + "/"))

@@ -1,0 +1,251 @@
+"""Deleting nodes, and nothing else: what a hierarchy's keys are, and which files are foreign to it."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from zarrds._format import DOCUMENT_NAMES, FORMATS
+from zarrds._store import REMOVAL_MARK, SYSTEM_NAME, TEMPORARY, DocumentStore, Store, level
+from zarrds._types import Buf
+from zarrds.errors import ForeignFilesError, ReadOnlyError
+
+__all__ = [
+    "Below",
+    "delete_node",
+    "expect_ours",
+    "finish_deletion",
+    "is_separate",
+    "keys_below",
+    "mark_removal",
+    "refuse_consolidated",
+    "remove",
+    "set_mark",
+]
+
+_MARK_TEXT = b'{"zarrds": "what lies below this path was deleted, and is to be removed; this file last"}'
+
+
+_CONSOLIDATED = ".zmetadata"
+_NODE_NAMES = frozenset(name for known in FORMATS for name in known.node_keys(""))
+_ANY_CHUNK = re.compile("|".join(f"(?:{known.chunk_keys.pattern})" for known in FORMATS))
+_CHUNK_NAME = re.compile(r"c|(?:c\.)?[0-9].*")
+
+
+def delete_node(store: Store, path: str, *, chunk_store: Store | None = None, force: bool = False) -> None:
+    """Delete everything at and below `path`; on disks and networks nothing that zarrds does not know.
+
+    Where the store can, the node disappears in one step. Elsewhere a mark is set first, then documents go, then chunks,
+    then the mark: a deletion that was interrupted leaves the node as it was, or nothing that is a node. Deleting again
+    finishes it, and so does whoever creates something there.
+
+    When another writer creates a node there at the same moment, its keys may be among those that are deleted.
+
+    Parameters
+    ----------
+    store : Store
+        Where the node is.
+    path : str
+        Its path.
+    chunk_store : Store, optional
+        Where chunks of its arrays are, when they are in another store.
+    force : bool
+        Delete foreign files too.
+
+    Raises
+    ------
+    ForeignFilesError
+        Before anything is deleted, when there are files that no hierarchy has.
+    """
+    refuse_consolidated(store, path)
+    below = expect_ours(store, path, force=force)
+    if chunk_store is None or not is_separate(store, chunk_store):
+        remove(store, path, below)
+        return
+    chunks = expect_ours(chunk_store, path, chunks_only=True, force=force)
+    mark_removal(chunk_store, path, chunks)
+    remove(store, path, below)
+    remove(chunk_store, path, chunks)
+
+
+def finish_deletion(store: Store, path: str, *, chunk_store: Store | None = None) -> bool:
+    """Delete what a deletion that was interrupted left at a path without a node; return whether it left anything."""
+    stores = [store, *([chunk_store] if chunk_store is not None else [])]
+    if not any(found.get_many([(level(path) + REMOVAL_MARK, None)]) != [None] for found in stores):
+        return False
+    delete_node(store, path, chunk_store=chunk_store)
+    return True
+
+
+def is_separate(store: Store, chunk_store: Store | None) -> bool:
+    """Return whether chunks lie in another store than documents."""
+    return chunk_store is not None and chunk_store is not store
+
+
+def expect_ours(store: Store, path: str, *, chunks_only: bool = False, force: bool = False) -> Below:
+    """Return what lies below a path, when nothing of it is foreign; else raise ForeignFilesError.
+
+    With `chunks_only`, the store holds chunks alone, with the documents of their arrays in another.
+    """
+    if store.profile.kind == "memory":
+        keys = list(store.keys_below(level(path)))
+        documents = [key for key in keys if _turn(key) < 2 or key.rpartition("/")[2] in DOCUMENT_NAMES]
+        return Below(documents, None, empty=not keys, keys=keys)
+    below = keys_below(store, path, chunks_only=chunks_only or store.of_hierarchies_alone)
+    if below.foreign is not None and not force:
+        raise ForeignFilesError(
+            store=repr(store),
+            path=path,
+            key=below.foreign,
+            hint="nothing was deleted; move the file away, choose another path, or remove everything there with "
+            "zarrds.storage.rmdir(store, path)",
+        )
+    return below
+
+
+def mark_removal(store: Store, path: str, below: Below) -> None:
+    """Say in the store that what lies below a path is being deleted, where anything does and the mark can go again."""
+    if not below.empty and store.is_erasable():
+        set_mark(store, path)
+
+
+def set_mark(store: Store, path: str) -> tuple[str, bytes]:
+    """Say in the store that what lies below a path is no node; return key and value of this mark, unlike any other."""
+    mark = level(path) + REMOVAL_MARK, b"%b\n%b\n" % (_MARK_TEXT, uuid.uuid4().hex.encode())
+    store.set_many([mark])
+    return mark
+
+
+def remove(store: Store, path: str, below: Below) -> None:
+    """Remove what lies below a path: in one step, or in an order in which a part of it is never taken for a node."""
+    if below.empty or store.replace_below(path, ()):
+        return
+    if not path and not store.is_erasable():
+        store.rmdir(path)
+        return
+    mark_removal(store, path, below)
+    # where a link leads is another hierarchy: of that the link is removed, and nothing else
+    own = store.removable(path, [key for key in below.keys if key != level(path) + REMOVAL_MARK])
+    for keys in _batches(path, own):
+        store.delete_many(keys)
+    store.rmdir(path)
+
+
+def _batches(path: str, keys: Sequence[str]) -> list[list[str]]:
+    """Keys in the order in which they are deleted; within a batch a store may delete them in any order.
+
+    First what vouches for others, then what makes a node of `path`, then of paths below it, then all the rest.
+    """
+    batches: dict[tuple[int, bool], list[str]] = {}
+    for key in keys:
+        turn = _turn(key)
+        batches.setdefault((turn, turn == 1 and key.rpartition("/")[0] != path), []).append(key)
+    return [batches[at] for at in sorted(batches)]
+
+
+def _turn(key: str) -> int:
+    """When a key is deleted: what vouches for others first, what belongs to a node after the node."""
+    name = key.rpartition("/")[2]
+    return 0 if name == _CONSOLIDATED else 1 if name in _NODE_NAMES else 2
+
+
+class Below(NamedTuple):
+    """What lies below a path.
+
+    Attributes
+    ----------
+    documents : list of str
+        Keys of documents.
+    foreign : str or None
+        The first key that no hierarchy has.
+    empty : bool
+        Whether there is nothing.
+    keys : list of str
+        All keys, as far as they were listed: up to the first that is surely foreign.
+    """
+
+    documents: list[str]
+    foreign: str | None
+    empty: bool
+    keys: list[str]
+
+
+def keys_below(store: Store, path: str, *, chunks_only: bool = False) -> Below:
+    """Tell the keys of a hierarchy from foreign ones, in one listing, which ends at the first that is surely foreign.
+
+    Known are documents, consolidated metadata under whatever hidden name, chunks of arrays, what killed writers left,
+    and the files that operating systems drop into directories (``.DS_Store``, ``Thumbs.db``, ...).
+    """
+    documents: list[str] = []
+    chunks: list[str] = []
+    marked: list[str] = []
+    keys: list[str] = []
+    for key in store.keys_below(level(path)):
+        keys.append(key)
+        name = TEMPORARY.sub("", key).rpartition("/")[2]
+        if name in DOCUMENT_NAMES or name == _CONSOLIDATED:
+            documents.append(key)
+        elif name == REMOVAL_MARK:
+            marked.append(key.rpartition("/")[0])
+        elif _CHUNK_NAME.fullmatch(name):
+            # whether it is a chunk is known when all arrays are: listings have no order to rely on
+            chunks.append(key)
+        elif not SYSTEM_NAME.fullmatch(name) and not _is_consolidated(store, key):
+            return Below(documents, key, empty=False, keys=keys)
+    if not chunks:
+        return Below(documents, None, not keys, keys)
+    patterns = {} if chunks_only else _array_patterns(store, documents)
+    # of a deletion that was interrupted chunks are left, without the documents of their arrays
+    patterns.update(dict.fromkeys(marked, _ANY_CHUNK))
+    strays = (key for key in chunks if not _is_chunk(TEMPORARY.sub("", key), patterns, chunks_only))
+    return Below(documents, next(strays, None), empty=False, keys=keys)
+
+
+def _array_patterns(store: Store, documents: Sequence[str]) -> dict[str, re.Pattern[str]]:
+    """What the chunk keys of each array look like, by its path; documents are read where their keys do not say all."""
+    paths = sorted({key.rpartition("/")[0] for key in documents})
+    patterns: dict[str, re.Pattern[str]] = {}
+    for known in FORMATS:
+        keys = {path: known.node_keys(path) for path in paths}
+        there = set(documents).intersection(key for some in keys.values() for key in some)
+        found: Mapping[str, Buf | None] = _read(store, there) if known.one_document else dict.fromkeys(there, b"")
+        for path, some in keys.items():
+            if known.is_array(path, [found.get(key) for key in some]):
+                patterns[path] = known.chunk_keys
+    return patterns
+
+
+def _read(store: Store, keys: Iterable[str]) -> Mapping[str, Buf | None]:
+    wanted = list(keys)
+    return dict(zip(wanted, store.get_many([(key, None) for key in wanted]), strict=True)) if wanted else {}
+
+
+def _is_chunk(key: str, patterns: Mapping[str, re.Pattern[str]], anywhere: bool) -> bool:
+    """Whether `key` could be a chunk of one of the arrays, whatever its separator."""
+    parent, _, name = key.rpartition("/")
+    while not (anywhere or parent in patterns):
+        if not parent:
+            return False
+        parent, _, last = parent.rpartition("/")
+        name = f"{last}/{name}"
+    return (_ANY_CHUNK if anywhere else patterns[parent]).fullmatch(name) is not None
+
+
+def _is_consolidated(store: Store, key: str) -> bool:
+    """Whether a file is consolidated metadata under a name of the user's choice."""
+    if key.rpartition("/")[2][:1] != ".":
+        return False
+    value = store.get_many([(key, None)])[0]
+    return value is not None and b'"zarr_consolidated_format"' in bytes(value)
+
+
+def refuse_consolidated(store: Store, path: str) -> None:
+    """Raise when the documents of a hierarchy are consolidated: `path` is what was to change."""
+    if isinstance(store, DocumentStore):
+        raise ReadOnlyError(
+            "consolidated metadata cannot be modified",
+            path=path or None,
+            hint="open the hierarchy without it, then consolidate again",
+        )

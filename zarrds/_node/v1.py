@@ -1,0 +1,104 @@
+"""Arrays of format 1, which are not opened as they are: what their documents are in format 2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from numcodecs.abc import Codec
+from numcodecs.registry import codec_registry, get_codec
+
+from zarrds._format import ATTRS_KEY, ArrayMeta, dtype_from_v2, loads
+from zarrds._metadata import array_meta
+from zarrds._node import lookup
+from zarrds._store import Store
+from zarrds._types import JSON, Buf
+from zarrds.errors import BadCompressorError, ContainsArrayError, MetadataError, NotErasableError, OldArrayNotFoundError
+
+__all__ = ["ATTRS", "META", "is_old", "migrate", "parse"]
+
+META, ATTRS = "meta", "attrs"
+_MEMBERS = ("shape", "chunks", "dtype", "compression", "compression_opts", "fill_value", "order")
+
+
+def migrate(store: Store) -> None:
+    """Rewrite the documents at the root of a store; the new ones are there before the old ones go."""
+    old, attributes, new = store.get_many([(META, None), (ATTRS, None), (".zarray", None)])
+    if old is None:
+        raise OldArrayNotFoundError("no array of format 1", store=repr(store), key=META)
+    if new is not None:
+        raise ContainsArrayError("an array of format 2 is already there", store=repr(store), key=".zarray")
+    if not store.is_erasable():
+        raise NotErasableError(store=repr(store), key=META, hint="entries are not removed from it: copy it first")
+    meta = parse(old)
+    if attributes is not None:
+        loads(attributes, ATTRS)
+        store.set_many([(ATTRS_KEY, attributes)])
+    lookup.save_array(store, "", meta)
+    store.delete_many([META, ATTRS])
+
+
+def is_old(text: Buf) -> bool:
+    """Whether a document under the key ``meta`` is one of format 1, and not a file of the same name."""
+    try:
+        document = loads(text, META)
+    except MetadataError:
+        return False
+    return isinstance(document, dict) and document.get("zarr_format") == 1
+
+
+def parse(text: Buf) -> ArrayMeta:
+    """Metadata from a document of format 1; MetadataError when it is none, or says what cannot be."""
+    try:
+        return _parsed(text)
+    except MetadataError as error:
+        error.key = META
+        raise
+    except (ValueError, TypeError) as error:
+        raise MetadataError(f"document is wrong: {error}", key=META) from error
+
+
+def _parsed(text: Buf) -> ArrayMeta:
+    document = loads(text, META)
+    if not isinstance(document, dict):
+        raise MetadataError("document is not an object", key=META)
+    if document.get("zarr_format") != 1:
+        raise MetadataError("unsupported zarr format", key=META, expected=1, found=repr(document.get("zarr_format")))
+    missing = [name for name in _MEMBERS if name not in document]
+    if missing:
+        raise MetadataError(f"document has no {missing[0]!r}", key=META)
+    dtype, _ = dtype_from_v2(document["dtype"], META)
+    return array_meta(
+        shape=_lengths(document, "shape"),
+        chunks=_lengths(document, "chunks"),
+        dtype=dtype,
+        compressor=_compressor(document["compression"], document["compression_opts"]),
+        fill_value=_fill_value(document["fill_value"], dtype),
+        order=str(document["order"]),
+    )
+
+
+def _lengths(document: Mapping[str, JSON], name: str) -> tuple[int, ...]:
+    value = document[name]
+    if isinstance(value, list) and all(type(item) is int and item >= 0 for item in value):
+        return tuple(value)  # type: ignore[arg-type]
+    raise MetadataError(f"bad {name!r}", key=META, expected="a list of lengths", found=repr(value))
+
+
+def _fill_value(value: JSON, dtype: Any) -> Any:
+    """Plain values stand for themselves; bytes were text."""
+    return value.encode("latin-1") if dtype.kind == "S" and isinstance(value, str) else value
+
+
+def _compressor(name: JSON, options: JSON) -> Codec | None:
+    """The codec of an id and its options: one number, or names and values."""
+    if name is None or name == "none":
+        return None
+    try:
+        if isinstance(options, int):
+            get_codec({"id": name})  # so that the registry knows its class
+            return codec_registry[name](options)
+        return get_codec({"id": name, **(options or {})})  # type: ignore[dict-item]
+    except (ValueError, TypeError, KeyError) as error:
+        found = f"{name!r} with options {options!r}"
+        raise BadCompressorError(f"bad compressor: {error}", key=META, found=found) from error

@@ -1,0 +1,499 @@
+"""Stores in directories of a local file system: one file per key, written atomically.
+
+Reading is a tight loop over the system calls, since the cost per chunk is what counts here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from zarrds._store.backends import swap
+from zarrds._store.backends.files import (
+    ABSENT,
+    PARTIAL_SUFFIX,
+    READ,
+    Stamp,
+    copy_atomically,
+    empty_directory,
+    is_partial,
+    names_in,
+    read_range,
+    read_sized,
+    repeated,
+    reread,
+    stamp_of,
+    unlink_quietly,
+    walk,
+    write_atomically,
+)
+from zarrds._store.base import Staging, Store, StoreProfile, is_unchanged
+from zarrds._store.exclusive import locked_directory
+from zarrds._store.paths import check_key, level, normalize_path
+from zarrds._store.place import Place, place_on_disk
+from zarrds._store.request import same_bytes
+from zarrds._store.rounds import RangeReader
+from zarrds._store.spec import StoreSpec, make_spec
+from zarrds._store.wrappers import trace
+from zarrds._types import Buf, ByteRange, Request, Separator
+from zarrds.errors import (
+    ConflictError,
+    FSPathExistNotDir,
+    InvalidKeyError,
+    PathNotFoundError,
+    StoreAccessError,
+    StoreError,
+    StoreMemoryError,
+    ZarrdsError,
+)
+
+__all__ = ["DirectoryStore"]
+
+_FAILURES = (OSError, ValueError, MemoryError, OverflowError)
+_SMALL = 2**15
+"""Bytes up to which values are read without asking for their size."""
+
+
+class DirectoryStore(Store):
+    """A directory of the local file system; every key is a file.
+
+    Writes are atomic: a value is written to a temporary file beside its place and moved there when it is complete.
+    Safe to use from several threads and processes. Nothing is created before the first write.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Directory that is the root of the store.
+    normalize_keys : bool, default False
+        Whether keys are turned to lower case.
+    dimension_separator : {".", "/"}, optional
+        Separator of chunk keys in arrays created here.
+    fsync : bool, default False
+        Whether each value is on the disk before its name is, so that a power cut leaves the old value or the new one.
+        The end of a program, however sudden, needs no such care.
+
+    Raises
+    ------
+    FSPathExistNotDir
+        If `path` is a file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from zarrds.storage import DirectoryStore
+    >>> store = DirectoryStore(tempfile.mkdtemp())
+    >>> store["foo/.zarray"] = b"{}"
+    >>> store.listdir("foo"), store["foo/.zarray"], "foo/0.0" in store
+    (['.zarray'], b'{}', False)
+    """
+
+    __module__ = "zarrds.storage"
+    profile = StoreProfile("disk", native_ranges=True, shareable=True)
+    can_set_if = True
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        normalize_keys: bool = False,
+        dimension_separator: Separator | None = None,
+        *,
+        fsync: bool = False,
+    ) -> None:
+        self.path = os.path.abspath(os.fspath(path))
+        if _is_file(self.path):
+            raise FSPathExistNotDir(path=self.path)
+        self.normalize_keys = normalize_keys
+        self.dimension_separator = dimension_separator
+        self.fsync = fsync
+        self._root = self.path.rstrip("/") + "/"
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
+        return list(self.iter_many(requests))
+
+    def iter_many(self, requests: Sequence[Request]) -> Iterator[Buf | None]:
+        sys_open, read, close, root, lower = os.open, os.read, os.close, self._root, self.normalize_keys
+        small = False
+        for key, byte_range in requests:
+            if lower:
+                key = key.lower()
+            if byte_range is not None or ".." in key or key[:1] == "/" or not key or key.endswith(PARTIAL_SUFFIX):
+                yield self._read_checked(key, byte_range)
+                continue
+            try:
+                fd = sys_open(root + key, READ)
+                try:
+                    # values of one batch are alike: where they are small, one more read beats asking for the size
+                    data = read(fd, _SMALL) if small else read_sized(fd)
+                    if small and read(fd, 1):
+                        data = reread(fd)
+                finally:
+                    close(fd)
+            except ABSENT:
+                yield None
+                continue
+            except _FAILURES as error:
+                raise self.failed("cannot read", key, error) from error
+            small = len(data) < _SMALL
+            yield data
+            del data
+
+    def _read_checked(self, key: str, byte_range: ByteRange | None) -> bytes | None:
+        """Read what the tight loop leaves: byte ranges and suspicious keys."""
+        if is_partial(check_key(key)):
+            return None
+        try:
+            fd = os.open(self._root + key, READ)
+            try:
+                return read_range(fd, byte_range)
+            finally:
+                os.close(fd)
+        except ABSENT:
+            return None
+        except _FAILURES as error:
+            raise self.failed("cannot read", key, error) from error
+
+    def failed(self, what: str, key: str, error: Exception) -> ZarrdsError:
+        """Return the error to raise for one of the system."""
+        if isinstance(error, ValueError):
+            return InvalidKeyError("the file system cannot have a file of this name", path=self.path, key=key)
+        if not isinstance(error, OSError):
+            return StoreMemoryError(path=self.path, key=key)
+        kind = StoreAccessError if isinstance(error, PermissionError) else StoreError
+        failed = kind(f"{what}: {error.strerror or error}", path=self.path, key=key)
+        failed.errno = error.errno
+        return failed
+
+    def version(self, key: str) -> object:
+        reader = OpenFiles(self)
+        try:
+            return reader.lasting_version(key)
+        except OSError:
+            return None
+        finally:
+            reader.close()
+
+    def reader(self) -> RangeReader:
+        """Reader that opens each file once: what replaces it meanwhile is another file."""
+        if type(self).get_many is DirectoryStore.get_many and type(self).iter_many is DirectoryStore.iter_many:
+            return OpenFiles(self)
+        return super().reader()
+
+    def open_file(self, key: str) -> int | None:
+        """Descriptor of the file of a key, opened for reading; None when there is none."""
+        if self.normalize_keys:
+            key = key.lower()
+        if is_partial(check_key(key)):
+            return None
+        try:
+            return os.open(self._root + key, READ)
+        except ABSENT:
+            return None
+        except _FAILURES as error:
+            raise self.failed("cannot read", key, error) from error
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
+        for key, value in items:
+            place = self._place(key)
+            try:
+                write_atomically(place, value, self.fsync)
+            except _FAILURES as error:
+                raise self.failed("cannot write", key, error) from error
+
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        place = self._place(key)
+        directory = os.path.dirname(place)
+        if expected is not None and not os.path.isdir(directory):
+            return False
+        try:
+            with locked_directory(directory):
+                if not same_bytes(self._read_checked(key.lower() if self.normalize_keys else key, None), expected):
+                    return False
+                write_atomically(place, value, self.fsync)
+        except _FAILURES as error:
+            if isinstance(error, ZarrdsError):
+                raise
+            raise self.failed("cannot write", key, error) from error
+        return True
+
+    def file_of(self, key: str) -> str:
+        """Path of the file that holds the value of `key`, whether it exists or not."""
+        return self._place(key)
+
+    def set_file(self, key: str, file: str) -> int:
+        """Set a value to the contents of a file, which the operating system copies, atomically; its size in bytes."""
+        try:
+            return copy_atomically(file, self._place(key))
+        except OSError as error:
+            raise self.failed(f"cannot copy {file!r}", key, error) from error
+
+    def abandoned(self, path: str | None = None) -> list[str]:
+        """Temporary files at and below `path`, relative to the root: of writers at work, or left by killed ones."""
+        found: list[str] = []
+        for directory, _, names in os.walk(self._directory(path)):
+            files = [os.path.join(directory, name) for name in names if is_partial(name)]
+            found += [os.path.relpath(file, self._root).replace(os.sep, "/") for file in files]
+        return sorted(found)
+
+    def remove_abandoned(self, names: Sequence[str]) -> None:
+        """Remove temporary files; their writers, if any are at work, fail."""
+        for name in names:
+            if not is_partial(name):
+                raise ValueError(f"{name!r} is no temporary file of this store")
+            unlink_quietly(self._root + name)
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            try:
+                os.unlink(self._place(key))
+            except ABSENT:
+                continue
+            except _FAILURES as error:
+                raise self.failed("cannot delete", key, error) from error
+
+    def _place(self, key: str) -> str:
+        """Path of the file of a key that is about to change."""
+        if is_partial(check_key(key)):
+            raise ValueError(f"invalid store key {key!r}: it looks like a temporary file of this store")
+        return self._root + (key.lower() if self.normalize_keys else key)
+
+    # --- the hierarchy -----------------------------------------------------------------------------------------------
+
+    def _directory(self, path: str | None) -> str:
+        return self._root + self._below(path)
+
+    def _below(self, path: str | None) -> str:
+        path = normalize_path(path)
+        return path.lower() if self.normalize_keys else path
+
+    def keys_below(self, prefix: str = "") -> Iterator[str]:
+        try:
+            prefix = normalize_path(prefix)
+            found = walk(self._root, level(self._below(prefix)))
+            yield from (prefix + key[len(prefix) :] for key in found) if self.normalize_keys else found
+        except OSError as error:
+            raise self.failed("cannot list", prefix, error) from error
+
+    def listdir(self, path: str | None = None) -> list[str]:
+        try:
+            return [name for name in names_in(self._root, self._below(path)) if not is_partial(name)]
+        except (*ABSENT, UnicodeEncodeError):
+            return []
+        except OSError as error:
+            raise self.failed("cannot list", str(path), error) from error
+
+    def rmdir(self, path: str | None = None) -> None:
+        place = self._directory(path)
+        try:
+            if place != self._root and os.path.isdir(place) and self._took_away(place):
+                return
+            if os.path.islink(place):
+                os.unlink(place)
+            elif os.path.isdir(place):
+                empty_directory(place)
+                if place != self._root:
+                    os.rmdir(place)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self.failed("cannot remove", str(path), error) from error
+
+    def _took_away(self, place: str) -> bool:
+        """Remove a directory in one step; return False where it cannot be renamed."""
+        try:
+            if not swap.may_swap(place):
+                return False
+            swap.take_away(place, durable=self.fsync)
+        except OSError as error:
+            if not swap.cannot_swap(error) or not os.path.lexists(place):
+                raise
+            return False
+        return True
+
+    def replace_below(self, path: str, items: Sequence[tuple[str, Buf]]) -> bool:
+        """Replace a directory by a new one, which is made beside it and swapped with it by the system.
+
+        Where the directory cannot be renamed (a mount point, a directory of somebody else around it) nothing is done.
+        """
+        if not is_unchanged(self, DirectoryStore):
+            return False
+        # where the root is a link, the directory that it leads to is replaced; of a link below it the link itself
+        place = self._directory(path) if path else os.path.realpath(self.path)
+        try:
+            if path and not items:
+                return self._took_away(place)
+            return swap.may_swap(place) and repeated(lambda: self._swapped(place, path, items))
+        except OSError as error:
+            raise self.failed("cannot replace", path, error) from error
+
+    def staging(self, path: str) -> Staging | None:
+        """A new directory beside the one that it replaces; hidden, as temporary files are."""
+        if not is_unchanged(self, DirectoryStore) or type(self).get_many is not DirectoryStore.get_many:
+            return None
+        place = self._directory(path) if path else os.path.realpath(self.path)
+        try:
+            hidden = repeated(lambda: swap.prepare(place)) if swap.may_swap(place) else None
+        except OSError as error:
+            if not swap.cannot_swap(error):
+                raise self.failed("cannot replace", path, error) from error
+            hidden = None
+        if hidden is None:
+            return None
+        made = swap.Held(hidden)
+        put = partial(self._put, path, made, place)
+        if path:
+            return Staging(self, hidden[len(self._root) :], put, made.discard)
+        options = {"normalize_keys": self.normalize_keys, "dimension_separator": self.dimension_separator}
+        root = DirectoryStore(hidden, **options, fsync=self.fsync)  # type: ignore[arg-type]
+        return Staging(root, "", put, made.discard)
+
+    def _put(self, path: str, made: swap.Held, place: str) -> None:
+        """Put a directory in place, when it is still the one that was made, with all that was written into it."""
+        if not made.is_there():
+            raise ConflictError(
+                "another task replaced what is above this path", store=repr(self), path=path, hint="try again"
+            )
+        try:
+            with locked_directory(place):
+                swap.put(made.path, place, durable=self.fsync)
+            made.close()
+        except OSError as error:
+            raise self.failed("cannot replace", path, error) from error
+
+    def _swapped(self, place: str, path: str, items: Sequence[tuple[str, Buf]]) -> bool:
+        files = [(self._place(key)[len(self._root + level(path)) :], value) for key, value in items]
+        hidden = ""
+        try:
+            hidden = swap.prepare(place)
+            for name, value in files:
+                write_atomically(f"{hidden}/{name}", value, self.fsync)
+            with locked_directory(place):  # whoever compares a document in it may be about to set it
+                swap.put(hidden, place, durable=self.fsync)
+        except BaseException as error:
+            if hidden and os.path.lexists(hidden):
+                swap.discard(hidden)
+            if isinstance(error, OSError) and swap.cannot_swap(error):
+                return False
+            raise
+        return True
+
+    def removable(self, path: str, keys: Sequence[str]) -> list[str]:
+        path, seen = normalize_path(path), {"": False}
+
+        def is_linked(directory: str) -> bool:
+            """Whether a link is at or above a directory, not above `path`."""
+            if directory not in seen:
+                here = len(directory) >= len(path) and os.path.islink(self._directory(directory))
+                seen[directory] = here or is_linked(directory.rpartition("/")[0])
+            return seen[directory]
+
+        return [key for key in keys if not is_linked(key.rpartition("/")[0])]
+
+    def rename(self, src_path: str, dst_path: str) -> None:
+        src, dst = self._directory(src_path), self._directory(dst_path)
+        if self._root in (src, dst):
+            raise ValueError(f"cannot rename {src_path!r} to {dst_path!r}")
+        if not os.path.lexists(src):
+            raise PathNotFoundError("nothing to rename", path=src_path)
+        try:
+            os.makedirs(os.path.dirname(dst), exist_ok=True)
+            os.replace(src, dst)
+        except OSError as error:
+            raise self.failed(f"cannot rename to {dst_path!r}", src_path, error) from error
+
+    def getsize(self, path: str | None = None) -> int:
+        place = self._directory(path)
+        try:
+            with os.scandir(place) as entries:
+                return sum(entry.stat().st_size for entry in entries if entry.is_file() and not is_partial(entry.name))
+        except NotADirectoryError:
+            return os.stat(place).st_size
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise self.failed("cannot measure", str(path), error) from error
+
+    # --- identity ----------------------------------------------------------------------------------------------------
+
+    def spec(self) -> StoreSpec:
+        return make_spec(
+            type(self),
+            self.path,
+            normalize_keys=self.normalize_keys or None,
+            dimension_separator=self.dimension_separator,
+            fsync=self.fsync or None,
+        )
+
+    def place(self, path: str = "") -> Place:
+        return place_on_disk(self._directory(path))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DirectoryStore) and self.path == other.path
+
+    __hash__ = None
+
+    def __repr__(self) -> str:
+        return f"<zarrds.storage.{type(self).__name__} {self.path!r}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.fsync:
+            return StoreSpec.build, (self.spec(),)
+        return type(self), (self.path, self.normalize_keys, self.dimension_separator)
+
+
+def _is_file(path: str) -> bool:
+    """Whether something other than a directory is at `path`.
+
+    Mostly a directory is there, which takes one question. Another process may make it after the first one: so the
+    first question is asked again.
+    """
+    return not os.path.isdir(path) and os.path.exists(path) and not os.path.isdir(path)
+
+
+class OpenFiles(RangeReader):
+    """Reads files that stay open until it is closed: all that is read of a value is of one state of it."""
+
+    def __init__(self, store: DirectoryStore) -> None:
+        self._store = store
+        self._files: dict[str, int | None] = {}
+
+    def _file(self, key: str) -> int | None:
+        try:
+            return self._files[key]
+        except KeyError:
+            found = self._files[key] = self._store.open_file(key)
+            return found
+
+    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
+        found = [self._read(key, byte_range) for key, byte_range in requests]
+        if trace.is_open():
+            trace.record(trace.gets(requests, found))
+        return found
+
+    def _read(self, key: str, byte_range: ByteRange | None) -> Buf | None:
+        fd = self._file(key)
+        try:
+            return None if fd is None else read_range(fd, byte_range)
+        except IsADirectoryError:
+            return None
+        except OSError as error:
+            raise self._store.failed("cannot read", key, error) from error
+
+    def version(self, key: str) -> Stamp | None:
+        fd = self._file(key)
+        return None if fd is None else stamp_of(fd)
+
+    def lasting_version(self, key: str) -> Stamp | None:
+        fd = self._file(key)
+        return None if fd is None else stamp_of(fd).holding(fd)
+
+    def close(self) -> None:
+        for fd in self._files.values():
+            if fd is not None:
+                os.close(fd)
+        self._files.clear()

@@ -1,0 +1,388 @@
+"""What a file system of fsspec is like, and batches of requests to it, each answered by itself.
+
+The batch calls of fsspec fail as a whole, or leave out what failed; here every request has its own answer: what came,
+None, or the error. File systems that are asynchronous get all requests of a batch together, bounded by ``concurrency``
+of the configuration; others one after the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import pickle
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from fsspec import AbstractFileSystem
+from fsspec.asyn import AsyncFileSystem, get_loop, sync
+from fsspec.core import url_to_fs
+from fsspec.implementations.cached import CachingFileSystem, WholeFileCacheFileSystem
+from fsspec.implementations.dirfs import DirFileSystem
+from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.implementations.zip import ZipFileSystem
+from fsspec.registry import known_implementations
+
+from zarrds._config import get_config
+from zarrds._store.absence import says_no_container
+from zarrds._store.backends.archive import refuse_bomb
+from zarrds._store.base import StoreProfile
+from zarrds._store.live import LiveData, live_data
+from zarrds._store.request import cut
+from zarrds._store.secrets import safe_cause, secret_values
+from zarrds._types import Buf, ByteRange
+
+__all__ = [
+    "NOT_FOUND",
+    "blocking",
+    "copy_each",
+    "delete_each",
+    "find",
+    "gathered",
+    "has_protocol",
+    "has_urls",
+    "is_batched",
+    "limits",
+    "lists_reliably",
+    "local_path",
+    "may_be_short",
+    "missing_set",
+    "opened",
+    "profile_of",
+    "read_each",
+    "reopened",
+    "size_of",
+    "trim",
+    "widen_pool",
+    "write_each",
+]
+
+NOT_FOUND = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
+"""What says "there is no such key"; a KeyError comes from inside of a client, and says nothing about keys."""
+_of_parents: list[AbstractFileSystem] = []
+"""File systems inherited by a fork: were they collected, their sockets would leave the parent's event loop as well."""
+BULK_DELETE = 1000
+"""Keys that S3 deletes with one request."""
+
+
+# --- what it is like -------------------------------------------------------------------------------------------------
+
+
+def opened(url: str, options: Mapping[str, Any]) -> tuple[AbstractFileSystem, str]:
+    """Open the file system of a URL; its errors, which often hold the URL, come without credentials."""
+    try:
+        fs, path = url_to_fs(url, **options)
+        return fs, path
+    except Exception as error:
+        failed = safe_cause(error, secret_values(url, options))
+        if failed is error:
+            raise
+    raise failed  # outside of the handler, which would hang the other error on it
+
+
+def blocking(fs: AbstractFileSystem) -> AbstractFileSystem:
+    """The file system itself, or its twin for blocking calls when it was made for use inside an event loop."""
+    if not getattr(fs, "asynchronous", False):
+        return fs
+    return type(fs)(*fs.storage_args, **{**fs.storage_options, "asynchronous": False})
+
+
+def reopened(fs: AbstractFileSystem) -> AbstractFileSystem:
+    """The file system opened anew in a forked child, where its connections, files and event loop are the parent's."""
+    if isinstance(fs, LocalFileSystem) or any(isinstance(layer, MemoryFileSystem) for layer in _layers(fs)):
+        return fs
+    again: AbstractFileSystem = pickle.loads(pickle.dumps(fs))
+    _of_parents.append(fs)
+    return again
+
+
+def _layers(fs: AbstractFileSystem) -> list[AbstractFileSystem]:
+    """The file system and those that it wraps (archives, caches)."""
+    layers = [fs]
+    # caches answer for the file system behind them, also when they are asked for attributes
+    while isinstance(inner := object.__getattribute__(layers[-1], "__dict__").get("fs"), AbstractFileSystem):
+        layers.append(inner)
+    return layers
+
+
+def has_protocol(fs: AbstractFileSystem, *names: str) -> bool:
+    """Whether the file system, or one that it wraps, has one of the protocols."""
+    spoken = [(layer.protocol,) if isinstance(layer.protocol, str) else layer.protocol for layer in _layers(fs)]
+    return any(name in protocols for protocols in spoken for name in names)
+
+
+def has_urls(fs: AbstractFileSystem) -> bool:
+    """Whether paths are URLs, in which some characters mean something else than themselves."""
+    *above, last = _layers(fs)
+    return has_protocol(last, "http", "https") and all(
+        isinstance(fs, CachingFileSystem | DirFileSystem) for fs in above
+    )
+
+
+def lists_reliably(fs: AbstractFileSystem) -> bool:
+    """Whether an empty listing means that there is nothing: not on web servers, nor where nothing is known of that."""
+    return not has_protocol(fs, "http", "https") and has_protocol(fs, *known_implementations)
+
+
+def size_of(fs: AbstractFileSystem, entry: dict[str, Any]) -> int | None:
+    """Size of the value of an entry; entries of values that references hold in base64 have that of the text."""
+    if entry.get("type") == "file" and has_protocol(fs, "reference"):
+        held = getattr(fs, "references", {}).get(entry.get("name"))
+        text = held.encode() if isinstance(held, str) else held
+        if isinstance(text, bytes) and text.startswith(b"base64:"):
+            return len(base64.b64decode(text.removeprefix(b"base64:")))
+    size: int | None = entry.get("size")
+    return size
+
+
+def local_path(fs: AbstractFileSystem, path: str) -> str | None:
+    """Local directory of `path`, where our own store writes atomically; None elsewhere."""
+    while type(fs) is DirFileSystem:
+        fs, path = fs.fs, f"{fs.path}/{path}"
+    return path or "/" if type(fs) is LocalFileSystem else None
+
+
+def is_batched(fs: AbstractFileSystem) -> bool:
+    """Whether `fs` sends a batch at once: it and what it wraps (a DirFileSystem may wrap anything)."""
+    return all(isinstance(layer, AsyncFileSystem) and layer.async_impl is True for layer in _layers(fs))
+
+
+def profile_of(fs: AbstractFileSystem) -> StoreProfile:
+    """What the engine may expect of a store on `fs`."""
+    layers = _layers(fs)
+    in_memory = any(isinstance(layer, MemoryFileSystem) for layer in layers)
+    cached = any(isinstance(layer, CachingFileSystem) for layer in layers)  # on disk, once it was fetched
+    if not cached and any(is_batched(layer) for layer in layers):
+        return StoreProfile("network", is_batched(fs), native_ranges=True, shareable=not in_memory)
+    return StoreProfile("memory" if in_memory and not cached else "disk", native_ranges=True, shareable=not in_memory)
+
+
+def live_data_of(fs: AbstractFileSystem) -> LiveData | None:
+    """What counts the changes to the memory of this process, where `fs` keeps its files there; all share it."""
+    in_memory = any(isinstance(layer, MemoryFileSystem) for layer in _layers(fs))
+    return live_data(MemoryFileSystem.store) if in_memory else None
+
+
+def missing_set(
+    exceptions: Iterable[type[Exception]], missing_exceptions: Iterable[type[Exception]] | None
+) -> tuple[type[Exception], ...]:
+    """Those exceptions that say "there is no such key", with the ones that the caller names."""
+    given = {*exceptions, *(missing_exceptions or ())} - set(NOT_FOUND)
+    return NOT_FOUND + tuple(sorted(given, key=lambda cls: cls.__name__))
+
+
+def widen_pool(fs: AbstractFileSystem) -> None:
+    """Let S3 clients that are not connected yet keep as many connections as we have requests in flight.
+
+    Their default is 10, which would make ten requests of 64 wait for others.
+    """
+    for layer in _layers(fs):
+        given = getattr(layer, "config_kwargs", None)
+        if has_protocol(layer, "s3") and isinstance(given, dict):
+            layer.config_kwargs = {"max_pool_connections": get_config().concurrency, **given}
+
+
+def find(fs: AbstractFileSystem, place: str) -> list[dict[str, Any]]:
+    """Entries of all files below a path; the general `find` of fsspec would take a failed listing for an empty one."""
+    general = type(fs).find is AbstractFileSystem.find
+    if isinstance(fs, AsyncFileSystem):
+        general = type(fs)._find is AsyncFileSystem._find and type(fs) is not DirFileSystem
+    found = fs.find(place, detail=True, **({"on_error": "raise"} if general else {}))
+    # of a file that is asked for itself, HTTP has no more than the name
+    return [{"name": name, "type": "file", "size": None, **entry} for name, entry in found.items()]
+
+
+# --- what is asked for, and what comes -------------------------------------------------------------------------------
+
+
+def limits(byte_range: ByteRange | None) -> tuple[int | None, int | None]:
+    """Start and end to ask for; for an empty range one byte, since there is no way to ask for none."""
+    if byte_range is None:
+        return None, None
+    start, stop = byte_range
+    return start, stop if stop is None or stop > start else start + 1
+
+
+def trim(answer: bytes, byte_range: ByteRange) -> Buf:
+    """The answer, cut when more came than was asked for."""
+    start, stop = byte_range
+    if start < 0:
+        return answer if len(answer) <= -start else cut(answer, byte_range)
+    if stop is None or len(answer) <= max(0, stop - start):
+        return answer
+    return b"" if stop <= start else cut(answer, byte_range)
+
+
+def may_be_short(size: int, byte_range: ByteRange) -> bool:
+    """Whether fewer bytes came than the range names: the value ends there, or the answer was cut short."""
+    start, stop = byte_range
+    if start < 0:
+        return size < -start
+    return stop is None or size < stop - start
+
+
+# --- batches ---------------------------------------------------------------------------------------------------------
+
+
+def _together(fs: AbstractFileSystem, calls: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
+    return gathered(calls, get_config().concurrency, fs.loop)
+
+
+def gathered(calls: Sequence[Callable[[], Awaitable[Any]]], limit: int, loop: Any = None) -> list[Any]:
+    """Answer or error of each call, at most `limit` in flight, in an event loop that runs in a thread of fsspec."""
+    answers: list[Any] = sync(loop or get_loop(), _gathered, calls, limit)
+    return answers
+
+
+async def _gathered(calls: Sequence[Callable[[], Awaitable[Any]]], limit: int) -> list[Any]:
+    gate = asyncio.Semaphore(limit)
+
+    async def answer(call: Callable[[], Awaitable[Any]]) -> Any:
+        async with gate:
+            try:
+                return await call()
+            except Exception as error:
+                return error
+
+    return await asyncio.gather(*map(answer, calls))
+
+
+def _one_by_one(calls: Iterator[Callable[[], Any]]) -> list[Any]:
+    answers = []
+    for call in calls:
+        try:
+            answers.append(call())
+        except Exception as error:
+            answers.append(error)
+    return answers
+
+
+def read_each(fs: AbstractFileSystem, paths: Sequence[str], ends: Sequence[tuple[int | None, int | None]]) -> list[Any]:
+    """Value, or part of it from start to end, at each path; an error where there is none."""
+    if is_batched(fs):
+        # s3fs would otherwise ask for the size of every value before it fetches it
+        extra = {"max_concurrency": 1} if has_protocol(fs, "s3") else {}
+        pairs = zip(paths, ends, strict=True)
+        return _together(fs, [partial(fs._cat_file, path, start=a, end=b, **extra) for path, (a, b) in pairs])
+    if len(paths) > 1 and profile_of(fs).kind == "network":
+        try:  # some fetch what they lack together, but report one absent file for all of them
+            firsts, lasts = [start for start, _ in ends], [end for _, end in ends]
+            return list(fs.cat_ranges(list(paths), firsts, lasts, on_error="return"))
+        except NOT_FOUND:
+            pass
+    read = partial(_read_cached, fs) if isinstance(fs, WholeFileCacheFileSystem) else fs.cat_file
+    if isinstance(fs, ZipFileSystem):
+        read = partial(_read_from_zip, fs)
+    return _one_by_one(partial(read, path, a, b) for path, (a, b) in zip(paths, ends, strict=True))
+
+
+def _read_from_zip(fs: ZipFileSystem, path: str, start: int | None, end: int | None) -> Any:
+    entry = fs.zip.NameToInfo.get(path)
+    if entry is not None:
+        refuse_bomb(entry, str(fs))
+    return fs.cat_file(path, start, end)
+
+
+_fetching = [threading.Lock() for _ in range(64)]
+"""Held by path while a cache may be fetching a file: other threads would take the beginning of it for all of it."""
+
+
+def _read_cached(fs: WholeFileCacheFileSystem, path: str, start: int | None, end: int | None) -> Any:
+    """Read from a cache of whole files.
+
+    It takes any failure for an absent file, and keeps what came of a file before fetching it failed.
+    """
+    with _fetching[hash(path) % len(_fetching)]:
+        known = fs._check_file(path)
+        try:
+            if start is None or start >= 0:
+                return fs.cat_file(path, start, end)
+            with fs.open(path, "rb") as file:  # these files do not tell their size
+                file.seek(max(0, file.seek(0, os.SEEK_END) + start))
+                return file.read()
+        except FileNotFoundError:
+            if known:
+                raise
+            return fs.fs.cat_file(path, start, end)  # raises what is the matter
+        except Exception:
+            if not known:
+                _forget(fs, path)
+            raise
+
+
+def _forget(fs: WholeFileCacheFileSystem, path: str) -> None:
+    stored = os.path.join(fs.storage[-1], fs._mapper(path))
+    with suppress(FileNotFoundError):
+        os.remove(stored)
+
+
+def write_each(fs: AbstractFileSystem, items: Sequence[tuple[str, bytes]]) -> list[Any]:
+    """None for each value that was written, else the error."""
+    if is_batched(fs):
+        calls = [partial(fs._pipe_file, path, value) for path, value in items]
+        return [reply if isinstance(reply, Exception) else None for reply in _together(fs, calls)]
+    return _one_by_one(partial(_write_one, fs, path, value) for path, value in items)
+
+
+def _write_one(fs: AbstractFileSystem, path: str, value: bytes) -> None:
+    try:
+        fs.pipe_file(path, value)
+    except FileNotFoundError:
+        fs.makedirs(fs._parent(path), exist_ok=True)
+        fs.pipe_file(path, value)
+
+
+def copy_each(fs: AbstractFileSystem, pairs: Sequence[tuple[str, str]]) -> list[Any]:
+    """None for each (source, target) that was copied, within the service where it can; else the error."""
+    if is_batched(fs):
+        replies = _together(fs, [partial(fs._cp_file, source, target) for source, target in pairs])
+    else:
+        for parent in {fs._parent(target) for _, target in pairs}:
+            fs.makedirs(parent, exist_ok=True)
+        replies = _one_by_one(partial(fs.cp_file, source, target) for source, target in pairs)
+    return [reply if isinstance(reply, Exception) else None for reply in replies]
+
+
+def delete_each(fs: AbstractFileSystem, paths: Sequence[str]) -> list[Any]:
+    """None for each path that is no longer there, else the error."""
+    if not is_batched(fs):
+        answers = _one_by_one(partial(fs.rm_file, path) for path in paths)
+    elif has_protocol(fs, "s3") and hasattr(fs, "_call_s3") and len(paths) > 1:
+        answers = _delete_from_s3(fs, paths)
+    else:
+        answers = _together(fs, [partial(fs._rm_file, path) for path in paths])
+    return [reply if isinstance(reply, Exception) and not _says_gone(reply) else None for reply in answers]
+
+
+def _says_gone(error: Exception) -> bool:
+    return isinstance(error, NOT_FOUND) and not says_no_container(error)
+
+
+def _delete_from_s3(fs: AbstractFileSystem, paths: Sequence[str]) -> list[Any]:
+    """Delete up to 1000 keys with one request; the bulk delete of s3fs does not report what could not be deleted."""
+    bulks = [paths[first : first + BULK_DELETE] for first in range(0, len(paths), BULK_DELETE)]
+    replies = _together(fs, [partial(_bulk_delete, fs, bulk) for bulk in bulks])
+    return [
+        answer
+        for bulk, reply in zip(bulks, replies, strict=True)
+        for answer in ([reply] * len(bulk) if isinstance(reply, Exception) else reply)
+    ]
+
+
+async def _bulk_delete(fs: AbstractFileSystem, paths: Sequence[str]) -> list[Any]:
+    from s3fs.errors import ERROR_CODE_TO_EXCEPTION
+
+    keys = [fs.split_path(path)[1] for path in paths]
+    wanted = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+    reply = await fs._call_s3("delete_objects", Bucket=fs.split_path(paths[0])[0], Delete=wanted)
+    failed = {error["Key"]: error for error in reply.get("Errors", ())}
+    answers: list[Any] = [None] * len(paths)
+    for number, key in enumerate(keys):
+        if key in failed:
+            code, text = failed[key].get("Code", ""), failed[key].get("Message", "")
+            answers[number] = ERROR_CODE_TO_EXCEPTION.get(code, OSError)(text or code)
+    return answers

@@ -1,0 +1,194 @@
+"""How an `FSStore` reads: whole values and ranges, in batches, and what the answers of services mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from fsspec import AbstractFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
+
+from zarrds._config import get_config
+from zarrds._store.absence import says_no_container
+from zarrds._store.backends import filesystem, tags
+from zarrds._store.backends.directory import DirectoryStore
+from zarrds._store.backends.filesystem import NOT_FOUND
+from zarrds._store.base import Store
+from zarrds._store.failure import store_failure
+from zarrds._store.paths import check_key
+from zarrds._store.request import coalesce, cut, range_bounds, split_answers
+from zarrds._store.retry import answered, http_status
+from zarrds._store.rounds import RangeReader, Tagged, TaggedReader, VersionReader
+from zarrds._store.secrets import secret_values
+from zarrds._store.wrappers import trace
+from zarrds._types import Buf, ByteRange, Request
+from zarrds.errors import ShortReadError, StoreError
+
+__all__ = ["FSReading"]
+
+
+class FSReading(Store):
+    """The reading half of `FSStore`, which says what the file system is."""
+
+    url: str
+    normalize_keys: bool
+    _fs: AbstractFileSystem
+    _local: DirectoryStore | None
+    _has_urls: bool
+    _missing: tuple[type[Exception], ...]
+    _options: dict[str, Any]
+    _root: str
+    _sends_tags: bool
+    _serves_ranges: bool | None
+
+    @property
+    def fs(self) -> AbstractFileSystem:
+        """The file system."""
+        raise NotImplementedError
+
+    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
+        if self.normalize_keys:
+            requests = [(key.lower(), byte_range) for key, byte_range in requests]
+        if self._local is not None and self._missing == NOT_FOUND:
+            return self._local.get_many(requests)
+        if self.profile.kind != "network" or all(byte_range is None for _, byte_range in requests):
+            return self._fetch(requests)
+        if not self._obeys_ranges(requests):
+            merged = coalesce([(key, None) for key, _ in requests], max_gap_bytes=0)
+            whole = split_answers(merged, self._fetch(merged.requests))
+            return [
+                None if value is None else cut(value, part) for (_, part), value in zip(requests, whole, strict=True)
+            ]
+        merged = coalesce(requests, max_gap_bytes=get_config().max_gap_bytes)
+        return split_answers(merged, self._fetch(merged.requests))
+
+    def _obeys_ranges(self, requests: Sequence[Request]) -> bool:
+        if self._serves_ranges is None:
+            info = self._info(next(key for key, byte_range in requests if byte_range is not None))
+            if info is None:
+                return False
+            self._serves_ranges = info.get("partial") is True
+        return self._serves_ranges
+
+    def _fetch(self, requests: Sequence[Request]) -> list[Buf | None]:
+        if not requests:
+            return []
+        answers, attempts = answered(requests, self._read)
+        self._raise_first("cannot read", [key for key, _ in requests], answers, attempts)
+        return answers
+
+    def _read(self, requests: Sequence[Request]) -> list[Buf | Exception | None]:
+        paths = [self._place(key) for key, _ in requests]
+        replies = filesystem.read_each(self.fs, paths, [filesystem.limits(byte_range) for _, byte_range in requests])
+        if trace.is_open():
+            trace.record(trace.gets(requests, replies))
+        return [self._judged(request, reply) for request, reply in zip(requests, replies, strict=True)]
+
+    def reader(self) -> RangeReader:
+        """Reader that compares ETags where the service sends them; files of this machine stay open."""
+        if self._local is not None and self._missing == NOT_FOUND:
+            return self._local.reader()
+        if not self._sends_tags or type(self).get_many is not FSReading.get_many:
+            return VersionReader(self)
+        return TaggedReader(self._fetch_tagged, self._note_untagged)
+
+    def _note_untagged(self) -> None:
+        self._sends_tags = False
+
+    def _fetch_tagged(self, requests: Sequence[Request]) -> list[Tagged]:
+        """Answers with the ETags of the values, of as few requests as `get_many` makes of them."""
+        if self.normalize_keys:
+            requests = [(key.lower(), byte_range) for key, byte_range in requests]
+        whole = not self._obeys_ranges(requests)
+        if whole:
+            self._sends_tags = False  # whole values need none
+        asked = [(key, None) for key, _ in requests] if whole else requests
+        merged = coalesce(asked, max_gap_bytes=get_config().max_gap_bytes)
+        found, attempts = answered(merged.requests, self._read_tagged)
+        self._raise_first("cannot read", [key for key, _ in merged.requests], found, attempts)
+        answers = split_answers(merged, [value for value, _ in found])
+        return [
+            (value if value is None or not whole else cut(value, part), found[number][1])
+            for (_, part), value, (number, _) in zip(requests, answers, merged.places, strict=True)
+        ]
+
+    def _read_tagged(self, requests: Sequence[Request]) -> list[Tagged | Exception]:
+        paths = [self._place(key) for key, _ in requests]
+        replies = tags.read_tagged(self.fs, paths, [byte_range for _, byte_range in requests])
+        values = [reply if isinstance(reply, Exception) else reply[0] for reply in replies]
+        if trace.is_open():
+            trace.record(trace.gets(requests, values))
+        judged = [self._judged(request, value) for request, value in zip(requests, values, strict=True)]
+        tagged = [None if isinstance(reply, Exception) else reply[1] for reply in replies]
+        return [
+            value if isinstance(value, Exception) else (value, tag) for value, tag in zip(judged, tagged, strict=True)
+        ]
+
+    def _judged(self, request: Request, reply: Any) -> Buf | Exception | None:
+        """What a reply means: a value, None for an absent key, or an error."""
+        key, byte_range = request
+        if isinstance(reply, Exception):
+            if self._means_absent(reply):
+                return None
+            return b"" if byte_range is not None and self._starts_beyond(key, byte_range) else reply
+        if reply is None:
+            return StoreError("the file system answered with None", expected="bytes, or an error", found="None")
+        if byte_range is None:
+            return reply  # type: ignore[no-any-return]
+        value = filesystem.trim(reply, byte_range)
+        if self.profile.kind == "network" and filesystem.may_be_short(len(value), byte_range):
+            size = (self._info(key) or {}).get("size")
+            first, last = (0, len(value)) if size is None else range_bounds(byte_range, size)
+            if len(value) < last - first:
+                return ShortReadError("short read", expected=f"{last - first} bytes", found=f"{len(value)} bytes")
+        return value
+
+    def _means_absent(self, error: Exception) -> bool:
+        if says_no_container(error):
+            return False
+        if isinstance(error, self._missing):
+            return True
+        status = http_status(error)
+        return status in (404, 410) or (status in (401, 403) and PermissionError in self._missing)
+
+    def _starts_beyond(self, key: str, byte_range: ByteRange) -> bool:
+        """Whether a range lies beyond the end of its value; services refuse to answer those."""
+        info = self._info(key) or {}
+        size = info.get("size") if info.get("type") == "file" else None
+        return size is not None and (size == 0 or byte_range.start >= size)
+
+    def _info(self, key: str) -> dict[str, Any] | None:
+        """What the file system knows of a key now; None when it does not say."""
+        place = self._place(key)
+        try:
+            self.fs.invalidate_cache(place.rpartition("/")[0])
+            found: dict[str, Any] = self.fs.info(place)
+            found = {**found, "size": filesystem.size_of(self.fs, found)}
+        except Exception:
+            return None
+        finally:
+            if trace.is_open():
+                trace.record([trace.Entry("head", key, 0)])
+        return found
+
+    def _place(self, key: str) -> str:
+        return self._root + (quote(check_key(key)) if self._has_urls else check_key(key))
+
+    def version(self, key: str) -> object:
+        """Version of a file of this machine, or in memory; services tell it with each answer only."""
+        if self._local is not None:
+            return self._local.version(key)
+        fs = self.fs
+        return fs.store.get(self._place(key)) if type(fs) is MemoryFileSystem else None
+
+    # --- failures ----------------------------------------------------------------------------------------------------
+
+    def _raise_first(self, what: str, keys: Sequence[str], answers: Sequence[Any], attempts: int) -> None:
+        for key, answer in zip(keys, answers, strict=True):
+            if isinstance(answer, Exception):
+                raise self._failed(what, key, answer, attempts)
+
+    def _failed(self, what: str, key: str | None, error: Exception, attempts: int = 1) -> StoreError:
+        secrets = secret_values(self.url, {**self._options, "fs": self._fs})
+        return store_failure(what, error, store=repr(self), key=key, attempts=attempts, secrets=secrets)

@@ -1,0 +1,380 @@
+"""Any object of the obstore package as a store: S3, Google, Azure, HTTP, local folders, memory.
+
+obstore repeats what fails in passing by itself (``retry_config`` of its stores), so nothing is repeated here.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+from zarrds._config import get_config
+from zarrds._store.absence import says_no_container
+from zarrds._store.backends.directory import DirectoryStore
+from zarrds._store.backends.filesystem import gathered
+from zarrds._store.base import Store, StoreProfile, renamed
+from zarrds._store.failure import store_failure
+from zarrds._store.fsplace import place_in_obstore
+from zarrds._store.live import LiveData, live_data
+from zarrds._store.optional import optional_module
+from zarrds._store.paths import check_key, level, normalize_path
+from zarrds._store.place import Place
+from zarrds._store.request import buffer_size, coalesce, same_bytes, split_answers, to_bytes
+from zarrds._store.rounds import RangeReader, Tagged, TaggedReader
+from zarrds._store.secrets import secret_values
+from zarrds._store.spec import StoreSpec, live_spec, make_spec
+from zarrds._store.unlisted import unlistable
+from zarrds._store.wrappers import trace
+from zarrds._types import Buf, ByteRange, Request
+from zarrds.errors import PathNotFoundError, StoreError
+
+__all__ = ["ObstoreStore", "from_obstore", "is_obstore"]
+
+_used_by: int | None = None
+"""Process that sent the first request."""
+_NO_FILE = ("Not a directory (os error 20)", "Is a directory (os error 21)")
+_WRITER = "zarrdswriter"
+"""Attribute that says who wrote an object, see `ObstoreStore.set_if`."""
+_IN_MEMORY, _LOCAL = "MemoryStore", "LocalStore"
+
+
+def is_obstore(value: object) -> bool:
+    """Whether `value` is a store object of obstore, which need not be imported for that."""
+    return any(cls.__module__.partition(".")[0] == "obstore" for cls in type(value).__mro__) and hasattr(value, "get")
+
+
+def from_obstore(store: Any) -> Store:
+    """The store for an obstore object: folders on disk are served by our own store, which survives forks."""
+    if type(store).__name__ == _LOCAL and store.prefix:
+        return DirectoryStore(str(store.prefix))
+    return ObstoreStore(store)
+
+
+class ObstoreStore(Store):
+    """A store object of the package ``obstore``; needs the extra ``obstore``.
+
+    Such objects are accepted wherever a store is, so that this class is seldom named.
+
+    Parameters
+    ----------
+    store : obstore.store.ObjectStore
+        S3Store, GCSStore, AzureStore, HTTPStore, LocalStore or MemoryStore; its prefix is the root.
+
+    Notes
+    -----
+    obstore cannot live in a forked process: where it was used before the fork, the child gets a `StoreError`. Start
+    processes with "spawn". Folders on disk (LocalStore) become a `DirectoryStore` when they are passed as a store.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> from obstore.store import MemoryStore
+    >>> store = MemoryStore()
+    >>> z = zarrds.open_array(store, mode="w", shape=4, dtype="i4")
+    >>> zarrds.open_array(store, mode="r")[:].tolist()
+    [0, 0, 0, 0]
+    """
+
+    __module__ = "zarrds.storage"
+    reports_requests = True
+
+    def __init__(self, store: Any) -> None:
+        self._obs = optional_module("obstore", "obstore")
+        self.store = store
+        self._token: str | None = None
+        self.live: LiveData = live_data(store)
+        kind = type(store).__name__
+        self.can_set_if = kind != "HTTPStore"
+        if kind in (_IN_MEMORY, _LOCAL):
+            where = "memory" if kind == _IN_MEMORY else "disk"
+            self.profile = StoreProfile(where, native_ranges=True, shareable=kind == _LOCAL)  # type: ignore[arg-type]
+        else:
+            self.profile = StoreProfile("network", native_batch=True, native_ranges=True, shareable=True)
+
+    # --- requests ----------------------------------------------------------------------------------------------------
+
+    def _client(self) -> ModuleType:
+        """The package, unless it would hang: its threads do not survive a fork."""
+        global _used_by
+        if self.profile.kind != "memory" and _used_by is not None and _used_by != os.getpid():
+            raise StoreError(
+                "obstore cannot be used in a forked process",
+                store=repr(self),
+                hint='start processes with "spawn", or use a URL with fsspec',
+            )
+        _used_by = os.getpid()
+        return self._obs
+
+    def _each(self, name: str, arguments: Sequence[tuple[Any, ...]], options: Sequence[dict[str, Any]]) -> list[Any]:
+        """Answer or error of each call of a function of obstore; calls to a network are in flight together."""
+        client = self._client()
+        pairs = list(zip(arguments, options, strict=True))
+        if self.profile.native_batch and len(pairs) > 1:
+            function = getattr(client, f"{name}_async")
+            calls: list[Callable[[], Awaitable[Any]]] = [partial(function, self.store, *a, **o) for a, o in pairs]
+            return gathered(calls, get_config().concurrency)
+        function = getattr(client, name)
+        answers = []
+        for a, o in pairs:
+            try:
+                answers.append(function(self.store, *a, **o))
+            except Exception as error:
+                answers.append(error)
+        return answers
+
+    def _raise_first(self, what: str, keys: Sequence[str], answers: Sequence[Any]) -> None:
+        for key, answer in zip(keys, answers, strict=True):
+            if isinstance(answer, Exception):
+                first_line = type(answer)(str(answer).partition("\n")[0])
+                secrets = secret_values("", {"config": getattr(self.store, "config", {})})
+                raise store_failure(what, first_line, store=repr(self), key=key, attempts=1, secrets=secrets)
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
+        if all(byte_range is None for _, byte_range in requests):
+            return self._fetch(requests)
+        merged = coalesce(requests, max_gap_bytes=get_config().max_gap_bytes)
+        return split_answers(merged, self._fetch(merged.requests))
+
+    def reader(self) -> RangeReader:
+        """Reader that compares ETags."""
+        if type(self.store).__name__ == _LOCAL:  # where the ETag is no more than time and size
+            return self._directory().reader()
+        return TaggedReader(self._fetch_tagged)
+
+    def _directory(self) -> DirectoryStore:
+        return DirectoryStore(str(self.store.prefix or "/"))
+
+    def _fetch_tagged(self, requests: Sequence[Request]) -> list[Tagged]:
+        tags: list[str | None] = []
+        merged = coalesce(requests, max_gap_bytes=get_config().max_gap_bytes)
+        values = split_answers(merged, self._fetch(merged.requests, tags))
+        return [(value, tags[number]) for value, (number, _) in zip(values, merged.places, strict=True)]
+
+    def _fetch(self, requests: Sequence[Request], tags: list[str | None] | None = None) -> list[Buf | None]:
+        keys = [(check_key(key),) for key, _ in requests]
+        replies = self._each("get", keys, [_options(byte_range) for _, byte_range in requests])
+        if tags is not None:
+            tags += [None if isinstance(reply, Exception) else reply.meta["e_tag"] for reply in replies]
+        if self.profile.native_batch and len(requests) > 1:
+            bodies = [_value(r) if isinstance(r, Exception) else partial(_body, r) for r in replies]
+            calls = [body for body in bodies if callable(body)]
+            values = iter(gathered(calls, get_config().concurrency))
+            replies = [next(values) if callable(body) else body for body in bodies]
+        else:
+            replies = [_value(reply) for reply in replies]
+        answers = [self._judged(request, reply) for request, reply in zip(requests, replies, strict=True)]
+        if trace.is_open():
+            trace.record(trace.gets(requests, answers))
+        self._raise_first("cannot read", [key for key, _ in requests], answers)
+        return answers
+
+    def _judged(self, request: Request, reply: Any) -> Any:
+        key, byte_range = request
+        if isinstance(reply, Exception):
+            if _means_absent(reply):
+                return None
+            return b"" if byte_range is not None and self._starts_beyond(key, byte_range) else reply
+        if byte_range is not None and byte_range.stop is not None and byte_range.stop <= byte_range.start:
+            return b""
+        return reply
+
+    def _starts_beyond(self, key: str, byte_range: ByteRange) -> bool:
+        try:
+            size: int = self._client().head(self.store, key)["size"]
+        except Exception:
+            return False
+        return size == 0 or byte_range.start >= size
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
+        values = [(check_key(key), to_bytes(value)) for key, value in items]
+        if trace.is_open():
+            trace.record([trace.Entry("set", key, len(value)) for key, value in values])
+        answers = self._each("put", values, [{"use_multipart": False}] * len(values))
+        self.live.changed()
+        self._raise_first("cannot write", [key for key, _ in values], answers)
+
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        if not self.can_set_if:
+            return super().set_if(key, value, expected)
+        if type(self.store).__name__ == _LOCAL:
+            return self._directory().set_if(key, value, expected)
+        key, token = check_key(key), uuid.uuid4().hex
+        if trace.is_open():
+            trace.record([trace.Entry("get", key, 0), trace.Entry("set", key, buffer_size(value))])
+        try:
+            found, version, _ = self._current(key)
+            if not same_bytes(found, expected):
+                return False
+            done = self._put_if(key, to_bytes(value), version or "create", token)
+            self.live.changed()
+            # obstore repeats what got no answer: the first of two requests may have been ours, and have worked
+            return done or self._current(key)[2] == token
+        except Exception as error:
+            self._raise_first("cannot write", [key], [error])
+            raise
+
+    def _put_if(self, key: str, value: bytes, mode: Any, token: str) -> bool:
+        errors = optional_module("obstore.exceptions", "obstore")
+        attributes = {_WRITER: token}
+        try:
+            self._client().put(self.store, key, value, mode=mode, attributes=attributes, use_multipart=False)
+        except (errors.AlreadyExistsError, errors.PreconditionError):
+            return False
+        except FileNotFoundError as error:
+            if mode == "create" or says_no_container(error):
+                raise
+            return False
+        return True
+
+    def _current(self, key: str) -> tuple[Buf | None, dict[str, str] | None, str | None]:
+        """Value, version and writer of an object; three times None when it is absent."""
+        try:
+            reply = self._client().get(self.store, key)
+            value, meta = memoryview(reply.bytes()), reply.meta
+        except Exception as error:
+            if _means_absent(error):
+                return None, None, None
+            raise
+        version = {name: meta[name] for name in ("e_tag", "version") if meta.get(name)}
+        return value, version, reply.attributes.get(_WRITER)
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        keys = [check_key(key) for key in keys]
+        if not keys:
+            return
+        if trace.is_open():
+            trace.record([trace.Entry("delete", key, 0) for key in keys])
+        try:
+            self._client().delete(self.store, keys)
+            self.live.changed()
+        except Exception:  # one of them may be absent: ask for each
+            answers = self._each("delete", [([key],) for key in keys], [{}] * len(keys))
+            self.live.changed()
+            answers = [None if isinstance(a, Exception) and _means_absent(a) else a for a in answers]
+            self._raise_first("cannot delete", keys, answers)
+
+    def rename(self, src_path: str, dst_path: str) -> None:
+        src, dst = normalize_path(src_path), normalize_path(dst_path)
+        keys = ([src] if src and src in self else []) + list(self.keys_below(level(src)))
+        if not keys:
+            raise PathNotFoundError("nothing to rename", path=src)
+        if trace.is_open():
+            trace.record([trace.Entry("rename", key, 0) for key in keys])
+        answers = self._each("copy", [(key, renamed(key, src, dst)) for key in keys], [{}] * len(keys))
+        self.live.changed()
+        self._raise_first(f"cannot rename to {dst!r}", keys, answers)
+        self.delete_many(keys)
+
+    # --- the hierarchy -----------------------------------------------------------------------------------------------
+
+    def keys_below(self, prefix: str = "") -> Iterator[str]:
+        path = normalize_path(prefix)
+        if trace.is_open():
+            trace.record([trace.Entry("list", path, 0)])
+        try:
+            chunks = list(self._client().list(self.store, path or None, chunk_size=1000))
+        except Exception as error:
+            self._raise_unlistable(path, error)
+            self._raise_first("cannot list", [path], [error])
+            raise
+        below = level(path)
+        return iter([entry["path"] for chunk in chunks for entry in chunk if entry["path"].startswith(below)])
+
+    def _level(self, path: str) -> Any:
+        if trace.is_open():
+            trace.record([trace.Entry("list", path, 0)])
+        try:
+            return self._client().list_with_delimiter(self.store, path or None)
+        except Exception as error:
+            if _means_absent(error):
+                return {"common_prefixes": [], "objects": []}
+            self._raise_unlistable(path, error)
+            self._raise_first("cannot list", [path], [error])
+            raise
+
+    def _raise_unlistable(self, path: str, error: Exception) -> None:
+        """Raise NotListableError where a web server does not know the request for listings, which is that of WebDAV."""
+        if type(self.store).__name__ == "HTTPStore" and "PROPFIND" in str(error) and "non-2xx" in str(error):
+            raise unlistable(self, path) from None
+
+    def listdir(self, path: str | None = None) -> list[str]:
+        path = normalize_path(path)
+        found, start = self._level(path), len(level(path))
+        names = [*found["common_prefixes"], *(entry["path"] for entry in found["objects"])]
+        return sorted({name[start:] for name in names if len(name) > start})
+
+    def getsize(self, path: str | None = None) -> int:
+        path = normalize_path(path)
+        if path:
+            try:
+                return int(self._client().head(self.store, path)["size"])
+            except Exception as error:
+                if not _means_absent(error):
+                    self._raise_first("cannot read", [path], [error])
+        return sum(entry["size"] for entry in self._level(path)["objects"])
+
+    # --- identity ----------------------------------------------------------------------------------------------------
+
+    def spec(self) -> StoreSpec:
+        if not self.profile.shareable:
+            self._token, spec = live_spec(self, self._token)
+            return spec
+        return make_spec(obstore_object, repr(self.store), store=self.store)
+
+    def place(self, path: str = "") -> Place:
+        return place_in_obstore(self.store, normalize_path(path))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ObstoreStore) and (self.store is other.store or bool(self.store == other.store))
+
+    __hash__ = None
+
+    def __repr__(self) -> str:
+        return f"<zarrds.storage.ObstoreStore over {self.store!r}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ObstoreStore, (self.store,)
+
+
+def obstore_object(location: str, *, store: Any) -> ObstoreStore:
+    """Opener of specs: the store object travels pickled, `location` is how it shows."""
+    return ObstoreStore(store)
+
+
+def _options(byte_range: ByteRange | None) -> dict[str, Any]:
+    """Options of a get; for an empty range one byte, since there is no way to ask for none."""
+    if byte_range is None:
+        return {}
+    start, stop = byte_range
+    if start < 0:
+        return {"options": {"range": {"suffix": -start}}}
+    if stop is None:
+        return {"options": {"range": {"offset": start}}}
+    return {"options": {"range": (start, max(stop, start + 1))}}
+
+
+def _value(reply: Any) -> Any:
+    if isinstance(reply, Exception):
+        return reply
+    try:
+        return memoryview(reply.bytes())
+    except Exception as error:
+        return error
+
+
+async def _body(reply: Any) -> memoryview:
+    return memoryview(await reply.bytes_async())
+
+
+def _means_absent(error: Exception) -> bool:
+    """Not found; a folder on disk says in its own way that a file lies in the way of a key, or that it is a folder."""
+    is_missing = isinstance(error, FileNotFoundError) or any(words in str(error) for words in _NO_FILE)
+    return is_missing and not says_no_container(error)

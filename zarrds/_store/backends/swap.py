@@ -1,0 +1,204 @@
+"""Directories replaced in one step: made beside their place under a hidden name, and swapped with what is there."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import stat
+from collections.abc import Callable
+from functools import cache
+
+from zarrds._store.backends.files import empty_directory, file_identity, is_partial, partial_name, sync_directory
+
+__all__ = ["Held", "cannot_swap", "discard", "may_swap", "prepare", "put", "take_away"]
+
+_CANNOT = frozenset({errno.EACCES, errno.EPERM, errno.EBUSY, errno.EXDEV, errno.EROFS, errno.EINVAL, errno.ENOTDIR})
+"""What systems say of a directory that cannot be renamed: a mount point, or one in a directory of somebody else."""
+_REMOVED = ".removed"
+_TRIES = 100
+
+
+def cannot_swap(error: OSError) -> bool:
+    """Return whether an error means that this directory cannot be renamed, not that something failed."""
+    return error.errno in _CANNOT
+
+
+def may_swap(place: str) -> bool:
+    """Return whether `place` may be replaced by another directory: no file, and not where this process works in."""
+    if os.path.lexists(place) and not os.path.isdir(place):
+        return False
+    try:
+        here = os.path.realpath(os.getcwd())
+    except FileNotFoundError:
+        return True
+    return not (here + "/").startswith(os.path.realpath(place) + "/")
+
+
+def prepare(place: str) -> str:
+    """Make an empty directory beside `place`, with the same rights as the directory there; return its path."""
+    hidden = partial_name(place)
+    try:
+        os.mkdir(hidden)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        os.mkdir(hidden)
+    with contextlib.suppress(OSError):
+        there = os.stat(place)
+        os.chmod(hidden, stat.S_IMODE(there.st_mode))
+        os.chown(hidden, -1, there.st_gid)
+    return hidden
+
+
+def put(hidden: str, place: str, *, durable: bool = False) -> None:
+    """Put the directory `hidden` at `place` in one step, and remove the one that was there.
+
+    When another process puts one there at the same moment, the last one stays: each step either takes the place while
+    it is free or exchanges the two directories. With `durable`, the new name is on the disk before the old files go.
+    """
+    for _ in range(_TRIES):
+        try:
+            if not os.path.lexists(place):
+                os.rename(hidden, place)
+                _sync(place, durable)
+                return
+            removed = _exchanged(hidden, place)
+        except FileNotFoundError:
+            if not os.path.lexists(hidden):
+                raise
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        else:
+            _sync(place, durable)
+            discard(removed)
+            _sweep(place)
+            return
+    raise OSError(errno.EAGAIN, "other processes replace this directory again and again", place)
+
+
+def _exchanged(hidden: str, place: str) -> str:
+    """Put `hidden` at `place`; return the new name of the directory that was there, which marks it as removed."""
+    removed = partial_name(place + _REMOVED)
+    if _exchange(hidden, place):
+        os.rename(hidden, removed)
+        return removed
+    os.rename(place, removed)
+    try:
+        os.rename(hidden, place)
+    except BaseException:
+        with contextlib.suppress(OSError):  # another one is there now
+            os.rename(removed, place)
+        raise
+    return removed
+
+
+def _sync(place: str, durable: bool) -> None:
+    if durable:
+        sync_directory(os.path.dirname(place))
+
+
+class Held:
+    """A new directory that is held open, so that no other can be taken for it when it is moved or removed by others.
+
+    Attributes
+    ----------
+    path : str
+        Where it was made.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._identity = file_identity(path)
+        try:
+            self._fd: int | None = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        except OSError:  # a system that does not open directories
+            self._fd = None
+
+    def is_there(self) -> bool:
+        """Return whether the directory is still where it was made."""
+        return self._identity is not None and file_identity(self.path) == self._identity
+
+    def discard(self) -> None:
+        """Remove the directory, or what others have put in its place: its name is nobody else's."""
+        discard(self.path)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+
+def take_away(place: str, *, durable: bool = False) -> None:
+    """Remove the directory at `place`, which disappears in one step; what an earlier removal left goes as well."""
+    removed = partial_name(place + _REMOVED)
+    with contextlib.suppress(FileNotFoundError):
+        os.rename(place, removed)
+        _sync(place, durable)
+        discard(removed)
+    _sweep(place)
+
+
+def _sweep(place: str) -> None:
+    """Remove what removals that were interrupted have left beside `place`."""
+    parent, name = os.path.split(place)
+    start = name + _REMOVED + "."
+    try:
+        left = [found for found in os.listdir(parent) if found.startswith(start) and is_partial(found)]
+    except OSError:  # a directory that may be entered, but not listed
+        return
+    for found in left:
+        discard(os.path.join(parent, found))
+
+
+def discard(directory: str) -> None:
+    """Remove a directory with what is in it; another process may be doing so at the same moment."""
+    if os.path.islink(directory):
+        os.unlink(directory)
+        return
+    for attempt in range(_TRIES):
+        try:
+            empty_directory(directory)
+            os.rmdir(directory)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            # a writer that had a file open there may still put it in place
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or attempt == _TRIES - 1:
+                raise
+        else:
+            return
+
+
+# --- the system's exchange --------------------------------------------------------------------------------------------
+
+
+def _exchange(one: str, other: str) -> bool:
+    """Exchange two paths in one step; return False where the system or file system cannot."""
+    call = _exchanging()
+    if call is None:
+        return False
+    if call(os.fsencode(one), os.fsencode(other)) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EXDEV):
+        return False
+    raise OSError(number, os.strerror(number), other)
+
+
+@cache
+def _exchanging() -> Callable[[bytes, bytes], int] | None:
+    """The call of this system that exchanges two paths: ``renameat2`` of Linux, ``renamex_np`` of macOS."""
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+    except (OSError, TypeError):
+        return None
+    here, flag = -100, 2  # AT_FDCWD; RENAME_EXCHANGE and RENAME_SWAP have the same number
+    if hasattr(library, "renameat2"):
+        return lambda one, other: int(library.renameat2(here, one, here, other, flag))
+    if hasattr(library, "renamex_np"):
+        return lambda one, other: int(library.renamex_np(one, other, flag))
+    return None

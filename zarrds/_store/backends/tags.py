@@ -1,0 +1,89 @@
+"""Values, or parts of them, with the tags by which S3 and HTTP tell one state of a value from the next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from functools import partial
+from typing import Any
+
+from fsspec import AbstractFileSystem
+from fsspec.implementations.dirfs import DirFileSystem
+
+from zarrds._config import get_config
+from zarrds._store.backends.filesystem import gathered
+from zarrds._store.backends.s3 import s3_place
+from zarrds._types import ByteRange
+
+__all__ = ["are_sent", "read_tagged"]
+
+_SETTLED_S = 2
+"""Seconds after which a change shows in Last-Modified, which has whole seconds."""
+
+
+def are_sent(fs: AbstractFileSystem, path: str) -> bool:
+    """Whether answers of the file system may have tags."""
+    return s3_place(fs, path) is not None or _http_place(fs, path) is not None
+
+
+def _http_place(fs: AbstractFileSystem, path: str) -> tuple[AbstractFileSystem, str] | None:
+    while type(fs) is DirFileSystem:
+        fs, path = fs.fs, f"{fs.path}/{path}"
+    protocols = (fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol
+    return (fs, path) if "http" in protocols and hasattr(fs, "set_session") else None
+
+
+def read_tagged(fs: AbstractFileSystem, paths: Sequence[str], ranges: Sequence[ByteRange | None]) -> list[Any]:
+    """For each path an error, or the value (a part of it, for a range) and its tag, None where it has none."""
+    calls = []
+    for path, byte_range in zip(paths, ranges, strict=True):
+        place, read = s3_place(fs, path), _read_s3
+        if place is None:
+            place, read = _http_place(fs, path), _read_http
+        assert place is not None
+        calls.append(partial(read, *place, _header(byte_range)))
+    return gathered(calls, get_config().concurrency, fs.loop)
+
+
+def _header(byte_range: ByteRange | None) -> dict[str, str]:
+    """The header of a range; for an empty one of one byte, since there is no way to ask for none."""
+    if byte_range is None:
+        return {}
+    start, stop = byte_range
+    if start < 0:
+        return {"Range": f"bytes={start}"}
+    return {"Range": f"bytes={start}-{'' if stop is None else max(stop - 1, start)}"}
+
+
+async def _read_s3(fs: Any, path: str, header: dict[str, str]) -> tuple[bytes, str | None]:
+    bucket, key, version = fs.split_path(path)
+    state = {"VersionId": version} if version else {}
+    reply = await fs._call_s3("get_object", Bucket=bucket, Key=key, **state, **header)
+    async with reply["Body"] as body:
+        value: bytes = await body.read()
+    return value, reply.get("ETag")
+
+
+async def _read_http(fs: Any, path: str, header: dict[str, str]) -> tuple[bytes, str | None]:
+    options = dict(fs.kwargs)
+    options["headers"] = {**options.get("headers", {}), **header}
+    session = await fs.set_session()
+    async with session.get(fs.encode_url(path), **options) as reply:
+        value: bytes = await reply.read()
+        fs._raise_not_found_for_status(reply, path)
+        return value, _http_tag(reply.headers)
+
+
+def _http_tag(headers: Mapping[str, str]) -> str | None:
+    """The strong ETag, else the time of the last change, once that is long ago enough for the next one to differ."""
+    tag = headers.get("ETag")
+    if tag is not None and not tag.startswith("W/"):
+        return tag
+    changed, now = headers.get("Last-Modified"), headers.get("Date")
+    if changed is None or now is None:
+        return None
+    try:
+        age = parsedate_to_datetime(now) - parsedate_to_datetime(changed)
+    except (TypeError, ValueError):
+        return None
+    return changed if age.total_seconds() >= _SETTLED_S else None

@@ -1,0 +1,1 @@
+"""Stores that change how another store is seen."""

@@ -1,0 +1,57 @@
+"""A wrapper that refuses to write to a store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from zarrds._store.spec import StoreSpec, make_spec
+from zarrds._store.wrappers.base import WrapperStore
+from zarrds._types import Buf
+from zarrds.errors import ReadOnlyError
+
+__all__ = ["ReadOnlyStore"]
+
+
+class ReadOnlyStore(WrapperStore):
+    """A store that can be read only.
+
+    Parameters
+    ----------
+    store : Store
+        The store to protect.
+
+    Examples
+    --------
+    >>> from zarrds.storage import MemoryStore, ReadOnlyStore
+    >>> ReadOnlyStore(MemoryStore())["foo"] = b""
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.ReadOnlyError: store is read-only
+    """
+
+    __module__ = "zarrds.storage"
+
+    def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
+        raise ReadOnlyError("store is read-only")
+
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        raise ReadOnlyError("store is read-only")
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        raise ReadOnlyError("store is read-only")
+
+    def rmdir(self, path: str | None = None) -> None:
+        raise ReadOnlyError("store is read-only")
+
+    def rename(self, src_path: str, dst_path: str) -> None:
+        raise ReadOnlyError("store is read-only")
+
+    def spec(self) -> StoreSpec:
+        return make_spec(ReadOnlyStore, self.store.spec())
+
+    def is_writeable(self) -> bool:
+        return False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ReadOnlyStore, (self.store,)

@@ -1,0 +1,140 @@
+"""`verify`: looks for what is wrong in a hierarchy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from zarrds import _node
+from zarrds._store import Store, WrapperStore, as_store, local_directory, normalize_path
+from zarrds._verify.chunks import decoded, sized
+from zarrds._verify.hierarchy import Surveyed, survey
+from zarrds._verify.report import Finding, Level, Report
+from zarrds.errors import MetadataError, ReadOnlyError
+
+__all__ = ["verify"]
+
+
+def verify(
+    store: Any,
+    path: str | None = "",
+    level: Level = "keys",
+    *,
+    clean: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
+) -> Report:
+    """Look for what is wrong in a hierarchy; nothing is changed unless `clean` says so.
+
+    Hierarchies of formats 2 and 3, N5 containers, arrays of format 1 and the experimental format 3 can be verified.
+
+    Parameters
+    ----------
+    store : str, Store or Mapping
+        Store, path of a directory, or URL.
+    path : str, optional
+        Array or group to verify, with all below it; the whole store by default.
+    level : {"keys", "sizes", "decode"}
+        "keys" lists the store once and reads the documents. "sizes" also reads some bytes of each chunk whose size can
+        be known without decoding it: uncompressed ones, those of Blosc, blocks of N5, and shards, whose index is
+        checked (its checksum, bounds and overlaps). "decode" reads and decodes all chunks.
+    clean : bool, default False
+        Remove the temporary files that stopped writers left. No writer may be at work then.
+    storage_options : dict, optional
+        Options of the file system behind a URL.
+
+    Returns
+    -------
+    Report
+        Shows itself as text and, in notebooks, as HTML; ``report.ok`` says whether there is no problem, and
+        ``report.findings`` holds what was found. Kinds of findings: ``invalid-document``, ``unknown-codec``,
+        ``two-nodes`` (an array and a group at one path), ``array-above`` (a node below an array), ``missing-parent``,
+        ``stray`` (a key that belongs to nothing), ``temporary`` (left by a stopped writer), ``stale-consolidated``,
+        ``wrong-size``, ``wrong-index`` (of a shard), ``undecodable``; and, as no problem, ``absent-chunks``.
+
+    Raises
+    ------
+    PathNotFoundError
+        Nothing is at `path`.
+    StoreError
+        The store failed; that is never taken for a finding.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> store = zarrds.MemoryStore()
+    >>> z = zarrds.group(store).array("u", range(4), chunks=2, compressor=None)
+    >>> zarrds.verify(store, level="decode").ok
+    True
+    >>> store["u/1"] = b"torn"
+    >>> print(zarrds.verify(store, level="sizes"))
+    Store     : <zarrds.storage.MemoryStore ...>
+    Path      : /
+    Level     : sizes
+    Looked at : 1 groups, 1 arrays, 2 chunks
+    Problems  : 1 wrong-size
+    ! wrong-size: u/1: the value is shorter than the 16 bytes that it must have
+    """
+    if level not in ("keys", "sizes", "decode"):
+        raise ValueError(f"level must be 'keys', 'sizes' or 'decode', found {level!r}")
+    real_store = as_store(store, mode="r+" if clean else "r", storage_options=storage_options)
+    where = normalize_path(path)
+    if clean and not real_store.is_writeable():
+        raise ReadOnlyError("temporary files cannot be removed from a store opened read-only", store=repr(real_store))
+    found = _surveyed(real_store, where)
+    if not (found.groups or found.arrays or found.findings or found.temporary):
+        raise _node.not_found(real_store, where)
+    removed = _temporary(real_store, where, found, clean)
+    found.findings += _chunk_findings(found, level)
+    return Report(
+        store=repr(real_store),
+        path=where,
+        level=level,
+        groups=len(found.groups),
+        arrays=len(found.arrays),
+        chunks=sum(map(len, found.chunks.values())),
+        findings=tuple(sorted(found.findings, key=lambda finding: (finding.key, finding.kind, finding.message))),
+        removed=tuple(removed),
+    )
+
+
+def _surveyed(store: Store, path: str) -> Surveyed:
+    """What lies below a path; where that is no node, what another layout has there."""
+    try:
+        found = survey(store, path)
+        if found.groups or found.arrays or any(finding.kind == "invalid-document" for finding in found.findings):
+            return found
+        other = _node.other_layout(store, "r")
+        return found if other is None else survey(other, path)
+    except MetadataError as error:
+        if error.key is None:
+            raise
+        key, error.store, error.key = error.key, None, None
+        return Surveyed(findings=[Finding("invalid-document", key, str(error))])
+
+
+def _chunk_findings(found: Surveyed, level: Level) -> list[Finding]:
+    if level == "keys":
+        return []
+    findings: list[Finding] = []
+    for path, source in sorted(found.arrays.items()):
+        keys = sorted(found.chunks[path])
+        findings += sized(source, keys)
+        if level == "decode":
+            told = {finding.key for finding in findings}
+            findings += decoded(source, [key for key in keys if key not in told])
+    return findings
+
+
+def _temporary(store: Store, path: str, found: Surveyed, clean: bool) -> list[str]:
+    """Report temporary files, or remove them; what was removed."""
+    while isinstance(store, WrapperStore):  # what writers left is no matter of layouts
+        store = store.store
+    directory = local_directory(store)
+    own = [] if directory is None else directory.abandoned(path)
+    if not clean:
+        found.findings += [Finding("temporary", key, "left by a stopped writer") for key in [*own, *found.temporary]]
+        return []
+    if directory is not None:
+        directory.remove_abandoned(own)
+    store.delete_many(found.temporary)
+    return [*own, *found.temporary]

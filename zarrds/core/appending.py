@@ -1,0 +1,319 @@
+"""Appending: new chunks first, then the chunks at the edge, then the document.
+
+Readers of the old shape see nothing of it, those of the new shape find all data. Who appends claims the array
+(`_node.claim`), so that of several writers each goes behind the other, whether they use locks or not. An append that
+fails puts back what it changed. One that was taken over, as its process seemed to be dead, begins again behind the end
+that it finds then.
+
+Where the store cannot compare and swap (`Store.can_set_if`), writers that append at the same moment without the locks
+of a synchronizer overwrite each other: one appender at a time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from zarrds import _node
+from zarrds._engine import HeldStore, OpenSource, note_written, write
+from zarrds._format import ArrayMeta
+from zarrds._node import Claim, ClaimLost, claim_around, claimed, unclaimed
+from zarrds._plan import plan_selection
+from zarrds._store import Store, WrapperStore, buffer_size, to_bytes
+from zarrds._types import Buf, NDArrayAny, Request, Shape
+from zarrds.core.changing import Target, put_in_order
+from zarrds.core.resize import appended, changed, whole_units
+
+__all__ = ["append"]
+
+_KEPT_BYTES = 128 * 2**20
+"""Bytes of old edge chunks that are kept for the case of a failure."""
+
+
+def append(target: Target, data: Any, axis: int, show: Callable[[ArrayMeta], None]) -> Shape:
+    """Append `data` along an axis, whatever other writers do at the same moment; return the shape up to its end.
+
+    Parameters
+    ----------
+    target : Target
+        The array.
+    data : array-like
+        Must have a shape.
+    axis : int
+        Axis along which to append.
+    show : callable
+        Called with the metadata to be seen from then on: the new ones right before they are stored, the old ones
+        when that fails.
+    """
+    outer = claim_around(target.store, target.key)
+    if outer is not None and isinstance(outer.work, _Waiting):
+        return outer.work.queued(target, data, axis, show)
+    waiting = _Waiting(data, axis)
+    try:
+        return _append(target, data, axis, show, waiting)
+    finally:
+        for inner, *rest in waiting.appends:
+            append(inner if inner.known is None else replace(inner, known=inner.meta(inner.read())), *rest)
+
+
+def _append(target: Target, data: Any, axis: int, show: Callable[[ArrayMeta], None], waiting: _Waiting) -> Shape:
+    """Append as often as another writer is in the way."""
+    attempt, again = 0, False
+    while True:
+        with _claim_of_array(target, attempt, waiting) as claim:
+            work = _Append(target, claim, again)
+            shape = work.run(data, axis, show)
+        if shape is not None:
+            return shape
+        attempt, again = attempt + work.lost, True
+
+
+def _claim_of_array(target: Target, attempt: int, waiting: _Waiting) -> AbstractContextManager[Claim]:
+    """Hold the claim of an array; where the store cannot compare and swap there is none."""
+    if target.known is not None:
+        return unclaimed(target.store, target.key, waiting)
+    return claimed(target.store, target.key, attempt, work=waiting)
+
+
+class _Waiting:
+    """Appends that were called inside another one, by a lock or a store: in one thread they can only come after it."""
+
+    def __init__(self, data: Any, axis: int) -> None:
+        self.outer = data, axis
+        self.shape: Shape | None = None  # where the last of them will end, when that is known
+        self.appends: list[tuple[Target, Any, int, Callable[[ArrayMeta], None]]] = []
+
+    def queued(self, target: Target, data: Any, axis: int, show: Callable[[ArrayMeta], None]) -> Shape:
+        """Let an append wait; return the shape up to where it will be."""
+        if self.shape is None:
+            meta = target.meta(target.read()) if target.known is None else target.known
+            self.shape, _ = appended(meta.shape, *self.outer)
+        self.shape, _ = appended(self.shape, data, axis)
+        self.appends.append((target, np.array(data), axis, show))
+        return self.shape
+
+
+class _Append:
+    """One attempt to append."""
+
+    def __init__(self, target: Target, claim: Claim, again: bool) -> None:
+        self.target, self.claim, self.again = target, claim, again
+        self.behind = _BehindTheEnd(target.chunk_store, claim)
+        self.lost = False
+
+    def run(self, data: Any, axis: int, show: Callable[[ArrayMeta], None]) -> Shape | None:
+        """Write data and document; None when another writer was in the way, and it is to be done again."""
+        target, claim = self.target, self.claim
+        meta = target.meta(claim.document) if target.known is None else target.known
+        if claim.inherited:
+            put_in_order(target, claim, meta)
+        shape, _ = appended(meta.shape, data, axis)
+        if isinstance(claim.work, _Waiting):
+            claim.work.shape = shape
+        try:
+            _write_rows(target, self.behind, meta, shape, data, axis % len(shape))
+            if isinstance(target.chunk_store, HeldStore):
+                target.chunk_store.flush()  # no shape is stored before its data
+            show(changed(meta, shape=shape))
+            if self._publish(meta, shape):
+                return shape
+            self.lost = True
+        except _ChunkChanged:
+            pass
+        except ClaimLost:
+            self.lost = True
+        except BaseException:
+            show(meta)
+            self._undo(meta)
+            raise
+        show(meta)
+        return None
+
+    def _publish(self, meta: ArrayMeta, shape: Shape) -> bool:
+        """Write the document and give up the claim; False when another writer has taken over."""
+        if self.target.known is not None:
+            _node.save_array(self.target.store, self.target.path, changed(meta, shape=shape))
+            return True
+
+        def grown(document: bytes) -> bytes:
+            present = self.target.meta(document)
+            if present.shape != meta.shape:
+                raise ClaimLost
+            return self.target.document(changed(present, shape=shape), document)
+
+        return self.claim.replace(grown, release=True)
+
+    def _undo(self, meta: ArrayMeta) -> None:
+        """Put back what was changed; where that fails the mark stays, and the next writer puts it in order."""
+        try:
+            if self.claim.mark and not self.claim.refresh():
+                return  # it was stored all the same, or another has taken over: there is nothing to put back
+            self.behind.undo()
+            if self.again:  # what an earlier attempt wrote
+                put_in_order(self.target, self.claim, meta)
+        except BaseException as error:
+            self.claim.abandon()
+            if not isinstance(error, Exception):
+                raise  # else the first error is the one to see
+
+
+def _write_rows(target: Target, store: Store, meta: ArrayMeta, shape: Shape, data: Any, axis: int) -> None:
+    """Write the data that bring an array to `shape`: first the chunks that lie behind its end, then those at the edge.
+
+    With locks, a part of a chunk is never taken for all there is in it: others may have a part in it too.
+    """
+    unit = meta.write_unit
+    extent = shape if target.lock is None else whole_units(shape, unit, axis)
+    source = OpenSource(store, target.path, changed(meta, shape=extent))
+    start, stop = meta.shape[axis], shape[axis]
+    edge = min(stop, -(-start // unit[axis]) * unit[axis])
+    for first, last in ((edge, stop), (start, edge)):
+        if first == last:
+            continue
+        rows = data if (first, last) == (start, stop) else _part(data, axis, first - start, last - start)
+        where = tuple([slice(first, last) if dim == axis else slice(0, n) for dim, n in enumerate(shape)])
+        plan = plan_selection(where, extent, unit, "basic")
+        write(source, plan, rows, lock=target.lock, write_empty_chunks=target.write_empty_chunks)
+
+
+def _part(data: Any, axis: int, start: int, stop: int) -> Any:
+    """Return some rows of data; of data that are read when they are sliced, nothing is read yet."""
+    if not hasattr(data, "__array_interface__"):
+        return _Rows(data, axis, start, stop)
+    return data[(slice(None),) * axis + (slice(start, stop),)]
+
+
+class _Rows:
+    """Some rows of an array-like."""
+
+    def __init__(self, data: Any, axis: int, start: int, stop: int) -> None:
+        self.data, self.axis, self.start, self.stop = data, axis, start, stop
+        self.dtype = getattr(data, "dtype", None)
+        self.shape = tuple([stop - start if dim == axis else n for dim, n in enumerate(data.shape)])
+
+    def __getitem__(self, part: Any) -> Any:
+        wanted = list(part)
+        rows = wanted[self.axis]
+        wanted[self.axis] = slice(self.start + rows.start, self.start + rows.stop, rows.step)
+        return self.data[tuple(wanted)]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArrayAny:
+        return np.asarray(self.data)[(slice(None),) * self.axis + (slice(self.start, self.stop),)]
+
+
+class _ChunkChanged(Exception):
+    """A chunk at the edge was changed by another writer after it was read here."""
+
+
+class _BehindTheEnd(WrapperStore):
+    """The chunks of an array that is appended to: what is changed of them can be put back.
+
+    A chunk at the edge is set only while it is as it was read. One behind the end may be there as well, when a writer
+    did not finish, and is nobody's; it is replaced.
+    """
+
+    def __init__(self, store: Store, claim: Claim) -> None:
+        super().__init__(store)
+        self._claim = claim
+        self._old: dict[str, Buf | None] = {}  # what was read
+        self._new: dict[str, bytes | None] = {}  # what is there now of what was read; None: not known
+        self._added: set[str] = set()
+        self._kept = 0
+        self._mutex = threading.Lock()
+        # on a network a comparison costs a request for each chunk: there the claim must do
+        self._compares = store.can_set_if and store.profile.kind != "network"
+
+    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
+        self._claim.keep()
+        found = self.store.get_many(requests)
+        with self._mutex:
+            for (key, part), value in zip(requests, found, strict=True):
+                if part is None:
+                    self._old.setdefault(key, value)
+        return found
+
+    def iter_many(self, requests: Sequence[Request]) -> Iterator[Buf | None]:
+        return iter(self.get_many(requests))
+
+    def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
+        self._claim.keep()
+        for key, value in items if self._compares else ():
+            if self._old.get(key) is None:
+                self._add(key, value)
+            else:
+                self._replace(key, to_bytes(value))
+        if not self._compares:
+            for key, _ in items:
+                self._note(key, None)
+            self.store.set_many(items)
+
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        self._claim.keep()
+        return self.store.set_if(key, value, expected)
+
+    def _replace(self, key: str, new: bytes) -> None:
+        """Set a chunk at the edge that is still as it was read."""
+        old = self._old[key]
+        if not self.store.set_if(key, new, old):
+            raise _ChunkChanged
+        if self._claim.over and old is not None:  # the one who took over meanwhile left it as it was: it must stay so
+            self.store.set_if(key, old, new)
+            raise ClaimLost
+        self._note(key, new)
+
+    def _add(self, key: str, value: Buf) -> None:
+        """Set a chunk that was not there, or not looked at as it lies behind the end."""
+        self._note(key, None)
+        expected: Buf | None = None
+        while not self.store.set_if(key, value, expected):
+            if key in self._old:
+                raise _ChunkChanged
+            expected = self.store.get_many([(key, None)])[0]
+            self._expect_claim()
+        if self._claim.over:
+            self.store.delete_many([key])
+            raise ClaimLost
+
+    def _note(self, key: str, new: bytes | None) -> None:
+        """Remember how to put a chunk back."""
+        old = self._old.get(key)
+        with self._mutex:
+            if old is None:
+                self._added.add(key)
+                return
+            self._kept += buffer_size(old)
+            if self._kept > _KEPT_BYTES:
+                del self._old[key]  # what was written behind the end stays there, where nobody sees it
+            else:
+                self._new[key] = new
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        self._claim.keep()
+        self._expect_claim()
+        for key in keys:
+            if self._old.get(key) is not None:
+                self._note(key, None)
+        self.store.delete_many(keys)
+
+    def _expect_claim(self) -> None:
+        if self._claim.mark and not self._claim.refresh():
+            raise ClaimLost
+
+    def undo(self) -> None:
+        """Put back the chunks at the edge and delete the new ones."""
+        self._claim.keep()
+        for key, new in self._new.items():
+            old = self._old[key]
+            assert old is not None
+            if new is None:
+                self.store.set_many([(key, old)])
+            else:
+                self.store.set_if(key, old, new)  # another may have written to it meanwhile
+        if self._added:
+            self.store.delete_many(sorted(self._added))
+        note_written([*self._new, *self._added])

@@ -1,0 +1,506 @@
+"""The Array class (manual 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Literal, Self, cast
+
+import numpy as np
+
+from zarrds import _node
+from zarrds._engine import (
+    BATCH_BYTES,
+    ChunkSource,
+    Fields,
+    HeldStore,
+    Lock,
+    OpenSource,
+    read,
+    read_masked,
+    write,
+    write_masked,
+)
+from zarrds._format import ArrayMeta
+from zarrds._metadata import check_version
+from zarrds._node import check_synchronizer, document_locked
+from zarrds._plan import Mode, plan_selection
+from zarrds._store import Store, as_store, normalize_path
+from zarrds._types import NDArrayAny, Shape
+from zarrds.attrs import Attributes
+from zarrds.core.appending import append
+from zarrds.core.changing import Target, change_meta, resize
+from zarrds.core.properties import Described
+from zarrds.core.resize import resized_shape, with_fill
+from zarrds.errors import ReadOnlyError
+from zarrds.sync import Synchronizer
+
+__all__ = ["Array"]
+
+
+_NUMPY_ARRAY = np.empty(())
+"""What `meta_array` is unless something else is asked for; only its type counts."""
+
+
+class Array(Described):
+    """Instantiate an array from an initialized store.
+
+    Parameters
+    ----------
+    store : MutableMapping
+        Array store, already initialized.
+    path : str, optional
+        Storage path.
+    read_only : bool, optional
+        True if array should be protected against modification.
+    chunk_store : MutableMapping, optional
+        Separate storage for chunks. If not provided, `store` holds both chunks and metadata.
+    synchronizer : object, optional
+        Array synchronizer: gives a lock for each chunk key.
+    cache_metadata : bool, optional
+        If True (default), metadata is read once and kept. If False, it is read again before every access.
+    cache_attrs : bool, optional
+        If True (default), user attributes are read once and kept.
+    partial_decompress : bool, optional
+        If True, only the blocks that a selection needs are read of chunks compressed by Blosc, where the store can read
+        parts of values.
+    write_empty_chunks : bool, optional
+        If True (default), chunks that are all fill value are stored like others; if False they are deleted instead.
+        Bits decide: a NaN with other bits than that of the fill value is data, and -0.0 is not 0.0.
+    zarr_version : {2, 3, None}, optional
+        Format of the array; found out when None.
+    meta_array : array-like, optional
+        Array instance whose type results have; ``numpy.empty(())`` by default.
+    read_missing : {"fill", "raise"}
+        What absent chunks mean on reading; "raise" gives MissingChunkError. Not in the manual.
+
+    Raises
+    ------
+    ArrayNotFoundError
+        There is no array at `path` (also a ValueError and a FileNotFoundError).
+    MetadataError
+        Its document is broken.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.zeros((10000, 10000), chunks=(1000, 1000), dtype="i4")
+    >>> z[0, :] = 42
+    >>> z[0, :3]
+    array([42, 42, 42], dtype=int32)
+    >>> z
+    <zarrds.core.Array (10000, 10000) int32>
+    """
+
+    __module__ = "zarrds.core"  # as the manual shows it
+
+    def __init__(
+        self,
+        store: Any,
+        path: str | None = None,
+        read_only: bool = False,
+        chunk_store: Any = None,
+        synchronizer: Synchronizer | None = None,
+        cache_metadata: bool = True,
+        cache_attrs: bool = True,
+        partial_decompress: bool = False,
+        write_empty_chunks: bool = True,
+        zarr_version: int | None = None,
+        meta_array: Any = None,
+        *,
+        read_missing: Literal["fill", "raise"] = "fill",
+        _meta: ArrayMeta | None = None,
+        _document: Any = None,
+    ) -> None:
+        self._store: Store = as_store(store, mode="r" if read_only else "r+")
+        self._path = normalize_path(path)
+        self._chunk_store: Store | None = None if chunk_store is None else as_store(chunk_store, mode="r+")
+        self._read_only = bool(read_only)
+        self._synchronizer = synchronizer
+        if synchronizer is not None:
+            check_synchronizer(synchronizer, self._path, self._store, self._chunk_store)
+        self._cache_metadata = cache_metadata
+        self._partial_decompress = partial_decompress
+        self._write_empty_chunks = write_empty_chunks
+        self._meta_array = _NUMPY_ARRAY if meta_array is None else np.empty_like(meta_array, shape=())
+        self._like = None if type(self._meta_array) is np.ndarray else self._meta_array
+        self._read_missing: Literal["fill", "raise"] = read_missing
+        self._is_view = False
+        self._held: HeldStore | None = None
+        meta = _node.load_array(self._store, self._path, check_version(zarr_version)) if _meta is None else _meta
+        self._opened = self._at(meta)
+        self._cache_attrs = cache_attrs
+        self._document = _document
+        self._attrs: Attributes | None = None  # made when asked for: arrays come by the thousand
+
+    # --- how selections are carried out ------------------------------------------------------------------------------
+
+    def _source(self) -> OpenSource:
+        """Chunks and metadata as they are now."""
+        if not self._cache_metadata and not self._is_view:
+            self._refresh()
+        return self._opened
+
+    def _at(self, meta: ArrayMeta) -> OpenSource:
+        store = self.chunk_store if self._held is None else self._held
+        return OpenSource(store, self._path, meta, partial_decompress=self._partial_decompress)
+
+    def _refresh(self) -> None:
+        """Read the metadata again: another writer may have changed it."""
+        self._opened = self._at(_node.load_array(self._store, self._path, self._opened.meta.zarr_format))
+
+    def _get(self, selection: Any, mode: Mode, out: NDArrayAny | None, fields: Fields) -> Any:
+        source = self._source()
+        plan = plan_selection(selection, source.meta.shape, source.meta.chunk.shape, mode)
+        result = read(source, plan, out, fields=fields, missing=self._read_missing, like=self._like)
+        if plan.result_shape or (mode == "basic" and not source.meta.shape and _is_ellipsis(selection)):
+            return result
+        return result[()]
+
+    def _set(self, selection: Any, mode: Mode, value: Any, fields: Fields) -> None:
+        self._refuse_read_only()
+        source = self._source()
+        plan = plan_selection(selection, source.meta.shape, source.meta.chunk.shape, mode)
+        write(source, plan, value, fields=fields, lock=self._lock, write_empty_chunks=self._write_empty_chunks)
+
+    def _get_masked(self, selection: Any, fields: Fields) -> Any:
+        return read_masked(self._source(), selection, fields, missing=self._read_missing, like=self._like)
+
+    def _set_masked(self, selection: Any, value: Any, fields: Fields) -> None:
+        self._refuse_read_only()
+        keep = self._write_empty_chunks
+        write_masked(self._source(), selection, value, fields, lock=self._lock, write_empty_chunks=keep)
+
+    def _refuse_read_only(self) -> None:
+        if self._read_only:
+            raise ReadOnlyError(path=self._path or None)
+
+    def _refuse_view(self) -> None:
+        if self._is_view:
+            raise PermissionError("operation not permitted for views")
+
+    @property
+    def _lock(self) -> Lock | None:
+        return None if self._synchronizer is None else self._synchronizer.__getitem__
+
+    def _show(self, meta: ArrayMeta) -> None:
+        self._opened = self._at(meta)
+
+    def _target(self) -> Target:
+        store = self.chunk_store if self._held is None else self._held
+        known = None
+        if not self._store.can_set_if:
+            if self._synchronizer is not None:
+                self._refresh()  # another writer may have changed it
+            known = self._source().meta
+        number = self._opened.meta.zarr_format
+        return Target(self._store, store, self._path, number, self._lock, self._write_empty_chunks, known)
+
+    def _metadata_lock(self) -> AbstractContextManager[Any]:
+        return document_locked(self._synchronizer, self._store, _node.array_key(self._path, self._opened.meta))
+
+    @contextmanager
+    def batch(self, max_bytes: int = BATCH_BYTES) -> Iterator[Array]:
+        """Collect writes, so that a chunk or shard which many of them change is stored once.
+
+        What is written inside the ``with`` block is held in memory; reading through this array sees it, other arrays
+        and processes do not yet. At the end of the block everything is stored, also when an error leaves it: a batch
+        changes when values are stored, not what is. If storing fails, that error is raised, and what had not been
+        stored by then is lost. Not in the manual.
+
+        Parameters
+        ----------
+        max_bytes : int, default 256 MiB
+            When more than this is held, what was changed longest ago is stored early. A chunk that is changed counts
+            with its decoded size, a shard with its encoded size.
+
+        Yields
+        ------
+        Array
+            This array.
+
+        Raises
+        ------
+        ReadOnlyError
+            The array cannot be written.
+        ValueError
+            The array has a synchronizer, whose locks would have to be held for as long as the block takes.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros((1000, 1000), chunks=(1000, 100), dtype="i4")
+        >>> with z.batch():  # ten chunks are encoded and stored, not ten for each row
+        ...     for row in range(1000):
+        ...         z[row] = row
+        >>> int(z[999, 5])
+        999
+        """
+        self._refuse_read_only()
+        if self._synchronizer is not None:
+            raise ValueError("batch() would hold the locks of the array's synchronizer for as long as it takes")
+        if self._held is not None:  # what is inside belongs to the outer batch
+            yield self
+            return
+        held = self._held = HeldStore(self.chunk_store, max_bytes)
+        self._opened = self._at(self._opened.meta)
+        try:
+            yield self
+        finally:
+            self._held = None
+            self._opened = self._at(self._opened.meta)
+            held.flush()
+
+    def source(self) -> ChunkSource:
+        """Recipe for the array's chunks: small, hashable and picklable, with the metadata inside.
+
+        What dask tasks and lazy arrays carry in place of the array; ``source().open()`` makes it usable in any process
+        that reaches the store.
+        """
+        return self._source().recipe()
+
+    @classmethod
+    def from_source(
+        cls,
+        source: ChunkSource,
+        *,
+        read_only: bool = True,
+        write_empty_chunks: bool = True,
+        read_missing: Literal["fill", "raise"] = "fill",
+    ) -> Array:
+        """Return the array of a recipe, without any request; metadata is what it was when `source` was called.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.array([1, 2, 3])
+        >>> zarrds.Array.from_source(z.source())[:]
+        array([1, 2, 3])
+        """
+        return cls(
+            source.store.open(),
+            source.path,
+            read_only=read_only,
+            write_empty_chunks=write_empty_chunks,
+            read_missing=read_missing,
+            _meta=source.meta,
+        )
+
+    # --- what the array is -------------------------------------------------------------------------------------------
+
+    @property
+    def store(self) -> Store:
+        """A MutableMapping providing the underlying storage for the array."""
+        return self._store
+
+    @property
+    def chunk_store(self) -> Store:
+        """A MutableMapping providing the underlying storage for array chunks."""
+        return self._store if self._chunk_store is None else self._chunk_store
+
+    @property
+    def read_only(self) -> bool:
+        """A boolean, True if modification operations are not permitted."""
+        return self._read_only
+
+    @read_only.setter
+    def read_only(self, value: bool) -> None:
+        self._read_only = bool(value)
+        if self._attrs is not None:
+            self._attrs.read_only = self._read_only
+
+    @property
+    def synchronizer(self) -> Synchronizer | None:
+        """Object used to synchronize write access to the array."""
+        return self._synchronizer
+
+    @property
+    def shape(self) -> Shape:
+        """A tuple of integers describing the length of each dimension of the array."""
+        return self._source().meta.shape
+
+    @shape.setter
+    def shape(self, value: Any) -> None:
+        self.resize(value)
+
+    @property
+    def fill_value(self) -> Any:
+        """A value used for uninitialized portions of the array; None when it is not defined."""
+        return self._opened.fill
+
+    @fill_value.setter
+    def fill_value(self, value: Any) -> None:
+        self._refuse_read_only()
+        with self._metadata_lock():
+            self._show(change_meta(self._target(), lambda meta: with_fill(meta, value), "fill value"))
+
+    @property
+    def attrs(self) -> Attributes:
+        """A MutableMapping containing user-defined attributes; values must be JSON serializable."""
+        if self._attrs is None:
+            self._attrs = Attributes(
+                self._store,
+                key=_node.attributes_key(self._path, self._opened.meta),
+                read_only=self._read_only,
+                cache=self._cache_attrs,
+                synchronizer=self._synchronizer,
+                _document=self._document,
+            )
+        return self._attrs
+
+    @property
+    def meta_array(self) -> Any:
+        """An array-like instance to use for determining arrays to create and return to users."""
+        return self._meta_array
+
+    @property
+    def write_empty_chunks(self) -> bool:
+        """A Boolean, True if chunks composed of the array's fill value will be stored."""
+        return self._write_empty_chunks
+
+    @property
+    def is_view(self) -> bool:
+        """A boolean, True if this array is a view on another array."""
+        return self._is_view
+
+    # --- what can be done with it ------------------------------------------------------------------------------------
+
+    def resize(self, *args: Any, trim: bool = False) -> None:
+        """Change the shape of the array by growing or shrinking one or more dimensions.
+
+        Data are not rearranged. Chunks that fall outside the new shape are deleted; boundary chunks stay as they are.
+
+        Parameters
+        ----------
+        *args : int or tuple of int
+            The new length of each dimension; None keeps one.
+        trim : bool
+            If True, what boundary chunks hold outside the new shape becomes the fill value; else, as the manual
+            says, it is back when the array grows again. Not in the manual.
+
+        Raises
+        ------
+        ReadOnlyError, PermissionError
+            The array is read-only, or a view.
+        ConflictError
+            Another writer changed the array at the same moment.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros(shape=(10000, 10000), chunks=(1000, 1000))
+        >>> z.resize(20000, 10000)
+        >>> z.shape
+        (20000, 10000)
+        """
+        self._refuse_read_only()
+        self._refuse_view()
+        with self._metadata_lock():
+            self._opened = self._at(resize(self._target(), lambda shape: resized_shape(shape, args), trim))
+
+    def append(self, data: Any, axis: int = 0) -> Shape:
+        """Append `data` to `axis`.
+
+        Parameters
+        ----------
+        data : array-like
+            Data to be appended; its other dimensions must match the array's.
+        axis : int
+            Axis along which to append.
+
+        Returns
+        -------
+        tuple of int
+            The new shape, up to the end of the data.
+
+        Notes
+        -----
+        A failed append puts back what it changed. Several writers may append at once; if not ``store.can_set_if``, one
+        appender at a time, or all with one synchronizer (`ProcessSynchronizer`, `ThreadSynchronizer`).
+
+        Examples
+        --------
+        >>> import numpy as np, zarrds
+        >>> z = zarrds.array(np.arange(6).reshape(2, 3))
+        >>> z.append([[6, 7, 8]])
+        (3, 3)
+        """
+        self._refuse_read_only()
+        self._refuse_view()
+        if not hasattr(data, "shape"):
+            data = np.asanyarray(data, dtype=object if self.dtype == object else None)
+        with self._metadata_lock():
+            return append(self._target(), data, axis, self._show)
+
+    def _viewed(self, meta: ArrayMeta, read_only: bool | None, synchronizer: Synchronizer | None) -> Self:
+        view = Array(
+            self._store,
+            path=self._path,
+            read_only=self._read_only if read_only is None else read_only,
+            chunk_store=self._chunk_store,
+            synchronizer=self._synchronizer if synchronizer is None else synchronizer,
+            cache_metadata=True,
+            write_empty_chunks=self._write_empty_chunks,
+            read_missing=self._read_missing,
+            _meta=meta,
+        )
+        view._is_view = True
+        return cast("Self", view)
+
+    # --- Python's protocols ------------------------------------------------------------------------------------------
+
+    def __eq__(self, other: object) -> bool:
+        """Two arrays are equal when they are the same place, opened the same way; data are not compared."""
+        return (
+            isinstance(other, Array)
+            and self._store == other._store
+            and self._path == other._path
+            and self._read_only == other._read_only
+            and not self._is_view
+            and not other._is_view
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # metadata travels too, so that unpickling needs no request
+        options = {
+            "read_only": self._read_only,
+            "chunk_store": self._chunk_store,
+            "synchronizer": self._synchronizer,
+            "cache_metadata": self._cache_metadata,
+            "cache_attrs": self._cache_attrs,
+            "partial_decompress": self._partial_decompress,
+            "write_empty_chunks": self._write_empty_chunks,
+            "read_missing": self._read_missing,
+        }
+        given = {name: value for name, value in options.items() if value is not _DEFAULTS[name]}
+        return _unpickled, (self._store, self._path, self._opened.meta, self._is_view, given)
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        """What names the tasks that read it: what it reads, and how that may change what comes."""
+        kind = None if self._like is None else f"{type(self._like).__module__}.{type(self._like).__qualname__}"
+        return (type(self).__qualname__, *self.source().__dask_tokenize__(), self._read_missing, kind)
+
+
+_DEFAULTS = {
+    "read_only": False,
+    "chunk_store": None,
+    "synchronizer": None,
+    "cache_metadata": True,
+    "cache_attrs": True,
+    "partial_decompress": False,
+    "write_empty_chunks": True,
+    "read_missing": "fill",
+}
+
+
+def _unpickled(store: Store, path: str, meta: ArrayMeta, is_view: bool, options: dict[str, Any]) -> Array:
+    array = Array(store, path, _meta=meta, **options)
+    array._is_view = is_view
+    return array
+
+
+def _is_ellipsis(selection: Any) -> bool:
+    """Whether a selection of a 0-d array is an Ellipsis, which gives an array; anything else gives the scalar."""
+    return selection is Ellipsis or (isinstance(selection, tuple) and len(selection) == 1 and selection[0] is Ellipsis)

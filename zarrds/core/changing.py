@@ -1,0 +1,208 @@
+"""Changes of the document of an array that exists: its shape and its fill value.
+
+What another writer does to the document meanwhile is never overwritten: attributes that were set are kept, and where
+the array itself was changed, the later of the two gets ConflictError. That holds where the store can compare and swap
+(`Store.can_set_if`); elsewhere, one writer at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from zarrds import _node
+from zarrds._engine import Lock, OpenSource, delete_behind, delete_outside, expect_none_outside, trim_edges
+from zarrds._format import ArrayMeta, format_of
+from zarrds._node import Claim, ClaimLost, changed_meanwhile, claimed, has_mark, set_document, with_mark_of
+from zarrds._store import Store, to_bytes
+from zarrds._types import Shape
+from zarrds.core.resize import changed
+from zarrds.errors import ArrayNotFoundError
+
+__all__ = ["Target", "change_meta", "put_in_order", "resize"]
+
+
+_MOST_MADE = 64
+_made: dict[tuple[str, str | None, bytes], ArrayMeta] = {}
+"""What documents say that were made here lately: who appends again and again finds his own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An array that is to be changed.
+
+    Attributes
+    ----------
+    store, chunk_store : Store
+        Where its document is, and where its chunks are.
+    path : str
+        Path of the array.
+    zarr_format : int
+        Its format.
+    lock : callable, optional
+        From a chunk key to the lock that guards it.
+    write_empty_chunks : bool
+        Whether chunks that are all fill value are stored.
+    known : ArrayMeta, optional
+        What the array is, where the store cannot compare and swap: then the document is not read before it is written.
+    """
+
+    store: Store
+    chunk_store: Store
+    path: str
+    zarr_format: int
+    lock: Lock | None = None
+    write_empty_chunks: bool = True
+    known: ArrayMeta | None = None
+
+    @property
+    def key(self) -> str:
+        """Key of the array's document."""
+        return format_of(self.zarr_format).node_keys(self.path)[0]
+
+    def read(self) -> bytes:
+        """Read the document; ArrayNotFoundError when it is gone."""
+        text = self.store.get_many([(self.key, None)])[0]
+        if text is None:
+            raise _node.not_found(self.store, self.path, ArrayNotFoundError)
+        return to_bytes(text)
+
+    def meta(self, document: bytes) -> ArrayMeta:
+        """Parse the document, unless it is one that was made here lately: then what it says is known."""
+        found = _made.get((self.key, self.store.dimension_separator, document))
+        if found is not None:
+            return found
+        known = format_of(self.zarr_format)
+        texts = [document if key == self.key else None for key in known.node_keys(self.path)]
+        node = known.parse_node(self.path, texts)
+        if not isinstance(node, ArrayMeta):
+            raise _node.not_found(self.store, self.path, ArrayNotFoundError)
+        return _node.as_stored(self.store, node)
+
+    def document(self, meta: ArrayMeta, present: bytes) -> bytes:
+        """Return the text of the document of an array; what else is in the present one is kept."""
+        ((_, text),) = format_of(meta).array_documents(self.path, meta, (present,))
+        if len(_made) >= _MOST_MADE:
+            _made.clear()
+        _made[self.key, self.store.dimension_separator, text] = meta
+        return text
+
+    def source(self, meta: ArrayMeta) -> OpenSource:
+        """Return the chunks of the array."""
+        return OpenSource(self.chunk_store, self.path, meta)
+
+
+def change_meta(target: Target, change: Callable[[ArrayMeta], ArrayMeta], what: str) -> ArrayMeta:
+    """Write the document with a change; raise ConflictError when another writer changed the array meanwhile.
+
+    Attributes that others set at the same moment are kept.
+    """
+    if target.known is not None:
+        return _written(target, change(target.known))
+    first: ArrayMeta | None = None
+    while True:
+        text = target.read()
+        meta = target.meta(text)
+        if first is not None and meta != first:
+            raise changed_meanwhile(target.store, target.key, what)
+        first, new = meta, change(meta)
+        if set_document(target.store, target.key, with_mark_of(target.document(new, text), text), text):
+            return new
+
+
+def _written(target: Target, meta: ArrayMeta) -> ArrayMeta:
+    """Write the document over whatever is there."""
+    _node.save_array(target.store, target.path, meta)
+    return meta
+
+
+def resize(target: Target, resized: Callable[[Shape], Shape], trim: bool) -> ArrayMeta:
+    """Write the new shape, then delete the chunks outside it, so that no reader meets a hole.
+
+    An array that shrinks is claimed until its chunks are deleted: who appends or resizes meanwhile waits. Where another
+    writer changes the shape at the same moment, ConflictError. An interrupted deletion is finished by the next writer
+    who appends or resizes.
+
+    Parameters
+    ----------
+    target : Target
+        The array.
+    resized : callable
+        From the stored shape to the new one.
+    trim : bool
+        Whether edge chunks lose what they hold outside the new shape.
+    """
+    if target.known is not None:
+        _check_erasable(target, target.known, resized)
+        new = _written(target, changed(target.known, shape=resized(target.known.shape)))
+        _cut_off(target, target.known, new, trim)
+        return new
+    first: ArrayMeta | None = None
+    while True:
+        text = target.read()
+        meta = target.meta(text)
+        if first is not None and meta != first:
+            raise changed_meanwhile(target.store, target.key, "shape")
+        _check_erasable(target, meta, resized)
+        first, shape = meta, resized(meta.shape)
+        if has_mark(text) or any(n < m for n, m in zip(shape, meta.shape, strict=True)):
+            return _resize_alone(target, resized, trim, text)
+        new = changed(meta, shape=shape)
+        if set_document(target.store, target.key, target.document(new, text), text):
+            return new
+
+
+def _check_erasable(target: Target, meta: ArrayMeta, resized: Callable[[Shape], Shape]) -> None:
+    if not target.chunk_store.is_erasable():
+        expect_none_outside(target.source(meta), resized(meta.shape))
+
+
+def _resize_alone(target: Target, resized: Callable[[Shape], Shape], trim: bool, text: bytes) -> ArrayMeta:
+    """Resize while nobody else may; the shape is set in the step that claims the array."""
+    old: list[ArrayMeta] = []
+
+    def change(document: bytes, inherited: bool) -> bytes:
+        old[:] = [target.meta(document)]
+        if inherited:  # what an unfinished writer left must go before the array may grow over it
+            return document
+        return target.document(changed(old[0], shape=resized(old[0].shape)), document)
+
+    with claimed(target.store, target.key, text=text, change=change) as claim:
+        (meta,) = old
+        new = changed(meta, shape=resized(meta.shape))
+        try:
+            if claim.inherited:
+                put_in_order(target, claim, meta)
+                if not claim.replace(lambda present: target.document(new, present), release=False):
+                    raise changed_meanwhile(target.store, target.key, "shape")
+            with suppress(ClaimLost):  # who took over deletes the rest
+                _cut_off(target, meta, new, trim, claim.keep)
+        except BaseException:
+            claim.abandon()
+            raise
+        return new
+
+
+def _cut_off(
+    target: Target, old: ArrayMeta, new: ArrayMeta, trim: bool, keep: Callable[[], None] = lambda: None
+) -> None:
+    """Delete the chunks outside the new shape and, with `trim`, what edge chunks hold outside it."""
+    delete_outside(target.source(old), new.shape, keep)
+    if trim:
+        shrunk = [n < m for n, m in zip(new.shape, old.shape, strict=True)]
+        trim_edges(target.source(new), shrunk, target.lock, keep)
+
+
+def put_in_order(target: Target, claim: Claim, meta: ArrayMeta) -> None:
+    """Remove what a writer that did not finish left behind the end of the array: chunks, and parts of edge chunks.
+
+    If that fails, the mark stays for the next one.
+    """
+    try:
+        source = target.source(meta)
+        delete_behind(source, claim.keep)
+        trim_edges(source, [True] * meta.ndim, target.lock, claim.keep)
+    except BaseException:
+        claim.abandon()
+        raise

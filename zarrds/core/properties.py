@@ -1,0 +1,411 @@
+"""What an array says of itself: properties that follow from its metadata and its keys, reports, conversions."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from math import prod
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from zarrds._codec import get_codec
+from zarrds._engine import OpenSource, count_stored, missing_chunks, stored_chunks
+from zarrds._format import ArrayMeta, CodecSpec, grid_shape
+from zarrds._metadata import chain_of, order_of, shown
+from zarrds._store import Store
+from zarrds._types import NDArrayAny, Order, Shape
+from zarrds.core import resize, views
+from zarrds.core.html import facts_table, grid_svg
+from zarrds.core.indexing import Selections
+from zarrds.core.info import InfoReporter, bytes_text, type_name
+from zarrds.errors import NotListableError
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from zarrds.sync import Synchronizer
+
+__all__ = ["Described"]
+
+MOST_LISTED = 10_000
+"""Chunks looked at for a picture; a listing is not followed beyond them."""
+
+
+class Described(Selections):
+    """The part of an array that only looks at its metadata and its store."""
+
+    _store: Store
+    _chunk_store: Store | None
+    _path: str
+    _read_only: bool
+    _synchronizer: Synchronizer | None
+    _opened: OpenSource
+
+    def _source(self) -> OpenSource:
+        """Chunks and metadata as they are now."""
+        return self._opened
+
+    @property
+    def shape(self) -> Shape:
+        """A tuple of integers describing the length of each dimension of the array."""
+        return self._source().meta.shape
+
+    @property
+    def path(self) -> str:
+        """Storage path."""
+        return self._path
+
+    @property
+    def name(self) -> str | None:
+        """Array name following h5py convention; None at the root."""
+        return f"/{self._path}" if self._path else None
+
+    @property
+    def basename(self) -> str | None:
+        """Final component of name."""
+        return self._path.rsplit("/", 1)[-1] if self._path else None
+
+    @property
+    def chunks(self) -> Shape:
+        """A tuple of integers describing the length of each dimension of a chunk of the array.
+
+        In shards, it is the chunks inside that are meant.
+        """
+        return self._opened.meta.chunks
+
+    @property
+    def shards(self) -> Shape | None:
+        """Shape of a shard, a stored value that holds several chunks; None when chunks are stored one by one."""
+        return self._opened.meta.shards
+
+    @property
+    def write_unit(self) -> Shape:
+        """Shape of a stored value, the shard or the chunk: writers that work at the same time keep to whole ones."""
+        return self._opened.meta.write_unit
+
+    @property
+    def zarr_format(self) -> int:
+        """Format of the array's documents: 2 or 3."""
+        return self._opened.meta.zarr_format
+
+    @property
+    def dimension_names(self) -> tuple[str | None, ...] | None:
+        """Names of the dimensions, None for one without; None when there are none at all (always in format 2)."""
+        return self._opened.meta.dimension_names
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy data type, in the stored byte order."""
+        return self._opened.meta.chunk.dtype
+
+    @property
+    def compressor(self) -> Any:
+        """Primary compression codec; None without compression."""
+        found = self.compressors
+        return found[0] if found else None
+
+    @property
+    def compressors(self) -> tuple[Any, ...]:
+        """Codecs from bytes to bytes, in the order of encoding: one at most in format 2."""
+        chunk = self._opened.meta.chunk
+        if chunk.serializer is None:
+            return tuple(get_codec(c) for c in chunk.compressors)
+        return tuple(shown(c) for c in chain_of(chunk).compressors)
+
+    @property
+    def serializer(self) -> CodecSpec | None:
+        """The codec of format 3 that makes bytes of elements; None in format 2."""
+        chunk = self._opened.meta.chunk
+        return None if chunk.serializer is None else chain_of(chunk).serializer
+
+    @property
+    def filters(self) -> list[Any] | None:
+        """One or more codecs used to transform data prior to compression; None without."""
+        chunk = self._opened.meta.chunk
+        if chunk.serializer is None:
+            return [get_codec(f) for f in chunk.filters] or None
+        return [shown(f) for f in chain_of(chunk).filters] or None
+
+    @property
+    def order(self) -> Order:
+        """A string indicating the order in which bytes are arranged within chunks of the array."""
+        chunk = self._opened.meta.chunk
+        return chunk.order if chunk.serializer is None else order_of(chain_of(chunk), self.ndim)
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self._opened.meta.shape)
+
+    @property
+    def size(self) -> int:
+        """The total number of elements in the array."""
+        return prod(self.shape)
+
+    @property
+    def itemsize(self) -> int:
+        """The size in bytes of each item in the array."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """The total number of bytes that would be required to store the array without compression."""
+        return self.size * self.itemsize
+
+    @property
+    def cdata_shape(self) -> Shape:
+        """A tuple of integers describing the number of chunks along each dimension of the array."""
+        meta = self._source().meta
+        return grid_shape(meta.shape, meta.write_unit) if meta.shape else (1,)
+
+    @property
+    def nchunks(self) -> int:
+        """Total number of chunks."""
+        return prod(self.cdata_shape)
+
+    @property
+    def nchunks_initialized(self) -> int:
+        """The number of chunks that have been initialized with some data; one listing of the array's keys."""
+        return count_stored(self._source())
+
+    @property
+    def initialized(self) -> int:
+        """The number of chunks that have been initialized with some data."""
+        return self.nchunks_initialized
+
+    @property
+    def nbytes_stored(self) -> int:
+        """Bytes stored for the array, metadata and attributes included; -1 where the store cannot tell."""
+        # keys of several levels are known by name: flat ones are had from one level
+        nested = self._source().meta.keys.key((0, 0)) != "0.0"
+        stored = self._store.size_below(self._path) if nested else self._store.getsize(self._path)
+        if self._chunk_store is None:
+            return stored
+        chunks = self._chunk_store.size_below(self._path) if nested else self._chunk_store.getsize(self._path)
+        return -1 if stored < 0 or chunks < 0 else stored + chunks
+
+    @property
+    def info(self) -> InfoReporter:
+        """Report some diagnostic information about the array.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros(1000000, chunks=100000, dtype="i4")
+        >>> z.info
+        Type               : zarrds.core.Array
+        Data type          : int32
+        Shape              : (1000000,)
+        Chunk shape        : (100000,)
+        Order              : C
+        Read-only          : False
+        Compressor         : Blosc(cname='lz4', clevel=5, shuffle=SHUFFLE, blocksize=0)
+        Store type         : zarrds.storage.KVStore
+        No. bytes          : 4000000 (3.8M)
+        No. bytes stored   : 320
+        Storage ratio      : 12500.0
+        Chunks initialized : 0/10
+        """
+        return InfoReporter(self, self._repr_html_)
+
+    def info_items(self) -> list[tuple[str, str]]:
+        """Rows of `info`: labels and values."""
+        try:
+            return self._facts(str(self.nchunks_initialized))
+        except NotListableError:
+            return self._facts("unknown")  # a report is no place to fail
+
+    def _facts(self, initialized: str) -> list[tuple[str, str]]:
+        rows = [("Name", self.name)] if self.name else []
+        rows += [
+            ("Type", type_name(self)),
+            ("Data type", str(self.dtype)),
+            ("Shape", str(self.shape)),
+            ("Chunk shape", str(self.chunks)),
+            *([] if self.shards is None else [("Shard shape", str(self.shards))]),
+            ("Order", self.order),
+            ("Read-only", str(self._read_only)),
+        ]
+        rows += [(f"Filter [{i}]", repr(f)) for i, f in enumerate(self.filters or ())]
+        rows.append(("Compressor", repr(self.compressor)))
+        if self._synchronizer is not None:
+            rows.append(("Synchronizer type", type_name(self._synchronizer)))
+        rows.append(("Store type", type_name(self._store)))
+        if self._chunk_store is not None:
+            rows.append(("Chunk store type", type_name(self._chunk_store)))
+        rows.append(("No. bytes", bytes_text(self.nbytes)))
+        stored = self.nbytes_stored
+        if stored > 0:
+            rows.append(("No. bytes stored", bytes_text(stored)))
+            rows.append(("Storage ratio", f"{self.nbytes / stored:.1f}"))
+        rows.append(("Chunks initialized", f"{initialized}/{self.nchunks}"))
+        return [(label, str(value)) for label, value in rows]
+
+    def _repr_html_(self) -> str:
+        source = self._source()
+        stored = list(islice(stored_chunks(source), MOST_LISTED + 1))
+        count = str(len(stored)) if len(stored) <= MOST_LISTED else f"more than {MOST_LISTED}"
+        grid = grid_shape(source.meta.shape, source.meta.write_unit)
+        return facts_table(self._facts(count), grid_svg(source.meta.shape, grid, stored))
+
+    def missing_chunks(self, limit: int | None = None) -> list[tuple[int, ...]]:
+        """Coordinates in the chunk grid of the chunks that are not stored, in C order; one listing. Not in the manual.
+
+        Parameters
+        ----------
+        limit : int, optional
+            How many to find at most: a large and nearly empty grid misses very many.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros((4, 6), chunks=2, dtype="i4")
+        >>> z[:, :4] = 1
+        >>> z.missing_chunks()
+        [(0, 2), (1, 2)]
+        """
+        return list(islice(missing_chunks(self._source()), limit))
+
+    def __array__(self, *args: Any, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArrayAny:
+        """Read the whole array; a dtype may be given, by position or by name, and must not both."""
+        if len(args) + (dtype is not None) > 1:
+            raise TypeError(f"one dtype at most, found {args}, {dtype}")
+        if copy is False:
+            raise ValueError("a stored array cannot be had as a numpy array without a copy")
+        wanted = args[0] if args else dtype
+        found = np.asarray(self[...])
+        return found if wanted is None else found.astype(wanted, copy=False)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self.islice()
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __bool__(self) -> bool:
+        """Whether there are items, as for lists and as in Zarr-Python 2; a 0-d array is as true as its item."""
+        return len(self) > 0 if self.shape else bool(self._only_item())
+
+    def __int__(self) -> int:
+        return int(self._only_item())
+
+    def __float__(self) -> float:
+        return float(self._only_item())
+
+    def __complex__(self) -> complex:
+        return complex(self._only_item())
+
+    def __index__(self) -> int:
+        # as for numpy: one-element arrays with dimensions are no integers, least of all when they select
+        if self.shape:
+            raise TypeError("only integer scalar arrays can be converted to a scalar index")
+        return operator.index(self._only_item())
+
+    def _only_item(self) -> Any:
+        if self.size != 1:
+            raise TypeError("only arrays of one element can be converted to Python scalars")
+        return np.asarray(self[...]).reshape(())[()]
+
+    def __repr__(self) -> str:
+        words = [f"{type(self).__module__}.{type(self).__name__}"]
+        if self.name is not None:
+            words.append(repr(self.name))
+        words += [str(self.shape), str(self.dtype)]
+        if self._read_only:
+            words.append("read-only")
+        return f"<{' '.join(words)}>"
+
+    # --- views and what is read of it ---------------------------------------------------------------------------------
+
+    def view(
+        self,
+        shape: Any = None,
+        chunks: Any = None,
+        dtype: Any = None,
+        fill_value: Any = None,
+        filters: Sequence[Any] | None = None,
+        read_only: bool | None = None,
+        synchronizer: Synchronizer | None = None,
+    ) -> Self:
+        """Return an array sharing the same data, with other metadata.
+
+        An experimental feature to be used with care: nothing checks that the stored bytes mean what the view says.
+
+        Parameters
+        ----------
+        shape, chunks, dtype, fill_value, filters, read_only, synchronizer
+            What the view has instead of what the array has, where given.
+
+        Returns
+        -------
+        Array
+            The view; it cannot be resized.
+
+        Examples
+        --------
+        >>> import numpy as np, zarrds
+        >>> a = zarrds.array(np.arange(4, dtype="u2"), chunks=2)
+        >>> a.view(dtype="u1", shape=8, chunks=4)[:]
+        array([0, 0, 1, 0, 2, 0, 3, 0], dtype=uint8)
+        """
+        meta = views.view_meta(self._source().meta, shape, chunks, dtype, fill_value, filters)
+        return self._viewed(meta, read_only, synchronizer)
+
+    def astype(self, dtype: DTypeLike) -> Self:
+        """Return a read-only view that converts the data to `dtype` on the fly.
+
+        Examples
+        --------
+        >>> import numpy as np, zarrds
+        >>> zarrds.array(np.arange(3, dtype="u1")).astype("f4")[:]
+        array([0., 1., 2.], dtype=float32)
+        """
+        return self._viewed(views.astype_meta(self._source().meta, dtype), True, None)
+
+    def _viewed(self, meta: ArrayMeta, read_only: bool | None, synchronizer: Synchronizer | None) -> Self:
+        raise NotImplementedError
+
+    def islice(self, start: int | None = None, end: int | None = None) -> Iterator[Any]:
+        """Yield the items of part of the array along its first dimension; each row of chunks is decoded once.
+
+        Parameters
+        ----------
+        start, end : int, optional
+            First index, and one past the last; the whole array by default.
+
+        Examples
+        --------
+        >>> import numpy as np, zarrds
+        >>> z = zarrds.array(np.arange(100))
+        >>> [int(value) for value in z.islice(25, 30)]
+        [25, 26, 27, 28, 29]
+        """
+        return resize.iterate(self.__getitem__, self.shape, self.write_unit, start, end)
+
+    def digest(self, hashname: str = "sha1") -> bytes:
+        """Compute a checksum for the data: over stored chunks, metadata and attributes.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> zarrds.zeros(shape=(10000, 10000), chunks=(1000, 1000)).digest().hex()
+        '7162d416d26a68063b66ed1f30e0a866e4abed60'
+        """
+        found: bytes = resize.digest(self._source(), self._store, hashname).digest()
+        return found
+
+    def hexdigest(self, hashname: str = "sha1") -> str:
+        """Compute a checksum for the data, as hexadecimal text.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> zarrds.zeros(shape=(10000, 10000), dtype="u1", chunks=(1000, 1000)).hexdigest()
+        'cb387af37410ae5a3222e893cf3373e4e4f22816'
+        """
+        found: str = resize.digest(self._source(), self._store, hashname).hexdigest()
+        return found

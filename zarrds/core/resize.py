@@ -1,0 +1,101 @@
+"""What arrays do beyond reading and writing selections: resizing, appending, views, digests, iteration."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.exceptions import AxisError
+
+from zarrds import _node
+from zarrds._codec import new_fill
+from zarrds._engine import OpenSource, stored_chunks, windows
+from zarrds._format import ArrayMeta, box_coords, grid_shape, normalize_shape
+from zarrds._store import Store
+from zarrds._types import Shape
+
+__all__ = ["appended", "changed", "digest", "iterate", "resized_shape", "whole_units", "with_fill"]
+
+
+def resized_shape(shape: Shape, args: Sequence[Any]) -> Shape:
+    """New shape from the arguments of `Array.resize`: one int per dimension or one tuple; None keeps a length."""
+    new = args[0] if len(args) == 1 else tuple(args)
+    new = (new,) if new is None or isinstance(new, int | np.integer) else tuple(new)
+    if len(new) != len(shape):
+        raise ValueError(f"new shape must have {len(shape)} dimensions, found {len(new)}: {new}")
+    return normalize_shape(tuple(old if n is None else n for n, old in zip(new, shape, strict=True)))
+
+
+def changed(meta: ArrayMeta, **changes: Any) -> ArrayMeta:
+    """Metadata of an existing array with some fields changed.
+
+    A rewritten document of format 2 spells the separator of its chunk keys out, as Zarr-Python 2 does.
+    """
+    keys = replace(meta.keys, written=True) if meta.zarr_format == 2 else meta.keys
+    return replace(meta, keys=keys, **changes)
+
+
+def with_fill(meta: ArrayMeta, value: Any) -> ArrayMeta:
+    """Metadata of an existing array with another fill value."""
+    return changed(meta, chunk=replace(meta.chunk, fill=new_fill(value, meta.chunk)))
+
+
+def whole_units(shape: Shape, unit: Shape, axis: int) -> Shape:
+    """The shape with its last chunks along `axis` filled: others may have appended to them meanwhile."""
+    return tuple(
+        [-(-n // c) * c if dim == axis % len(shape) else n for dim, (n, c) in enumerate(zip(shape, unit, strict=True))]
+    )
+
+
+def appended(shape: Shape, data: Any, axis: int) -> tuple[Shape, tuple[slice, ...]]:
+    """New shape of an array of `shape` that `data` is appended to, and where the data go."""
+    if not -len(shape) <= axis < len(shape):
+        raise AxisError(axis, len(shape))
+    axis %= len(shape)
+    found = tuple(data.shape)
+    if len(found) != len(shape) or any(
+        n != m for dim, (n, m) in enumerate(zip(found, shape, strict=True)) if dim != axis
+    ):
+        raise ValueError(f"data to append along axis {axis} must match {shape} elsewhere, found shape {found}")
+    new = tuple(n + found[axis] if dim == axis else n for dim, n in enumerate(shape))
+    where = tuple(slice(shape[dim], new[dim]) if dim == axis else slice(None) for dim in range(len(shape)))
+    return new, where
+
+
+def digest(source: OpenSource, store: Store, hashname: str) -> Any:
+    """Hash over the stored chunks in C order of the grid, then the array's document and its attributes."""
+    meta, found = source.meta, hashlib.new(hashname)
+    grid = grid_shape(meta.shape, meta.write_unit)
+    # of a large grid little may be stored: a listing tells
+    coords = box_coords([range(n) for n in grid]) if prod(grid) <= 1000 else iter(sorted(stored_chunks(source)))
+    for batch in windows(coords, 256):
+        for value in source.store.get_many([(source.key(c), None) for c in batch]):
+            if value is not None:
+                found.update(value)
+    for value in _node.array_documents(store, source.path, meta):
+        if value is not None:
+            found.update(value)
+    return found
+
+
+def iterate(
+    read: Callable[[slice], Any], shape: Shape, chunks: Shape, start: int | None, end: int | None
+) -> Iterator[Any]:
+    """Yield the items along the first dimension, reading each row of chunks once."""
+    if not shape:
+        raise TypeError("iteration over a 0-d array")
+    start = 0 if start is None else start
+    end = shape[0] if end is None else end
+    if not isinstance(start, int) or start < 0:
+        raise ValueError("start must be a nonnegative integer")
+    if not isinstance(end, int) or end < 0:
+        raise ValueError("end must be a nonnegative integer")
+    end = min(end, shape[0])
+    while start < end:
+        stop = min(end, (start // chunks[0] + 1) * chunks[0])
+        yield from read(slice(start, stop))
+        start = stop

@@ -1,0 +1,83 @@
+"""Create arrays like another one (manual 3.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zarrds._format import as_numpy, is_of_pandas
+from zarrds._metadata import check_version, options_like
+from zarrds.core import Array
+from zarrds.creation.new import InGroup
+from zarrds.creation.open import _dtype_or_none, empty, full, ones, open_array, zeros
+
+__all__ = ["empty_like", "full_like", "ones_like", "open_like", "zeros_like"]
+
+
+def _like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Options of an array like `a`: its shape, chunks and dtype, and what else a chunked array has."""
+    options: dict[str, Any] = dict(kwargs)
+    if is_of_pandas(a):
+        a, dtype = as_numpy(a, _dtype_or_none(options.get("dtype")))
+        options.setdefault("dtype", dtype)
+    if isinstance(a, Array):
+        for name, value in options_like(a.source().meta, kwargs, _format_like(a, kwargs)).items():
+            options.setdefault(name, value)
+    if hasattr(a, "shape"):
+        options.setdefault("shape", a.shape)
+    elif "shape" not in options:
+        raise TypeError(f"shape is needed where the example, of type {type(a).__name__}, has none")
+    chunks = getattr(a, "chunks", None)
+    if chunks is not None:
+        options.setdefault("chunks", chunks)
+    if hasattr(a, "dtype"):
+        options.setdefault("dtype", a.dtype)
+    return options
+
+
+def _format_like(a: Array, kwargs: dict[str, Any]) -> int:
+    """Format of an array that is to be like `a`: that of its group, the one asked for, or that of `a`."""
+    store = kwargs.get("store")
+    if isinstance(store, InGroup):
+        return store.zarr_format
+    asked = check_version(kwargs.get("zarr_version"), kwargs.get("zarr_format"))
+    return a.zarr_format if asked is None else asked
+
+
+def empty_like(a: Any, **kwargs: Any) -> Array:
+    """Create an empty array like `a`.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> zarrds.empty_like(zarrds.zeros((20, 20), chunks=5, dtype="i2")).chunks
+    (5, 5)
+    """
+    return empty(**_like(a, kwargs))
+
+
+def zeros_like(a: Any, **kwargs: Any) -> Array:
+    """Create an array of zeros like `a`."""
+    return zeros(**_like(a, kwargs))
+
+
+def ones_like(a: Any, **kwargs: Any) -> Array:
+    """Create an array of ones like `a`."""
+    return ones(**_like(a, kwargs))
+
+
+def full_like(a: Any, **kwargs: Any) -> Array:
+    """Create a filled array like `a`, with its fill value unless another is given."""
+    options = _like(a, kwargs)
+    if isinstance(a, Array):
+        options.setdefault("fill_value", a.fill_value)
+    if "fill_value" not in options:
+        raise TypeError("fill_value is needed where the example has none")
+    return full(**options)
+
+
+def open_like(a: Any, path: Any, **kwargs: Any) -> Array:
+    """Open a persistent array like `a` at `path` (a location, as the first argument of `open_array`)."""
+    options = _like(a, kwargs)
+    if isinstance(a, Array):
+        options.setdefault("fill_value", a.fill_value)
+    return open_array(path, **options)

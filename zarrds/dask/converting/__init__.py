@@ -1,0 +1,1 @@
+"""Convert a hierarchy to the other format as a job of dask."""

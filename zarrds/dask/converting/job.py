@@ -1,0 +1,237 @@
+"""Converting hierarchies from one format into another by tasks.
+
+What is to be done is planned, and refused, as by `zarrds.convert`; the chunks are moved by tasks. An array's documents
+are written when all its chunks are there, those of groups and consolidated metadata at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from math import prod
+from typing import Any, NamedTuple
+
+from zarrds._convert import (
+    NOTES,
+    Places,
+    PlanTo,
+    described,
+    find_places,
+    open_both,
+    opened,
+    plan_in_place,
+    plan_to,
+    stale_keys,
+)
+from zarrds._copy import Absent, expected_bytes, is_listed, writing_to
+from zarrds._engine import OpenSource, stored_chunks
+from zarrds._format import grid_shape
+from zarrds._store import LRUStoreCache, Store, StoreSpec, level
+from zarrds.core import Array
+from zarrds.dask.batches import Batches, Limits, count_of, flat_ranges
+from zarrds.dask.converting.tasks import (
+    InPlaceWork,
+    ToWork,
+    complete_array,
+    convert_arrays,
+    convert_part,
+    copy_renamed,
+    finish_conversion,
+    note_key,
+    remove_chunks,
+    write_documents,
+)
+from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
+from zarrds.hierarchy import Group
+
+__all__ = ["convert"]
+
+ENCODED_WEIGHT = 8
+"""Chunks that are copied in the time in which one is decoded and encoded, roughly."""
+REMOVING_TASKS = 256
+
+_Cutting = Callable[[Sequence["_Amount"]], Batches]
+
+
+def convert(
+    source: Any,
+    dest: Any = None,
+    to: int = 3,
+    *,
+    path: str | None = None,
+    dest_path: str | None = None,
+    keep: bool = False,
+    log: Any = None,
+    batch_keys: int = 1000,
+    batch_bytes: int = 128 * 2**20,
+    retries: int = 3,
+    storage_options: Mapping[str, Any] | None = None,
+    dest_storage_options: Mapping[str, Any] | None = None,
+) -> Job:
+    """Prepare to convert a hierarchy, or one array, to another format; the chunks are moved by tasks.
+
+    The result is that of `zarrds.convert`, which says more about it. Documents are read and everything that the new
+    format cannot say is refused at once; all writing is done by the job that is returned. A conversion that was stopped
+    is finished by preparing and computing it again: arrays that are complete, and parts of a large array in another
+    place that are noted as done, are not moved once more. (If the source has changed since, delete the destination.)
+
+    Parameters
+    ----------
+    source : MutableMapping, str, Array or Group
+        Store, path of a directory or URL; or a node, which is converted with all below it.
+    dest : MutableMapping, str or Group, optional
+        Where to; None converts in place, where chunks stay or, from format 3 to format 2, get other keys.
+    to : {3, 2}
+        The new format.
+    path, dest_path : str, optional
+        Node in the source, and where it goes in `dest`; the root by default.
+    keep : bool, optional
+        Keep the old documents, and chunks under old keys, when converting in place.
+    log : callable, file path or file-like object, optional
+        Is told at once of each array that will be copied or encoded.
+    batch_keys, batch_bytes : int
+        Chunks that one task copies: by number, and by their decoded bytes. A task encodes an eighth of that. It holds
+        16 MiB of them at a time, or one chunk that is larger.
+    retries : int, default 3
+        How often a cluster repeats a task that failed.
+    storage_options, dest_storage_options : dict, optional
+        Options of the file systems behind URLs.
+
+    Returns
+    -------
+    Job
+        Its `compute` gives what was converted, an `Array` or a `Group`, opened for reading and writing.
+
+    Raises
+    ------
+    UnsupportedFormatError
+        The new format cannot say something; the error names the node and the member. Nothing was written.
+    ContainsArrayError, ContainsGroupError
+        Something else is where the new documents should be.
+    PathNotFoundError
+        There is nothing to convert.
+    StoreNotShareableError
+        The workers of the current scheduler cannot reach a store.
+
+    Examples
+    --------
+    >>> import zarrds, zarrds.dask
+    >>> z = zarrds.open("data/shards.zarr", mode="w", shape=10, chunks=1, shards=5, dtype="i4", zarr_format=3)
+    >>> z[:] = range(10)
+    >>> new = zarrds.dask.convert("data/shards.zarr", "data/chunks.zarr", to=2).compute()
+    >>> new.zarr_format, new.chunks, new[:3]
+    (2, (1,), array([0, 1, 2], dtype=int32))
+    """
+    at = find_places(source, dest, to, path, dest_path, storage_options, dest_storage_options)
+    require_shareable(*([] if at.source is None else [at.source]), at.dest)
+    if at.source is None:
+        return _in_place(at, to, keep, partial(_batches, keys=batch_keys, nbytes=batch_bytes), retries)
+    plan = plan_to(at.source, at.path, at.dest, at.dest_path, at.number, to)
+    with writing_to(log) as say:
+        for step in plan.arrays:
+            say(described(step))
+    return _elsewhere(at.source, at.dest, plan, partial(_batches, keys=batch_keys, nbytes=batch_bytes), retries)
+
+
+class _Amount(NamedTuple):
+    """Chunks of an array that are to be moved, and what one of them costs."""
+
+    ranges: Sequence[tuple[int, int]]
+    nbytes: int
+    weight: int
+
+
+def _batches(arrays: Sequence[_Amount], keys: int, nbytes: int) -> Batches:
+    """Batches of all arrays; these are numbered as they come."""
+    limits, batches = Limits.of(keys, nbytes, sum(count_of(array.ranges) for array in arrays)), Batches()
+    for number, array in enumerate(arrays):
+        batches.add(number, array.ranges, limits.chunks(array.nbytes, array.weight))
+    batches.close()
+    return batches
+
+
+def _opened(dest: StoreSpec, path: str, to: int, receipt: int) -> Array | Group:
+    store = dest.open()
+    if isinstance(store, LRUStoreCache):
+        store.invalidate()  # others may have written what it holds to be absent
+    return opened(store, path, to)
+
+
+# --- into another place -----------------------------------------------------------------------------------------------
+
+
+def _elsewhere(source: Store, dest: Store, plan: PlanTo, batches: _Cutting, retries: int) -> Job:
+    left = list(dest.keys_below(level(plan.dest_path)))
+    notes = {key for key in left if f"/{NOTES}/" in f"/{key}"}
+    amounts, absent = [], []
+    for step in plan.arrays:
+        reader, writer = open_both(source, dest, step)
+        units = _units_of(reader, writer) if left else set()
+        weight = 1 if step.raw else ENCODED_WEIGHT
+        amounts.append(_Amount(_ranges(reader, units), expected_bytes(reader.meta), weight))
+        absent.append(_absent(reader, bool(units)))
+    work = ToWork(source.spec(), dest.spec(), plan, tuple(absent))
+    return _job_elsewhere(work, batches(amounts), notes, retries)
+
+
+def _units_of(reader: OpenSource, writer: OpenSource) -> set[tuple[int, ...]]:
+    """Chunks of the source that belong to what is at the destination already."""
+    lengths = list(zip(writer.meta.write_unit, reader.meta.write_unit, strict=True))
+    return {tuple(c * new // old for c, (new, old) in zip(at, lengths, strict=True)) for at in stored_chunks(writer)}
+
+
+def _ranges(reader: OpenSource, units: set[tuple[int, ...]]) -> list[tuple[int, int]]:
+    """Chunks of the source to be moved: those that are stored, where a listing tells, and those given."""
+    grid = grid_shape(reader.meta.shape, reader.meta.write_unit)
+    if is_listed(reader):
+        return flat_ranges(grid, units.union(stored_chunks(reader)))
+    return [(0, prod(grid))] if prod(grid) else []
+
+
+def _absent(reader: OpenSource, is_dirty: bool) -> Absent:
+    if is_dirty:
+        return "delete"
+    # the file system copies what is known to be there; another listing by each task would cost more than that saves
+    return "raise" if reader.store.profile.kind == "disk" and is_listed(reader) else "skip"
+
+
+def _job_elsewhere(work: ToWork, batches: Batches, notes: set[str], retries: int) -> Job:
+    graph = GraphBuilder(work, retries=retries)
+    done = [graph.stage("zarrds-convert", convert_arrays, batches.shared)] if batches.shared else []
+    for number, own in batches.own.items():
+        step = work.plan.arrays[number]
+        missing = [batch for batch in own if not notes or note_key(work.source, step, batch) not in notes]
+        parts = graph.stage("zarrds-convert", convert_part, missing) if missing else None
+        done.append(graph.stage("zarrds-meta", complete_array, [number], after=parts))
+    chunks = graph.together(done) if done else None
+    finished = graph.stage("zarrds-meta", finish_conversion, [None], after=chunks)
+    finish = partial(_opened, work.dest, work.plan.dest_path, work.plan.to)
+    return graph.job(finished, finish, stores=(work.source, work.dest))
+
+
+# --- in place ---------------------------------------------------------------------------------------------------------
+
+
+def _in_place(at: Places, to: int, keep: bool, batches: _Cutting, retries: int) -> Job:
+    store = at.dest
+    plan = plan_in_place(store, at.dest_path, to, keep)
+    arrays, amounts, stale = plan.renamed, [], []
+    for step in arrays:
+        reader, writer = open_both(store, store, step)
+        grid = grid_shape(reader.meta.shape, reader.meta.write_unit)
+        amounts.append(_Amount(flat_ranges(grid, stored_chunks(reader)), expected_bytes(reader.meta), 1))
+        stale += stale_keys(reader, writer)
+    work = InPlaceWork(store.spec(), plan, tuple(arrays), tuple(stale))
+    return _job_in_place(work, batches(amounts), retries)
+
+
+def _job_in_place(work: InPlaceWork, batches: Batches, retries: int) -> Job:
+    graph, plan = GraphBuilder(work, retries=retries), work.plan
+    every = batches.every()
+    copied = graph.stage("zarrds-convert", copy_renamed, every) if every else None
+    done = graph.stage("zarrds-meta", write_documents, [None], after=copied)
+    if plan.to == 2 and not plan.keep:
+        length = -(-len(plan.everything) // REMOVING_TASKS)
+        parts = [(n, n + length) for n in range(0, len(plan.everything), length)]
+        done = graph.stage("zarrds-delete", remove_chunks, parts, after=done)
+    return graph.job(done, partial(_opened, work.store, plan.path, plan.to), stores=(work.store,))

@@ -1,0 +1,1 @@
+"""Change the chunks of a stored array within a memory bound."""

@@ -1,0 +1,370 @@
+"""How to rechunk an array within a memory bound: pure arithmetic, no I/O, no dask.
+
+A plan is a list of block grids. With one grid each task reads what its block needs of the source and writes whole
+target chunks ("direct"). With more, the tasks of the first grid read every source chunk once and write one packed
+object each, whose pieces are ordered by the blocks of the next grid, and so on; those of the last grid gather their
+pieces by byte ranges and write target chunks ("shuffles"). Intermediate grids need no alignment with anything.
+
+The plan chosen is the cheapest under a simple model of cost, among candidates whose projected memory fits:
+
+1. Last grids are multiples of the target chunk, first grids of the source chunk, grown along each order of the axes up
+   to the memory there is; for a direct plan also multiples of the chunks' common multiple, where nothing is read twice.
+2. A direct plan reads a source chunk once for every block that it meets: counted exactly, per axis.
+3. A shuffle moves every byte twice more, and has one piece for each pair of blocks that meet: counted exactly too.
+4. Grids between two others are their geometric mean.
+5. cost = bytes / bandwidth + requests * latency / concurrency + tasks * overhead, for each stage, times what is lost
+   when a stage has too few tasks to keep a cluster busy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import permutations, product
+from math import lcm, prod
+
+import numpy as np
+
+from zarrds._format import chunk_count
+from zarrds._types import Chunks, Shape
+from zarrds.errors import MemoryLimitError
+
+__all__ = ["CostModel", "RechunkPlan", "Stage", "rechunk_plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class CostModel:
+    """What the stores and the scheduler are like.
+
+    Attributes
+    ----------
+    latency_s : float
+        Seconds that one request takes beyond its bytes.
+    bandwidth : float
+        Bytes a second that one task moves.
+    concurrency : int
+        Requests that one task has under way at once.
+    task_s : float
+        Seconds that one task costs beyond its work.
+    workers : int
+        Tasks that are meant to run at the same time; plans with fewer tasks are charged for it.
+    temp_copies : bool
+        Whether the store of intermediates copies a value when it is set.
+    """
+
+    latency_s: float = 5e-5
+    bandwidth: float = 4e8
+    concurrency: int = 1
+    task_s: float = 2e-3
+    workers: int = 4
+    temp_copies: bool = False
+
+
+LOCAL = CostModel()
+REMOTE = CostModel(latency_s=0.02, bandwidth=1e8, concurrency=16, temp_copies=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One round of tasks over a grid of blocks.
+
+    Attributes
+    ----------
+    block : tuple of int
+        Shape of a block, in elements.
+    tasks : int
+        Blocks of the grid.
+    read_bytes, write_bytes : int
+        Decoded bytes moved, chunks that are read several times counted so.
+    requests : int
+        Values and pieces read and written.
+    memory : int
+        Bytes that a task holds at most.
+    """
+
+    block: Chunks
+    tasks: int
+    read_bytes: int
+    write_bytes: int
+    requests: int
+    memory: int
+
+    def cost_s(self, model: CostModel) -> float:
+        """Seconds of work under a cost model."""
+        moved = (self.read_bytes + self.write_bytes) / model.bandwidth
+        asked = self.requests * model.latency_s / model.concurrency
+        return (moved + asked + self.tasks * model.task_s) * max(1.0, model.workers / max(self.tasks, 1))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RechunkPlan:
+    """How an array will be rechunked, known before anything runs.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Shape of the array.
+    itemsize : int
+        Bytes of an element.
+    source_chunks, target_chunks : tuple of int
+        Chunk shapes, in elements.
+    max_mem : int
+        Bytes that a task may hold.
+    batch_bytes : int
+        Bytes that one batch of requests may hold, beyond one chunk.
+    stages : tuple of Stage
+        One stage: direct; more: with a shuffle between each two.
+    """
+
+    shape: Shape
+    itemsize: int
+    source_chunks: Chunks
+    target_chunks: Chunks
+    max_mem: int
+    batch_bytes: int
+    stages: tuple[Stage, ...]
+
+    @property
+    def grids(self) -> tuple[Chunks, ...]:
+        """Block shape of each stage."""
+        return tuple(stage.block for stage in self.stages)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the array."""
+        return prod(self.shape) * self.itemsize
+
+    @property
+    def read_bytes(self) -> int:
+        """Bytes read in all stages."""
+        return sum(stage.read_bytes for stage in self.stages)
+
+    @property
+    def write_bytes(self) -> int:
+        """Bytes written in all stages."""
+        return sum(stage.write_bytes for stage in self.stages)
+
+    @property
+    def temp_bytes(self) -> int:
+        """Bytes of intermediates, in the store for them at the end."""
+        return self.nbytes * (len(self.stages) - 1)
+
+    @property
+    def tasks(self) -> int:
+        """Blocks of all stages; a graph may do several in one task."""
+        return sum(stage.tasks for stage in self.stages)
+
+    @property
+    def projected_mem(self) -> int:
+        """Bytes that any task holds at most, the interpreter and libraries not counted."""
+        return max(stage.memory for stage in self.stages)
+
+    def __repr__(self) -> str:
+        kind = "direct" if len(self.stages) == 1 else f"{len(self.stages) - 1} shuffle(s)"
+        rows = [
+            f"<RechunkPlan {self.shape} of {self.itemsize} bytes, chunks {self.source_chunks} -> {self.target_chunks}: "
+            f"{kind}, {_size(self.projected_mem)} of {_size(self.max_mem)} a task",
+            f"  {'stage':<6}{'block':<28}{'tasks':>9}{'read':>11}{'written':>11}{'requests':>11}{'memory':>11}",
+        ]
+        for number, stage in enumerate(self.stages):
+            rows.append(
+                f"  {number:<6}{stage.block!s:<28}{stage.tasks:>9}{_size(stage.read_bytes):>11}"
+                f"{_size(stage.write_bytes):>11}{stage.requests:>11}{_size(stage.memory):>11}"
+            )
+        return "\n".join(rows) + ">"
+
+
+def _size(nbytes: int) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if nbytes < 1000:
+            return f"{nbytes:.3g} {unit}"
+        nbytes /= 1000  # type: ignore[assignment]
+    return f"{nbytes:.3g} TB"
+
+
+def rechunk_plan(
+    shape: Shape,
+    source_chunks: Chunks,
+    target_chunks: Chunks,
+    itemsize: int,
+    max_mem: int,
+    *,
+    model: CostModel = LOCAL,
+    shuffles: int | None = None,
+) -> RechunkPlan:
+    """Plan a rechunk.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the array.
+    source_chunks, target_chunks : tuple of int
+        Chunk shapes, in elements.
+    itemsize : int
+        Bytes of an element.
+    max_mem : int
+        Bytes that a task may hold.
+    model : CostModel
+        What the stores are like.
+    shuffles : int, optional
+        Number of shuffles (0: direct); by default 0 to 3, what costs least.
+
+    Returns
+    -------
+    RechunkPlan
+
+    Raises
+    ------
+    MemoryLimitError
+        No plan fits; the message names the number that would do.
+
+    Examples
+    --------
+    >>> plan = rechunk_plan((4096, 256, 256), (1, 256, 256), (32, 256, 256), 4, 64_000_000)
+    >>> len(plan.stages), plan.read_bytes == plan.write_bytes == plan.nbytes
+    (1, True)
+    """
+    planner = _Planner(shape, source_chunks, target_chunks, itemsize, max_mem, model)
+    found = list(planner.plans(range(4) if shuffles is None else (shuffles,)))
+    if not found:
+        raise MemoryLimitError(
+            "no way to rechunk within this memory",
+            expected=f"max_mem of {planner.enough(shuffles)} bytes or more",
+            found=f"{max_mem} bytes",
+            hint="raise max_mem, or choose smaller chunks",
+        )
+    stages = min(found, key=lambda stages: sum(stage.cost_s(model) for stage in stages))
+    return RechunkPlan(shape, itemsize, source_chunks, target_chunks, max_mem, planner.batch_bytes, stages)
+
+
+@lru_cache(maxsize=4096)
+def _touched(length: int, block: int, chunk: int) -> int:
+    """Chunks met by all blocks along one axis, a chunk counted once for each block."""
+    starts = np.arange(0, length, block)
+    stops = np.minimum(starts + block, length)
+    return int(((stops - 1) // chunk - starts // chunk + 1).sum())
+
+
+def _pieces(shape: Shape, one: Chunks, other: Chunks) -> int:
+    """Pieces that two grids cut an array into."""
+    return prod(-(-n // a) + -(-n // b) - -(-n // lcm(a, b)) for n, a, b in zip(shape, one, other, strict=True))
+
+
+class _Planner:
+    """Candidates for one rechunk, and what they cost."""
+
+    def __init__(
+        self, shape: Shape, source: Chunks, target: Chunks, itemsize: int, max_mem: int, model: CostModel
+    ) -> None:
+        self.shape, self.source, self.target = shape, source, target
+        self.itemsize, self.max_mem, self.model = itemsize, max_mem, model
+        self.batch_bytes = max(1, max_mem // 16)
+        self.nbytes = prod(shape) * itemsize
+        self.source_bytes, self.target_bytes = prod(source) * itemsize, prod(target) * itemsize
+        orders = list(permutations(range(len(shape))))
+        self.orders = orders if len(orders) <= 24 else [orders[0], orders[-1]]
+
+    def enough(self, shuffles: int | None) -> int:
+        """Memory that suffices: for a direct plan with single target chunks; for shuffles a safe number."""
+        if not shuffles:
+            return self.target_bytes + max(2 * self.source_bytes, self.target_bytes)
+        return 4 * (self.source_bytes + self.target_bytes) + 16 * self.itemsize
+
+    def plans(self, shuffles: Iterable[int]) -> Iterator[tuple[Stage, ...]]:
+        """Stages of every candidate that fits the memory."""
+        counts = set(shuffles)
+        room = self.max_mem - 2 * max(self.batch_bytes, self.source_bytes, self.target_bytes)
+        lasts = self._grown(self._last_units(), room)
+        # a single target chunk is the least that can be written
+        lasts.add(self.target)
+        if 0 in counts:
+            yield from self._fitting([(last,) for last in lasts])
+        if not counts - {0}:
+            return
+        room = self.max_mem - 2 * max(self.batch_bytes, self.source_bytes)
+        firsts = self._grown([self.source], room // 2 if self.model.temp_copies else room) | {self.source}
+        plain = self._grown([self.target], self.max_mem - 2 * max(self.batch_bytes, self.target_bytes)) | {self.target}
+        pairs = sorted(product(firsts, plain), key=lambda pair: _pieces(self.shape, *pair))[:400]
+        for count in sorted(counts - {0}):
+            ends = pairs if count == 1 else pairs[:16]
+            yield from self._fitting([(first, *self._between(first, last, count - 1), last) for first, last in ends])
+
+    def _last_units(self) -> list[Chunks]:
+        """The target chunk, with the common multiple of both chunks, or the whole length, along some axes or all."""
+        choices = []
+        for s, t, n in zip(self.source, self.target, self.shape, strict=True):
+            choices.append(sorted({t, min(lcm(s, t), max(1, -(-n // t)) * t)}))
+        if prod(map(len, choices)) <= 16:
+            return list(product(*choices))
+        return [self.target, tuple(options[-1] for options in choices)]
+
+    def _grown(self, units: Iterable[Chunks], budget: int) -> set[Chunks]:
+        """Multiples of the units within a budget of bytes, and within a half, a quarter, ... a sixteenth of it."""
+        found: set[Chunks] = set()
+        for unit in units:
+            if self._block_bytes(unit) > budget:
+                continue
+            for order in self.orders:
+                found.update(self._grow(unit, order, budget >> shift) for shift in range(5))
+        return found
+
+    def _grow(self, unit: Chunks, order: Iterable[int], budget: int) -> Chunks:
+        block = list(unit)
+        for axis in order:
+            others = self._block_bytes(block) // max(1, min(block[axis], self.shape[axis]))
+            count = max(1, -(-self.shape[axis] // unit[axis]))
+            factor = min(count, max(1, budget // max(1, others * unit[axis])))
+            # blocks of nearly the same length, rather than a short one at the end
+            block[axis] = -(-count // -(-count // factor)) * unit[axis]
+        return tuple(block)
+
+    def _between(self, first: Chunks, last: Chunks, count: int) -> list[Chunks]:
+        """Grids between two others: geometric means."""
+        grids = []
+        for number in range(1, count + 1):
+            share = number / (count + 1)
+            ends = zip(self._clipped(first), self._clipped(last), strict=True)
+            grids.append(tuple(max(1, int(a ** (1 - share) * b**share + 1e-9)) for a, b in ends))
+        return grids
+
+    def _clipped(self, block: Iterable[int]) -> Chunks:
+        return tuple(min(b, max(n, 1)) for b, n in zip(block, self.shape, strict=True))
+
+    def _block_bytes(self, block: Iterable[int]) -> int:
+        return prod(self._clipped(block)) * self.itemsize
+
+    def _fitting(self, candidates: Iterable[tuple[Chunks, ...]]) -> Iterator[tuple[Stage, ...]]:
+        for grids in candidates:
+            stages = tuple(self._stage(grids, number) for number in range(len(grids)))
+            if all(stage.memory <= self.max_mem for stage in stages):
+                yield stages
+
+    def _stage(self, grids: tuple[Chunks, ...], number: int) -> Stage:
+        block = grids[number]
+        block_bytes = self._block_bytes(block)
+        if number == 0:
+            chunks_read = prod(_touched(n, b, s) for n, b, s in zip(self.shape, block, self.source, strict=True))
+            read_bytes, reads = chunks_read * self.source_bytes, chunks_read
+            reading = 2 * max(self.source_bytes, self.batch_bytes // self.source_bytes * self.source_bytes)
+        else:
+            read_bytes, reads = self.nbytes, _pieces(self.shape, grids[number - 1], block)
+            piece = self._block_bytes(map(min, block, grids[number - 1]))
+            reading = max(self.batch_bytes, piece)
+        if number == len(grids) - 1:
+            writes = chunk_count(self.shape, self.target)
+            write_bytes = writes * self.target_bytes
+            one = block == self.target
+            writing = self.target_bytes if one else 2 * max(self.target_bytes, self.batch_bytes)
+        else:
+            writes = chunk_count(self.shape, block)
+            write_bytes = self.nbytes
+            writing = block_bytes if self.model.temp_copies else 0
+        return Stage(
+            block=block,
+            tasks=chunk_count(self.shape, block),
+            read_bytes=read_bytes,
+            write_bytes=write_bytes,
+            requests=reads + writes,
+            memory=block_bytes + max(reading, writing),
+        )

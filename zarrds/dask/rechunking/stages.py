@@ -1,0 +1,198 @@
+"""The stages of a rechunk, block by block, within the memory that the plan allows.
+
+A stage reads from the source array or from packed objects, and writes packed objects or chunks of the target array. One
+block is held at a time, chunks and pieces pass through in batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise, product
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from zarrds._engine import ChunkSource, OpenSource, read, write
+from zarrds._format import grid_shape
+from zarrds._plan import plan_selection
+from zarrds._store import Store, StoreSpec, byte_view
+from zarrds._types import ByteRange, Chunks, NDArrayAny, Request
+from zarrds.dask.rechunking.packing import Packing, Region, region_of
+from zarrds.dask.rechunking.plan import RechunkPlan
+from zarrds.errors import StoreError
+
+__all__ = ["RechunkWork", "StageRun"]
+
+
+@dataclass(frozen=True, slots=True)
+class RechunkWork:
+    """What every task of one rechunk is given.
+
+    Attributes
+    ----------
+    source, target : ChunkSource
+        From where to where; of the same shape and dtype.
+    temp : StoreSpec or None
+        Store of the packed objects; None when there are none.
+    temp_path : str
+        Path in it below which they lie.
+    plan : RechunkPlan
+        The grids of the stages.
+    write_empty_chunks : bool
+        Whether chunks that are all fill value are stored.
+    """
+
+    source: ChunkSource
+    target: ChunkSource
+    temp: StoreSpec | None
+    temp_path: str
+    plan: RechunkPlan
+    write_empty_chunks: bool
+
+    def packed_key(self, stage: int, number: int) -> str:
+        """Key of the packed object of a block."""
+        return f"{self.temp_path}/{stage}.{number}"
+
+
+class StageRun:
+    """One stage, opened in this process.
+
+    Parameters
+    ----------
+    work : RechunkWork
+        The rechunk.
+    stage : int
+        Number of the stage.
+    """
+
+    def __init__(self, work: RechunkWork, stage: int) -> None:
+        self._work = work
+        self._stage = stage
+        plan = work.plan
+        self._shape, self._block, self._batch_bytes = plan.shape, plan.grids[stage], plan.batch_bytes
+        self._grid = grid_shape(plan.shape, self._block)
+        self._dtype = work.source.meta.dtype
+        self._source = work.source.open() if stage == 0 else None
+        self._target = work.target.open() if stage == len(plan.grids) - 1 else None
+        self._temp: Store | None = None if work.temp is None else work.temp.open()
+
+    def move(self, number: int) -> None:
+        """Move one block, given by its number in C order of the stage's grid."""
+        coords = tuple(int(at) for at in np.unravel_index(number, self._grid)) if self._grid else ()
+        region = region_of(coords, self._block, self._shape)
+        if self._target is not None:
+            block = np.empty([r.stop - r.start for r in region], self._dtype, order=self._target.meta.chunk.order)
+            self._assemble(region, coords, block)
+            self._write(self._target, region, block)
+        else:
+            self._pack(region, coords, number)
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def _assemble(self, region: Region, coords: tuple[int, ...], block: NDArrayAny) -> None:
+        """Fill a block of the array."""
+        if self._source is not None:
+            for unit in self._units(region, self._source):
+                _read(self._source, unit, block[_within(unit, region)])
+            return
+        for piece, found in self._pieces(region, coords):
+            block[_within(piece, region)] = found
+            del found  # before the next one is fetched
+
+    def _parts(self, region: Region, coords: tuple[int, ...]) -> Iterator[tuple[Region, NDArrayAny]]:
+        """The regions that make up a block, with their elements."""
+        if self._source is None:
+            yield from self._pieces(region, coords)
+            return
+        for unit in self._units(region, self._source):
+            yield unit, _read(self._source, unit, None)
+
+    def _units(self, region: Region, array: OpenSource) -> Iterator[Region]:
+        """Cut a region into boxes of whole chunks that fit one batch."""
+        return boxes(region, array.meta.write_unit, self._batch_bytes // max(1, array.meta.chunk.nbytes))
+
+    def _pieces(self, region: Region, coords: tuple[int, ...]) -> Iterator[tuple[Region, NDArrayAny]]:
+        """Pieces of the packed objects of the stage before that lie in a block, fetched in batches."""
+        batch: list[tuple[Region, Request]] = []
+        held = 0
+        for piece, request, nbytes in self._piece_requests(region, coords):
+            if batch and held + nbytes > self._batch_bytes:
+                yield from self._fetched(batch)
+                batch, held = [], 0
+            batch.append((piece, request))
+            held += nbytes
+        yield from self._fetched(batch)
+
+    def _piece_requests(self, region: Region, coords: tuple[int, ...]) -> Iterator[tuple[Region, Request, int]]:
+        before = self._work.plan.grids[self._stage - 1]
+        grid, itemsize = grid_shape(self._shape, before), self._dtype.itemsize
+        for other in Packing(region, before).coords():
+            packing = Packing(region_of(other, before, self._shape), self._block)
+            piece = packing.piece(coords)
+            start = packing.offset(piece) * itemsize
+            nbytes = prod(p.stop - p.start for p in piece) * itemsize
+            number = int(np.ravel_multi_index(other, grid)) if grid else 0
+            key = self._work.packed_key(self._stage - 1, number)
+            yield piece, (key, ByteRange(start, start + nbytes)), nbytes
+
+    def _fetched(self, batch: list[tuple[Region, Request]]) -> Iterator[tuple[Region, NDArrayAny]]:
+        assert self._temp is not None
+        values = self._temp.iter_many([request for _, request in batch])
+        for piece, (key, wanted) in batch:
+            value = next(values)
+            size = None if value is None else len(byte_view(value))
+            expected = 0 if wanted is None or wanted.stop is None else wanted.stop - wanted.start
+            if value is None or size != expected:
+                raise StoreError(
+                    "an intermediate is gone or cut short", key=key, expected=f"{expected} bytes", found=size
+                )
+            yield piece, np.frombuffer(value, self._dtype).reshape([p.stop - p.start for p in piece])
+            del value  # before the next one is fetched
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    def _write(self, target: OpenSource, region: Region, block: NDArrayAny) -> None:
+        for unit in self._units(region, target):
+            plan = plan_selection(unit, self._shape, target.meta.write_unit, "basic")
+            keep = self._work.write_empty_chunks
+            write(target, plan, block[_within(unit, region)], threads=1, write_empty_chunks=keep)
+
+    def _pack(self, region: Region, coords: tuple[int, ...], number: int) -> None:
+        assert self._temp is not None
+        packing = Packing(region, self._work.plan.grids[self._stage + 1])
+        packed = np.empty(prod(packing.lengths) * self._dtype.itemsize, np.uint8)
+        for part_region, part in self._parts(region, coords):
+            packing.put(packed, part_region, part)
+            del part  # before the next one is read
+        self._temp.set_many([(self._work.packed_key(self._stage, number), packed)])
+
+
+def boxes(region: Region, chunks: Chunks, count: int) -> Iterator[Region]:
+    """Cut a region at chunk boundaries into boxes of at most `count` chunks (at least one), long on the last axes."""
+    steps = []
+    for part, chunk in zip(reversed(region), reversed(chunks), strict=True):
+        chunks_here = max(1, -(-part.stop // chunk) - part.start // chunk)
+        steps.append(max(1, min(count, chunks_here)) * chunk)
+        count //= chunks_here
+    yield from product(
+        *(_axis_cuts(part, step, c) for part, step, c in zip(region, reversed(steps), chunks, strict=True))
+    )
+
+
+def _axis_cuts(part: slice, step: int, chunk: int) -> list[slice]:
+    """Cut one axis at every `step`, counted from the chunk boundary at or before its start."""
+    begin = part.start // chunk * chunk
+    edges = [part.start, *range(begin + step, part.stop, step), part.stop]
+    return [slice(a, b) for a, b in pairwise(edges) if b > a]
+
+
+def _read(source: OpenSource, region: Region, out: NDArrayAny | None) -> NDArrayAny:
+    plan = plan_selection(region, source.meta.shape, source.meta.write_unit, "basic")
+    return read(source, plan, out, threads=1)
+
+
+def _within(region: Region, outer: Region) -> tuple[Any, ...]:
+    """Index of a region, counted from the start of one around it; it gives a view, of 0-d arrays too."""
+    return (*(slice(r.start - o.start, r.stop - o.start) for r, o in zip(region, outer, strict=True)), ...)

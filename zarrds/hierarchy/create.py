@@ -1,0 +1,214 @@
+"""Members of a group that are to be made: groups and arrays, under the names of the manual (3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+
+from zarrds import _node, creation
+from zarrds._format import ArrayMeta, GroupMeta
+from zarrds._node import structure_locked
+from zarrds._store import Store
+from zarrds.core import Array
+from zarrds.creation.new import InGroup
+from zarrds.errors import ContainsArrayError, ContainsGroupError, ReadOnlyError
+from zarrds.hierarchy.members import Members
+from zarrds.sync import Synchronizer
+
+__all__ = ["Creating"]
+
+
+class Creating(Members):
+    """The part of a group that makes its members."""
+
+    _read_only: bool
+    _chunk_store: Store | None
+    _synchronizer: Synchronizer | None
+    _cache_attrs: bool
+
+    def _refuse_read_only(self) -> None:
+        if self._read_only:
+            raise ReadOnlyError(path=self._path or None)
+
+    def _structure_locked(self, *paths: str) -> AbstractContextManager[None]:
+        """Hold the locks that guard the nodes at `paths`, and the groups above them, when they come or go."""
+        return structure_locked(self._synchronizer, self._store, *paths, zarr_format=self._format)
+
+    def create_group(self, name: str, overwrite: bool = False) -> Any:
+        """Create a sub-group, and the groups between.
+
+        Parameters
+        ----------
+        name : str
+            Group name, or path.
+        overwrite : bool, optional
+            If True, replace what is there.
+
+        Raises
+        ------
+        ContainsArrayError, ContainsGroupError
+            Something is there, and `overwrite` is False.
+        """
+        self._refuse_read_only()
+        path = self._where(name)
+        meta = GroupMeta(zarr_format=self._format)
+        with self._structure_locked(path):
+            _node.create_group(
+                self._store, path, meta, overwrite=overwrite, chunk_store=self._chunk_store, known_group=self._path
+            )
+        return self._subgroup(path)
+
+    def require_group(self, name: str, overwrite: bool = False) -> Any:
+        """Obtain a sub-group, creating one if it doesn't exist; `overwrite` replaces an array of that name.
+
+        When another task creates it at the same moment, that one is opened.
+        """
+        self._refuse_read_only()
+        path = self._where(name)
+        node = _node.find_node(self._store, path, self._format)
+        if node is None:
+            try:
+                return self.create_group(name)
+            except (ContainsArrayError, ContainsGroupError):
+                node = _node.find_node(self._store, path, self._format)
+                if node is None and not overwrite:  # an array is above it
+                    raise
+        if isinstance(node, GroupMeta):
+            return self._subgroup(path)
+        if not overwrite:
+            _node.expect_free(node, path)
+        return self.create_group(name, overwrite=True)
+
+    def create_groups(self, *names: str, **kwargs: Any) -> tuple[Any, ...]:
+        """Create multiple groups in a single call; keywords as for `create_group`."""
+        return tuple(self.create_group(name, **kwargs) for name in names)
+
+    def require_groups(self, *names: str) -> tuple[Any, ...]:
+        """Require multiple groups in a single call."""
+        return tuple(self.require_group(name) for name in names)
+
+    def _subgroup(self, path: str) -> Any:
+        return self._member(path, GroupMeta(zarr_format=self._format))
+
+    def create_dataset(self, name: str, **kwargs: Any) -> Array:
+        """Create an array, filled with `data` when that is given.
+
+        Parameters
+        ----------
+        name : str
+            Array name, or path.
+        **kwargs
+            As for `zarrds.create`, and `data`, which also decides the shape.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> zarrds.group().create_dataset("bar/baz", shape=(100, 100, 100), chunks=(100, 10, 10))
+        <zarrds.core.Array '/bar/baz' (100, 100, 100) float64>
+        """
+        data = kwargs.pop("data", None)
+        if data is None:
+            return self._make(creation.create, name, **kwargs)
+        kwargs.pop("shape", None)  # it is that of the data
+        return self.array(name, data, **kwargs)
+
+    def require_dataset(self, name: str, shape: Any, dtype: Any = None, exact: bool = False, **kwargs: Any) -> Array:
+        """Obtain an array, creating if it doesn't exist.
+
+        When another task creates it at the same moment, that one is opened, and checked as any that is there.
+
+        Parameters
+        ----------
+        name : str
+            Array name.
+        shape : int or tuple of int
+            Array shape; must match that of an existing array.
+        dtype : dtype, optional
+            NumPy dtype.
+        exact : bool, optional
+            If True, require the dtype to match exactly; else that it can be cast from the array's dtype.
+
+        Raises
+        ------
+        TypeError
+            An existing array has another shape or dtype.
+        """
+        self._refuse_read_only()
+        path = self._where(name)
+        node = _node.find_node(self._store, path, self._format)
+        if node is None:
+            try:
+                return self.create_dataset(name, shape=shape, dtype=dtype, **kwargs)
+            except (ContainsArrayError, ContainsGroupError):
+                node = _node.find_node(self._store, path, self._format)
+                if node is None:
+                    raise
+        if not isinstance(node, ArrayMeta):
+            _node.expect_free(node, path)
+        return self._required(self._member(path, node), shape, dtype, exact)
+
+    def _required(self, array: Array, shape: Any, dtype: Any, exact: bool) -> Array:
+        """The array that is there, when it is as it is required to be."""
+        wanted = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+        if tuple(array.shape) != wanted:
+            raise TypeError(f"shape does not match existing array; expected {array.shape}, got {wanted}")
+        real = np.dtype(dtype)
+        if exact and array.dtype != real:
+            raise TypeError(f"dtypes do not match exactly; expected {array.dtype}, got {real}")
+        if not np.can_cast(real, array.dtype):
+            raise TypeError(f"dtypes ({real}, {array.dtype}) cannot be safely cast")
+        return array
+
+    def create(self, name: str, **kwargs: Any) -> Array:
+        """Create an array; keyword arguments as for `zarrds.create`."""
+        return self._make(creation.create, name, **kwargs)
+
+    def empty(self, name: str, **kwargs: Any) -> Array:
+        """Create an array; keyword arguments as for `zarrds.empty`."""
+        return self._make(creation.empty, name, **kwargs)
+
+    def zeros(self, name: str, **kwargs: Any) -> Array:
+        """Create an array; keyword arguments as for `zarrds.zeros`."""
+        return self._make(creation.zeros, name, **kwargs)
+
+    def ones(self, name: str, **kwargs: Any) -> Array:
+        """Create an array; keyword arguments as for `zarrds.ones`."""
+        return self._make(creation.ones, name, **kwargs)
+
+    def full(self, name: str, fill_value: Any, **kwargs: Any) -> Array:
+        """Create an array; keyword arguments as for `zarrds.full`."""
+        return self._make(creation.full, name, fill_value=fill_value, **kwargs)
+
+    def array(self, name: str, data: Any, **kwargs: Any) -> Array:
+        """Create an array; keyword arguments as for `zarrds.array`."""
+        return self._make(creation.array, name, data=data, **kwargs)
+
+    def empty_like(self, name: str, data: Any, **kwargs: Any) -> Array:
+        """Create an array; keyword arguments as for `zarrds.empty_like`."""
+        return self._make(creation.empty_like, name, a=data, **kwargs)
+
+    def zeros_like(self, name: str, data: Any, **kwargs: Any) -> Array:
+        """Create an array; keyword arguments as for `zarrds.zeros_like`."""
+        return self._make(creation.zeros_like, name, a=data, **kwargs)
+
+    def ones_like(self, name: str, data: Any, **kwargs: Any) -> Array:
+        """Create an array; keyword arguments as for `zarrds.ones_like`."""
+        return self._make(creation.ones_like, name, a=data, **kwargs)
+
+    def full_like(self, name: str, data: Any, **kwargs: Any) -> Array:
+        """Create an array; keyword arguments as for `zarrds.full_like`."""
+        return self._make(creation.full_like, name, a=data, **kwargs)
+
+    def _make(self, function: Callable[..., Array], name: str, **kwargs: Any) -> Array:
+        self._refuse_read_only()
+        kwargs.setdefault("synchronizer", self._synchronizer)
+        kwargs.setdefault("cache_attrs", self._cache_attrs)
+        return function(
+            store=InGroup(self._store, self._path, self._format),
+            path=self._where(name),
+            chunk_store=self._chunk_store,
+            **kwargs,
+        )

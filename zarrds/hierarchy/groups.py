@@ -1,0 +1,491 @@
+"""Groups (manual 3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from zarrds import _node
+from zarrds._format import ArrayMeta, GroupMeta
+from zarrds._metadata import check_version, new_format
+from zarrds._node import check_synchronizer, structure_locked
+from zarrds._store import MemoryStore, Store, as_store, check_mode, normalize_path
+from zarrds.attrs import Attributes
+from zarrds.core import Array
+from zarrds.core.info import InfoReporter, type_name
+from zarrds.errors import ContainsArrayError, ContainsGroupError, GroupNotFoundError
+from zarrds.hierarchy.create import Creating
+from zarrds.hierarchy.members import Member
+from zarrds.sync import Synchronizer
+
+__all__ = ["Group", "group", "open_group"]
+
+
+class Group(Creating):
+    """Instantiate a group from an initialized store.
+
+    Parameters
+    ----------
+    store : MutableMapping
+        Group store, already initialized. When the group is used in a ``with`` statement, the store is closed on exit.
+    path : str, optional
+        Group path.
+    read_only : bool, optional
+        True if group should be protected against modification.
+    chunk_store : MutableMapping, optional
+        Separate storage for chunks. If not provided, `store` holds both chunks and metadata.
+    cache_attrs : bool, optional
+        If True (default), user attributes are read once and kept.
+    synchronizer : object, optional
+        Array synchronizer.
+    zarr_version : {2, 3, None}, optional
+        Format of the group; found out when None.
+    meta_array : array-like, optional
+        Array instance whose type results have.
+
+    Raises
+    ------
+    GroupNotFoundError, ContainsArrayError
+        There is no group at `path`.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> root = zarrds.group()
+    >>> foo = root.create_group("foo")
+    >>> foo.zeros("bar", shape=(100, 100), chunks=(10, 10), dtype="i4")
+    <zarrds.core.Array '/foo/bar' (100, 100) int32>
+    >>> root.tree()
+    /
+     └── foo
+         └── bar (100, 100) int32
+    """
+
+    __module__ = "zarrds.hierarchy"  # as the manual shows it
+
+    def __init__(
+        self,
+        store: Any,
+        path: str | None = None,
+        read_only: bool = False,
+        chunk_store: Any = None,
+        cache_attrs: bool = True,
+        synchronizer: Synchronizer | None = None,
+        zarr_version: int | None = None,
+        *,
+        meta_array: Any = None,
+        _meta: GroupMeta | None = None,
+        _document: Any = None,
+    ) -> None:
+        asked = check_version(zarr_version)
+        self._store: Store = as_store(store, mode="r" if read_only else "r+")
+        self._chunk_store: Store | None = None if chunk_store is None else as_store(chunk_store, mode="r+")
+        self._path = normalize_path(path)
+        self._read_only = bool(read_only)
+        self._synchronizer = synchronizer
+        check_synchronizer(synchronizer, self._path, self._store, self._chunk_store)
+        self._cache_attrs = cache_attrs
+        self._meta_array = np.empty(()) if meta_array is None else np.empty_like(meta_array, shape=())
+        meta = _node.load_group(self._store, self._path, asked) if _meta is None else _meta
+        self._format = meta.zarr_format
+        self._attrs = Attributes(
+            self._store,
+            key=_node.attributes_key(self._path, meta),
+            read_only=self._read_only,
+            cache=cache_attrs,
+            synchronizer=synchronizer,
+            _document=_document,
+        )
+
+    # --- what the group is -------------------------------------------------------------------------------------------
+
+    @property
+    def store(self) -> Store:
+        """A MutableMapping providing the underlying storage for the group."""
+        return self._store
+
+    @property
+    def chunk_store(self) -> Store:
+        """A MutableMapping providing the underlying storage for array chunks."""
+        return self._store if self._chunk_store is None else self._chunk_store
+
+    @property
+    def path(self) -> str:
+        """Storage path."""
+        return self._path
+
+    @property
+    def name(self) -> str:
+        """Group name following h5py convention."""
+        return f"/{self._path}"
+
+    @property
+    def zarr_format(self) -> int:
+        """Format of the group, and of what is created in it."""
+        return self._format
+
+    @property
+    def basename(self) -> str:
+        """Final component of name."""
+        return self._path.rsplit("/", 1)[-1]
+
+    @property
+    def read_only(self) -> bool:
+        """A boolean, True if modification operations are not permitted."""
+        return self._read_only
+
+    @property
+    def synchronizer(self) -> Synchronizer | None:
+        """Object used to synchronize write access to groups and arrays."""
+        return self._synchronizer
+
+    @property
+    def attrs(self) -> Attributes:
+        """A MutableMapping containing user-defined attributes; values must be JSON serializable."""
+        return self._attrs
+
+    @property
+    def meta_array(self) -> Any:
+        """An array-like instance to use for determining arrays to create and return to users."""
+        return self._meta_array
+
+    @property
+    def info(self) -> InfoReporter:
+        """Return diagnostic information about the group."""
+        return InfoReporter(self)
+
+    def info_items(self) -> list[tuple[str, Any]]:
+        """Rows of `info`: labels and values."""
+        kinds = self._kinds()
+        arrays = [name for name, is_array in kinds if is_array]
+        groups = [name for name, is_array in kinds if not is_array]
+        rows: list[tuple[str, Any]] = [
+            ("Name", self.name),
+            ("Type", type_name(self)),
+            ("Read-only", str(self._read_only)),
+        ]
+        if self._synchronizer is not None:
+            rows.append(("Synchronizer type", type_name(self._synchronizer)))
+        rows.append(("Store type", type_name(self._store)))
+        if self._chunk_store is not None:
+            rows.append(("Chunk store type", type_name(self._chunk_store)))
+        rows += [
+            ("No. members", len(groups) + len(arrays)),
+            ("No. arrays", len(arrays)),
+            ("No. groups", len(groups)),
+        ]
+        if arrays:
+            rows.append(("Arrays", ", ".join(arrays)))
+        if groups:
+            rows.append(("Groups", ", ".join(groups)))
+        return rows
+
+    # --- members -----------------------------------------------------------------------------------------------------
+
+    def _options(self) -> dict[str, Any]:
+        """What members have from their group."""
+        return {
+            "read_only": self._read_only,
+            "chunk_store": self._chunk_store,
+            "cache_attrs": self._cache_attrs,
+            "synchronizer": self._synchronizer,
+            "meta_array": None if type(self._meta_array) is np.ndarray else self._meta_array,
+        }
+
+    def _at(self, path: str, node: ArrayMeta | GroupMeta, options: dict[str, Any]) -> Member:
+        if isinstance(node, ArrayMeta):
+            return Array(self._store, path, _meta=node, **options)
+        return Group(self._store, path, _meta=node, **options)
+
+    def __setitem__(self, item: str, value: Any) -> None:
+        self.array(item, value, overwrite=True)
+
+    def __delitem__(self, item: str) -> None:
+        self._refuse_read_only()
+        path = self._where(item)
+        with self._structure_locked(path):
+            if _node.has_node(self._store, path, self._format):
+                _node.delete_node(self._store, path, chunk_store=self._chunk_store)
+            elif not _node.finish_deletion(self._store, path, chunk_store=self._chunk_store):
+                raise KeyError(item)
+
+    # --- changing ----------------------------------------------------------------------------------------------------
+
+    def move(self, source: str, dest: str) -> None:
+        """Move contents from one path to another relative to the Group.
+
+        Parameters
+        ----------
+        source : str
+            Name or path of what to move.
+        dest : str
+            New name or path.
+
+        Raises
+        ------
+        PathNotFoundError
+            Nothing is at `source`.
+        ContainsArrayError, ContainsGroupError
+            Something is at `dest`.
+        ValueError
+            `source` is the root, or `dest` lies in it.
+        """
+        self._refuse_read_only()
+        src, dst = self._where(source), self._where(dest)
+        with self._structure_locked(src, dst):
+            _node.move_node(self._store, src, dst, chunk_store=self._chunk_store)
+
+    # --- Python's protocols ------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        self._store.close()
+        if self._chunk_store is not None:
+            self._chunk_store.close()
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Group)
+            and self._store == other._store
+            and self._read_only == other._read_only
+            and self._path == other._path
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        read_only = " read-only" if self._read_only else ""
+        return f"<{type(self).__module__}.{type(self).__name__} {self.name!r}{read_only}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        options = {
+            "read_only": self._read_only,
+            "chunk_store": self._chunk_store,
+            "cache_attrs": self._cache_attrs,
+            "synchronizer": self._synchronizer,
+        }
+        return _unpickled, (self._store, self._path, GroupMeta(zarr_format=self._format), options)
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        specs = [store.spec() for store in (self._store, self._chunk_store) if store is not None]
+        told = [
+            (*spec.__dask_tokenize__(), spec.generation([f"{self._path}/".lstrip("/")], deep=True)) for spec in specs
+        ]
+        return (type(self).__qualname__, told, self._path, self._format)
+
+
+def _unpickled(store: Store, path: str, meta: GroupMeta, options: dict[str, Any]) -> Group:
+    return Group(store, path, _meta=meta, **options)
+
+
+def _created(
+    store: Store,
+    path: str,
+    meta: GroupMeta,
+    asked: int | None,
+    mode: str,
+    chunk_store: Store | None,
+    fill: Callable[[Group], None] | None = None,
+) -> GroupMeta:
+    """Create a group; in mode "a" that may be one that another task has created since it was looked for."""
+    remake = None if asked else _group_of_format
+
+    def filled(store: Store, path: str, *, meta: GroupMeta) -> None:
+        assert fill is not None
+        fill(Group(store, path=path, chunk_store=chunk_store, _meta=meta))
+
+    try:
+        return _node.create_group(
+            store,
+            path,
+            meta,
+            overwrite=mode == "w",
+            chunk_store=chunk_store,
+            remake=remake,
+            fill=filled if fill else None,
+        )
+    except (ContainsArrayError, ContainsGroupError):
+        node = _node.find_node(store, path, asked) if mode == "a" else None
+        if not isinstance(node, GroupMeta):
+            raise
+        return node
+
+
+def _group_of_format(number: int) -> GroupMeta:
+    return GroupMeta(zarr_format=number)
+
+
+def group(
+    store: Any = None,
+    overwrite: bool = False,
+    chunk_store: Any = None,
+    cache_attrs: bool = True,
+    synchronizer: Synchronizer | None = None,
+    path: str | None = None,
+    *,
+    zarr_version: Literal[2, 3] | None = None,
+    meta_array: Any = None,
+    zarr_format: int | None = None,
+    _fill: Callable[[Group], None] | None = None,
+) -> Group:
+    """Create a group, or open the one that is there.
+
+    Parameters
+    ----------
+    store : MutableMapping or str, optional
+        Store, path of a directory, or URL; a new MemoryStore when not given.
+    overwrite : bool, optional
+        If True, delete what is in `store` at `path` before creating the group.
+    chunk_store : MutableMapping, optional
+        Separate storage for chunks.
+    cache_attrs : bool, optional
+        If True (default), user attributes are read once and kept.
+    synchronizer : object, optional
+        Array synchronizer.
+    path : str, optional
+        Group path within store.
+    zarr_version, zarr_format : {None, 2, 3}, optional
+        Format of the group; when None found out, or the default for a new one.
+    meta_array : array-like, optional
+        Array instance whose type results have.
+
+    Returns
+    -------
+    Group
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> zarrds.group()
+    <zarrds.hierarchy.Group '/'>
+    """
+    asked = check_version(zarr_version, zarr_format)
+    real_store = MemoryStore() if store is None else as_store(store, mode="w")
+    real_chunk_store = None if chunk_store is None else as_store(chunk_store, mode="w")
+    where = normalize_path(path)
+    check_synchronizer(synchronizer, where, real_store, real_chunk_store)
+    node = None if overwrite else _node.find_node(real_store, where, asked)
+    if isinstance(node, ArrayMeta):
+        _node.expect_free(node, where)
+    meta = node if isinstance(node, GroupMeta) else GroupMeta(zarr_format=new_format(asked, real_store))
+    if node is None:
+        with structure_locked(synchronizer, real_store, where, zarr_format=asked):
+            meta = _created(real_store, where, meta, asked, "w" if overwrite else "a", real_chunk_store, _fill)
+    return Group(
+        real_store,
+        path=where,
+        chunk_store=real_chunk_store,
+        cache_attrs=cache_attrs,
+        synchronizer=synchronizer,
+        meta_array=meta_array,
+        _meta=meta,
+    )
+
+
+def open_existing(
+    store: Store,
+    path: str,
+    meta: GroupMeta,
+    mode: str,
+    *,
+    cache_attrs: bool = True,
+    synchronizer: Synchronizer | None = None,
+    chunk_store: Any = None,
+    storage_options: dict[str, Any] | None = None,
+    meta_array: Any = None,
+) -> Group:
+    """Make the Group of an existing group that was found; what is not an option of groups is a TypeError."""
+    return Group(
+        store,
+        path=path,
+        read_only=mode == "r",
+        chunk_store=None if chunk_store is None else as_store(chunk_store, mode=mode, storage_options=storage_options),
+        cache_attrs=cache_attrs,
+        synchronizer=synchronizer,
+        meta_array=meta_array,
+        _meta=meta,
+    )
+
+
+def open_group(
+    store: Any = None,
+    mode: str = "a",
+    cache_attrs: bool = True,
+    synchronizer: Synchronizer | None = None,
+    path: str | None = None,
+    chunk_store: Any = None,
+    storage_options: dict[str, Any] | None = None,
+    *,
+    zarr_version: Literal[2, 3] | None = None,
+    meta_array: Any = None,
+    zarr_format: int | None = None,
+) -> Group:
+    """Open a group using file-mode-like semantics.
+
+    Parameters
+    ----------
+    store : MutableMapping or str, optional
+        Store, path of a directory, or URL.
+    mode : {'r', 'r+', 'a', 'w', 'w-'}, optional
+        'r' read only (must exist); 'r+' read and write (must exist); 'a' read and write (create if it does not exist);
+        'w' create (overwrite if it exists); 'w-' create (fail if it exists).
+    cache_attrs, synchronizer, path, chunk_store, meta_array
+        As for `group`.
+    storage_options : dict, optional
+        Options for the file system of an fsspec URL.
+    zarr_version, zarr_format : {None, 2, 3}, optional
+        Format; when None found out, or the default for a new group.
+
+    Returns
+    -------
+    Group
+
+    Raises
+    ------
+    GroupNotFoundError, ContainsArrayError, ContainsGroupError
+        What is at the path does not fit the mode.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> root = zarrds.open_group("data/group.zarr", mode="w")
+    >>> _ = root.create_group("foo")
+    >>> root == zarrds.open_group("data/group.zarr", mode="a")
+    True
+    """
+    asked = check_version(zarr_version, zarr_format)
+    check_mode(mode)
+    real_store = MemoryStore() if store is None else as_store(store, mode=mode, storage_options=storage_options)
+    real_chunk_store = None
+    if chunk_store is not None:
+        real_chunk_store = as_store(chunk_store, mode=mode, storage_options=storage_options)
+    where = normalize_path(path)
+    check_synchronizer(synchronizer, where, real_store, real_chunk_store)
+    node = None
+    if mode != "w":
+        real_store, node = _node.locate_node(real_store, where, asked, mode)
+    if mode in ("r", "r+") and node is None:
+        raise _node.not_found(real_store, where, GroupNotFoundError)
+    if isinstance(node, ArrayMeta) or mode in ("w-", "x"):
+        _node.expect_free(node, where)
+    meta = node if isinstance(node, GroupMeta) else GroupMeta(zarr_format=new_format(asked, real_store))
+    if node is None:
+        with structure_locked(synchronizer, real_store, where, zarr_format=asked):
+            meta = _created(real_store, where, meta, asked, mode, real_chunk_store)
+    return Group(
+        real_store,
+        path=where,
+        read_only=mode == "r",
+        chunk_store=real_chunk_store,
+        cache_attrs=cache_attrs,
+        synchronizer=synchronizer,
+        meta_array=meta_array,
+        _meta=meta,
+    )

@@ -1,0 +1,287 @@
+"""Members of a group: the mapping of their names, listings, visits. What a group is else is in `zarrds.hierarchy`."""
+
+from __future__ import annotations
+
+import weakref
+from abc import abstractmethod
+from collections.abc import Callable, Generator, ItemsView, Iterable, Iterator, MutableMapping, ValuesView
+from inspect import GEN_CREATED, getgeneratorstate
+from typing import Any, TypeVar
+
+from zarrds import _node
+from zarrds._format import ArrayMeta, GroupMeta, node_key
+from zarrds._node import find_named
+from zarrds._store import Store, level, normalize_path
+from zarrds.core import Array
+from zarrds.errors import MetadataError
+from zarrds.hierarchy.tree import TreeViewer
+
+__all__ = ["Member", "Members"]
+
+Member = Any  # Array or Group
+_T = TypeVar("_T")
+
+
+def _none_listed() -> None:
+    """Stand for a reference to an iterator that is gone."""
+
+
+_Listing = tuple[Callable[[], Generator[Any] | None], int]
+_NONE_LISTED: _Listing = (_none_listed, 0)
+
+
+class _Members(ItemsView[str, Any]):
+    """Names and members of a group: all of them from one listing and one batch of documents."""
+
+    _mapping: Members
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        return self._mapping._pairs()
+
+
+class _MemberValues(ValuesView[Any]):
+    """Members of a group: all of them from one listing and one batch of documents."""
+
+    _mapping: Members
+
+    def __iter__(self) -> Iterator[Any]:
+        return (member for _, member in self._mapping._pairs())
+
+
+class Members(MutableMapping[str, Any]):
+    """The part of a group that finds its members: each of them in one batch, all in one listing and one batch."""
+
+    _store: Store
+    _path: str
+    _format: int
+    _listing: _Listing = _NONE_LISTED
+    """The latest listing: its iterator, and how many it found."""
+
+    @abstractmethod
+    def _options(self) -> dict[str, Any]:
+        """What members have from their group."""
+
+    @abstractmethod
+    def _at(self, path: str, node: ArrayMeta | GroupMeta, options: dict[str, Any]) -> Member:
+        """The array or group of a path, from its metadata and the options of its class."""
+
+    def _where(self, name: object) -> str:
+        """Path in the store of a member; a leading slash begins at the root."""
+        text = name.decode() if isinstance(name, bytes) else "" if name is None else str(name)
+        path = normalize_path(text)
+        if text.startswith("/"):
+            return path
+        return node_key(self._path, path) if path else self._path
+
+    def _member(self, path: str, node: ArrayMeta | GroupMeta) -> Member:
+        return self._at(path, node, self._options())
+
+    def __getitem__(self, item: str) -> Member:
+        path = self._where(item)
+        node = _node.find_node(self._store, path, self._format)
+        if node is None:
+            raise KeyError(item)
+        return self._member(path, node)
+
+    def __getattr__(self, item: str) -> Member:
+        # only members are looked up: no store is asked for names that Python or a notebook probes for
+        if item.startswith("_"):
+            raise AttributeError(item)
+        try:
+            return self[item]
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute or member {item!r}") from None
+
+    def __contains__(self, item: object) -> bool:
+        return _node.has_node(self._store, self._where(item), self._format)
+
+    def __iter__(self) -> Iterator[str]:
+        return self._counted([name for name, _ in self._kinds()])
+
+    def __len__(self) -> int:
+        (listing, count), self._listing = self._listing, _NONE_LISTED
+        iterator = listing()
+        # list(group) asks for the length right after the iterator: no second listing for that
+        if iterator is not None and getgeneratorstate(iterator) == GEN_CREATED:
+            return count
+        return len(self._kinds())
+
+    def _counted(self, found: list[_T]) -> Generator[_T]:
+        iterator = (item for item in found)
+        self._listing = weakref.ref(iterator), len(found)
+        return iterator
+
+    def items(self) -> ItemsView[str, Member]:
+        """Pairs of name and member: one listing and one batch of documents for all of them."""
+        return _Members(self)
+
+    def values(self) -> ValuesView[Member]:
+        """All members: one listing and one batch of documents for all of them."""
+        return _MemberValues(self)
+
+    def members(self, names: Iterable[str]) -> dict[str, Member]:
+        """Return the members of these names, by name, from one batch of documents; names of nothing are left out.
+
+        Unlike `items` it lists nothing, so that a few members of a large group cost a few requests.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Names of arrays and groups in this group.
+
+        Returns
+        -------
+        dict
+            Arrays and groups, in the order of `names`.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> g = zarrds.group()
+        >>> _ = g.create_group("foo"), g.zeros("bar", shape=10)
+        >>> g.members(["bar", "nothing"])
+        {'bar': <zarrds.core.Array '/bar' (10,) float64>}
+        """
+        return dict(self._opened(find_named(self._store, self._path, list(names), self._format)))
+
+    def open_members(self) -> tuple[dict[str, Member], dict[str, MetadataError]]:
+        """Return all members that can be opened, by name, and for the others the error that says what is missing.
+
+        An array whose codec, data type or extension is not installed is among the others. `items`, `arrays`, `groups`
+        and visitors leave it out; asking for it by its name raises that error. One listing and one batch of documents.
+        Not in the manual.
+
+        Returns
+        -------
+        dict, dict
+            Arrays and groups; and errors.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> g = zarrds.group()
+        >>> _ = g.create_group("foo")
+        >>> g.open_members()
+        ({'foo': <zarrds.hierarchy.Group '/foo'>}, {})
+        """
+        failed: dict[str, MetadataError] = {}
+        return dict(self._members(failed)), failed
+
+    def _members(self, failed: dict[str, MetadataError] | None = None) -> Iterator[tuple[str, Member]]:
+        failed = {} if failed is None else failed
+        return self._opened(_node.child_documents(self._store, self._path, self._format, failed), failed)
+
+    def _pairs(self) -> Iterator[tuple[str, Member]]:
+        failed: dict[str, MetadataError] = {}
+        nodes = _node.child_documents(self._store, self._path, self._format, failed)
+        return self._opened(self._counted(nodes), failed)
+
+    def _opened(
+        self, nodes: Iterable[tuple[str, ArrayMeta | GroupMeta, Any]], failed: dict[str, MetadataError] | None = None
+    ) -> Iterator[tuple[str, Member]]:
+        """Members with what was read of them: attributes in the same document are not read again.
+
+        Those that need what is not installed go into `failed`, where that is given, with their errors.
+        """
+        prefix, options = level(self._path), self._options()
+        for name, node, document in nodes:
+            had = options if document is None else {**options, "_document": document}
+            try:
+                member = self._at(prefix + name, node, had)
+            except _node.NOT_INSTALLED as error:
+                if failed is None:
+                    raise
+                failed[name] = error
+            else:
+                yield name, member
+
+    def _kinds(self) -> list[tuple[str, bool]]:
+        return _node.child_kinds(self._store, self._path, self._format)
+
+    def group_keys(self) -> Iterator[str]:
+        """Return an iterator over member names for groups only."""
+        return (name for name, is_array in self._kinds() if not is_array)
+
+    def groups(self) -> Iterator[tuple[str, Any]]:
+        """Return an iterator over (name, value) pairs for groups only.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> g = zarrds.group()
+        >>> _ = g.create_group("foo"), g.create_dataset("bar", shape=10)
+        >>> list(g.groups())
+        [('foo', <zarrds.hierarchy.Group '/foo'>)]
+        """
+        return ((name, member) for name, member in self._members() if not isinstance(member, Array))
+
+    def array_keys(self, recurse: bool = False) -> Iterator[str]:
+        """Return an iterator over member names for arrays only; those of groups below as well with `recurse`."""
+        if recurse:
+            return (name for name, _ in self.arrays(recurse=True))
+        return (name for name, is_array in self._kinds() if is_array)
+
+    def arrays(self, recurse: bool = False) -> Iterator[tuple[str, Array]]:
+        """Return an iterator over (name, value) pairs for arrays only; those of groups below as well with `recurse`."""
+        for name, member in self._members():
+            if isinstance(member, Array):
+                yield name, member
+            elif recurse:
+                yield from member.arrays(recurse=True)
+
+    # --- visiting ----------------------------------------------------------------------------------------------------
+
+    def visititems(self, func: Callable[[str, Member], Any]) -> Any:
+        """Run `func` on each object's path and the object itself, until it returns anything but None.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> g = zarrds.group()
+        >>> _ = g.create_group("bar/baz")
+        >>> g.visititems(lambda path, obj: print(path, obj))
+        bar <zarrds.hierarchy.Group '/bar'>
+        bar/baz <zarrds.hierarchy.Group '/bar/baz'>
+        """
+        with _node.bounded_depth(self._path):
+            return self._visit("", func)
+
+    def _visit(self, prefix: str, func: Callable[[str, Member], Any]) -> Any:
+        for name, member in self._members():
+            found = func(prefix + name, member)
+            if found is None and isinstance(member, Members):
+                found = member._visit(f"{prefix}{name}/", func)
+            if found is not None:
+                return found
+        return None
+
+    def visit(self, func: Callable[[str], Any]) -> Any:
+        """Run `func` on each object's path, until it returns anything but None."""
+        return self.visititems(lambda path, _: func(path))
+
+    def visitkeys(self, func: Callable[[str], Any]) -> Any:
+        """Run `func` on each object's path: an alias for `visit`."""
+        return self.visit(func)
+
+    def visitvalues(self, func: Callable[[Member], Any]) -> Any:
+        """Run `func` on each object, until it returns anything but None."""
+        return self.visititems(lambda _, member: func(member))
+
+    def tree(self, expand: bool = False, level: int | None = None) -> TreeViewer:
+        """Provide a print-able display of the hierarchy.
+
+        Parameters
+        ----------
+        expand : bool, optional
+            Only relevant for HTML representation. If True, tree will be fully expanded.
+        level : int, optional
+            Maximum depth to descend into hierarchy.
+        """
+        return TreeViewer(self, expand=expand, level=level)
+
+    def __dir__(self) -> list[str]:
+        names = [name for name in self if name.isidentifier()]
+        return sorted({*super().__dir__(), *names})
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return sorted(self)
