@@ -1,4 +1,4 @@
-"""From what a user asks for to the metadata of an array; no I/O."""
+"""Build the metadata of an array from what a user asks for; no I/O."""
 
 from zarrds._metadata.build import (
     OPTIONS_OF_ARRAYS,

@@ -1,4 +1,4 @@
-"""From what a user asks for to the metadata of a new array: defaults, normalisation, checks; no I/O."""
+"""Build the metadata of a new array from the user's keywords: defaults, normalisation, checks; no I/O."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ fallback_compressor = Blosc()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a user asks for, as it was given: keywords of the manual, then those that only format 3 has."""
+    """What a user asks for, as it was given: the keywords of the manual first, then those that only Zarr v3 has."""
 
     shape: Any
     chunks: Any = True
@@ -66,11 +66,11 @@ class Asked:
 
 
 OPTIONS_OF_ARRAYS = frozenset(field.name for field in fields(Asked)) - {"shape", "chunks", "dtype"}
-"""Names of what users may ask of a new array, beside its shape, chunks and dtype."""
+"""Names of the keywords that users may give for a new array, besides its shape, chunks and dtype."""
 
 
 def array_meta(*, zarr_format: int = 2, **asked: Any) -> ArrayMeta:
-    """Metadata of an array to be created; ValueError, TypeError or MetadataError when it cannot be.
+    """Return the metadata of an array to be created; raise ValueError, TypeError or MetadataError for bad keywords.
 
     The keywords are the members of `Asked`.
     """
@@ -88,7 +88,8 @@ def _shape_and_order(asked: Asked) -> tuple[Shape, Order]:
     return normalize_shape(asked.shape), "F" if asked.order in ("F", "f") else "C"
 
 
-# --- format 2 ---------------------------------------------------------------------------------------------------------
+# --- Zarr v2
+# ------------------------------------------------------------------------------------------------------------
 
 
 def _meta_2(asked: Asked) -> ArrayMeta:
@@ -125,7 +126,7 @@ def _refuse_format_3(asked: Asked) -> None:
 
 
 def _only_compressor(asked: Asked) -> Any:
-    """The compressor, which format 3 has several of, and another keyword for."""
+    """Return the compressor, given by either keyword; raise ValueError for several, as Zarr v2 has one."""
     several = asked.compressors
     if isinstance(several, str) and several in ("auto", "default"):
         return asked.compressor
@@ -158,7 +159,7 @@ def _filters(
     if object_codec is None and implied is None:
         if specs:
             _refuse_lists_of_structures(dtype, specs[0])
-            return specs  # the first filter is the object codec, as when an array is made like another
+            return specs  # the first filter is the object codec, as when an array is created like another
         raise ValueError(
             "missing object_codec for object array: pass object_codec=numcodecs.VLenUTF8() for text, VLenBytes(), "
             "VLenArray(dtype), JSON() or MsgPack(), or use dtype=str, dtype=bytes or dtype='array:<dtype>'"
@@ -170,14 +171,15 @@ def _filters(
 
 
 def _refuse_lists_of_structures(dtype: Any, codec: CodecSpec) -> None:
-    """Raise where structures with object fields would be written as lists, which do not become structures again."""
+    """Raise if structures with object fields would be stored as JSON lists, which lose the structure."""
     if dtype.names is not None and codec.name in ("json2", "msgpack2", "vlen-utf8", "vlen-bytes", "vlen-array"):
         raise BadCompressorError(
             "structures with object fields cannot be read back", codec=codec.name, hint=STRUCTURE_HINT
         )
 
 
-# --- format 3 ---------------------------------------------------------------------------------------------------------
+# --- Zarr v3
+# ------------------------------------------------------------------------------------------------------------
 
 
 def _meta_3(asked: Asked) -> ArrayMeta:
@@ -211,7 +213,7 @@ def _meta_3(asked: Asked) -> ArrayMeta:
 
 
 def _with_shards(asked: Asked, shape: Shape, itemsize: int) -> Asked:
-    """What is asked for, with the shards that a transformer of the manual asks for."""
+    """Return the request, with the shards that a storage transformer of the manual asks for."""
     others = [item for item in asked.storage_transformers or () if not isinstance(item, ShardingStorageTransformer)]
     wanted = [item for item in asked.storage_transformers or () if isinstance(item, ShardingStorageTransformer)]
     if not wanted:
@@ -228,7 +230,7 @@ def _with_shards(asked: Asked, shape: Shape, itemsize: int) -> Asked:
 
 
 def _transformers(given: Any) -> tuple[CodecSpec, ...]:
-    """Storage transformers from objects, or as documents have them."""
+    """Return storage transformers, given as objects or as JSON objects of a document."""
     specs = [item.spec_of_document() if isinstance(item, StorageTransformer) else item for item in given or ()]
     items = [codecs_to_json([item])[0] if isinstance(item, CodecSpec) else item for item in specs]
     return parse_transformers(items, Place("", ("storage_transformers",)))
@@ -239,7 +241,7 @@ _OBJECT_CODECS = {name: CodecSpec.of(codec) for codec, name in _OBJECTS.items()}
 
 
 def _chain(asked: Asked, dtype: Any, objects: str | None, order: Order, ndim: int) -> Chain:
-    """The chain of chunks; order F is a transposition."""
+    """Return the codec pipeline of the chunks; order "F" becomes a transpose codec."""
     given = asked.object_codec
     codec = _OBJECT_CODECS.get(objects, CodecSpec.of(objects)) if objects else None
     chain = make_chain(
@@ -259,7 +261,7 @@ def _chain(asked: Asked, dtype: Any, objects: str | None, order: Order, ndim: in
 
 
 def _compressors_3(asked: Asked) -> Any:
-    """Compressors under either keyword."""
+    """Return the compressors, whichever of the two keywords they were given under."""
     alone, several = asked.compressor, asked.compressors
     if isinstance(alone, str) and alone == "default":
         return several
@@ -269,7 +271,7 @@ def _compressors_3(asked: Asked) -> Any:
 
 
 def _unit_and_chunks(asked: Asked, shape: Shape, itemsize: int) -> tuple[Chunks, Chunks]:
-    """Shape of a stored value and of the chunks in it; both are one without shards."""
+    """Return the shape of a stored value and of the chunks in it; they are equal if there are no shards."""
     if asked.shards is None:
         chunks = normalize_chunks(asked.chunks, shape, itemsize)
         return chunks, chunks
@@ -280,7 +282,7 @@ def _unit_and_chunks(asked: Asked, shape: Shape, itemsize: int) -> tuple[Chunks,
     chunks = normalize_chunks(asked.chunks, shape, itemsize)
     shards = normalize_chunks(asked.shards, shape, itemsize)
     if asked.shards is True or asked.shards is False or -1 in np.ravel(asked.shards):
-        # whole dimensions: as many chunks as hold them
+        # a shard of whole dimensions: as many chunks as cover them
         shards = tuple(-(-shard // chunk) * chunk for shard, chunk in zip(shards, chunks, strict=True))
     if any(shard % chunk for shard, chunk in zip(shards, chunks, strict=True)):
         raise ValueError(f"shards must be whole chunks: each length of {shards} a multiple of that of {chunks}")
@@ -288,7 +290,7 @@ def _unit_and_chunks(asked: Asked, shape: Shape, itemsize: int) -> tuple[Chunks,
 
 
 def _divisor(length: int, about: int) -> int:
-    """The largest divisor of a length that is not above `about`."""
+    """Return the largest divisor of a length that is not above `about`."""
     return next(n for n in range(about, 0, -1) if length % n == 0)
 
 
@@ -308,7 +310,7 @@ _KEYS = Place("", ("chunk_key_encoding",))
 
 
 def _nested(given: dict[str, Any]) -> dict[str, Any]:
-    """The separator where documents have it, if it was given beside the name."""
+    """Return the chunk key encoding as a document has it, with the separator inside if it was given separately."""
     if "separator" in given:
         given["configuration"] = {**given.get("configuration", {}), "separator": given.pop("separator")}
     return given
@@ -331,7 +333,7 @@ _CHOICES = frozenset(
 
 
 def options_like(meta: ArrayMeta, given: Collection[str], zarr_format: int | None = None) -> dict[str, Any]:
-    """Options of an array like another, in its format or that one, as far as there are none `given`."""
+    """Return the keywords that recreate the array in `zarr_format`; keywords in `given` are left to the caller."""
     chunk = meta.chunk
     if chunk.serializer is None:
         found: dict[str, Any] = {
@@ -364,14 +366,14 @@ def options_like(meta: ArrayMeta, given: Collection[str], zarr_format: int | Non
 
 
 def _own_compressor(chunk: ChunkSpec) -> Any:
-    """The compressor of a chunk, or its configuration; that of blocks of N5, which only N5 stores put around it."""
+    """Return the compressor of a chunk or its configuration; for N5, the one inside the block codec of N5 stores."""
     compressor = chunk.compressors[0] if chunk.compressors else None
     is_block = compressor is not None and compressor.name == "n5_wrapper"
     return compressor.configuration.get("compressor_config") if is_block and compressor is not None else compressor
 
 
 def _options_in_format_2(chunk: ChunkSpec, name: str | None) -> dict[str, Any]:
-    """What format 2 has of a chain: its first compressor, and filters of numcodecs."""
+    """Return the first compressor of a codec pipeline and its numcodecs filters: what Zarr v2 can express of it."""
     chain = chain_of(chunk)
     compressors = [codec for codec in map(shown, chain.compressors) if not isinstance(codec, CodecSpec)]
     filters = [codec for codec in map(shown, chain.filters) if not isinstance(codec, CodecSpec)]
@@ -383,7 +385,7 @@ def _options_in_format_2(chunk: ChunkSpec, name: str | None) -> dict[str, Any]:
 
 
 def check_version(zarr_version: Any, zarr_format: Any = None) -> int | None:
-    """The format that a caller asks for, None when it is left open; both names mean the same."""
+    """Return the format that a caller asks for, or None if it is left open; both keyword names mean the same."""
     if zarr_version is None:
         zarr_version = zarr_format
     elif zarr_format not in (None, zarr_version):
@@ -396,9 +398,9 @@ def check_version(zarr_version: Any, zarr_format: Any = None) -> int | None:
 
 
 def new_format(asked: int | None, store: Store) -> int:
-    """Format of what is created: the one that was asked for, or the one that is set as default.
+    """Return the format of a new node: the one asked for, else the configured default.
 
-    A store that can have documents of one format only decides by itself: asking it for another is an error.
+    A store that can hold documents of one format only decides by itself: asking it for another format is an error.
     """
     only = store.documents_format
     if only is None:

@@ -1,7 +1,7 @@
-"""From the codecs that users give to the chains of format 3.
+"""Turn the codecs that users give into codec pipelines of Zarr v3.
 
-Given may be codec objects of numcodecs, their configurations (with an ``id``), codecs as ``zarr.json`` has them (with a
-``name``), or objects that can say themselves so (``to_dict``).
+Users may give codec objects of numcodecs, their configurations (with an ``id``), codecs as ``zarr.json`` has them (with
+a ``name``), or objects with a ``to_dict`` method that returns one of these.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FILTERS = frozenset(
         *("numcodecs.fixedscaleoffset", "numcodecs.packbits", "numcodecs.astype"),
     ]
 )
-"""Codecs from array to array."""
+"""Array-to-array codecs."""
 
 _DEFAULT = CodecSpec.of("zstd", {"level": 0, "checksum": False})
 _SHUFFLES = {0: "noshuffle", 1: "shuffle", 2: "bitshuffle"}
@@ -32,7 +32,7 @@ _OBJECT_CODECS = {"vlen-utf8", "vlen-bytes"}
 
 
 class Chain(NamedTuple):
-    """Codecs of one array."""
+    """Codec pipeline of one array, as specs."""
 
     filters: tuple[CodecSpec, ...]
     serializer: CodecSpec
@@ -48,19 +48,19 @@ def make_chain(
     serializer: Any = "auto",
     compressors: Any = "auto",
 ) -> Chain:
-    """Chain for arrays of `dtype` from what a user gives for its parts, or for the whole of it (`codecs`)."""
+    """Return the codec pipeline for arrays of `dtype` from its parts, or from the whole list (`codecs`)."""
     if codecs is not None:
         return _whole_chain(codecs, dtype, filters, serializer, compressors)
     given = [v3_codec(codec, dtype) for codec in _several(filters)]
     objects = [spec for spec in given if spec.name in _OBJECT_CODECS]
     inner = [spec for spec in given if spec.name in FILTERS]
-    # what takes bytes, as filters of format 2 may, comes before the compressors
+    # filters of Zarr v2 may take bytes: those are put before the compressors
     outer = [spec for spec in given if spec not in objects and spec not in inner]
     last = [_DEFAULT] if _is_auto(compressors) else [v3_codec(codec, dtype) for codec in _several(compressors)]
     if not _is_auto(serializer):
         found = with_endian(v3_codec(serializer, dtype), dtype)
     elif not objects and not outer and last and last[0].name in SERIALIZERS:
-        found = last.pop(0)  # a compressor of format 2 that compresses arrays, not bytes
+        found = last.pop(0)  # a compressor of Zarr v2 that compresses arrays, not bytes
     else:
         found = objects[0] if objects else _default_serializer(dtype, object_codec)
     return _checked(Chain(tuple(inner), found, (*outer, *last)))
@@ -77,13 +77,13 @@ def _whole_chain(codecs: Any, dtype: np.dtype[Any], filters: Any, serializer: An
 
 
 def with_endian(serializer: CodecSpec, dtype: np.dtype[Any]) -> CodecSpec:
-    """The serializer; where the byte order is left open, it is said."""
+    """Return the serializer with its byte order written out, if the user left it open."""
     is_open = serializer.name == "bytes" and not serializer.configuration
     return _default_serializer(dtype, None) if is_open and dtype.kind != "O" else serializer
 
 
 def _checked(chain: Chain) -> Chain:
-    """The chain, when each codec is at a place where its kind may be."""
+    """Return the codec pipeline; raise if a codec is at a place where its kind is not allowed."""
     return Chain(*split_codecs(codecs_to_json([*chain.filters, chain.serializer, *chain.compressors]), _CODECS))
 
 
@@ -91,7 +91,7 @@ _CODECS = Place("", ("codecs",))
 
 
 def _several(given: Any) -> Sequence[Any]:
-    """Codecs of a list; one alone, or None."""
+    """Return the codecs of a list, or a single codec as a list; None stays None."""
     if given is None or _is_auto(given):
         return ()
     return given if isinstance(given, list | tuple) else (given,)
@@ -122,7 +122,7 @@ def _default_serializer(dtype: np.dtype[Any], object_codec: CodecSpec | None) ->
 
 
 def v3_codec(codec: Any, dtype: np.dtype[Any]) -> CodecSpec:
-    """A codec of format 3 from what a user gives for one; `dtype` is that of the array."""
+    """Return the Zarr v3 codec for what a user gives; `dtype` is that of the array."""
     if isinstance(codec, CodecSpec):
         return codec
     if hasattr(codec, "to_dict"):
@@ -134,7 +134,7 @@ def v3_codec(codec: Any, dtype: np.dtype[Any]) -> CodecSpec:
 
 
 def _from_numcodecs(spec: CodecSpec, dtype: np.dtype[Any]) -> CodecSpec:
-    """The codec of format 3 that does what one of numcodecs does."""
+    """Return the Zarr v3 codec that does the same as a codec of numcodecs."""
     translate = _TRANSLATIONS.get(spec.name)
     if translate is not None:
         return translate(spec.configuration, dtype)
@@ -182,7 +182,7 @@ _TRANSLATIONS: dict[str, Callable[[dict[str, Any], np.dtype[Any]], CodecSpec]] =
 
 
 def sharded(chain: Chain, chunks: Chunks) -> Chain:
-    """The chain of shards whose inner chunks, of that shape, are encoded by `chain`."""
+    """Return the codec pipeline of shards whose inner chunks have that shape and are encoded by `chain`."""
     configuration = {
         "chunk_shape": list(chunks),
         "codecs": codecs_to_json([*chain.filters, chain.serializer, *chain.compressors]),
@@ -192,11 +192,15 @@ def sharded(chain: Chain, chunks: Chunks) -> Chain:
     return Chain((), CodecSpec.of(SHARDING, configuration), ())
 
 
-# --- what users are shown ---------------------------------------------------------------------------------------------
+# --- from Zarr v3 to numcodecs
+# ------------------------------------------------------------------------------------------
 
 
 def chain_of(chunk: ChunkSpec) -> Chain:
-    """The chain of what users call a chunk: in shards, of the chunks inside. The serializer is that of format 3."""
+    """Return the codec pipeline of what users call a chunk (inner chunks, if there are shards).
+
+    The serializer is that of Zarr v3.
+    """
     assert chunk.serializer is not None
     chain = Chain(chunk.filters, chunk.serializer, chunk.compressors)
     while chain.serializer.name == SHARDING:
@@ -205,17 +209,17 @@ def chain_of(chunk: ChunkSpec) -> Chain:
 
 
 def order_of(chain: Chain, ndim: int) -> Order:
-    """F where the dimensions are turned round before anything else."""
+    """Return "F" if the first codec reverses the order of the dimensions, else "C"."""
     turns = chain.filters[0].configuration.get("order") if chain.filters and ndim > 1 else None
     return "F" if turns == list(range(ndim))[::-1] and chain.filters[0].name == "transpose" else "C"
 
 
 def shown(spec: CodecSpec) -> Any:
-    """The codec of numcodecs that does what a codec of format 3 does; the spec itself where there is none."""
+    """Return the numcodecs equivalent of a Zarr v3 codec, or its spec if there is none."""
     try:
         return _shown(spec)
     except BadCompressorError:
-        return spec  # it says more than numcodecs knows
+        return spec  # the configuration has more options than the numcodecs codec
 
 
 def _shown(spec: CodecSpec) -> Any:

@@ -1,4 +1,4 @@
-"""Arrays and groups in layouts other than those of the formats: found when nothing else is, and shown as stores."""
+"""Find arrays and groups in other layouts (N5, Zarr v1, experimental v3) and give stores that adapt them to Zarr v2."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["locate_node", "other_layout"]
 def locate_node(
     store: Store, path: str, zarr_format: int | None, mode: str, *, array_first: bool = False
 ) -> tuple[Store, Node | None]:
-    """Load whatever is at `path`, in any layout, and the store to go on with: itself, or what shows another layout.
+    """Return the node at `path` in any layout, and the store to use for it: the given one, or an adapter around it.
 
-    One batch of requests, and another one only where that finds nothing.
+    This costs one batch of requests, and a second one only if the first finds nothing.
     """
     try:
         node = lookup.find_node(store, path, zarr_format, array_first=array_first)
@@ -31,7 +31,7 @@ def locate_node(
 
 
 def other_layout(store: Store, mode: str) -> Store | None:
-    """What shows a hierarchy of another layout that is in a store; None when there is none."""
+    """Return an adapter if the store holds N5, Zarr v1 or experimental Zarr v3; else None."""
     if store.documents_format is not None or isinstance(store, DocumentStore):
         return None
     entry_point, attributes, old = store.get_many(
@@ -45,7 +45,7 @@ def other_layout(store: Store, mode: str) -> Store | None:
 
 
 def _old_array(store: Store, mode: str) -> Store:
-    """An array of format 1, for reading."""
+    """Return the metadata of a Zarr v1 array, for reading."""
     if mode != "r":
         raise UnsupportedFormatError(
             "an array of format 1 can be read only",
@@ -58,5 +58,5 @@ def _old_array(store: Store, mode: str) -> Store:
     documents = {v2.ARRAY_KEY: v2.array_to_document(v1.parse(text))}
     if attributes is not None:
         documents[v2.ATTRS_KEY] = loads(attributes, v1.ATTRS)  # type: ignore[assignment]
-    names = (*sorted(DOCUMENT_NAMES), v1.META, v1.ATTRS)  # the old ones are not shown
+    names = (*sorted(DOCUMENT_NAMES), v1.META, v1.ATTRS)  # the adapter hides the old documents
     return ReadOnlyStore(DocumentStore(store, dict(documents), names))

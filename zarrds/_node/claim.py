@@ -1,11 +1,11 @@
-"""Claims: what takes several steps is done by one writer at a time, with no lock that outlives it.
+"""Claims: let one writer at a time do work that takes several steps, without a lock that could outlive the writer.
 
-A claim is a mark of white space at the end of a JSON document, which every reader of JSON skips. It is set by comparing
-and swapping (`Store.set_if`), says which process works there, and is gone when the document is written at the end. As
-the mark is part of the document, whoever takes over from a writer that is dead, or seems to be, makes sure that the
-other one cannot write the document any more: its comparison fails, and it begins again.
+A claim is a mark of white space at the end of a JSON document; every reader of JSON skips it. The mark is set by
+compare-and-swap (`Store.set_if`), identifies the process that works there, and is gone once the final document is
+written. The mark is part of the document. So when a writer takes over from another that is dead or seems dead, the
+other one can no longer write the document: its comparison fails, and it starts again.
 
-Whoever changes a document without a claim keeps the mark (`with_mark_of`), so that the work goes on.
+Code that changes a document without a claim keeps the mark (`with_mark_of`), so that the owner can continue.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ _MARK = re.compile(rb"\n[ \t]{80}\Z")
 _HOST_BITS, _PID_BITS, _RANDOM_BITS = 26, 22, 32
 
 PATIENCE_S = 10.0
-"""How long a mark of another process may stay the same before its writer is taken for dead."""
+"""Seconds that a mark of another process may stay unchanged before its writer is assumed dead."""
 OWN_PATIENCE_S = 0.25
-"""The same for a thread of this process: how long it may take no step."""
+"""The same for a thread of this process: seconds without a step."""
 _RENEW_S = PATIENCE_S / 4
 _PAUSE_S, _MAX_PAUSE_S, _MAX_REMOTE_PAUSE_S = 0.0005, 0.02, 0.2
 
 
 class ClaimLost(Exception):
-    """Another writer has taken over: what this one has written behind the end of the data is nobody's."""
+    """Another writer has taken over: what this writer wrote beyond the end of the data belongs to nobody."""
 
 
 class Claim:
@@ -96,11 +96,11 @@ class Claim:
 
     @property
     def document(self) -> bytes:
-        """The document as it is known to be stored, without the mark."""
+        """Return the document as it is known to be stored, without the mark."""
         return _MARK.sub(b"", self.text)
 
     def keep(self) -> None:
-        """Say that the work goes on, before each of its steps; raise ClaimLost when another writer has taken over."""
+        """Report progress, before each step; raise ClaimLost if another writer has taken over."""
         self.steps += 1
         if self.over:
             raise ClaimLost
@@ -129,7 +129,7 @@ class Claim:
         return True
 
     def replace(self, change: Callable[[bytes], bytes], *, release: bool) -> bool:
-        """Change the document, whatever others have changed of it meanwhile; return False when the claim is lost.
+        """Change the document, keeping what others changed in it meanwhile; return False if the claim is lost.
 
         Parameters
         ----------
@@ -141,11 +141,11 @@ class Claim:
         while True:
             if self._set(change(self.document) + (b"" if release else self.mark)):
                 self._kept = self._kept or release
-                if not (release or self.store.keeps_documents):  # it shows another text than was written
+                if not (release or self.store.keeps_documents):  # the store returns another text than was written
                     self.refresh()
                 return True
             if not self.refresh():
-                self._kept = True  # it is the mark of another by now
+                self._kept = True  # the mark of another writer by now
                 return False
 
     def _set(self, text: bytes) -> bool:
@@ -155,11 +155,11 @@ class Claim:
         return True
 
     def abandon(self) -> None:
-        """Leave the mark where it is: the next writer then puts in order what this one could not."""
+        """Leave the mark where it is: the next writer cleans up what this one could not."""
         self._kept = True
 
     def end(self) -> None:
-        """Remove the mark, unless it is gone or shall stay."""
+        """Remove the mark, unless it is already gone or must stay."""
         if self.mark and not self._kept:
             self.replace(bytes, release=True)
 
@@ -174,12 +174,12 @@ def claimed(
     change: Callable[[bytes, bool], bytes] | None = None,
     work: object = None,
 ) -> Iterator[Claim]:
-    """Hold the claim of a document, such as that of the group or array that is appended to.
+    """Hold the claim of a document, such as that of a group or array to which data are appended.
 
-    Others that ask for it meanwhile wait. The claim of a writer that was killed is taken over: at once where that is
-    known, else when its mark has not changed for `PATIENCE_S` seconds. So the owner calls `Claim.keep` before each
-    step, and must be ready for ClaimLost there, and for False from `Claim.replace`: then another writer has taken over,
-    and everything is to be done again (``attempt`` + 1, which makes it more patient).
+    Others that ask for it meanwhile wait. If a writer was killed, the next one takes its claim over: at once if the
+    death can be seen, else when the mark has not changed for `PATIENCE_S` seconds. So the owner calls `Claim.keep`
+    before each step. It must be ready for ClaimLost there, and for False from `Claim.replace`: then another writer has
+    taken over, and all work must be done again (``attempt`` + 1, which makes the writer more patient).
 
     What is written while a claim is held must be invisible until `Claim.replace` writes the document at the end.
     On a store that cannot compare and swap (`Store.can_set_if`) nobody is kept out: one writer at a time.
@@ -231,7 +231,7 @@ def claimed(
 
 @contextmanager
 def unclaimed(store: Store, key: str, work: object) -> Iterator[Claim]:
-    """Give a claim that keeps nobody out, but is found by `claim_around`: for stores that cannot compare and swap."""
+    """Return a claim that excludes nobody but is found by `claim_around`: for stores that cannot compare and swap."""
     claim, name = Claim(store, key, b"", b"", False), _new_mark()
     claim.work = work
     _own[name] = claim
@@ -242,9 +242,9 @@ def unclaimed(store: Store, key: str, work: object) -> Iterator[Claim]:
 
 
 def claim_around(store: Store, key: str) -> Claim | None:
-    """Return the claim of a document that the running thread itself holds, or is about to get; None if there is none.
+    """Return the claim of a document that this thread itself holds or is about to take; None if there is none.
 
-    A lock or a store that calls other code may bring a thread there.
+    A lock or a store can run other code, which may come here in the same thread.
     """
     here = threading.get_ident()
     for claim in list(_own.values()) if _own else ():
@@ -256,18 +256,18 @@ def claim_around(store: Store, key: str) -> Claim | None:
 
 
 def has_mark(text: Buf) -> bool:
-    """Return whether a document shows a claim, of a writer at work or of one that did not finish."""
+    """Return whether a document has a mark: of a writer at work, or of one that did not finish."""
     return _MARK.search(to_bytes(text)) is not None
 
 
 def with_mark_of(document: bytes, present: Buf | None) -> bytes:
-    """Return a document with the mark that the present one has."""
+    """Return a document with the mark that the stored one has."""
     found = None if present is None else _MARK.search(to_bytes(present))
     return document if found is None else document + found[0]
 
 
 def set_document(store: Store, key: str, text: bytes, expected: Buf | None) -> bool:
-    """Set a document if it is still the expected one, where the store can tell; return whether it was set."""
+    """Set a document if the stored one is still as expected (if the store can compare); return whether it was set."""
     if store.can_set_if:
         return store.set_if(key, text, expected)
     store.set_many([(key, text)])
@@ -275,7 +275,7 @@ def set_document(store: Store, key: str, text: bytes, expected: Buf | None) -> b
 
 
 def changed_meanwhile(store: Store, key: str, what: str) -> ConflictError:
-    """Return the error of a change that came too late."""
+    """Return the error for a change that came too late."""
     return ConflictError(
         f"another writer changed the array while its {what} was to be set",
         store=repr(store),
@@ -316,7 +316,7 @@ def _taken(
     change: Callable[[bytes, bool], bytes],
     work: object,
 ) -> Claim:
-    """Set a mark of one's own, once that of others is gone or its writer is taken for dead."""
+    """Set our own mark, once there is no other mark or its writer is assumed dead."""
     watch, pause = _Watch(2**attempt), _PAUSE_S
     longest = _MAX_REMOTE_PAUSE_S if store.profile.kind == "network" else _MAX_PAUSE_S
     while True:
@@ -350,7 +350,7 @@ def _taken(
 
 
 class _Watch:
-    """Decides whether the writer of a mark is dead, or has to be taken for dead."""
+    """Decides whether the writer of a mark is dead, or must be assumed dead."""
 
     def __init__(self, factor: int) -> None:
         self.factor = factor
@@ -369,7 +369,7 @@ class _Watch:
 
 
 def _is_dead(mark: bytes) -> bool:
-    """Return whether the process of a mark is known to be dead: only those of this machine can be asked for."""
+    """Return whether the process of a mark is known to be dead; only processes of this machine can be checked."""
     number = int(mark[1:].replace(b" ", b"0").replace(b"\t", b"1"), 2) >> _RANDOM_BITS
     host, pid = number >> _PID_BITS, number & (2**_PID_BITS - 1)
     if host != _this_host() or os.name != "posix":
@@ -396,7 +396,7 @@ _host: list[int] = []
 
 
 def _this_host() -> int:
-    """Return a number for the machine, or the container, whose processes have numbers of their own."""
+    """Return a number that identifies the machine or container, as process numbers are only unique within one."""
     if not _host:
         name = platform.node()
         for file in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):

@@ -1,7 +1,8 @@
-"""Nodes that come, are replaced or move: creating arrays and groups, and giving them another path.
+"""Create, replace and move nodes.
 
-Whoever is faster wins: a node is claimed by setting its document only if there is none, where the store can do so. What
-is replaced disappears in one step where the store can do that, and else in the order of `zarrds._node.delete`.
+If two writers create the same node, the first one wins: its document is set only if there is none, where the store can
+do so. A node that is replaced disappears in one step where the store can do that, else in the order given in
+`zarrds._node.delete`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ __all__ = ["create_array", "create_group", "move_node"]
 Fill = Callable[..., None]
 
 _ROUNDS = 10
-"""How often creating looks again when others create and delete at the same place."""
+"""Number of attempts to create a node while others create and delete at the same place."""
 
 
 def create_array(
@@ -133,10 +134,10 @@ def _create(
         known_group = None
     for _ in range(_ROUNDS):
         formats = FORMATS if known_group is None else (format_of(meta),)
-        # a known group is looked at as well: it may have been deleted since, with those above it
+        # a known group is read as well: it may have been deleted since, together with its parents
         above = [p for p in ancestors(path) if known_group is None or not _is_above(p, known_group)]
         (here, *found), marked = _look_around(store, [path, *above], formats, chunks_in)
-        # what is created shows nothing of what was deleted: deletions that were interrupted are finished first
+        # a new node must show nothing of a deleted one: finish interrupted deletions first
         unfinished = [at[0].path for at in (*found, here) if at[0].path in marked and first_kind(at) is None]
         if unfinished:
             delete_node(store, unfinished[0], chunk_store=chunks_in)
@@ -163,7 +164,7 @@ def _create(
                 isinstance(made, GroupMeta),
             )
             return made
-        # parents first, so that no reader finds a node whose parents are not there
+        # parents first, so that no reader finds a node without its parents
         for key, text in _new_groups(missing, made):
             _claim(store, [(key, text)])
         if _claim(store, documents):
@@ -179,7 +180,7 @@ def _create(
 def _look_around(
     store: Store, paths: Sequence[str], formats: Sequence[Format], chunk_store: Store | None
 ) -> tuple[list[list[Found]], list[str]]:
-    """What lies at each of several paths, and at which of them a deletion was not finished: one batch."""
+    """Return what is at each of several paths, and at which of them a deletion was not finished: one batch."""
     keys = [[known.node_keys(path) for known in formats] for path in paths]
     requests: list[Request] = [(key, None) for at in keys for some in at for key in some]
     values = iter(store.get_many([*requests, *_marks(paths)]))
@@ -197,7 +198,7 @@ def _look_around(
 def _fitting(
     meta: _AnyNode, remake: Callable[[int], _AnyNode] | None, path: str, above: Sequence[list[Found]]
 ) -> _AnyNode:
-    """The node to create: of the format of the groups above where the caller leaves the format open."""
+    """Return the node to create, in the format of the groups above it if the caller leaves the format open."""
     number = _format_above(above)
     if remake is None or number in (None, meta.zarr_format):
         return meta
@@ -208,7 +209,7 @@ def _fitting(
 
 
 def _missing_groups(above: Sequence[list[Found]], meta: Node, *, overwrite: bool) -> list[str]:
-    """Paths above a new node where a group is to be made; an array that is there is only replaced by request."""
+    """Return the paths above a new node where a group must be created; an array there is only replaced on request."""
     arrays = [at[0].path for at in above if first_kind(at)]
     if arrays and not overwrite:
         raise ContainsArrayError("an array is where a group is needed", path=arrays[0])
@@ -221,7 +222,7 @@ def _missing_groups(above: Sequence[list[Found]], meta: Node, *, overwrite: bool
 def _claim(store: Store, documents: Sequence[tuple[str, bytes]]) -> bool:
     """Set the documents of a new node, unless there is one; return whether they were set.
 
-    When two tasks do so at the same moment, one of them wins where the store can compare and set in one step; where it
+    If two tasks do so at the same moment, one of them wins where the store can compare and set in one step; where it
     cannot, the documents of the last one stay.
     """
     if not store.can_set_if:
@@ -251,11 +252,11 @@ def _replace(
     fill: Callable[..., None] | None,
     is_group: bool,
 ) -> None:
-    """Put new nodes in the place of whatever is at and below `top`, and the groups above it where they are missing.
+    """Put new nodes in the place of everything at and below `top`, and create missing groups above it.
 
-    Where the store can, that is one step: a reader meets the old node or the new one, with what `fill` writes, and when
-    anything fails, the old one is still there. Elsewhere the old one is deleted first, and the documents of the new one
-    are set last. Of two tasks that do so at the same moment the last one stays.
+    Where the store can, that is one step: a reader finds the old node or the new one, with what `fill` writes, and if
+    anything fails, the old one is still there. Elsewhere the old node is deleted first, and the documents of the new
+    one are set last. If two tasks do so at the same moment, the last one stays.
     """
     store.check_documents(documents)
     prefix = level(top)
@@ -294,7 +295,7 @@ def _replace_filled(
     fill: Callable[..., None],
     is_group: bool,
 ) -> None:
-    """Replace what is at `top` by nodes with data: made in a hidden place, or an array with its documents last."""
+    """Replace what is at `top` by nodes with data, built in a hidden place or with the array's documents last."""
     staging = store.staging(top)
     if staging is not None:
         try:
@@ -312,7 +313,7 @@ def _replace_filled(
         fill(store, path)
         return
     remove(store, top, below)
-    # until its documents are there, what is written counts as what is left of a deletion
+    # until the documents are there, the new chunks look like leftovers of a deletion
     mark = set_mark(store, top)
     fill(store, path)
     if store.get_many([(mark[0], None)]) != [mark[1]]:
@@ -325,7 +326,7 @@ def _replace_filled(
 
 
 def _new_documents(path: str, meta: Node, attributes: Mapping[str, Any] | None = None) -> list[tuple[str, bytes]]:
-    """Documents of a new node, the one that makes it a node last."""
+    """Return the documents of a new node; the one that makes it a node is last."""
     known = format_of(meta)
     documents = known.array_documents(path, meta) if isinstance(meta, ArrayMeta) else known.group_documents(path, meta)
     if attributes is None:
@@ -336,13 +337,13 @@ def _new_documents(path: str, meta: Node, attributes: Mapping[str, Any] | None =
 
 
 def _format_above(found: Sequence[list[Found]]) -> int | None:
-    """Format of the nearest group above."""
+    """Return the format of the nearest group above."""
     kinds = (at.format.number for path in reversed(found) for at in path if at.is_array() is False)
     return next(kinds, None)
 
 
 def _is_free_member(store: Store, path: str, meta: Node, group: str, chunk_store: Store | None) -> bool:
-    """Whether a new node has nothing but its document to be made: most are members of a group that is there."""
+    """Return whether a new node needs nothing but its own document: most are members of an existing group."""
     if path.rpartition("/")[0] != group or path == group:
         return False
     known = format_of(meta)
@@ -362,7 +363,7 @@ def _expect_nothing(found: list[Found], path: str) -> None:
 
 
 def _is_group(found: list[Found], below: Node) -> bool:
-    """Whether a group is there that a node of that format may lie in: a hierarchy is of one format."""
+    """Return whether a group is there that may hold a node of that format: a hierarchy has one format."""
     numbers = [at.format.number for at in found if at.is_array() is False]
     if numbers and below.zarr_format not in numbers:
         raise ContainsGroupError(
@@ -383,7 +384,7 @@ def _new_groups(paths: Sequence[str], below: Node) -> list[tuple[str, bytes]]:
 def move_node(store: Store, src: str, dst: str, *, chunk_store: Store | None = None) -> None:
     """Move the node at `src` to `dst`, by the store's own rename, and create the groups above it.
 
-    Chunks that lie in another store go first: a reader of the new place never misses them.
+    Chunks in a separate chunk store are moved first, so that a reader of the new path never misses them.
     """
     refuse_consolidated(store, src)
     if not src or dst == src or dst.startswith(src + "/"):
@@ -401,7 +402,7 @@ def move_node(store: Store, src: str, dst: str, *, chunk_store: Store | None = N
     if missing:
         store.set_many(_new_groups(missing, node))
     if chunk_store is not None and chunk_store is not store:
-        # an array without chunks has nothing there
+        # an array without chunks has no keys there
         with suppress(PathNotFoundError):
             chunk_store.rename(src, dst)
     store.rename(src, dst)

@@ -1,4 +1,4 @@
-"""Deleting nodes, and nothing else: what a hierarchy's keys are, and which files are foreign to it."""
+"""Delete nodes, and nothing else: decide which keys belong to a hierarchy and which files are foreign."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ _CHUNK_NAME = re.compile(r"c|(?:c\.)?[0-9].*")
 
 
 def delete_node(store: Store, path: str, *, chunk_store: Store | None = None, force: bool = False) -> None:
-    """Delete everything at and below `path`; on disks and networks nothing that zarrds does not know.
+    """Delete everything at and below `path`; on disks and networks, raise if there is a file that is not of zarrds.
 
-    Where the store can, the node disappears in one step. Elsewhere a mark is set first, then documents go, then chunks,
-    then the mark: a deletion that was interrupted leaves the node as it was, or nothing that is a node. Deleting again
-    finishes it, and so does whoever creates something there.
+    Where the store can, the node disappears in one step. Elsewhere a mark is set first, then documents are deleted,
+    then chunks, then the mark. An interrupted deletion leaves the node as it was, or something that is no node.
+    Deleting again finishes it, and so does creating something there.
 
-    When another writer creates a node there at the same moment, its keys may be among those that are deleted.
+    If another writer creates a node there at the same moment, its keys may be deleted too.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def delete_node(store: Store, path: str, *, chunk_store: Store | None = None, fo
 
 
 def finish_deletion(store: Store, path: str, *, chunk_store: Store | None = None) -> bool:
-    """Delete what a deletion that was interrupted left at a path without a node; return whether it left anything."""
+    """Delete what an interrupted deletion left at a path without a node; return whether there was anything."""
     stores = [store, *([chunk_store] if chunk_store is not None else [])]
     if not any(found.get_many([(level(path) + REMOVAL_MARK, None)]) != [None] for found in stores):
         return False
@@ -80,14 +80,14 @@ def finish_deletion(store: Store, path: str, *, chunk_store: Store | None = None
 
 
 def is_separate(store: Store, chunk_store: Store | None) -> bool:
-    """Return whether chunks lie in another store than documents."""
+    """Return whether chunks are in another store than documents."""
     return chunk_store is not None and chunk_store is not store
 
 
 def expect_ours(store: Store, path: str, *, chunks_only: bool = False, force: bool = False) -> Below:
-    """Return what lies below a path, when nothing of it is foreign; else raise ForeignFilesError.
+    """Return what is below a path if nothing of it is foreign; else raise ForeignFilesError.
 
-    With `chunks_only`, the store holds chunks alone, with the documents of their arrays in another.
+    With `chunks_only`, the store holds chunks only, and the documents of the arrays are in another store.
     """
     if store.profile.kind == "memory":
         keys = list(store.keys_below(level(path)))
@@ -106,27 +106,27 @@ def expect_ours(store: Store, path: str, *, chunks_only: bool = False, force: bo
 
 
 def mark_removal(store: Store, path: str, below: Below) -> None:
-    """Say in the store that what lies below a path is being deleted, where anything does and the mark can go again."""
+    """Mark what is below a path as being deleted, if there is anything and the mark can be removed again."""
     if not below.empty and store.is_erasable():
         set_mark(store, path)
 
 
 def set_mark(store: Store, path: str) -> tuple[str, bytes]:
-    """Say in the store that what lies below a path is no node; return key and value of this mark, unlike any other."""
+    """Mark in the store that what is below a path is not a node; return the key and the unique value of this mark."""
     mark = level(path) + REMOVAL_MARK, b"%b\n%b\n" % (_MARK_TEXT, uuid.uuid4().hex.encode())
     store.set_many([mark])
     return mark
 
 
 def remove(store: Store, path: str, below: Below) -> None:
-    """Remove what lies below a path: in one step, or in an order in which a part of it is never taken for a node."""
+    """Delete everything below a path: in one step, or in an order in which the rest is never taken for a node."""
     if below.empty or store.replace_below(path, ()):
         return
     if not path and not store.is_erasable():
         store.rmdir(path)
         return
     mark_removal(store, path, below)
-    # where a link leads is another hierarchy: of that the link is removed, and nothing else
+    # a symbolic link may lead to another hierarchy: remove the link, never its target
     own = store.removable(path, [key for key in below.keys if key != level(path) + REMOVAL_MARK])
     for keys in _batches(path, own):
         store.delete_many(keys)
@@ -134,9 +134,10 @@ def remove(store: Store, path: str, below: Below) -> None:
 
 
 def _batches(path: str, keys: Sequence[str]) -> list[list[str]]:
-    """Keys in the order in which they are deleted; within a batch a store may delete them in any order.
+    """Yield the keys in deletion order; within a batch a store may delete them in any order.
 
-    First what vouches for others, then what makes a node of `path`, then of paths below it, then all the rest.
+    The order is: consolidated metadata, then the document that makes `path` a node, then documents below it, then the
+    rest.
     """
     batches: dict[tuple[int, bool], list[str]] = {}
     for key in keys:
@@ -146,13 +147,13 @@ def _batches(path: str, keys: Sequence[str]) -> list[list[str]]:
 
 
 def _turn(key: str) -> int:
-    """When a key is deleted: what vouches for others first, what belongs to a node after the node."""
+    """Return the deletion order of a key: consolidated metadata, then node documents, then attributes."""
     name = key.rpartition("/")[2]
     return 0 if name == _CONSOLIDATED else 1 if name in _NODE_NAMES else 2
 
 
 class Below(NamedTuple):
-    """What lies below a path.
+    """Keys below a path.
 
     Attributes
     ----------
@@ -173,10 +174,10 @@ class Below(NamedTuple):
 
 
 def keys_below(store: Store, path: str, *, chunks_only: bool = False) -> Below:
-    """Tell the keys of a hierarchy from foreign ones, in one listing, which ends at the first that is surely foreign.
+    """Separate the keys of a hierarchy from foreign ones, by one listing that stops at the first surely foreign key.
 
-    Known are documents, consolidated metadata under whatever hidden name, chunks of arrays, what killed writers left,
-    and the files that operating systems drop into directories (``.DS_Store``, ``Thumbs.db``, ...).
+    Known keys are documents, consolidated metadata under any hidden name, chunks of arrays, leftovers of killed
+    writers, and the files that operating systems create in directories (``.DS_Store``, ``Thumbs.db``, ...).
     """
     documents: list[str] = []
     chunks: list[str] = []
@@ -190,21 +191,21 @@ def keys_below(store: Store, path: str, *, chunks_only: bool = False) -> Below:
         elif name == REMOVAL_MARK:
             marked.append(key.rpartition("/")[0])
         elif _CHUNK_NAME.fullmatch(name):
-            # whether it is a chunk is known when all arrays are: listings have no order to rely on
+            # listings have no order: whether a key is a chunk is known only when all arrays are known
             chunks.append(key)
         elif not SYSTEM_NAME.fullmatch(name) and not _is_consolidated(store, key):
             return Below(documents, key, empty=False, keys=keys)
     if not chunks:
         return Below(documents, None, not keys, keys)
     patterns = {} if chunks_only else _array_patterns(store, documents)
-    # of a deletion that was interrupted chunks are left, without the documents of their arrays
+    # an interrupted deletion leaves chunks without the documents of their arrays
     patterns.update(dict.fromkeys(marked, _ANY_CHUNK))
     strays = (key for key in chunks if not _is_chunk(TEMPORARY.sub("", key), patterns, chunks_only))
     return Below(documents, next(strays, None), empty=False, keys=keys)
 
 
 def _array_patterns(store: Store, documents: Sequence[str]) -> dict[str, re.Pattern[str]]:
-    """What the chunk keys of each array look like, by its path; documents are read where their keys do not say all."""
+    """Return patterns for the chunk keys of each array, by its path; reads documents where keys are not enough."""
     paths = sorted({key.rpartition("/")[0] for key in documents})
     patterns: dict[str, re.Pattern[str]] = {}
     for known in FORMATS:
@@ -223,7 +224,7 @@ def _read(store: Store, keys: Iterable[str]) -> Mapping[str, Buf | None]:
 
 
 def _is_chunk(key: str, patterns: Mapping[str, re.Pattern[str]], anywhere: bool) -> bool:
-    """Whether `key` could be a chunk of one of the arrays, whatever its separator."""
+    """Return whether `key` could be a chunk of one of the arrays, with any separator."""
     parent, _, name = key.rpartition("/")
     while not (anywhere or parent in patterns):
         if not parent:
@@ -234,7 +235,7 @@ def _is_chunk(key: str, patterns: Mapping[str, re.Pattern[str]], anywhere: bool)
 
 
 def _is_consolidated(store: Store, key: str) -> bool:
-    """Whether a file is consolidated metadata under a name of the user's choice."""
+    """Return whether a file is consolidated metadata under a name that the user chose."""
     if key.rpartition("/")[2][:1] != ".":
         return False
     value = store.get_many([(key, None)])[0]
@@ -242,7 +243,7 @@ def _is_consolidated(store: Store, key: str) -> bool:
 
 
 def refuse_consolidated(store: Store, path: str) -> None:
-    """Raise when the documents of a hierarchy are consolidated: `path` is what was to change."""
+    """Raise if the documents of a hierarchy are consolidated; `path` is the node that was to be changed."""
     if isinstance(store, DocumentStore):
         raise ReadOnlyError(
             "consolidated metadata cannot be modified",

@@ -1,4 +1,4 @@
-"""What a store says is below a path, and what consolidated metadata say where the store cannot list."""
+"""List what is below a path, from the store or, if it cannot list, from consolidated metadata."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ __all__ = ["consolidated", "member_names", "whats_there"]
 
 
 def member_names(store: Store, path: str, *, listed: bool = False) -> list[str]:
-    """Return the names of what may be members of the group at `path`.
+    """Return the names below the group at `path` that may be members.
 
-    Where the store cannot list, they are those of consolidated metadata; with `listed` these are not asked.
+    If the store cannot list, the names come from consolidated metadata; with `listed` these are not used.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def member_names(store: Store, path: str, *, listed: bool = False) -> list[str]:
 
 
 def consolidated(store: Store, path: str) -> ConsolidatedMetadataStore | None:
-    """Return the store with its consolidated metadata, those of the root or of the group at `path`; None if absent."""
+    """Return the store with its consolidated metadata (of the root or of the group at `path`), or None."""
     if isinstance(store, DocumentStore):
         return None
     try:
@@ -40,7 +40,7 @@ def consolidated(store: Store, path: str) -> ConsolidatedMetadataStore | None:
 
 
 def whats_there(store: Store, path: str) -> str:
-    """Return what a user may have meant by a path without a node; for messages."""
+    """Return what a user may have meant by a path without a node, for error messages."""
     try:
         names = store.listdir(path)
     except StoreError:

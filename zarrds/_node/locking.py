@@ -1,7 +1,7 @@
-"""Locks of documents: which ones a synchronizer is asked for when nodes are changed, created, moved or deleted.
+"""Locks of documents: which keys a synchronizer locks when nodes are changed, created, moved or deleted.
 
-One document has one lock, whoever changes which part of it: shape and attributes of an array in Zarr v3 are both
-guarded by the key of its ``zarr.json``. In Zarr v2 the keys are those that Zarr-Python 2 locks.
+One document has one lock, for all its parts: in Zarr v3 the key of ``zarr.json`` guards both shape and attributes of an
+array. In Zarr v2 the keys are those that Zarr-Python 2 locks.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ def document_locked(synchronizer: Synchronizer | None, store: Store, key: str) -
 def structure_locked(
     synchronizer: Synchronizer | None, store: Store, *paths: str, zarr_format: int | None = None
 ) -> AbstractContextManager[None]:
-    """Hold the locks that guard the nodes at `paths`, and the groups above them, while they are made, moved or deleted.
+    """Hold the locks that guard the nodes at `paths` and the groups above them, to create, move or delete the nodes.
 
-    Without a format they are those of all formats.
+    Without a format, the locks of all formats are taken.
     """
     if synchronizer is None:
         return nullcontext()
@@ -35,10 +35,10 @@ def structure_locked(
 
 
 def structure_keys(store: Store, path: str, zarr_format: int | None = None) -> list[str]:
-    """Return the keys whose locks guard making, moving or deleting the node at `path`.
+    """Return the keys whose locks guard creating, moving or deleting the node at `path`.
 
-    They are those of all documents that it may have, and those of the groups above, which may be made with it.
-    Programs for Zarr v2 lock one of them, the ``.zgroup`` of the root, whatever they change of a hierarchy.
+    They are the keys of all documents that the node may have, and of the groups above it, which may be created with it.
+    Programs for Zarr v2 lock one of them, the ``.zgroup`` of the root, whatever they change in a hierarchy.
     """
     keys: list[str] = []
     for known in formats_of(zarr_format):
@@ -48,9 +48,10 @@ def structure_keys(store: Store, path: str, zarr_format: int | None = None) -> l
 
 
 def check_synchronizer(synchronizer: Synchronizer | None, path: str, *stores: Store | None) -> None:
-    """Raise SynchronizerPathError when lock files would lie among the files of the node at `path` of one of the stores.
+    """Raise SynchronizerPathError if lock files would be among the files of the node at `path` in one of the stores.
 
-    There they would be replaced by values, or values by them, and guard nothing. Links and ``..`` are followed.
+    There, values would replace lock files or lock files values, and nothing would be guarded. Links and ``..`` are
+    followed.
     """
     if not isinstance(synchronizer, ProcessSynchronizer):
         return
@@ -67,7 +68,7 @@ def check_synchronizer(synchronizer: Synchronizer | None, path: str, *stores: St
 
 
 def _holds_documents(directory: str) -> bool:
-    """Return whether a directory is a node of a hierarchy; lock files, which may have names of documents, are empty."""
+    """Return whether a directory is a node of a hierarchy; empty files are lock files, even with names of documents."""
     for name in (*DOCUMENT_NAMES, ATTRIBUTES_KEY):
         try:
             if os.stat(os.path.join(directory, name)).st_size:

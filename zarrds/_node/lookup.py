@@ -1,9 +1,8 @@
-"""Nodes of a hierarchy: finding, loading, saving and deleting arrays and groups in a store.
+"""Find, load and save arrays and groups in a store.
 
-Requests are few and batched: whatever the format, loading a node is one batch, creating one in a fresh place one batch
-of reads and one of writes, deleting one a single listing before. Which keys and texts these are is for the table of
-formats to say. Where a store has the documents in memory already (consolidated metadata), they are taken as they are,
-and each is parsed only when its node is opened.
+Requests are few and batched: in every format, loading a node is one batch. Which keys and texts are involved is decided
+by the table of formats. If a store already has the documents in memory (consolidated metadata), they are used as they
+are, and each is parsed only when its node is opened.
 """
 
 from __future__ import annotations
@@ -80,7 +79,7 @@ __all__ = [
 
 @contextmanager
 def bounded_depth(path: str | None) -> Iterator[None]:
-    """Turn the end of Python's stack, in going through the groups below a path, into HierarchyTooDeepError."""
+    """Turn a RecursionError, while groups below a path are visited, into HierarchyTooDeepError."""
     try:
         yield
     except HierarchyTooDeepError:
@@ -96,7 +95,7 @@ _SomeNode = TypeVar("_SomeNode", bound=ArrayMeta | GroupMeta)
 
 
 def attributes_key(path: str, node: Node | int) -> str:
-    """Key of the document with the attributes of a node at `path`, or of one of that format."""
+    """Return the key of the document with the attributes of a node at `path`, or of a node of that format."""
     return format_of(node).attributes_key(path)
 
 
@@ -109,7 +108,7 @@ def array_key(path: str, node: ArrayMeta) -> str:
 
 
 class Found(NamedTuple):
-    """What documents of one format lie at a path: texts, or JSON values where they are had already."""
+    """Documents of one format at a path: texts, or JSON values if they are already parsed."""
 
     format: Format
     path: str
@@ -123,7 +122,7 @@ class Found(NamedTuple):
 
 
 def look(store: Store, paths: Sequence[str], formats: Sequence[Format]) -> list[list[Found]]:
-    """Documents at each of several paths, in one batch: for each path those of every format, in their order."""
+    """Read the documents at several paths in one batch; return those of every format, in order, for each path."""
     if isinstance(store, DocumentStore):
         get = store.documents.get
         return [[Found(known, path, list(map(get, known.node_keys(path)))) for known in formats] for path in paths]
@@ -137,7 +136,7 @@ def look(store: Store, paths: Sequence[str], formats: Sequence[Format]) -> list[
 
 
 def _text(document: Any) -> Any:
-    """Text of a document that was parsed; equal documents, which are the rule, have one that is made once."""
+    """Serialise a parsed document; cached, since most documents of a hierarchy are equal."""
     is_parsed = isinstance(document, dict | list | str | int | float)
     return _text_of(marshal.dumps(document, 2)) if is_parsed else document
 
@@ -148,7 +147,7 @@ def _text_of(marshalled: bytes) -> bytes:
 
 
 def first_node(store: Store, found: list[Found]) -> Node | None:
-    """The node that the documents at a path tell of; a warning when several formats do."""
+    """Return the node that the documents at a path describe; warn if there are documents of several formats."""
     for number, at in enumerate(found):
         try:
             node = at.parsed()
@@ -163,7 +162,7 @@ def first_node(store: Store, found: list[Found]) -> Node | None:
 
 
 def as_stored(store: Store, node: _SomeNode) -> _SomeNode:
-    """The node; the separator of chunk keys is the store's where its document, as old ones do, leaves it open."""
+    """Fill in the store's chunk-key separator if the document does not record one (before Zarr-Python 2.8)."""
     if store.dimension_separator != "/" or not isinstance(node, ArrayMeta) or node.keys.written:
         return node
     return replace(node, keys=KeyEncoding("/", "v2", written=True))
@@ -179,10 +178,10 @@ def _warn_of_both(store: Store, taken: Found) -> None:
 
 
 def find_node(store: Store, path: str, zarr_format: int | None = None, *, array_first: bool = False) -> Node | None:
-    """Load whatever is at `path`; None when nothing is there, or nothing of the format asked for.
+    """Load whatever is at `path`; return None if there is nothing, or nothing of the requested format.
 
-    That is one batch, of the keys of all kinds of nodes. With `array_first` it is those of arrays, and when there is no
-    array another batch of the others.
+    This is one batch with the keys of all kinds of nodes. With `array_first` the first batch has the keys of arrays
+    only, and a second one, if there is no array, the others.
     """
     formats = formats_of(zarr_format)
     if array_first and not isinstance(store, DocumentStore):
@@ -192,7 +191,7 @@ def find_node(store: Store, path: str, zarr_format: int | None = None, *, array_
 
 
 def _look_for_array(store: Store, path: str, formats: Sequence[Format]) -> list[Found]:
-    """Documents at a path; those that only groups have are left out when there is an array."""
+    """Read the documents at a path; documents that only groups have are skipped if there is an array."""
     keys = [known.node_keys(path) for known in formats]
     firsts = store.get_many([(first, None) for first, *_ in keys])
     found = [
@@ -207,12 +206,12 @@ def _look_for_array(store: Store, path: str, formats: Sequence[Format]) -> list[
 
 
 def has_node(store: Store, path: str, zarr_format: int | None = None) -> bool:
-    """Whether there is an array or a group at `path`; documents are not parsed further than that takes."""
+    """Return whether there is an array or a group at `path`; documents are parsed no further than necessary."""
     return _kind(store, path, zarr_format) is not None
 
 
 def _kind(store: Store, path: str, zarr_format: int | None = None) -> bool | None:
-    """Whether an array is at `path`; None when nothing is."""
+    """Return whether an array is at `path`; None if there is nothing."""
     (found,) = look(store, [path], formats_of(zarr_format))
     return first_kind(found)
 
@@ -223,7 +222,7 @@ def first_kind(found: list[Found]) -> bool | None:
 
 
 def load_array(store: Store, path: str, zarr_format: int | None = None) -> ArrayMeta:
-    """Load the array at `path`, in one batch; ArrayNotFoundError when there is none."""
+    """Load the array at `path` in one batch; raise ArrayNotFoundError if there is none."""
     node = find_node(store, path, zarr_format, array_first=True)
     if not isinstance(node, ArrayMeta):
         raise not_found(store, path, ArrayNotFoundError)
@@ -231,7 +230,7 @@ def load_array(store: Store, path: str, zarr_format: int | None = None) -> Array
 
 
 def load_group(store: Store, path: str, zarr_format: int | None = None) -> GroupMeta:
-    """Load the group at `path`, in one batch; ContainsArrayError or GroupNotFoundError when it is none."""
+    """Load the group at `path` in one batch; raise ContainsArrayError or GroupNotFoundError if there is none."""
     node = find_node(store, path, zarr_format)
     if isinstance(node, ArrayMeta):
         raise ContainsArrayError(path=path)
@@ -241,35 +240,35 @@ def load_group(store: Store, path: str, zarr_format: int | None = None) -> Group
 
 
 def not_found(store: Store, path: str, kind: type[PathNotFoundError] = PathNotFoundError) -> PathNotFoundError:
-    """The error for a path with nothing at it, saying where was looked and what is there instead."""
+    """Return the error for a path without a node; it names the place and what is there instead."""
     return kind(store=repr(store), path=path, hint=whats_there(store, path))
 
 
 def array_documents(store: Store, path: str, meta: ArrayMeta) -> list[Buf | None]:
-    """Texts of an array's document and of its attributes, None where absent."""
+    """Return the texts of an array's document and of its attributes; None if absent."""
     return store.get_many([(key, None) for key in format_of(meta).document_keys(path)])
 
 
 def contains_array(store: Store, path: str) -> bool:
-    """Whether an array is at `path`."""
+    """Return whether an array is at `path`."""
     return _kind(store, path) is True
 
 
 def contains_group(store: Store, path: str) -> bool:
-    """Whether a group is at `path`."""
+    """Return whether a group is at `path`."""
     (found,) = look(store, [path], FORMATS)
     return any(at.is_array() is False for at in found)
 
 
 NOT_INSTALLED = (BadCompressorError, UnsupportedFormatError)
-"""Errors of nodes that are sound, and that this process cannot open: a codec, data type or extension is missing."""
+"""Errors of valid nodes that this process cannot open: a codec, data type or extension is not installed."""
 
 
 # --- members ----------------------------------------------------------------------------------------------------------
 
 
 def child_kinds(store: Store, path: str, zarr_format: int | None = None) -> list[tuple[str, bool]]:
-    """Names of the direct members of the group at `path`, and whether each is an array; documents are hardly parsed."""
+    """Return the names of the direct members of the group at `path`, and whether each is an array; parses little."""
     names = member_names(store, path)
     found = look(store, [node_key(path, name) for name in names], formats_of(zarr_format))
     kinds = zip(names, map(first_kind, found), strict=True)
@@ -277,16 +276,16 @@ def child_kinds(store: Store, path: str, zarr_format: int | None = None) -> list
 
 
 def child_nodes(store: Store, path: str, zarr_format: int | None = None) -> list[tuple[str, Node]]:
-    """Direct members of the group at `path`, by name: one listing and one batch."""
+    """Return the direct members of the group at `path`, by name: one listing and one batch."""
     return [(name, node) for name, node, _ in child_documents(store, path, zarr_format)]
 
 
 def child_documents(
     store: Store, path: str, zarr_format: int | None = None, failed: dict[str, MetadataError] | None = None
 ) -> list[tuple[str, Node, Any]]:
-    """The same, each with the document that has its attributes too; None where attributes have one of their own.
+    """Return the direct members with the document that also has their attributes; None if attributes are separate.
 
-    Errors about what is not installed here go into `failed`, by name, where that is given.
+    Errors about what is not installed are put into `failed`, by name, if that is given.
     """
     names = member_names(store, path)
     found = look(store, [node_key(path, name) for name in names], formats_of(zarr_format))
@@ -305,17 +304,17 @@ def child_documents(
 
 
 def _with_attributes(node: Node, found: list[Found]) -> Any:
-    """The document of a node, where everything is in one."""
+    """Return the document of a node if its attributes are in the same document, else None."""
     return next((at.documents[0] for at in found if at.format.one_document and at.format is format_of(node)), None)
 
 
 def documents_below(
     store: Store, path: str, zarr_format: int | None = None, *, arrays: Container[str] = (), listed: bool = False
 ) -> dict[str, Buf]:
-    """All documents at and below `path`, by key: level by level, one batch each; chunk keys are never listed.
+    """Return all documents at and below `path`, by key: level by level, one batch each; chunks are never listed.
 
-    `arrays` are paths at which chunks may lie without a document: what is named like a chunk is none of a node there.
-    With `listed` consolidated metadata do not stand for a listing that the store cannot give.
+    `arrays` are paths where there may be chunks without a document: entries there that look like chunk keys are not
+    nodes. With `listed`, consolidated metadata are not used in place of a listing that the store cannot give.
     """
     formats = formats_of(zarr_format)
     found: dict[str, Buf] = {}
@@ -324,7 +323,7 @@ def documents_below(
         keys = [key for p in paths for known in formats for key in known.document_keys(p)]
         values = store.get_many([(key, None) for key in keys])
         found.update((key, value) for key, value in zip(keys, values, strict=True) if value is not None)
-        # directories without a document are looked into as well: nodes may lie below them
+        # directories without a document are searched as well: there may be nodes below them
         groups = [p for p in paths if not any(_holds_array(known, p, found) for known in formats)]
         names = [(p, name) for p in groups for name in member_names(store, p, listed=listed)]
         paths = [node_key(p, name) for p, name in names if p not in arrays or not _may_be_chunk(name)]
@@ -343,14 +342,14 @@ def _holds_array(known: Format, path: str, documents: dict[str, Buf]) -> bool:
 
 
 def save_array(store: Store, path: str, meta: ArrayMeta) -> None:
-    """Write an array's document; what else its document holds is kept."""
+    """Write an array's document; its other contents are kept."""
     known = format_of(meta)
     present = store.get_many([(key, None) for key in known.node_keys(path)]) if known.one_document else ()
     store.set_many(known.array_documents(path, meta, present))
 
 
 def expect_free(node: Node | None, path: str) -> None:
-    """Raise when a node is where nothing should be."""
+    """Raise if there is already a node at a place that must be free."""
     if isinstance(node, ArrayMeta):
         raise ContainsArrayError(path=path)
     if node is not None:

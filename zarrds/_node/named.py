@@ -1,4 +1,4 @@
-"""Finding nodes whose names are known, without listing anything."""
+"""Find nodes whose names are known, without a listing."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["find_named"]
 def find_named(
     store: Store, path: str, names: Sequence[str], zarr_format: int
 ) -> list[tuple[str, ArrayMeta | GroupMeta, Any]]:
-    """Find the nodes of these names below `path`; names of nothing are left out.
+    """Return the nodes with these names below `path`; names without a node are left out.
 
-    Each comes with the document that has its attributes too; None where attributes have one of their own. Arrays cost
-    one batch of requests; groups are looked for, in another one, under the names that are no array's.
+    Each comes with the document that also has its attributes; None if attributes have a document of their own. Arrays
+    cost one batch of requests; groups are searched in a second batch, under the names that are not arrays.
     """
     known = format_of(zarr_format)
     paths = [node_key(path, name) for name in names]

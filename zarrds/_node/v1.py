@@ -1,4 +1,4 @@
-"""Arrays of format 1, which are not opened as they are: what their documents are in format 2."""
+"""Translate the documents of Zarr v1 arrays into those of Zarr v2."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MEMBERS = ("shape", "chunks", "dtype", "compression", "compression_opts", "fill
 
 
 def migrate(store: Store) -> None:
-    """Rewrite the documents at the root of a store; the new ones are there before the old ones go."""
+    """Rewrite the documents at the root of a store; the new ones are written before the old ones are deleted."""
     old, attributes, new = store.get_many([(META, None), (ATTRS, None), (".zarray", None)])
     if old is None:
         raise OldArrayNotFoundError("no array of format 1", store=repr(store), key=META)
@@ -39,7 +39,7 @@ def migrate(store: Store) -> None:
 
 
 def is_old(text: Buf) -> bool:
-    """Whether a document under the key ``meta`` is one of format 1, and not a file of the same name."""
+    """Return whether a document under the key ``meta`` is one of Zarr v1, and not another file of that name."""
     try:
         document = loads(text, META)
     except MetadataError:
@@ -48,7 +48,7 @@ def is_old(text: Buf) -> bool:
 
 
 def parse(text: Buf) -> ArrayMeta:
-    """Metadata from a document of format 1; MetadataError when it is none, or says what cannot be."""
+    """Return the metadata from a document of Zarr v1; raise MetadataError if it is invalid."""
     try:
         return _parsed(text)
     except MetadataError as error:
@@ -86,17 +86,17 @@ def _lengths(document: Mapping[str, JSON], name: str) -> tuple[int, ...]:
 
 
 def _fill_value(value: JSON, dtype: Any) -> Any:
-    """Plain values stand for themselves; bytes were text."""
+    """Return the fill value as Zarr v2 has it: plain values are unchanged, bytes are decoded from text."""
     return value.encode("latin-1") if dtype.kind == "S" and isinstance(value, str) else value
 
 
 def _compressor(name: JSON, options: JSON) -> Codec | None:
-    """The codec of an id and its options: one number, or names and values."""
+    """Return the codec for an id and its options, which are one number, or names and values."""
     if name is None or name == "none":
         return None
     try:
         if isinstance(options, int):
-            get_codec({"id": name})  # so that the registry knows its class
+            get_codec({"id": name})  # registers the class of the codec
             return codec_registry[name](options)
         return get_codec({"id": name, **(options or {})})  # type: ignore[dict-item]
     except (ValueError, TypeError, KeyError) as error:
