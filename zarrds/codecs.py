@@ -1,4 +1,4 @@
-"""Compressors and filters, under the manual's name (3.7): the codecs of numcodecs; and what they are in format 3."""
+"""Compressors and filters, under the manual's name (3.7): the codecs of numcodecs, and their Zarr v3 metadata."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ __all__ = ["Chain", "CodecSpec", "codec_registry", "codec_spec", "codecs_of", "g
 
 
 def codec_spec(codec: Any, dtype: Any) -> CodecSpec:
-    """The codec of format 3 for what a user gives for one.
+    """Return Zarr v3 codec metadata for a codec object, a numcodecs configuration or a v3 dictionary.
 
     Parameters
     ----------
     codec : object
-        A codec of numcodecs or its configuration, an object of the zarr library, or what ``zarr.json`` has.
+        A numcodecs codec or its configuration, a codec object of the zarr library, or a dictionary as in ``zarr.json``.
     dtype : dtype
-        Of the array.
+        Data type of the array.
 
     Returns
     -------
     CodecSpec
-        With a ``name`` and a ``configuration``.
+        Codec metadata, with a ``name`` and a ``configuration``.
 
     Raises
     ------
     ValueError, TypeError, KeyError
-        It is no codec, or one that format 3 cannot name.
+        If `codec` is no codec, or has no name in Zarr v3.
 
     Examples
     --------
@@ -48,22 +48,22 @@ def codec_spec(codec: Any, dtype: Any) -> CodecSpec:
 
 
 def codecs_of(array: Described) -> Chain:
-    """The codecs of an array of format 3 as ``zarr.json`` has them; of one with shards those of the chunks inside.
+    """Return the codecs of a Zarr v3 array as in ``zarr.json``; for arrays with shards those of the inner chunks.
 
     Parameters
     ----------
     array : Array
-        An array of format 3.
+        A Zarr v3 array.
 
     Returns
     -------
     Chain
-        With ``filters``, ``serializer`` and ``compressors``.
+        The codecs, as ``filters``, ``serializer`` and ``compressors``.
 
     Raises
     ------
     ValueError
-        The array is of another format, whose codecs `Array.compressors` and `Array.filters` give.
+        If the array is not in Zarr v3; use `Array.compressors` and `Array.filters`.
 
     Examples
     --------

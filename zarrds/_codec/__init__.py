@@ -1,4 +1,4 @@
-"""Bytes to arrays and back: codecs that never see a store."""
+"""Encode arrays to bytes and decode them; codecs do no I/O and never see a store."""
 
 from zarrds._codec import blosc, fills
 from zarrds._codec.base import NO_MEMO, ChunkCodec, DividedCodec, Held, Reading, ReadSteps, Rounds, Spread, in_turn

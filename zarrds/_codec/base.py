@@ -1,4 +1,4 @@
-"""The protocol of chunk codecs, and what their write may answer."""
+"""Protocols of chunk codecs, and the values that pass between them and the engine."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ __all__ = [
 ]
 
 ReadSteps: TypeAlias = Generator[Sequence[ByteRange | None], list[Buf | None], NDArrayAny | None]
-"""Yields the byte ranges wanted of one value, is sent their bytes, returns the part (None: the chunk is absent)."""
+"""Generator that yields byte ranges of one value, receives their bytes, returns the part (None: absent chunk)."""
 
 
 class Rounds(Enum):
-    """How a part of a chunk can be had."""
+    """How to read a part of a chunk."""
 
-    WHOLE = "whole"  # one round: the whole value, handed to `decode`
-    RANGE = "range"  # by `read`, which asks for one byte range
-    STEPS = "steps"  # by `read`, which asks for byte ranges, several or one after the other
+    WHOLE = "whole"  # one request for the whole value, which is passed to `decode`
+    RANGE = "range"  # `read`, which asks for one byte range
+    STEPS = "steps"  # `read`, which asks for several byte ranges, at once or one after the other
 
 
 class ChunkCodec(Protocol):
@@ -39,47 +39,47 @@ class ChunkCodec(Protocol):
 
     spec: ChunkSpec
     divided: bool
-    """Whether chunks consist of inner chunks: then it is a `DividedCodec`."""
+    """Whether chunks are shards, which consist of inner chunks: then the codec is a `DividedCodec`."""
 
     def rounds(self, part: Part, *, native_ranges: bool) -> Rounds:
-        """How to read `part` from a store that can, or cannot, read ranges for less than the whole value."""
+        """Return how to read `part`; `native_ranges`: the store reads a range cheaper than a whole value."""
 
     def read(self, part: Part) -> ReadSteps:
-        """Read a part of a chunk from byte ranges of its value."""
+        """Read a part of a chunk by byte ranges of its value."""
 
     def decode(self, data: Buf, out: NDArrayAny | None = None) -> NDArrayAny:
-        """Decode a whole value to an array of the chunk's shape; into `out` when that can be done without a copy.
+        """Decode a whole value to an array of the chunk's shape; into `out` where that saves a copy.
 
-        `out` has the chunk's shape and dtype and is contiguous in the chunk's order. The answer is `out` or another
+        `out` has the chunk's shape and dtype and is contiguous in the chunk's order. The result is `out` or another
         array, which may be read-only. Raises ChunkDecodeError.
         """
 
     def encode(self, array: NDArrayAny) -> Buf | None:
-        """Encode an array of the chunk's shape and dtype; None: nothing is to be stored. Raises ChunkEncodeError."""
+        """Encode an array of the chunk's shape and dtype; None: store nothing. Raises ChunkEncodeError."""
 
 
-# --- chunks that consist of inner chunks ------------------------------------------------------------------------------
+# --- shards -----------------------------------------------------------------------------------------------------------
 
 Spread: TypeAlias = Callable[[Callable[[range], None], int, int], None]
-"""Runs ``work(numbers)`` until every number below a count was in one range: ``spread(work, count, bytes of each)``."""
+"""Calls ``work(numbers)`` with ranges that together cover ``range(count)``: ``spread(work, count, bytes of each)``."""
 
 Put: TypeAlias = Callable[[NDArrayAny, Part, NDArrayAny], None]
-"""Puts a value into a part of a chunk: ``put(chunk, part, value)``."""
+"""Assigns a value to a part of a chunk: ``put(chunk, part, value)``."""
 
 
 def in_turn(work: Callable[[range], None], count: int, nbytes: int) -> None:
-    """Spread work over no threads but this one."""
+    """Run all work in this thread."""
     work(range(count))
 
 
 class Memo(Protocol):
-    """Where a codec keeps what it learnt of one value, until the value changes."""
+    """The cached shard index of one value."""
 
     def load(self) -> Any:
-        """What was saved last; None when there is nothing, or it may not hold any more."""
+        """Return the index that was saved last; None if there is none, or if it may be stale."""
 
     def save(self, found: Any) -> None:
-        """Keep an array."""
+        """Cache an index."""
 
 
 class _NoMemo:
@@ -94,20 +94,20 @@ NO_MEMO: Memo = _NoMemo()
 
 
 class Reading(NamedTuple):
-    """How a part of a divided chunk is read.
+    """Options for reading a part of a shard.
 
     Attributes
     ----------
     out : ndarray or None
-        Where to put the part: a view of its shape, of any memory layout; None: a new array.
+        Array to read the part into: of the shape of the part, in any memory layout; None: a new array.
     ranges : bool
-        Whether byte ranges cost less than the whole value.
+        Whether reading byte ranges is cheaper than reading the whole value.
     whole : bool
-        Whether the part is all of the chunk that lies inside the array.
+        Whether the part covers all of the shard that is inside the array.
     memo : Memo
-        Where the index of this value is kept.
+        Cache of the shard index of this value.
     spread : Spread
-        How to go through inner chunks.
+        Runs the work on inner chunks, in one or in several threads.
     """
 
     out: NDArrayAny | None = None
@@ -118,36 +118,36 @@ class Reading(NamedTuple):
 
 
 class Held:
-    """A value that is not made yet, for those who change it again before it is stored."""
+    """A pending shard: its encoded value is built only when it is written, so it can be changed again before."""
 
     __slots__ = ("nbytes",)
     nbytes: int
 
     def join(self) -> Buf | None:
-        """The value; None: nothing is to be stored."""
+        """Return the encoded value; None: store nothing."""
         raise NotImplementedError
 
 
 class DividedCodec(ChunkCodec, Protocol):
-    """A codec whose chunks consist of inner chunks.
+    """The sharding codec, whose chunks consist of inner chunks.
 
-    Its `decode` takes an `out` of any memory layout.
+    Its `decode` accepts an `out` in any memory layout.
     """
 
     index_range: ByteRange
-    """Where in a value its index lies."""
+    """Byte range of the shard index in a value."""
 
     def least_bytes(self, index: Buf) -> int:
-        """Bytes that a value with this index must have; ChunkDecodeError for an index that cannot be true."""
+        """Return the least size in bytes of a value with this index; raise ChunkDecodeError if it is invalid."""
 
     def read(self, part: Part, reading: Reading | None = None) -> ReadSteps:
-        """Read a part; the answer is ``reading.out`` where that was given."""
+        """Read a part; return ``reading.out`` if it is given, else a new array."""
 
     def encode(self, array: NDArrayAny, spread: Spread = in_turn) -> Buf | None:
-        """Encode a whole chunk; None: all of it is fill value, and nothing is to be stored."""
+        """Encode a whole shard; None if every element is the fill value, so that nothing is stored."""
 
     def opened(self, old: Any) -> Held:
-        """A value (None: absent), or what this gave before, taken apart to be changed by `merge`; `old` stays."""
+        """Split a value (None: absent), or an earlier result, into inner chunks for `merge`; `old` is not modified."""
 
     def merge(self, shard: Any, part: Part, piece: NDArrayAny, put: Put, valid: Shape, replace: bool) -> None:
-        """Change a part of an opened chunk; see `zarrds._codec.shard.codec.ShardCodec.merge`."""
+        """Change a part of an opened shard; see `zarrds._codec.shard.codec.ShardCodec.merge`."""

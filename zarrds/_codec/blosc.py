@@ -1,6 +1,6 @@
-"""Blosc buffers: their sizes checked before they are decoded, and a part of one had for a part of its bytes.
+"""Check the sizes of Blosc buffers before decoding, and read a part of a buffer from a part of its bytes.
 
-numcodecs trusts the header: a truncated buffer would be read beyond its end and give garbage.
+numcodecs trusts the header: it would read beyond the end of a truncated buffer and return garbage.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FLAGS = frozenset(
 
 
 def check_header(data: Buf, nbytes: int | None = None) -> int:
-    """Decoded size that the header states; ChunkDecodeError unless it fits the buffer and `nbytes`."""
+    """Return the decoded size from the header; raise ChunkDecodeError if it contradicts the buffer or `nbytes`."""
     length = len(data) if isinstance(data, bytes) else memoryview(data).nbytes
     if length < HEADER_BYTES:
         raise ChunkDecodeError(
@@ -61,7 +61,7 @@ def check_header(data: Buf, nbytes: int | None = None) -> int:
 
 
 def stated_sizes(head: Buf) -> tuple[int, int] | None:
-    """Decoded size and size of the buffer, as its first bytes state them; None where these are no header."""
+    """Return the decoded size and the buffer size from the first bytes of a buffer; None if they are no header."""
     begin = bytes(memoryview(head))
     if len(begin) < HEADER_BYTES:
         return None
@@ -83,7 +83,7 @@ def decompress_into(data: Buf, out: NDArrayAny) -> None:
 
 
 def in_order(data: bytes) -> bytes:
-    """The buffer with its blocks in their order: threads of Blosc put down each as soon as they have compressed it."""
+    """Return the buffer with its blocks sorted: Blosc threads append each block as soon as it is compressed."""
     _, _, flags, _, decoded, blocksize, encoded = _HEADER.unpack_from(data)
     if decoded <= blocksize or flags & _STORED:
         return data
@@ -101,22 +101,22 @@ def in_order(data: bytes) -> bytes:
 
 # --- a part of a buffer -----------------------------------------------------------------------------------------------
 
-_SHORT_BLOCK = 8192  # blocks are seldom shorter, so that so many starts can be had together with the header
+_SHORT_BLOCK = 8192  # blocks are seldom shorter, so one request usually reads the header and all block starts
 
 
 class _Layout(NamedTuple):
-    """Header of a buffer, and where its blocks start: in any order, as threads wrote them."""
+    """Header of a buffer, and the start of each block; blocks may be in any order, as threads wrote them."""
 
     head: tuple[int, ...]
     starts: tuple[int, ...]
 
     @property
     def blocksize(self) -> int:
-        """Decoded bytes of every block but the last."""
+        """Decoded size in bytes of every block except the last."""
         return self.head[5]
 
     def extents(self, first: int, last: int) -> list[ByteRange]:
-        """Where blocks lie in the buffer: each ends where another one, or the buffer, does."""
+        """Return the byte ranges of blocks in the buffer: each ends where the next block starts or the buffer ends."""
         ordered = [*sorted(self.starts), self.head[6]]
         return [ByteRange(s, ordered[bisect_right(ordered, s)]) for s in self.starts[first:last]]
 
@@ -124,13 +124,13 @@ class _Layout(NamedTuple):
 def read_decoded(wanted: ByteRange, nbytes: int) -> Generator[Sequence[ByteRange | None], list[Buf | None], Buf | None]:
     """Read a range of the decoded bytes of a buffer that decodes to `nbytes`.
 
-    1. The header, and the starts of as many blocks as there usually are, in one request; the rest of the starts in
-       another, when blocks are unusually short.
-    2. The blocks that hold the range; from them a smaller buffer is made, with starts and sizes of its own. It must
-       have a block of full length, for blosc to take it: when only the last, shorter one is wanted, its neighbour comes
-       too.
+    1. One request reads the header and as many block starts as there usually are; a second request reads the other
+       starts if blocks are unusually short.
+    2. Another request reads the blocks that hold the range. A smaller buffer is built from them, with its own header
+       and starts. Blosc requires at least one block of full length: if only the last, shorter block is wanted, the
+       block before it is read as well.
 
-    A buffer which is stored without compression is read by the range itself; one which has a single block as a whole.
+    In a buffer without compression, the range itself is read; a buffer with a single block is read as a whole.
     """
     assert wanted.stop is not None
     (data,) = yield (ByteRange(0, _HEADER.size + 4 * -(-nbytes // _SHORT_BLOCK)),)
@@ -179,7 +179,7 @@ def _layout(begin: bytes, head: tuple[int, ...], count: int) -> _Layout:
 
 
 def _blocks(wanted: ByteRange, blocksize: int, nbytes: int) -> tuple[int, int]:
-    """First and last (exclusive) block of a range; never the short one at the end alone."""
+    """Return the first and last (exclusive) block of a range; never only the short block at the end."""
     assert wanted.stop is not None
     first, last = wanted.start // blocksize, max(-(-wanted.stop // blocksize), wanted.start // blocksize + 1)
     count = -(-nbytes // blocksize)
@@ -187,7 +187,7 @@ def _blocks(wanted: ByteRange, blocksize: int, nbytes: int) -> tuple[int, int]:
 
 
 def _assembled(layout: _Layout, first: int, extents: Sequence[ByteRange], pieces: Sequence[Buf | None]) -> bytes:
-    """A buffer of some neighbouring blocks only."""
+    """Build a buffer that has only these neighbouring blocks."""
     head = list(layout.head)
     parts = [bytes(memoryview(piece).cast("B")) for piece in pieces if piece is not None]
     for extent, part in zip(extents, parts, strict=True):

@@ -1,4 +1,4 @@
-"""From metadata to the codec of its chunks."""
+"""Build the codec of the chunks that metadata describe."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ __all__ = ["build_codec"]
 
 
 def build_codec(spec: ChunkSpec, *, partial_blosc: bool = False) -> ChunkCodec:
-    """Codec for chunks of that kind, built once for equal specs. Raises BadCompressorError.
+    """Return the codec for a chunk spec; equal specs share one codec. Raises BadCompressorError.
 
-    With `partial_blosc`, parts of chunks that Blosc compressed are read by its blocks.
+    With `partial_blosc`, the codec reads single blocks of chunks that are compressed with Blosc.
     """
-    # arrays of one kind, which come in numbers, have one and the same spec: no need to hash all of it each time
+    # many arrays share the same spec object: look it up by identity first, as hashing a spec is slow
     known = _latest.get(partial_blosc)
     if known is None or known[0] is not spec:
         known = _latest[partial_blosc] = (spec, _built(spec, partial_blosc))
@@ -59,7 +59,7 @@ _MOST_INDEX_BYTES = 2**62
 
 
 def _shards(spec: ChunkSpec, layout: Layout, configuration: dict[str, Any]) -> ShardCodec:
-    """Codec of shards that are given arrays of a layout."""
+    """Return the sharding codec for arrays of a layout."""
     check_members(configuration, ("chunk_shape", "codecs", "index_codecs", "index_location"))
     chunk_shape = inner_shape(layout.shape, configuration.get("chunk_shape"))
     place = configuration.get("index_location", "end")
@@ -79,14 +79,14 @@ def _shards(spec: ChunkSpec, layout: Layout, configuration: dict[str, Any]) -> S
 
 
 def _fill(spec: ChunkSpec, layout: Layout) -> Fill:
-    """Fill value of inner chunks, as filters may have changed the dtype."""
+    """Return the fill value of inner chunks; filters may have changed the dtype."""
     if spec.fill.raw is None or layout.dtype == spec.dtype:
         return spec.fill
     return Fill(raw=np.frombuffer(spec.fill.raw, spec.dtype).astype(layout.dtype).tobytes())
 
 
 def _chain(shape: Shape, dtype: np.dtype[Any], fill: Fill, codecs: Any) -> ChunkSpec:
-    """Spec of a chain inside a configuration: filters up to the one that makes bytes, then compressors."""
+    """Return the chunk spec of a codec pipeline in a configuration: filters, one serializer, then compressors."""
     if not isinstance(codecs, list) or not codecs:
         raise BadCompressorError("a chain of codecs is missing", codec=SHARDING, expected="a list", found=codecs)
     links = [link for given in codecs if (link := _link(given)) is not None]
@@ -101,7 +101,7 @@ def _chain(shape: Shape, dtype: np.dtype[Any], fill: Fill, codecs: Any) -> Chunk
 
 
 def _link(given: Any) -> CodecSpec | None:
-    """Spec of a member of a chain, in any spelling; None for one that is unknown and may be left out."""
+    """Return the spec of one codec, in any accepted spelling; None for an unknown codec that need not be understood."""
     given = {"name": given} if isinstance(given, str) else given
     if not isinstance(given, dict) or not isinstance(given.get("name"), str):
         raise BadCompressorError("not a codec", codec=SHARDING, expected="a name and a configuration", found=given)

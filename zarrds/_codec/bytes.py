@@ -1,4 +1,4 @@
-"""The `bytes` codec of format 3: the elements in C order, in the byte order that it says."""
+"""The `bytes` codec of Zarr v3: elements in C order, in the byte order of its configuration."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _ORDERS: dict[str, Literal["<", ">"]] = {"little": "<", "big": ">"}
 
 
 class BytesSerializer:
-    """Elements of an array as bytes.
+    """Serializer that stores the elements of an array as they are in memory, or with their bytes swapped.
 
-    `native` says that the bytes are those in memory, so that others may decode straight into an array.
+    `native`: the stored bytes equal those in memory, so a compressor may decode directly into the array.
     """
 
     def __init__(self, layout: Layout, endian: str | None) -> None:
@@ -31,7 +31,7 @@ class BytesSerializer:
         self.encoded_size: int | None = prod(layout.shape) * layout.dtype.itemsize
 
     def encode(self, array: NDArrayAny) -> Buf:
-        """Bytes of an array, without a copy where they lie in order."""
+        """Return the bytes of an array, without a copy if they are contiguous and in the stored byte order."""
         if self._swapped:
             array = _bits(np.ascontiguousarray(array)).byteswap()
         else:
@@ -39,7 +39,7 @@ class BytesSerializer:
         return flat_bytes(array)
 
     def decode(self, data: Buf, out: NDArrayAny | None = None) -> NDArrayAny:
-        """Array of exactly the right number of bytes; `out` is used when the bytes must be turned."""
+        """Return the array of these bytes, whose number must be exact; `out` is used if bytes must be swapped."""
         assert self.encoded_size is not None
         found = size_of(data)
         if found != self.encoded_size:
@@ -59,7 +59,7 @@ class BytesSerializer:
 
 
 def stored_dtype(dtype: np.dtype[Any], endian: str | None) -> np.dtype[Any]:
-    """Dtype of the bytes; numbers of several bytes must say their order."""
+    """Return the dtype with the stored byte order; numbers of several bytes need an `endian`."""
     if dtype.hasobject:
         raise BadCompressorError("objects have no bytes", codec="bytes", hint="use 'vlen-utf8' or 'vlen-bytes'")
     if endian is None:
@@ -70,14 +70,14 @@ def stored_dtype(dtype: np.dtype[Any], endian: str | None) -> np.dtype[Any]:
 
 
 def flat_bytes(array: NDArrayAny) -> NDArrayAny:
-    """The bytes of an array that is contiguous in C order, without a copy."""
+    """Return the bytes of a C-contiguous array, without a copy."""
     if not array.size or not array.dtype.itemsize:
         return np.empty(0, np.uint8)
     return array.reshape(-1).view(np.uint8)
 
 
 def _swaps_bits(dtype: np.dtype[Any]) -> bool:
-    """Whether numpy knows no byte order of a dtype of several bytes, as of bfloat16."""
+    """Return whether bytes must be swapped by hand: numpy has no byte order for some dtypes, such as bfloat16."""
     return dtype.isbuiltin == 2 and dtype.itemsize > 1
 
 

@@ -1,6 +1,6 @@
-"""Compressors: gzip, zstd, blosc of format 3, and those of numcodecs that have a size to be checked.
+"""Compressors: gzip, zstd and blosc of Zarr v3, and numcodecs compressors whose decoded size is checked.
 
-Compressed values state, or must not exceed, the size that is expected of them: it is compared before memory is taken.
+The decoded size that a value states, or its upper bound, is compared with the expected size before memory is allocated.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ __all__ = ["BloscCompressor", "Lz4Compressor", "StreamCompressor", "ZstdCompress
 
 
 class _Sized:
-    """What compressors share: their sizes depend on the data."""
+    """Base of compressors whose encoded size depends on the data."""
 
     def decode(self, data: Buf, size: int | None, most: int | None = None) -> Buf:
         raise NotImplementedError
 
     def decode_into(self, data: Buf, out: NDArrayAny) -> None:
-        """Decode, and copy into an array."""
+        """Decode a value and copy the result into an array."""
         put_decoded(self.decode(data, out.nbytes), out)
 
     def encoded_size(self, size: int) -> int | None:
-        """Not known."""
+        """Return None: the encoded size depends on the data."""
         return None
 
 
@@ -53,11 +53,11 @@ class ZstdCompressor(_Sized):
         self._level, self._checksum = level, checksum
 
     def encode(self, data: Buf) -> Buf:
-        """One frame that states its size."""
+        """Encode data as one frame that states its decoded size."""
         return zstd.compress(data, self._level, self._checksum)
 
     def decode(self, data: Buf, size: int | None, most: int | None = None) -> Buf:
-        """Decode a frame; one that states another size than is expected, or more than `most`, is refused."""
+        """Decode a frame; raise ChunkDecodeError if it states another size than `size`, or more than `most`."""
         if size is None:
             return _unsized_zstd(data, _allowed(data, most))
         if size >= LARGE_BYTES:
@@ -67,11 +67,11 @@ class ZstdCompressor(_Sized):
         return out
 
     def decode_into(self, data: Buf, out: NDArrayAny) -> None:
-        """Decode straight into an array."""
+        """Decode directly into an array."""
         usual = _usual_head(out.nbytes)
         if bytes(data[: len(usual)]) != usual:
             _check_zstd_size(data, out.nbytes)
-        zstd_c.decompress(data, out)  # of a frame without a size it checks that it fills the array
+        zstd_c.decompress(data, out)  # if a frame states no size, the decoder checks that it fills the array
 
 
 def _check_zstd_size(data: Buf, size: int) -> None:
@@ -83,7 +83,7 @@ def _check_zstd_size(data: Buf, size: int) -> None:
 
 
 def _unsized_zstd(data: Buf, most: int) -> bytes:
-    """Decode frames whose size only their headers can tell, or, where these do not, their blocks."""
+    """Decode frames of unknown size: take it from the frame headers or, if they do not state it, from the blocks."""
     stated = zstd_size(data)
     if (zstd_bound(data, most) if stated is None else stated) > most:
         raise too_large(most)
@@ -101,7 +101,7 @@ _DICTIONARY_BYTES = (0, 1, 2, 4)
 
 @lru_cache(maxsize=256)
 def _usual_head(size: int) -> bytes:
-    """How frames of that decoded size begin that were written in one go, without a checksum."""
+    """Return the first bytes of a frame with this decoded size, written in one call and without a checksum."""
     if size < 256:
         return _MAGIC + bytes((0x20, size))
     if size < 256 + 2**16:
@@ -110,9 +110,9 @@ def _usual_head(size: int) -> bytes:
 
 
 def zstd_size(data: Buf) -> int | None:
-    """Decoded size that the frames of a value state together; None when one of them does not.
+    """Return the sum of the decoded sizes that the frames of a value state; None if one states no size.
 
-    ChunkDecodeError when the value does not begin with a frame. Frames that are to be skipped hold nothing.
+    Raises ChunkDecodeError if the value does not begin with a frame. Skippable frames count as empty.
     """
     total: int | None = 0
     for stated, _ in _frames(memoryview(data).cast("B") if size_of(data) else memoryview(b"")):
@@ -121,7 +121,7 @@ def zstd_size(data: Buf) -> int | None:
 
 
 def zstd_bound(data: Buf, most: int) -> int:
-    """What the frames of a value can decode to at most, or more than `most`."""
+    """Return an upper bound of the decoded size of all frames; it may stop early at a number above `most`."""
     bound = 0
     if size_of(data):
         for stated, blocks in _frames(memoryview(data).cast("B")):
@@ -133,7 +133,7 @@ def zstd_bound(data: Buf, most: int) -> int:
 
 
 def _frames(flat: memoryview) -> Iterator[tuple[int | None, Iterator[int]]]:
-    """For each frame the size that it states, and the most that each of its blocks can decode to."""
+    """Yield for each frame the size that it states, and an upper bound of the decoded size of each block."""
     start = 0
     while start == 0 or start + 8 <= len(flat):
         head = bytes(flat[start : start + 18])
@@ -141,11 +141,11 @@ def _frames(flat: memoryview) -> Iterator[tuple[int | None, Iterator[int]]]:
             start += 8 + int.from_bytes(head[4:8], "little")
             continue
         if start and head[:4] != _MAGIC:
-            return  # what the decoder makes of it is its own matter
+            return  # left to the decoder, which reports it
         stated, end = _stated_by_frame(head), [start]
         blocks = _blocks(flat, end)
         yield stated, blocks
-        for _ in blocks:  # those that nobody has asked for
+        for _ in blocks:  # the blocks that the caller has not iterated over
             pass
         start = end[0]
 
@@ -155,7 +155,7 @@ def _is_skipped(head: bytes) -> bool:
 
 
 def _stated_by_frame(head: bytes) -> int | None:
-    """Decoded size that the head of a frame states, or None; ChunkDecodeError when it is none."""
+    """Return the decoded size in a frame header, or None; raise ChunkDecodeError if this is no frame header."""
     if _is_skipped(head):
         return None
     if len(head) < 6 or head[:4] != _MAGIC:
@@ -171,9 +171,9 @@ def _stated_by_frame(head: bytes) -> int | None:
 
 
 def _blocks(flat: memoryview, place: list[int]) -> Iterator[int]:
-    """The most that each block of a frame can decode to: compressed ones hold 128 KiB or less.
+    """Yield the largest decoded size of each block of a frame; a compressed block holds 128 KiB or less.
 
-    `place` holds where the frame begins, and afterwards where it ends.
+    `place` is a list of one number: the start of the frame, replaced by its end.
     """
     end, start = len(flat), place[0]
     descriptor = flat[start + 4]
@@ -197,7 +197,7 @@ _BLOCK_BYTES = 2**17
 
 
 class BloscCompressor(_Sized):
-    """Blosc; its header is checked, as numcodecs trusts it."""
+    """Blosc, with a check of the header, which numcodecs trusts."""
 
     def __init__(
         self, cname: str = "lz4", clevel: int = 5, shuffle: int = 1, typesize: int | None = None, blocksize: int = 0
@@ -208,7 +208,7 @@ class BloscCompressor(_Sized):
         self._typesize = typesize
 
     def encode(self, data: Buf) -> Buf:
-        """One buffer, whose elements are of the type size."""
+        """Encode data as one buffer, with elements of the configured type size."""
         size = size_of(data)
         if size > blosc_c.MAX_BUFFERSIZE:
             raise ValueError(f"blosc takes at most {blosc_c.MAX_BUFFERSIZE} bytes, found {size}")
@@ -225,15 +225,15 @@ class BloscCompressor(_Sized):
         return found
 
     def decode_into(self, data: Buf, out: NDArrayAny) -> None:
-        """Decode straight into an array."""
+        """Decode directly into an array."""
         blosc.decompress_into(data, out)
 
 
 class StreamCompressor(_Sized):
-    """Formats of Python's own modules: their decoders stop when there is more than expected.
+    """Compressors of Python's standard library; decoding stops when there is more data than expected.
 
-    `several` says that streams may follow each other, `padded` that zeros may be behind each, `foreign` are the errors
-    of what is no stream, where that may follow one.
+    `several`: streams may follow each other. `padded`: zeros may follow each stream. `foreign`: errors that the decoder
+    raises for bytes that are no stream, if such bytes may follow a stream.
     """
 
     def __init__(
@@ -249,12 +249,12 @@ class StreamCompressor(_Sized):
         self._several, self._padded, self._foreign = several, padded, foreign
 
     def encode(self, data: Buf) -> Buf:
-        """One stream."""
+        """Encode data as one stream."""
         found: bytes = self._encode(memoryview(data).cast("B") if size_of(data) else b"")
         return found
 
     def decode(self, data: Buf, size: int | None, most: int | None = None) -> Buf:
-        """Decode a value to its end: all of its streams, or members, as long as others follow."""
+        """Decode all streams (or gzip members) of a value."""
         limit = _allowed(data, most) if size is None else size
         flat: Any = data if isinstance(data, bytes) else bytes(data)
         pieces: list[bytes] = []
@@ -264,7 +264,7 @@ class StreamCompressor(_Sized):
                 piece, start = self._stream(flat, start, left)
             except (
                 self._foreign
-            ):  # what follows a whole stream and is none itself is left alone, as by Python's modules
+            ):  # bytes after a complete stream that are no stream are ignored, as Python's modules do
                 if not pieces:
                     raise
                 break
@@ -279,9 +279,9 @@ class StreamCompressor(_Sized):
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _stream(self, flat: bytes, start: int, most: int) -> tuple[bytes, int]:
-        """Decode one stream, up to so many bytes, and say where it ends.
+        """Decode one stream, up to `most` bytes; return the data and the end of the stream.
 
-        The first is given as a whole; others in pieces, as a decoder copies what it does not use.
+        The first stream is passed to the decoder at once, others in pieces: a decoder copies the bytes it does not use.
         """
         decoder, found, length = self._decoder(), [], len(flat) if start == 0 else _PIECE_BYTES
         while not decoder.eof and most > 0:
@@ -298,7 +298,7 @@ class StreamCompressor(_Sized):
 
 
 def _after_zeros(flat: bytes, start: int) -> int:
-    """Where the zeros end that begin there: some writers fill up to whole blocks with them."""
+    """Return the end of a run of zeros: some writers pad to whole blocks with zeros."""
     while start < len(flat) and flat[start] == 0:
         block = flat[start : start + _PIECE_BYTES]
         rest = block.lstrip(b"\0")
@@ -310,18 +310,18 @@ _PIECE_BYTES = 2**12
 
 
 class Lz4Compressor(_Sized):
-    """LZ4 as numcodecs has it: the decoded size comes first."""
+    """LZ4 in the format of numcodecs, which begins with the decoded size."""
 
     def __init__(self, acceleration: int = 1) -> None:
         self._acceleration = acceleration
 
     def encode(self, data: Buf) -> Buf:
-        """The size, and one block."""
+        """Encode data as its size and one block."""
         found: bytes = lz4_c.compress(data, self._acceleration)
         return found
 
     def decode(self, data: Buf, size: int | None, most: int | None = None) -> Buf:
-        """Decode a block; one that states another size than is expected, or more than `most`, is refused."""
+        """Decode a block; raise ChunkDecodeError if it states another size than `size`, or more than `most`."""
         stated = int.from_bytes(bytes(memoryview(data).cast("B")[:4]), "little")
         if size_of(data) < 4 or (size is not None and stated != size):
             raise wrong_size(size or 0, stated)
@@ -344,24 +344,24 @@ def _zlib(level: int, wbits: int) -> StreamCompressor:
 
 
 def gzip_of(level: int = 5) -> StreamCompressor:
-    """The format of gzip, without a time in its header."""
+    """Return a gzip compressor that writes no time into the header."""
     return _zlib(_level(level, 0, 9), zlib.MAX_WBITS | 16)
 
 
 def zlib_of(level: int = 1) -> StreamCompressor:
-    """The format of zlib."""
+    """Return a zlib compressor."""
     return _zlib(_level(level, -1, 9), zlib.MAX_WBITS)
 
 
 def bz2_of(level: int = 1) -> StreamCompressor:
-    """The format of bzip2."""
+    """Return a bzip2 compressor."""
     return StreamCompressor(
         lambda data: bz2.compress(data, _level(level, 1, 9)), bz2.BZ2Decompressor, foreign=(OSError,)
     )
 
 
 def lzma_of(codec: Codec) -> StreamCompressor:
-    """The formats of lzma, with the settings of a numcodecs codec."""
+    """Return an LZMA compressor with the settings of a numcodecs codec."""
     raw = codec.filters if codec.format == lzma.FORMAT_RAW else None
     return StreamCompressor(
         codec.encode,
@@ -372,7 +372,7 @@ def lzma_of(codec: Codec) -> StreamCompressor:
 
 
 def bounded(codec: Codec) -> Compressor | None:
-    """A codec of numcodecs as one that decodes to no more than it may; None for those that add little to a value."""
+    """Return a compressor that bounds the decoded size of a numcodecs codec; None for codecs that add little."""
     return lzma_of(codec) if codec.codec_id == "lzma" else _BOUNDED.get(codec.codec_id)
 
 
@@ -419,7 +419,7 @@ _BOUNDED: dict[str, Compressor] = {
     "lz4": Lz4Compressor(),
     "blosc": BloscCompressor(),
 }
-"""For decoding only, which needs no levels."""
+"""For decoding only, so levels do not matter."""
 
 register("blosc", Kind.COMPRESSOR, _make_blosc)
 register("zstd", Kind.COMPRESSOR, _make_zstd)

@@ -1,4 +1,4 @@
-"""The `crc32c` codec of format 3: a checksum after the bytes."""
+"""The `crc32c` codec of Zarr v3: a checksum after the bytes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Crc32cCompressor:
     """Appends the CRC-32C of the bytes, little-endian; decoding checks it."""
 
     def encode(self, data: Buf) -> Buf:
-        """The bytes and their checksum."""
+        """Return the bytes followed by their checksum."""
         flat = _flat(data)
         return b"".join((flat, crc32c(flat).to_bytes(_BYTES, "little")))
 
     def decode(self, data: Buf, size: int | None, most: int | None = None) -> Buf:
-        """The bytes without their checksum, not copied."""
+        """Check the checksum; return the bytes without it, not copied."""
         flat = _flat(data)
         body = flat[:-_BYTES] if isinstance(flat, bytes) else flat[: max(flat.size - _BYTES, 0)]
         if len(flat) < _BYTES:
@@ -38,19 +38,19 @@ class Crc32cCompressor:
         return body
 
     def decode_into(self, data: Buf, out: NDArrayAny) -> None:
-        """Copy the bytes into an array."""
+        """Check the checksum and copy the bytes into an array."""
         body = self.decode(data, out.nbytes)
         if size_of(body) != out.nbytes:
             raise ChunkDecodeError("chunk has the wrong size", expected=f"{out.nbytes} bytes", found=size_of(body))
         out.reshape(-1).view(np.uint8)[...] = np.frombuffer(body, np.uint8)
 
     def encoded_size(self, size: int) -> int | None:
-        """Four bytes more."""
+        """Return the size with the four bytes of the checksum."""
         return size + _BYTES
 
 
 def _flat(data: Buf) -> Any:
-    """What the checksum function takes: bytes, or a flat array of them."""
+    """Convert a buffer to bytes or to a flat byte array, as the checksum function requires."""
     if isinstance(data, bytes):
         return data
     if not size_of(data):

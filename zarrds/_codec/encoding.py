@@ -1,4 +1,4 @@
-"""Encoding with codecs of numcodecs so that equal data give equal bytes, whenever and in however many threads."""
+"""Encode with numcodecs codecs so that equal data give equal bytes, at any time and with any number of threads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["encode_with", "flat_in_memory_order", "flat_ordered"]
 
 
 def encode_with(codec: Codec, data: Any) -> Any:
-    """Encode with a codec; those that would write a time, or depend on threads, are called in another way."""
+    """Encode with a codec; avoid the time stamp of gzip, and the block order of Blosc, which depends on threads."""
     special = _SPECIAL.get(type(codec))
     return codec.encode(data) if special is None else special(codec, data)
 
@@ -31,7 +31,7 @@ def _blosc(codec: Any, data: Any) -> bytes:
 
 
 def _gzip(codec: Any, data: Any) -> bytes:
-    """Without the time at which it is done, which numcodecs puts into the header."""
+    """Compress with gzip without the current time, which numcodecs writes into the header."""
     return zlib.compress(flat_in_memory_order(data), codec.level, zlib.MAX_WBITS | 16)
 
 
@@ -39,13 +39,13 @@ _SPECIAL: dict[type, Callable[[Any, Any], bytes]] = {Blosc: _blosc, GZip: _gzip,
 
 
 def flat_in_memory_order(data: Any) -> Any:
-    """The bytes of a contiguous array in the order in which they lie; other buffers as they are."""
+    """Return the bytes of a contiguous array in memory order; other buffers unchanged."""
     if not isinstance(data, np.ndarray):
         return data
     return flat_ordered(data, "F" if data.flags.f_contiguous and not data.flags.c_contiguous else "C")
 
 
 def flat_ordered(array: NDArrayAny, order: Any) -> NDArrayAny:
-    """The bytes of a contiguous array, without a copy."""
+    """Return a contiguous array as flat array in `order`, without a copy."""
     flat = array.reshape(-1) if order == "C" else array.reshape(-1, order=order)
     return flat.view(np.uint8)

@@ -1,6 +1,6 @@
-"""Fill values of structures with object fields: only their object codec can write and read them.
+"""Fill values of structured dtypes with object fields, which only the object codec can encode and decode.
 
-All other fill values are a matter of `zarrds._format.fills`, to which these functions pass them on.
+These functions pass all other fill values on to `zarrds._format.fills`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DType = np.dtype[Any]
 
 
 def encode_fill(value: Any, dtype: DType, filters: tuple[CodecSpec, ...]) -> Fill:
-    """Fill value from what a user gives for arrays of `dtype`; MetadataError (a ValueError) when it does not fit."""
+    """Return the fill value of a user for arrays of `dtype`; raise MetadataError (a ValueError) if it does not fit."""
     if value is None or isinstance(value, Fill) or dtype.names is None or not dtype.hasobject:
         return fill_of(value, dtype)
     try:
@@ -42,14 +42,14 @@ def encode_fill(value: Any, dtype: DType, filters: tuple[CodecSpec, ...]) -> Fil
 
 
 def new_fill(value: Any, chunk: ChunkSpec) -> Fill:
-    """Fill value from what a user gives for chunks of that kind; MetadataError (a ValueError) when it does not fit."""
+    """Return the fill value of a user for a chunk spec; raise MetadataError (a ValueError) if it does not fit."""
     if chunk.serializer is None:
         return encode_fill(value, chunk.dtype, chunk.filters)
     return fill_of_v3(value, chunk.dtype, data_type_name(chunk))
 
 
 def decode_fill(spec: ChunkSpec) -> Any:
-    """Value of a chunk's fill: a numpy scalar, for object dtype a Python value, None when it is not defined."""
+    """Return the fill value as numpy scalar or, for object dtype, as Python value; None if it is undefined."""
     if spec.fill.text is None or spec.dtype.names is None:
         return fill_scalar(spec.fill, spec.dtype)
     codec = spec.filters[0]
@@ -79,13 +79,13 @@ def put_fill(out: NDArrayAny, part: Any, fill: Any) -> None:
     if out.dtype == object and not np.isscalar(fill) and fill is not None:
         holder = np.empty((), dtype=object)
         holder[()] = fill
-        out[(*part, ...)] = holder  # without the ellipsis a single place would hold the array, not its item
+        out[(*part, ...)] = holder  # without the ellipsis, a single element would become the array itself, not its item
     else:
         out[part] = fill
 
 
 def is_all_fill(chunk: NDArrayAny, fill: Any) -> bool:
-    """Whether every element is the fill value, bit by bit: -0.0 is not 0.0, and NaNs differ in what they carry."""
+    """Return whether every element equals the fill value bit by bit: -0.0 is not 0.0, and NaNs differ by payload."""
     dtype = chunk.dtype
     if dtype.kind == "O":
         return all(_is_same_item(item, fill) for item in chunk.flat)
@@ -99,13 +99,13 @@ def is_all_fill(chunk: NDArrayAny, fill: Any) -> bool:
         return first.tobytes() == one.tobytes() and chunk.tobytes() == one.tobytes() * chunk.size
     bits = np.dtype(f"u{dtype.itemsize}")
     seen, wanted = chunk.view(bits), one.view(bits)[0]
-    # the ends first: most chunks with data are told apart by them
+    # first and last element first: they differ from the fill value in most chunks with data
     ends = seen[(0,) * chunk.ndim], seen[(-1,) * chunk.ndim]
     return bool(ends[0] == wanted and ends[1] == wanted and (seen == wanted).all())
 
 
 def _is_same_item(item: Any, fill: Any) -> bool:
-    """Whether an object is stored as the fill value is; ``[True] == [1]`` and ``0.0 == -0.0`` do not say so."""
+    """Return whether an object is stored like the fill value; ``==`` is not enough, as ``[True] == [1]``."""
     if type(item) is not type(fill):
         return False
     if isinstance(fill, float):

@@ -1,7 +1,7 @@
-"""How much memory a value may take.
+"""Limit the memory that decoding a value may take.
 
-A few bytes can be made to decode to gigabytes, or be said to. Where the size of what a value decodes to is known from
-the shape of its chunk, it is compared; this is about where it is not: before texts, or before another compressor.
+A few bytes can decode to gigabytes, or claim that they do. If the decoded size is known from the shape of the chunk, it
+is compared. This module is for the other cases: strings of any length, and the output of an inner compressor.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from zarrds.errors import ChunkDecodeError, ChunkMemoryError
 __all__ = ["LARGE_BYTES", "after_encoding", "most_of", "new_array", "too_large"]
 
 LARGE_BYTES = 2**24
-"""Values of at least so many decoded bytes are looked at before there is an array for them."""
+"""Decoded size in bytes from which a value is checked before the array for it is allocated."""
 
 _USUAL_RATIO = 100
-"""Values that are large themselves may decode to so many times their size: data of that kind exist, bombs are small."""
+"""A large value may decode to this many times its size: such data exist, and decompression bombs are small."""
 
 
 def most_of(encoded: int, nbytes: int = 0) -> int:
-    """Most bytes that a value of `encoded` bytes may decode to, which belongs to an array of `nbytes` in memory."""
+    """Return the largest decoded size allowed for a value of `encoded` bytes in an array of `nbytes` in memory."""
     return max(get_config().unsized_bytes, _USUAL_RATIO * encoded, 16 * nbytes + 2**16)
 
 
 def after_encoding(most: int) -> int:
-    """Most bytes that a compressor makes of `most`: they all add little to what they cannot compress."""
+    """Return the largest encoded size of `most` bytes: compressors add little to data that they cannot compress."""
     return most + most // 8 + 2**10
 
 
 def too_large(most: int) -> ChunkDecodeError:
-    """The error of a value that decodes to more than it may."""
+    """Return the error for a value that decodes to more than `most` bytes."""
     hint = None
     if most >= get_config().unsized_bytes:
         hint = "if the data are sound, allow more with zarrds.set_config(unsized_bytes=...)"
@@ -45,7 +45,7 @@ def too_large(most: int) -> ChunkDecodeError:
 
 
 def new_array(shape: Shape, dtype: np.dtype[Any], order: Order = "C", make: Any = np.empty) -> NDArrayAny:
-    """An array of a chunk, not filled unless by `make`; ChunkMemoryError when there cannot be one."""
+    """Return a new array for a chunk, allocated by `make`; raise ChunkMemoryError if memory does not suffice."""
     try:
         return make(shape, dtype, order)  # type: ignore[no-any-return]
     except (MemoryError, ValueError) as error:

@@ -1,7 +1,7 @@
-"""The links that a format 3 chain is made of, and the registry of their names.
+"""The kinds of codecs in a Zarr v3 codec pipeline, and the registry of their names.
 
-A chain is any number of filters (array to array), one serializer (array to bytes), any number of compressors (bytes to
-bytes). Each link is made for what it is given: shape and dtype may change from one filter to the next.
+A codec pipeline has any number of filters (array to array), one serializer (array to bytes), and any number of
+compressors (bytes to bytes). Each codec is built for its input: filters may change shape and dtype.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What passes between two links: arrays of that shape and dtype, in C order."""
+    """Shape and dtype of the arrays, in C order, that pass between two codecs."""
 
     shape: Shape
     dtype: np.dtype[Any]
 
 
 class Kind(Enum):
-    """What a codec takes and makes, in the order in which a chain has them."""
+    """Input and output of a codec, in the order of a codec pipeline."""
 
     FILTER = "array->array"
     SERIALIZER = "array->bytes"
@@ -48,43 +48,43 @@ class Kind(Enum):
 
 
 class Filter(Protocol):
-    """Array to array."""
+    """An array-to-array codec."""
 
     makes: Layout
 
     def encode(self, array: NDArrayAny) -> NDArrayAny:
-        """From an array of the layout it was made for to one of the layout `makes`."""
+        """Encode an array of the layout that the filter was built for to an array of the layout `makes`."""
 
     def decode(self, array: NDArrayAny) -> NDArrayAny:
-        """The reverse."""
+        """Decode an array of the layout `makes`."""
 
 
 class Serializer(Protocol):
-    """Array to bytes."""
+    """An array-to-bytes codec."""
 
     encoded_size: int | None
 
     def encode(self, array: NDArrayAny) -> Buf | None:
-        """Bytes of an array; None: there is nothing to store."""
+        """Encode an array to bytes; None: store nothing."""
 
     def decode(self, data: Buf, out: NDArrayAny | None = None) -> NDArrayAny:
-        """Array of bytes, into `out` where that spares a copy; ChunkDecodeError unless their size is right."""
+        """Decode bytes, into `out` where that saves a copy; raise ChunkDecodeError if their size is wrong."""
 
 
 class Compressor(Protocol):
-    """Bytes to bytes."""
+    """A bytes-to-bytes codec."""
 
     def encode(self, data: Buf) -> Buf:
-        """Encoded bytes."""
+        """Encode bytes."""
 
     def decode(self, data: Buf, size: int | None, most: int | None = None) -> Buf:
-        """Decoded bytes, of `size` where that is known; never much more than that, else than `most`, is held."""
+        """Decode bytes; hold never much more than `size` bytes or, where `size` is unknown, than `most` bytes."""
 
     def decode_into(self, data: Buf, out: NDArrayAny) -> None:
-        """Decode into a contiguous array of exactly the decoded size; ChunkDecodeError when it is another."""
+        """Decode into a contiguous array; raise ChunkDecodeError if its size is not exactly the decoded size."""
 
     def encoded_size(self, size: int) -> int | None:
-        """Bytes after encoding that many; None when it depends on them."""
+        """Return the encoded size of `size` bytes; None if it depends on the data."""
 
 
 Make = Callable[[dict[str, Any], Layout], Any]
@@ -92,12 +92,12 @@ _links: dict[str, tuple[Kind, Make]] = {}
 
 
 def register(name: str, kind: Kind, make: Make) -> None:
-    """Say how the codec `name` is made from its configuration and the layout it is given."""
+    """Register the function that builds the codec `name` from its configuration and the layout of its input."""
     _links[name] = (kind, make)
 
 
 def link_of(spec: CodecSpec, kind: Kind, layout: Layout) -> Any:
-    """Make a link; BadCompressorError when it is unknown, of another kind, or its configuration is refused."""
+    """Build a codec; raise BadCompressorError if it is unknown, of another kind, or its configuration is invalid."""
     if spec.name not in _links:
         hint = "a codec of numcodecs is named 'numcodecs.' and its id"
         raise BadCompressorError("unknown codec", codec=repr(spec.name), hint=hint)
@@ -118,29 +118,29 @@ def link_of(spec: CodecSpec, kind: Kind, layout: Layout) -> Any:
 
 
 def kind_of(name: str) -> Kind | None:
-    """Kind of a codec; None when it is unknown."""
+    """Return the kind of a codec; None if it is unknown."""
     return _links[name][0] if name in _links else None
 
 
 def check_members(configuration: dict[str, Any], known: Iterable[str]) -> None:
-    """Refuse members whose meaning is unknown, as they might change what the bytes mean."""
+    """Raise if a configuration has unknown members, since they may change the meaning of the bytes."""
     unknown = sorted(set(configuration) - set(known))
     if unknown:
         raise BadCompressorError("unknown members of a codec configuration", expected=sorted(known), found=unknown)
 
 
 def size_of(data: Buf) -> int:
-    """Bytes of a buffer."""
+    """Return the size of a buffer in bytes."""
     return len(data) if isinstance(data, bytes) else memoryview(data).nbytes
 
 
 def put_decoded(value: Buf, out: NDArrayAny) -> None:
-    """Copy decoded bytes into an array; ChunkDecodeError unless they are as many as it has."""
+    """Copy decoded bytes into an array; raise ChunkDecodeError if the sizes differ."""
     if size_of(value) != out.nbytes:
         raise wrong_size(out.nbytes, size_of(value))
     out.reshape(-1).view(np.uint8)[...] = np.frombuffer(value, np.uint8)
 
 
 def wrong_size(expected: int, found: object) -> ChunkDecodeError:
-    """The error of a value that decodes to another size than it must."""
+    """Return the error for a value that decodes to the wrong size."""
     return ChunkDecodeError("chunk has the wrong size", expected=f"{expected} bytes decoded", found=f"{found} bytes")

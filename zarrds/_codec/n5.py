@@ -1,6 +1,6 @@
-"""Blocks of N5: a header, then big-endian elements, compressed.
+"""N5 blocks: a header, then the compressed big-endian elements.
 
-A block at the edge of an array may be shorter than the others; its header says so, and the rest reads as zeros.
+A block at the edge of an array may be smaller than the others. Its header has its shape; the rest reads as zeros.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class N5ChunkWrapper(Codec):  # type: ignore[misc]
         self._compressor: Codec | None = None if compressor_config is None else get_codec(dict(compressor_config))
 
     def get_config(self) -> dict[str, Any]:
-        """Configuration, as format 2 has it."""
+        """Return the codec configuration, as in Zarr v2 metadata."""
         return {
             "id": self.codec_id,
             "compressor_config": self.compressor_config,
@@ -82,7 +82,7 @@ class N5ChunkWrapper(Codec):  # type: ignore[misc]
         elements = ensure_contiguous_ndarray(buf).view(self.dtype).reshape(self.chunk_shape)
         payload = elements.astype(self.dtype.newbyteorder(">"), copy=False).tobytes()
         if self._compressor is not None:
-            if isinstance(self._compressor, Blosc):  # which looks at the size of elements
+            if isinstance(self._compressor, Blosc):  # Blosc uses the size of the elements
                 payload = encode_with(self._compressor, np.frombuffer(payload, self.dtype.newbyteorder(">")))
             else:
                 payload = encode_with(self._compressor, payload)
@@ -91,7 +91,7 @@ class N5ChunkWrapper(Codec):  # type: ignore[misc]
         return header + bytes(ensure_bytes(payload))
 
     def decode(self, buf: Any, out: Any = None) -> NDArrayAny:
-        """Decode a block to a whole chunk; ChunkDecodeError when it is none of this array."""
+        """Decode a block to a whole chunk; raise ChunkDecodeError if it is not a block of this array."""
         data = memoryview(ensure_contiguous_ndarray(buf)).cast("B")
         shape, start = self._header(data)
         elements = self._elements(data[start:], shape)
@@ -107,16 +107,16 @@ class N5ChunkWrapper(Codec):  # type: ignore[misc]
 
     @property
     def header_bytes(self) -> int:
-        """Bytes of the longest header that a block can have."""
+        """Return the size in bytes of the longest possible block header."""
         return _MODE.size + 4 * len(self.chunk_shape) + 4
 
     def block_bytes(self, header: Buf) -> int | None:
-        """Bytes of a block that begins so; None where only its compressor knows, ChunkDecodeError when it is none."""
+        """Return the size of a block from its header; None if unknown; raise ChunkDecodeError if it is invalid."""
         shape, start = self._header(memoryview(header).cast("B") if memoryview(header).nbytes else memoryview(b""))
         return start + prod(shape) * self.dtype.itemsize if self._compressor is None else None
 
     def _header(self, data: memoryview) -> tuple[Shape, int]:
-        """Shape of the block, and where its elements begin."""
+        """Return the shape of the block, and the offset of its elements."""
         ndim = len(self.chunk_shape)
         length = _MODE.size + 4 * ndim
         if len(data) < length:

@@ -1,6 +1,6 @@
-"""The codecs named ``numcodecs.*`` in format 3: those of numcodecs, with the configuration they have in format 2.
+"""Zarr v3 codecs named ``numcodecs.*``: those of numcodecs, with the configuration that they have in Zarr v2.
 
-Members that numcodecs or the layout can supply may be left out.
+A configuration may omit members that have a default in numcodecs or follow from the layout.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ PREFIX = "numcodecs."
 
 
 class NumcodecsFilter:
-    """A codec of numcodecs between two arrays.
+    """A numcodecs codec used as array-to-array codec.
 
-    `codec` works on arrays of the dtype `takes`; what it makes is of the layout `makes`.
+    `codec` works on arrays of the dtype `takes`; its output has the layout `makes`.
     """
 
     def __init__(self, layout: Layout, codec: Codec, takes: np.dtype[Any], makes: Layout) -> None:
@@ -41,7 +41,7 @@ class NumcodecsFilter:
             )
         self._layout, self._codec, self._takes, self.makes = layout, codec, takes, makes
         self._stored = makes.dtype
-        # another kind of elements means their bits, as numcodecs has it
+        # a dtype of another kind means the same bits, as in numcodecs
         self._bits = takes.newbyteorder("=") if takes.newbyteorder("=") != layout.dtype else None
         self.makes = Layout(makes.shape, makes.dtype.newbyteorder("="))
 
@@ -51,7 +51,7 @@ class NumcodecsFilter:
             array = np.ascontiguousarray(array).view(self._bits)
         found = np.asarray(self._codec.encode(np.ascontiguousarray(array, dtype=self._takes)))
         if found.dtype != self._stored:
-            found = found.reshape(-1).view(self._stored)  # bitround answers with the integers of the same bits
+            found = found.reshape(-1).view(self._stored)  # bitround returns integers with the same bits
         return found.reshape(self.makes.shape).astype(self.makes.dtype, copy=False)
 
     def decode(self, array: NDArrayAny) -> NDArrayAny:
@@ -67,7 +67,7 @@ class NumcodecsFilter:
 
 
 def _filter(name: str) -> None:
-    """Register a filter whose dtypes are its members `dtype` and `astype`."""
+    """Register a filter whose configuration has its dtypes as `dtype` and `astype`."""
 
     def make(configuration: dict[str, Any], layout: Layout) -> NumcodecsFilter:
         configuration = {"dtype": layout.dtype.str, **configuration}
@@ -100,7 +100,7 @@ def _make_astype(configuration: dict[str, Any], layout: Layout) -> NumcodecsFilt
 
 
 class NumcodecsSerializer:
-    """A codec of numcodecs that turns arrays into bytes."""
+    """A numcodecs codec used as array-to-bytes codec."""
 
     encoded_size: int | None = None
     native = False
@@ -115,7 +115,7 @@ class NumcodecsSerializer:
         return found
 
     def decode(self, data: Buf, out: NDArrayAny | None = None) -> NDArrayAny:
-        """Decode to an array whose size is checked."""
+        """Decode to an array, and check its size."""
         layout = self._layout
         size = prod(layout.shape) * layout.dtype.itemsize
         found = np.asarray(decode_numbers(self._codec, data, self._spec, size, alone=True))
@@ -135,27 +135,27 @@ def _serializer(name: str) -> None:
 
 
 class NumcodecsCompressor:
-    """A codec of numcodecs between bytes that adds so many to them."""
+    """A numcodecs codec used as bytes-to-bytes codec; it adds a fixed number of bytes."""
 
     def __init__(self, codec: Codec, added: int) -> None:
         self._codec, self._added = codec, added
 
     def encode(self, data: Buf) -> Buf:
-        """Encoded bytes."""
+        """Encode bytes."""
         return _as_bytes(self._codec.encode(np.frombuffer(data, np.uint8) if size_of(data) else b""))
 
     def decode(self, data: Buf, size: int | None, most: int | None = None) -> Buf:
-        """Decoded bytes."""
+        """Decode bytes."""
         if size_of(data) < self._added:
             raise ChunkDecodeError("value is too short", expected=f">= {self._added} bytes", found=size_of(data))
         return _as_bytes(self._codec.decode(data))
 
     def decode_into(self, data: Buf, out: NDArrayAny) -> None:
-        """Decode, and copy into an array."""
+        """Decode a value and copy the result into an array."""
         put_decoded(self.decode(data, out.nbytes), out)
 
     def encoded_size(self, size: int) -> int | None:
-        """The same but for what is added."""
+        """Return the size plus the number of bytes that are added."""
         return size + self._added
 
 

@@ -1,4 +1,4 @@
-"""Codecs of numbers that make arrays of what their values claim to hold: asked for no more than a chunk has."""
+"""Decode with codecs of numbers that allocate what a value claims to hold; refuse claims that exceed the chunk."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ __all__ = ["decode_numbers"]
 
 
 def decode_numbers(codec: Codec, data: Any, chunk: ChunkSpec, most: int, *, alone: bool) -> Any:
-    """Decode what one codec of a chain made, which is no more than `most` bytes; `alone` when it made all of a chunk.
+    """Decode the output of one codec of a pipeline, at most `most` bytes; `alone`: it is the only codec.
 
-    ChunkDecodeError when a value claims, or turns out, to hold more.
+    Raises ChunkDecodeError if a value claims to hold more, or does.
     """
     if codec.codec_id == "zfpy":
         return zfp.decode(codec, data, most)
@@ -34,7 +34,7 @@ def decode_numbers(codec: Codec, data: Any, chunk: ChunkSpec, most: int, *, alon
 
 
 def _pcodec(data: bytes, dtype: np.dtype[Any], count: int) -> NDArrayAny:
-    """Decode into an array: the decoder ends the process where it cannot have as much memory as a value claims."""
+    """Decode into an array: the decoder aborts the process if it cannot allocate the memory that a value claims."""
     out = new_array((count,), dtype)
     progress = import_module("pcodec.standalone").simple_decompress_into(data, out)
     if progress.n_processed != count or not progress.finished:

@@ -1,6 +1,6 @@
-"""Codecs of objects, decoded with a look at what a value says of itself first.
+"""Decode with object codecs after checking the number of items that a value claims to have.
 
-numcodecs makes an array of as many items as a value claims to have, before it looks for them.
+numcodecs allocates an array for that number before it reads any item.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from zarrds.errors import ChunkDecodeError
 __all__ = ["LISTED", "check_count", "decode_listed", "decode_objects"]
 
 LISTED = ("json2", "msgpack2")
-"""Codecs that write lists of items."""
+"""Object codecs that write lists of items."""
 
 _COUNTED = ("vlen-utf8", "vlen-bytes", "vlen-array")
 
 
 def decode_objects(codec: Codec, data: Any, count: int) -> Any:
-    """Decode the items of a chunk of `count`; ChunkDecodeError when a value claims to have more or fewer."""
+    """Decode the items of a chunk; raise ChunkDecodeError if a value does not claim exactly `count` items."""
     if codec.codec_id in LISTED:
         found = decode_listed(codec, data, count * np.dtype(object).itemsize)
         if found.dtype != object or found.size != count:
@@ -38,7 +38,7 @@ def decode_objects(codec: Codec, data: Any, count: int) -> Any:
 
 
 def check_count(data: Buf, count: int) -> None:
-    """Check the number of items, which comes first in a value, and that so many lengths can be in it."""
+    """Check the number of items at the start of a value, and that the value has space for that many lengths."""
     size = size_of(data)
     stated = int.from_bytes(bytes(memoryview(data).cast("B")[:4]), "little") if size >= 4 else None
     if stated != count or size < 4 * (count + 1):
@@ -46,7 +46,7 @@ def check_count(data: Buf, count: int) -> None:
 
 
 def decode_listed(codec: Codec, data: Any, most: int) -> NDArrayAny:
-    """The array of a list of items, or of lists of them, its dtype and its shape, which say no more than there is."""
+    """Return the array of a (nested) list of items that ends in dtype and shape, which must not exceed the items."""
     found = _parsed(codec, data)
     if not isinstance(found, list) or len(found) < 2:
         raise _wrong("a list that ends with a dtype and a shape", type(found).__name__)

@@ -1,4 +1,4 @@
-"""The chain of a format 3 chunk: filters, one serializer, compressors."""
+"""The codec pipeline of a Zarr v3 chunk: filters, one serializer, compressors."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ __all__ = ["Pipeline"]
 
 
 class Pipeline:
-    """Whole-chunk chain of format 3.
+    """Zarr v3 codec pipeline of whole chunks.
 
-    Where the bytes of the array are those in memory, the innermost compressor decodes straight into the result.
+    If the serialized bytes equal those in memory, the innermost compressor decodes directly into the result.
     """
 
     divided = False
@@ -45,17 +45,17 @@ class Pipeline:
         self._outside = list(zip(self._compressors, sizes, bounds[:-1], self._names, strict=True))[::-1]
         native = isinstance(serializer, BytesSerializer) and serializer.native and not filters
         self._raw = native and not self._compressors
-        self._last: Compressor | None = None  # the compressor that decodes straight into an array
+        self._last: Compressor | None = None  # the compressor that decodes directly into an array
         if native and self._compressors and spec.dtype.isbuiltin != 2:
             self._last = self._compressors[0]
             self._outside.pop()
 
     def rounds(self, part: Part, *, native_ranges: bool) -> Rounds:
-        """Chunks that are bytes alone can be read in parts."""
+        """Return how to read `part`; only uncompressed chunks can be read in parts."""
         return Rounds.RANGE if native_ranges and self._raw else Rounds.WHOLE
 
     def read(self, part: Part) -> ReadSteps:
-        """Read the rows that hold `part`, from a chunk that is not compressed."""
+        """Read the rows that hold `part` from an uncompressed chunk."""
         spec = self.spec
         if not self._raw:
             (data,) = yield (None,)
@@ -76,10 +76,10 @@ class Pipeline:
                 if out is None:
                     out = new_array(spec.shape, spec.dtype)
                 name = self._names[0]
-                # structures with dates have no buffer of their own
+                # structured dtypes with dates do not support the buffer protocol
                 self._last.decode_into(data, out if spec.dtype.names is None else out.reshape(-1).view(np.uint8))
                 return out
-            if self._last is not None:  # no array for it before it is known that there are the elements
+            if self._last is not None:  # check that the elements are there before allocating an array for them
                 name = self._names[0]
                 data = self._last.decode(data, spec.nbytes)
             name = spec.serializer.name if spec.serializer is not None else ""
@@ -120,15 +120,15 @@ class Pipeline:
 
 
 def _bound(spec: ChunkSpec) -> int | None:
-    """Most bytes that a serializer makes which does not tell; None for items of any length.
+    """Return the largest output of a serializer of unknown output size; None for items of any length.
 
-    Shards of the smallest inner chunks are most in relation to what they hold.
+    Shards with the smallest inner chunks are largest in relation to their content.
     """
     return None if spec.dtype.hasobject else 128 * spec.nbytes + 2**20
 
 
 def filters_of(spec: ChunkSpec) -> list[Filter]:
-    """The filters of a chain, each made for what the one before it makes."""
+    """Build the filters of a codec pipeline, each for the output of the one before."""
     made: list[Filter] = []
     layout = Layout(spec.shape, spec.dtype)
     for link in spec.filters:

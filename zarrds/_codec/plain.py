@@ -1,4 +1,4 @@
-"""The chain of codecs that turns one array into one value: filters, then the bytes of the array, then compressors."""
+"""The Zarr v2 codec pipeline: filters, then the bytes of the array, then compressors."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ PARTIAL_BYTES = 64 * 2**10
 
 
 class PlainCodec:
-    """Whole-chunk chain of numcodecs codecs.
+    """Zarr v2 codec pipeline of whole chunks, built from numcodecs codecs.
 
-    Decoding checks every size it can know, so that a truncated or foreign value raises and is never taken for data.
+    Decoding checks every known size, so a truncated or foreign value raises an error and is never read as data.
     """
 
     divided = False
@@ -47,18 +47,18 @@ class PlainCodec:
         if self._is_object and not self._filters:
             raise BadCompressorError("an object dtype needs an object codec as its first filter", found=str(spec.dtype))
         self._buffer = _buffer_of(spec.dtype)
-        # Blosc alone is the common case, and the one worth a straight line into the result.
+        # Blosc alone is the common case, so it decodes directly into the result
         self._only_blosc = not self._filters and [type(c) for c in self._compressors] == [Blosc]
         self._backwards = [(c, bounded(c)) for c in (*reversed(self._compressors), *reversed(self._filters))]
         alone = len(self._backwards) == 1 and not self._is_object
-        self._size = self._nbytes if alone else None  # what the only codec decodes to
-        # filters may widen items, up to i1 to c16; of objects only the value itself can tell
+        self._size = self._nbytes if alone else None  # decoded size of the only codec
+        # filters may widen items, at most from i1 to c16; the size of objects is known only from the value
         self._most = None if self._is_object else after_encoding(16 * self._nbytes)
         self._raw = not self._filters and not self._compressors and not self._is_object
         self._partial = partial_blosc and self._only_blosc and self._nbytes >= PARTIAL_BYTES
 
     def rounds(self, part: Part, *, native_ranges: bool) -> Rounds:
-        """Uncompressed chunks can be read in parts; those of blosc too, if wanted and worth while."""
+        """Return how to read `part`: uncompressed chunks in parts, Blosc chunks too if enabled and worthwhile."""
         if not native_ranges or not (self._raw or self._partial):
             return Rounds.WHOLE
         if self._raw:
@@ -66,14 +66,14 @@ class PlainCodec:
         return Rounds.WHOLE if self._small_range(part) is None else Rounds.STEPS
 
     def _small_range(self, part: Part) -> ByteRange | None:
-        """The decoded bytes that hold a part, when they are at most half of a chunk."""
+        """Return the decoded byte range that holds a part; None if it exceeds half of the chunk."""
         wanted = rows_needed(part, self.spec.shape, self.spec.dtype.itemsize, self.spec.order)[0]
         if wanted is None or wanted.stop is None or 2 * (wanted.stop - wanted.start) > self._nbytes:
             return None
         return wanted
 
     def read(self, part: Part) -> ReadSteps:
-        """Read the rows that hold `part`, from an uncompressed chunk or from blocks of blosc."""
+        """Read the rows that hold `part`, from an uncompressed chunk or from Blosc blocks."""
         spec = self.spec
         wanted, rows, inner = rows_needed(part, spec.shape, spec.dtype.itemsize, spec.order)
         data: Buf | None
@@ -133,7 +133,7 @@ class PlainCodec:
                 ) from error
         if not self._is_object:
             if isinstance(data, np.ndarray) and data.shape == spec.shape and data.dtype == spec.dtype:
-                return data  # codecs like JSON keep the shape: their items are in no memory order
+                return data  # codecs like JSON keep the shape, so their items have no memory order
             return _reshape(_as_dtype(data, spec.dtype, self._nbytes), spec.shape, spec.order)
         array = np.asarray(data)
         if array.dtype != spec.dtype or array.size != spec.size:
@@ -157,7 +157,7 @@ class PlainCodec:
             try:
                 data = encode_with(codec, data)
                 if spec.order == "F" and isinstance(data, np.ndarray) and data.shape == spec.shape:
-                    data = np.asfortranarray(data)  # bitround copies to the order of C
+                    data = np.asfortranarray(data)  # bitround returns a copy in C order
             except Exception as error:
                 kind = ItemTypeError if isinstance(error, TypeError) else ChunkEncodeError
                 raise kind(f"chunk cannot be encoded: {error}", codec=repr(codec)) from error
@@ -168,13 +168,13 @@ class PlainCodec:
 
 
 def as_items(array: NDArrayAny) -> NDArrayAny:
-    """An object array as codecs of objects want it: a sequence, and writeable, though they do not write."""
+    """Return an object array as object codecs require it: at least 1-d, and writeable, though they do not write."""
     items = array if array.flags.writeable else array.copy(order="K")
     return items if items.ndim else items.reshape(1)
 
 
 def _buffer_of(dtype: np.dtype[Any]) -> np.dtype[Any] | None:
-    """What codecs are given instead of structures with dates in them, of which numpy makes no buffers."""
+    """Return the dtype to pass to codecs instead of structured dtypes with dates, which have no buffer; else None."""
     if dtype.names is None or dtype.hasobject:
         return None
     try:
@@ -185,12 +185,12 @@ def _buffer_of(dtype: np.dtype[Any]) -> np.dtype[Any] | None:
 
 
 def wanted_bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
-    """Bytes of an array of that shape and dtype."""
+    """Return the size in bytes of an array of this shape and dtype."""
     return prod(shape) * dtype.itemsize
 
 
 def _as_dtype(data: Any, dtype: np.dtype[Any], nbytes: int) -> NDArrayAny:
-    """View decoded data as a flat array of `dtype` (never a cast); its size must be exact."""
+    """View decoded data as a flat array of `dtype`, without a cast; raise ChunkDecodeError if the size is wrong."""
     if isinstance(data, np.ndarray):
         if data.dtype.hasobject:
             raise ChunkDecodeError("chunk decodes to objects", expected=f"elements of {dtype}")

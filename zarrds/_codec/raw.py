@@ -1,4 +1,4 @@
-"""Which bytes of an uncompressed chunk hold a part of it."""
+"""Find the bytes of an uncompressed chunk that hold a part of it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ __all__ = ["rows_needed"]
 def rows_needed(part: Part, shape: Shape, itemsize: int, order: Order) -> tuple[ByteRange | None, Shape, Part]:
     """Find the run of rows along the slowest dimension that holds `part`.
 
-    1. Along the slowest dimension, `part` reaches from its first to its last index: those rows are consecutive.
-    2. When that is one index only, the same question can be asked inside that row, along the next dimension.
-    3. Whatever remains is answered by indexing the rows once they are here.
+    1. Along the slowest dimension, take the rows from the first to the last index of `part`: they are consecutive.
+    2. If this is one row only, repeat step 1 inside this row, along the next dimension.
+    3. Index the rows that were read to select the rest of `part`.
 
-    Parts with integer arrays ask for everything.
+    Parts with integer arrays need the whole value.
 
     Returns
     -------
     wanted : ByteRange or None
-        Bytes of the value that hold the rows; None: all of it.
+        Bytes of the value that hold the rows; None: the whole value.
     rows : tuple of int
-        Shape of what those bytes decode to.
+        Shape of the rows.
     inner : tuple
         Selects `part` from the rows.
     """
@@ -48,7 +48,7 @@ def rows_needed(part: Part, shape: Shape, itemsize: int, order: Order) -> tuple[
 
 
 def _reach(index: int | slice, length: int) -> tuple[int, int]:
-    """First index touched, and one past the last."""
+    """Return the first index, and one past the last."""
     if isinstance(index, slice):
         indices = range(*index.indices(length))
         return (indices[0], indices[-1] + 1) if indices else (0, 0)
@@ -56,5 +56,5 @@ def _reach(index: int | slice, length: int) -> tuple[int, int]:
 
 
 def _shifted(index: int | slice, by: int) -> int | slice:
-    # a slice's first index is the first row that was asked for
+    # the first index of a slice is the first selected row
     return slice(0, None, index.step) if isinstance(index, slice) else index - by

@@ -1,4 +1,4 @@
-"""From codec names to codec objects: the one place that knows the numcodecs registry."""
+"""Find codec objects by name; the only module that uses the numcodecs registry."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _EXTRAS = frozenset({"pcodec", "zfpy"})
 
 @lru_cache(maxsize=256)
 def get_codec(spec: CodecSpec) -> Codec:
-    """Codec object of a spec; BadCompressorError when it is unknown or its configuration is refused."""
+    """Return the codec object of a spec; raise BadCompressorError if it is unknown or its configuration is invalid."""
     try:
         if spec.name == N5ChunkWrapper.codec_id:
             return N5ChunkWrapper(**spec.configuration)
@@ -56,7 +56,7 @@ def get_codec(spec: CodecSpec) -> Codec:
 
 
 def _with_structures(configuration: dict[str, Any]) -> dict[str, Any]:
-    """Data types of structures, which are lists as in documents: as texts they would lose their fields."""
+    """Return the configuration with structured dtypes as lists: as strings they would lose their fields."""
     return {
         name: dtype_from_v2(value, name)[0] if isinstance(value, list) else value
         for name, value in configuration.items()
@@ -64,7 +64,7 @@ def _with_structures(configuration: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_blosc(codec: Blosc, spec: CodecSpec) -> None:
-    """Refuse settings with which numcodecs could not even show the codec: it does not look at them itself."""
+    """Raise for settings that numcodecs does not check itself, and that would break the repr of the codec."""
     numbers = (codec.clevel, codec.shuffle, codec.blocksize)
     if not isinstance(codec.cname, str) or any(type(n) is not int for n in numbers) or not -1 <= codec.shuffle <= 2:
         raise BadCompressorError("codec configuration refused", codec=repr(spec.name), found=spec.configuration)
@@ -74,13 +74,13 @@ _LEFT_OUT: dict[str, dict[str, Any]] = {
     "zstd": {"checksum": False},
     "pcodec": {"mode_spec": "auto", "delta_spec": "auto", "paging_spec": "equal_pages_up_to"},
 }
-"""Members of configurations that came late, with their defaults: others do not know them, and refuse an array."""
+"""Newer configuration members and their defaults: older libraries do not know them and refuse such arrays."""
 
 
 def spec_of(codec: Any) -> CodecSpec:
-    """Spec of what a user gives: a codec object, or its configuration dictionary with its id.
+    """Return the spec of a codec object, or of a configuration dictionary with an ``id``.
 
-    Members that others do not know are left out where they say what is so without them.
+    Members that other libraries may not know are omitted if they have their default value.
     """
     if isinstance(codec, CodecSpec):
         return codec

@@ -1,4 +1,4 @@
-"""The `transpose` codec of format 3: another order of the dimensions."""
+"""The `transpose` codec of Zarr v3: another order of the dimensions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["TransposeFilter"]
 
 
 class TransposeFilter:
-    """Axis i of what it makes is axis ``order[i]`` of what it is given."""
+    """Filter whose output axis i is axis ``order[i]`` of its input."""
 
     def __init__(self, layout: Layout, order: tuple[int, ...]) -> None:
         self.order = order
@@ -22,18 +22,18 @@ class TransposeFilter:
         self.makes = Layout(tuple(layout.shape[i] for i in order), layout.dtype)
 
     def encode(self, array: NDArrayAny) -> NDArrayAny:
-        """A view with its dimensions in order."""
+        """Return a view with its dimensions transposed."""
         return array.transpose(self.order)
 
     def decode(self, array: NDArrayAny) -> NDArrayAny:
-        """A view with its dimensions as they were."""
+        """Return a view with its dimensions in their original order."""
         return array.transpose(self.reverse)
 
 
 def _make(configuration: dict[str, Any], layout: Layout) -> TransposeFilter:
     check_members(configuration, ("order",))
     order, axes = configuration.get("order"), range(len(layout.shape))
-    if order == "C":  # as older writers say it
+    if order == "C":  # spelling of older writers
         order = list(axes)
     elif order == "F":
         order = list(reversed(axes))

@@ -1,4 +1,4 @@
-"""Items of any length: the codecs `vlen-utf8` and `vlen-bytes` of format 3, and arrays of dates in format 2."""
+"""Items of any length: the codecs `vlen-utf8` and `vlen-bytes` of Zarr v3, and arrays of dates in Zarr v2."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["VLenTimes", "VlenSerializer"]
 
 
 class VlenSerializer:
-    """A count, then for each item its length and its bytes, in C order."""
+    """Serializer that writes the number of items, then the length and bytes of each item, in C order."""
 
     encoded_size: int | None = None
     native = False
@@ -28,20 +28,20 @@ class VlenSerializer:
         self._layout, self._codec = layout, codec
 
     def encode(self, array: NDArrayAny) -> Buf:
-        """Items of an array as bytes."""
+        """Encode the items of an array."""
         items = np.ascontiguousarray(array, dtype=object).reshape(-1)
-        found: Buf = self._codec.encode(items if items.flags.writeable else items.copy())  # it asks for that
+        found: Buf = self._codec.encode(items if items.flags.writeable else items.copy())  # numcodecs requires this
         return found
 
     def decode(self, data: Buf, out: NDArrayAny | None = None) -> NDArrayAny:
-        """Items; their number is checked first, as it says how much memory they take."""
+        """Decode items; check their number first, since memory is allocated for it."""
         check_count(data, prod(self._layout.shape))
         found: NDArrayAny = np.asarray(self._codec.decode(data))
         return found.reshape(self._layout.shape)
 
 
 class VLenTimes(VLenArray):  # type: ignore[misc]
-    """`VLenArray` of dates or durations, as counts: numcodecs from 0.16 on cannot make buffers of them."""
+    """`VLenArray` of dates or durations, stored as integers: numcodecs >= 0.16 cannot encode them."""
 
     codec_id = "vlen-array"
 
@@ -50,20 +50,20 @@ class VLenTimes(VLenArray):  # type: ignore[misc]
         super().__init__(f"{self._times.byteorder}i8")
 
     def encode(self, buf: Any) -> Any:
-        """Arrays of dates or durations as bytes."""
+        """Encode arrays of dates or durations."""
         items = np.empty(len(buf := np.asarray(buf, dtype=object).reshape(-1, order="A")), dtype=object)
         items[:] = [np.asarray(item, self._times).view(self.dtype) for item in buf]
         return super().encode(items)
 
     def decode(self, buf: Any, out: Any = None) -> Any:
-        """Bytes as arrays of dates or durations."""
+        """Decode arrays of dates or durations."""
         found = super().decode(buf, out)
         for number, item in enumerate(found):
             found[number] = item.view(self._times)
         return found
 
     def get_config(self) -> dict[str, Any]:
-        """As that of `VLenArray`."""
+        """Return the configuration of `VLenArray`."""
         return {"id": self.codec_id, "dtype": self._times.str}
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Values of zfp, checked before its decoder sees them: it believes all that it reads, and reads on past the end.
+"""Check zfp values before decoding: the decoder trusts its input, and reads beyond the end of it.
 
 A value starts with a header: "zfp", a version, type and shape of the array, the mode. See `decode`.
 """
@@ -19,11 +19,11 @@ __all__ = ["decode"]
 
 _HEADER_BITS, _LONG_HEADER_BITS = 32 + 52 + 12, 32 + 52 + 64
 _DTYPES = ("i4", "i8", "f4", "f8")
-_RATES, _LONG = 2048, 4095  # modes below the first are a number of bits for each block; the other is followed by more
+_RATES, _LONG = 2048, 4095  # a mode below the first is the bits of a block; the other means that more bits follow
 
 
 class _Header(NamedTuple):
-    """What a value says of itself: the shape in the order of C, and the bits of each block."""
+    """Header of a value: shape in C order, and bits of each block."""
 
     shape: Shape
     dtype: np.dtype[Any]
@@ -32,7 +32,7 @@ class _Header(NamedTuple):
 
 
 def decode(codec: Codec, data: Buf, most: int) -> NDArrayAny:
-    """Array of a value, of at most that many bytes; ChunkDecodeError when it is cut off, or not one of zfp."""
+    """Decode a value to an array of at most `most` bytes; raise ChunkDecodeError if it is truncated or not zfp."""
     header = _header(data)
     nbytes = prod(header.shape) * header.dtype.itemsize
     if nbytes > most:
@@ -43,7 +43,7 @@ def decode(codec: Codec, data: Buf, most: int) -> NDArrayAny:
         return np.asarray(codec.decode(data))
     if header.least == header.most:
         raise ChunkDecodeError("value is cut off", expected=f"{longest} bytes", found=size_of(data))
-    # nothing says how long a value must be: one that is whole does not care what comes after it
+    # the header has no length: decode with two paddings, as the bytes after a complete value do not matter
     found = np.asarray(codec.decode(bytes(data) + bytes(missing)))
     again = np.asarray(codec.decode(bytes(data) + b"\xff" * missing))
     if found.tobytes() != again.tobytes():
@@ -58,7 +58,7 @@ def _header(data: Buf) -> _Header:
         raise ChunkDecodeError("value has no header of zfp", found=head[:4])
     meta, mode = bits >> 32 & 2**52 - 1, bits >> 84 & _LONG
     kind, ndim, lengths = meta & 3, (meta >> 2 & 3) + 1, meta >> 4
-    each = 48 // ndim  # bits of a length, the fastest dimension first
+    each = 48 // ndim  # bits of each dimension's length, the fastest dimension first
     shape = tuple((lengths >> each * axis & 2**each - 1) + 1 for axis in range(ndim))
     least, most = (mode + 1,) * 2 if mode < _RATES else (1, 2**15)
     if mode == _LONG:
@@ -67,10 +67,10 @@ def _header(data: Buf) -> _Header:
 
 
 def _longest(header: _Header) -> int:
-    """Bytes beyond which the decoder does not read: all of a value at a fixed rate, the most it may have otherwise."""
+    """Return the largest number of bytes that the decoder reads: exact at a fixed rate, else an upper bound."""
     values: int = 4 ** len(header.shape)
     blocks = prod(-(-length // 4) for length in header.shape)
     if header.least == header.most:
         return -(-(_HEADER_BITS + blocks * header.most) // 8)
-    each = 64 + values * (8 * header.dtype.itemsize + 1)  # an exponent, then bit planes and what groups them
+    each = 64 + values * (8 * header.dtype.itemsize + 1)  # an exponent, then bit planes with their group tests
     return -(-(_LONG_HEADER_BITS + blocks * max(each, header.least)) // 64) * 8

@@ -1,8 +1,8 @@
-"""Encoding with Zstandard: by Python's own module where there is one, else by numcodecs.
+"""Encode with Zstandard: with Python's own module if there is one, else with numcodecs.
 
-``compression.zstd`` is in Python from 3.14 on, and for older ones in the package backports.zstd (the extra ``zstd``).
-It keeps what an encoder works with from one chunk to the next, and is built to run a third faster. Both write frames
-of the same format that state their size.
+``compression.zstd`` is part of Python >= 3.14; the package backports.zstd (extra ``zstd``) has it for older versions.
+It reuses the encoder's memory from one chunk to the next and is about a third faster. Both write frames of the same
+format that state their decoded size.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from zarrds._types import Buf
 __all__ = ["compress"]
 
 _KEPT_LEVEL = 9
-"""Encoders of higher levels take up to hundreds of megabytes, and are not kept."""
+"""Encoders of higher levels take up to hundreds of megabytes, so they are not reused."""
 
 _MAX_LEVEL = 22
 
@@ -65,5 +65,5 @@ def _best() -> Callable[[Buf, int, bool], bytes]:
 
 
 def compress(data: Buf, level: int, checksum: bool) -> bytes:
-    """Compress to one frame that states its size; level 0 is that of the library, which is 3."""
+    """Compress to one frame that states its decoded size; level 0 means the library's default, 3."""
     return _best()(data, level, checksum)

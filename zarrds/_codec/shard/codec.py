@@ -1,7 +1,7 @@
-"""The codec `sharding_indexed`: a chunk, the shard, whose value holds inner chunks and an index of where they lie.
+"""The codec `sharding_indexed`: the value of a shard holds inner chunks and an index of their positions.
 
-A shard is read by byte ranges: its index first, then the inner chunks that are needed. It is written as a whole; inner
-chunks that a change does not touch keep their bytes, and those that are all fill value are left out.
+A shard is read by byte ranges: first its index, then the inner chunks that are needed. It is written as a whole: inner
+chunks that a change does not touch keep their encoded bytes, and empty inner chunks are omitted.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ from zarrds.errors import ChunkDecodeError, ChunkEncodeError
 __all__ = ["PackedShard", "ShardCodec"]
 
 STEPS_BYTES = 2**20
-"""Inner chunks that can be read in parts are read whole while they are no more bytes than this together."""
+"""Inner chunks are read in parts only if all that are wanted exceed this number of bytes together."""
 
 _MOST = 2**63
 
 Ranges = Generator[Sequence[ByteRange | None], list[Buf | None], bool]
-"""Asks for byte ranges, and answers whether everything was found where it was looked for."""
+"""Generator that yields byte ranges and returns whether all of them were found."""
 
 
 class PackedShard(Held):
-    """A shard that is being changed: the bytes of its inner chunks by their numbers, not joined yet."""
+    """A pending shard: the encoded inner chunks by their numbers, not joined yet."""
 
     __slots__ = ("codec", "pieces")
 
@@ -58,32 +58,32 @@ class PackedShard(Held):
         self.nbytes = nbytes
 
     def replace(self, number: int, new: Buf | None) -> None:
-        """Put an inner chunk in the place of another; None: there is none any more."""
+        """Replace the encoded inner chunk with this number; None removes it."""
         old = self.pieces.pop(number, None)
         self.nbytes += (0 if new is None else size_of(new)) - (0 if old is None else size_of(old))
         if new is not None:
             self.pieces[number] = new
 
     def join(self) -> Buf | None:
-        """The value of the shard; None when it has no inner chunk."""
+        """Return the encoded value of the shard; None if it has no inner chunk."""
         return self.codec.joined(self.pieces)
 
 
 class ShardCodec:
-    """Shards of one array.
+    """The sharding codec of one array.
 
     Parameters
     ----------
     spec : ChunkSpec
-        Of the shard: its shape, dtype and fill value count.
+        Shape, dtype and fill value of the shard; other members are ignored.
     inner : ChunkCodec
-        Of the inner chunks, whose shape divides that of the shard.
+        Codec of the inner chunks, whose shape divides that of the shard.
     index : ChunkCodec
-        Of the index, of a fixed encoded size.
+        Codec of the shard index, whose encoded size is fixed.
     index_bytes : int
-        That size.
+        Encoded size of the shard index.
     at_start : bool
-        Whether the index comes first in the value; else it comes last.
+        Whether the index is at the start of the value, else at its end.
     """
 
     divided = True
@@ -104,19 +104,19 @@ class ShardCodec:
         self._strides_of = tuple(prod(self._grid[axis + 1 :]) for axis in range(len(self._grid)))
         self._strides = np.array(self._strides_of, np.intp)
         self._fill = decode_fill(spec)
-        self._length: int | None = getattr(inner, "encoded_size", None)  # of every inner chunk, where all have the same
+        self._length: int | None = getattr(inner, "encoded_size", None)  # of each inner chunk, if it is fixed
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
     def rounds(self, part: Part, *, native_ranges: bool) -> Rounds:
-        """Always in steps, so that only what is needed is decoded."""
+        """Return STEPS always, so that only the inner chunks that are needed are decoded."""
         return Rounds.STEPS
 
     def read(self, part: Part, reading: Reading | None = None) -> ReadSteps:
-        """Read a part; see `Reading` for how. The value is asked for whole when most of it is needed."""
+        """Read a part, with the options of `Reading`; the whole value is requested if most of it is needed."""
         reading = reading or Reading()
         plan = inner_plan(part, self.spec.shape, self._inner.spec.shape)
-        only = plan.only()  # what small reads come to
+        only = plan.only()  # small reads need one inner chunk
         wanted = list(plan) if only is None else [only]
         out = np.empty(plan.work_shape, self.spec.dtype) if reading.out is None else reading.out
         job = _Job(wanted, self._numbers(wanted), is_plain(part), out, reading.spread)
@@ -130,8 +130,8 @@ class ShardCodec:
         return out if found else None
 
     def decode(self, data: Buf, out: NDArrayAny | None = None, spread: Spread = in_turn) -> NDArrayAny:
-        """Decode a whole shard, into `out` of any memory layout."""
-        if size_of(data) < self._index_bytes:  # before there are arrays for what it claims to hold
+        """Decode a whole shard, into `out` if given, in any memory layout."""
+        if size_of(data) < self._index_bytes:  # check before allocating the array
             raise _truncated(f"at least {self._index_bytes} bytes, for the index", size_of(data))
         out = new_array(self.spec.shape, self.spec.dtype) if out is None else out
         wanted = every_inner_chunk(self.spec.shape, self._inner.spec.shape)
@@ -139,7 +139,7 @@ class ShardCodec:
         return out
 
     def _numbers(self, wanted: Sequence[Projection]) -> NDArray[np.intp]:
-        """Numbers of inner chunks in C order."""
+        """Return the numbers of inner chunks in C order."""
         if len(wanted) == 1:
             return np.array([sum(map(mul, wanted[0].coords, self._strides_of))], np.intp)
         coords = np.array([projection.coords for projection in wanted], np.intp)
@@ -152,8 +152,8 @@ class ShardCodec:
         self._put(job, [None if start < 0 else flat[start:stop] for start, stop in bounds])
 
     def _opened(self, data: Buf) -> tuple[memoryview, Index, int, int]:
-        """A value, its index, and between which of its bytes inner chunks may lie."""
-        # read-only, as what is decoded of it is changed by `merge`, and the value is the store's
+        """Return the value as read-only bytes, its index, and the byte range in which inner chunks may be."""
+        # read-only: `merge` changes decoded chunks, and the value belongs to the store
         flat = memoryview(data).cast("B").toreadonly() if memoryview(data).nbytes else memoryview(b"")
         size, own = flat.nbytes, self._index_bytes
         if size < own:
@@ -173,9 +173,9 @@ class ShardCodec:
             raise
 
     def least_bytes(self, index: Buf) -> int:
-        """Bytes that a shard with this index must have; ChunkDecodeError for an index that cannot be true.
+        """Return the smallest size in bytes of a shard with this index; raise ChunkDecodeError if the index is invalid.
 
-        Its checksum is looked at, and that inner chunks lie behind each other, and not in its own place.
+        Checked are its checksum, and that inner chunks overlap neither each other nor the index.
         """
         if size_of(index) != self._index_bytes:
             raise _truncated(f"at least {self._index_bytes} bytes, for the index", size_of(index))
@@ -185,12 +185,12 @@ class ShardCodec:
         return (int(places.stops[order[-1]]) if order.size else low) + after
 
     def _read_ranges(self, job: _Job, reading: Reading) -> Ranges:
-        """Read by ranges; False: the shard is absent.
+        """Read inner chunks by byte ranges; return False if the shard is absent.
 
-        1. With an index that is remembered, straight away. When that does not hold any more, which shows in ranges
-           that are cut, in values that do not decode or in inner chunks that were absent, it is forgotten.
-        2. Else the index is asked for. Another writer may replace the shard before its inner chunks are read: an error
-           is raised when it shows twice.
+        1. If the index is cached, read the inner chunks directly. A stale index shows in truncated ranges, in values
+           that do not decode, or in inner chunks that were absent: then go on with step 2.
+        2. Read the index, then the inner chunks. If another writer replaces the shard in between, so that decoding
+           fails, read both again; raise the error if this fails a second time.
         """
         index: Index | None = reading.memo.load()
         if index is not None and job.all_in(index):
@@ -217,9 +217,9 @@ class ShardCodec:
             return found
 
     def _read_inner(self, job: _Job, index: Index) -> Ranges:
-        """Read the inner chunks that an index tells of; False: the shard is absent by now."""
+        """Read the wanted inner chunks at the positions in `index`; return False if the shard is absent by now."""
         low = self._index_bytes if self._at_start else 0
-        if len(job.wanted) == 1:  # what small reads come to: the same in plain numbers
+        if len(job.wanted) == 1:  # small reads have one inner chunk: the same without arrays
             start, length = index[job.numbers[0]].tolist()
             if low <= start and start + length < _MOST and length == (self._length or length) and length <= STEPS_BYTES:
                 (data,) = yield (ByteRange(start, start + length),)
@@ -257,7 +257,7 @@ class ShardCodec:
         return any(self._inner.rounds(p.chunk_part, native_ranges=True) is not Rounds.WHOLE for p in job.wanted)
 
     def _read_steps(self, job: _Job, places: Places) -> Ranges:
-        """Let each inner chunk ask for its own ranges, all of them in the same rounds."""
+        """Read parts of inner chunks; the ranges of all inner chunks are requested together in each step."""
         waiting = []
         for number, projection in enumerate(job.wanted):
             start, stop = int(places.starts[number]), int(places.stops[number])
@@ -281,7 +281,7 @@ class ShardCodec:
         return True
 
     def _put(self, job: _Job, values: Sequence[Buf | None]) -> None:
-        """Decode inner chunks into their places."""
+        """Decode inner chunks into the output array."""
 
         def work(numbers: range) -> None:
             small = not self._inner.divided and self._inner.spec.nbytes < LARGE_BYTES
@@ -320,7 +320,7 @@ class ShardCodec:
     # --- writing -----------------------------------------------------------------------------------------------------
 
     def encode(self, array: NDArrayAny, spread: Spread = in_turn) -> Buf | None:
-        """Encode a whole shard; None when all of it is fill value."""
+        """Encode a whole shard; None if every element is the fill value."""
         array = np.asarray(array, self.spec.dtype)
         wanted = every_inner_chunk(self.spec.shape, self._inner.spec.shape)
         pieces: list[Buf | None] = [None] * len(wanted)
@@ -333,13 +333,13 @@ class ShardCodec:
         return self.joined({number: piece for number, piece in enumerate(pieces) if piece is not None})
 
     def _encoded(self, chunk: NDArrayAny) -> Buf | None:
-        """Bytes of an inner chunk; None when it is left out."""
+        """Encode an inner chunk; None if it is empty."""
         if is_all_fill(chunk, self._fill):
             return None
         return self._inner.encode(np.ascontiguousarray(chunk) if chunk.ndim else chunk)
 
     def joined(self, pieces: dict[int, Buf]) -> Buf | None:
-        """The value of a shard from its inner chunks by number, in that order; None when there is none."""
+        """Return the value of a shard from its encoded inner chunks, in the order of their numbers; None if none."""
         if not pieces:
             return None
         flat = {number: _flat(pieces[number]) for number in sorted(pieces)}
@@ -353,7 +353,7 @@ class ShardCodec:
         return b"".join(parts)
 
     def opened(self, old: Buf | PackedShard | None) -> PackedShard:
-        """A shard taken apart, to be changed by `merge`; `old` stays as it is."""
+        """Split a shard into its encoded inner chunks for `merge`; `old` is not modified."""
         if isinstance(old, PackedShard):
             return PackedShard(self, dict(old.pieces), old.nbytes)
         if old is None:
@@ -367,22 +367,22 @@ class ShardCodec:
     def merge(self, shard: PackedShard, part: Part, piece: NDArrayAny, put: Put, valid: Shape, replace: bool) -> None:
         """Change a part of a shard.
 
-        Only inner chunks that the part touches are encoded, and only those that it touches partly are decoded.
+        Only inner chunks that intersect the part are encoded; only those that it covers partly are decoded.
 
         Parameters
         ----------
         shard : PackedShard
-            Is changed in place.
+            Shard to change, in place.
         part : tuple
             Region of the shard.
         piece : ndarray
-            What to put there: 0-d, or of the shape of ``chunk[part]``.
+            Values to assign: 0-d, or of the shape of ``chunk[part]``.
         put : callable
-            Puts a part of the piece into a part of a chunk: ``put(chunk, part, piece)``.
+            Assigns a part of the piece to a part of a chunk: ``put(chunk, part, piece)``.
         valid : tuple of int
-            Lengths of what lies inside the array, from the shard's origin.
+            Shape of the shard's region inside the array, from the shard's origin.
         replace : bool
-            Whether `put` leaves nothing of what was in the part, as a change of some fields does.
+            Whether `put` replaces all old values in the part; False if only some fields change.
         """
         inner = self._inner
         wanted = list(inner_plan(part, valid, inner.spec.shape))
@@ -412,7 +412,7 @@ class ShardCodec:
 
 
 class _Job:
-    """What is wanted of a shard, and where it goes."""
+    """The inner chunks that are wanted of a shard, and the output array."""
 
     __slots__ = ("numbers", "out", "plain", "spread", "wanted")
 
@@ -431,14 +431,14 @@ class _Job:
         self.spread = spread
 
     def all_in(self, index: Index) -> bool:
-        """Whether an index tells of every inner chunk that is wanted; of one, as small reads want, it is told fast."""
+        """Return whether all wanted inner chunks are in the index; a single one, as in small reads, is checked fast."""
         if len(self.wanted) == 1:
             return bool(index[self.numbers[0], 0] >= 0)
         return bool(index[self.numbers, 0].min(initial=0) >= 0)
 
 
 def _part_of(codec: ChunkCodec, value: Buf, part: Part) -> Any:
-    """A part of a nested shard whose value is here."""
+    """Return a part of a nested shard from its whole value."""
     steps = cast("DividedCodec", codec).read(part, Reading(ranges=False))
     next(steps)
     try:
@@ -449,7 +449,7 @@ def _part_of(codec: ChunkCodec, value: Buf, part: Part) -> Any:
 
 
 def _shifted(wanted: ByteRange | None, start: int, stop: int) -> ByteRange:
-    """A range of an inner chunk as one of the shard, in which it reaches from `start` to `stop`."""
+    """Convert a byte range of an inner chunk to one of the shard, where the inner chunk is at `start` to `stop`."""
     if wanted is None:
         return ByteRange(start, stop)
     if wanted.start < 0:

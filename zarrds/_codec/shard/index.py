@@ -1,4 +1,4 @@
-"""The index of a shard: where its inner chunks lie. All of it is handled as one array."""
+"""The shard index: the positions of inner chunks in a shard, handled as one array."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from zarrds.errors import BadCompressorError, ChunkDecodeError
 __all__ = ["ABSENT", "Index", "Places", "check_index", "coalesced", "index_of_lengths"]
 
 ABSENT = -1
-"""Offset and length of an absent inner chunk: 2**64 - 1, seen as a signed number."""
+"""Offset and length of an absent inner chunk: 2**64 - 1, viewed as a signed number."""
 
 Index = NDArray[np.int64]
 """Pairs of offset and length, by the number of the inner chunk in C order: shape ``(inner chunks, 2)``."""
 
 
 class Places(NamedTuple):
-    """Where some inner chunks lie; those that are absent have a start of -1.
+    """Byte extents of some inner chunks; absent ones have a start of -1.
 
     Attributes
     ----------
@@ -34,17 +34,17 @@ class Places(NamedTuple):
 
     @property
     def present(self) -> NDArray[np.bool_]:
-        """Which of them are there."""
+        """Mask of the inner chunks that are present."""
         return self.starts >= 0
 
 
 def index_of_pairs(pairs: NDArray[np.uint64]) -> Index:
-    """Index from the decoded array."""
+    """Return the index from the decoded array."""
     return pairs.reshape(-1, 2).view(np.int64)
 
 
 def index_of_lengths(lengths: NDArray[np.int64], first: int) -> Index:
-    """Index of inner chunks that follow each other from byte `first` on; a length of -1 means absent."""
+    """Return the index of inner chunks stored one after the other from byte `first` on; a length of -1 means absent."""
     index = np.full((lengths.size, 2), ABSENT, np.int64)
     present = lengths >= 0
     kept = lengths[present]
@@ -55,10 +55,10 @@ def index_of_lengths(lengths: NDArray[np.int64], first: int) -> Index:
 
 
 def places_of(rows: Index, low: int, high: int | None, length: int | None) -> Places:
-    """Places of the inner chunks of some rows of an index, checked.
+    """Return the checked extents of the inner chunks in some rows of an index.
 
-    ChunkDecodeError when one reaches out of bytes `low` to `high` of the value (None: its size is not known), or has
-    another than the `length` that all must have (None: they may differ).
+    Raises ChunkDecodeError if an extent is not within bytes `low` to `high` of the value (None: its size is unknown),
+    or if its length is not `length` (None: lengths may differ).
     """
     starts, lengths = rows[:, 0], rows[:, 1]
     stops = starts + lengths
@@ -80,10 +80,10 @@ def places_of(rows: Index, low: int, high: int | None, length: int | None) -> Pl
 
 
 def check_index(index: Index, low: int, high: int | None, length: int | None) -> None:
-    """Check all of an index: what is wrong in one place may be so in others, and inner chunks may overlap.
+    """Check a whole index, since one wrong entry means that others may be wrong; inner chunks must not overlap.
 
-    `high` is None where the size of the value is not known, as when the index was read by itself. ChunkDecodeError as
-    `places_of` and `in_order` have it; one that lists its inner chunks in their order is soon done.
+    `high` is None if the size of the value is unknown, as when only the index was read. Raises ChunkDecodeError like
+    `places_of` and `in_order`. The check is fast if inner chunks are stored in their order.
     """
     starts, lengths = index[:, 0], index[:, 1]
     stops = starts + lengths
@@ -94,7 +94,7 @@ def check_index(index: Index, low: int, high: int | None, length: int | None) ->
 
 
 def in_order(places: Places) -> NDArray[np.intp]:
-    """Numbers of the places that are there, by where they start; ChunkDecodeError when two overlap."""
+    """Return the numbers of the present extents, sorted by start; raise ChunkDecodeError if two overlap."""
     numbers = np.flatnonzero(places.starts >= 0)
     starts, stops = places.starts[numbers], places.stops[numbers]
     if not (starts[1:] >= stops[:-1]).all():
@@ -108,13 +108,14 @@ def in_order(places: Places) -> NDArray[np.intp]:
 
 
 ONE_RANGE_BYTES = 2**20
-"""Inner chunks that span no more than this are asked for by one range."""
+"""Inner chunks that span no more bytes than this are requested as one range."""
 
 
 def coalesced(places: Places, order: NDArray[np.intp], max_gap_bytes: int) -> tuple[list[ByteRange], list[int]]:
-    """Ranges to ask for, and for each place in order the range that holds it.
+    """Return the byte ranges to request, and for each extent in `order` the number of the range that holds it.
 
-    One range while that at most doubles the bytes or spans little; else gaps of more than `max_gap_bytes` part them.
+    One range is used if it at most doubles the bytes or spans little; else ranges are split at gaps of more than
+    `max_gap_bytes`.
     """
     starts, stops = places.starts[order], places.stops[order]
     if not starts.size:
@@ -130,12 +131,12 @@ def coalesced(places: Places, order: NDArray[np.intp], max_gap_bytes: int) -> tu
 
 
 def inner_grid(shape: Shape, chunks: Shape) -> Shape:
-    """Inner chunks along each dimension."""
+    """Return the number of inner chunks along each dimension."""
     return tuple(n // c for n, c in zip(shape, chunks, strict=True))
 
 
 def inner_shape(shape: Shape, given: object) -> Shape:
-    """Inner shape from a configuration; BadCompressorError unless it divides a shard of that shape."""
+    """Return the inner chunk shape from a configuration; raise BadCompressorError unless it divides the shard shape."""
     lengths = tuple(given) if isinstance(given, list) else ()
     sound = len(lengths) == len(shape) and all(type(n) is int and n >= 1 for n in lengths)
     if not isinstance(given, list) or not sound or any(n % c for n, c in zip(shape, lengths, strict=True)):

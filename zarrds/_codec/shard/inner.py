@@ -1,4 +1,4 @@
-"""Parts of a shard as parts of its inner chunks."""
+"""Map parts of a shard to parts of its inner chunks."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["every_inner_chunk", "inner_plan", "turned_part"]
 
 
 def inner_plan(part: Part, shape: Shape, chunks: Chunks) -> Plan:
-    """Plan a part, as plans of the outer grid have them, against inner chunks.
+    """Return the plan of inner chunks for a part of a shard, as plans of the shard grid have it.
 
-    The plan's work shape is that of ``shard[part]``. With a `shape` that is less than the shard's, as at the edge of an
-    array, inner chunks count as whole when what lies inside `shape` is covered.
+    The plan's work shape is that of ``shard[part]``. With a `shape` smaller than the shard's, as at the edge of an
+    array, an inner chunk counts as whole if its region inside `shape` is covered.
 
     - no arrays: integers and slices;
-    - arrays of as many dimensions as the shard: an open mesh, so each dimension stands for itself;
+    - arrays of as many dimensions as the shard: an open mesh, so each dimension is planned by itself;
     - one array of one dimension among slices: likewise;
     - several of one dimension: points, with slices along the other dimensions.
     """
@@ -35,12 +35,12 @@ def inner_plan(part: Part, shape: Shape, chunks: Chunks) -> Plan:
 
 @lru_cache(maxsize=64)
 def every_inner_chunk(shape: Shape, chunks: Chunks) -> tuple[Projection, ...]:
-    """Projections of all inner chunks of a shard."""
+    """Return the projections of all inner chunks of a shard."""
     return tuple(plan_everything(shape, chunks))
 
 
 def turned_part(part: Part, order: tuple[int, ...]) -> tuple[Part, tuple[int, ...]]:
-    """A part of an array as part of ``array.transpose(order)``, and how its result is turned by that.
+    """Return a part of an array as part of ``array.transpose(order)``, and the axes that transpose its result back.
 
     ``array.transpose(order)[turned]`` is ``array[part].transpose(axes)``.
     """
@@ -53,7 +53,7 @@ def turned_part(part: Part, order: tuple[int, ...]) -> tuple[Part, tuple[int, ..
 
 
 def _axes_kept(part: Part, axes: Sequence[int]) -> list[int]:
-    """For each dimension of ``array[part]`` the one that it comes from; of points, which come from several, -1."""
+    """Return for each dimension of ``array[part]`` the dimension of the array; -1 for points, which index several."""
     points = tuple([place for place, item in enumerate(part) if isinstance(item, np.ndarray)])
     if len(points) < 2:
         return [axis for axis, item in zip(axes, part, strict=True) if not isinstance(item, int)]

@@ -1,4 +1,4 @@
-"""Shards whose dimensions are transposed before they are divided: parts are turned, and asked of the shard inside."""
+"""Shards behind `transpose` codecs: parts are transposed and passed to the sharding codec."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["TurnedShardCodec"]
 
 
 class TurnedShardCodec:
-    """A shard codec behind transposes."""
+    """A sharding codec after `transpose` codecs."""
 
     divided = True
 
@@ -32,15 +32,15 @@ class TurnedShardCodec:
         self._reverse = tuple([order.index(axis) for axis in range(len(order))])
 
     def rounds(self, part: Part, *, native_ranges: bool) -> Rounds:
-        """As the shard inside."""
+        """Return how the sharding codec reads the transposed part."""
         return self._shards.rounds(part, native_ranges=native_ranges)
 
     def least_bytes(self, index: Buf) -> int:
-        """As the shard inside: its value is the same."""
+        """Return the smallest size of a value with this index; the value does not depend on the transpose."""
         return self._shards.least_bytes(index)
 
     def read(self, part: Part, reading: Reading | None = None) -> ReadSteps:
-        """Read the turned part; the result is turned back."""
+        """Read the transposed part; transpose the result back."""
         reading = reading or Reading()
         turned, axes = turned_part(part, self._order)
         out = None if reading.out is None else reading.out.transpose(axes)
@@ -48,7 +48,7 @@ class TurnedShardCodec:
         return None if found is None else found.transpose(np.argsort(axes) if axes else ())
 
     def decode(self, data: Buf, out: NDArrayAny | None = None, spread: Spread = in_turn) -> NDArrayAny:
-        """Decode a whole shard, into `out` of any memory layout."""
+        """Decode a whole shard, into `out` if given, in any memory layout."""
         if out is None:
             return self._shards.decode(data, None, spread).transpose(self._reverse)
         self._shards.decode(data, out.transpose(self._order), spread)
@@ -59,7 +59,7 @@ class TurnedShardCodec:
         return self._shards.encode(np.asarray(array).transpose(self._order), spread)
 
     def opened(self, old: Buf | PackedShard | None) -> PackedShard:
-        """A shard taken apart."""
+        """Split a shard into its encoded inner chunks."""
         return self._shards.opened(old)
 
     def merge(self, shard: PackedShard, part: Part, piece: NDArrayAny, put: Put, valid: Shape, replace: bool) -> None:
