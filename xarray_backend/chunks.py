@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
+import numpy as np
+
 from zarrds.errors import BlockAlignmentError
 
 __all__ = ["Grid", "aligned_blocks", "check_blocks", "choose_chunks", "choose_grid", "split_chunk", "uniform_length"]
@@ -70,7 +72,7 @@ def choose_chunks(
     """
     if explicit is not None:
         return checked_chunks(name, explicit, dims, shape)
-    found = _inherited_chunks(inherited, len(shape))
+    found = _inherited_chunks(name, inherited, dims, shape)
     if blocks is None:
         return True if found is None else found
     if found is not None and (align or not safe or not any(map(split_chunk, blocks, found))):
@@ -116,15 +118,17 @@ def choose_grid(
     Shards that a variable inherited are kept while blocks fit them, also when several blocks make a shard, as they are
     when every chunk was read as one block: then these blocks are joined.
     """
+    explicit, explicit_shards = _unless_auto(explicit), _unless_auto(explicit_shards)
     if explicit_shards is not None:
         shards = checked_chunks(name, explicit_shards, dims, shape, what="shards")
         if explicit is not None:
-            return Grid(checked_chunks(name, explicit, dims, shape), explicit_shards)
+            return Grid(_dividing(name, checked_chunks(name, explicit, dims, shape), shards), explicit_shards)
         lengths = [uniform_length(b) for b in blocks or ()]
         fits = blocks is not None and all(n and s % n == 0 for s, n in zip(shards, lengths, strict=True))
         return Grid(tuple(n for n in lengths if n) if fits else True, shards)
-    chunks, found = _inherited_chunks(inherited, len(shape)), _inherited_chunks(inherited_shards, len(shape))
-    if explicit is None and chunks and found and not any(s % c for s, c in zip(found, chunks, strict=True)):
+    chunks = _inherited_chunks(name, inherited, dims, shape)
+    found = _inherited_shards(name, inherited_shards, dims, shape, chunks) if explicit is None else None
+    if chunks and found:
         if blocks is None or align or not safe or not any(map(split_chunk, blocks, found)):
             return Grid(chunks, found)
         if all(split_chunk(b, n) is None or _makes_up(b, n) for b, n in zip(blocks, found, strict=True)):
@@ -142,21 +146,54 @@ def _makes_up(blocks: Blocks, length: int) -> bool:
     return set(found).issuperset(range(0, found[-1], length))
 
 
-def _inherited_chunks(value: Any, ndim: int) -> tuple[int, ...] | None:
-    """Chunks from a variable's encoding; anything that cannot be used is left out silently, as it is nobody's wish."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = (value,) * ndim
-    if not isinstance(value, (tuple, list)) or len(value) != ndim:
+def _unless_auto(value: Any) -> Any:
+    """Lengths that were asked for; None where the choice is left to zarrds."""
+    return None if isinstance(value, str) and value == "auto" else value
+
+
+def _inherited_chunks(name: str, value: Any, dims: Sequence[Any], shape: Sequence[int]) -> tuple[int, ...] | None:
+    """Chunks from a variable's own encoding; None where they are for other dimensions than it has now."""
+    value = _unless_auto(value)
+    if value is None or (hasattr(value, "__len__") and len(value) != len(shape) and not isinstance(value, str)):
+        return None  # as after a selection or a new dimension: nobody asked for them
+    if _has_zero(value):
+        return None  # what others store for dimensions without elements
+    return checked_chunks(name, value, dims, shape)
+
+
+def _has_zero(value: Any) -> bool:
+    return isinstance(value, (tuple, list)) and any(_is_length(n) and n == 0 for n in value)
+
+
+def _inherited_shards(
+    name: str, value: Any, dims: Sequence[Any], shape: Sequence[int], chunks: tuple[int, ...] | None
+) -> tuple[int, ...] | None:
+    """Shards from a variable's own encoding, which its chunks must divide; None where there are no chunks to divide."""
+    value = _unless_auto(value)
+    if value is None or (chunks is None and hasattr(value, "__len__") and len(value) != len(shape)):
         return None
-    return tuple(map(int, value)) if all(hasattr(n, "__index__") and n > 0 for n in value) else None
+    found = checked_chunks(name, value, dims, shape, what="shards")
+    if chunks is not None:
+        _dividing(name, chunks, found)
+    return found
+
+
+def _dividing(name: str, chunks: tuple[int, ...], shards: tuple[int, ...]) -> tuple[int, ...]:
+    """The chunks; ValueError when shards would not be whole numbers of them."""
+    if any(s % c for s, c in zip(shards, chunks, strict=True)):
+        raise ValueError(
+            f"shards of variable {name!r} must be whole chunks: each length of {shards} a multiple of that of {chunks}"
+        )
+    return chunks
 
 
 def checked_chunks(
     name: str, value: Any, dims: Sequence[Any], shape: Sequence[int], what: str = "chunks"
 ) -> tuple[int, ...]:
     """Chunks (or shards) that a user asked for, as a tuple; -1 is the whole dimension."""
-    lengths = [value] * len(shape) if hasattr(value, "__index__") else value
-    if not isinstance(lengths, (tuple, list)) or not all(hasattr(n, "__index__") for n in lengths):
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    lengths = [value] * len(shape) if _is_length(value) else value
+    if not isinstance(lengths, (tuple, list)) or not all(map(_is_length, lengths)):
         raise TypeError(f"{what} of variable {name!r} must be an int or a tuple of ints, found {value!r}")
     if len(lengths) != len(shape):
         raise ValueError(
@@ -167,6 +204,11 @@ def checked_chunks(
     if any(c < 1 for c in found):
         raise ValueError(f"{what} of variable {name!r} must be positive (or -1 for a whole dimension), found {value!r}")
     return found
+
+
+def _is_length(value: Any) -> bool:
+    """Whether a value can be a length: an integer, but no truth value and no fraction, whole or not."""
+    return hasattr(value, "__index__") and not isinstance(value, (bool, np.bool_))
 
 
 def check_blocks(

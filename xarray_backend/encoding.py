@@ -42,6 +42,10 @@ ARRAY_KEYS = frozenset(
 """Keys of an encoding that speak of the stored array; the others are used up by the CF encoding."""
 
 
+_OF_OPENED_FILES = frozenset(["source", "original_shape"])
+"""Keys that xarray adds when it opens a file; they say nothing about what is to be written."""
+
+
 def array_options(name: str, encoded: xr.Variable, *, explicit: bool, zarr_format: int) -> dict[str, Any]:
     """Keywords for creating the array of a CF-encoded variable, chunks and shards left out.
 
@@ -89,7 +93,7 @@ def stored_dtype(dtype: np.dtype[Any]) -> Any:
 
 
 def _refuse_unusable(name: str, encoding: Mapping[str, Any], zarr_format: int) -> None:
-    left = {key for key, value in encoding.items() if not (key == "dtype" or (key == "_FillValue" and value is None))}
+    left = {key for key, value in encoding.items() if key not in _OF_OPENED_FILES and not (key == "dtype" or (key == "_FillValue" and value is None))}
     unknown = sorted(map(str, left - ARRAY_KEYS))
     if unknown:
         raise ValueError(

@@ -21,6 +21,7 @@ __all__ = ["Checked", "cast_exactly", "decoding_attrs", "loses", "of_real_dtype"
 
 Values = Any
 """Arrays of numpy; to the type checker what comparing them gives is anything."""
+_USUAL_CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
 _UNITS = {"days": 86400 * 10**9, "hours": 3600 * 10**9, "minutes": 60 * 10**9, "seconds": 10**9}
 _UNITS |= {"milliseconds": 10**6, "microseconds": 10**3, "nanoseconds": 1}
 
@@ -185,6 +186,8 @@ class Checked:
 
     def _same_times(self, values: Values, back: Values, stored: Values) -> Values:
         """Whether times are equal; those stored as floats within a microsecond, or what the float can tell apart."""
+        if values.dtype.kind == "O" and back.dtype.kind == "M":
+            values = _as_datetimes(values)
         if values.dtype.kind != back.dtype.kind:
             return np.zeros(values.shape, bool)
         if values.dtype.kind == "O":
@@ -213,6 +216,15 @@ class Checked:
             hint="convert the values, or write the variable to a new place with another encoding; a variable that is "
             "stored without elements takes encoding={...} again",
         )
+
+
+def _as_datetimes(values: Values) -> Values:
+    """Return dates of the usual calendars as numpy's, which is what reading makes of them; the values, if there are others.
+    """
+    if not all(getattr(value, "calendar", "") in _USUAL_CALENDARS for value in values.flat if value is not None):
+        return values
+    texts = ["NaT" if value is None else value.isoformat() for value in values.flat]
+    return np.array(texts, "M8[us]").reshape(values.shape)
 
 
 def _near(a: Any, b: Any) -> bool:

@@ -28,10 +28,10 @@ class ZarrdsArrayWrapper(BackendArray):
         Array to read from.
     """
 
-    __slots__ = ("array", "dtype", "shape")
+    __slots__ = ("_array", "dtype", "shape")
 
     def __init__(self, array: Array) -> None:
-        self.array = array
+        self._array = array
         self.shape = array.shape
         self.dtype = _dtype_in_memory(array)
 
@@ -50,18 +50,18 @@ class ZarrdsArrayWrapper(BackendArray):
         return await asyncio.to_thread(self.__getitem__, key)
 
     def _basic(self, selection: tuple[Any, ...]) -> Any:
-        return self._finished(self.array.get_basic_selection(selection))
+        return self._finished(self._array.get_basic_selection(selection))
 
     def _orthogonal(self, selection: tuple[Any, ...]) -> Any:
-        return self._finished(self.array.get_orthogonal_selection(selection))
+        return self._finished(self._array.get_orthogonal_selection(selection))
 
     def _vectorized(self, selection: tuple[Any, ...]) -> Any:
-        return self._finished(self.array.get_coordinate_selection(selection))
+        return self._finished(self._array.get_coordinate_selection(selection))
 
     def _finished(self, found: Any) -> Any:
         """What was read, as an array of the dtype that was promised."""
-        if self.array.dtype != object:
-            return found if isinstance(found, np.ndarray) else np.asarray(found, dtype=self.array.dtype)
+        if self._array.dtype != object:
+            return found if isinstance(found, np.ndarray) else np.asarray(found, dtype=self._array.dtype)
         items = found
         if not isinstance(found, np.ndarray):
             items = np.empty((), dtype=object)
@@ -79,10 +79,10 @@ class ZarrdsArrayWrapper(BackendArray):
 
         What names the tasks is in it, too, as dask hashes the pickle of a variable that xarray cuts into chunks.
         """
-        return _rebuild, (self.array.source(), _values(self.array), self.array.__dask_tokenize__())
+        return _rebuild, (self._array.source(), _values(self._array), self._array.__dask_tokenize__())
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        return (type(self).__qualname__, *self.array.__dask_tokenize__(), self.dtype.str)
+        return (type(self).__qualname__, *self._array.__dask_tokenize__(), self.dtype.str)
 
 
 class _Unreachable(ZarrdsArrayWrapper):

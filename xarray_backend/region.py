@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,10 @@ class Region:
     def origin(self, dims: tuple[Any, ...]) -> tuple[int, ...]:
         """Where an array with these dimensions is written from."""
         return tuple(self.slices[dim].start if dim in self.slices else 0 for dim in dims)
+
+    def within(self, other: Region) -> Region:
+        """Return this region, limited by another one along other dimensions."""
+        return replace(self, slices={**other.slices, **self.slices}, lengths={**other.lengths, **self.lengths})
 
     def full_shape(self, var: xr.Variable) -> tuple[int, ...]:
         """Shape of the stored array that `var` is a part of."""
@@ -73,21 +77,25 @@ def region_names(ds: xr.Dataset, region: Any) -> list[str]:
     return stored_names([*written, *matched])
 
 
-def parse_region(ds: xr.Dataset, region: Any, stored: Stored) -> tuple[xr.Dataset, Region]:
+def parse_region(
+    ds: xr.Dataset, region: Any, stored: Stored, append_dim: Any = None
+) -> tuple[xr.Dataset, Region]:
     """Return the region that a user means, and the dataset without its index coordinates.
 
-    Those are never written to a region, as they would label elements outside of it too.
+    Those are never written to a region, as they would label elements outside of it too; but for that of a dimension
+    that grows at the same time.
     """
-    wanted = dict.fromkeys(ds.dims, "auto") if isinstance(region, str) and region == "auto" else region
+    others = [dim for dim in ds.dims if dim != append_dim]
+    wanted = dict.fromkeys(others, "auto") if isinstance(region, str) and region == "auto" else region
     if not isinstance(wanted, Mapping):
         raise TypeError(f"region must be 'auto' or a dict from dimensions to slices, found {region!r}")
     lengths = stored.lengths
     slices = {dim: _slice_along(ds, dim, part, stored, lengths) for dim, part in wanted.items()}
-    indexes = [name for name in ds.indexes if name in ds.variables]
+    indexes = [name for name in ds.indexes if name in ds.variables and ds.variables[name].dims != (append_dim,)]
     if any(isinstance(part, str) for part in wanted.values()):
         ds = ds.drop_vars(indexes)
     for name, var in ds.variables.items() if slices else ():
-        if not set(var.dims) & set(slices):
+        if not set(var.dims) & {*slices, append_dim}:
             raise ValueError(
                 f"variable {name!r} has no dimension in common with region {slices}; leave it out with "
                 f"ds.drop_vars({name!r})"

@@ -71,8 +71,8 @@ def carry_out(
     if changed and not fresh and not consolidated:
         consolidated = _is_consolidated(target)  # what is there must not go stale
     _finish_metadata(plans, target, written, fresh=fresh and not written.path, consolidated=consolidated)
+    target.flush()
     if job.compute:
-        target.flush()
         return ZarrdsStore(written)
     if not later:
         return finish_later([])

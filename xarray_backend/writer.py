@@ -221,8 +221,8 @@ def _checked_mode(mode: str | None, append_dim: Any, region: Any) -> str:
         mode = "a" if append_dim is not None else "r+" if region is not None else "w-"
     if mode not in ("w", "w-", "a", "a-", "r+"):
         raise ValueError(f"mode must be one of 'w', 'w-', 'a', 'a-' and 'r+', found {mode!r}")
-    if append_dim is not None and region is not None:
-        raise ValueError("append_dim and region cannot be used together")
+    if append_dim is not None and isinstance(region, Mapping) and append_dim in region:
+        raise ValueError(f"dimension {append_dim!r} cannot be in append_dim and in region: it grows, or it does not")
     if append_dim is not None and mode not in ("a", "a-"):
         raise ValueError(f"append_dim needs mode 'a' or 'a-', found {mode!r}")
     if region is not None and mode not in ("a", "a-", "r+"):
@@ -269,7 +269,11 @@ def _part_of(ds: xr.Dataset, group: Group | None, append_dim: Any, region: Any) 
     """
     if append_dim is not None:
         stored = read_stored(group)
-        return stored, ds, appended_region(ds, append_dim, stored)
+        part = appended_region(ds, append_dim, stored)
+        if region is None:
+            return stored, ds, part
+        ds, beside = parse_region(ds, region, stored, append_dim)
+        return stored, ds, part.within(beside)
     if region is None:
         return read_stored(group, stored_names(ds.variables)), ds, Region()
     names = region_names(ds, region)

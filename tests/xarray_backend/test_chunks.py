@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+import zarrds
+from xarray_backend import to_zarrds
 from xarray_backend.chunks import (
     Grid,
     aligned_blocks,
     check_blocks,
-    choose_chunks,
     choose_grid,
     split_chunk,
     uniform_length,
@@ -58,7 +60,10 @@ def test_uniform_length_fits(blocks):
         (None, (-1,), None, (12,)),
         (None, None, (5,), (5,)),
         (None, None, (5, 5), True),
-        (None, None, "contiguous", True),
+        (None, None, (0,), True),
+        (None, None, np.array([5]), (5,)),
+        (None, "auto", (5,), (5,)),
+        (None, None, "auto", True),
         (((4, 4, 4),), None, None, (4,)),
         (((4, 4, 4),), None, (2,), (2,)),
         (((4, 4, 4),), None, (5,), (4,)),
@@ -71,8 +76,8 @@ def test_uniform_length_fits(blocks):
     ],
 )
 def test_choose_chunks(blocks, explicit, inherited, expected):
-    found = choose_chunks("u", ("x",), (12,), blocks=blocks, explicit=explicit, inherited=inherited)
-    assert found == expected
+    found = choose_grid("u", ("x",), (12,), blocks=blocks, explicit=explicit, inherited=inherited)
+    assert found.chunks == expected
 
 
 @pytest.mark.parametrize(
@@ -84,7 +89,8 @@ def test_choose_chunks(blocks, explicit, inherited, expected):
         (((6, 6),), (None, 12), (None, None), Grid((6,), (12,))),
         (((5, 5, 2),), (None, 12), (None, None), Grid(True, (12,))),
         (None, (None, None), (3, 6), Grid((3,), (6,))),
-        (None, (None, None), (4, 6), Grid((4,))),
+        (None, (None, "auto"), (3, None), Grid((3,))),
+        (None, (None, None), ((3, 3), (6, 6)), Grid(True)),
         (None, (None, None), (None, 6), Grid(True)),
         (None, (2, None), (3, 6), Grid((2,))),
         (((6, 6),), (None, None), (3, 6), Grid((3,), (6,))),
@@ -105,6 +111,50 @@ def test_choose_grid(blocks, explicit, inherited, expected):
         inherited_shards=inherited[1],
     )
     assert found == expected
+
+
+@pytest.mark.parametrize("how", ["asked for", "inherited"])
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize(
+    ("encoding", "error"),
+    [
+        ({"chunks": "bad"}, TypeError),
+        ({"chunks": "ab"}, TypeError),
+        ({"chunks": 2.0}, TypeError),
+        ({"chunks": True}, TypeError),
+        ({"chunks": (2, 2.5)}, TypeError),
+        ({"chunks": (2, 2.0)}, TypeError),
+        ({"chunks": (2, "2")}, TypeError),
+        ({"chunks": (2, None)}, TypeError),
+        ({"chunks": (-2, 2)}, ValueError),
+        ({"chunks": (2, 2), "shards": "bad"}, TypeError),
+        ({"chunks": (2, 2), "shards": 4.0}, TypeError),
+        ({"chunks": (2, 2), "shards": True}, TypeError),
+        ({"chunks": (2, 2), "shards": (4, 4.5)}, TypeError),
+        ({"chunks": (2, 2), "shards": (4,)}, ValueError),
+        ({"chunks": (2, 2), "shards": (4, 4, 4)}, ValueError),
+        ({"chunks": (2, 2), "shards": (3, 4)}, ValueError),
+        ({"chunks": (2, 2), "shards": (1, 1)}, ValueError),
+        ({"chunks": (2, 2), "shards": 0}, ValueError),
+    ],
+)
+def test_what_are_no_chunks_and_shards_is_refused(encoding, error, lazy, how):
+    ds = xr.Dataset({"u": (("t", "x"), np.ones((8, 8)))})
+    ds = ds.chunk(t=4, x=4) if lazy else ds
+    store: dict[str, bytes] = {}
+    if how == "inherited":
+        ds.u.encoding = encoding
+    with pytest.raises(error, match="'u'"):
+        to_zarrds(ds, store, zarr_format=3, encoding={"u": encoding} if how == "asked for" else None)
+    assert store == {}
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_keys_of_opened_files_may_be_passed(zarr_format):
+    encoding = {"source": "a.nc", "original_shape": (4,), "preferred_chunks": {"x": 2}, "chunks": (2,)}
+    store: dict[str, bytes] = {}
+    to_zarrds(xr.Dataset({"u": ("x", np.ones(4))}), store, zarr_format=zarr_format, encoding={"u": encoding})
+    assert zarrds.open_group(store, mode="r")["u"].chunks == (2,)
 
 
 @pytest.mark.parametrize(("align", "safe", "merges"), [(False, True, True), (True, True, False), (False, False, False)])

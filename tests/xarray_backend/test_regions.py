@@ -61,6 +61,31 @@ def test_scalars(region):
     assert open_zarrds(store).s == 6
 
 
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("rows", [1, 2, 3])
+@pytest.mark.parametrize("region", [{"x": slice(0, 2)}, {"x": "auto"}, "auto"])
+def test_what_grows_along_one_dimension_may_be_a_part_along_another(region, rows, lazy):
+    store: dict[str, bytes] = {}
+    table = xr.Dataset({"u": (("t", "x"), np.ones((2, 4))), "w": ("x", [1, 2, 3, 4])}, {"t": [0, 1], "x": [0, 1, 2, 3]})
+    to_zarrds(table, store, encoding={"u": {"chunks": (rows, 2)}, "t": {"chunks": 3}})
+    part = xr.Dataset({"u": (("t", "x"), np.full((2, 2), 5.0))}, {"t": [2, 3], "x": [0, 1]})
+    to_zarrds(part.chunk() if lazy else part, store, append_dim="t", region=region)
+    found = open_zarrds(store).load()
+    expected = np.ones((4, 4))
+    expected[2:] = [5, 5, np.nan, np.nan]
+    np.testing.assert_array_equal(found.u, expected)
+    assert (found.t.values.tolist(), found.w.values.tolist()) == ([0, 1, 2, 3], [1, 2, 3, 4])
+
+
+@pytest.mark.parametrize("region", [{"t": slice(2, 3)}, {"t": "auto", "x": slice(None)}])
+def test_a_dimension_grows_or_is_a_region(region):
+    store = stored()
+    before = dict(store)
+    with pytest.raises(ValueError, match="'t' cannot be in append_dim and in region"):
+        to_zarrds(ROW, store, append_dim="t", region=region)
+    assert store == before
+
+
 def test_the_empty_region_is_everything():
     store = stored()
     to_zarrds(xr.Dataset({"s": 5.0, "d": (("t", "x"), [[5, 6], [7, 8]])}, {"x": ["c", "d"]}), store, region={})
