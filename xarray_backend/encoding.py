@@ -93,7 +93,11 @@ def stored_dtype(dtype: np.dtype[Any]) -> Any:
 
 
 def _refuse_unusable(name: str, encoding: Mapping[str, Any], zarr_format: int) -> None:
-    left = {key for key, value in encoding.items() if key not in _OF_OPENED_FILES and not (key == "dtype" or (key == "_FillValue" and value is None))}
+    left = {
+        key
+        for key, value in encoding.items()
+        if key not in _OF_OPENED_FILES and not (key == "dtype" or (key == "_FillValue" and value is None))
+    }
     unknown = sorted(map(str, left - ARRAY_KEYS))
     if unknown:
         raise ValueError(

@@ -219,8 +219,7 @@ class Checked:
 
 
 def _as_datetimes(values: Values) -> Values:
-    """Return dates of the usual calendars as numpy's, which is what reading makes of them; the values, if there are others.
-    """
+    """Return dates of the usual calendars as numpy's, as reading gives them; of other calendars as they are."""
     if not all(getattr(value, "calendar", "") in _USUAL_CALENDARS for value in values.flat if value is not None):
         return values
     texts = ["NaT" if value is None else value.isoformat() for value in values.flat]

@@ -173,7 +173,7 @@ def _check_names(ds: xr.Dataset) -> None:
         if name is None:
             continue
         if not isinstance(name, str):
-            raise TypeError(f"names of stored variables are strings, found {name!r}")
+            raise TypeError(f"the name of a stored variable must be a string or None, found {name!r}")
         if not name or "/" in name or name.startswith(".z") or name in (".", ".."):
             raise ValueError(f"a variable cannot be stored under the name {name!r}")
 

@@ -174,8 +174,8 @@ def _expect_group(node: Any, group: str | None) -> Group:
 def _warn_of_missing_metadata(store: Any) -> None:
     warnings.warn(
         # the beginning is what people filter warnings by
-        f"Failed to open Zarr store with consolidated metadata: there are none in {store!r}, so every document was read "
-        "by itself, which is slow on remote stores; "
+        f"Failed to open Zarr store with consolidated metadata: there are none in {store!r}, so every document was "
+        "read by itself, which is slow on remote stores; "
         "make it with zarrds.consolidate_metadata(store), or pass consolidated=False",
         RuntimeWarning,
         stacklevel=2,

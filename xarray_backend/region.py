@@ -77,9 +77,7 @@ def region_names(ds: xr.Dataset, region: Any) -> list[str]:
     return stored_names([*written, *matched])
 
 
-def parse_region(
-    ds: xr.Dataset, region: Any, stored: Stored, append_dim: Any = None
-) -> tuple[xr.Dataset, Region]:
+def parse_region(ds: xr.Dataset, region: Any, stored: Stored, append_dim: Any = None) -> tuple[xr.Dataset, Region]:
     """Return the region that a user means, and the dataset without its index coordinates.
 
     Those are never written to a region, as they would label elements outside of it too; but for that of a dimension

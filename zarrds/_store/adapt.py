@@ -14,6 +14,7 @@ from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.fs import FSStore
 from zarrds._store.backends.memory import KVStore
 from zarrds._store.backends.obstore import from_obstore, is_obstore
+from zarrds._store.backends.zarr3 import from_zarr3, is_zarr3
 from zarrds._store.backends.zip import ZipStore
 from zarrds._store.base import Store
 from zarrds._store.wrappers.n5 import N5Store
@@ -27,9 +28,10 @@ def as_store(store: object, *, mode: str = "r", storage_options: Mapping[str, An
 
     Parameters
     ----------
-    store : str, os.PathLike, Store, fsspec.FSMap, obstore.store.ObjectStore or MutableMapping
+    store : str, os.PathLike, Store, fsspec.FSMap, obstore.store.ObjectStore, zarr.abc.store.Store or MutableMapping
         A path of a directory (``~`` is the home directory) or of a ``.zip`` file, a URL (``s3://bucket/path``,
-        ``zip::file:///a.zip``), a store, or any mapping from str to bytes; read-only ones too when `mode` is "r".
+        ``zip::file:///a.zip``), a store, also one of Zarr-Python 3, or any mapping from str to
+        bytes; read-only ones too when `mode` is "r".
     mode : str, default "r"
         "r" for reading only; any other mode may write.
     storage_options : dict, optional
@@ -55,6 +57,8 @@ def as_store(store: object, *, mode: str = "r", storage_options: Mapping[str, An
         return FSStore(store.root, fs=store.fs, mode=_fs_mode(mode), missing_exceptions=store.missing_exceptions)
     if is_obstore(store):
         return from_obstore(store)
+    if is_zarr3(store):
+        return from_zarr3(store, mode=mode)
     if isinstance(store, MutableMapping) or (isinstance(store, Mapping) and mode == "r"):
         return KVStore(store)
     raise NotAStoreError(f"a store is a path, a URL, a Store or a mutable mapping, not {type(store).__name__}")

@@ -29,7 +29,9 @@ __all__ = ["DictStore", "KVStore", "MemoryStore"]
 class KVStore(Store):
     """Any mapping from keys to bytes as a store.
 
-    Values are returned as they are in the mapping when they are bytes-like; what is set becomes bytes. Methods
+    Values are returned as they are in the mapping when they are bytes-like; what is set becomes bytes. A dict that
+    Zarr-Python 3 filled has objects of its class ``Buffer``: they are read, and what is set becomes such objects, too,
+    so that Zarr-Python can read it. Methods
     ``listdir``, ``rmdir``, ``rename``, ``getsize`` and ``getitems`` of the mapping are used where it has them.
 
     Parameters
@@ -56,6 +58,7 @@ class KVStore(Store):
         self.carries_data = isinstance(mutablemapping, dict)
         self._token: str | None = None
         self._getitems = _batch_getter(mutablemapping)
+        self._kept_as = _class_of_values(mutablemapping)
         self.can_set_if = isinstance(mutablemapping, dict)  # others may have writers elsewhere
         if self._getitems is not None:
             self.profile = StoreProfile("network", native_batch=True)
@@ -96,7 +99,7 @@ class KVStore(Store):
         self._require_mutable()
         try:
             for key, value in items:
-                self._mapping[check_key(key)] = to_bytes(value)
+                self._mapping[check_key(key)] = self._kept_as(to_bytes(value))
         finally:
             self.live.changed()
 
@@ -107,7 +110,7 @@ class KVStore(Store):
         with locked_object(id(self._mapping)):
             if not same_bytes(self.get_many([(check_key(key), None)])[0], expected):
                 return False
-            self._mapping[key] = to_bytes(value)
+            self._mapping[key] = self._kept_as(to_bytes(value))
             self.live.changed()
         return True
 
@@ -206,10 +209,23 @@ class KVStore(Store):
 def _checked(value: Any, key: str) -> Buf:
     if isinstance(value, (bytes, bytearray, memoryview, np.ndarray)):
         return cast("Buf", value)
+    if _is_buffer(value):
+        return cast("Buf", value.to_bytes())
     try:
         return memoryview(value)
     except TypeError:
         raise StoreError("value is not bytes-like", key=key, found=type(value).__name__) from None
+
+
+def _is_buffer(value: Any) -> bool:
+    """Whether a value is an object of Zarr-Python 3 that holds bytes."""
+    return callable(getattr(value, "to_bytes", None)) and callable(getattr(type(value), "from_bytes", None))
+
+
+def _class_of_values(mapping: Mapping[str, Any]) -> Callable[[bytes], Any]:
+    """What makes bytes a value of the mapping: of the class that Zarr-Python 3 uses, where it filled a dict."""
+    first = next(iter(mapping.values()), None) if isinstance(mapping, dict) else None
+    return type(first).from_bytes if _is_buffer(first) and not isinstance(first, int) else bytes  # type: ignore[union-attr]
 
 
 def _batch_getter(mapping: Mapping[str, Any]) -> Callable[[list[str]], Mapping[str, Any]] | None:
