@@ -159,6 +159,9 @@ __all__ = [  # noqa: RUF022  # sorted as `sorted` sorts
     "zeros_like",
 ]
 
+# ``zarrds.util`` and other modules outside the manual are found in zarrds/compat, and imported only when asked for
+__path__.append(f"{__path__[0]}/compat")
+
 __version__ = "0.1.0"
 v3_api_available = False
 """Whether the experimental v3 API of the manual's section 3.10 is there: it is not."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 from zarrds import _node
 from zarrds._engine import places_of
@@ -41,6 +42,7 @@ from zarrds._types import Separator
 
 __all__ = [
     "ABSStore",
+    "BaseStore",
     "ConsolidatedMetadataStore",
     "DBMStore",
     "DictStore",
@@ -59,6 +61,7 @@ __all__ = [
     "RedisStore",
     "SQLiteStore",
     "Store",
+    "StoreLike",
     "TempStore",
     "ZipStore",
     "array_meta_key",
@@ -79,6 +82,11 @@ __all__ = [
     "rename",
     "rmdir",
 ]
+
+BaseStore = Store
+"""`Store`, under the name of its base class in Zarr-Python 2."""
+StoreLike: TypeAlias = Store | MutableMapping[str, Any] | str | os.PathLike[str]
+"""What is accepted where a store is wanted: a store, any mapping, a path or a URL."""
 
 AnyStore = Store | MutableMapping[str, Any]
 

@@ -9,7 +9,7 @@ from zarrds._format.consolidated import (
     find_consolidated,
 )
 from zarrds._format.dtypes import dtype_from_v2, dtype_to_v2, normalize_dtype
-from zarrds._format.fills import fill_of, fill_scalar
+from zarrds._format.fills import fill_from_v2, fill_of, fill_scalar, fill_to_v2
 from zarrds._format.formats import (
     DOCUMENT_NAMES,
     FORMATS,
@@ -25,6 +25,7 @@ from zarrds._format.grid import (
     box_coords,
     chunk_count,
     grid_shape,
+    guess_chunks,
     normalize_chunks,
     normalize_shape,
     removed_chunks,
@@ -80,15 +81,18 @@ __all__ = [
     "dtype_from_v2",
     "dtype_to_v2",
     "dumps",
+    "fill_from_v2",
     "fill_of",
     "fill_of_v3",
     "fill_scalar",
+    "fill_to_v2",
     "find_consolidated",
     "format_of",
     "format_of_key",
     "formats_of",
     "formats_with",
     "grid_shape",
+    "guess_chunks",
     "is_of_pandas",
     "loads",
     "n5",

@@ -96,6 +96,11 @@ class Store(MutableMapping[str, bytes]):
     live: LiveData | None = None
     """Names the data of a store that live in this process, and counts the changes to them."""
 
+    @property
+    def _dimension_separator(self) -> Separator | None:
+        """Separator of chunk keys, under the name that programs for Zarr-Python 2 ask for."""
+        return self.dimension_separator
+
     # --- what every store implements ---------------------------------------------------------------------------------
 
     @abstractmethod

@@ -58,6 +58,20 @@ class Described(Selections):
         return self._path
 
     @property
+    def _dimension_separator(self) -> str:
+        """Separator of chunk keys; programs for Zarr-Python 2 ask for it by this name."""
+        return self._source().meta.keys.separator
+
+    @property
+    def _version(self) -> int:
+        """Format of the array; programs for Zarr-Python 2 ask for it by this name."""
+        return self._source().meta.zarr_format
+
+    def _chunk_key(self, chunk_coords: Sequence[int]) -> str:
+        """Return the key of a chunk; programs for Zarr-Python 2 ask for it by this name."""
+        return self._source().key(tuple(chunk_coords))
+
+    @property
     def name(self) -> str | None:
         """Array name following h5py convention; None at the root."""
         return f"/{self._path}" if self._path else None
