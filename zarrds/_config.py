@@ -1,7 +1,7 @@
-"""Settings, in one place.
+"""Settings of the library.
 
-Read from the environment once (``ZARRDS_THREADS`` and so on); change them with `set_config` or for a while with
-`config_context`. Nothing else in zarrds reads the environment.
+They are read from the environment once (``ZARRDS_THREADS`` and so on); change them with `set_config`, or temporarily
+with `config_context`. Nothing else in zarrds reads the environment.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Config:
 
     @property
     def thread_count(self) -> int:
-        """Threads to use, with 0 resolved."""
+        """Number of threads to use, with 0 resolved."""
         return self.threads or min(8, os.cpu_count() or 1)
 
 
@@ -88,7 +88,7 @@ def get_config() -> Config:
 
 
 def set_config(**settings: Any) -> Config:
-    """Change settings for the process; returns the new ones. Unknown names raise TypeError."""
+    """Change settings for the process; return the new ones. Unknown names raise TypeError."""
     global _current
     _current = replace(_current, **settings)
     return _current
@@ -96,7 +96,7 @@ def set_config(**settings: Any) -> Config:
 
 @contextmanager
 def config_context(**settings: Any) -> Iterator[Config]:
-    """Change settings inside a ``with`` block (for the whole process, so not for use in several threads)."""
+    """Change settings inside a ``with`` block (for the whole process, so do not use it in several threads)."""
     global _current
     before = _current
     try:

@@ -12,7 +12,7 @@ __all__ = ["JSON", "Buf", "ByteRange", "Chunks", "NDArrayAny", "Order", "Part", 
 
 NDArrayAny: TypeAlias = NDArray[Any]
 Buf: TypeAlias = bytes | bytearray | memoryview | NDArrayAny
-"""Anything with the buffer protocol: what stores take and give."""
+"""Anything with the buffer protocol: what stores accept and return."""
 
 JSON: TypeAlias = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None
 Shape: TypeAlias = tuple[int, ...]

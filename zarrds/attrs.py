@@ -20,7 +20,7 @@ __all__ = ["Attributes"]
 class Attributes(MutableMapping[str, Any]):
     """Attributes of an array or group: a mapping kept as one JSON document.
 
-    Not made directly, but had from the ``attrs`` property of an array or group.
+    Attributes are not created directly, but by the ``attrs`` property of an array or group.
 
     Parameters
     ----------
@@ -73,11 +73,11 @@ class Attributes(MutableMapping[str, Any]):
         return format_of_key(self.key)
 
     def asdict(self) -> dict[str, Any]:
-        """Retrieve all attributes as a dictionary: a copy, which may be changed without effect on the attributes."""
+        """Return all attributes as a dictionary: a copy, which may be changed without effect on the attributes."""
         return {name: _copied(value) for name, value in self._all().items()}
 
     def _all(self) -> dict[str, Any]:
-        """Return the attributes themselves, which nobody else may get hold of."""
+        """Return the attributes themselves, not a copy; they must not leave this object."""
         if self._cached is not None:
             return self._cached
         found = self._load() if self._document is None else self._from_document(self._document)
@@ -136,7 +136,7 @@ class Attributes(MutableMapping[str, Any]):
         return self._parsed(self._read())
 
     def _from_document(self, document: Buf | dict[str, Any]) -> dict[str, Any]:
-        """Attributes from a document that was read with the node, and may have been parsed."""
+        """Return the attributes from a document that was read with the node, and may already be parsed."""
         return _copied(document.get("attributes", {})) if isinstance(document, dict) else self._parsed(document)
 
     def _read(self) -> Buf | None:
@@ -146,10 +146,10 @@ class Attributes(MutableMapping[str, Any]):
         return {} if text is None else self._format.parse_attributes(text, self.key)
 
     def _change(self, make: Callable[[dict[str, Any]], dict[Any, Any]], *, by_itself: bool = False) -> None:
-        """Write what `make` makes of the attributes, again when another writer was faster.
+        """Write the attributes that `make` returns; repeat if another writer changed the document meanwhile.
 
-        Where the store can compare and swap, no change of others is lost: not of other attributes, nor of what else is
-        in the document. With `by_itself` the document holds attributes alone and all are replaced: the last one wins.
+        If the store can compare and swap, no change of others is lost: neither other attributes, nor other contents of
+        the document. With `by_itself`, the document holds only attributes and all are replaced: the last writer wins.
         """
         with self._changing():
             while True:
@@ -162,7 +162,7 @@ class Attributes(MutableMapping[str, Any]):
                     continue
                 break
             if self.cache:
-                # what a reader of the document would see, not the caller's mutable objects; in the order they came in
+                # keep what a reader of the document would get, not the caller's mutable objects, in the given order
                 found = self._parsed(data)
                 self._cached = {name: found[name] for name in attributes}
 
@@ -179,7 +179,7 @@ def _with_text_names(attributes: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _copied(value: Any) -> Any:
-    """Return a copy of a JSON value, down to its innermost lists and objects."""
+    """Return a copy of a JSON value, including nested lists and objects."""
     if isinstance(value, dict):
         return {name: _copied(member) for name, member in value.items()}
     if isinstance(value, list):

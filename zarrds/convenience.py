@@ -106,7 +106,7 @@ def open(
     real_store = store if store is None else as_store(store, mode=mode, storage_options=options)
     node = None
     if real_store is not None and mode in ("r", "r+", "a"):
-        # far away a second batch takes longer than one key more
+        # on a slow network a second batch costs more than one more key
         near = real_store.profile.kind != "network"
         real_store, node = _node.locate_node(real_store, where, asked, mode, array_first=near)
         if node is None and mode != "a":
@@ -225,7 +225,7 @@ def save_group(
 
 @contextmanager
 def _opened(store: Any, mode: str, storage_options: Mapping[str, Any] | None) -> Iterator[Store]:
-    """The store that the user means; closed again, also after an error, when it was opened here."""
+    """Yield the store that the user means; if it was opened here, close it at the end, also after an error."""
     real_store = as_store(store, mode=mode, storage_options=storage_options)
     try:
         yield real_store
@@ -280,7 +280,7 @@ def save(
 
 
 class LazyLoader(Mapping[str, Any]):
-    """Arrays of a group by name, each loaded into memory when it is asked for."""
+    """Arrays of a group by name, each loaded into memory on first access."""
 
     def __init__(self, grp: Group) -> None:
         self.grp = grp
@@ -367,7 +367,7 @@ def consolidate_metadata(
 ) -> Array | Group:
     """Consolidate all metadata of a hierarchy into a single document.
 
-    Groups are listed level by level and chunk keys never, so the cost depends on the number of nodes alone; documents
+    Groups are listed level by level and chunk keys never, so the cost depends only on the number of nodes; documents
     are read in batches. The new document replaces an old one in one atomic write.
 
     Parameters
@@ -419,7 +419,7 @@ def consolidate_metadata(
 
 
 def open_consolidated(store: Any, metadata_key: str = CONSOLIDATED_KEY, mode: str = "r+", **kwargs: Any) -> Any:
-    """Open a hierarchy whose metadata was consolidated: one batch of requests gives all of it.
+    """Open a hierarchy with consolidated metadata: one batch of requests reads all metadata.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Writers that meet: parts of chunks that others write to as well, and arrays of a group that grow together.
+"""Concurrent writers: parts of chunks that others write to as well, and arrays of a group that grow together.
 
-It serves programs that divide their writing among tasks themselves, as the xarray writer does. `Array.append` and
-arrays with a synchronizer need nothing of it.
+This is for programs that divide their writes among tasks themselves, like the xarray writer. `Array.append` and arrays
+with a synchronizer do not need it.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ def write_part(
     write_empty_chunks: bool = True,
     grown: bool = False,
 ) -> None:
-    """Write a region of an array beside writers of other regions, also where these share chunks with it.
+    """Write a region of an array while others write other regions, even if these share chunks with it.
 
-    A chunk of which a part is written is replaced only while it is as it was read; when another writer changed it in
-    between, the part is put into the changed chunk. So writers in any threads and processes keep each other's parts,
-    on all stores that can compare and swap (`Store.can_set_if`). With a synchronizer its locks do this instead. On
-    other stores only the threads of this process keep each other's parts.
+    A chunk that is written in part is replaced only if it is still as it was read; if another writer changed it in
+    between, the part is put into the changed chunk. So writers in any threads and processes keep each other's parts, on
+    all stores that can compare and swap (`Store.can_set_if`). With a synchronizer, its locks do this instead. On other
+    stores only the threads of this process keep each other's parts.
 
     Parameters
     ----------
@@ -110,11 +110,11 @@ class _ChunkChanged(Exception):
 
 
 class _WouldDelete(Exception):
-    """A chunk that others may have written to meanwhile would be deleted, which no store can do by comparing."""
+    """A chunk that others may have written to meanwhile would be deleted; no store can delete conditionally."""
 
 
 class _ComparingStore(WrapperStore):
-    """A store whose values are replaced only while they are as they were read through it."""
+    """A store that replaces values only if they are still as they were read through it."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -148,7 +148,7 @@ class Turn:
         self._lost = False
 
     def keep(self) -> None:
-        """Say that the work goes on; ConflictError when another writer took over, as this one seemed to be dead."""
+        """Report progress; raise ConflictError if another writer took over because this one seemed dead."""
         if self._claim is None:
             return
         try:
@@ -167,7 +167,7 @@ class Turn:
     def grow(self, changes: Sequence[tuple[Array, Shape]]) -> None:
         """Write the new shapes of arrays whose data are written; all of them, or none.
 
-        When the process ends, or the store breaks down, in between, the next one to have the turn sees `inherited`.
+        If the process ends or the store fails in between, the next owner of the turn sees `inherited`.
 
         Parameters
         ----------
@@ -193,7 +193,7 @@ class Turn:
 
     @contextmanager
     def or_abandoned(self) -> Iterator[None]:
-        """Run a block that puts things in order; if it fails, the next writer is told so (`inherited`)."""
+        """Run a block that cleans up; if it fails, the next writer sees `inherited`."""
         try:
             yield
         except BaseException:
@@ -217,15 +217,15 @@ class Turn:
 
 @contextmanager
 def group_turn(group: Group, synchronizer: Synchronizer | None = None) -> Iterator[Turn]:
-    """Hold the turn to enlarge arrays of a group: other writers that ask for it wait, in all threads and processes.
+    """Hold the turn to enlarge arrays of a group: other writers, in all threads and processes, wait for it.
 
-    Take it, open the group again, write the data behind the ends of its arrays (`write_part`), and let `Turn.grow`
-    write the documents at the end: readers see nothing before, and all of it then. `Turn.keep` raises ConflictError
-    when the process was stopped for so long that another writer took over. A writer that is killed keeps others waiting
-    for some seconds at most.
+    In the block, open the group again, write the data behind the ends of its arrays (`write_part`), and call
+    `Turn.grow` to write the documents at the end: readers see nothing before, and all of it then. `Turn.keep` raises
+    ConflictError if the process was stopped for so long that another writer took over. A killed writer keeps others
+    waiting for some seconds at most.
 
-    On stores that cannot compare and swap (`Store.can_set_if`) that holds for the threads of this process only: one
-    process at a time, or a synchronizer that all of them use.
+    On stores that cannot compare and swap (`Store.can_set_if`), this only works among the threads of this process: use
+    one process at a time, or a synchronizer that all of them share.
 
     Parameters
     ----------
@@ -265,7 +265,7 @@ def group_turn(group: Group, synchronizer: Synchronizer | None = None) -> Iterat
 
 
 def _claim_of(held: ExitStack, store: Store, key: str) -> Claim | None:
-    """Claim a document; not an archive's, which is one process's alone and keeps every version of a value."""
+    """Claim a document, except in an archive: one process uses it alone, and it keeps every version of a value."""
     if not store.is_erasable():
         return None
     try:
@@ -284,12 +284,12 @@ def _keep(turn: Turn, done: threading.Event) -> None:
             turn.keep()
         except ConflictError:
             return
-        except Exception:  # a request failed: the next one, or the owner's own, tells more
+        except Exception:  # a request failed: the next one, or the owner's own, will report it
             continue
 
 
 class _Lock:
-    """A lock of this process that is gone when nobody holds it or waits for it."""
+    """A lock of this process that disappears when nobody holds it or waits for it."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -310,12 +310,12 @@ def _thread_lock(name: str) -> Iterator[None]:
 
 
 def larger(source: ChunkSource, shape: Shape) -> ChunkSource:
-    """Return the recipe of an array as it will be when it has grown to a shape."""
+    """Return the source of an array as it will be when it has grown to a shape."""
     return replace(source, meta=replace(source.meta, shape=shape))
 
 
 def settle(arrays: Sequence[Array]) -> None:
-    """Wait for writers that append to one of these arrays alone; put in order what killed ones left."""
+    """Wait for writers that append to a single one of these arrays; clean up after killed ones."""
     for array in arrays:
         text = array.store.get_many([(_document_key(array), None)])[0]
         if text is not None and has_mark(text):
@@ -323,7 +323,7 @@ def settle(arrays: Sequence[Array]) -> None:
 
 
 def take_back(changes: Sequence[tuple[Array, Shape]]) -> None:
-    """Delete what was written behind the ends of arrays that did not grow to these shapes after all."""
+    """Delete what was written behind the ends of arrays that did not grow to these shapes in the end."""
     for array, shape in changes:
         meta = array.source().meta
         delete_outside(OpenSource(array.chunk_store, array.path, replace(meta, shape=shape)), meta.shape)
@@ -336,7 +336,7 @@ def take_back(changes: Sequence[tuple[Array, Shape]]) -> None:
             except _ChunkChanged:
                 continue
             except _WouldDelete:
-                pass  # it is nothing but fill value now, or another writer's
+                pass  # it is all fill value now, or belongs to another writer
             break
 
 

@@ -1,6 +1,6 @@
-"""Synchronizers: locks that keep concurrent writers of one chunk, or of one document, apart (manual 2.16).
+"""Synchronizers: locks for concurrent writers of one chunk or one document (manual 2.16).
 
-A synchronizer is anything that gives a context manager for a key: ``with synchronizer["foo/0.0"]: ...``.
+A synchronizer is any object that returns a context manager for a key: ``with synchronizer["foo/0.0"]: ...``.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ __all__ = ["ProcessSynchronizer", "Synchronizer", "ThreadSynchronizer", "locked"
 
 
 class Synchronizer(Protocol):
-    """Gives a lock for a key."""
+    """Returns a lock for a key."""
 
     def __getitem__(self, item: str) -> AbstractContextManager[Any]:
-        """Lock that guards `item`, as a context manager."""
+        """Return the lock that guards `item`, as a context manager."""
 
 
 @contextmanager
 def locked(synchronizer: Synchronizer | None, keys: Iterable[str]) -> Iterator[None]:
-    """Hold the locks of several keys; they are taken in sorted order, so that nobody waits for each other."""
+    """Hold the locks of several keys, taken in sorted order so that there is no deadlock."""
     with ExitStack() as held:
         if synchronizer is not None:
             for key in sorted(set(keys)):
@@ -54,15 +54,15 @@ class ThreadSynchronizer:
             return self._locks[item]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # locks do not travel; another process gets a synchronizer of its own
+        # locks are not pickled; another process gets a synchronizer of its own
         return type(self), ()
 
 
 class ProcessSynchronizer:
-    """Locks for processes that share a file system, on lock files below a directory.
+    """Locks for processes that share a file system, as lock files below a directory.
 
-    Threads of one process exclude each other as well. The lock files are those of Zarr-Python 2, so that its processes
-    and ours can write to the same array.
+    Threads of one process exclude each other as well. The lock files are the same as those of Zarr-Python 2, so that
+    its processes and ours can write to the same array.
 
     Parameters
     ----------
@@ -90,13 +90,13 @@ class ProcessSynchronizer:
 
 
 _POLL_S, _MAX_POLL_S = 0.0005, 0.005
-"""How often a lock file that is taken is tried again."""
+"""Seconds between attempts to take a lock file."""
 
 _file_mutexes = ThreadSynchronizer()
 
 
 class _FileLock:
-    """A lock file, and a lock of this process: file locks are the process's, and would let all its threads pass."""
+    """A lock file, plus a lock for the threads of this process, which all share the file lock."""
 
     __slots__ = ("_file", "_mutex")
 

@@ -1,4 +1,4 @@
-"""The only place where plan, codec and store meet."""
+"""The engine: the only place where plan, codec and store meet."""
 
 from zarrds._engine.batch import BATCH_BYTES, HeldStore
 from zarrds._engine.bulk import (

@@ -1,4 +1,4 @@
-"""Writes that are held back: many changes of parts of a chunk or shard, and each of them is stored once."""
+"""Pending writes: several changes to parts of a chunk or shard are collected, and the value is stored once."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from zarrds._types import Buf, NDArrayAny, Request
 __all__ = ["BATCH_BYTES", "HeldChunk", "HeldStore"]
 
 BATCH_BYTES = 256 * 2**20
-"""Bytes held back by default before the oldest of them are stored early."""
+"""Default limit of bytes in pending writes; beyond it, the oldest are stored early."""
 
 _FLUSH_KEYS = 64
 _FLUSH_BYTES = 64 * 2**20
 
 
 class HeldChunk(Held):
-    """A chunk that was changed, as an array: it is encoded when it is stored or read."""
+    """A changed chunk, kept decoded: it is encoded when it is stored or read."""
 
     __slots__ = ("_encode", "_value", "array")
 
@@ -44,14 +44,14 @@ class HeldChunk(Held):
         self._value: tuple[Buf | None] | None = None
 
     def join(self) -> Buf | None:
-        """The encoded chunk."""
+        """Return the encoded chunk."""
         if self._value is None:
             self._value = (self._encode(self.array),)
         return self._value[0]
 
 
 class HeldStore(ViewStore):
-    """A store that keeps what is set and deleted to itself until `flush`; reading sees it.
+    """A store that keeps what is set and deleted to itself until `flush`; reads through it see the pending writes.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class HeldStore(ViewStore):
     # --- what the engine uses ----------------------------------------------------------------------------------------
 
     def take_many(self, keys: Sequence[str]) -> list[Any]:
-        """Values of keys as they are held, or from the store; None for absent ones."""
+        """Return the values of keys: pending ones as they are kept, others from the store; None for absent ones."""
         with self._lock:
             here = {key: self._held[key] for key in keys if key in self._held}
         rest = [(key, None) for key in keys if key not in here]
@@ -79,7 +79,7 @@ class HeldStore(ViewStore):
         return [here[key] if key in here else next(there) for key in keys]
 
     def hold(self, key: str, value: Buf | Held | None) -> None:
-        """Hold a value back; None: the key is to be deleted."""
+        """Add a pending write; None: the key will be deleted."""
         with self._lock:
             self._drop(key)
             self._held[key] = value
@@ -88,7 +88,7 @@ class HeldStore(ViewStore):
                 self._store_oldest(self._max_bytes // 2)
 
     def flush(self) -> None:
-        """Store everything that is held; what could not be stored stays held."""
+        """Store all pending writes; those that could not be stored stay pending."""
         with self._lock:
             self._store_oldest(0)
 
@@ -103,7 +103,7 @@ class HeldStore(ViewStore):
                 self._drop(key)
 
     def _oldest(self, nbytes: int) -> list[str]:
-        """Keys to store next: of about that many bytes, and no more than are stored in one go."""
+        """Return the keys to store next: about that many bytes, but no more keys than are stored at a time."""
         keys: list[str] = []
         for key, value in self._held.items():
             keys.append(key)
@@ -145,7 +145,7 @@ class HeldStore(ViewStore):
             self.hold(key, value if isinstance(value, Held) else to_bytes(value))
 
     def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
-        self.flush()  # what is set at once must not become visible before what was set earlier
+        self.flush()  # what is set with set_if must not become visible before what was set earlier
         return self.store.set_if(key, value, expected)
 
     def delete_many(self, keys: Sequence[str]) -> None:
@@ -171,7 +171,7 @@ class HeldStore(ViewStore):
         self.store.close()
 
     def spec(self) -> StoreSpec:
-        self.flush()  # whoever opens the recipe reads and writes the store itself
+        self.flush()  # whoever opens the spec reads and writes the inner store directly
         return self.store.spec()
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Work on the stored chunks of an array, however many: which are there, which are missing, deleting, trimming."""
+"""Work on all stored chunks of an array: list them, find missing ones, delete and trim them."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ Coords: TypeAlias = tuple[int, ...]
 
 
 MOST_ASKED = 10_000
-"""Chunks of a grid that are asked for one by one where the store cannot list."""
+"""Largest grid whose chunks are looked up one by one in a store that cannot list."""
 _ASKED_TOGETHER = 1000
 
 
 def stored_chunks(source: OpenSource) -> Iterator[Coords]:
     """Yield the coordinates of the chunks that are stored, from one listing.
 
-    Where the store cannot list, small grids are asked for chunk by chunk; of large ones NotListableError is raised.
+    If the store cannot list, small grids are looked up chunk by chunk; for large ones NotListableError is raised.
     """
     keys = ChunkKeys(source)
     for key in _stored_keys(source):
@@ -49,15 +49,15 @@ def stored_chunks(source: OpenSource) -> Iterator[Coords]:
 
 
 def count_stored(source: OpenSource) -> int:
-    """Number of the chunks that are stored, from one listing; see `stored_chunks` on stores that cannot list."""
+    """Return the number of stored chunks, from one listing; for stores that cannot list see `stored_chunks`."""
     return ChunkKeys(source).count(_stored_keys(source))
 
 
 class ChunkKeys:
-    """The keys of the chunks of one array, read back.
+    """Parses chunk keys of one array back into coordinates.
 
-    The last index of a key, and all that stands before it, are looked up among those that were seen already: the keys
-    of a listing have most of their parts in common.
+    The last index of a key, and everything before it, are looked up among those already parsed: the keys of a listing
+    have most of their parts in common.
     """
 
     def __init__(self, source: OpenSource) -> None:
@@ -66,12 +66,12 @@ class ChunkKeys:
         is_default = meta.keys.style == "default"
         self._prefix, self._separator = source.prefix, meta.keys.separator
         self._only = source.prefix + ("c" if is_default else "0") if not grid else None  # the key of a 0-d array
-        self._alone = len(grid) == 1 and not is_default  # the index is all there is behind the prefix
+        self._alone = len(grid) == 1 and not is_default  # a key is the prefix and one index
         self._heads = _Heads(source.prefix, is_default, self._separator, grid[:-1])
         self._lasts = _Lasts(grid[-1] if grid else 0)
 
     def coords(self, key: str) -> Coords | None:
-        """Coordinates of the chunk that a key of the store names; None when it names none of the grid."""
+        """Return the coordinates of the chunk under a store key; None if the key is not that of a chunk of the grid."""
         if self._only is not None:
             return () if key == self._only else None
         if self._alone:
@@ -82,7 +82,7 @@ class ChunkKeys:
         return None if index < 0 or before is None else (*before, index)
 
     def count(self, keys: Iterable[str]) -> int:
-        """How many keys, all of them below the array, name a chunk of the grid."""
+        """Return how many of the keys, all below the array, are keys of chunks of the grid."""
         heads, lasts, separator = self._heads, self._lasts, self._separator
         if self._only is not None:
             return sum([key == self._only for key in keys])
@@ -98,7 +98,7 @@ class ChunkKeys:
 
 
 class _Lasts(dict[str, int]):
-    """Indices by their digits; -1 for what is no index of a dimension of that length."""
+    """Cache of indices by their digits; -1 for what is not an index of a dimension of that length."""
 
     def __init__(self, length: int) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class _Lasts(dict[str, int]):
 
 
 class _Heads(dict[str, "Coords | None"]):
-    """All indices but the last, by what stands before that; None for what is not the beginning of a chunk key."""
+    """Cache of all indices but the last, by the text before the last; None if that text cannot begin a chunk key."""
 
     def __init__(self, prefix: str, is_default: bool, separator: str, grid: Shape) -> None:
         super().__init__()
@@ -133,15 +133,15 @@ class _Heads(dict[str, "Coords | None"]):
 
 
 def _index(text: str, length: int) -> int:
-    """The index that digits, without a zero in front, stand for; -1 when it is none below `length`."""
+    """Return the index for a text of digits without leading zeros; -1 if it is not an index below `length`."""
     if not (text.isascii() and text.isdigit() and (text == "0" or text[0] != "0")):
         return -1
-    # a number with more digits than the length is not below it, and may be too long to be read
+    # a number with more digits than the length is too large, and may have too many digits for int()
     return int(text) if len(text) <= len(str(length)) and int(text) < length else -1
 
 
 def _stored_keys(source: OpenSource) -> Iterable[str]:
-    """Return the keys below an array; where the store cannot list, those of chunks that it has when it is asked."""
+    """Return the keys below an array; if the store cannot list, the keys of its chunks that are found one by one."""
     try:
         keys = iter(source.store.keys_below(source.prefix))
         first = next(keys, None)
@@ -160,21 +160,21 @@ def _chunks_asked_for(source: OpenSource) -> Iterator[str]:
 
 
 def missing_chunks(source: OpenSource) -> Iterator[tuple[int, ...]]:
-    """Coordinates of the chunks that are not stored, in C order, from one listing."""
+    """Return the coordinates of the chunks that are not stored, in C order, from one listing."""
     stored = set(stored_chunks(source))
     grid = grid_shape(source.meta.shape, source.meta.write_unit)
-    # product() would hold a range of a huge dimension as a tuple
+    # product() would turn the range of a huge dimension into a tuple
     return (coords for coords in box_coords([range(n) for n in grid]) if coords not in stored)
 
 
 def _go_on() -> None:
-    """Do nothing between steps."""
+    """Do nothing: the default for `keep`."""
 
 
 def trim_edges(
     source: OpenSource, shrunk: Sequence[bool], lock: Lock | None = None, keep: Callable[[], None] = _go_on
 ) -> None:
-    """Put the fill value into what stored chunks hold beyond the array's shape, along the dimensions that shrunk.
+    """Set elements of stored chunks beyond the array's shape to the fill value, along the dimensions that shrank.
 
     `keep` is called before each step, and may raise to stop.
     """
@@ -183,7 +183,7 @@ def trim_edges(
     if not any(cut):
         return
     edges = [n // c if is_cut else None for n, c, is_cut in zip(meta.shape, meta.write_unit, cut, strict=True)]
-    # a listing must not be walked while it changes
+    # the store must not change during a listing
     coords = [c for c in stored_chunks(source) if any(i == edge for i, edge in zip(c, edges, strict=True))]
     for at in coords:
         key = source.key(at)
@@ -200,7 +200,7 @@ def trim_edges(
 
 
 def _trimmed(source: OpenSource, coords: tuple[int, ...], data: Buf) -> Buf | None:
-    """A chunk with the fill value wherever it reaches out of the array."""
+    """Return the chunk with the fill value in all elements outside the array."""
     meta = source.meta
     old = source.codec.decode(data)
     new = source.blank(meta.chunk.shape)
@@ -210,12 +210,12 @@ def _trimmed(source: OpenSource, coords: tuple[int, ...], data: Buf) -> Buf | No
 
 
 def delete_outside(source: OpenSource, new_shape: Shape, keep: Callable[[], None] = _go_on) -> None:
-    """Delete the chunks that lie outside the grid of `new_shape`; `keep` is called before each step."""
+    """Delete the chunks outside the grid of `new_shape`; `keep` is called before each step."""
     _delete(source, _keys_outside(source, new_shape), keep)
 
 
 def delete_behind(source: OpenSource, keep: Callable[[], None] = _go_on) -> None:
-    """Delete stored chunks that lie outside the array's own grid, as a writer that did not finish may leave them."""
+    """Delete stored chunks outside the array's own grid; a writer that did not finish may leave such chunks."""
     meta = source.meta
     grid = grid_shape(meta.shape, meta.write_unit)
     everywhere = OpenSource(source.store, source.path, replace(meta, shape=(2**62,) * meta.ndim, transformers=()))
@@ -231,7 +231,7 @@ def _delete(source: OpenSource, keys: Sequence[str], keep: Callable[[], None]) -
 
 
 def expect_none_outside(source: OpenSource, new_shape: Shape) -> None:
-    """Raise, for a store that cannot delete, when chunks lie outside the grid of `new_shape`."""
+    """Raise if chunks are outside the grid of `new_shape`: called for stores that cannot delete."""
     for key in _keys_outside(source, new_shape):
         if key in source.store:
             raise NotErasableError(
@@ -242,9 +242,9 @@ def expect_none_outside(source: OpenSource, new_shape: Shape) -> None:
 
 
 def _keys_outside(source: OpenSource, new_shape: Shape) -> list[str]:
-    """Keys of chunks outside the grid of `new_shape`; never enumerates a grid that is mostly empty.
+    """Return the keys of chunks outside the grid of `new_shape`; never enumerates a mostly empty grid.
 
-    A list, as a listing must not be walked while it changes.
+    The result is a list because the store must not change during a listing.
     """
     meta = source.meta
     old, new = grid_shape(meta.shape, meta.write_unit), grid_shape(new_shape, meta.write_unit)

@@ -1,4 +1,4 @@
-"""Windows of chunks, and the driver that advances codecs which ask for byte ranges in rounds."""
+"""Windows of chunks, and the loop that runs codecs which ask for byte ranges in several rounds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Item = TypeVar("Item")
 
 
 def window_length(source: OpenSource, plan: Plan, threads: int) -> int:
-    """Chunks of one window: bounded in bytes; enough windows for the threads; large ones on a network."""
+    """Return the number of chunks per window: bounded in bytes, enough windows for all threads, large on a network."""
     config = get_config()
     by_bytes = max(1, config.window_bytes // max(1, source.meta.chunk.nbytes) // threads)
     if source.store.profile.kind == "network":
@@ -36,17 +36,18 @@ def windows(items: Iterable[Item], length: int) -> Iterator[list[Item]]:
 
 
 StepsOf: TypeAlias = Callable[[int, RangeReader, bool], ReadSteps]
-"""Begins to read a projection of a window: ``steps_of(number, reader, again)``; `again` if its chunk was replaced."""
+"""Starts to read a projection of a window: ``steps_of(number, reader, again)``; `again` if it was replaced."""
 
 _ATTEMPTS = 3
-"""Times that a part of a value is read by ranges, when others replace the value each time; then it is read whole."""
+"""Attempts to read a part of a value by ranges while others replace the value; after them it is read whole."""
 
 
 def read_parts(source: OpenSource, window: Sequence[Projection], steps_of: StepsOf) -> list[NDArrayAny | None]:
-    """Read one part per projection by rounds of byte ranges. None: the chunk is absent.
+    """Read one part per projection by rounds of byte ranges; None for an absent chunk.
 
-    All that is read of a chunk is of one state of it: where another writer replaces it meanwhile, it is read again. On
-    a network each round is one batch for all chunks; elsewhere they are read one by one, so that few files are open.
+    All parts of a chunk come from one version of it: if another writer replaces it meanwhile, it is read again. On a
+    network each round is one batch for all chunks; elsewhere the chunks are read one by one, so that few files are
+    open.
     """
     found: list[NDArrayAny | None] = [None] * len(window)
     if source.store.profile.kind == "network":
@@ -58,7 +59,7 @@ def read_parts(source: OpenSource, window: Sequence[Projection], steps_of: Steps
 
 
 def read_ranges(source: OpenSource, window: Sequence[Projection], steps_of: StepsOf) -> list[NDArrayAny | None]:
-    """Read one part per projection, each by one byte range, and all of them by one batch. None: the chunk is absent."""
+    """Read one part per projection, each by one byte range, all in one batch; None for an absent chunk."""
     found: list[NDArrayAny | None] = [None] * len(window)
     reader = PlainReader(source.store)
     _advance(source, window, [(i, steps_of(i, reader, False)) for i in range(len(window))], reader, found)
@@ -94,7 +95,7 @@ def _advance(
     reader: RangeReader,
     found: list[NDArrayAny | None],
 ) -> list[int]:
-    """Go through all rounds; the numbers of the projections whose chunks changed meanwhile."""
+    """Run all rounds; return the numbers of the projections whose chunks changed meanwhile."""
     changed: list[int] = []
     waiting = [(i, steps, next(steps)) for i, steps in begun]
     while waiting:

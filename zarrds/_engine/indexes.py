@@ -1,13 +1,14 @@
-"""Indexes of shards that were read, so that the next read of a shard takes one request less.
+"""The shard-index cache: the next read of a shard needs one request less.
 
-An index is used again only as long as the shard is known to be the same as when it was asked for:
+A cached index is used only while the shard is known to be the same as when its index was requested:
 
 - the store can tell (`Store.version`): a local file by its identity, time and size, memory by the very value;
 - where it cannot say so beforehand, only for as long as `Config.shard_index_ms` says, which is not at all by default:
   other processes may write. Services that send ETags with what they answer show then whether it holds;
 - what this process writes, through whatever array, forgets it.
 
-The codec asks again when an inner chunk is absent in it, or when what it finds by it does not hold.
+The codec reads the index again if the cached one says that an inner chunk is absent, or if the bytes it finds are
+wrong.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from zarrds._store import RangeReader, same_version
 __all__ = ["IndexCache", "note_written"]
 
 _written = [0] * 1024
-"""How often something was written, by hash of its key: shared by all arrays, as two may be open on one place."""
+"""Number of writes, by hash of the key: shared by all arrays, because two of them may be open at one place."""
 
 
 def note_written(keys: Iterable[str]) -> None:
-    """Say that values have been or are about to be changed."""
+    """Record that values have been or will be changed."""
     for key in keys:
         _written[hash(key) % len(_written)] += 1
 
@@ -41,7 +42,7 @@ class _Entry(NamedTuple):
 
 
 class IndexCache:
-    """Indexes of the shards of one array, by key, bounded in bytes; safe to use from several threads."""
+    """Shard indexes of one array, by key, bounded in bytes; thread-safe."""
 
     def __init__(self) -> None:
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
@@ -49,14 +50,14 @@ class IndexCache:
         self._lock = threading.Lock()
 
     def memo(self, key: str, reader: RangeReader, again: bool = False) -> KeyMemo:
-        """Where a codec finds and leaves the index of one value that a reader is about to read.
+        """Return the place where a codec loads and saves the index of one value, made before the value is read.
 
-        What is kept is not used `again`, after the value turned out to be another one.
+        With `again`, the cached index is not used, because the value was replaced since.
         """
         return KeyMemo(self, key, reader, again)
 
     def find(self, key: str, reader: RangeReader) -> Any:
-        """Index of a value, None when there is none that may still be used."""
+        """Return the cached index of a value; None if there is none that may still be used."""
         version = reader.version(key) if key in self._entries else None
         with self._lock:
             entry = self._entries.get(key)
@@ -67,11 +68,11 @@ class IndexCache:
                 return None
             self._entries.move_to_end(key)
         if version is None and entry.version is not None:
-            reader.expect(key, entry.version)  # whether it is still that one shows when it is read
+            reader.expect(key, entry.version)  # the read will show whether it is still this version
         return entry.index
 
     def keep(self, key: str, entry: _Entry) -> None:
-        """Keep an index in place of what there was."""
+        """Store an index in the cache, in place of an older one."""
         most = get_config().shard_index_bytes
         with self._lock:
             self._drop(key)
@@ -87,14 +88,14 @@ class IndexCache:
 
 
 def _holds(entry: _Entry, version: object) -> bool:
-    """Whether an index is still that of the value, which has the version now."""
+    """Return whether a cached index is still valid for the value, whose present version is `version`."""
     if version is None or entry.version is None:
         return time.monotonic() - entry.asked < get_config().shard_index_ms / 1000
     return same_version(version, entry.version)
 
 
 class KeyMemo:
-    """The `Memo` of one key, made before anything of it is read: a write from then on counts."""
+    """The `Memo` of one key. It is made before any read of the value, so that later writes invalidate the index."""
 
     __slots__ = ("_again", "_asked", "_cache", "_key", "_reader", "_writes")
 
@@ -104,10 +105,10 @@ class KeyMemo:
         self._writes = _written[hash(key) % len(_written)]
 
     def load(self) -> Any:
-        """The index that was kept, if it may still be used."""
+        """Return the cached index if it may still be used."""
         return None if self._again else self._cache.find(self._key, self._reader)
 
     def save(self, found: Any) -> None:
-        """Keep an index."""
+        """Save an index in the cache."""
         version = self._reader.lasting_version(self._key)
         self._cache.keep(self._key, _Entry(found, self._asked, self._writes, version))

@@ -1,4 +1,4 @@
-"""Objects that are to be written, looked at before anything is stored: what their codec would change is refused."""
+"""Check objects before anything is stored: values that their codec would change are refused."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _NAMES_OF_MISSING = frozenset({"NAType", "NaTType"})
 
 
 def check_items(value: Any, chunk: ChunkSpec) -> None:
-    """Raise when the codec of objects would change a value, or write what cannot be read.
+    """Raise if the codec of objects would change a value, or write something that cannot be read.
 
-    Only arrays are looked at. None alone empties a place of an array of texts, as in zarr-python 2.17.
+    Only arrays are checked. A scalar None clears the selected elements of an array of texts, as in zarr-python 2.17.
     """
     if chunk.dtype.names is not None and chunk.filters and chunk.filters[0].name != "pickle":
         raise ChunkEncodeError(
@@ -41,12 +41,12 @@ def check_items(value: Any, chunk: ChunkSpec) -> None:
 
 
 def check_texts(value: NDArrayAny) -> None:
-    """Raise MissingValueError when one of the items is missing, which texts cannot say."""
+    """Raise MissingValueError if an item is missing, because texts have no missing value."""
     _check(value, str, "missing texts", _TEXT_HINT)
 
 
 def without_missing(value: NDArrayAny) -> NDArrayAny:
-    """Texts of any length as objects; MissingValueError where one is missing."""
+    """Return texts of any length as objects; raise MissingValueError if one is missing."""
     found = value.astype(object)
     check_texts(found)
     return found
@@ -59,7 +59,7 @@ def _is_text(chunk: ChunkSpec) -> bool:
 
 
 def _check(value: NDArrayAny, kind: type, what: str, hint: str) -> None:
-    # what was broadcast is looked at once
+    # a broadcast item is checked once
     once = tuple([slice(None, 1) if stride == 0 else slice(None) for stride in value.strides])
     items = value[(*once, ...)].ravel().tolist()
     if set(map(type, items)) <= {kind}:

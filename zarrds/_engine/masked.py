@@ -1,4 +1,4 @@
-"""Reading and writing selections with Boolean masks between plain brackets."""
+"""Read and write selections with Boolean masks between plain brackets."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["read_masked", "write_masked"]
 
 
 def read_masked(source: OpenSource, selection: Selection, fields: Fields, **options: Any) -> NDArrayAny:
-    """Read a selection with masks, as numpy has it; the options are those of `read`."""
+    """Read a selection with masks, with numpy's meaning; the options are those of `read`."""
     masked = resolve_masks(selection, source.meta.shape)
     plan = plan_mixed(masked.items, source.meta.shape, source.meta.chunk.shape)
     return masked.arranged(read(source, plan, fields=fields, **options))
 
 
 def write_masked(source: OpenSource, selection: Selection, value: Any, fields: Fields, **options: Any) -> None:
-    """Write a selection with masks, as numpy does; the options are those of `write`."""
+    """Write a selection with masks, with numpy's meaning; the options are those of `write`."""
     masked = resolve_masks(selection, source.meta.shape)
     plan = plan_mixed(masked.items, source.meta.shape, source.meta.chunk.shape)
     if masked.shape != plan.result_shape or masked.axis != masked.place:

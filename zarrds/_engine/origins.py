@@ -1,7 +1,7 @@
-"""Find the stored arrays that lazy data are read from, so that nobody overwrites them before that.
+"""Find the stored arrays that lazy data read, so that they are not overwritten too early.
 
-Arrays of zarrds, of xarray, dask, h5py and the zarr library are known by the attributes they show: none of these
-libraries is imported here.
+Arrays of zarrds, xarray, dask, h5py and the zarr library are recognised by their attributes: none of these libraries is
+imported here.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def stored_place(data: Any) -> Place | None:
 
 
 def _parts_of(data: Any) -> Iterator[Any]:
-    """Yield what may be a stored array: data that are no xarray objects, and the values in the tasks of graphs."""
+    """Yield objects that may be stored arrays: the data themselves, parts of xarray objects, values in dask graphs."""
     if isinstance(data, _PLAIN):
         return
     if isinstance(data, Mapping) and hasattr(data, "variables"):  # a dataset
@@ -80,7 +80,7 @@ def _parts_of(data: Any) -> Iterator[Any]:
 def _places_behind(data: Any) -> list[Place]:
     stored = wrappers_of(data)[0]
     if isinstance(stored, ChunkSource):
-        with suppress(OSError):  # it lives in another process or is gone: nothing here overwrites it
+        with suppress(OSError):  # the store is in another process or gone: nothing here overwrites it
             return [stored.place()]
         return []
     if isinstance(getattr(stored, "store", None), Store):
@@ -92,7 +92,7 @@ def _places_behind(data: Any) -> list[Place]:
 
 
 def _place_elsewhere(array: Any) -> Place | None:
-    """Return the place of an array of another library, or None when it is not known to be stored."""
+    """Return the place of an array of another library; None if it is not known to be stored."""
     if isinstance(array, np.ndarray):
         return _place_of_memmap(array)
     store, path = getattr(array, "store", None), getattr(array, "path", None)
@@ -113,7 +113,7 @@ def _place_of_memmap(array: Any) -> Place | None:
 
 
 def wrappers_of(data: Any) -> list[Any]:
-    """Return what lazy wrappers lead to, as those of xarray do: the stored array first, `data` itself last."""
+    """Return the chain of objects that lazy wrappers, such as xarray's, contain: the innermost first, `data` last."""
     found = [data]
     while len(found) < _MAX_WRAPPERS and not _ends_search(found[-1]):
         inner = getattr(found[-1], "array", None)
@@ -127,14 +127,14 @@ def wrappers_of(data: Any) -> list[Any]:
 def _ends_search(data: Any) -> bool:
     if isinstance(data, ChunkSource | np.ndarray) or isinstance(getattr(data, "store", None), Store):
         return True
-    return type(data).__module__.partition(".")[0] == "pandas"  # in memory; some indexes cannot be asked for an array
+    return type(data).__module__.partition(".")[0] == "pandas"  # in memory; some indexes have no array attribute
 
 
 # --- graphs of dask --------------------------------------------------------------------------------------------------
 
 
 def values_of(graph: Any) -> Iterator[Any]:
-    """Yield the values inside the tasks of a graph; symbolic layers are looked at without making their tasks."""
+    """Yield the values inside the tasks of a graph; symbolic layers are inspected without creating their tasks."""
     for layer in getattr(graph, "layers", {"": graph}).values():
         indices = getattr(layer, "indices", None)
         if indices is not None and hasattr(layer, "task"):
@@ -146,7 +146,7 @@ def values_of(graph: Any) -> Iterator[Any]:
 
 
 def values_in(task: Any) -> Iterator[Any]:
-    """Yield the values inside a task, also of the tasks that were fused in it."""
+    """Yield the values inside a task, including those of the tasks fused into it."""
     waiting = [task]
     while waiting:
         part = waiting.pop()

@@ -1,7 +1,7 @@
-"""The threads of the engine: pools of a process, made when first needed, never inherited through a fork.
+"""The threads of the engine: pools per process, created when first needed, never inherited by a fork.
 
-Those that decode and encode are shared by all that read and write. What is fetched ahead has a thread of its own for
-each read: it waits for a network, and readers must not wait for each other.
+The threads that decode and encode are shared by all readers and writers. Each read has a thread of its own to fetch
+ahead: it waits for a network, and readers must not wait for each other.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _inside = threading.local()
 
 
 def usable_threads(threads: int | None, work_bytes: int, threshold_bytes: int, items: int) -> int:
-    """Threads worth using: 1 below the threshold per item, inside the pool itself, or when the caller says so."""
+    """Return the number of threads to use: 1 for small items, inside the pool itself, or if the caller says so."""
     if items < 2 or getattr(_inside, "busy", False):
         return 1
     if threads is None:
@@ -61,7 +61,7 @@ def run_all(work: Callable[[Item], None], items: Iterable[Item], threads: int) -
 
 
 def prefetched(fetch: Callable[[Item], Any], items: Iterable[Item]) -> Iterable[tuple[Item, Any]]:
-    """Yield each item with what `fetch` gives for it, the next one being fetched meanwhile."""
+    """Yield each item with the result of `fetch` for it; the next one is fetched meanwhile."""
     if getattr(_inside, "busy", False):
         for item in items:
             yield item, fetch(item)
@@ -85,7 +85,7 @@ def prefetched(fetch: Callable[[Item], Any], items: Iterable[Item]) -> Iterable[
 
 
 def _submitted(pool: ThreadPoolExecutor, work: Callable[..., Any], *args: Any) -> Future[Any]:
-    """The work given to the pool; done here when the interpreter is about to end, which starts no threads any more."""
+    """Submit work to the pool; run it here if the interpreter is about to exit and cannot start threads."""
     try:
         return pool.submit(work, *args)
     except RuntimeError:

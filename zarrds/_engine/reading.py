@@ -1,8 +1,8 @@
-"""Reading: a plan over a source gives an array.
+"""Read: turn a plan over a source into an array.
 
-The tight loop is `_Read.scatter`: a window of whole values is fetched in one batch and each is decoded straight into
-the result when it is covered whole and lies contiguously there, else decoded and its part put. Chunks whose parts can
-be had for less than the whole value take `read_parts` instead.
+The tight loop is `_Read.scatter`: a window of whole values is fetched in one batch. Each chunk is decoded straight into
+the result if it is covered whole and its region there is contiguous; else it is decoded and its part copied. If the
+part of a chunk can be read with less than the whole value, `read_parts` is used instead.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _result_array(shape: Shape, dtype: np.dtype[Any], order: Order, like: Any) -
 
 
 def field_dtype(dtype: np.dtype[Any], fields: Fields) -> np.dtype[Any]:
-    """Dtype of a selection of fields, packed; IndexError class when a name is unknown."""
+    """Return the packed dtype of a selection of fields; raise ArrayIndexError if a name is unknown."""
     names = dtype.names or ()
     if not isinstance(fields, str | list | tuple):
         raise ArrayIndexError("fields are given by name", expected="a string or several", found=repr(fields))
@@ -123,7 +123,7 @@ def _check_out(out: NDArrayAny, shape: Shape) -> None:
 
 
 class _Read:
-    """One read in progress: where the parts go."""
+    """One read in progress: it puts the parts into the result."""
 
     __slots__ = ("direct", "drop_axes", "fields", "missing", "plain", "source", "target", "threads")
 
@@ -158,12 +158,12 @@ class _Read:
             self.scatter((projection,), source.store.get_many(((source.key(projection.coords), None),)))
 
     def run(self, window: list[Projection]) -> None:
-        """Read a window; one value at a time where that is no more requests, so that few are held."""
+        """Read a window; one value at a time if that needs no more requests, so that few values are in memory."""
         values = self._parts(window) if self.source.store.profile.native_ranges else None
         self.scatter(window, self.source.store.iter_many(self._requests(window)) if values is None else values)
 
     def fetch(self, window: list[Projection]) -> list[Any]:
-        """Values of a window, in one batch; for chunks that can be had in parts, the parts themselves."""
+        """Fetch the values of a window in one batch, or only parts of chunks if that is possible."""
         values = self._parts(window) if self.source.store.profile.native_ranges else None
         return self.source.store.get_many(self._requests(window)) if values is None else values
 
@@ -172,7 +172,7 @@ class _Read:
         return [(key(p.coords), None) for p in window]
 
     def _parts(self, window: list[Projection]) -> list[Any] | None:
-        """Parts of the chunks, when less than the whole values can be asked for; None when it must be those."""
+        """Return the parts of the chunks if less than the whole values can be requested; else None."""
         rounds = self.source.codec.rounds
         for projection in window:
             if not projection.whole and (how := rounds(projection.chunk_part, native_ranges=True)) is not Rounds.WHOLE:
@@ -208,9 +208,9 @@ class _Read:
                 raise
 
     def _in_place(self, value: Buf | _Part, chunk_part: Any, out_part: Any) -> bool:
-        """Whether a chunk that is covered whole may be decoded where it goes.
+        """Return whether a chunk that is covered whole may be decoded straight into the result.
 
-        Arrays of positions may cover it in another order, or spread it over the result, of which they give a copy.
+        Integer arrays may permute the elements or scatter them over the result; indexing with them gives a copy.
         """
         return (self.plain or (is_plain(chunk_part) and is_plain(out_part))) and type(value) is not _Part
 
@@ -243,16 +243,16 @@ class _Read:
 
 
 class _ShardRead(_Read):
-    """One read of shards: in steps, with what is found put where it goes at once."""
+    """One read of shards: it runs in steps, and each part goes into the result at once."""
 
     __slots__ = ()
 
     def one(self, projection: Projection) -> None:
-        """Read of one shard."""
+        """Read one shard."""
         self.run([projection])
 
     def run(self, window: list[Projection]) -> None:
-        """Read shards one after the other where that is no slower, so that few values are held."""
+        """Read shards one after the other if that is not slower, so that few values are in memory."""
         if self.source.store.profile.kind == "network":
             self.scatter(window, self.fetch(window))
             return
@@ -260,7 +260,7 @@ class _ShardRead(_Read):
             self.scatter((projection,), self.fetch([projection]))
 
     def fetch(self, window: list[Projection]) -> list[Any]:
-        """Parts of shards, each round of requests in one batch."""
+        """Fetch parts of shards; each round of requests is one batch."""
         views = [self._view(projection) for projection in window]
 
         def steps_of(number: int, reader: RangeReader, again: bool) -> ReadSteps:
@@ -270,7 +270,7 @@ class _ShardRead(_Read):
         return [None if part is None else _Part(part, placed=view is not None) for part, view in parts]
 
     def _view(self, projection: Projection) -> NDArrayAny | None:
-        """The region of the result that a projection fills, where what is read is put there as it is."""
+        """Return a view of the projection's region in the result, if parts can be put there unchanged."""
         target = self.target
         if self.fields or self.drop_axes or type(target) is not np.ndarray or target.dtype != self.source.meta.dtype:
             return None
@@ -281,7 +281,7 @@ class _ShardRead(_Read):
 
 
 class _Part:
-    """A part that is decoded already, and maybe placed in the result."""
+    """A decoded part that may already be in the result."""
 
     __slots__ = ("array", "placed")
 

@@ -1,4 +1,4 @@
-"""Shards in the engine: rounds of byte ranges, threads inside large ones, changes of a part."""
+"""Shards in the engine: rounds of byte ranges, threads inside large shards, partial changes."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ __all__ = ["shard_steps", "shards_of", "spread_over"]
 
 _THREADED_SHARD_BYTES = 2**20
 _THREADED_INNER_BYTES = 32 * 2**10
-"""Decoded bytes of a shard, and of each inner chunk, from which on several threads are worth their while."""
+"""Decoded bytes of a shard, and of each inner chunk, from which several threads are worth their cost."""
 
 
 def shards_of(source: OpenSource) -> DividedCodec:
-    """The codec of a source whose chunks are shards."""
+    """Return the sharding codec of a source whose chunks are shards."""
     assert source.divided
     return cast("DividedCodec", source.codec)
 
 
 def spread_over(threads: int | None) -> Spread:
-    """Go through inner chunks by so many threads at most; None: as many as are worth it."""
+    """Process inner chunks with at most that many threads; None: as many as are useful."""
     if threads == 1:
         return in_turn
 
@@ -51,13 +51,13 @@ def shard_steps(
     reader: RangeReader,
     again: bool,
 ) -> ReadSteps:
-    """Steps that read what a projection wants of a shard, into a view of the result where that is given.
+    """Return the steps that read what a projection needs of a shard, into a view of the result if that is given.
 
-    An index that is remembered is not used `again`, after the shard turned out to be another one.
+    With `again` (the shard was replaced since), the shard-index cache is not used.
     """
     indexes = source.indexes if get_config().shard_index_bytes > 0 else None
     memo = NO_MEMO if indexes is None else indexes.memo(source.key(projection.coords), reader, again)
     ranges = source.store.profile.native_ranges
-    objects = source.meta.dtype.hasobject  # decoding them holds the interpreter lock
+    objects = source.meta.dtype.hasobject  # decoding objects holds the interpreter lock
     reading = Reading(view, ranges, projection.whole, memo, in_turn if objects else spread_over(threads))
     return shards_of(source).read(projection.chunk_part, reading)

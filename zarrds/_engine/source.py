@@ -1,4 +1,4 @@
-"""Where the chunks of one array come from: the recipe that travels, and what a process makes of it."""
+"""Where the chunks of one array come from: the source that tasks carry, and what a process opens from it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = ["ChunkSource", "OpenSource"]
 
 _NOT_DECODED = object()
 MAX_DIRECTORIES = 1000
-"""Directories that are looked at, about a millisecond, to tell whether chunks have changed."""
+"""Most directories that are checked (about a millisecond) to see whether chunks have changed."""
 
 
 class OpenSource:
-    """An array's chunks in this process: its store, its metadata, the codec built from it.
+    """The chunks of an array, opened in this process: its store, its metadata, the codec built from it.
 
     Parameters
     ----------
@@ -55,22 +55,22 @@ class OpenSource:
 
     @property
     def fill(self) -> Any:
-        """The fill value, decoded when it is first asked for: an array whose fill value is pickled can be opened."""
+        """The fill value, decoded at first use, so that an array with a pickled fill value can be opened."""
         if self._fill is _NOT_DECODED:
             self._fill = decode_fill(self.meta.chunk)
         return self._fill
 
     def key(self, coords: tuple[int, ...]) -> str:
-        """Store key of the chunk at `coords`."""
+        """Return the store key of the chunk at `coords`."""
         return self.prefix + self.meta.keys.key(coords)
 
     def located(self, error: ZarrdsError, coords: tuple[int, ...]) -> ZarrdsError:
-        """The error, saying which chunk of which array in which store it is about."""
+        """Return the error, with the store, array path and chunk key added."""
         error.store, error.path, error.key = repr(self.store), self.path, self.key(coords)
         return error
 
     def blank(self, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-        """A new array of the fill value; zeros (None for objects) where the document defines no fill value."""
+        """Return a new array of the fill value; zeros (None for objects) if the document defines no fill value."""
         meta = self.meta
         if not meta.chunk.fill.defined:
             out = new_array(shape, meta.dtype, meta.chunk.order, np.zeros)
@@ -80,20 +80,20 @@ class OpenSource:
         return out
 
     def is_blank(self, chunk: np.ndarray[Any, Any]) -> bool:
-        """Whether a chunk, or a part of one, need not be stored: it is the fill value, bit by bit."""
+        """Return whether a chunk, or a part of one, is empty: all fill value, bit by bit."""
         meta = self.meta
         if not meta.chunk.fill.defined:
             return False
         return is_all_fill(chunk if meta.dtype.hasobject else np.asarray(chunk, meta.dtype), self.fill)
 
     def recipe(self) -> ChunkSource:
-        """The recipe that travels to other processes; StoreNotShareableError comes when it is opened there."""
+        """Return the source for other processes; StoreNotShareableError is raised when it is opened there."""
         return ChunkSource(self.store.spec(), self.path, self.meta)
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkSource:
-    """Recipe for the chunks of one array: small, hashable, picklable. Metadata travels in it and is not read again.
+    """Store spec, path and metadata of one array: small, hashable, picklable. The metadata are not read again.
 
     Attributes
     ----------
@@ -110,28 +110,28 @@ class ChunkSource:
     meta: ArrayMeta
 
     def place(self) -> Place:
-        """Return where the chunks really lie; opens the store, and reads nothing."""
+        """Return the place where the chunks really are; opens the store, and reads nothing."""
         return self.store.open().place(self.path)
 
     def open(self) -> OpenSource:
-        """Open in this process; stores, codecs and indexes of shards on a disk are kept for the next time."""
+        """Open in this process; stores, codecs and shard indexes of stores on a disk are kept for the next call."""
         found = OpenSource(self.store.open(), self.path, self.meta)
-        # of a network they may not be used again, as a rule; those of a store in memory would keep it alive
+        # on a network, cached indexes may usually not be reused; those of a memory store would keep the store alive
         if found.divided and found.store.profile.kind == "disk" and found.store.profile.shareable:
             found.indexes = _indexes_of(self)
         return found
 
     def __dask_tokenize__(self) -> tuple[object, ...]:
-        """What names tasks that read these chunks: store, path and metadata, and the generation of the data.
+        """Identify tasks that read these chunks: by store, path, metadata, and the generation of the data.
 
-        Chunks that are written between two calls change it where the store can tell that without a request: in
-        memory, on local disks (of nested chunks as far as they lie in at most 1000 directories), in local databases.
+        Chunks that are written between two calls change the generation if the store can see that without a request: in
+        memory, on local disks (nested chunks in at most 1000 directories), in local databases.
         """
         recipe = fingerprint(self.store, self.path, self.meta)
         return "zarrds.ChunkSource", recipe, fingerprint(self.store.generation(self._directories()))
 
     def _directories(self) -> list[str]:
-        """Paths of the directories that chunks lie in, where the store has directories; at most some 1000."""
+        """Return the directories that contain chunks, at most some 1000, if the store has directories."""
         found = [f"{self.path}/".lstrip("/")]
         if reverses_levels(self.store):
             return found + _levels(found[0], self.meta, -1)
@@ -142,7 +142,7 @@ class ChunkSource:
 
 
 def _levels(start: str, meta: ArrayMeta, step: int) -> list[str]:
-    """Directories of nested chunks below one, but for the chunks themselves."""
+    """Return the directories of nested chunks below `start`, without the chunks themselves."""
     counts = [-(-size // chunk) for size, chunk in zip(meta.shape, meta.write_unit, strict=True)][::step]
     found: list[str] = []
     last = [start]
@@ -156,7 +156,7 @@ def _levels(start: str, meta: ArrayMeta, step: int) -> list[str]:
 
 @lru_cache(maxsize=16)
 def _indexes_of(source: ChunkSource) -> IndexCache:
-    """One for all tasks of a process that read the same array."""
+    """Return the shard-index cache that all tasks of a process share for an array."""
     return IndexCache()
 
 

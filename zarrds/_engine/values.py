@@ -1,6 +1,6 @@
-"""Values that users give to be written: made arrays, cast and broadcast before anything is stored.
+"""Prepare the values that users write: made arrays, cast and broadcast before anything is stored.
 
-numpy's rules of assignment hold: what numpy would refuse raises here, with the exception numpy would raise.
+numpy's rules of assignment apply: what numpy would refuse raises here, with the exception numpy would raise.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DType = np.dtype[Any]
 
 
 def prepared(value: Any, dtype: DType, plan: Plan) -> Any:
-    """Value as something that ``[out_part]`` works on: 0-d, or of the plan's work shape and that of a sub-array dtype.
+    """Return the value for indexing by ``[out_part]``: 0-d, or the plan's work shape plus that of a sub-array dtype.
 
     An array-like that is sliced lazily (another chunked array, an h5py dataset) of exactly the selection's shape is
     passed on as it is.
@@ -40,7 +40,7 @@ def prepared(value: Any, dtype: DType, plan: Plan) -> Any:
     if value.dtype.kind == "T":
         value = without_missing(value)
     if value.dtype != base and (value.dtype.kind in "OSUV" or base.kind in "OSUVMm"):
-        # Casts that can fail must fail here; number to number cannot, and is left to the chunks.
+        # Casts that can fail must fail here; casts between numbers cannot, and are done chunk by chunk.
         value = value.astype(base)
     if value.ndim == 0 and not inner:
         return value
@@ -48,7 +48,7 @@ def prepared(value: Any, dtype: DType, plan: Plan) -> Any:
 
 
 def broadcast_value(value: Any, dtype: DType, shape: Shape) -> NDArrayAny:
-    """Value as an array of that shape and that of a sub-array dtype, or 0-d."""
+    """Return the value as an array of `shape` plus that of a sub-array dtype, or 0-d."""
     base, inner = dtype.subdtype if dtype.subdtype is not None else (dtype, ())
     if not isinstance(value, np.ndarray):
         if is_of_pandas(value):
@@ -58,7 +58,7 @@ def broadcast_value(value: Any, dtype: DType, shape: Shape) -> NDArrayAny:
 
 
 def _of_pandas(value: Any, dtype: DType) -> NDArrayAny:
-    """An object of pandas as an array; Timestamps and the like stay what they are among objects."""
+    """Return an object of pandas as an array; among objects, Timestamps and the like keep their type."""
     if dtype.kind == "O" and not hasattr(value, "dtype") and not getattr(value, "ndim", 0):
         return _one_item(value)
     return as_numpy(value, dtype)[0]
@@ -90,7 +90,7 @@ def _is_lazy(value: Any) -> bool:
 
 
 def _as_array(value: Any, dtype: DType) -> NDArrayAny:
-    """Scalars, records and sequences as an array of `dtype`; other array-likes as what they are."""
+    """Return scalars, records and sequences as an array of `dtype`; other array-likes unchanged."""
     if hasattr(value, "dtype") and not isinstance(value, np.generic):
         return np.asarray(value)
     if isinstance(value, list | range) or (isinstance(value, tuple) and dtype.names is None):
@@ -106,7 +106,7 @@ def _as_array(value: Any, dtype: DType) -> NDArrayAny:
 
 
 def _one_item(value: Any) -> NDArrayAny:
-    """A 0-d array that holds `value` as its one item; 0-d arrays are opened."""
+    """Return a 0-d array with `value` as its one item; the item of a 0-d array is taken out first."""
     item = np.empty((), dtype=object)
     if isinstance(value, np.generic):
         value = np.asarray(value).astype(object)[()]  # the Python value: codecs of text refuse numpy's str
@@ -115,7 +115,7 @@ def _one_item(value: Any) -> NDArrayAny:
 
 
 def _as_items(value: Any, shape: Shape) -> NDArrayAny:
-    """An object array: sequences hold the items, at as many levels as the selection has; anything else is one item."""
+    """Return an object array: sequences hold the items, nested as deep as the selection; other values are one item."""
     if not shape:
         return _one_item(value)
     if isinstance(value, list | tuple | range):
@@ -138,4 +138,4 @@ def _put_items(items: NDArrayAny, value: Any) -> None:
         if items.ndim > 1:
             _put_items(items[index], member)
         else:
-            items[index] = member  # one by one: a list of equal arrays would be taken for a matrix
+            items[index] = member  # one by one: numpy would turn a list of equal arrays into a matrix

@@ -1,8 +1,8 @@
-"""Writing: a plan and a value change the chunks of a source.
+"""Write: a plan and a value change the chunks of a source.
 
-A chunk that is covered whole, counting the elements inside the array only, is encoded and set without a read. Others
-are read, changed and set again, those of one window in one batch each way. With a lock every chunk is handled alone,
-under its own lock; on a network the chunks of a window together, their locks taken in sorted order.
+A chunk that is covered whole (only elements inside the array count) is encoded and set without a read. Other chunks are
+read, changed and set again; those of one window need one batch each way. With a lock, each chunk is handled alone under
+its own lock; on a network, the chunks of a window together, with their locks taken in sorted order.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from zarrds.errors import ArrayIndexError, ChunkDecodeError, ChunkEncodeError
 __all__ = ["Lock", "write"]
 
 Lock = Callable[[str], AbstractContextManager[Any]]
-"""From a chunk key to the lock that guards it."""
+"""Returns the lock that guards a chunk key."""
 
 
 def write(
@@ -46,7 +46,7 @@ def write(
     threads: int | None = None,
     write_empty_chunks: bool = True,
 ) -> None:
-    """Write a selection; numpy's broadcasting rules hold between value and selection.
+    """Write a selection; numpy's broadcasting rules apply between value and selection.
 
     Parameters
     ----------
@@ -133,10 +133,10 @@ class _Write:
         self.threads = threads
         self.held = source.store if isinstance(source.store, HeldStore) else None  # in a batch
         self.scalar = isinstance(value, np.ndarray) and value.ndim == 0
-        self.same: Buf | None = None  # a scalar fills every whole chunk with the same bytes
+        self.same: Buf | None = None  # a scalar gives the same bytes for every whole chunk
 
     def run(self, window: list[Projection]) -> None:
-        """Read what must be kept, change, encode, set: two batches at most."""
+        """Read what must be kept, change, encode and set, in at most two batches."""
         source = self.source
         keys = [source.key(p.coords) for p in window]
         old = self._old_chunks(window, keys)
@@ -166,7 +166,7 @@ class _Write:
         return dict(zip(partial, self.source.store.get_many([(key, None) for key in partial]), strict=True))
 
     def _encoded(self, projection: Projection, old: Any) -> Buf | Held | None:
-        """Bytes of the changed chunk; None: it is all fill value and shall not be stored."""
+        """Return the bytes of the changed chunk; None: it is empty and will not be stored."""
         source = self.source
         if projection.whole and not self.field:
             if self.same is not None and is_everything(projection.chunk_part, source.meta.chunk.shape):
@@ -188,9 +188,9 @@ class _Write:
         return data
 
     def _whole_chunk(self, projection: Projection) -> tuple[NDArrayAny, bool]:
-        """A chunk made of the value alone; and whether every chunk that lies in the array will be the same.
+        """Return a chunk made only from the value, and whether every whole chunk will be the same.
 
-        What reaches beyond the array is fill value: it comes to light when the array grows.
+        Elements beyond the array's edge are set to the fill value: they become visible if the array grows.
         """
         meta = self.source.meta
         part = projection.chunk_part
@@ -210,15 +210,15 @@ class _Write:
         return self.source.blank(self.source.meta.chunk.shape)
 
     def _changed_chunk(self, projection: Projection, old: Any) -> NDArrayAny:
-        """The chunk as it is stored, or blank, with the value put over its part."""
+        """Return the chunk, stored or filled with the fill value, with the value put over its part."""
         source = self.source
         meta = source.meta
         if old is None:
             chunk = self._blank()
         elif isinstance(old, HeldChunk):
-            chunk = old.array.copy(order="K")  # if anything fails, the old one stays
+            chunk = old.array.copy(order="K")  # if anything fails, the old chunk stays
         else:
-            # what a store holds is not ours to change: it may hand out buffers that can be written to
+            # stored buffers must not be changed: a store may return writable ones
             chunk = source.codec.decode(old if type(old) is bytes else memoryview(byte_view(old)).toreadonly())
             if not chunk.flags.writeable or chunk.dtype != meta.dtype:
                 chunk = chunk.astype(meta.dtype)
@@ -226,7 +226,7 @@ class _Write:
         return chunk
 
     def _piece(self, projection: Projection) -> NDArrayAny:
-        """What goes into a chunk: 0-d, or of the shape of the part."""
+        """Return the part of the value for a chunk: 0-d, or with the shape of the chunk's part."""
         if self.scalar:
             scalar: NDArrayAny = self.value
             return scalar
@@ -242,21 +242,21 @@ class _Write:
 
 
 class _ShardWrite(_Write):
-    """One write of shards: what is not touched of them is not decoded. Nothing is stored that is all fill value."""
+    """One write of shards: untouched inner chunks are not decoded; empty inner chunks and shards are not stored."""
 
     __slots__ = ()
 
     def run(self, window: list[Projection]) -> None:
-        """As other chunks; and indexes of these shards that any array of this process remembers are forgotten."""
+        """Write as for other chunks, and remove these shards from all shard-index caches of this process."""
         keys = [self.source.key(p.coords) for p in window]
         note_written(keys)
         try:
             super().run(window)
         finally:
-            note_written(keys)  # again, as a reader may have asked in between
+            note_written(keys)  # again, as a reader may have cached the index in between
 
     def _encoded(self, projection: Projection, old: Any) -> Buf | Held | None:
-        """Bytes of the changed shard; None: there is nothing in it."""
+        """Return the bytes of the changed shard; None: nothing is in it."""
         source = self.source
         codec = shards_of(source)
         if projection.whole and not self.field:

@@ -1,7 +1,8 @@
-"""Consolidated metadata: one document with those of a whole hierarchy.
+"""Consolidated metadata: one document that repeats those of a whole hierarchy.
 
-Responsible for the ``.zmetadata`` document of format 2 and for what a group's ``zarr.json`` holds in format 3: numbers,
-kinds, and the mapping from keys to documents. What the documents say is for the format modules.
+Responsible for the ``.zmetadata`` document of Zarr v2 and for the consolidated metadata inside a group's ``zarr.json``
+of Zarr v3: version numbers, kinds, and the mapping from keys to documents. The contents of the documents are handled by
+the format modules.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _FORMAT_MEMBER = "zarr_consolidated_format"
 
 
 def parse_consolidated(text: Buf, where: str) -> dict[str, JSON]:
-    """Documents by their full keys, from a ``.zmetadata`` document; `where` is its own key, for the errors."""
+    """Return documents by their full keys, from a ``.zmetadata`` document; `where` is its own key, for the errors."""
     place = Place(where)
     members = place.expect_object(loads(text, where))
     number = place.fetch(members, _FORMAT_MEMBER)
@@ -43,14 +44,14 @@ def parse_consolidated(text: Buf, where: str) -> dict[str, JSON]:
 
 
 def format_consolidated(documents: Mapping[str, JSON]) -> bytes:
-    """Text of the ``.zmetadata`` document that holds `documents`."""
+    """Return the text of the ``.zmetadata`` document that holds `documents`."""
     return dumps({"metadata": documents, _FORMAT_MEMBER: 1}, CONSOLIDATED_KEY)
 
 
 def consolidate(texts: Mapping[str, Buf]) -> tuple[bytes, dict[str, JSON]]:
-    """Text of the ``.zmetadata`` document made of the documents `texts`, and their values.
+    """Return the text of the ``.zmetadata`` document made of the documents `texts`, and their values.
 
-    Equal documents, which are the rule, are parsed and formatted once.
+    Equal documents are common; each text is parsed and formatted once.
     """
     seen: dict[bytes, tuple[JSON, str]] = {}
     documents: dict[str, JSON] = {}
@@ -59,7 +60,7 @@ def consolidate(texts: Mapping[str, Buf]) -> tuple[bytes, dict[str, JSON]]:
         raw = bytes(texts[key])
         if raw not in seen:
             document = Place(key).expect_object(loads(raw, key))
-            # line breaks of a document are those of its layout: inside strings they are escaped
+            # line breaks of a document are only in its layout: inside strings they are escaped
             seen[raw] = document, dumps(document, key).decode("ascii").replace("\n", "\n" + _INNER)
         documents[key], text = seen[raw]
         members.append(f"{_INNER}{json.dumps(key)}: {text}")
@@ -77,7 +78,7 @@ _INNER = " " * 8
 
 
 class Consolidated(NamedTuple):
-    """Documents of a hierarchy that lie in one.
+    """Documents of a hierarchy that are stored in one document.
 
     Attributes
     ----------
@@ -100,7 +101,7 @@ _MEMBER = "consolidated_metadata"
 
 
 def consolidated_keys(metadata_key: str, path: str = "") -> tuple[str, ...]:
-    """Keys that may hold consolidated metadata: in format 3 those of the root or the group at `path`."""
+    """Return the keys that may hold consolidated metadata: in Zarr v3 those of the root or the group at `path`."""
     if metadata_key != CONSOLIDATED_KEY:
         return (metadata_key,)
     groups = dict.fromkeys(["", path])
@@ -108,7 +109,7 @@ def consolidated_keys(metadata_key: str, path: str = "") -> tuple[str, ...]:
 
 
 def find_consolidated(texts: Mapping[str, Buf | None]) -> Consolidated | None:
-    """The consolidated metadata among documents with the keys of `consolidated_keys`; None when there are none."""
+    """Return the consolidated metadata among documents with the keys of `consolidated_keys`; None if there are none."""
     for key, text in texts.items():
         if text is None:
             continue
@@ -121,7 +122,7 @@ def find_consolidated(texts: Mapping[str, Buf | None]) -> Consolidated | None:
 
 
 def _inline(text: Buf, key: str) -> dict[str, JSON] | None:
-    """Documents that a group's document holds, and itself; None when it holds none, or is of an array."""
+    """Return the documents inside a group's document, and itself; None if there are none, or if it is of an array."""
     document, place = loads(text, key), Place(key)
     if kind_of_document(document, key):
         return None
@@ -141,7 +142,7 @@ def _inline(text: Buf, key: str) -> dict[str, JSON] | None:
 def consolidate_documents(
     texts: Mapping[str, Buf], metadata_key: str, path: str = ""
 ) -> tuple[Consolidated, list[tuple[str, bytes]]]:
-    """Consolidate the documents at and below a path: the result, and the keys and texts to be written."""
+    """Consolidate the documents at and below a path; return the result, and the keys and texts to write."""
     key = node_key(path, DOCUMENT_KEY)
     if key in texts:
         return _consolidate_inline({k: v for k, v in texts.items() if k.rpartition("/")[2] == DOCUMENT_KEY}, key)
@@ -150,7 +151,7 @@ def consolidate_documents(
 
 
 def _consolidate_inline(texts: Mapping[str, Buf], key: str) -> tuple[Consolidated, list[tuple[str, bytes]]]:
-    """Put all documents below a group into its own, as zarr-python 3 does."""
+    """Put all documents below a group into the group's own, as zarr-python 3 does."""
     start = len(key) - len(DOCUMENT_KEY)
     below: dict[str, JSON] = {}
     for other in sorted(texts, key=lambda other: (other.count("/"), other)):  # parents first
@@ -168,7 +169,7 @@ def _consolidate_inline(texts: Mapping[str, Buf], key: str) -> tuple[Consolidate
 
 
 def _with(group: dict[str, JSON], below: dict[str, JSON]) -> dict[str, JSON]:
-    """The document of a group with those below it."""
+    """Return the document of a group with the documents below it inside."""
     kind = group.get("node_type")
     rest = {name: value for name, value in group.items() if name not in (_MEMBER, "node_type")}
     return {**rest, _MEMBER: {"kind": "inline", "must_understand": False, "metadata": below}, "node_type": kind}

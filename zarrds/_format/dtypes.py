@@ -1,6 +1,6 @@
-"""Data types: numpy dtype <-> the JSON of v2 documents, and what users may give for a dtype.
+"""Data types: numpy dtype <-> the JSON of Zarr v2 documents, and what users may give for a dtype.
 
-Responsible for everything a dtype can say: byte order, structures with sub-arrays and padding, date and time units.
+Responsible for everything a dtype can express: byte order, structures with sub-arrays and padding, date and time units.
 Object dtypes that users give by a type or a name come with the object codec that makes them storable.
 """
 
@@ -23,7 +23,7 @@ __all__ = ["dtype_from_v2", "dtype_to_v2", "normalize_dtype", "split_subarray"]
 DType: TypeAlias = np.dtype[Any]
 
 _KINDS = frozenset("biufcSUVmMO")
-_MICROSECONDS = re.compile("[\u00b5\u03bc]s")  # both signs that people type for micro
+_MICROSECONDS = re.compile("[\u00b5\u03bc]s")  # both characters that people type for micro
 _PADDING = re.compile(r"\|V(\d+)")
 _ARRAY_OF = "array:"
 _NUMPY_REFUSALS = (TypeError, ValueError, OverflowError, SyntaxError)
@@ -34,9 +34,9 @@ _UNIT_HINT = 'name a unit, as in "M8[ns]"'
 
 
 def dtype_from_v2(document: JSON, where: str) -> tuple[DType, Shape]:
-    """Data type of a v2 document, and the shape of its elements when they are sub-arrays (else empty).
+    """Return the data type of a Zarr v2 document, and the shape of its elements if they are sub-arrays (else empty).
 
-    `where` is the key of the document, for the MetadataError that is raised when numpy has no such type.
+    `where` is the key of the document, for the MetadataError that is raised if numpy has no such type.
     """
     place = Place(where).member("dtype")
     try:
@@ -46,7 +46,7 @@ def dtype_from_v2(document: JSON, where: str) -> tuple[DType, Shape]:
 
 
 def split_subarray(dtype: DType) -> tuple[DType, Shape]:
-    """Base dtype and sub-shape; arrays append the second to their shape and chunks."""
+    """Return base dtype and sub-shape; arrays append the sub-shape to their shape and chunks."""
     return dtype.subdtype if dtype.subdtype is not None else (dtype, ())
 
 
@@ -57,7 +57,7 @@ def _from_json(document: JSON, place: Place) -> DType:
     try:
         dtype = np.dtype(_MICROSECONDS.sub("us", text))
     except _NUMPY_REFUSALS as error:
-        wrong = place.error('numpy type string such as "<f8"', text)  # maybe one of another library
+        wrong = place.error('numpy type string such as "<f8"', text)  # maybe a dtype of another library
         raise UnsupportedFormatError(
             wrong.message, key=wrong.key, expected=wrong.expected, found=wrong.found
         ) from error
@@ -69,7 +69,7 @@ def _from_json(document: JSON, place: Place) -> DType:
 
 
 def _structure(items: list[JSON], place: Place) -> DType:
-    """A structured dtype; unnamed bytes are padding between the fields, as numpy describes aligned structures."""
+    """Return a structured dtype; unnamed bytes are padding, as numpy describes aligned structures."""
     if not items:
         raise place.error("at least one field", items)
     names, formats, offsets, offset = [], [], [], 0
@@ -81,7 +81,7 @@ def _structure(items: list[JSON], place: Place) -> DType:
             offsets.append(offset)
         offset += dtype.itemsize
     if not names and len(items) == 1:
-        return np.dtype(f"V{offset}")  # numpy's description of plain bytes, in the old experimental format 3
+        return np.dtype(f"V{offset}")  # numpy's description of plain bytes, in the experimental Zarr v3
     try:
         if len(names) == len(items):
             return np.dtype(list(zip(names, formats, strict=True)))
@@ -91,7 +91,7 @@ def _structure(items: list[JSON], place: Place) -> DType:
 
 
 def _field(item: JSON, index: int, place: Place) -> tuple[str, DType, bool]:
-    """Name and dtype of one field, and whether it is padding."""
+    """Return name and dtype of one field, and whether it is padding."""
     if not isinstance(item, list) or len(item) not in (2, 3):
         raise place.error("[name, dtype] or [name, dtype, shape]", item)
     name = place.item(0).expect_text(item[0])
@@ -115,7 +115,7 @@ def _is_generic_time(dtype: DType) -> bool:
 
 
 def dtype_to_v2(dtype: DType) -> JSON:
-    """JSON of a dtype in v2 documents; TypeError or MetadataError for a dtype that has none."""
+    """Return the JSON of a dtype in Zarr v2 documents; raise TypeError or MetadataError if it has none."""
     if dtype.subdtype is not None:
         raise TypeError(f"the shape of the sub-array dtype {dtype} belongs to the shape of the array")
     if dtype.names is not None:
@@ -152,11 +152,11 @@ def _padding(nbytes: int) -> list[JSON]:
 
 
 def normalize_dtype(dtype: object) -> tuple[DType, CodecSpec | None]:
-    """Data type from what a user gives, and the object codec that it implies.
+    """Return the data type for what a user gives, and the object codec that it implies.
 
-    ``str`` and numpy's variable-width strings become objects with ``vlen-utf8``, ``bytes`` objects with
-    ``vlen-bytes``, ``"array:<i4"`` objects with ``vlen-array``. Anything else is what `numpy.dtype` makes of it;
-    sub-array dtypes are left as they are, see `split_subarray`.
+    ``str`` and numpy's variable-width strings become objects with ``vlen-utf8``, ``bytes`` becomes objects with
+    ``vlen-bytes``, ``"array:<i4"`` objects with ``vlen-array``. Anything else is passed to `numpy.dtype`; sub-array
+    dtypes are left as they are, see `split_subarray`.
     """
     named = _VARIABLE_LENGTH.get(dtype) if isinstance(dtype, type | str) else None
     if named is not None:
@@ -180,7 +180,7 @@ _VARIABLE_LENGTH: dict[type | str, str] = {
 
 @lru_cache(maxsize=256)
 def _checked(dtype: DType) -> DType:
-    """The dtype as a document would give it back: without metadata and other marks that are only numpy's."""
+    """Return the dtype as a document would restore it: without numpy's metadata and other marks."""
     base, shape = split_subarray(dtype)
     stored, _ = dtype_from_v2(dtype_to_v2(base), "")
     if stored.itemsize == 0:

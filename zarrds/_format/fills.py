@@ -1,4 +1,4 @@
-"""Fill values: what users give and what v2 documents say <-> `Fill`.
+"""Fill values: what users give and what Zarr v2 documents contain <-> `Fill`.
 
 Responsible for keeping every bit of a fill value: negative zero, parts of complex numbers that are not finite, bytes
 with NULs, 64-bit integers. A `Fill` holds bytes in the stored dtype; objects, which have none, are held as JSON text.
@@ -32,11 +32,11 @@ _NAT = -(2**63)
 
 
 def fill_from_v2(value: JSON, dtype: DType, where: str) -> Fill:
-    """Fill value of a v2 document with the key `where`; MetadataError when it is none of `dtype`.
+    """Return the fill value of a Zarr v2 document with the key `where`; raise MetadataError if it does not fit `dtype`.
 
-    Accepts what writers of all times have left: ``0.0`` for integers, 0 for raw bytes and structures (all zero) and for
-    strings, where zarr-python 2.17.2 takes it as numpy casts it: the text "0"; numbers and booleans as texts, which
-    libraries in Java write: ``"0"``, ``"1e20"``, ``"true"``.
+    Accepts what earlier writers have left: ``0.0`` for integers; 0 for raw bytes and structures (all zero); 0 for
+    strings, which zarr-python 2.17.2 casts like numpy to the text "0"; numbers and booleans as texts, which Java
+    libraries write: ``"0"``, ``"1e20"``, ``"true"``.
     """
     if value is None:
         return NO_FILL
@@ -51,7 +51,7 @@ def fill_from_v2(value: JSON, dtype: DType, where: str) -> Fill:
 
 
 def _json_in(text: str, dtype: DType) -> JSON:
-    """The number or boolean that a text holds, as JSON or Java has them; the text where it holds none."""
+    """Return the number or boolean that a text holds in JSON's or Java's spelling; else the text itself."""
     if dtype.kind == "b" and text.lower() in ("true", "false"):
         return text.lower() == "true"
     if dtype.kind not in "fc" and _INTEGER.fullmatch(text):
@@ -66,7 +66,7 @@ _FRACTION = re.compile(r"[+-]?([0-9]{1,400}\.?[0-9]{0,400}|\.[0-9]{1,400})([eE][
 def _object_from_json(value: JSON, dtype: DType, place: Place) -> Fill:
     if dtype.kind == "O":
         return Fill(text=canonical(value))
-    return Fill(text=place.expect_text(value))  # an encoded record, which only its object codec can read
+    return Fill(text=place.expect_text(value))  # an encoded record, which only its object codec can decode
 
 
 def _bool_from_json(value: JSON, dtype: DType, place: Place) -> bytes:
@@ -115,7 +115,7 @@ def _bytes_from_json(value: JSON, dtype: DType, place: Place) -> bytes:
 def _text_from_json(value: JSON, dtype: DType, place: Place) -> bytes:
     return _text_raw(
         place.expect_text(value), dtype
-    )  # zarr-python 2 writes texts that are too long, and means them cut
+    )  # zarr-python 2 writes texts that are too long, and cuts them when it reads
 
 
 def _time_from_json(value: JSON, dtype: DType, place: Place) -> bytes:
@@ -145,7 +145,7 @@ def _is_zero(value: object) -> bool:
 
 
 def _whole_number(value: object) -> int | None:
-    """The integer that a JSON number stands for; None when there is none."""
+    """Return the integer that a JSON number represents; None if it is not an integer."""
     if isinstance(value, float):
         return int(value) if value.is_integer() else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
@@ -157,7 +157,7 @@ def _fits(number: int, dtype: DType) -> bool:
 
 
 def _raw(value: object, dtype: DType) -> bytes:
-    """Bytes of a value that is known to fit; floats too large for a narrow type become infinite, as numpy has it."""
+    """Return the bytes of a value known to fit; floats too large for a narrow type become infinite, as in numpy."""
     with np.errstate(over="ignore", under="ignore"):
         array = np.array(value, dtype=dtype)
     if dtype.kind == "f" and dtype.itemsize == 16:
@@ -166,7 +166,7 @@ def _raw(value: object, dtype: DType) -> bytes:
 
 
 def _zero_padding(array: NDArrayAny) -> None:
-    """Zero the bytes of long doubles that numpy leaves undefined, so that equal fill values have equal bytes."""
+    """Set the bytes of long doubles that numpy leaves undefined to zero, so that equal fill values have equal bytes."""
     if np.finfo(np.longdouble).nmant == 63:  # 80 bits in use, at the low addresses unless the bytes are swapped
         unused = slice(10, 16) if array.dtype.isnative else slice(0, 6)
         array.reshape(-1).view(np.uint8).reshape(-1, 16)[:, unused] = 0
@@ -188,7 +188,7 @@ def _count_dtype(dtype: DType) -> DType:
 
 
 def fill_to_v2(fill: Fill, dtype: DType) -> JSON:
-    """JSON of a fill value in v2 documents."""
+    """Return the JSON of a fill value in Zarr v2 documents."""
     if fill.text is not None:
         return _object_to_json(fill.text, dtype)
     return None if fill.raw is None else _WRITERS[dtype.kind](fill.raw, dtype)
@@ -246,9 +246,9 @@ _WRITERS: dict[str, Callable[[bytes, DType], JSON]] = {
 
 
 def fill_scalar(fill: Fill, dtype: DType) -> Any:
-    """Value of a fill: a numpy scalar, for object dtype a Python value, None when it is not defined.
+    """Return the value of a fill: a numpy scalar, for object dtype a Python value; None if it is not defined.
 
-    The fill of a structure with object fields is for its object codec to decode: UnsupportedFormatError.
+    The fill of a structure with object fields needs its object codec: UnsupportedFormatError is raised.
     """
     if fill.text is not None:
         if dtype.kind != "O":
@@ -256,7 +256,7 @@ def fill_scalar(fill: Fill, dtype: DType) -> Any:
                 "the fill value of a structure with object fields is encoded", expected="its object codec", found=dtype
             )
         return json.loads(fill.text)
-    if fill.raw is None or dtype.kind == "O":  # objects with bytes are bytes
+    if fill.raw is None or dtype.kind == "O":  # object fills stored as bytes are values of type bytes
         return fill.raw
     return _item(fill.raw, dtype)
 
@@ -269,7 +269,7 @@ def _item(raw: bytes, dtype: DType) -> Any:
 
 
 def fill_of(value: object, dtype: DType) -> Fill:
-    """Fill value from what a user gives; MetadataError (a ValueError) when it does not fit `dtype`.
+    """Return the fill value for what a user gives; raise MetadataError (a ValueError) if it does not fit `dtype`.
 
     None means undefined and 0 the zero of any dtype. Fractions are cut off for integers. A `Fill` is passed on.
     """
@@ -315,7 +315,7 @@ def _int_of(value: Any, dtype: DType) -> bytes:
 
 
 def _not_complex(value: Any) -> Any:
-    """The value; numpy would only warn of an imaginary part that is lost."""
+    """Return the value; raise if numpy would lose an imaginary part with only a warning."""
     if isinstance(value, complex | np.complexfloating):
         raise TypeError("not a real number")
     return value
@@ -331,7 +331,7 @@ def _complex_of(value: Any, dtype: DType) -> bytes:
 
 
 def _one_nan(value: float) -> float:
-    """The value; of all NaNs the one that a document gives back."""
+    """Return the value; a NaN becomes the NaN that a document restores."""
     return math.nan if math.isnan(value) else value
 
 

@@ -1,7 +1,7 @@
-"""The table of formats: under which keys the documents of a node lie, and how they are read and written.
+"""The table of formats: under which keys the documents of a node are stored, and how they are read and written.
 
-Whoever finds or changes documents asks the table and never a version number: a format is one frozen object here. Their
-order is that of preference where one place has documents of several.
+Code that finds or changes documents uses this table, never a version number: a format is one frozen object here. If one
+place has documents of several formats, the first in the table is preferred.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ __all__ = [
 
 Node: TypeAlias = ArrayMeta | GroupMeta
 Texts: TypeAlias = Sequence[Buf | None]
-"""Values of the keys that `Format.node_keys` gave, in that order; None where absent."""
+"""Values of the keys returned by `Format.node_keys`, in that order; None where absent."""
 Documents: TypeAlias = Sequence[Buf | JSON]
-"""The same; what was parsed already may be JSON values instead."""
+"""The same; values that are already parsed may be JSON values instead."""
 
 
 class Format(Protocol):
-    """What a format says of nodes. A path is normalised, and empty for the root."""
+    """How a format stores nodes. A path is normalised, and empty for the root."""
 
     @property
     def number(self) -> int:
-        """What ``zarr_format`` of its nodes is."""
+        """Value of ``zarr_format`` of its nodes."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -52,44 +52,45 @@ class Format(Protocol):
 
     @property
     def one_document(self) -> bool:
-        """Whether a node has one document for everything: its kind is read there, and a change rewrites it."""
+        """Whether a node has one document for everything, which shows its kind and is rewritten by every change."""
 
     @property
     def chunk_keys(self) -> re.Pattern[str]:
-        """What keys of chunks look like below an array."""
+        """Pattern of chunk keys below an array."""
 
     def node_keys(self, path: str) -> tuple[str, ...]:
-        """Keys of the documents that tell what is at a path; the last is that of groups."""
+        """Return the keys of the documents that show what is at a path; the last is that of groups."""
 
     def document_keys(self, path: str) -> tuple[str, ...]:
-        """Keys of all documents that the node at a path may have."""
+        """Return the keys of all documents that the node at a path may have."""
 
     def attributes_key(self, path: str) -> str:
-        """Key of the document that holds the attributes of the node at a path."""
+        """Return the key of the document that holds the attributes of the node at a path."""
 
     def check_path(self, path: str) -> None:
-        """Raise ValueError for a path at which no new node may be."""
+        """Raise ValueError for a path that no new node may have."""
 
     def parse_node(self, path: str, texts: Texts) -> Node | None:
-        """What is at a path, from the values of `node_keys`; None when that is nothing of this format."""
+        """Return the node at a path, from the values of `node_keys`; None if there is none of this format."""
 
     def is_array(self, path: str, documents: Documents) -> bool | None:
-        """Whether an array is at a path, None when nothing is; looks no further into documents than it must."""
+        """Return whether an array is at a path, None if there is nothing; parses no more than necessary."""
 
     def array_documents(self, path: str, meta: ArrayMeta, present: Texts = ()) -> list[tuple[str, bytes]]:
-        """Keys and texts that make an array; `present`, the values of `node_keys`, is what is kept of its document."""
+        """Return keys and texts that make an array; other contents of `present` (values of `node_keys`) are kept."""
 
     def group_documents(self, path: str, meta: GroupMeta) -> list[tuple[str, bytes]]:
-        """Keys and texts that make a group."""
+        """Return keys and texts that make a group."""
 
     def parse_attributes(self, text: Buf, where: str) -> dict[str, Any]:
-        """Attributes from the document with the key `where`."""
+        """Return the attributes from the document with the key `where`."""
 
     def format_attributes(self, attributes: Mapping[str, Any], where: str, present: Buf | None = None) -> bytes:
-        """Text of the document with the key `where` with these attributes; the rest is as in `present`."""
+        """Return the text of the document with the key `where` with these attributes; the rest is as in `present`."""
 
 
-# --- format 2 ---------------------------------------------------------------------------------------------------------
+# --- Zarr v2
+# ------------------------------------------------------------------------------------------------------------
 
 _PLAIN_GROUP = GroupMeta()
 _PLAIN_GROUP_TEXT = v2.format_group(_PLAIN_GROUP)
@@ -97,7 +98,7 @@ _PLAIN_GROUP_TEXT = v2.format_group(_PLAIN_GROUP)
 
 @dataclass(frozen=True, slots=True)
 class _Format2:
-    """``.zarray`` or ``.zgroup``, and ``.zattrs`` beside it."""
+    """Zarr v2: ``.zarray`` or ``.zgroup``, and ``.zattrs`` beside it."""
 
     number: int = 2
     names: frozenset[str] = frozenset({v2.ARRAY_KEY, v2.GROUP_KEY, v2.ATTRS_KEY})
@@ -114,7 +115,7 @@ class _Format2:
         return node_key(path, v2.ATTRS_KEY)
 
     def check_path(self, path: str) -> None:
-        """Format 2 leaves that to the stores."""
+        """Do nothing: Zarr v2 leaves names to the stores."""
 
     def parse_node(self, path: str, texts: Texts) -> Node | None:
         array, group = texts
@@ -142,19 +143,20 @@ class _Format2:
         return v2.format_attributes(attributes, where)
 
 
-# --- format 3 ---------------------------------------------------------------------------------------------------------
+# --- Zarr v3
+# ------------------------------------------------------------------------------------------------------------
 
 _PLAIN_GROUP_3 = GroupMeta(zarr_format=3)
 _PLAIN_GROUP_3_TEXT = v3.dumps(v3.group_to_document(_PLAIN_GROUP_3))
 
 
 _OF_XARRAY = frozenset(["__xarray_dataarray_variable__", "__values__"])
-"""Names that xarray gives to what has none: the specification reserves such names, but stores have them."""
+"""Names that xarray gives to unnamed variables: reserved by the specification, but found in existing stores."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Format3:
-    """``zarr.json``, with everything in it."""
+    """Zarr v3: ``zarr.json``, with everything in it."""
 
     number: int = 3
     names: frozenset[str] = frozenset({v3.DOCUMENT_KEY})
@@ -218,7 +220,7 @@ _BY_NAME = {name: known for known in FORMATS for name in known.names}
 
 
 def format_of(node: Node | int) -> Format:
-    """The format of a node, or of that number."""
+    """Return the format of a node, or the format with that number."""
     number = node if isinstance(node, int) else node.zarr_format
     if number not in _BY_NUMBER:
         raise MetadataError("there is no such format", expected=sorted(_BY_NUMBER), found=number)
@@ -226,21 +228,21 @@ def format_of(node: Node | int) -> Format:
 
 
 def other_format(number: int) -> int:
-    """Number of the format that is turned into that one, or that one is turned into: there are two."""
+    """Return the number of the other format: conversion goes from one of the two to the other."""
     (other,) = (known.number for known in FORMATS if known.number != number)
     return other
 
 
 def formats_of(number: int | None) -> tuple[Format, ...]:
-    """The format of that number; all of them when that is to be found out."""
+    """Return the format with that number as a tuple; all formats if it is None."""
     return FORMATS if number is None else (format_of(number),)
 
 
 def formats_with(names: Collection[str]) -> tuple[Format, ...]:
-    """The formats that have documents with any of these last names."""
+    """Return the formats that have documents with any of these last names."""
     return tuple(known for known in FORMATS if not known.names.isdisjoint(names))
 
 
 def format_of_key(key: str) -> Format:
-    """The format that has documents with the last name of `key`; format 2 for names of a user's own."""
+    """Return the format that has documents with the last name of `key`; Zarr v2 for names that users choose."""
     return _BY_NAME.get(key.rpartition("/")[2], _BY_NUMBER[2])

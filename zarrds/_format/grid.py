@@ -1,7 +1,7 @@
 """Regular chunk grids: arithmetic on shapes and chunk lengths.
 
-Responsible for how many chunks there are, which part of a chunk lies in the array, which chunks a resize removes, and
-for chunk shapes that users leave open. Works on Python ints and never enumerates a grid, so grids may be of any size.
+Responsible for the number of chunks, the part of a chunk that is inside the array, the chunks that a resize removes,
+and chunk shapes that users leave open. Works on Python ints and never enumerates a grid, so grids may be of any size.
 """
 
 from __future__ import annotations
@@ -30,31 +30,31 @@ __all__ = [
 ChunksGiven: TypeAlias = bool | int | Iterable[int | None] | None
 """What users may give for chunks."""
 
-# The guess aims at 256 KiB for an array of 1 MiB and doubles with every factor of ten; both bounds are on the aim.
+# The guess aims at 256 KiB for an array of 1 MiB and doubles with every factor of ten; both bounds limit the aim.
 _BASE_BYTES = 256 * 2**10
 _MIN_BYTES = 128 * 2**10
 _MAX_BYTES = 64 * 2**20
 
 
 def grid_shape(shape: Shape, chunks: Chunks) -> Shape:
-    """Number of chunks along each dimension; a chunk length of 0, as odd files have it, counts as 1."""
+    """Return the number of chunks along each dimension; a chunk length of 0, found in some files, counts as 1."""
     return tuple(-(-length // (chunk or 1)) for length, chunk in zip(shape, chunks, strict=True))
 
 
 def chunk_count(shape: Shape, chunks: Chunks) -> int:
-    """Number of chunks in the grid: 1 for 0-d arrays, 0 when a dimension has length 0."""
+    """Return the number of chunks in the grid: 1 for 0-d arrays, 0 if a dimension has length 0."""
     return prod(grid_shape(shape, chunks))
 
 
 def valid_part(coords: Sequence[int], shape: Shape, chunks: Chunks) -> tuple[slice, ...]:
-    """Region of the chunk at `coords` that lies inside the array: less than the chunk at ragged edges."""
+    """Return the region of the chunk at `coords` that is inside the array: less than the chunk at ragged edges."""
     return tuple(
         slice(0, min(chunk, length - at * chunk)) for at, length, chunk in zip(coords, shape, chunks, strict=True)
     )
 
 
 def removed_chunks(old_shape: Shape, new_shape: Shape, chunks: Chunks) -> Iterator[tuple[int, ...]]:
-    """Coordinates of the chunks that a resize removes: those of the old grid that are not in the new one.
+    """Yield the coordinates of the chunks that a resize removes: those of the old grid that are not in the new one.
 
     The removed region is cut into one box per dimension: before it the chunks kept, along it the chunks removed,
     after it all. The boxes are disjoint, and no kept chunk is ever visited.
@@ -69,7 +69,7 @@ def removed_chunks(old_shape: Shape, new_shape: Shape, chunks: Chunks) -> Iterat
 
 
 def box_coords(box: Sequence[range]) -> Iterator[tuple[int, ...]]:
-    """Coordinates in a box, in C order; `itertools.product` would first make tuples of the ranges."""
+    """Yield the coordinates in a box, in C order; `itertools.product` would first turn the ranges into tuples."""
     if not box:
         yield ()
         return
@@ -79,7 +79,7 @@ def box_coords(box: Sequence[range]) -> Iterator[tuple[int, ...]]:
 
 
 def normalize_shape(shape: int | Iterable[int]) -> Shape:
-    """Shape as a tuple of Python ints; ValueError for negative lengths and texts, TypeError for what is no integer."""
+    """Return the shape as Python ints; raise ValueError for negative lengths and texts, TypeError for non-integers."""
     lengths = tuple(_item(n, "shape") for n in shape) if _is_sequence(shape) else (_integer(shape, "shape"),)
     if any(length < 0 for length in lengths):
         raise ValueError(f"shape must not be negative, found {lengths}")
@@ -87,10 +87,10 @@ def normalize_shape(shape: int | Iterable[int]) -> Shape:
 
 
 def normalize_chunks(chunks: ChunksGiven, shape: Shape, itemsize: int) -> Chunks:
-    """Chunk shape from what a user gives, at least 1 along each dimension.
+    """Return the chunk shape for what a user gives, at least 1 along each dimension.
 
-    None or True: guessed; False or -1: one chunk; an integer: for every dimension; a sequence: None or -1 in it, and
-    entries left out at its end, mean the whole dimension.
+    None or True: guessed; False or -1: one chunk; an integer: for every dimension; a sequence: one length per
+    dimension, where None, -1 or a missing entry at the end means the whole dimension.
     """
     if chunks is None or isinstance(chunks, bool | np.bool_):
         return guess_chunks(shape, itemsize) if chunks is None or chunks else _whole(shape)
@@ -104,7 +104,7 @@ def normalize_chunks(chunks: ChunksGiven, shape: Shape, itemsize: int) -> Chunks
 
 
 def _is_sequence(value: object) -> TypeGuard[Iterable[object]]:
-    """Whether a value has several lengths in it: numpy scalars and 0-d arrays, texts and numbers have not."""
+    """Return whether a value holds several lengths; numpy scalars, 0-d arrays, texts and numbers do not."""
     return isinstance(value, Iterable) and not isinstance(value, str | bytes) and getattr(value, "ndim", 1) != 0
 
 
@@ -120,7 +120,7 @@ def _chunk_length(chunk: object, length: int) -> int:
 
 
 def _item(value: object, what: str) -> int:
-    """A length among several; floats that are whole numbers come from divisions, and are taken as in Zarr-Python 2."""
+    """Return one length of several; whole floats, which come from divisions, are accepted as in Zarr-Python 2."""
     return int(value) if isinstance(value, float) and value.is_integer() else _integer(value, what)
 
 
@@ -140,9 +140,9 @@ def _whole(shape: Shape) -> Chunks:
 
 
 def guess_chunks(shape: Shape, itemsize: int) -> Chunks:
-    """Chunk shape for an array whose user does not care: halves one dimension after the other.
+    """Return a guessed chunk shape for an array: halves one dimension after the other.
 
-    Stops within a factor 1.5 of the size aimed at, which grows slowly with the array's.
+    Stops within a factor 1.5 of the target size, which grows slowly with the array's size.
     """
     chunks = list(_whole(shape))
     aim = _aimed_bytes(prod(chunks) * itemsize)

@@ -1,7 +1,8 @@
-"""JSON documents: canonical text, and errors that say where.
+"""JSON documents: canonical text, and errors that name the place.
 
-Responsible for turning bytes into JSON values and back, and for the checks every document reader makes; a `Place`
-carries the key of the document and the way to the value inside it, so that each error names both. Knows no format.
+Responsible for turning bytes into JSON values and back, and for the checks that every document reader makes. A `Place`
+carries the key of the document and the path to the value inside it, so that each error names both. This module is the
+same for all formats.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from zarrds.errors import MetadataError, NestedTooDeepError
 __all__ = ["MAX_DEPTH", "MAX_NDIM", "Place", "canonical", "dumps", "loads", "to_json"]
 
 MAX_NDIM = 64
-"""As many dimensions as numpy has; documents that say more are broken or hostile."""
+"""As many dimensions as numpy has; documents with more are broken or hostile."""
 
 MAX_DEPTH = 200
-"""Levels of lists and objects; deeper ones could be parsed by some versions of Python and then not be written again."""
+"""Most levels of lists and objects; some versions of Python could parse deeper ones but not write them again."""
 
 _CONSOLIDATED_LEVELS = 8
-"""What consolidated documents may have more, which hold others."""
+"""Additional levels allowed in consolidated documents, which contain others."""
 
 _MAX_LENGTH = 2**63 - 1
 _SNIPPET = 40
@@ -37,7 +38,7 @@ _SNIPPET = 40
 
 
 def loads(data: Buf, where: str) -> JSON:
-    """Parse the document stored under the key `where`; MetadataError says line, column and the text around."""
+    """Parse the document stored under the key `where`; MetadataError gives line, column and the text around."""
     text = _decode(data, where)
     try:
         value: JSON = json.loads(text)
@@ -62,7 +63,7 @@ def _too_deep(where: str) -> NestedTooDeepError:
 
 
 def _depth(text: bytes) -> int:
-    """How deep a sound document is nested, or no less than that, where it is not deep."""
+    """Return how deep a valid document is nested; may be too high as long as it does not exceed the limit."""
     most = text.count(b"[") + text.count(b"{")
     if most > MAX_DEPTH:
         most = _opened(text)
@@ -70,7 +71,7 @@ def _depth(text: bytes) -> int:
 
 
 def _opened(text: bytes) -> int:
-    """Most brackets that are open at a time."""
+    """Return the largest number of brackets open at a time."""
     marks = np.frombuffer(text.translate(None, _NO_BRACKETS), np.uint8)
     steps = np.where(marks & 2, np.int8(1), np.int8(-1)) if marks.size else np.zeros(1, np.int8)
     return int(np.cumsum(steps, dtype=np.int64).max())
@@ -107,16 +108,16 @@ def _snippet(text: str, position: int) -> str:
 
 
 def dumps(value: object, where: str = "") -> bytes:
-    """Canonical text of a document: indented by 4, keys sorted, ASCII only, no newline at the end.
+    """Return the canonical text of a document: indented by 4, keys sorted, ASCII only, no newline at the end.
 
-    numpy scalars and arrays are converted; TypeError says where the value is that has no JSON form.
+    numpy scalars and arrays are converted; TypeError names the place of a value that has no JSON form.
     """
     plain = to_json(value, where)
     return json.dumps(plain, indent=4, sort_keys=True, ensure_ascii=True, separators=(",", ": ")).encode("ascii")
 
 
 def canonical(value: object, where: str = "") -> str:
-    """One-line text of a value with keys sorted: equal text for equal values, for use in hashable fields."""
+    """Return one-line text of a value with keys sorted: equal text for equal values, for use in hashable fields."""
     return json.dumps(to_json(value, where), sort_keys=True)
 
 
@@ -137,15 +138,15 @@ def to_json(value: object, where: str = "") -> JSON:
 
 
 class _TooDeepError(Exception):
-    """A value is nested too deep, or contains itself."""
+    """A value is nested too deeply, or contains itself."""
 
 
 class _NoJsonError(Exception):
-    """A value has no JSON form; the trail of the conversion says which."""
+    """A value has no JSON form; the trail of the conversion shows which one."""
 
 
 def _to_json(value: object, trail: list[str | int]) -> JSON:
-    """Convert; `trail` leads to the value at work, and so to the culprit when this raises."""
+    """Convert; `trail` is the path to the present value, so that errors can name it."""
     if type(value) in _PLAIN_TYPES:
         return value  # type: ignore[return-value]
     if len(trail) > MAX_DEPTH:
@@ -172,7 +173,7 @@ def _object_to_json(value: Mapping[Any, object], trail: list[str | int]) -> JSON
 
 
 def _name_of(key: object) -> str:
-    """Name of a member whose key is no string: of numbers, truth values and None, as `json` has it."""
+    """Return the JSON name of a member whose key is not a string: number, boolean or None, written as `json` does."""
     if key is None or isinstance(key, bool | int | float | np.bool_ | np.integer | np.floating):
         return json.dumps(key if key is None or isinstance(key, bool) else _scalar_to_json(key))
     raise _NoJsonError(f"has a key that is no string: {_brief_repr(key)}")
@@ -188,7 +189,7 @@ def _list_to_json(value: list[Any] | tuple[Any, ...], trail: list[str | int]) ->
 
 
 def _scalar_to_json(value: Any) -> JSON:
-    """Python value of a numpy scalar, or of an instance of a subclass of str, int or float."""
+    """Return the Python value of a numpy scalar, or of an instance of a subclass of str, int or float."""
     if isinstance(value, str):
         return str(value)
     if isinstance(value, np.bool_):
@@ -229,25 +230,25 @@ class Place:
 
     @property
     def name(self) -> str:
-        """The place as people write it: ``member "shape"[1]``; empty for the document itself."""
+        """The place as text: ``member "shape"[1]``; empty for the document itself."""
         steps = [json.dumps(step) for step in self.trail]
         return f"member {steps[0]}" + "".join(f"[{step}]" for step in steps[1:]) if steps else ""
 
     def member(self, name: str) -> Place:
-        """The place of a member of the object that stands here."""
+        """Return the place of a member of the object at this place."""
         return Place(self.key, (*self.trail, name))
 
     def item(self, index: int) -> Place:
-        """The place of an item of the list that stands here."""
+        """Return the place of an item of the list at this place."""
         return Place(self.key, (*self.trail, index))
 
     def error(self, expected: str, found: object, hint: str | None = None) -> MetadataError:
-        """An error about the JSON value `found` that stands here."""
+        """Return an error about the JSON value `found` at this place."""
         message = f"{self.name or 'the document'} is wrong"
         return MetadataError(message, key=self.key or None, expected=expected, found=_brief(found), hint=hint)
 
     def fetch(self, document: Mapping[str, JSON], name: str) -> JSON:
-        """The member `name` of the object that stands here."""
+        """Return the member `name` of the object at this place."""
         if name not in document:
             message = f"{self.member(name).name} is missing"
             raise MetadataError(message, key=self.key or None, found=f"members {_brief(sorted(document))}")
@@ -272,7 +273,7 @@ class Place:
         return value
 
     def expect_base64(self, value: JSON) -> bytes:
-        """The bytes that stand here in base64."""
+        """Return the bytes encoded in base64 at this place."""
         text = self.expect_text(value)
         try:
             return b64decode(text, validate=True)
@@ -280,7 +281,7 @@ class Place:
             raise self.error("base64 text", value) from error
 
     def expect_int(self, value: JSON) -> int:
-        """Check for an integer; booleans are none."""
+        """Check for an integer; booleans are not accepted."""
         if not isinstance(value, int) or isinstance(value, bool):
             raise self.error("int", value)
         return value

@@ -1,7 +1,7 @@
-"""The values that every document of every format is parsed into.
+"""The values into which every document of every format is parsed.
 
-Below the door of `_format` nothing asks for a format version: codecs, engine, dask layer and xarray backend work on
-these. All are frozen, hashable and small when pickled.
+Code below `_format` works on these values: codecs, engine and dask layer need no format version for them. All are
+frozen, hashable and small when pickled.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class CodecSpec:
-    """Name and configuration of one codec, as a document says it.
+    """Name and configuration of one codec, as in a document.
 
     Attributes
     ----------
@@ -46,12 +46,12 @@ class CodecSpec:
 
     @classmethod
     def of(cls, name: str, configuration: dict[str, Any] | None = None) -> CodecSpec:
-        """Make one from a configuration dictionary (JSON values only, else TypeError)."""
+        """Return a spec made from a configuration dictionary (JSON values only, else TypeError)."""
         return cls(name, json.dumps(configuration or {}, sort_keys=True))
 
     @property
     def configuration(self) -> dict[str, Any]:
-        """A fresh copy of the configuration."""
+        """A new copy of the configuration."""
         found: dict[str, Any] = json.loads(self.configuration_json)
         return found
 
@@ -73,7 +73,7 @@ class Fill:
 
     @property
     def defined(self) -> bool:
-        """False when the document says null: missing chunks have no defined content."""
+        """False if the document says null: the contents of missing chunks are then undefined."""
         return self.raw is not None or self.text is not None
 
 
@@ -82,7 +82,7 @@ NO_FILL = Fill()
 
 @dataclass(frozen=True, slots=True)
 class KeyEncoding:
-    """How chunk coordinates become store keys.
+    """How chunk coordinates are turned into store keys.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ class KeyEncoding:
     written: bool = False
 
     def key(self, coords: Iterable[int]) -> str:
-        """Key of the chunk at `coords`, relative to the array's path."""
+        """Return the key of the chunk at `coords`, relative to the array's path."""
         text = self.separator.join(map(str, coords))
         if self.style == "v2":
             return text or "0"
@@ -108,7 +108,7 @@ class KeyEncoding:
 
 @dataclass(frozen=True, slots=True)
 class ChunkSpec:
-    """What one stored chunk decodes to, and by which codecs.
+    """Shape and dtype of one decoded chunk, and the codecs that decode it.
 
     Attributes
     ----------
@@ -138,7 +138,7 @@ class ChunkSpec:
 
     @property
     def size(self) -> int:
-        """Elements in a chunk."""
+        """Number of elements in a chunk."""
         return prod(self.shape)
 
     @property
@@ -158,7 +158,7 @@ def inner_chunks(chunk: ChunkSpec) -> Chunks:
 
 @dataclass(frozen=True, slots=True)
 class ArrayMeta:
-    """Everything a document says of an array, but for its attributes.
+    """Everything in the document of an array except its attributes.
 
     Attributes
     ----------
@@ -169,7 +169,7 @@ class ArrayMeta:
     keys : KeyEncoding
         From chunk coordinates to store keys.
     zarr_format : int
-        The format the document was written in; only `_format` looks at it.
+        The format of the document that this was read from: 2 or 3.
     dimension_names : tuple of (str or None), or None
         Names of the dimensions, where the format has them.
     transformers : tuple of CodecSpec
@@ -193,16 +193,16 @@ class ArrayMeta:
 
     @property
     def chunks(self) -> Chunks:
-        """Shape of what users call a chunk, the smallest part that can be read: in shards, of the chunks in them."""
+        """Shape of what users call a chunk, the smallest part that can be read: the inner chunk if there are shards."""
         shards = self.shards
         return self.chunk.shape if shards is None else inner_chunks(self.chunk)
 
     @property
     def shards(self) -> Chunks | None:
-        """Shape of a shard, a stored value with several chunks; None when chunks are stored one by one.
+        """Shape of a shard, a stored value with several chunks; None if chunks are stored one by one.
 
-        With other codecs around it, a shard is one chunk to users, as zarr-python 3 has it: its inner chunks may lie
-        across its dimensions, or not be readable by themselves.
+        If there are other codecs around the sharding codec, users see the shard as one chunk, as in zarr-python 3: its
+        inner chunks may be transposed, or not readable by themselves.
         """
         chunk = self.chunk
         is_shard = chunk.serializer is not None and chunk.serializer.name == SHARDING
@@ -210,7 +210,7 @@ class ArrayMeta:
 
     @property
     def write_unit(self) -> Chunks:
-        """Shape of a stored value, which only one writer at a time may change: the shard, or the chunk."""
+        """Shape of a stored value, which only one writer at a time may change: the shard or the chunk."""
         return self.chunk.shape
 
     @property
@@ -221,7 +221,7 @@ class ArrayMeta:
 
 @dataclass(frozen=True, slots=True)
 class GroupMeta:
-    """What a document says of a group, but for its attributes."""
+    """Everything in the document of a group except its attributes."""
 
     zarr_format: int = 2
     extra: str = "{}"

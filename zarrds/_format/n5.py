@@ -1,7 +1,7 @@
-"""Attributes of N5 containers <-> documents of format 2: what N5Mapping shows in place of ``attributes.json``.
+"""Attributes of N5 containers <-> documents of Zarr v2: what N5Mapping shows in place of ``attributes.json``.
 
-N5 lists dimensions with the fastest first, so that shapes are reversed. Its blocks are big-endian and have a header;
-the codec "n5_wrapper" deals with that, around the compressor that the attributes name.
+N5 lists the fastest dimension first, so shapes are reversed. Its blocks are big-endian and have a header; the codec
+"n5_wrapper" handles both, around the compressor that the attributes name.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ VERSION = "2.0.0"
 _ARRAY_MEMBERS = frozenset({"dimensions", "blockSize", "dataType", "compression", "compressionType"})
 _DOCUMENT_MEMBERS = ("shape", "chunks", "dtype", "compressor", "fill_value", "order", "filters")
 RESERVED = _ARRAY_MEMBERS | {"n5"}
-"""Members that users' attributes cannot have."""
+"""Reserved members, which user attributes cannot use."""
 
 _STANDARD = frozenset(f"{kind}{bits}" for kind in ("uint", "int") for bits in (8, 16, 32, 64)) | {"float32", "float64"}
 _OURS = frozenset({"bool", "float16"})
-"""Data types that N5 does not have, but zarr-python writes."""
+"""Data types that N5 does not have but zarr-python writes."""
 
 
 def is_array(attributes: Mapping[str, JSON]) -> bool:
-    """Whether the attributes are those of an array."""
+    """Return whether the attributes are those of an array."""
     return "dimensions" in attributes
 
 
@@ -48,7 +48,7 @@ def is_array(attributes: Mapping[str, JSON]) -> bool:
 
 
 def array_document(attributes: Mapping[str, JSON], where: str) -> dict[str, JSON]:
-    """Document of format 2 for the attributes of an array; MetadataError says what is wrong with them."""
+    """Return the Zarr v2 document for the attributes of an array; MetadataError names what is wrong with them."""
     place = Place(where)
     shape = place.member("dimensions").expect_lengths(place.fetch(attributes, "dimensions"))
     chunks = place.member("blockSize").expect_lengths(place.fetch(attributes, "blockSize"))
@@ -78,7 +78,7 @@ def array_document(attributes: Mapping[str, JSON], where: str) -> dict[str, JSON
 
 
 def _compressor(attributes: Mapping[str, JSON], place: Place) -> dict[str, JSON] | None:
-    """Configuration of the codec; members may be missing, and old attributes have a name only."""
+    """Return the configuration of the codec; members may be missing, and old attributes contain only a name."""
     found = attributes.get("compression", {"type": attributes.get("compressionType")})
     here = place.member("compression")
     members = here.expect_object(found)
@@ -100,7 +100,7 @@ def _compressor(attributes: Mapping[str, JSON], place: Place) -> dict[str, JSON]
     others = {name: value for name, value in members.items() if name != "type"}
     if "id" in members:  # as zarr-python writes codecs that N5 does not know
         return others
-    if kind == "lzma":  # as it writes what "xz" cannot say
+    if kind == "lzma":  # zarr-python writes these options beside "xz", which has no member for them
         return {"id": "lzma", **others}
     raise BadCompressorError(
         "compression of this N5 array is not supported",
@@ -111,7 +111,7 @@ def _compressor(attributes: Mapping[str, JSON], place: Place) -> dict[str, JSON]
 
 
 def user_attributes(attributes: Mapping[str, JSON]) -> dict[str, JSON]:
-    """The attributes that are the user's."""
+    """Return the attributes that are the user's."""
     return {name: value for name, value in attributes.items() if name not in RESERVED}
 
 
@@ -119,13 +119,13 @@ def user_attributes(attributes: Mapping[str, JSON]) -> dict[str, JSON]:
 
 
 def with_user_attributes(attributes: Mapping[str, JSON], user: Mapping[str, JSON]) -> dict[str, JSON]:
-    """The attributes with other ones of the user; reserved members stay as they are."""
+    """Return the attributes with the user's attributes replaced; reserved members stay as they are."""
     reserved = {name: value for name, value in attributes.items() if name in RESERVED}
     return {**reserved, **{name: value for name, value in user.items() if name not in RESERVED}}
 
 
 def array_members(document: Mapping[str, Any], where: str) -> dict[str, JSON]:
-    """The members that say of an array what a document of format 2 says; errors name what N5 cannot say."""
+    """Return the N5 members for a Zarr v2 array document; errors name what N5 cannot express."""
     place = Place(where)
     for name in _DOCUMENT_MEMBERS:
         place.fetch(document, name)
@@ -170,7 +170,7 @@ def _compression(codec: Mapping[str, Any] | None) -> dict[str, JSON]:
         return {"type": "bzip2", "blockSize": codec["level"]}
     if kind == "lzma" and codec.get("format") == 1 and codec.get("check") in (-1, 4) and not codec.get("filters"):
         return {"type": "xz", "preset": 6 if codec.get("preset") is None else codec["preset"]}
-    if kind == "lzma":  # what "xz" cannot say, as zarr-python writes it
+    if kind == "lzma":  # options that "xz" has no member for, written as zarr-python does
         preset = 6 if codec.get("preset") is None and not codec.get("filters") else codec.get("preset")
         return {"type": "lzma", **{name: value for name, value in codec.items() if name != "id"}, "preset": preset}
     if kind == "zstd":

@@ -1,6 +1,6 @@
-"""Values of pandas as arrays of numpy: what numpy can say is converted, anything else raises and names the cure.
+"""Convert pandas values to numpy arrays; raise, with a cure in the message, if numpy has no equivalent.
 
-pandas is not imported: its objects are told by where their type is defined.
+pandas is not imported: its objects are recognised by the module of their type.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ DType = np.dtype[Any]
 
 
 def is_of_pandas(value: object) -> bool:
-    """Whether a value is an object of pandas: a Series, an index, a frame, an extension array, a Timestamp."""
+    """Return whether a value is an object of pandas: Series, index, frame, extension array, Timestamp."""
     return type(value).__module__.partition(".")[0] == "pandas"
 
 
 def as_numpy(value: Any, target: DType | None = None) -> tuple[NDArrayAny, Any]:
-    """Convert an object of pandas to an array of numpy, and say what dtype a new array of these values has.
+    """Convert an object of pandas to a numpy array; also return the dtype that a new array of these values has.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def as_numpy(value: Any, target: DType | None = None) -> tuple[NDArrayAny, Any]:
 
 
 def _of_frame(frame: Any, target: DType | None) -> tuple[NDArrayAny, Any]:
-    """Columns side by side, in the dtype that they have in common."""
+    """Return the columns side by side, in their common dtype."""
     if not frame.shape[1]:
         return np.asarray(frame), np.asarray(frame).dtype
     columns = [as_numpy(frame.iloc[:, number], target) for number in range(frame.shape[1])]
@@ -67,7 +67,7 @@ def _of_frame(frame: Any, target: DType | None) -> tuple[NDArrayAny, Any]:
 
 
 def _of_scalar(value: Any, target: DType | None) -> tuple[NDArrayAny, Any]:
-    """A Timestamp, a Timedelta or a missing value."""
+    """Convert a Timestamp, a Timedelta or a missing value."""
     if getattr(value, "tzinfo", None) is not None:
         raise _with_zone(value)
     name = type(value).__name__
@@ -85,7 +85,7 @@ def _of_scalar(value: Any, target: DType | None) -> tuple[NDArrayAny, Any]:
 
 
 def _is(target: DType | None, kinds: str, *, none: bool = False) -> bool:
-    """Whether the target is of one of these kinds; `none` is the answer where there is no target."""
+    """Return whether the target is of one of these kinds; `none` is the answer if there is no target."""
     return none if target is None else target.kind in kinds
 
 
@@ -106,7 +106,7 @@ def _of_text(value: Any, dtype: Any, target: DType | None) -> tuple[NDArrayAny, 
 
 
 def _of_masked(value: Any, dtype: Any, target: DType | None) -> tuple[NDArrayAny, Any]:
-    """Nullable numbers and booleans, of numpy's memory or Arrow's."""
+    """Convert nullable numbers and booleans, stored by numpy or Arrow."""
     plain = np.dtype(dtype.numpy_dtype)
     if not value.isna().any():
         return value.to_numpy(dtype=plain), plain
@@ -122,7 +122,7 @@ def _of_masked(value: Any, dtype: Any, target: DType | None) -> tuple[NDArrayAny
 
 
 def _of_categories(value: Any, dtype: Any, target: DType | None) -> tuple[NDArrayAny, Any]:
-    """The category of each item."""
+    """Return the category of each item."""
     categories, found = as_numpy(dtype.categories, target)
     codes = np.asarray(value.cat.codes if hasattr(value, "cat") else value.codes)
     is_missing = codes < 0
@@ -156,7 +156,7 @@ def _of_sparse(value: Any, dtype: Any, target: DType | None) -> tuple[NDArrayAny
 
 
 def _of_extension(value: Any, dtype: Any, target: DType | None) -> tuple[NDArrayAny, Any]:
-    """Any other dtype: as numpy converts it, where that is no array of Python objects."""
+    """Convert any other dtype as numpy does, unless the result is an array of Python objects."""
     if getattr(dtype, "kind", "O") in "iufb" and hasattr(dtype, "numpy_dtype"):
         return _of_masked(value, dtype, target)
     if getattr(dtype, "type", None) is str:

@@ -6,5 +6,5 @@ __all__ = ["node_key"]
 
 
 def node_key(path: str, name: str) -> str:
-    """Key of the document `name` of the node at `path`, or path of the member `name` of the group there."""
+    """Return the key of the document `name` of the node at `path`, or the path of its member `name`."""
     return f"{path}/{name}" if path else name

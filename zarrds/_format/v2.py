@@ -1,7 +1,7 @@
-"""Documents of format 2: ``.zarray``, ``.zgroup``, ``.zattrs`` <-> values.
+"""Documents of Zarr v2: ``.zarray``, ``.zgroup``, ``.zattrs`` <-> values.
 
-Responsible for every member of these documents, for refusing what is malformed with an error that says where, and for
-writing back what was read, unknown members included. Codec configurations are carried, not judged.
+Responsible for every member of these documents: refuses malformed ones with an error that names the place, and writes
+back what was read, unknown members included. Codec configurations are passed on unchecked.
 """
 
 from __future__ import annotations
@@ -55,23 +55,23 @@ def parse_array(text: Buf, where: str) -> ArrayMeta:
     try:
         return _parsed(bytes(text))
     except MetadataError:
-        return array_from_document(loads(text, where), where)  # once more, to say where
+        return array_from_document(loads(text, where), where)  # parse again, to name the place in the error
 
 
 @lru_cache(maxsize=4096)
 def _parsed(text: bytes) -> ArrayMeta:
-    # equal texts are the rule: the same array opened again, many arrays of one kind
+    # equal texts are common: the same array opened again, many arrays of one kind
     return array_from_document(loads(text, ARRAY_KEY), ARRAY_KEY)
 
 
 @lru_cache(maxsize=4096)
 def format_array(meta: ArrayMeta) -> bytes:
-    """Text of a ``.zarray`` document; arrays of one kind, which come in numbers, are formatted once."""
+    """Return the text of a ``.zarray`` document; cached, since many arrays of a hierarchy have equal metadata."""
     return dumps(array_to_document(meta), ARRAY_KEY)
 
 
 def array_from_document(document: JSON, where: str) -> ArrayMeta:
-    """Array metadata from a ``.zarray`` document that is JSON already; MetadataError says what is wrong with it."""
+    """Return array metadata from a parsed ``.zarray`` document; MetadataError names what is wrong with it."""
     place = Place(where)
     members = place.expect_object(document)
     _check_format(members, place)
@@ -93,7 +93,7 @@ def array_from_document(document: JSON, where: str) -> ArrayMeta:
 
 
 def array_to_document(meta: ArrayMeta) -> dict[str, JSON]:
-    """The ``.zarray`` document of an array; UnsupportedFormatError when format 2 has no words for it."""
+    """Return the ``.zarray`` document of an array; raise UnsupportedFormatError if Zarr v2 cannot express it."""
     _check_expressible(meta)
     chunk = meta.chunk
     document: dict[str, JSON] = dict(json.loads(meta.extra))
@@ -184,12 +184,12 @@ def parse_group(text: Buf, where: str) -> GroupMeta:
 
 
 def format_group(meta: GroupMeta) -> bytes:
-    """Text of a ``.zgroup`` document."""
+    """Return the text of a ``.zgroup`` document."""
     return dumps(group_to_document(meta), GROUP_KEY)
 
 
 def group_from_document(document: JSON, where: str) -> GroupMeta:
-    """Group metadata from a ``.zgroup`` document that is JSON already."""
+    """Return group metadata from a parsed ``.zgroup`` document."""
     place = Place(where)
     members = place.expect_object(document)
     _check_format(members, place)
@@ -197,7 +197,7 @@ def group_from_document(document: JSON, where: str) -> GroupMeta:
 
 
 def group_to_document(meta: GroupMeta) -> dict[str, JSON]:
-    """The ``.zgroup`` document of a group."""
+    """Return the ``.zgroup`` document of a group."""
     return {**json.loads(meta.extra), "zarr_format": 2}
 
 
@@ -205,10 +205,10 @@ def group_to_document(meta: GroupMeta) -> dict[str, JSON]:
 
 
 def parse_attributes(text: Buf, where: str) -> dict[str, Any]:
-    """Attributes from a ``.zattrs`` document; `where` is its key, for the errors."""
+    """Return the attributes from a ``.zattrs`` document; `where` is its key, for the errors."""
     return Place(where).expect_object(loads(text, where))
 
 
 def format_attributes(attributes: Mapping[str, Any], where: str) -> bytes:
-    """Text of a ``.zattrs`` document; TypeError names the attribute that has no JSON form."""
+    """Return the text of a ``.zattrs`` document; TypeError names the attribute that has no JSON form."""
     return dumps(attributes, where)

@@ -1,6 +1,6 @@
-"""The experimental layout of zarr-python 2.11 to 2.17 -> documents of format 2. Reading only.
+"""Translate the experimental v3 layout of zarr-python 2.11 to 2.17 into Zarr v2 documents; reading only.
 
-It shares its version number and the name ``zarr.json`` with format 3, and nothing else: see `is_entry_point`.
+It shares the version number and the name ``zarr.json`` with Zarr v3, and nothing else: see `is_entry_point`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SHARDING = "https://purl.org/zarr/spec/storage_transformers/sharding/1.0"
 
 
 def is_entry_point(text: Buf) -> bool:
-    """Whether a ``zarr.json`` is the entry point of such a hierarchy: the final format has a number for its version."""
+    """Return whether a ``zarr.json`` is of the experimental layout; the final format has a number as its version."""
     try:
         document = loads(text, ENTRY_POINT_KEY)
     except MetadataError:
@@ -42,7 +42,7 @@ def is_entry_point(text: Buf) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ArrayLayout:
-    """Where the chunks of an array lie.
+    """Where the chunks of an array are.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class ArrayLayout:
 
 
 def array_layout(document: Mapping[str, JSON], where: str) -> ArrayLayout:
-    """Where the chunks of the array with that document lie."""
+    """Return where the chunks of the array with that document are."""
     place = Place(where)
     shape = place.member("shape").expect_lengths(place.fetch(document, "shape"))
     grid = place.member("chunk_grid").expect_object(place.fetch(document, "chunk_grid"))
@@ -83,11 +83,11 @@ def _shard(document: Mapping[str, JSON], ndim: int, place: Place) -> Shape | Non
     counts = inside.expect_lengths(configuration.get("chunks_per_shard"))
     if len(counts) > ndim or 0 in counts:
         raise inside.error(f"at most {ndim} lengths of at least 1", list(counts))
-    return (*counts, *[1] * (ndim - len(counts)))  # dimensions of sub-arrays are not counted
+    return (*counts, *[1] * (ndim - len(counts)))  # dimensions of sub-arrays do not count
 
 
 def array_document(document: Mapping[str, JSON], where: str) -> dict[str, JSON]:
-    """Document of format 2 that says the same; chunk keys are joined by dots in it, wherever they lie."""
+    """Return the equivalent Zarr v2 document; its chunk keys are joined by dots, wherever the chunks are."""
     place = Place(where)
     grid = place.member("chunk_grid").expect_object(place.fetch(document, "chunk_grid"))
     attributes = place.member("attributes").expect_object(document.get("attributes", {}))
@@ -122,6 +122,6 @@ def _dtype(found: JSON) -> JSON:
 
 
 def user_attributes(document: Mapping[str, Any], where: str) -> dict[str, JSON]:
-    """Attributes that are the user's: the list of filters is kept among them in this layout."""
+    """Return the user's attributes, without the list of filters that this layout keeps among them."""
     found = Place(where).member("attributes").expect_object(document.get("attributes") or {})
     return {name: value for name, value in found.items() if name != "filters"}

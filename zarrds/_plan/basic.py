@@ -40,7 +40,7 @@ def plan_block(selection: Selection, shape: Shape, chunks: Chunks) -> GridPlan:
 
 
 def _block_range(item: object, count: int) -> tuple[int, int]:
-    """First and last (exclusive) of the chunks that an item selects among `count`."""
+    """Return first and last (exclusive) of the chunks that an item selects among `count`."""
     if not isinstance(item, slice):
         index = as_integer(item)
         if index is None:

@@ -1,4 +1,4 @@
-"""Plans of point selections: coordinate arrays, and masks, which are turned into coordinates."""
+"""Plans of point selections: coordinate arrays, and masks, which are converted into coordinates."""
 
 from __future__ import annotations
 
@@ -50,19 +50,19 @@ class PointPlan:
 
     @property
     def drop_axes(self) -> tuple[int, ...]:
-        """Points have no axes to drop."""
+        """Always empty: points have no axes to drop."""
         return ()
 
     @property
     def plain(self) -> bool:
-        """Parts are arrays."""
+        """Always False: the parts are arrays."""
         return False
 
     def __len__(self) -> int:
         return max(len(self.starts) - 1, 0)
 
     def only(self) -> Projection | None:
-        """The projection, when there is but one."""
+        """Return the projection if there is only one, else None."""
         return next(iter(self)) if len(self) == 1 else None
 
     def __iter__(self) -> Iterator[Projection]:
@@ -74,7 +74,7 @@ class PointPlan:
             yield Projection(coords, part, (out,), self._is_whole(coords, part, end - begin))
 
     def _is_whole(self, coords: tuple[int, ...], part: tuple[NDArray[np.intp], ...], points: int) -> bool:
-        """Whether as many points as the chunk has elements in the array are all different."""
+        """Return whether the points, as many as the chunk has elements in the array, are all different."""
         valid = [min(c, n - i * c) for i, c, n in zip(coords, self.chunks, self.shape, strict=True)]
         if points != prod(valid):
             return False
@@ -138,7 +138,7 @@ def _plan_points(points: NDArray[np.intp], result_shape: Shape, shape: Shape, ch
 
 
 def _chunk_keys(grid_coords: NDArray[np.intp], counts: list[int]) -> NDArrayAny:
-    """One number for each point that sorts as the chunks do; small ones sort faster."""
+    """Return one number per point that sorts in the order of chunks; small integers sort faster."""
     points = grid_coords.shape[1]
     if points == 0:
         return np.zeros(points, dtype=np.intp)

@@ -1,7 +1,7 @@
-"""Projections along one dimension: which chunks a selection item meets, and where it lies in each.
+"""Projections along one dimension: which chunks a selection item meets, and which part of each.
 
-A dimension hands out its entries as a `Table` of columns, for any range of the chunks met, so that nothing is held for
-the chunks of a long dimension. It does not know the other dimensions; `GridPlan` combines them.
+A dimension returns its entries as a `Table` of columns for any range of the chunks it meets, so that a long dimension
+needs no memory per chunk. It is independent of the other dimensions; `GridPlan` combines them.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Table(NamedTuple):
 class IntDim(NamedTuple):
     """One integer, within bounds: meets one chunk and is dropped from the result.
 
-    With `kept` the part inside the chunk is a slice of length 1, for plans with `drop_axes`.
+    With `kept`, the part inside the chunk is a slice of length 1, for plans with `drop_axes`.
     """
 
     at: int
@@ -73,12 +73,12 @@ class IntDim(NamedTuple):
         return 1
 
     def table(self, first: int, last: int) -> Table:
-        """Entries `first` up to `last` of the chunks met: there is but one."""
+        """Return entries `first` up to `last` of the chunks met: there is only one."""
         position, part, _, whole = self.row()
         return Table((position,), (part,), None, (whole,))
 
     def row(self) -> Row:
-        """The only entry."""
+        """Return the only entry."""
         position, offset = divmod(self.at, self.chunk)
         part: PartEntry = slice(offset, offset + 1, 1) if self.kept else offset
         return position, part, None, min(self.chunk, self.length - position * self.chunk) == 1
@@ -104,13 +104,13 @@ class SliceDim(NamedTuple):
         return (self.start + (self.items - 1) * self.step) // self.chunk - self.start // self.chunk + 1
 
     def table(self, first: int, last: int) -> Table:
-        """Entries `first` up to `last` of the chunks met."""
+        """Return entries `first` up to `last` of the chunks met."""
         if first >= last:
             return Table((), (), (), ())
         return self._dense_table(first, last) if self.step == 1 else self._strided_table(first, last)
 
     def row(self) -> Row | None:
-        """The only entry; None of a slice that meets no chunk, or several."""
+        """Return the only entry; None if the slice meets no chunk, or several."""
         chunk, start, step, items = self.chunk, self.start, self.step, self.items
         position = start // chunk
         if items == 0 or (start + (items - 1) * step) // chunk != position:
@@ -120,7 +120,7 @@ class SliceDim(NamedTuple):
         return position, part, slice(0, items), items == min(chunk, self.length - position * chunk)
 
     def _dense_table(self, first: int, last: int) -> Table:
-        """All but the chunks at both ends are whole, and share one slice."""
+        """Return the table for step 1: all chunks except the first and last are whole, and share one slice."""
         chunk, start, stop = self.chunk, self.start, self.stop
         low, high = start // chunk + first, start // chunk + last
         full = slice(0, chunk, 1)
@@ -136,7 +136,7 @@ class SliceDim(NamedTuple):
         return Table(range(low, high), parts, list(map(slice, edges, edges[1:])), wholes)
 
     def _strided_table(self, first: int, last: int) -> Table:
-        """Chunk by chunk, by arithmetic; where steps leap over chunks, each element has a chunk of its own."""
+        """Return the table for larger steps, by arithmetic; if steps skip chunks, each element has its own chunk."""
         chunk, start, step = self.chunk, self.start, self.step
         indices, parts, outs, wholes = [], [], [], []
         for row in range(first, last):
@@ -154,7 +154,7 @@ class SliceDim(NamedTuple):
 
 
 class ArrayDim(NamedTuple):
-    """A one-dimensional integer array, grouped by chunk once and for all."""
+    """A one-dimensional integer array, grouped by chunk once."""
 
     items: int
     rows: Table
@@ -165,30 +165,30 @@ class ArrayDim(NamedTuple):
         return len(self.rows.indices)
 
     def table(self, first: int, last: int) -> Table:
-        """Entries `first` up to `last` of the chunks met."""
+        """Return entries `first` up to `last` of the chunks met."""
         if first == 0 and last == self.met:
             return self.rows
         return Table(*(None if column is None else column[first:last] for column in self.rows))  # type: ignore[arg-type]
 
     def row(self) -> Row | None:
-        """The only entry; None of positions that meet no chunk, or several."""
+        """Return the only entry; None if the positions meet no chunk, or several."""
         return _first(self.rows) if self.met == 1 else None
 
     @property
     def has_chunk_arrays(self) -> bool:
-        """Whether a part inside a chunk could not be written as a slice."""
+        """Return whether a part inside a chunk cannot be written as a slice."""
         return any(not isinstance(part, slice) for part in self.rows.chunk_parts)
 
     @property
     def has_out_arrays(self) -> bool:
-        """Whether a part of the result could not be written as a slice."""
+        """Return whether a part of the result cannot be written as a slice."""
         return any(not isinstance(part, slice) for part in self.rows.out_parts or ())
 
 
 class OpenDim(NamedTuple):
-    """Another dimension with its parts made into arrays which broadcast against the other dimensions', as `numpy.ix_`.
+    """Another dimension with its parts as arrays that broadcast against those of other dimensions, as `numpy.ix_`.
 
-    A shape is that of the open mesh along this dimension, such as ``(1, -1, 1)``; None leaves the column alone.
+    A shape is that of the open mesh along this dimension, such as ``(1, -1, 1)``; None leaves the column unchanged.
     """
 
     dim: IntDim | SliceDim | ArrayDim
@@ -201,7 +201,7 @@ class OpenDim(NamedTuple):
         return self.dim.met
 
     def table(self, first: int, last: int) -> Table:
-        """Entries `first` up to `last` of the chunks met."""
+        """Return entries `first` up to `last` of the chunks met."""
         indices, chunk_parts, out_parts, wholes = self.dim.table(first, last)
         if self.chunk_shape is not None:
             chunk_parts = [_as_mesh(part, self.chunk_shape) for part in chunk_parts]
@@ -210,7 +210,7 @@ class OpenDim(NamedTuple):
         return Table(indices, chunk_parts, out_parts, wholes)
 
     def row(self) -> Row | None:
-        """The only entry; None where no chunk is met, or several."""
+        """Return the only entry; None if no chunk is met, or several."""
         return _first(self.table(0, 1)) if self.met == 1 else None
 
 
@@ -229,7 +229,7 @@ def _as_mesh(part: PartEntry, shape: Shape) -> NDArray[np.intp]:
 
 
 def group_starts(keys: NDArray[np.generic]) -> list[int]:
-    """First position of each run of equal `keys`, and their number at the end."""
+    """Return the first position of each run of equal `keys`, and the number of keys at the end."""
     changes = np.flatnonzero(keys[1:] != keys[:-1]) + 1
     return [0, *changes.tolist(), keys.size] if keys.size else []
 
@@ -257,7 +257,7 @@ def table_of_array(index: NDArray[np.intp], length: int, chunk: int) -> Table:
 
 
 def _parts(values: NDArray[np.intp], groups: list[tuple[int, int]], origins: list[int]) -> list[PartEntry]:
-    """Each group of values, relative to its origin: a slice when ascending by one, else an array."""
+    """Return each group of values, relative to its origin: a slice if ascending by one, else an array."""
     breaks = np.zeros(values.size, dtype=np.intp)
     np.cumsum(values[1:] - values[:-1] != 1, out=breaks[1:])
     parts: list[PartEntry] = []
@@ -271,6 +271,6 @@ def _parts(values: NDArray[np.intp], groups: list[tuple[int, int]], origins: lis
 
 
 def is_distinct(values: NDArray[np.intp]) -> bool:
-    """Whether no value occurs twice."""
+    """Return whether no value occurs twice."""
     ascending = np.sort(values)
     return not (ascending[1:] == ascending[:-1]).any()

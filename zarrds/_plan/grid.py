@@ -1,4 +1,4 @@
-"""Plans that are an outer product: every dimension meets its chunks independently of the others."""
+"""Plans that are an outer product: the chunks met along each dimension are independent of the others."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from zarrds._types import Shape
 __all__ = ["GridPlan"]
 
 LONGEST_TABLE = 8192
-"""Chunks along one dimension up to which its entries are made in one go, and kept while iterating."""
+"""Chunks along one dimension up to which its entries are made at once, and kept during iteration."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GridPlan:
     """A plan whose chunks are the outer product of those met along each dimension.
 
-    Columns of entries are made per dimension and multiplied out by `itertools.product`, so that nothing but the tuples
-    themselves is made for each chunk.
+    Columns of entries are made per dimension and combined by `itertools.product`, so that for each chunk only the
+    tuples themselves are created.
     """
 
     dims: tuple[Dim, ...]
@@ -37,14 +37,14 @@ class GridPlan:
 
     @property
     def plain(self) -> bool:
-        """Whether no dimension is selected from by an array."""
+        """Whether no dimension is selected by an array."""
         return all(isinstance(dim, (SliceDim, IntDim)) for dim in self.dims)
 
     def __len__(self) -> int:
         return prod([dim.met for dim in self.dims])
 
     def only(self) -> Projection | None:
-        """The projection of a plan that meets one chunk, without making columns; None when it meets none or several."""
+        """Return the projection of a plan that meets one chunk, without making columns; else None."""
         coords, chunk_part, out_part, whole = [], [], [], True
         for dim in self.dims:
             row = dim.row()
@@ -71,7 +71,7 @@ def _project_boxes(dims: tuple[Dim, ...]) -> Iterator[Projection]:
 
 
 def _project(tables: list[Table]) -> Iterator[Projection]:
-    """Multiply the columns out, in C order; the loop runs inside `map` and `zip`."""
+    """Combine the columns, in C order; the loop runs inside `map` and `zip`."""
     rows = zip(
         product(*[table.indices for table in tables]),
         product(*[table.chunk_parts for table in tables]),
@@ -94,7 +94,7 @@ def _wholes(columns: list[Any]) -> Iterator[bool]:
 
 
 def _boxes(dims: tuple[Dim, ...]) -> Iterator[list[Table]]:
-    """Cut the grid into boxes with short tables, which in turn give the chunks in C order."""
+    """Cut the grid into boxes with short tables; the boxes in their order give the chunks in C order."""
     last = max((axis for axis, dim in enumerate(dims) if dim.met > LONGEST_TABLE), default=-1)
     if last < 0:
         yield [dim.table(0, dim.met) for dim in dims]
@@ -107,7 +107,7 @@ def _boxes(dims: tuple[Dim, ...]) -> Iterator[list[Table]]:
 
 
 def _points(dims: tuple[Dim, ...]) -> Iterator[list[Table]]:
-    """Tables of one row each, for every combination of rows."""
+    """Yield tables of one row each, for every combination of rows."""
     for tables in _boxes(dims):
         for rows in product(*[range(len(table.indices)) for table in tables]):
             yield [_row(table, row) for table, row in zip(tables, rows, strict=True)]

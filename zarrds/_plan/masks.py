@@ -1,9 +1,9 @@
-"""Selections with Boolean masks between plain brackets: what numpy takes them for.
+"""Selections with Boolean masks between plain brackets: resolve them as numpy does.
 
-A mask stands for the positions where it is True, one integer array for each of its dimensions. Integers and integer
-arrays beside it broadcast against these arrays. The points that they make together are one dimension of the result, or
-as many as they broadcast to: where the first of them stands, or in front when slices, new axes or an ellipsis stand
-between them.
+A mask means the positions where it is True, one integer array for each of its dimensions. Integers and integer arrays
+beside it broadcast against these arrays. Together they select points, which give the result one dimension, or as many
+as they broadcast to. These dimensions are at the position of the first array, or in front if slices, new axes or an
+ellipsis are between the arrays.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ class MaskedSelection:
         return sum([isinstance(item, slice) for item in self.items]) + (self.axis is not None)
 
     def arranged(self, found: NDArrayAny) -> NDArrayAny:
-        """The result of the plan as numpy arranges it."""
+        """Return the result of the plan as numpy arranges it."""
         shape = self.shape + found.shape[self.work_ndim :]
         if self.axis is not None:
             return np.moveaxis(found, self.axis, self.place).reshape(shape)
         return found.reshape(shape) if prod(self.shape) else found.reshape(-1)[:0].reshape(shape)
 
     def restored(self, value: NDArrayAny, work_shape: Shape) -> NDArrayAny:
-        """A value that numpy arranges, of `shape`, as the plan has it."""
+        """Return a value of `shape`, arranged as numpy does, in the order of the plan."""
         inner = value.shape[len(self.shape) :]
         moved = list(work_shape)
         if self.axis is None:
@@ -71,9 +71,9 @@ class MaskedSelection:
 
 
 def has_mask(selection: Selection) -> bool:
-    """Whether a mask is among the items: a Boolean array of any library, a numpy boolean, a list of booleans.
+    """Return whether a mask is among the items: a Boolean array of any library, a numpy boolean, a list of booleans.
 
-    Python's booleans alone are integers, as in zarr-python 2.17.
+    A single Python boolean is an integer, as in zarr-python 2.17.
     """
     items = selection if isinstance(selection, tuple) else (selection,)
     return any(_is_mask(item) for item in items)
@@ -99,7 +99,7 @@ def _as_array(item: object) -> NDArrayAny:
 
 
 def resolve_masks(selection: Selection, shape: Shape) -> MaskedSelection:
-    """Resolve a selection that `has_mask`, against an array of that shape; ArrayIndexError when it does not fit."""
+    """Resolve a selection that `has_mask` against an array's shape; raise ArrayIndexError if it does not fit."""
     items = [_regular(item) for item in (selection if isinstance(selection, tuple) else (selection,))]
     items = _expanded(items, len(shape))
     parts, points_shape = _parts(items, shape)
@@ -114,7 +114,7 @@ def resolve_masks(selection: Selection, shape: Shape) -> MaskedSelection:
 
 
 def _parts(items: list[Any], shape: Shape) -> tuple[Part, Shape]:
-    """One item for each dimension, arrays spread out to one dimension; and what they broadcast to together."""
+    """Return one item per dimension, arrays flattened to one dimension; and the shape they broadcast to together."""
     found: list[Any] = []
     arrays: list[NDArrayAny] = []
     for item in items:
@@ -133,7 +133,7 @@ def _parts(items: list[Any], shape: Shape) -> tuple[Part, Shape]:
 
 
 def _regular(item: object) -> Any:
-    """A slice, None, an Ellipsis, or an array of booleans or integers."""
+    """Return an item as a slice, None, an Ellipsis, or an array of booleans or integers."""
     if item is None or item is Ellipsis or isinstance(item, slice):
         return item
     if isinstance(item, bool | np.bool_) or _is_mask(item):
@@ -148,14 +148,14 @@ def _regular(item: object) -> Any:
 
 
 def _consumed(item: object) -> int:
-    """Dimensions of the array that an item is about."""
+    """Return the number of array dimensions that an item selects from."""
     if item is None or item is Ellipsis:
         return 0
     return item.ndim if isinstance(item, np.ndarray) and item.dtype == bool else 1
 
 
 def _expanded(items: list[Any], ndim: int) -> list[Any]:
-    """The items with full slices behind the ellipsis, or at the end; the ellipsis stays, as it keeps items apart."""
+    """Return the items with full slices after the ellipsis or at the end; the ellipsis stays: it separates items."""
     places = [place for place, item in enumerate(items) if item is Ellipsis]
     if len(places) > 1:
         raise ArrayIndexError("an index can only have a single ellipsis", found=len(places))
@@ -167,7 +167,7 @@ def _expanded(items: list[Any], ndim: int) -> list[Any]:
 
 
 def _positions(mask: NDArrayAny, shape: Shape, axis: int) -> list[NDArray[np.intp]]:
-    """The positions where a mask is True, for each of its dimensions; a mask of no dimensions has one, or none."""
+    """Return the positions where a mask is True, per dimension; a 0-d mask has one position or none."""
     expected = shape[axis : axis + mask.ndim]
     if mask.shape != expected:
         message = "boolean array does not have the lengths of the dimensions that it selects from"
@@ -188,7 +188,7 @@ def _spread(item: Any, shape: Shape) -> Any:
 
 
 def _before_points(items: list[Any]) -> int:
-    """How many slices and new axes stand before the points in the result."""
+    """Return the number of slices and new axes before the points in the result."""
     places = [place for place, item in enumerate(items) if isinstance(item, np.ndarray)]
     if places[-1] - places[0] + 1 != len(places):
         return 0

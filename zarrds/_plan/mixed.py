@@ -1,4 +1,4 @@
-"""Plans of points along some dimensions, with slices along the others: what numpy makes of arrays beside slices."""
+"""Plans of points along some dimensions with slices along the others: numpy's arrays beside slices."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MixedPlan:
-    """A plan whose chunks are the product of those that points meet and those that slices meet.
+    """A plan whose chunks are the product of those that the points meet and those that the slices meet.
 
-    The chunks of one group of points follow each other; the order is that of the grid where the points come first.
+    The chunks of one group of points are consecutive; the order is that of the grid if the points come first.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class MixedPlan:
 
     @property
     def work_shape(self) -> Shape:
-        """Lengths of the slices, with the number of points where numpy puts it."""
+        """Lengths of the slices, with the number of points at numpy's position."""
         lengths = self.slices.work_shape
         place = points_axis(self.axes)
         return (*lengths[:place], self.points.work_shape[0], *lengths[place:])
@@ -55,19 +55,19 @@ class MixedPlan:
 
     @property
     def drop_axes(self) -> tuple[int, ...]:
-        """Integers are points."""
+        """Always empty: integers are treated as points."""
         return ()
 
     @property
     def plain(self) -> bool:
-        """Parts have arrays."""
+        """Always False: the parts contain arrays."""
         return False
 
     def __len__(self) -> int:
         return len(self.points) * len(self.slices)
 
     def only(self) -> Projection | None:
-        """The projection, when there is but one."""
+        """Return the projection if there is only one, else None."""
         return next(iter(self)) if len(self) == 1 else None
 
     def __iter__(self) -> Iterator[Projection]:
@@ -90,7 +90,7 @@ class MixedPlan:
 
 
 def points_axis(axes: tuple[int, ...]) -> int:
-    """Dimension of ``array[part]`` along which points of these dimensions lie, when all others are slices."""
+    """Return the dimension of ``array[part]`` for the points of these dimensions, if all others are slices."""
     return axes[0] if axes and axes[-1] - axes[0] + 1 == len(axes) else 0
 
 

@@ -1,6 +1,6 @@
-"""What the user put between brackets, made regular: fields split off, ellipsis expanded, integers within bounds.
+"""Normalise what the user put between brackets: fields split off, ellipsis expanded, integers within bounds.
 
-Nothing here knows of chunks. The two predicates say which kind of selection plain brackets mean.
+Nothing here depends on chunks. The two predicates decide which kind of selection plain brackets mean.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ Selection: TypeAlias = Any
 
 
 def expand_selection(selection: Selection, ndim: int) -> tuple[Any, ...]:
-    """One item for each of `ndim` dimensions: the ellipsis, or the missing end, becomes full slices."""
+    """Return one item for each of `ndim` dimensions: the ellipsis, or the missing end, becomes full slices."""
     items = selection if isinstance(selection, tuple) else (selection,)
-    for item in items:  # a loop, as every selection comes through here, and most have nothing to expand
+    for item in items:  # a loop, because every selection comes through here, and most have nothing to expand
         if item is Ellipsis:
             break
     else:
@@ -51,9 +51,9 @@ def expand_selection(selection: Selection, ndim: int) -> tuple[Any, ...]:
 
 
 def as_integer(item: object) -> int | None:
-    """The integer that an item stands for, or None: numpy integers and 0-d integer arrays count.
+    """Return the integer that an item represents, or None: numpy integers and 0-d integer arrays count.
 
-    So do Python's booleans, as in zarr-python 2.17; numpy's do not.
+    Python's booleans count too, as in zarr-python 2.17; numpy's do not.
     """
     if isinstance(item, np.bool_) or (isinstance(item, np.ndarray) and item.ndim):
         return None
@@ -64,7 +64,7 @@ def as_integer(item: object) -> int | None:
 
 
 def wrap_integer(index: int, length: int) -> int:
-    """The same position, counted from the start."""
+    """Return the same position, counted from the start."""
     if 0 <= index < length:
         return index
     if -length <= index < 0:
@@ -73,7 +73,7 @@ def wrap_integer(index: int, length: int) -> int:
 
 
 def wrap_array(index: NDArrayAny, length: int) -> NDArray[np.intp]:
-    """The same positions, counted from the start; the argument is left as it is."""
+    """Return the same positions, counted from the start; the argument is not changed."""
     if index.size == 0:
         return np.empty(index.shape, dtype=np.intp)
     low, high = int(index.min()), int(index.max())
@@ -85,7 +85,7 @@ def wrap_array(index: NDArrayAny, length: int) -> NDArray[np.intp]:
 
 
 def bounded_slice(item: slice, length: int) -> tuple[int, int, int, int]:
-    """Start, stop, step and number of elements of a slice, cut to the dimension as numpy does."""
+    """Return start, stop, step and number of elements of a slice, cut to the dimension as numpy does."""
     if item.step is not None and item.step < 1:
         raise (NegativeStepError if item.step else ZeroStepError)(found=item)
     start, stop, step = item.indices(length)
@@ -100,8 +100,8 @@ def bounded_slice(item: slice, length: int) -> tuple[int, int, int, int]:
 def pop_fields(selection: Selection) -> tuple[str | list[str] | None, Selection]:
     """Split field names off a selection.
 
-    A single name comes back as str, several, or a list of them, as list. Without names the selection comes back as it
-    was; names alone select everything.
+    A single name is returned as str, several names or a list of them as list. Without names the selection is returned
+    unchanged; names alone select everything.
     """
     if not isinstance(selection, tuple):
         if not _is_names(selection):
@@ -131,14 +131,14 @@ _BASIC_TYPES = frozenset({int, slice, type(Ellipsis)})
 
 
 def is_basic(selection: Selection) -> bool:
-    """Whether only Python ints, slices and an Ellipsis are there: the common case, told fast."""
+    """Return whether a selection has only Python ints, slices and an Ellipsis: a fast test for the common case."""
     if type(selection) is tuple:
         return all(type(item) in _BASIC_TYPES for item in selection)
     return type(selection) in _BASIC_TYPES
 
 
 def is_pure_fancy_indexing(selection: Selection, ndim: int) -> bool:
-    """Whether plain brackets mean a coordinate selection: integers and integer arrays only, one per dimension.
+    """Return whether brackets mean a coordinate selection: integers and integer arrays only, one per dimension.
 
     At least one must be a list or an array; lists are flat and not empty. A list of booleans counts as integers here,
     as in zarr-python 2.17, and is then refused or taken for a mask by the coordinate selection; Boolean arrays do not.
@@ -156,10 +156,10 @@ def is_pure_fancy_indexing(selection: Selection, ndim: int) -> bool:
 
 
 def is_pure_orthogonal_indexing(selection: Selection, ndim: int) -> bool:
-    """Whether plain brackets mean an orthogonal selection: one integer list or array, the rest slices or integers.
+    """Return whether brackets mean an orthogonal selection: one integer list or array, the rest slices or integers.
 
-    There is one item for each dimension, without an ellipsis, or the list or array is alone. Selections that
-    `is_pure_fancy_indexing` accepts are to be sorted out before.
+    There is one item for each dimension, without an ellipsis, or only the list or array. The caller must test
+    `is_pure_fancy_indexing` first.
     """
     items = selection if isinstance(selection, tuple) else (selection,)
     if len(items) != ndim and (len(items) != 1 or not ndim):
@@ -186,7 +186,7 @@ def _is_integer_array(item: object) -> bool:
 
 
 def integer_array(item: object) -> NDArrayAny | None:
-    """An item as an array of integers, or None when it is none; an empty sequence is one."""
+    """Return an item as an array of integers, or None if it is not one; an empty sequence counts as one."""
     try:
         found = np.asarray(item)
     except ValueError:

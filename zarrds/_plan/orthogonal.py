@@ -1,13 +1,13 @@
 """Plans of orthogonal selections: one independent item for each dimension, integer and Boolean arrays included.
 
-How the parts are written, so that numpy keeps the order of dimensions (`drop_axes` is explained with `Plan`):
+The parts are written so that numpy keeps the order of dimensions (`drop_axes` is explained with `Plan`):
 
 - no arrays are left: integers and slices, as for basic selections;
 - one array: slices and that array, integers become slices of length 1;
 - several arrays: all parts are arrays of an open mesh, as from `numpy.ix_`.
 
-An array whose elements ascend by one within each chunk needs no array, and the two sides, chunk and result, are
-judged apart.
+An array whose elements ascend by one within each chunk is written as a slice; this is decided separately for chunk and
+result.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _plan_dim(item: object, length: int, chunk: int) -> IntDim | SliceDim | Arra
 
 
 def _positions(item: object, length: int) -> NDArray[np.integer]:
-    """The positions that a one-dimensional array or sequence selects."""
+    """Return the positions that a one-dimensional array or sequence selects."""
     found = integer_array(item)
     if found is None:
         found = _mask_positions(item, length)

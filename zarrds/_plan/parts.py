@@ -1,4 +1,4 @@
-"""Taking a part out of a decoded chunk, and putting one in."""
+"""Take a part out of a decoded chunk, or put one in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["is_everything", "is_plain", "put", "take"]
 
 
 def is_plain(part: Part) -> bool:
-    """Whether a part has integers and slices only, so that ``chunk[part]`` is a view."""
+    """Return whether a part has integers and slices only, so that ``chunk[part]`` is a view."""
     for item in part:  # noqa: SIM110 (a loop, as this is asked several times for each chunk)
         if isinstance(item, np.ndarray):
             return False
@@ -18,7 +18,7 @@ def is_plain(part: Part) -> bool:
 
 
 def is_everything(part: Part, shape: tuple[int, ...]) -> bool:
-    """Whether a part that has no gaps takes all of a chunk of this shape, beyond the edges of the array as well."""
+    """Return whether a part without gaps covers all of a chunk of this shape, also beyond the edges of the array."""
     for item, length in zip(part, shape, strict=True):
         if isinstance(item, slice):
             if item.start != 0 or item.stop != length:
@@ -29,7 +29,7 @@ def is_everything(part: Part, shape: tuple[int, ...]) -> bool:
 
 
 def take(chunk: NDArrayAny, part: Part, drop_axes: tuple[int, ...] = ()) -> NDArrayAny:
-    """The region of a decoded chunk, always as an array: a view where numpy can make one."""
+    """Return the region of a decoded chunk, always as an array: a view if numpy can make one."""
     found: NDArrayAny = chunk[(*part, ...)]
     return found.squeeze(drop_axes) if drop_axes else found
 

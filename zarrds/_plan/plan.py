@@ -1,6 +1,6 @@
 """Plans: how one selection of an array meets its chunks.
 
-This is the door of the package: what a selection means is said by `basic`, `orthogonal` and `coordinate`.
+This is the entry point of the package; the meaning of selections is in `basic`, `orthogonal` and `coordinate`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The contract between plans and those who carry them out."""
+"""The contract between plans and the code that carries them out."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class Projection(NamedTuple):
 class Plan(Protocol):
     """A selection, resolved against a chunk grid.
 
-    Iterating gives one `Projection` for each chunk that the selection meets, in C order of the grid (but see
-    `MixedPlan`), lazily: nothing per chunk is held. A plan can be iterated again and again.
+    Iteration gives one `Projection` for each chunk that the selection meets, in C order of the grid (except
+    `MixedPlan`), lazily: nothing is stored per chunk. A plan can be iterated again and again.
     """
 
     @property
     def work_shape(self) -> Shape:
-        """Shape of the result as the projections fill it."""
+        """Shape of the result that the projections fill."""
 
     @property
     def result_shape(self) -> Shape:
@@ -54,8 +54,9 @@ class Plan(Protocol):
     def drop_axes(self) -> tuple[int, ...]:
         """Axes of ``chunk[chunk_part]``, each of length 1, that ``out[out_part]`` does not have.
 
-        Empty but for orthogonal selections that mix integers with integer arrays, where numpy would move dimensions:
-        with one array the integers become slices of length 1, with several every entry of `chunk_part` is an array.
+        It is empty except for orthogonal selections that mix integers with integer arrays, where numpy would move
+        dimensions: with one array the integers become slices of length 1, with several every entry of `chunk_part` is
+        an array.
         """
 
     @property
@@ -63,9 +64,9 @@ class Plan(Protocol):
         """Whether all parts, of chunks and of the result, are known to have integers and slices only."""
 
     def only(self) -> Projection | None:
-        """The projection of a plan that meets one chunk, told fast; None when it meets none or several."""
+        """Return the projection of a plan that meets one chunk; None if it meets none or several."""
 
     def __iter__(self) -> Iterator[Projection]: ...
 
     def __len__(self) -> int:
-        """Number of chunks met."""
+        """Return the number of chunks met."""

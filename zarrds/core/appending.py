@@ -1,12 +1,12 @@
-"""Appending: new chunks first, then the chunks at the edge, then the document.
+"""Append: write new chunks first, then the chunks at the edge, then the document.
 
-Readers of the old shape see nothing of it, those of the new shape find all data. Who appends claims the array
-(`_node.claim`), so that of several writers each goes behind the other, whether they use locks or not. An append that
-fails puts back what it changed. One that was taken over, as its process seemed to be dead, begins again behind the end
-that it finds then.
+Readers of the old shape see nothing of the new data, readers of the new shape find all of them. A writer that appends
+claims the array (`_node.claim`). So several writers append one after the other, with or without locks. An append that
+fails puts back what it changed. If another writer takes the claim over because this process seemed dead, this writer
+starts again behind the end that it then finds.
 
-Where the store cannot compare and swap (`Store.can_set_if`), writers that append at the same moment without the locks
-of a synchronizer overwrite each other: one appender at a time.
+If the store cannot compare and swap (`Store.can_set_if`), writers that append at the same moment without the locks of a
+synchronizer overwrite each other: use one appender at a time.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from zarrds.core.resize import appended, changed, whole_units
 __all__ = ["append"]
 
 _KEPT_BYTES = 128 * 2**20
-"""Bytes of old edge chunks that are kept for the case of a failure."""
+"""Most bytes of old edge chunks that are kept in memory to restore them after a failure."""
 
 
 def append(target: Target, data: Any, axis: int, show: Callable[[ArrayMeta], None]) -> Shape:
-    """Append `data` along an axis, whatever other writers do at the same moment; return the shape up to its end.
+    """Append `data` along an axis, also while other writers append; return the shape up to its end.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def append(target: Target, data: Any, axis: int, show: Callable[[ArrayMeta], Non
 
 
 def _append(target: Target, data: Any, axis: int, show: Callable[[ArrayMeta], None], waiting: _Waiting) -> Shape:
-    """Append as often as another writer is in the way."""
+    """Try to append until no other writer interferes."""
     attempt, again = 0, False
     while True:
         with _claim_of_array(target, attempt, waiting) as claim:
@@ -74,22 +74,22 @@ def _append(target: Target, data: Any, axis: int, show: Callable[[ArrayMeta], No
 
 
 def _claim_of_array(target: Target, attempt: int, waiting: _Waiting) -> AbstractContextManager[Claim]:
-    """Hold the claim of an array; where the store cannot compare and swap there is none."""
+    """Hold the claim of the array; if the store cannot compare and swap, there is none."""
     if target.known is not None:
         return unclaimed(target.store, target.key, waiting)
     return claimed(target.store, target.key, attempt, work=waiting)
 
 
 class _Waiting:
-    """Appends that were called inside another one, by a lock or a store: in one thread they can only come after it."""
+    """Appends called inside another append of the same thread, by a lock or a store: they must come after it."""
 
     def __init__(self, data: Any, axis: int) -> None:
         self.outer = data, axis
-        self.shape: Shape | None = None  # where the last of them will end, when that is known
+        self.shape: Shape | None = None  # the shape up to the end of the last of them, if known
         self.appends: list[tuple[Target, Any, int, Callable[[ArrayMeta], None]]] = []
 
     def queued(self, target: Target, data: Any, axis: int, show: Callable[[ArrayMeta], None]) -> Shape:
-        """Let an append wait; return the shape up to where it will be."""
+        """Queue an append; return the shape up to its end."""
         if self.shape is None:
             meta = target.meta(target.read()) if target.known is None else target.known
             self.shape, _ = appended(meta.shape, *self.outer)
@@ -107,7 +107,7 @@ class _Append:
         self.lost = False
 
     def run(self, data: Any, axis: int, show: Callable[[ArrayMeta], None]) -> Shape | None:
-        """Write data and document; None when another writer was in the way, and it is to be done again."""
+        """Write data and document; return None if another writer interfered and the append must be repeated."""
         target, claim = self.target, self.claim
         meta = target.meta(claim.document) if target.known is None else target.known
         if claim.inherited:
@@ -135,7 +135,7 @@ class _Append:
         return None
 
     def _publish(self, meta: ArrayMeta, shape: Shape) -> bool:
-        """Write the document and give up the claim; False when another writer has taken over."""
+        """Write the document and give up the claim; return False if another writer has taken over."""
         if self.target.known is not None:
             _node.save_array(self.target.store, self.target.path, changed(meta, shape=shape))
             return True
@@ -149,23 +149,23 @@ class _Append:
         return self.claim.replace(grown, release=True)
 
     def _undo(self, meta: ArrayMeta) -> None:
-        """Put back what was changed; where that fails the mark stays, and the next writer puts it in order."""
+        """Put back what was changed; if that fails, the mark stays, and the next writer cleans up."""
         try:
             if self.claim.mark and not self.claim.refresh():
-                return  # it was stored all the same, or another has taken over: there is nothing to put back
+                return  # it was stored nevertheless, or another writer has taken over: there is nothing to put back
             self.behind.undo()
             if self.again:  # what an earlier attempt wrote
                 put_in_order(self.target, self.claim, meta)
         except BaseException as error:
             self.claim.abandon()
             if not isinstance(error, Exception):
-                raise  # else the first error is the one to see
+                raise  # else raise the first error
 
 
 def _write_rows(target: Target, store: Store, meta: ArrayMeta, shape: Shape, data: Any, axis: int) -> None:
-    """Write the data that bring an array to `shape`: first the chunks that lie behind its end, then those at the edge.
+    """Write the data that extend an array to `shape`: first the chunks behind its end, then those at the edge.
 
-    With locks, a part of a chunk is never taken for all there is in it: others may have a part in it too.
+    With locks, a part of a chunk is never written as the whole chunk: others may have written a part of it too.
     """
     unit = meta.write_unit
     extent = shape if target.lock is None else whole_units(shape, unit, axis)
@@ -182,14 +182,14 @@ def _write_rows(target: Target, store: Store, meta: ArrayMeta, shape: Shape, dat
 
 
 def _part(data: Any, axis: int, start: int, stop: int) -> Any:
-    """Return some rows of data; of data that are read when they are sliced, nothing is read yet."""
+    """Return some rows of data; rows of lazy data are not read yet."""
     if not hasattr(data, "__array_interface__"):
         return _Rows(data, axis, start, stop)
     return data[(slice(None),) * axis + (slice(start, stop),)]
 
 
 class _Rows:
-    """Some rows of an array-like."""
+    """Some rows of an array-like, read when they are sliced."""
 
     def __init__(self, data: Any, axis: int, start: int, stop: int) -> None:
         self.data, self.axis, self.start, self.stop = data, axis, start, stop
@@ -211,21 +211,21 @@ class _ChunkChanged(Exception):
 
 
 class _BehindTheEnd(WrapperStore):
-    """The chunks of an array that is appended to: what is changed of them can be put back.
+    """The chunks of an array that is appended to; changes to them can be put back.
 
-    A chunk at the edge is set only while it is as it was read. One behind the end may be there as well, when a writer
-    did not finish, and is nobody's; it is replaced.
+    A chunk at the edge is set only if it is still as it was read. A chunk behind the end may exist too, left by a
+    writer that did not finish; it belongs to nobody and is replaced.
     """
 
     def __init__(self, store: Store, claim: Claim) -> None:
         super().__init__(store)
         self._claim = claim
-        self._old: dict[str, Buf | None] = {}  # what was read
-        self._new: dict[str, bytes | None] = {}  # what is there now of what was read; None: not known
+        self._old: dict[str, Buf | None] = {}  # the value that was read
+        self._new: dict[str, bytes | None] = {}  # the value it has now; None: not known
         self._added: set[str] = set()
         self._kept = 0
         self._mutex = threading.Lock()
-        # on a network a comparison costs a request for each chunk: there the claim must do
+        # on a network a comparison costs a request per chunk: there the claim alone must be enough
         self._compares = store.can_set_if and store.profile.kind != "network"
 
     def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
@@ -257,17 +257,17 @@ class _BehindTheEnd(WrapperStore):
         return self.store.set_if(key, value, expected)
 
     def _replace(self, key: str, new: bytes) -> None:
-        """Set a chunk at the edge that is still as it was read."""
+        """Set a chunk at the edge if it is still as it was read."""
         old = self._old[key]
         if not self.store.set_if(key, new, old):
             raise _ChunkChanged
-        if self._claim.over and old is not None:  # the one who took over meanwhile left it as it was: it must stay so
+        if self._claim.over and old is not None:  # the writer that took over did not change it: it must stay so
             self.store.set_if(key, old, new)
             raise ClaimLost
         self._note(key, new)
 
     def _add(self, key: str, value: Buf) -> None:
-        """Set a chunk that was not there, or not looked at as it lies behind the end."""
+        """Set a chunk that did not exist, or was not checked because it is behind the end."""
         self._note(key, None)
         expected: Buf | None = None
         while not self.store.set_if(key, value, expected):
@@ -280,7 +280,7 @@ class _BehindTheEnd(WrapperStore):
             raise ClaimLost
 
     def _note(self, key: str, new: bytes | None) -> None:
-        """Remember how to put a chunk back."""
+        """Record how to restore a chunk."""
         old = self._old.get(key)
         with self._mutex:
             if old is None:
@@ -288,7 +288,7 @@ class _BehindTheEnd(WrapperStore):
                 return
             self._kept += buffer_size(old)
             if self._kept > _KEPT_BYTES:
-                del self._old[key]  # what was written behind the end stays there, where nobody sees it
+                del self._old[key]  # what was written behind the end stays there, invisible
             else:
                 self._new[key] = new
 
@@ -313,7 +313,7 @@ class _BehindTheEnd(WrapperStore):
             if new is None:
                 self.store.set_many([(key, old)])
             else:
-                self.store.set_if(key, old, new)  # another may have written to it meanwhile
+                self.store.set_if(key, old, new)  # another writer may have written to it meanwhile
         if self._added:
             self.store.delete_many(sorted(self._added))
         note_written([*self._new, *self._added])

@@ -39,7 +39,7 @@ __all__ = ["Array"]
 
 
 _NUMPY_ARRAY = np.empty(())
-"""What `meta_array` is unless something else is asked for; only its type counts."""
+"""Default of `meta_array`; only its type matters."""
 
 
 class Array(Described):
@@ -131,12 +131,12 @@ class Array(Described):
         self._opened = self._at(meta)
         self._cache_attrs = cache_attrs
         self._document = _document
-        self._attrs: Attributes | None = None  # made when asked for: arrays come by the thousand
+        self._attrs: Attributes | None = None  # made when first asked for, as there may be thousands of arrays
 
     # --- how selections are carried out ------------------------------------------------------------------------------
 
     def _source(self) -> OpenSource:
-        """Chunks and metadata as they are now."""
+        """Return the chunks and metadata as they are now."""
         if not self._cache_metadata and not self._is_view:
             self._refresh()
         return self._opened
@@ -146,7 +146,7 @@ class Array(Described):
         return OpenSource(store, self._path, meta, partial_decompress=self._partial_decompress)
 
     def _refresh(self) -> None:
-        """Read the metadata again: another writer may have changed it."""
+        """Read the metadata again, as another writer may have changed it."""
         self._opened = self._at(_node.load_array(self._store, self._path, self._opened.meta.zarr_format))
 
     def _get(self, selection: Any, mode: Mode, out: NDArrayAny | None, fields: Fields) -> Any:
@@ -203,9 +203,9 @@ class Array(Described):
     def batch(self, max_bytes: int = BATCH_BYTES) -> Iterator[Array]:
         """Collect writes, so that a chunk or shard which many of them change is stored once.
 
-        What is written inside the ``with`` block is held in memory; reading through this array sees it, other arrays
-        and processes do not yet. At the end of the block everything is stored, also when an error leaves it: a batch
-        changes when values are stored, not what is. If storing fails, that error is raised, and what had not been
+        Inside the ``with`` block, writes are pending in memory: reading through this array sees them, other arrays and
+        processes do not yet. At the end of the block everything is stored, also when an error leaves it: a batch
+        changes when values are stored, not which values. If storing fails, that error is raised, and what had not been
         stored by then is lost. Not in the manual.
 
         Parameters
@@ -239,7 +239,7 @@ class Array(Described):
         self._refuse_read_only()
         if self._synchronizer is not None:
             raise ValueError("batch() would hold the locks of the array's synchronizer for as long as it takes")
-        if self._held is not None:  # what is inside belongs to the outer batch
+        if self._held is not None:  # writes inside belong to the outer batch
             yield self
             return
         held = self._held = HeldStore(self.chunk_store, max_bytes)
@@ -252,10 +252,10 @@ class Array(Described):
             held.flush()
 
     def source(self) -> ChunkSource:
-        """Recipe for the array's chunks: small, hashable and picklable, with the metadata inside.
+        """Return the spec, path and metadata of the array, from which it can be read: small, hashable and picklable.
 
-        What dask tasks and lazy arrays carry in place of the array; ``source().open()`` makes it usable in any process
-        that reaches the store.
+        Dask tasks and lazy arrays carry it in place of the array; ``source().open()`` makes it usable in any process
+        that can access the store.
         """
         return self._source().recipe()
 
@@ -268,7 +268,7 @@ class Array(Described):
         write_empty_chunks: bool = True,
         read_missing: Literal["fill", "raise"] = "fill",
     ) -> Array:
-        """Return the array of a recipe, without any request; metadata is what it was when `source` was called.
+        """Return the array of a `source`, without any request; metadata are as they were when `source` was called.
 
         Examples
         --------
@@ -450,7 +450,7 @@ class Array(Described):
     # --- Python's protocols ------------------------------------------------------------------------------------------
 
     def __eq__(self, other: object) -> bool:
-        """Two arrays are equal when they are the same place, opened the same way; data are not compared."""
+        """Return whether two arrays are the same place, opened with the same options; data are not compared."""
         return (
             isinstance(other, Array)
             and self._store == other._store
@@ -463,7 +463,7 @@ class Array(Described):
     __hash__ = None  # type: ignore[assignment]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # metadata travels too, so that unpickling needs no request
+        # metadata are pickled too, so that unpickling needs no request
         options = {
             "read_only": self._read_only,
             "chunk_store": self._chunk_store,
@@ -478,7 +478,7 @@ class Array(Described):
         return _unpickled, (self._store, self._path, self._opened.meta, self._is_view, given)
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        """What names the tasks that read it: what it reads, and how that may change what comes."""
+        """Identify the tasks that read this array: by what it reads, and by the options that affect the result."""
         kind = None if self._like is None else f"{type(self._like).__module__}.{type(self._like).__qualname__}"
         return (type(self).__qualname__, *self.source().__dask_tokenize__(), self._read_missing, kind)
 
@@ -502,5 +502,5 @@ def _unpickled(store: Store, path: str, meta: ArrayMeta, is_view: bool, options:
 
 
 def _is_ellipsis(selection: Any) -> bool:
-    """Whether a selection of a 0-d array is an Ellipsis, which gives an array; anything else gives the scalar."""
+    """Return whether a selection of a 0-d array is an Ellipsis, which gives an array; anything else gives a scalar."""
     return selection is Ellipsis or (isinstance(selection, tuple) and len(selection) == 1 and selection[0] is Ellipsis)

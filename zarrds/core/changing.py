@@ -1,8 +1,8 @@
-"""Changes of the document of an array that exists: its shape and its fill value.
+"""Change the document of an existing array: its shape and its fill value.
 
-What another writer does to the document meanwhile is never overwritten: attributes that were set are kept, and where
-the array itself was changed, the later of the two gets ConflictError. That holds where the store can compare and swap
-(`Store.can_set_if`); elsewhere, one writer at a time.
+Concurrent changes to the document are never overwritten: attributes that others set are kept, and if another writer
+changed the array itself, the later of the two gets ConflictError. This needs a store that can compare and swap
+(`Store.can_set_if`); on others, only one writer may work at a time.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ __all__ = ["Target", "change_meta", "put_in_order", "resize"]
 
 _MOST_MADE = 64
 _made: dict[tuple[str, str | None, bytes], ArrayMeta] = {}
-"""What documents say that were made here lately: who appends again and again finds his own."""
+"""Recent documents written here: a process that appends repeatedly finds its own and need not parse it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An array that is to be changed.
+    """An array to be changed.
 
     Attributes
     ----------
@@ -62,14 +62,14 @@ class Target:
         return format_of(self.zarr_format).node_keys(self.path)[0]
 
     def read(self) -> bytes:
-        """Read the document; ArrayNotFoundError when it is gone."""
+        """Read the document; raise ArrayNotFoundError if it is gone."""
         text = self.store.get_many([(self.key, None)])[0]
         if text is None:
             raise _node.not_found(self.store, self.path, ArrayNotFoundError)
         return to_bytes(text)
 
     def meta(self, document: bytes) -> ArrayMeta:
-        """Parse the document, unless it is one that was made here lately: then what it says is known."""
+        """Parse the document, unless it was written here recently and its metadata are known."""
         found = _made.get((self.key, self.store.dimension_separator, document))
         if found is not None:
             return found
@@ -81,7 +81,7 @@ class Target:
         return _node.as_stored(self.store, node)
 
     def document(self, meta: ArrayMeta, present: bytes) -> bytes:
-        """Return the text of the document of an array; what else is in the present one is kept."""
+        """Return the text of the document of an array; other contents of the present document are kept."""
         ((_, text),) = format_of(meta).array_documents(self.path, meta, (present,))
         if len(_made) >= _MOST_MADE:
             _made.clear()
@@ -94,7 +94,7 @@ class Target:
 
 
 def change_meta(target: Target, change: Callable[[ArrayMeta], ArrayMeta], what: str) -> ArrayMeta:
-    """Write the document with a change; raise ConflictError when another writer changed the array meanwhile.
+    """Change the metadata in the document; raise ConflictError if another writer changed the array meanwhile.
 
     Attributes that others set at the same moment are kept.
     """
@@ -112,17 +112,17 @@ def change_meta(target: Target, change: Callable[[ArrayMeta], ArrayMeta], what: 
 
 
 def _written(target: Target, meta: ArrayMeta) -> ArrayMeta:
-    """Write the document over whatever is there."""
+    """Write the document, whatever is stored now."""
     _node.save_array(target.store, target.path, meta)
     return meta
 
 
 def resize(target: Target, resized: Callable[[Shape], Shape], trim: bool) -> ArrayMeta:
-    """Write the new shape, then delete the chunks outside it, so that no reader meets a hole.
+    """Write the new shape, then delete the chunks outside it, so that no reader finds a chunk missing.
 
-    An array that shrinks is claimed until its chunks are deleted: who appends or resizes meanwhile waits. Where another
-    writer changes the shape at the same moment, ConflictError. An interrupted deletion is finished by the next writer
-    who appends or resizes.
+    While an array shrinks, it is claimed until its chunks are deleted: other writers that append or resize wait. If
+    another writer changes the shape at the same moment, ConflictError is raised. The next writer who appends or resizes
+    finishes an interrupted deletion.
 
     Parameters
     ----------
@@ -159,12 +159,12 @@ def _check_erasable(target: Target, meta: ArrayMeta, resized: Callable[[Shape], 
 
 
 def _resize_alone(target: Target, resized: Callable[[Shape], Shape], trim: bool, text: bytes) -> ArrayMeta:
-    """Resize while nobody else may; the shape is set in the step that claims the array."""
+    """Resize under the claim; the shape is set in the same step that claims the array."""
     old: list[ArrayMeta] = []
 
     def change(document: bytes, inherited: bool) -> bytes:
         old[:] = [target.meta(document)]
-        if inherited:  # what an unfinished writer left must go before the array may grow over it
+        if inherited:  # what an unfinished writer left must be deleted before the array may grow over it
             return document
         return target.document(changed(old[0], shape=resized(old[0].shape)), document)
 
@@ -176,7 +176,7 @@ def _resize_alone(target: Target, resized: Callable[[Shape], Shape], trim: bool,
                 put_in_order(target, claim, meta)
                 if not claim.replace(lambda present: target.document(new, present), release=False):
                     raise changed_meanwhile(target.store, target.key, "shape")
-            with suppress(ClaimLost):  # who took over deletes the rest
+            with suppress(ClaimLost):  # the writer that took over deletes the rest
                 _cut_off(target, meta, new, trim, claim.keep)
         except BaseException:
             claim.abandon()
@@ -187,7 +187,7 @@ def _resize_alone(target: Target, resized: Callable[[Shape], Shape], trim: bool,
 def _cut_off(
     target: Target, old: ArrayMeta, new: ArrayMeta, trim: bool, keep: Callable[[], None] = lambda: None
 ) -> None:
-    """Delete the chunks outside the new shape and, with `trim`, what edge chunks hold outside it."""
+    """Delete the chunks outside the new shape and, with `trim`, the data that edge chunks have outside it."""
     delete_outside(target.source(old), new.shape, keep)
     if trim:
         shrunk = [n < m for n, m in zip(new.shape, old.shape, strict=True)]
@@ -195,7 +195,7 @@ def _cut_off(
 
 
 def put_in_order(target: Target, claim: Claim, meta: ArrayMeta) -> None:
-    """Remove what a writer that did not finish left behind the end of the array: chunks, and parts of edge chunks.
+    """Remove what an unfinished writer left behind the end of the array: chunks, and parts of edge chunks.
 
     If that fails, the mark stays for the next one.
     """

@@ -16,13 +16,13 @@ from zarrds._types import Shape
 __all__ = ["facts_table", "grid_svg"]
 
 MOST_CELLS = 32
-"""Cells drawn along one dimension; longer grids are drawn with several chunks in a cell."""
+"""Most cells drawn along one dimension; in longer grids a cell stands for several chunks."""
 
 _LONGEST_PX, _SHORTEST_PX = 200.0, 12.0
 
 
 def facts_table(rows: Iterable[tuple[str, object]], picture: str = "") -> str:
-    """Table of labels and values, with a picture beside it."""
+    """Return an HTML table of labels and values, with a picture beside it."""
     left = 'style="text-align: left"'
     body = "".join(
         f"<tr><th {left}>{escape(label)}</th><td {left}>{escape(visible(str(value)))}</td></tr>"
@@ -35,7 +35,7 @@ def facts_table(rows: Iterable[tuple[str, object]], picture: str = "") -> str:
 
 
 def grid_svg(shape: Shape, grid: Shape, stored: Iterable[Sequence[int]]) -> str:
-    """Picture of a chunk grid: the last two dimensions, each cell the darker the more of its chunks are stored.
+    """Return a picture of a chunk grid: its last two dimensions, each cell darker the more of its chunks are stored.
 
     Parameters
     ----------
@@ -75,12 +75,12 @@ def _cell(coords: Sequence[int], chunks: tuple[int, int], cells: tuple[int, int]
 
 
 def _share(cell: int, chunks: int, cells: int) -> int:
-    """Chunks along one dimension that fall into a cell."""
+    """Return the number of chunks along one dimension that belong to a cell."""
     return -(-(cell + 1) * chunks // cells) - -(-cell * chunks // cells)
 
 
 def _sides(lengths: tuple[int, ...]) -> tuple[float, float]:
-    """Height and width of the picture, in the array's proportions within reason."""
+    """Return height and width of the picture, in the array's proportions within limits."""
     high, wide = (max(length, 1) for length in lengths)
     longest = max(high, wide)
     return max(_LONGEST_PX * high / longest, _SHORTEST_PX), max(_LONGEST_PX * wide / longest, _SHORTEST_PX)

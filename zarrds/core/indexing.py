@@ -16,7 +16,7 @@ __all__ = ["BlockIndex", "OIndex", "Selections", "VIndex"]
 
 
 class Selections(ABC):
-    """Reading and writing by selection; an array says only how to carry one out."""
+    """Mixin for reading and writing by selection; the array only supplies `_get` and `_set`."""
 
     @property
     @abstractmethod

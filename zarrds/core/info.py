@@ -22,9 +22,9 @@ class Reportable(Protocol):
 
 
 class InfoReporter:
-    """Report that shows itself as text or, in a notebook, as HTML; made anew each time it is shown.
+    """Report that is displayed as text or, in a notebook, as HTML; it is built again at every display.
 
-    `html` says how, where a table of the rows is not all.
+    `html` makes the HTML if a plain table of the rows is not enough.
     """
 
     def __init__(self, obj: Reportable, html: Callable[[], str] | None = None) -> None:
@@ -36,7 +36,7 @@ class InfoReporter:
         width = max(len(label) for label, _ in items)
         lines = []
         for label, value in items:
-            # long values go on in lines with an empty label
+            # long values continue in lines with an empty label
             wrapped = textwrap.wrap(visible(str(value)), width=_LINE - width - 3) or [""]
             lines.append(f"{label:<{width}} : {wrapped[0]}")
             lines.extend(f"{'':<{width}} : {line}" for line in wrapped[1:])
@@ -47,7 +47,7 @@ class InfoReporter:
 
 
 def human_size(size: int) -> str:
-    """Size in binary units, as the manual writes them: 33240 is ``32.5K``.
+    """Return a size in binary units, as the manual writes them: 33240 is ``32.5K``.
 
     >>> human_size(33240), human_size(400000000), human_size(12)
     ('32.5K', '381.5M', '12')
@@ -61,11 +61,11 @@ def human_size(size: int) -> str:
 
 
 def type_name(obj: Any) -> str:
-    """Qualified name of an object's class, as reports show it."""
+    """Return the qualified name of an object's class, for reports."""
     cls = type(obj)
     return f"{cls.__module__}.{cls.__name__}"
 
 
 def bytes_text(size: int) -> str:
-    """Bytes as reports show them: ``33240 (32.5K)``."""
+    """Return a number of bytes for reports: ``33240 (32.5K)``."""
     return f"{size} ({human_size(size)})" if size >= 2**10 else str(size)

@@ -1,4 +1,4 @@
-"""What an array says of itself: properties that follow from its metadata and its keys, reports, conversions."""
+"""Properties of an array that follow from its metadata and its keys, reports, conversions."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 __all__ = ["Described"]
 
 MOST_LISTED = 10_000
-"""Chunks looked at for a picture; a listing is not followed beyond them."""
+"""Most chunks listed for a picture; the listing stops there."""
 
 
 class Described(Selections):
-    """The part of an array that only looks at its metadata and its store."""
+    """Mixin for the part of an array that only looks at its metadata and its store."""
 
     _store: Store
     _chunk_store: Store | None
@@ -44,7 +44,7 @@ class Described(Selections):
     _opened: OpenSource
 
     def _source(self) -> OpenSource:
-        """Chunks and metadata as they are now."""
+        """Return the chunks and metadata as they are now."""
         return self._opened
 
     @property
@@ -85,7 +85,7 @@ class Described(Selections):
     def chunks(self) -> Shape:
         """A tuple of integers describing the length of each dimension of a chunk of the array.
 
-        In shards, it is the chunks inside that are meant.
+        With shards, it is the shape of the inner chunks.
         """
         return self._opened.meta.chunks
 
@@ -96,7 +96,7 @@ class Described(Selections):
 
     @property
     def write_unit(self) -> Shape:
-        """Shape of a stored value, the shard or the chunk: writers that work at the same time keep to whole ones."""
+        """Shape of a stored value, the shard or the chunk: concurrent writers must each write whole ones."""
         return self._opened.meta.write_unit
 
     @property
@@ -106,7 +106,7 @@ class Described(Selections):
 
     @property
     def dimension_names(self) -> tuple[str | None, ...] | None:
-        """Names of the dimensions, None for one without; None when there are none at all (always in format 2)."""
+        """Names of the dimensions, None for one without a name; None if there are none at all (always in Zarr v2)."""
         return self._opened.meta.dimension_names
 
     @property
@@ -122,7 +122,7 @@ class Described(Selections):
 
     @property
     def compressors(self) -> tuple[Any, ...]:
-        """Codecs from bytes to bytes, in the order of encoding: one at most in format 2."""
+        """Bytes-to-bytes codecs, in the order of encoding: one at most in Zarr v2."""
         chunk = self._opened.meta.chunk
         if chunk.serializer is None:
             return tuple(get_codec(c) for c in chunk.compressors)
@@ -130,7 +130,7 @@ class Described(Selections):
 
     @property
     def serializer(self) -> CodecSpec | None:
-        """The codec of format 3 that makes bytes of elements; None in format 2."""
+        """The array-to-bytes codec of Zarr v3; None in Zarr v2."""
         chunk = self._opened.meta.chunk
         return None if chunk.serializer is None else chain_of(chunk).serializer
 
@@ -192,7 +192,7 @@ class Described(Selections):
     @property
     def nbytes_stored(self) -> int:
         """Bytes stored for the array, metadata and attributes included; -1 where the store cannot tell."""
-        # keys of several levels are known by name: flat ones are had from one level
+        # nested chunks are listed recursively; flat ones need one directory only
         nested = self._source().meta.keys.key((0, 0)) != "0.0"
         stored = self._store.size_below(self._path) if nested else self._store.getsize(self._path)
         if self._chunk_store is None:
@@ -229,7 +229,7 @@ class Described(Selections):
         try:
             return self._facts(str(self.nchunks_initialized))
         except NotListableError:
-            return self._facts("unknown")  # a report is no place to fail
+            return self._facts("unknown")  # a report must not fail
 
     def _facts(self, initialized: str) -> list[tuple[str, str]]:
         rows = [("Name", self.name)] if self.name else []
@@ -265,7 +265,7 @@ class Described(Selections):
         return facts_table(self._facts(count), grid_svg(source.meta.shape, grid, stored))
 
     def missing_chunks(self, limit: int | None = None) -> list[tuple[int, ...]]:
-        """Coordinates in the chunk grid of the chunks that are not stored, in C order; one listing. Not in the manual.
+        """Return the grid coordinates of the chunks that are not stored, in C order; one listing. Not in the manual.
 
         Parameters
         ----------
@@ -283,7 +283,7 @@ class Described(Selections):
         return list(islice(missing_chunks(self._source()), limit))
 
     def __array__(self, *args: Any, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArrayAny:
-        """Read the whole array; a dtype may be given, by position or by name, and must not both."""
+        """Read the whole array; a dtype may be given, either by position or by name."""
         if len(args) + (dtype is not None) > 1:
             raise TypeError(f"one dtype at most, found {args}, {dtype}")
         if copy is False:
@@ -301,7 +301,7 @@ class Described(Selections):
         return self.shape[0]
 
     def __bool__(self) -> bool:
-        """Whether there are items, as for lists and as in Zarr-Python 2; a 0-d array is as true as its item."""
+        """Return whether there are items, as for lists; for a 0-d array, whether its item is true."""
         return len(self) > 0 if self.shape else bool(self._only_item())
 
     def __int__(self) -> int:
@@ -314,7 +314,7 @@ class Described(Selections):
         return complex(self._only_item())
 
     def __index__(self) -> int:
-        # as for numpy: one-element arrays with dimensions are no integers, least of all when they select
+        # as for numpy: one-element arrays with dimensions are not integers, above all not in selections
         if self.shape:
             raise TypeError("only integer scalar arrays can be converted to a scalar index")
         return operator.index(self._only_item())
@@ -333,7 +333,7 @@ class Described(Selections):
             words.append("read-only")
         return f"<{' '.join(words)}>"
 
-    # --- views and what is read of it ---------------------------------------------------------------------------------
+    # --- views, iteration, checksums ----------------------------------------------------------------------------------
 
     def view(
         self,

@@ -1,4 +1,4 @@
-"""What arrays do beyond reading and writing selections: resizing, appending, views, digests, iteration."""
+"""Operations of arrays besides reading and writing selections: resizing, appending, digests, iteration."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["appended", "changed", "digest", "iterate", "resized_shape", "whole_u
 
 
 def resized_shape(shape: Shape, args: Sequence[Any]) -> Shape:
-    """New shape from the arguments of `Array.resize`: one int per dimension or one tuple; None keeps a length."""
+    """Return the new shape for the arguments of `Array.resize`: ints or one tuple; None keeps a length."""
     new = args[0] if len(args) == 1 else tuple(args)
     new = (new,) if new is None or isinstance(new, int | np.integer) else tuple(new)
     if len(new) != len(shape):
@@ -31,28 +31,28 @@ def resized_shape(shape: Shape, args: Sequence[Any]) -> Shape:
 
 
 def changed(meta: ArrayMeta, **changes: Any) -> ArrayMeta:
-    """Metadata of an existing array with some fields changed.
+    """Return the metadata of an existing array with some fields changed.
 
-    A rewritten document of format 2 spells the separator of its chunk keys out, as Zarr-Python 2 does.
+    A rewritten document of Zarr v2 names the separator of its chunk keys explicitly, as Zarr-Python 2 does.
     """
     keys = replace(meta.keys, written=True) if meta.zarr_format == 2 else meta.keys
     return replace(meta, keys=keys, **changes)
 
 
 def with_fill(meta: ArrayMeta, value: Any) -> ArrayMeta:
-    """Metadata of an existing array with another fill value."""
+    """Return the metadata of an existing array with another fill value."""
     return changed(meta, chunk=replace(meta.chunk, fill=new_fill(value, meta.chunk)))
 
 
 def whole_units(shape: Shape, unit: Shape, axis: int) -> Shape:
-    """The shape with its last chunks along `axis` filled: others may have appended to them meanwhile."""
+    """Return the shape extended to whole chunks along `axis`: other writers may have appended to the last ones."""
     return tuple(
         [-(-n // c) * c if dim == axis % len(shape) else n for dim, (n, c) in enumerate(zip(shape, unit, strict=True))]
     )
 
 
 def appended(shape: Shape, data: Any, axis: int) -> tuple[Shape, tuple[slice, ...]]:
-    """New shape of an array of `shape` that `data` is appended to, and where the data go."""
+    """Return the new shape of an array of `shape` after appending `data`, and the region for the data."""
     if not -len(shape) <= axis < len(shape):
         raise AxisError(axis, len(shape))
     axis %= len(shape)
@@ -67,10 +67,10 @@ def appended(shape: Shape, data: Any, axis: int) -> tuple[Shape, tuple[slice, ..
 
 
 def digest(source: OpenSource, store: Store, hashname: str) -> Any:
-    """Hash over the stored chunks in C order of the grid, then the array's document and its attributes."""
+    """Return a hash over the stored chunks in C order of the grid, the array's document and its attributes."""
     meta, found = source.meta, hashlib.new(hashname)
     grid = grid_shape(meta.shape, meta.write_unit)
-    # of a large grid little may be stored: a listing tells
+    # large grids are often sparse: list stored chunks instead of looking up each key
     coords = box_coords([range(n) for n in grid]) if prod(grid) <= 1000 else iter(sorted(stored_chunks(source)))
     for batch in windows(coords, 256):
         for value in source.store.get_many([(source.key(c), None) for c in batch]):
@@ -85,7 +85,7 @@ def digest(source: OpenSource, store: Store, hashname: str) -> Any:
 def iterate(
     read: Callable[[slice], Any], shape: Shape, chunks: Shape, start: int | None, end: int | None
 ) -> Iterator[Any]:
-    """Yield the items along the first dimension, reading each row of chunks once."""
+    """Yield the items along the first dimension; each row of chunks is read once."""
     if not shape:
         raise TypeError("iteration over a 0-d array")
     start = 0 if start is None else start

@@ -29,11 +29,11 @@ __all__ = ["astype_meta", "view_meta"]
 def view_meta(
     meta: ArrayMeta, shape: Any, chunks: Any, dtype: Any, fill_value: Any, filters: Sequence[Any] | None
 ) -> ArrayMeta:
-    """Metadata of a view: what is given replaces what the array has."""
+    """Return the metadata of a view: arguments that are given replace the array's values."""
     chunk = meta.chunk
     if dtype is not None:
         new_dtype = normalize_dtype(dtype)[0]
-        if chunk.serializer is not None:  # byte order is the serializer's, which says it where elements have one
+        if chunk.serializer is not None:  # the serializer has the byte order, for elements that have one
             chunk = replace(chunk, serializer=with_endian(chunk.serializer, new_dtype))
             new_dtype = new_dtype.newbyteorder("=")
         fill = chunk.fill
@@ -53,17 +53,17 @@ def view_meta(
 
 
 def _filter_spec(codec: Any, meta: ArrayMeta) -> CodecSpec:
-    """A filter, as the array's chain of codecs needs it."""
+    """Return a filter as a spec for the array's codec pipeline."""
     return spec_of(codec) if meta.chunk.serializer is None else v3_codec(codec, meta.dtype)
 
 
 def astype_meta(meta: ArrayMeta, dtype: Any) -> ArrayMeta:
-    """Metadata of a view that converts to `dtype` on the fly: one more filter."""
+    """Return the metadata of a view that converts to `dtype` when read, by one more filter."""
     new = np.dtype(dtype)
     if new.kind in "SU" and not new.itemsize:
         if meta.dtype.hasobject:
             raise TypeError(f"text of objects has no length of its own: say one, such as '{new.kind}10'")
-        new = np.empty(0, meta.dtype).astype(new).dtype  # as long as any item becomes
+        new = np.empty(0, meta.dtype).astype(new).dtype  # as long as the longest item as text
     kinds = {"encode_dtype": dtype_to_v2(meta.dtype), "decode_dtype": dtype_to_v2(new)}
     convert = _filter_spec({"id": AsType.codec_id, **kinds}, meta)
     chunk = replace(meta.chunk, dtype=new, filters=(convert, *meta.chunk.filters))
@@ -71,7 +71,7 @@ def astype_meta(meta: ArrayMeta, dtype: Any) -> ArrayMeta:
 
 
 def _cast_fill(old: ChunkSpec, new: ChunkSpec) -> Fill:
-    """Fill value as another dtype; not defined where it has no such value, like the empty text as a number."""
+    """Return the fill value as another dtype; undefined if it cannot be converted, like an empty text to a number."""
     fill = decode_fill(old)
     if fill is None or (old.dtype.hasobject and new.dtype.hasobject):
         return old.fill

@@ -14,7 +14,7 @@ __all__ = ["empty_like", "full_like", "ones_like", "open_like", "zeros_like"]
 
 
 def _like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Options of an array like `a`: its shape, chunks and dtype, and what else a chunked array has."""
+    """Return the keywords for an array like `a`: its shape, chunks and dtype, and the options of a chunked array."""
     options: dict[str, Any] = dict(kwargs)
     if is_of_pandas(a):
         a, dtype = as_numpy(a, _dtype_or_none(options.get("dtype")))
@@ -35,7 +35,7 @@ def _like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _format_like(a: Array, kwargs: dict[str, Any]) -> int:
-    """Format of an array that is to be like `a`: that of its group, the one asked for, or that of `a`."""
+    """Return the format for an array like `a`: that of its group, else the requested one, else that of `a`."""
     store = kwargs.get("store")
     if isinstance(store, InGroup):
         return store.zarr_format

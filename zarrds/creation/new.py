@@ -1,4 +1,4 @@
-"""Making one new array: `create`, and what its options mean."""
+"""Create one new array: `create`, and what its options mean."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ __all__ = ["InGroup", "create", "h5py_names"]
 
 
 class InGroup(NamedTuple):
-    """Given as a store: the store, and a path in it at and above which every node is known to be a group."""
+    """A store and a path in it, at and above which every node is known to be a group: these are not looked up again."""
 
     store: Store
     known_group: str
     zarr_format: int
 
     def checked(self, asked: int | None) -> tuple[Store, str, int]:
-        """Store, group, and the format of both, which must be the one asked for."""
+        """Return the store, the group path and the format of the group; raise if another format was asked for."""
         if asked not in (None, self.zarr_format):
             raise ValueError(
                 f"a group of format {self.zarr_format} has no members of format {asked}: a hierarchy is of one format"
@@ -207,7 +207,7 @@ def create(
         assert _fill is not None
         _fill(opened(store, path=path, read_only=False, cache_metadata=True, _meta=known))
 
-    # outside of groups, a new array in a place that must be free meets nobody who changes what is there
+    # without a group, a new array in a place that must be free cannot meet a writer who changes what is there
     guard = synchronizer if overwrite or known is not None else None
     with structure_locked(guard, real_store, where, zarr_format=asked):
         meta = _node.create_array(
@@ -228,7 +228,7 @@ def create(
 
 
 def h5py_names(compressor: Any, fill_value: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:
-    """Understand h5py's names for compressor and fill value; warn of every other unknown keyword."""
+    """Accept h5py's names for compressor and fill value; warn of every other unknown keyword."""
     rest = dict(kwargs)
     fill_value = rest.pop("fillvalue", fill_value)
     if not _is_default(compressor):
@@ -248,7 +248,7 @@ def _is_default(compressor: Any) -> bool:
 
 
 def _h5py_codec(compression: Any, options: Any) -> Any:
-    """Codec of h5py's ``compression``, a name, and its ``compression_opts``: a level, arguments, or keywords."""
+    """Return the codec for h5py's ``compression``, a name, and ``compression_opts``: level, arguments, keywords."""
     if compression in (None, "none"):
         return None
     if _is_default(compression) or not isinstance(compression, str):
@@ -268,7 +268,7 @@ def _warn(message: str) -> None:
 
 
 def _warn_of_missing_codec(meta: ArrayMeta, dtype: Any, filters: Any, object_codec: Any) -> None:
-    """Warn that the first of the filters is taken for the object codec, as old programs have it."""
+    """Warn that the first filter is used as the object codec, as old programs do it."""
     if (
         meta.zarr_format == 2
         and meta.dtype.hasobject

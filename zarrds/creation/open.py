@@ -1,4 +1,4 @@
-"""Array creation (manual 3.1)."""
+"""Create and open arrays (manual 3.1)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["array", "create", "empty", "full", "ones", "open_array", "zeros"]
 
 
 def _separator_of_mappings(store: Store, zarr_format: int | None) -> Separator | None:
-    """Zarr-Python 2 writes the separator when it opens a mapping, unlike all other stores, and unlike `create`."""
+    """Return the separator for a plain mapping: Zarr-Python 2 writes it when it opens one, unlike for other stores."""
     return "." if type(store) is KVStore and new_format(zarr_format, store) == 2 else None
 
 
@@ -133,7 +133,7 @@ def _write_all(array: Array, data: Any) -> None:
 
 
 def _data_and_dtype(data: Any, given: Any) -> tuple[Any, Any]:
-    """What an array is to be filled with, as an array of any kind, and the dtype it comes with."""
+    """Return the data for a new array, as an array of any kind, and their dtype."""
     if is_of_pandas(data):
         return as_numpy(data, _dtype_or_none(given))
     if not hasattr(data, "shape") or not hasattr(data, "dtype"):
@@ -152,7 +152,7 @@ _CHOICES_FOR_OBJECTS = ("dtype", "object_codec", "filters", "codecs", "serialize
 
 
 def _object_codec_of(data: Any, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of a new array for the objects of another one, where nothing is given: the codec that they have there."""
+    """Return options that give a new array the object codec of the array `data`, if no codec is given."""
     if not isinstance(data, Array) or not data.dtype.hasobject:
         return {}
     if any(given.get(name) is not None for name in _CHOICES_FOR_OBJECTS):
@@ -164,7 +164,7 @@ def _object_codec_of(data: Any, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def refuse_missing(data: Any) -> None:
-    """Raise when `array` would refuse the data, because values are missing: before anything is overwritten."""
+    """Raise if `array` would refuse the data because values are missing; called before anything is overwritten."""
     if is_of_pandas(data):
         as_numpy(data)
     elif isinstance(data, np.ndarray):
@@ -172,7 +172,7 @@ def refuse_missing(data: Any) -> None:
 
 
 def _refuse_missing(data: Any, options: Mapping[str, Any]) -> None:
-    """Raise MissingValueError when a text of the data is missing: before anything is created, or overwritten."""
+    """Raise MissingValueError if a text of the data is missing; called before anything is created or overwritten."""
     if not isinstance(data, np.ndarray) or data.dtype.kind not in "OT" or (data.dtype.names or not data.ndim):
         return
     codec = options.get("object_codec")
@@ -190,7 +190,7 @@ def _chunk_shape(chunks: Any) -> Any:
 
 
 def _refuse_loss(data: Any, options: Mapping[str, Any]) -> None:
-    """Raise SelfOverwriteError when creating an array would delete the data that it is to be filled with."""
+    """Raise SelfOverwriteError if creating an array would delete the data that are to be written to it."""
     sources = places_of(data)
     if not sources:
         return
@@ -203,7 +203,7 @@ def _refuse_loss(data: Any, options: Mapping[str, Any]) -> None:
 
 
 def _text_kept(dtype: Any) -> Any:
-    """Object arrays are built from Python objects, so that trailing NULs and lengths survive."""
+    """Return texts as an object array, built from Python objects so that trailing NULs and lengths are kept."""
     is_object = dtype in (str, bytes, object) or (isinstance(dtype, str) and dtype.startswith("array:"))
     return object if is_object else None
 
@@ -344,7 +344,7 @@ def open_array(
             dimension_names=dimension_names,
         )
     except (ContainsArrayError, ContainsGroupError):
-        # another task may have created it since it was looked for
+        # another task may have created it meanwhile
         meta = _existing_array(real_store, where, mode, asked)[1] if mode == "a" else None
         if meta is None:
             raise
@@ -368,7 +368,7 @@ def open_existing(
     read_missing: Literal["fill", "raise"] = "fill",
     **_: Any,
 ) -> Array:
-    """Make the Array of an existing array whose document was read; options for creating one are ignored."""
+    """Return the Array of an existing array whose document was read; options for creating one are ignored."""
     return Array(
         store,
         path=path,
@@ -390,7 +390,7 @@ def _chunk_store(given: Any, mode: str, storage_options: dict[str, Any] | None) 
 
 
 def _existing_array(store: Store, path: str, mode: str, zarr_format: int | None) -> tuple[Store, ArrayMeta | None]:
-    """The array that `mode` wants to find, and the store to have it from; None when one is to be created."""
+    """Return the array that `mode` requires, and the store to read it from; None if one is to be created."""
     if mode in ("w", "w-", "x"):
         return store, None
     store, node = _node.locate_node(store, path, zarr_format, mode, array_first=True)

@@ -1,4 +1,4 @@
-"""Members of a group that are to be made: groups and arrays, under the names of the manual (3.3)."""
+"""Group methods that create members: create_group, create_dataset, require_*, zeros, ... (manual 3.3)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Creating"]
 
 
 class Creating(Members):
-    """The part of a group that makes its members."""
+    """Mixin for the part of a group that creates members."""
 
     _read_only: bool
     _chunk_store: Store | None
@@ -34,11 +34,11 @@ class Creating(Members):
             raise ReadOnlyError(path=self._path or None)
 
     def _structure_locked(self, *paths: str) -> AbstractContextManager[None]:
-        """Hold the locks that guard the nodes at `paths`, and the groups above them, when they come or go."""
+        """Hold the locks that guard the nodes at `paths` and the groups above, to create or delete nodes."""
         return structure_locked(self._synchronizer, self._store, *paths, zarr_format=self._format)
 
     def create_group(self, name: str, overwrite: bool = False) -> Any:
-        """Create a sub-group, and the groups between.
+        """Create a sub-group, and missing groups between.
 
         Parameters
         ----------
@@ -62,9 +62,9 @@ class Creating(Members):
         return self._subgroup(path)
 
     def require_group(self, name: str, overwrite: bool = False) -> Any:
-        """Obtain a sub-group, creating one if it doesn't exist; `overwrite` replaces an array of that name.
+        """Return a sub-group, creating it if it doesn't exist; `overwrite` replaces an array of that name.
 
-        When another task creates it at the same moment, that one is opened.
+        If another task creates it at the same moment, that one is opened.
         """
         self._refuse_read_only()
         path = self._where(name)
@@ -94,7 +94,7 @@ class Creating(Members):
         return self._member(path, GroupMeta(zarr_format=self._format))
 
     def create_dataset(self, name: str, **kwargs: Any) -> Array:
-        """Create an array, filled with `data` when that is given.
+        """Create an array, filled with `data` if that is given.
 
         Parameters
         ----------
@@ -112,13 +112,13 @@ class Creating(Members):
         data = kwargs.pop("data", None)
         if data is None:
             return self._make(creation.create, name, **kwargs)
-        kwargs.pop("shape", None)  # it is that of the data
+        kwargs.pop("shape", None)  # the dtype is that of the data
         return self.array(name, data, **kwargs)
 
     def require_dataset(self, name: str, shape: Any, dtype: Any = None, exact: bool = False, **kwargs: Any) -> Array:
         """Obtain an array, creating if it doesn't exist.
 
-        When another task creates it at the same moment, that one is opened, and checked as any that is there.
+        If another task creates it at the same moment, that one is opened, and checked like any existing array.
 
         Parameters
         ----------
@@ -151,7 +151,7 @@ class Creating(Members):
         return self._required(self._member(path, node), shape, dtype, exact)
 
     def _required(self, array: Array, shape: Any, dtype: Any, exact: bool) -> Array:
-        """The array that is there, when it is as it is required to be."""
+        """Return the existing array if it is as required; else raise."""
         wanted = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
         if tuple(array.shape) != wanted:
             raise TypeError(f"shape does not match existing array; expected {array.shape}, got {wanted}")

@@ -186,7 +186,7 @@ class Group(Creating):
     # --- members -----------------------------------------------------------------------------------------------------
 
     def _options(self) -> dict[str, Any]:
-        """What members have from their group."""
+        """Return the options that members inherit from their group."""
         return {
             "read_only": self._read_only,
             "chunk_store": self._chunk_store,
@@ -294,7 +294,7 @@ def _created(
     chunk_store: Store | None,
     fill: Callable[[Group], None] | None = None,
 ) -> GroupMeta:
-    """Create a group; in mode "a" that may be one that another task has created since it was looked for."""
+    """Create a group; in mode "a", open it if another task has created it meanwhile."""
     remake = None if asked else _group_of_format
 
     def filled(store: Store, path: str, *, meta: GroupMeta) -> None:
@@ -335,7 +335,7 @@ def group(
     zarr_format: int | None = None,
     _fill: Callable[[Group], None] | None = None,
 ) -> Group:
-    """Create a group, or open the one that is there.
+    """Create a group, or open an existing one.
 
     Parameters
     ----------
@@ -401,7 +401,7 @@ def open_existing(
     storage_options: dict[str, Any] | None = None,
     meta_array: Any = None,
 ) -> Group:
-    """Make the Group of an existing group that was found; what is not an option of groups is a TypeError."""
+    """Return the Group of an existing group that was found; raise TypeError for options that groups do not have."""
     return Group(
         store,
         path=path,

@@ -1,4 +1,4 @@
-"""Members of a group: the mapping of their names, listings, visits. What a group is else is in `zarrds.hierarchy`."""
+"""Members of a group: the mapping of their names, listings, visits; for the rest of a group see `zarrds.hierarchy`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 
 
 def _none_listed() -> None:
-    """Stand for a reference to an iterator that is gone."""
+    """Return None, like a weak reference to an iterator that is gone."""
 
 
 _Listing = tuple[Callable[[], Generator[Any] | None], int]
@@ -49,24 +49,24 @@ class _MemberValues(ValuesView[Any]):
 
 
 class Members(MutableMapping[str, Any]):
-    """The part of a group that finds its members: each of them in one batch, all in one listing and one batch."""
+    """Mixin that finds members of a group: each in one batch, all of them in one listing and one batch."""
 
     _store: Store
     _path: str
     _format: int
     _listing: _Listing = _NONE_LISTED
-    """The latest listing: its iterator, and how many it found."""
+    """The latest listing: its iterator, and the number of members found."""
 
     @abstractmethod
     def _options(self) -> dict[str, Any]:
-        """What members have from their group."""
+        """Return the options that members inherit from their group."""
 
     @abstractmethod
     def _at(self, path: str, node: ArrayMeta | GroupMeta, options: dict[str, Any]) -> Member:
-        """The array or group of a path, from its metadata and the options of its class."""
+        """Return the array or group at a path, from its metadata, with the options of this group."""
 
     def _where(self, name: object) -> str:
-        """Path in the store of a member; a leading slash begins at the root."""
+        """Return the path of a member in the store; a leading slash starts at the root."""
         text = name.decode() if isinstance(name, bytes) else "" if name is None else str(name)
         path = normalize_path(text)
         if text.startswith("/"):
@@ -84,7 +84,7 @@ class Members(MutableMapping[str, Any]):
         return self._member(path, node)
 
     def __getattr__(self, item: str) -> Member:
-        # only members are looked up: no store is asked for names that Python or a notebook probes for
+        # only members are looked up: names that Python or a notebook tries cause no request
         if item.startswith("_"):
             raise AttributeError(item)
         try:
@@ -112,17 +112,17 @@ class Members(MutableMapping[str, Any]):
         return iterator
 
     def items(self) -> ItemsView[str, Member]:
-        """Pairs of name and member: one listing and one batch of documents for all of them."""
+        """Return pairs of name and member: one listing and one batch of documents for all of them."""
         return _Members(self)
 
     def values(self) -> ValuesView[Member]:
-        """All members: one listing and one batch of documents for all of them."""
+        """Return all members: one listing and one batch of documents for all of them."""
         return _MemberValues(self)
 
     def members(self, names: Iterable[str]) -> dict[str, Member]:
-        """Return the members of these names, by name, from one batch of documents; names of nothing are left out.
+        """Return the members with these names, by name, from one batch of documents; names without a node are left out.
 
-        Unlike `items` it lists nothing, so that a few members of a large group cost a few requests.
+        Unlike `items` it makes no listing, so that a few members of a large group cost a few requests.
 
         Parameters
         ----------
@@ -147,9 +147,9 @@ class Members(MutableMapping[str, Any]):
     def open_members(self) -> tuple[dict[str, Member], dict[str, MetadataError]]:
         """Return all members that can be opened, by name, and for the others the error that says what is missing.
 
-        An array whose codec, data type or extension is not installed is among the others. `items`, `arrays`, `groups`
-        and visitors leave it out; asking for it by its name raises that error. One listing and one batch of documents.
-        Not in the manual.
+        An array is among the others if its codec, data type or extension is not installed. `items`, `arrays`, `groups`
+        and visitors leave it out; access by its name raises that error. One listing and one batch of documents. Not in
+        the manual.
 
         Returns
         -------
@@ -179,9 +179,9 @@ class Members(MutableMapping[str, Any]):
     def _opened(
         self, nodes: Iterable[tuple[str, ArrayMeta | GroupMeta, Any]], failed: dict[str, MetadataError] | None = None
     ) -> Iterator[tuple[str, Member]]:
-        """Members with what was read of them: attributes in the same document are not read again.
+        """Yield members made from documents that were read; attributes in the same document are not read again.
 
-        Those that need what is not installed go into `failed`, where that is given, with their errors.
+        If `failed` is given, errors of members that need what is not installed are put into it.
         """
         prefix, options = level(self._path), self._options()
         for name, node, document in nodes:
@@ -216,13 +216,13 @@ class Members(MutableMapping[str, Any]):
         return ((name, member) for name, member in self._members() if not isinstance(member, Array))
 
     def array_keys(self, recurse: bool = False) -> Iterator[str]:
-        """Return an iterator over member names for arrays only; those of groups below as well with `recurse`."""
+        """Return an iterator over member names for arrays only; with `recurse`, also those of groups below."""
         if recurse:
             return (name for name, _ in self.arrays(recurse=True))
         return (name for name, is_array in self._kinds() if is_array)
 
     def arrays(self, recurse: bool = False) -> Iterator[tuple[str, Array]]:
-        """Return an iterator over (name, value) pairs for arrays only; those of groups below as well with `recurse`."""
+        """Return an iterator over (name, value) pairs for arrays only; with `recurse`, also those of groups below."""
         for name, member in self._members():
             if isinstance(member, Array):
                 yield name, member
@@ -232,7 +232,7 @@ class Members(MutableMapping[str, Any]):
     # --- visiting ----------------------------------------------------------------------------------------------------
 
     def visititems(self, func: Callable[[str, Member], Any]) -> Any:
-        """Run `func` on each object's path and the object itself, until it returns anything but None.
+        """Call `func` with each object's path and the object itself, until it returns anything but None.
 
         Examples
         --------
@@ -256,15 +256,15 @@ class Members(MutableMapping[str, Any]):
         return None
 
     def visit(self, func: Callable[[str], Any]) -> Any:
-        """Run `func` on each object's path, until it returns anything but None."""
+        """Call `func` with each object's path, until it returns anything but None."""
         return self.visititems(lambda path, _: func(path))
 
     def visitkeys(self, func: Callable[[str], Any]) -> Any:
-        """Run `func` on each object's path: an alias for `visit`."""
+        """Call `func` with each object's path: an alias for `visit`."""
         return self.visit(func)
 
     def visitvalues(self, func: Callable[[Member], Any]) -> Any:
-        """Run `func` on each object, until it returns anything but None."""
+        """Call `func` with each object, until it returns anything but None."""
         return self.visititems(lambda _, member: func(member))
 
     def tree(self, expand: bool = False, level: int | None = None) -> TreeViewer:

@@ -1,4 +1,4 @@
-"""Trees of hierarchies, as text and as HTML, of zarrds groups and h5py groups alike."""
+"""Trees of hierarchies, as text and as HTML, of zarrds groups and h5py groups."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["TreeViewer"]
 class TreeViewer:
     """A display of a hierarchy: text when printed, in a notebook nested lists, or a widget where ipytree is installed.
 
-    The hierarchy is read anew each time it is shown, a level of a group in one listing and one batch.
+    Each display reads the hierarchy again, each level of a group in one listing and one batch.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class TreeViewer:
     def _repr_mimebundle_(
         self, include: Container[str] | None = None, exclude: Container[str] | None = None
     ) -> dict[str, Any]:
-        """What notebooks ask for: text and HTML for all of them, and a widget for those that show widgets."""
+        """Return what notebooks display: text and HTML, and a widget for those that support widgets."""
         root = self._read()
         bundle = {"text/plain": _text(root, _UNICODE), "text/html": _page(root, self.expand)}
         ipytree = _installed_ipytree()
@@ -77,7 +77,7 @@ class TreeViewer:
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A line of the tree and what hangs on it; no members where the node is an array or the level is too deep."""
+    """A line of the tree and its children; `members` is empty if the node is an array or the level is too deep."""
 
     label: str
     is_group: bool
@@ -85,7 +85,7 @@ class _Item:
 
 
 def _item(name: str, node: Any, levels: int | None) -> _Item:
-    if hasattr(type(node), "shape"):  # of the class: a group would look for a member of that name
+    if hasattr(type(node), "shape"):  # looked up on the class: a group would look for a member of that name
         return _Item(visible(f"{name} {node.shape} {node.dtype}"), False, ())
     if levels is not None and levels <= 0:
         return _Item(visible(name), True, ())
@@ -97,7 +97,7 @@ def _item(name: str, node: Any, levels: int | None) -> _Item:
 
 
 def _reason(error: Any) -> str:
-    """Why a member cannot be opened, in a few words."""
+    """Return, in a few words, why a member cannot be opened."""
     what = error.codec or error.found
     return f"cannot be opened: {error.message}" + (f", {what}" if what else "")
 
@@ -133,7 +133,7 @@ def _page(root: _Item, expand: bool) -> str:
 
 
 def _html(item: _Item, *, unfolded: bool, below: bool) -> str:
-    """Nested lists; a group without members is no more than its name."""
+    """Return nested lists; for a group without members, only its name."""
     rows = []
     for member in item.members:
         label = escape(member.label)

@@ -1,1 +1,1 @@
-"""Documents of format 3 (final): ``zarr.json`` <-> values."""
+"""Documents of Zarr v3 (final specification): ``zarr.json`` <-> values."""

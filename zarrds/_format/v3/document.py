@@ -1,7 +1,7 @@
-"""The documents of arrays and groups in format 3, and what is changed in them.
+"""The documents of arrays and groups in Zarr v3, and changes to them.
 
-Responsible for every member: refusing what must be understood and is not, with an error that says where, and keeping
-what is not ours when a document is written again, its spelling included. Codec configurations are carried, not judged.
+Responsible for every member: refuses unknown members that must be understood, with an error that names the place; keeps
+foreign members, with their spelling, when a document is written again. Codec configurations are passed on unchecked.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ __all__ = [
 DOCUMENT_KEY = "zarr.json"
 
 SERIALIZERS = frozenset({"bytes", SHARDING, "vlen-utf8", "vlen-bytes", "numcodecs.pcodec", "numcodecs.zfpy"})
-"""Codecs that make bytes of arrays: a chain has exactly one, and its place tells filters from compressors."""
+"""Array-to-bytes codecs: a codec pipeline has exactly one; filters are before it and compressors after it."""
 
 _ARRAY_MEMBERS = frozenset(
     [
@@ -60,7 +60,7 @@ _SEPARATORS: dict[str, Separator] = {"default": "/", "v2": "."}
 
 
 def dumps(document: JSON, where: str = DOCUMENT_KEY) -> bytes:
-    """Text of a document as zarr-python 3 lays it out: indented by 2, members in their order, ASCII only."""
+    """Return the text of a document as zarr-python 3 lays it out: indented by 2, members in their order, ASCII only."""
     return json.dumps(to_json(document, where), indent=2).encode("ascii")
 
 
@@ -72,7 +72,7 @@ def parse_node(text: Buf, where: str) -> ArrayMeta | GroupMeta:
     try:
         return _parsed(bytes(text))
     except MetadataError:
-        return _from_document(loads(text, where), where)  # once more, to say where
+        return _from_document(loads(text, where), where)  # parse again, to name the place in the error
 
 
 @lru_cache(maxsize=4096)
@@ -86,7 +86,7 @@ def _from_document(document: JSON, where: str) -> ArrayMeta | GroupMeta:
 
 
 def kind_of_document(document: JSON, where: str) -> bool:
-    """Whether a document is of an array, and not of a group."""
+    """Return whether a document is of an array, and not of a group."""
     place = Place(where)
     members = place.expect_object(document)
     found = place.fetch(members, "zarr_format")
@@ -102,7 +102,7 @@ def kind_of_document(document: JSON, where: str) -> bool:
 
 
 def _extra(members: Mapping[str, JSON], known: frozenset[str], place: Place) -> str:
-    """Members that nobody knows, as JSON text; one that does not allow to be ignored is refused."""
+    """Return unknown members as JSON text; raise if one of them must be understood."""
     unknown = {name: value for name, value in members.items() if name not in known}
     for name, value in unknown.items():
         if not is_ignorable(value):
@@ -115,7 +115,7 @@ def _extra(members: Mapping[str, JSON], known: frozenset[str], place: Place) -> 
 
 
 def checked_extra(extra: str) -> str:
-    """Members from elsewhere that nobody knows, as JSON text, when a document of this format may have them."""
+    """Return unknown members from elsewhere as JSON text, if a document of this format may have them; else raise."""
     members = json.loads(extra)
     taken = sorted((_ARRAY_MEMBERS | _GROUP_MEMBERS).intersection(members))
     if taken:
@@ -127,7 +127,7 @@ def checked_extra(extra: str) -> str:
 
 
 def array_from_document(document: JSON, where: str) -> ArrayMeta:
-    """Array metadata from a document that is JSON already; MetadataError says what is wrong with it."""
+    """Return array metadata from a parsed document; MetadataError names what is wrong with it."""
     place = Place(where)
     members = place.expect_object(document)
     shape = place.member("shape").expect_lengths(place.fetch(members, "shape"))
@@ -186,7 +186,7 @@ def _key_encoding(value: JSON, place: Place) -> KeyEncoding:
 
 
 def split_codecs(value: JSON, place: Place) -> tuple[tuple[CodecSpec, ...], CodecSpec, tuple[CodecSpec, ...]]:
-    """Filters, the serializer and compressors of a chain; codecs that say that they may be ignored are, if unknown."""
+    """Return filters, serializer and compressors of a codec pipeline, without unknown codecs that may be ignored."""
     known = [spec for spec, must_understand in codec_specs(value, place) if must_understand or _is_known(spec.name)]
     places = [number for number, spec in enumerate(known) if spec.name in SERIALIZERS]
     if len(places) != 1:
@@ -208,7 +208,7 @@ def _is_known(name: str) -> bool:
 
 
 def _check_inner_chunks(chunk: ChunkSpec, place: Place) -> None:
-    """Check what `ArrayMeta.chunks` relies on; that inner chunks divide the shard is for the codec to check."""
+    """Check what `ArrayMeta.chunks` relies on; the codec itself checks that inner chunks divide the shard."""
     if chunk.serializer is None or chunk.serializer.name != SHARDING:
         return
     inside = place.member("configuration")
@@ -229,14 +229,14 @@ def _dimension_names(members: Mapping[str, JSON], place: Place, ndim: int) -> tu
 
 
 def data_type_name(chunk: ChunkSpec) -> str | None:
-    """Name of the data type of chunks of objects, which their dtype does not tell; None for others."""
+    """Return the data type name of object chunks, which their dtype does not show; None for others."""
     if chunk.dtype.kind != "O":
         return None
     return "string" if chunk.fill.text is not None else "variable_length_bytes"
 
 
 def array_to_document(meta: ArrayMeta, attributes: Mapping[str, JSON] | None = None) -> dict[str, JSON]:
-    """The document of an array; UnsupportedFormatError or TypeError when format 3 has no words for it."""
+    """Return the document of an array; raise UnsupportedFormatError or TypeError if Zarr v3 cannot express it."""
     chunk = meta.chunk
     if chunk.serializer is None or not chunk.fill.defined or chunk.order != "C":
         raise UnsupportedFormatError("format 3 needs an array-to-bytes codec and a fill value", found=chunk)
@@ -257,7 +257,7 @@ def array_to_document(meta: ArrayMeta, attributes: Mapping[str, JSON] | None = N
 
 
 def changed_array(meta: ArrayMeta, present: Buf, where: str) -> dict[str, JSON]:
-    """The document `present`, with what `meta` says differently; all else is as it is written there."""
+    """Return the document `present` with the changes of `meta`; everything else is kept as it is written there."""
     document = Place(where).expect_object(loads(present, where))
     old, new = array_to_document(array_from_document(document, where)), array_to_document(meta)
     changed = {
@@ -270,7 +270,7 @@ def changed_array(meta: ArrayMeta, present: Buf, where: str) -> dict[str, JSON]:
 
 
 def group_from_document(document: JSON, where: str) -> GroupMeta:
-    """Group metadata from a document that is JSON already."""
+    """Return group metadata from a parsed document."""
     place = Place(where)
     members = place.expect_object(document)
     place.member("attributes").expect_object(members.get("attributes", {}))
@@ -278,7 +278,7 @@ def group_from_document(document: JSON, where: str) -> GroupMeta:
 
 
 def group_to_document(meta: GroupMeta, attributes: Mapping[str, JSON] | None = None) -> dict[str, JSON]:
-    """The document of a group."""
+    """Return the document of a group."""
     return {"attributes": dict(attributes or {}), "zarr_format": 3, "node_type": "group", **json.loads(meta.extra)}
 
 
@@ -286,13 +286,13 @@ def group_to_document(meta: GroupMeta, attributes: Mapping[str, JSON] | None = N
 
 
 def parse_attributes(text: Buf, where: str) -> dict[str, Any]:
-    """Attributes from a document; `where` is its key, for the errors."""
+    """Return the attributes from a document; `where` is its key, for the errors."""
     place = Place(where)
     members = place.expect_object(loads(text, where))
     return place.member("attributes").expect_object(members.get("attributes", {}))
 
 
 def changed_attributes(attributes: Mapping[str, Any], present: Buf, where: str) -> bytes:
-    """Text of the document `present` with other attributes; TypeError names the one that has no JSON form."""
+    """Return the text of `present` with other attributes; TypeError names an attribute that has no JSON form."""
     document = Place(where).expect_object(loads(present, where))
     return dumps({**document, "attributes": to_json(attributes, where)}, where)

@@ -1,7 +1,7 @@
-"""Data types of format 3 <-> numpy dtypes in the machine's byte order.
+"""Data types of Zarr v3 <-> numpy dtypes in the machine's byte order.
 
-A `DataType` keeps the name beside the dtype: the name, not the dtype, says what a fill value looks like. Types that
-numpy has only with `ml_dtypes` are had when that is installed.
+A `DataType` keeps the name beside the dtype, because the name decides how a fill value is written. Types that numpy has
+only with `ml_dtypes` are available if that is installed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ML_NAMES = frozenset(
         *("float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu"),
     ]
 )
-"""Names of data types that `ml_dtypes` has under the same names."""
+"""Names of data types that have the same name in `ml_dtypes`."""
 
 _RAW_BITS = re.compile(r"r([1-9][0-9]{0,18})")
 _UNITS = frozenset(["generic", "Y", "M", "W", "D", "h", "m", "s", "ms", "us", "μs", "ns", "ps", "fs", "as"])
@@ -68,7 +68,7 @@ class DataType:
 
 
 def parse_data_type(value: JSON, place: Place, depth: int = 0) -> DataType:
-    """Data type from the value that stands at `place`."""
+    """Return the data type for the JSON value at `place`."""
     found = parse_extension(value, place)
     if not found.must_understand:
         raise place.error('no "must_understand", as data types cannot be ignored', value)
@@ -101,7 +101,7 @@ def _ml(found: Extension, place: Place, depth: int) -> DataType:
 
 
 def ml_dtype(name: str) -> DType:
-    """A dtype of `ml_dtypes`; UnsupportedFormatError when that is not installed, or lacks it."""
+    """Return a dtype of `ml_dtypes`; raise UnsupportedFormatError if that is not installed, or does not have it."""
     try:
         found: DType = np.dtype(getattr(importlib.import_module("ml_dtypes"), name))
     except (ImportError, AttributeError) as error:
@@ -191,7 +191,7 @@ def _structure(found: Extension, place: Place, depth: int) -> DataType:
 
 
 def _field(item: JSON, place: Place, depth: int) -> tuple[str, DataType]:
-    """Name and type of a field: a pair in the spelling ``structured``, an object in the registered one ``struct``."""
+    """Return name and type of a field: a pair in the spelling ``structured``, an object in ``struct``."""
     if isinstance(item, list):
         if len(item) != 2:
             raise place.error("[name, data type]", item)
@@ -225,9 +225,9 @@ _READERS: dict[str, Callable[[Extension, Place, int], DataType]] = {
 
 
 def normalize_dtype_v3(dtype: object) -> tuple[DType, str | None]:
-    """Data type from what a user gives, and the name of the data type of objects, where that is implied.
+    """Return the data type for what a user gives, and the data type name of objects, if it is implied.
 
-    Also understood are names of this format and its JSON objects. The byte order is kept, padding is not.
+    Names and JSON objects of Zarr v3 are also accepted. The byte order is kept, padding is not.
     """
     if isinstance(dtype, dict) or (isinstance(dtype, str) and dtype in _OWN_NAMES):
         kind = parse_data_type(dtype, Place("", ("data_type",)))
@@ -239,7 +239,7 @@ def normalize_dtype_v3(dtype: object) -> tuple[DType, str | None]:
     if given.kind == "T":
         return np.dtype(object), "string"
     if given.base.kind != "O":
-        dtype_to_v3(given.base)  # raises for what has no name
+        dtype_to_v3(given.base)  # raises for a dtype without a name
     return (np.dtype((_packed(given.base), given.shape)) if given.shape else _packed(given)), None
 
 
@@ -249,7 +249,7 @@ _MICROSECONDS = re.compile("[\u00b5\u03bc]s")
 
 
 def _packed(dtype: DType) -> DType:
-    """A structure without padding, in the machine's byte order, as its elements are in memory; others as they are."""
+    """Return a structure without padding, in the machine's byte order, as in memory; other dtypes unchanged."""
     if dtype.names is None:
         return dtype
     fields: Mapping[str, Any] = dtype.fields or {}
@@ -260,7 +260,7 @@ def _packed(dtype: DType) -> DType:
 
 
 def dtype_to_v3(dtype: DType) -> JSON:
-    """JSON of a dtype; TypeError for one that format 3 has no name for. Objects are not told by their dtype."""
+    """Return the JSON of a dtype; raise TypeError if Zarr v3 has no name for it, as for objects."""
     if dtype.subdtype is not None:
         raise TypeError(f"format 3 has no sub-arrays in structures, found {dtype}")
     if dtype.names is not None:

@@ -1,4 +1,4 @@
-"""Extension values: what is said by a name, a configuration, and whether readers must understand it."""
+"""Extension values: a name, a configuration, and whether readers must understand them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LISTS_OF_CODECS = ("codecs", "index_codecs")
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """A data type, grid, key encoding, codec or storage transformer as a document names it."""
+    """A data type, grid, key encoding, codec or storage transformer, as in a document."""
 
     name: str
     configuration: dict[str, JSON] = field(default_factory=dict)
@@ -25,7 +25,7 @@ class Extension:
 
 
 def parse_extension(value: JSON, place: Place) -> Extension:
-    """Read any spelling: an object, or the name alone where there is no configuration."""
+    """Parse either spelling: an object, or only the name if there is no configuration."""
     if isinstance(value, str):
         return Extension(value)
     if not isinstance(value, dict):
@@ -42,17 +42,17 @@ def parse_extension(value: JSON, place: Place) -> Extension:
 
 
 def extension_to_json(name: str, configuration: dict[str, JSON] | None = None) -> dict[str, JSON]:
-    """The object form; a configuration that says nothing is left out."""
+    """Return the object form; an empty configuration is left out."""
     return {"name": name, "configuration": configuration} if configuration else {"name": name}
 
 
 def is_ignorable(value: JSON) -> bool:
-    """Whether a member that nobody knows says itself that it may be ignored."""
+    """Return whether an unknown member says that it may be ignored."""
     return isinstance(value, dict) and value.get("must_understand") is False
 
 
 def codec_specs(value: JSON, place: Place, depth: int = 0) -> tuple[tuple[CodecSpec, bool], ...]:
-    """Codecs of a list, and whether each must be understood; lists in their configurations are in object form."""
+    """Return the codecs of a list, and whether each must be understood; codecs in configurations get object form."""
     items = place.expect_list(value)
     if depth > _MAX_DEPTH:
         raise place.error("codecs", "lists that are nested too deep")
@@ -66,7 +66,7 @@ def codec_specs(value: JSON, place: Place, depth: int = 0) -> tuple[tuple[CodecS
 
 
 def _with_objects(configuration: dict[str, JSON], place: Place, depth: int) -> dict[str, JSON]:
-    """The configuration of a codec, with codecs that it holds in object form, however deep."""
+    """Return the configuration of a codec, with the codecs inside it in object form at every level."""
     nested: dict[str, JSON] = {}
     for member in _LISTS_OF_CODECS:
         if isinstance(configuration.get(member), list):
@@ -76,7 +76,7 @@ def _with_objects(configuration: dict[str, JSON], place: Place, depth: int) -> d
 
 
 def codecs_to_json(specs: list[CodecSpec] | tuple[CodecSpec, ...]) -> list[JSON]:
-    """Codecs in object form; zarr-python 3 reads those of numcodecs only with a configuration, be it empty."""
+    """Return codecs in object form; zarr-python 3 reads numcodecs codecs only with a configuration, even if empty."""
     return [
         {"name": spec.name, "configuration": {}}
         if spec.name.startswith("numcodecs.") and not spec.configuration

@@ -1,6 +1,6 @@
-"""Fill values of format 3: what documents say <-> `Fill`, every bit kept.
+"""Fill values of Zarr v3: JSON of documents <-> `Fill`, every bit kept.
 
-A `Fill` of strings of any length is held as JSON text, one of bytes of any length as these bytes.
+A `Fill` for variable-length strings is held as JSON text, one for variable-length bytes as these bytes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ML_INTEGERS = frozenset({"int2", "int4", "uint2", "uint4"})
 
 
 def fill_from_v3(value: JSON, kind: DataType, place: Place) -> Fill:
-    """Fill value of a document; MetadataError when it is none of that data type."""
+    """Return the fill value of a document; raise MetadataError if it does not fit the data type."""
     if kind.name == "string":
         return Fill(text=canonical(place.expect_text(value)))
     if kind.name == "variable_length_bytes":
@@ -84,7 +84,7 @@ def _integer(value: JSON, dtype: DType, place: Place) -> bytes:
 
 
 def _float(value: JSON, dtype: DType, place: Place) -> bytes:
-    """Bytes of a number, of a value that is none, or of a bit pattern."""
+    """Return the bytes of a float given as a number, as a name such as "NaN", or as a bit pattern."""
     if isinstance(value, str):
         return _named_float(value, dtype, place)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -169,7 +169,7 @@ def _ml(value: JSON, kind: DataType, place: Place) -> bytes:
 
 
 def fill_to_v3(fill: Fill, dtype: DType) -> JSON:
-    """JSON of a defined fill value."""
+    """Return the JSON of a defined fill value."""
     if fill.text is not None:
         value: JSON = json.loads(fill.text)
         return value
@@ -234,10 +234,10 @@ def _ml_to_json(raw: bytes, dtype: DType) -> JSON:
 
 
 def fill_of_v3(value: Any, dtype: DType, name: str | None = None) -> Fill:
-    """Fill value from what a user gives; MetadataError when it does not fit. `name` tells the data type of objects.
+    """Return the fill value for what a user gives; raise MetadataError if it does not fit. Objects need `name`.
 
-    Format 3 has no "undefined": None means zero, for dates and durations NaT, and the empty value of objects, for which
-    0 means that too. Texts that documents may have for numbers are understood: ``"NaN"``, ``"0x7fc00001"``.
+    Zarr v3 has no undefined fill value. None means zero, NaT for dates and durations, and the empty value for objects
+    (as does 0). Texts that documents use for numbers are accepted: ``"NaN"``, ``"0x7fc00001"``.
     """
     if value is None or isinstance(value, Fill):
         return value if isinstance(value, Fill) and value.defined else _zero_fill(dtype, name)

@@ -13,11 +13,11 @@ from zarrds.errors import UnsupportedFormatError
 __all__ = ["TRANSFORMERS", "parse_transformers"]
 
 TRANSFORMERS: dict[str, Any] = {}
-"""Classes of transformers by the names that documents have for them."""
+"""Classes of transformers by their names in documents."""
 
 
 def parse_transformers(value: JSON, place: Place) -> tuple[CodecSpec, ...]:
-    """Transformers of a list; one that is unknown is refused by name, unless it says that it may be ignored."""
+    """Return the transformers of a list; raise for an unknown one, by name, unless it says that it may be ignored."""
     found = []
     for number, item in enumerate(place.expect_list(value)):
         extension = parse_extension(item, place.item(number))
