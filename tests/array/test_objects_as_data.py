@@ -147,6 +147,27 @@ def test_missing_strings_of_numpy_are_refused(zarr_format: int, missing: Any) ->
     assert z[:].tolist() == ["a", "bb"]
 
 
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="needs numpy 2")
+@pytest.mark.parametrize("missing", [None, np.nan], ids=repr)
+@pytest.mark.parametrize("codec", [numcodecs.JSON(), numcodecs.MsgPack()], ids=lambda codec: str(codec.codec_id))
+def test_codecs_with_none_keep_missing_strings_of_numpy(codec: Any, missing: Any) -> None:
+    """What the message about missing texts says works."""
+    values = np.array(["a", missing], dtype=np.dtypes.StringDType(na_object=missing))
+    z = zarrds.empty(4, chunks=3, dtype=object, object_codec=codec)
+    z[2:] = values
+    z.append(values)
+    z.oindex[[0, 1]] = values
+    group = zarrds.group({})
+    for found in (
+        zarrds.array(values, object_codec=codec)[:],
+        zarrds.array(values, dtype=object, object_codec=codec)[:],
+        group.create_dataset("x", data=values, object_codec=codec)[:],
+        *(z[start : start + 2] for start in (0, 2, 4)),
+    ):
+        assert found[0] == "a"
+        assert found[1] is None if missing is None else np.isnan(found[1])
+
+
 def test_codecs_with_none_keep_it() -> None:
     for codec in (numcodecs.JSON(), numcodecs.MsgPack()):
         z = zarrds.array(np.array(["a", None], object), dtype=object, object_codec=codec)

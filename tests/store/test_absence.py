@@ -63,8 +63,8 @@ class Odd(AbstractFileSystem):
         return found if detail else [entry["name"] for entry in found]
 
 
-def no_such_bucket() -> Exception:
-    answer = {"Error": {"Code": "NoSuchBucket"}, "ResponseMetadata": {"HTTPStatusCode": 404}}
+def no_such_bucket(code: str = "NoSuchBucket") -> Exception:
+    answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 404}}
     return ClientError(answer, "GetObject")  # type: ignore[arg-type]
 
 
@@ -82,6 +82,8 @@ ANSWERS: dict[str, Any] = {
     "IndexError": IndexError("list index out of range"),
     "NoSuchBucket": no_such_bucket(),
     "NoSuchBucket-translated": translated(no_such_bucket()),
+    "NoSuchAccessPoint": no_such_bucket("NoSuchAccessPoint"),
+    "NoSuchAccessPoint-translated": translated(no_such_bucket("NoSuchAccessPoint")),
     "bucket-in-words": FileNotFoundError("The specified bucket does not exist."),
 }
 

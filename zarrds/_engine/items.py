@@ -13,7 +13,10 @@ from zarrds.errors import ChunkEncodeError, MissingValueError
 
 __all__ = ["STRUCTURE_HINT", "check_items", "check_texts", "without_missing"]
 
-STRUCTURE_HINT = "use object_codec=numcodecs.Pickle(), or an array for each field"
+STRUCTURE_HINT = (
+    "use an array for each field, or object_codec=numcodecs.Pickle(), which numcodecs reads only where "
+    "numcodecs.pickles.ALLOW_UNSAFE_PICKLE_DECODE is True"
+)
 
 _TEXT_HINT = (
     'put a text in their place, such as "", or use object_codec=numcodecs.JSON(), MsgPack() or Pickle(), '

@@ -38,7 +38,8 @@ def prepared(value: Any, dtype: DType, plan: Plan) -> Any:
     elif base.kind == "O" and not plan.result_shape and not inner:
         value = _one_item(value)
     if value.dtype.kind == "T":
-        value = without_missing(value)
+        # among objects a text may be missing where their codec can say so, which is checked with the codec at hand
+        value = value.astype(object) if base.kind == "O" and value.ndim else without_missing(value)
     if value.dtype != base and (value.dtype.kind in "OSUV" or base.kind in "OSUVMm"):
         # Casts that can fail must fail here; casts between numbers cannot, and are done chunk by chunk.
         value = value.astype(base)

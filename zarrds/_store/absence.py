@@ -15,6 +15,9 @@ CLIENT_FAULTS = (LookupError, AttributeError)
 _NO_CONTAINER = frozenset(
     {"NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted", "FilesystemNotFound", "AccountNotFound"}
 )
+_NO_KEY = frozenset({"404", "NoSuchKey", "NotFound", "BlobNotFound", "PathNotFound", "ResourceNotFound"})
+"""Codes of services that send 404 for one key. With any other code something else is missing: an access point, say."""
+
 _NO_CONTAINER_TEXTS = (
     *sorted(_NO_CONTAINER),
     "specified bucket does not exist",
@@ -24,11 +27,11 @@ _NO_CONTAINER_TEXTS = (
 
 
 def says_no_container(error: BaseException) -> bool:
-    """Return whether a service says that the bucket or container is missing, not one key in it.
+    """Return whether a service says that the bucket, the container or what else a key needs is missing, not the key.
 
-    Both are "404" to most services, and clients make a FileNotFoundError of both.
+    All are "404" to most services, and clients make a FileNotFoundError of them.
     """
-    return any(_code(cause) in _NO_CONTAINER or _has_text(cause) for cause in _causes(error))
+    return any(_has_other_code(cause) or _has_text(cause) for cause in _causes(error))
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -40,12 +43,18 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _code(error: BaseException) -> Any:
-    """Code that the service gave: of botocore in the response, of Azure in an attribute."""
+def _has_other_code(error: BaseException) -> bool:
+    """Whether the code that came with a "not found" is none of a missing key."""
+    code = _code(error)
+    return code in _NO_CONTAINER or (code not in _NO_KEY and code != "" and http_status(error) == 404)
+
+
+def _code(error: BaseException) -> str:
+    """Code that the service gave, or "": of botocore in the response, of Azure in an attribute, as text or in an enum."""
     response = getattr(error, "response", None)
-    if isinstance(response, dict):
-        return response.get("Error", {}).get("Code")
-    return getattr(error, "error_code", None)
+    code = response.get("Error", {}).get("Code") if isinstance(response, dict) else getattr(error, "error_code", None)
+    code = getattr(code, "value", code)
+    return code if isinstance(code, str) else ""
 
 
 def _has_text(error: BaseException) -> bool:
