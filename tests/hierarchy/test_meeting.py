@@ -208,6 +208,34 @@ def test_a_node_that_another_created_is_not_written_over(zarr_format: int) -> No
     assert (found.shape, found.attrs["k"]) == ((7,), 1)
 
 
+class AfterListing(WrappedStore):
+    """Lets another act after the first listing, before what was listed is read."""
+
+    def __init__(self, store: Store, other: Callable[[], Any]) -> None:
+        super().__init__(store)
+        self.other: Callable[[], Any] | None = other
+
+    def keys_below(self, prefix: str) -> Iterator[str]:
+        keys = list(self.store.keys_below(prefix))
+        other, self.other = self.other, None
+        if other is not None:
+            other()
+        yield from keys
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_chunks_whose_array_another_deleted_meanwhile_are_no_foreign_files(zarr_format: int, tmp_path: Path) -> None:
+    path = str(tmp_path / "x.zarr")
+    zarrds.open_group(path, mode="w", zarr_format=zarr_format).create_dataset("a", shape=4, chunks=2)[:] = 1
+
+    def other() -> None:
+        zarrds.open_group(path, mode="w", zarr_format=zarr_format).create_group("g")
+
+    store = AfterListing(zarrds.DirectoryStore(path), other)
+    assert list(zarrds.open_group(store, mode="w", zarr_format=zarr_format)) == []
+    assert store.other is None
+
+
 RUNNER = """
 import sys, zarrds
 what, path, number, start = sys.argv[1:]

@@ -140,6 +140,27 @@ def test_deleting_and_listing_do_not_take_failures_for_absence(answer: Any) -> N
         store.listdir()
 
 
+class Stumbling(Odd):
+    """It fails where directories are looked at, after keys were deleted, and nowhere else."""
+
+    def _turn(self) -> bool:
+        return False
+
+    def isdir(self, path: str) -> bool:
+        if self.broken:
+            raise KeyError("ResponseMetadata")
+        return bool(super().isdir(path))
+
+
+def test_directories_that_cannot_be_removed_are_failures_of_the_store() -> None:
+    fs = Stumbling(None)
+    group = zarrds.open_group(FSStore("b/a", fs=fs), mode="w")
+    group.create_dataset("x", shape=4)
+    fs.broken = True
+    with pytest.raises(StoreError, match="cannot remove directories"):
+        del group["x"]
+
+
 class Remote(MutableMapping[str, bytes]):
     """A mapping that calls into a client, under names of its own."""
 

@@ -88,20 +88,27 @@ def expect_ours(store: Store, path: str, *, chunks_only: bool = False, force: bo
     """Return what is below a path if nothing of it is foreign; else raise ForeignFilesError.
 
     With `chunks_only`, the store holds chunks only, and the documents of the arrays are in another store.
+
+    Another task may delete the document of an array after its chunks were listed here, so that they look foreign: what
+    seems foreign is listed again, until two listings are equal.
     """
     if store.profile.kind == "memory":
         keys = list(store.keys_below(level(path)))
         documents = [key for key in keys if _turn(key) < 2 or key.rpartition("/")[2] in DOCUMENT_NAMES]
         return Below(documents, None, empty=not keys, keys=keys)
-    below = keys_below(store, path, chunks_only=chunks_only or store.of_hierarchies_alone)
-    if below.foreign is not None and not force:
-        raise ForeignFilesError(
-            store=repr(store),
-            path=path,
-            key=below.foreign,
-            hint="nothing was deleted; move the file away, choose another path, or remove everything there with "
-            "zarrds.storage.rmdir(store, path)",
-        )
+    chunks_only = chunks_only or store.of_hierarchies_alone
+    below = keys_below(store, path, chunks_only=chunks_only)
+    while below.foreign is not None and not force:
+        again = keys_below(store, path, chunks_only=chunks_only)
+        if again == below:
+            raise ForeignFilesError(
+                store=repr(store),
+                path=path,
+                key=below.foreign,
+                hint="nothing was deleted; move the file away, choose another path, or remove everything there with "
+                "zarrds.storage.rmdir(store, path)",
+            )
+        below = again
     return below
 
 

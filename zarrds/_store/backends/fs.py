@@ -349,12 +349,15 @@ class FSStore(FSReading):
 
     def _remove_empty(self, place: str) -> None:
         """Remove the directories that deleting keys leaves behind on file systems that have directories."""
-        self.fs.invalidate_cache()
-        left = {*self.fs.find(place, withdirs=True), place} if self.fs.isdir(place) else ()
-        for directory in sorted(left, reverse=True):
-            if directory != self.path:
-                with contextlib.suppress(FileNotFoundError):
-                    self.fs.rmdir(directory)
+        try:
+            self.fs.invalidate_cache()
+            left = {*self.fs.find(place, withdirs=True), place} if self.fs.isdir(place) else ()
+            for directory in sorted(left, reverse=True):
+                if directory != self.path:
+                    with contextlib.suppress(FileNotFoundError):
+                        self.fs.rmdir(directory)
+        except Exception as error:
+            raise self._failed("cannot remove directories", place[len(self._root) :], error) from None
 
     def rename(self, src_path: str, dst_path: str) -> None:
         self._require_writeable()
