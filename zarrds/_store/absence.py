@@ -50,7 +50,7 @@ def _has_other_code(error: BaseException) -> bool:
 
 
 def _code(error: BaseException) -> str:
-    """Code that the service gave, or "": of botocore in the response, of Azure in an attribute, as text or in an enum."""
+    """Code that the service gave, or "": of botocore in the response, of Azure in an attribute, maybe an enum."""
     response = getattr(error, "response", None)
     code = response.get("Error", {}).get("Code") if isinstance(response, dict) else getattr(error, "error_code", None)
     code = getattr(code, "value", code)
