@@ -32,21 +32,21 @@ class Config:
     threaded_write_bytes : int
         Chunks of at least this many decoded bytes are encoded by several threads.
     max_gap_bytes : int
-        Byte ranges of one key that lie no further apart are fetched as one.
+        Byte ranges of one key with at most this many bytes between them are fetched as one.
     shard_index_bytes : int
-        Indexes of shards that one array keeps, decoded; 0: none.
+        Size limit of an array's shard-index cache, decoded; 0: no cache.
     shard_index_ms : int
-        How long a kept index may be used where the store cannot tell whether the shard has changed since, as on a
-        network. With 0, the default, it is read each time there; give more only where nobody else writes.
+        How long a cached shard index may be used if the store cannot detect changes of the shard, as on a network. With
+        0, the default, the index is then read every time; set more only if nobody else writes.
     unsized_bytes : int
-        What a value may decode to where its size cannot be known beforehand, as before texts of any length; more is
-        taken for damage, but for values that are large themselves (a hundredth of that or more).
+        Largest decoded size accepted from codecs that do not record it, such as those of variable-length texts. A
+        larger one is refused as damage, unless it is less than 100 times the encoded size.
     default_format : int
-        Format of new arrays and groups whose maker names none, and that lie in no group.
+        Format of new arrays and groups, if the caller gives none and they are not in a group.
     concurrency : int
-        Requests that a store behind a URL may have in flight at a time.
+        Most requests that a store opened from a URL sends at a time.
     attempts : int
-        How often a request that fails in passing (connection lost, timed out, throttled) is sent before it is an error.
+        How often a request that fails temporarily (connection lost, timeout, throttling) is sent before it is an error.
     retry_delay_ms : int
         Longest wait before the second attempt; doubles with each further one.
     retry_max_delay_ms : int

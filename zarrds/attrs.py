@@ -27,7 +27,7 @@ class Attributes(MutableMapping[str, Any]):
     store : MutableMapping
         Store of the document.
     key : str
-        Its key, by default ".zattrs"; in formats with one document for everything that of the node.
+        Its key, by default ".zattrs"; in formats with one document per node, the key of that.
     read_only : bool
         If True, changes raise ReadOnlyError.
     cache : bool

@@ -10,8 +10,8 @@ from numcodecs import get_codec, register_codec
 from numcodecs.registry import codec_registry
 
 from zarrds._format import CodecSpec
-from zarrds._metadata import Chain, chain_of, v3_codec
-from zarrds.core.properties import Described
+from zarrds._metadata import Chain, pipeline_of, v3_codec
+from zarrds.core.properties import ArrayProperties
 
 __all__ = ["Chain", "CodecSpec", "codec_registry", "codec_spec", "codecs_of", "get_codec", "register_codec"]
 
@@ -47,7 +47,7 @@ def codec_spec(codec: Any, dtype: Any) -> CodecSpec:
     return v3_codec(codec, np.dtype(dtype))
 
 
-def codecs_of(array: Described) -> Chain:
+def codecs_of(array: ArrayProperties) -> Chain:
     """Return the codecs of a Zarr v3 array as in ``zarr.json``; for arrays with shards those of the inner chunks.
 
     Parameters
@@ -76,4 +76,4 @@ def codecs_of(array: Described) -> Chain:
     chunk = array._opened.meta.chunk
     if chunk.serializer is None:
         raise ValueError(f"the array is of format {array.zarr_format}, not of format 3")
-    return chain_of(chunk)
+    return pipeline_of(chunk)

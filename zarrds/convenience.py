@@ -71,23 +71,23 @@ def open(
         'r' read only (must exist); 'r+' read and write (must exist); 'a' read and write (create if it does not exist);
         'w' create (overwrite if it exists); 'w-' create (fail if it exists).
     zarr_version, zarr_format : {2, 3, None}, optional
-        Format; found out, or 2, when None.
+        Format; if None, that of an existing node, or 2.
     path : str, optional
         The path within the store to open.
     **kwargs
-        Passed to `open_array` or `open_group`. What is created is an array if `shape` is among them, else a group.
+        Passed to `open_array` or `open_group`. A new node is an array if `shape` is among them, else a group.
 
     Returns
     -------
     Array or Group
-        Depending on what is there.
+        Depending on the node at the path.
 
     Raises
     ------
     PathNotFoundError
-        Nothing is there, and the mode does not create.
+        There is no node, and the mode does not create one.
     MetadataError
-        What is there is broken.
+        The document of the node is broken.
 
     Examples
     --------
@@ -320,7 +320,7 @@ def load(
     store : MutableMapping or str
         Store, path of a directory, or URL.
     zarr_version, zarr_format : {2, 3, None}, optional
-        Format; found out when None.
+        Format; detected if None.
     path : str, optional
         The path within the store from which to load.
     storage_options : dict, optional
@@ -329,8 +329,8 @@ def load(
     Returns
     -------
     ndarray or LazyLoader
-        An array's data, or a mapping from names to data that are loaded when asked for. None when nothing is there,
-        as in the manual's release.
+        An array's data, or a mapping from names to data that are loaded on access. None if there is no node, as in the
+        manual's release.
     """
     asked = check_version(zarr_version, zarr_format)
     real_store = as_store(store, mode="r", storage_options=storage_options)
@@ -375,18 +375,18 @@ def consolidate_metadata(
     store : MutableMapping or str
         Store, path of a directory, or URL.
     metadata_key : str
-        Key to put the consolidated metadata under; format 3 has them in the document of the group instead.
+        Key of the consolidated metadata in Zarr v2; Zarr v3 keeps them in the document of the group.
     path : str, optional
-        Group to return; the root by default. Format 2 always consolidates the whole store, format 3 that group.
+        Group to return; the root by default. Zarr v2 always consolidates the whole store, Zarr v3 that group.
     storage_options : dict, optional
         Options of the file system behind a URL.
     zarr_version, zarr_format : {2, 3, None}, optional
-        Format; found out when None.
+        Format; detected if None.
 
     Returns
     -------
     Group or Array
-        What is at `path`, opened with the new consolidated metadata.
+        The node at `path`, opened with the new consolidated metadata.
 
     Raises
     ------

@@ -66,12 +66,12 @@ def write_part(
     values : array-like
         Values of the region's shape.
     synchronizer : object, optional
-        Gives a lock for a chunk key.
+        Returns a lock for a chunk key.
     write_empty_chunks : bool
-        Whether chunks of nothing but the fill value are stored. One that others write to as well may be in any case.
+        Whether empty chunks are stored. One that others also write to may be stored in any case.
     grown : bool
         Whether the array is about to grow to the shape of `source`, so that nobody else writes behind its present end.
-        Otherwise others may have enlarged it, and what lies behind its end is kept.
+        Otherwise others may have enlarged it, and data behind its end are kept.
 
     Examples
     --------
@@ -177,7 +177,7 @@ class Turn:
         Raises
         ------
         ConflictError
-            Another writer changed the shape of one of them meanwhile, or took over; nothing has grown.
+            Another writer changed the shape of one of them meanwhile, or took over; then none has grown.
         """
         self.keep()
         done: list[tuple[Array, Shape]] = []
@@ -232,7 +232,7 @@ def group_turn(group: Group, synchronizer: Synchronizer | None = None) -> Iterat
     group : Group
         The group.
     synchronizer : object, optional
-        Its lock for the document of the group is held as well.
+        The synchronizer's lock for the document of the group is held too.
 
     Yields
     ------

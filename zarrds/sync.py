@@ -68,7 +68,7 @@ class ProcessSynchronizer:
     ----------
     path : str
         Directory for the lock files; all processes must see the same one, and its file system must support locks. It
-        must not lie inside the store that it guards: opening an array or group with it raises SynchronizerPathError.
+        must not be inside the store that it guards: opening an array or group with it raises SynchronizerPathError.
 
     Examples
     --------
@@ -90,7 +90,7 @@ class ProcessSynchronizer:
 
 
 _POLL_S, _MAX_POLL_S = 0.0005, 0.005
-"""Seconds between attempts to take a lock file."""
+"""Shortest and longest wait before a lock file that is taken is tried again, in seconds."""
 
 _file_mutexes = ThreadSynchronizer()
 

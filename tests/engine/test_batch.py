@@ -8,7 +8,7 @@ import pytest
 import zarrds
 from tests.codec.chains import LITTLE, sharding, source, spec
 from tests.engine.counting import CountingStore
-from zarrds._engine.batch import HeldStore
+from zarrds._engine.batch import PendingStore
 from zarrds._engine.reading import read
 from zarrds._engine.writing import write
 from zarrds._plan.plan import plan_selection
@@ -35,7 +35,7 @@ def plain(store, **options):
 
 def test_many_writes_to_shards_are_one_set_each():
     store = CountingStore("disk")
-    held = HeldStore(store)
+    held = PendingStore(store)
     array = shards(held)
     model = np.zeros(SHAPE, "i4")
     for row in range(40):
@@ -53,7 +53,7 @@ def test_old_shards_are_read_once():
     store = CountingStore("disk")
     put(shards(store), (), 7)
     store.forget()
-    held = HeldStore(store)
+    held = PendingStore(store)
     array = shards(held)
     for column in range(20):
         put(array, (slice(0, 20), column), column)
@@ -66,7 +66,7 @@ def test_old_shards_are_read_once():
 def test_shards_that_become_empty_are_deleted():
     store = CountingStore("disk")
     put(shards(store), (), 7)
-    held = HeldStore(store)
+    held = PendingStore(store)
     array = shards(held)
     for row in range(40):
         put(array, (row,), 0)
@@ -146,7 +146,7 @@ def test_a_write_that_fails_changes_nothing():
     value = bytearray(store.data["c/0/0"])
     value[150] ^= 1  # in the second inner chunk
     store.data["c/0/0"] = bytes(value)
-    held = HeldStore(store)
+    held = PendingStore(store)
     array = shards(held)
     put(array, (19, 19), 1)
     with pytest.raises(ChunkDecodeError):

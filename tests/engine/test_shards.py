@@ -300,7 +300,7 @@ def test_on_disk(tmp_path):
     put(array, (), data)
     put(array, (slice(3, 77), slice(10, 12)), 5)
     data[3:77, 10:12] = 5
-    again = array.recipe().open()
+    again = array.chunk_source().open()
     assert isinstance(again, OpenSource)
     np.testing.assert_array_equal(get(again), data)
     np.testing.assert_array_equal(get(again, slice(30, 50), slice(20, 40)), data[30:50, 20:40])

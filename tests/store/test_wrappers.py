@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import zarrds
-from zarrds._engine.batch import HeldStore
+from zarrds._engine.batch import PendingStore
 from zarrds._format.consolidated import Consolidated
 from zarrds._node.claim import Claim
 from zarrds._store.base import Store, StoreProfile, is_unchanged
@@ -124,7 +124,7 @@ WRAPPERS: dict[str, tuple[Callable[[Store], WrapperStore], set[str]]] = {
         lambda store: _BehindTheEnd(store, Claim(store, "zarr.json", b"{}", b"", False)),
         {"get_many", "iter_many", "reader", "set_many", "set_if", "delete_many", "replace_below", "staging"},
     ),
-    "HeldStore": (HeldStore, {*READING, *WRITING, *SIZES, "version", "flush", "close", "spec"}),
+    "PendingStore": (PendingStore, {*READING, *WRITING, *SIZES, "version", "flush", "close", "spec"}),
 }
 """How each wrapper is made, and what of the protocol it does not just pass on."""
 

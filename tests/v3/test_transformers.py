@@ -89,11 +89,11 @@ def test_arrays_like_it_and_copies_have_it_too() -> None:
     assert bytes(other.store["plain/c/0/0"]) == bytes([0, 1, 4, 5])
 
 
-def test_the_recipe_of_a_source_knows_it(tmp_path: Any) -> None:
+def test_the_source_of_an_array_knows_it(tmp_path: Any) -> None:
     z = _array(store=str(tmp_path / "a"), storage_transformers=[Shifted("bytes")])
-    recipe = z.source()
-    opened = recipe.open()
-    assert opened.recipe() == recipe
+    source = z.source()
+    opened = source.open()
+    assert opened.chunk_source() == source
     assert bytes(opened.store.get_many([("c/0/0", None)])[0] or b"") == bytes([0, 1, 4, 5])
 
 

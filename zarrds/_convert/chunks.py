@@ -90,7 +90,7 @@ def _encode_anew(
         for part in blocks(inside, lengths):
             region = tuple(slice(o + s.start, o + s.stop) for o, s in zip(origin, part, strict=True))
             found = read(source, plan_selection(region, shape, unit, "basic"), threads=threads)
-            if not is_dirty and dest.is_blank(found):
+            if not is_dirty and dest.is_empty(found):
                 continue  # nothing is there that would have to be deleted
             to = plan_selection(region, shape, dest.meta.write_unit, "basic")
             write(dest, to, found, threads=threads, write_empty_chunks=False)

@@ -29,7 +29,7 @@ from zarrds._format import (
     v2,
 )
 from zarrds._format import document as v3
-from zarrds._metadata import FILTERS, chain_of, make_chain, shown, v3_codec
+from zarrds._metadata import FILTERS, make_pipeline, pipeline_of, to_numcodecs, v3_codec
 from zarrds._types import Order
 from zarrds.errors import UnsupportedFormatError
 
@@ -73,7 +73,7 @@ def translated(meta: ArrayMeta, to: int, *, exact: bool) -> ArrayMeta:
 def plain_chunk(meta: ArrayMeta) -> ChunkSpec:
     """What users call a chunk, without the shard that it lies in."""
     chunk = meta.chunk
-    return chunk if chunk.serializer is None else replace(chunk, shape=meta.chunks, **chain_of(chunk)._asdict())
+    return chunk if chunk.serializer is None else replace(chunk, shape=meta.chunks, **pipeline_of(chunk)._asdict())
 
 
 def _read_back(meta: ArrayMeta) -> ArrayMeta:
@@ -189,7 +189,7 @@ def _bytes_codec(filters: list[CodecSpec], dtype: np.dtype[Any]) -> CodecSpec:
         said = codec.configuration
         kept = said.get("encode_dtype") or said.get("astype") or said.get("dtype")
         dtype = np.dtype("u1") if codec.name == "packbits" else dtype if kept is None else np.dtype(kept)
-    return make_chain(dtype, compressors=None).serializer
+    return make_pipeline(dtype, compressors=None).serializer
 
 
 def _fill_3(chunk: ChunkSpec, dtype: np.dtype[Any]) -> Fill:
@@ -214,18 +214,18 @@ def _to_2(meta: ArrayMeta, exact: bool) -> ArrayMeta:
     is_sharded = chunk.serializer.name == SHARDING
     if exact and is_sharded:
         raise cannot_say(2, "codecs", "it has no shards", SHARDING)
-    chain = chain_of(chunk)
+    pipeline = pipeline_of(chunk)
     # codecs around a shard lay out its bytes, nothing else
-    order, turned = _turned(chain.filters, len(chunk.shape), exact)
+    order, turned = _turned(pipeline.filters, len(chunk.shape), exact)
     filters = [_codec_2(codec) for codec in turned]
-    compressors = [_codec_2(codec) for codec in chain.compressors]
+    compressors = [_codec_2(codec) for codec in pipeline.compressors]
     dtype = chunk.dtype
-    if chain.serializer.name in _OBJECTS:
-        filters = [CodecSpec.of(chain.serializer.name), *filters]
-    elif chain.serializer.name == "bytes":
-        dtype = dtype.newbyteorder(_order_in_2(turned, chain.serializer))
+    if pipeline.serializer.name in _OBJECTS:
+        filters = [CodecSpec.of(pipeline.serializer.name), *filters]
+    elif pipeline.serializer.name == "bytes":
+        dtype = dtype.newbyteorder(_order_in_2(turned, pipeline.serializer))
     else:
-        compressors = [_codec_2(chain.serializer), *compressors]
+        compressors = [_codec_2(pipeline.serializer), *compressors]
     return ArrayMeta(
         shape=meta.shape,
         chunk=ChunkSpec(
@@ -264,7 +264,7 @@ def _turns_round(codec: CodecSpec, ndim: int) -> bool:
 
 
 def _codec_2(codec: CodecSpec) -> CodecSpec:
-    found = _attempt(2, "codecs", lambda: shown(codec))
+    found = _attempt(2, "codecs", lambda: to_numcodecs(codec))
     if not isinstance(found, Codec):
         raise cannot_say(2, "codecs", "numcodecs has nothing that does the same", codec.name)
     return spec_of(found)

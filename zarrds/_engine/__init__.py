@@ -1,6 +1,6 @@
 """The engine: the only place where plan, codec and store meet."""
 
-from zarrds._engine.batch import BATCH_BYTES, HeldStore
+from zarrds._engine.batch import BATCH_BYTES, PendingStore
 from zarrds._engine.bulk import (
     ChunkKeys,
     count_stored,
@@ -27,9 +27,9 @@ __all__ = [
     "ChunkKeys",
     "ChunkSource",
     "Fields",
-    "HeldStore",
     "Lock",
     "OpenSource",
+    "PendingStore",
     "check_texts",
     "count_stored",
     "delete_behind",

@@ -23,7 +23,7 @@ from zarrds._store import (
 )
 from zarrds._types import Buf, NDArrayAny, Request
 
-__all__ = ["BATCH_BYTES", "HeldChunk", "HeldStore"]
+__all__ = ["BATCH_BYTES", "PendingChunk", "PendingStore"]
 
 BATCH_BYTES = 256 * 2**20
 """Default limit of bytes in pending writes; beyond it, the oldest are stored early."""
@@ -32,7 +32,7 @@ _FLUSH_KEYS = 64
 _FLUSH_BYTES = 64 * 2**20
 
 
-class HeldChunk(Held):
+class PendingChunk(Held):
     """A changed chunk, kept decoded: it is encoded when it is stored or read."""
 
     __slots__ = ("_encode", "_value", "array")
@@ -50,15 +50,15 @@ class HeldChunk(Held):
         return self._value[0]
 
 
-class HeldStore(ViewStore):
+class PendingStore(ViewStore):
     """A store that keeps what is set and deleted to itself until `flush`; reads through it see the pending writes.
 
     Parameters
     ----------
     store : Store
-        Where everything goes in the end.
+        Store that receives the writes.
     max_bytes : int
-        When more than this is held, what was changed longest ago is stored until half of it is left.
+        If pending writes exceed this, the oldest are stored until half of it is left.
     """
 
     def __init__(self, store: Store, max_bytes: int = BATCH_BYTES) -> None:

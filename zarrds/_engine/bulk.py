@@ -203,7 +203,7 @@ def _trimmed(source: OpenSource, coords: tuple[int, ...], data: Buf) -> Buf | No
     """Return the chunk with the fill value in all elements outside the array."""
     meta = source.meta
     old = source.codec.decode(data)
-    new = source.blank(meta.chunk.shape)
+    new = source.filled(meta.chunk.shape)
     inside = valid_part(coords, meta.shape, meta.write_unit)
     new[inside] = old[inside]
     return source.codec.encode(new)

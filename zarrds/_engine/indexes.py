@@ -2,10 +2,11 @@
 
 A cached index is used only while the shard is known to be the same as when its index was requested:
 
-- the store can tell (`Store.version`): a local file by its identity, time and size, memory by the very value;
+- the store can tell (`Store.version`): a local file by its identity, time and size, a value in memory by its object
+  identity;
 - where it cannot say so beforehand, only for as long as `Config.shard_index_ms` says, which is not at all by default:
   other processes may write. Services that send ETags with what they answer show then whether it holds;
-- what this process writes, through whatever array, forgets it.
+- a write by this process, through any array, removes it.
 
 The codec reads the index again if the cached one says that an inner chunk is absent, or if the bytes it finds are
 wrong.

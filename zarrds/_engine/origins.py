@@ -27,7 +27,7 @@ def places_of(data: Any) -> list[Place]:
     Parameters
     ----------
     data : array-like, xarray object or dask collection
-        What is going to be written, for instance.
+        For instance data that will be written.
 
     Returns
     -------

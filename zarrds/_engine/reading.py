@@ -47,15 +47,15 @@ def read(
     plan : Plan
         The selection, of shape ``plan.result_shape``.
     out : ndarray, optional
-        Where to put the result, of that shape; a new array when not given.
+        Array of that shape for the result; a new one by default.
     fields : str or list of str, optional
         Fields of a structured dtype.
     threads : int, optional
         Threads to use; by default as many as the size of the chunks makes worthwhile.
     missing : {"fill", "raise"}
-        What an absent chunk means.
+        Whether an absent chunk is read as the fill value, or raises MissingChunkError.
     like : array-like, optional
-        An array of the kind that new arrays shall be; numpy's own when not given.
+        New arrays get the type of this one; by default numpy's.
 
     Returns
     -------

@@ -32,9 +32,9 @@ class OpenSource:
     path : str
         Path of the array in it, without a trailing slash.
     meta : ArrayMeta
-        What the array's document says.
+        Metadata from the array's document.
     partial_decompress : bool
-        Whether parts of chunks that Blosc compressed are read by its blocks.
+        Whether single Blosc blocks are read for parts of chunks that Blosc compressed.
     """
 
     __slots__ = ("_fill", "codec", "divided", "indexes", "meta", "path", "prefix", "store")
@@ -69,7 +69,7 @@ class OpenSource:
         error.store, error.path, error.key = repr(self.store), self.path, self.key(coords)
         return error
 
-    def blank(self, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    def filled(self, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
         """Return a new array of the fill value; zeros (None for objects) if the document defines no fill value."""
         meta = self.meta
         if not meta.chunk.fill.defined:
@@ -79,14 +79,14 @@ class OpenSource:
         put_fill(out, (), self.fill)
         return out
 
-    def is_blank(self, chunk: np.ndarray[Any, Any]) -> bool:
+    def is_empty(self, chunk: np.ndarray[Any, Any]) -> bool:
         """Return whether a chunk, or a part of one, is empty: all fill value, bit by bit."""
         meta = self.meta
         if not meta.chunk.fill.defined:
             return False
         return is_all_fill(chunk if meta.dtype.hasobject else np.asarray(chunk, meta.dtype), self.fill)
 
-    def recipe(self) -> ChunkSource:
+    def chunk_source(self) -> ChunkSource:
         """Return the source for other processes; StoreNotShareableError is raised when it is opened there."""
         return ChunkSource(self.store.spec(), self.path, self.meta)
 
@@ -102,7 +102,7 @@ class ChunkSource:
     path : str
         Path of the array in the store.
     meta : ArrayMeta
-        What the array's document says.
+        Metadata from the array's document.
     """
 
     store: StoreSpec
@@ -127,8 +127,8 @@ class ChunkSource:
         Chunks that are written between two calls change the generation if the store can see that without a request: in
         memory, on local disks (nested chunks in at most 1000 directories), in local databases.
         """
-        recipe = fingerprint(self.store, self.path, self.meta)
-        return "zarrds.ChunkSource", recipe, fingerprint(self.store.generation(self._directories()))
+        named = fingerprint(self.store, self.path, self.meta)
+        return "zarrds.ChunkSource", named, fingerprint(self.store.generation(self._directories()))
 
     def _directories(self) -> list[str]:
         """Return the directories that contain chunks, at most some 1000, if the store has directories."""

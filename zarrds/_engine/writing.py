@@ -15,7 +15,7 @@ import numpy as np
 
 from zarrds._codec import Held, fills, new_array
 from zarrds._config import get_config
-from zarrds._engine.batch import HeldChunk, HeldStore
+from zarrds._engine.batch import PendingChunk, PendingStore
 from zarrds._engine.drive import window_length, windows
 from zarrds._engine.indexes import note_written
 from zarrds._engine.items import check_items
@@ -60,7 +60,7 @@ def write(
     fields : str or list of str, optional
         Field of a structured dtype to change; only one, as in zarr-python 2.17.
     lock : callable, optional
-        From a chunk key to a context manager; see the module's docstring.
+        Returns a context manager for a chunk key; see the module's docstring.
     threads : int, optional
         Threads to use; by default as many as the size of the chunks makes worthwhile.
     write_empty_chunks : bool
@@ -69,8 +69,7 @@ def write(
     Raises
     ------
     ValueError
-        The value does not broadcast to the selection, or cannot be cast, or a text is missing; nothing has been written
-        then.
+        The value does not broadcast to the selection, cannot be cast, or a text is missing; then nothing was written.
     """
     dtype = source.meta.dtype
     field = _one_field(dtype, fields) if fields else None
@@ -131,7 +130,7 @@ class _Write:
         self.field = field
         self.keep_empty = keep_empty
         self.threads = threads
-        self.held = source.store if isinstance(source.store, HeldStore) else None  # in a batch
+        self.held = source.store if isinstance(source.store, PendingStore) else None  # in a batch
         self.scalar = isinstance(value, np.ndarray) and value.ndim == 0
         self.same: Buf | None = None  # a scalar gives the same bytes for every whole chunk
 
@@ -175,12 +174,12 @@ class _Write:
         else:
             chunk, every = self._changed_chunk(projection, old), False
             if self.held is not None:
-                return HeldChunk(chunk, self._value)
+                return PendingChunk(chunk, self._value)
         return self._value(chunk, every)
 
     def _value(self, chunk: NDArrayAny, every: bool = False) -> Buf | None:
         source = self.source
-        if not self.keep_empty and source.is_blank(chunk):
+        if not self.keep_empty and source.is_empty(chunk):
             return None
         data = source.codec.encode(chunk)
         if every and data is not None:
@@ -196,26 +195,26 @@ class _Write:
         part = projection.chunk_part
         if self.scalar:
             every = is_everything(part, meta.chunk.shape)
-            chunk = new_array(meta.chunk.shape, meta.dtype, meta.chunk.order) if every else self._blank()
+            chunk = new_array(meta.chunk.shape, meta.dtype, meta.chunk.order) if every else self._filled()
             fills.put_fill(chunk, part, self.value[()])
             return chunk, every
         piece = np.asarray(self.value[projection.out_part])
         if piece.shape == meta.chunk.shape and is_plain(part):
             return piece, False
-        chunk = self._blank()
+        chunk = self._filled()
         put(chunk, part, piece, self.drop_axes)
         return chunk, False
 
-    def _blank(self) -> NDArrayAny:
-        return self.source.blank(self.source.meta.chunk.shape)
+    def _filled(self) -> NDArrayAny:
+        return self.source.filled(self.source.meta.chunk.shape)
 
     def _changed_chunk(self, projection: Projection, old: Any) -> NDArrayAny:
         """Return the chunk, stored or filled with the fill value, with the value put over its part."""
         source = self.source
         meta = source.meta
         if old is None:
-            chunk = self._blank()
-        elif isinstance(old, HeldChunk):
+            chunk = self._filled()
+        elif isinstance(old, PendingChunk):
             chunk = old.array.copy(order="K")  # if anything fails, the old chunk stays
         else:
             # stored buffers must not be changed: a store may return writable ones

@@ -82,7 +82,7 @@ NO_FILL = Fill()
 
 @dataclass(frozen=True, slots=True)
 class KeyEncoding:
-    """How chunk coordinates are turned into store keys.
+    """Scheme that turns chunk coordinates into store keys.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class KeyEncoding:
     style : {"v2", "default"}
         ``v2``: ``0.1``, and ``0`` for 0-d arrays; ``default``: ``c/0/1``, and ``c`` for 0-d arrays.
     written : bool
-        Whether a v2 document spells the separator out.
+        Whether a v2 document names the separator explicitly.
     """
 
     separator: Separator = "."
@@ -121,11 +121,11 @@ class ChunkSpec:
     order : {"C", "F"}
         Memory layout of the elements inside the encoded chunk.
     filters : tuple of CodecSpec
-        Array to array, or array to bytes, in the order of encoding.
+        Array-to-array codecs (in Zarr v2 also array-to-bytes), in the order of encoding.
     serializer : CodecSpec or None
         The v3 array-to-bytes codec; None: the plain bytes of the array.
     compressors : tuple of CodecSpec
-        Bytes to bytes, in the order of encoding.
+        Bytes-to-bytes codecs, in the order of encoding.
     """
 
     shape: Chunks
@@ -151,7 +151,7 @@ SHARDING = "sharding_indexed"
 
 
 def inner_chunks(chunk: ChunkSpec) -> Chunks:
-    """Shape of the chunks inside a shard."""
+    """Return the shape of the inner chunks of a shard."""
     assert chunk.serializer is not None
     return tuple(chunk.serializer.configuration["chunk_shape"])
 
@@ -167,11 +167,11 @@ class ArrayMeta:
     chunk : ChunkSpec
         Shape, dtype, fill value and codecs of its chunks.
     keys : KeyEncoding
-        From chunk coordinates to store keys.
+        How chunk coordinates are turned into store keys.
     zarr_format : int
         The format of the document that this was read from: 2 or 3.
     dimension_names : tuple of (str or None), or None
-        Names of the dimensions, where the format has them.
+        Names of the dimensions (Zarr v3).
     transformers : tuple of CodecSpec
         Storage transformers between the array and the store of its chunks.
     extra : str

@@ -30,7 +30,7 @@ def as_numpy(value: Any, target: DType | None = None) -> tuple[NDArrayAny, Any]:
     value : object
         An object that `is_of_pandas`.
     target : dtype, optional
-        Dtype of the array that they are written to. Among objects a missing value is None, among floats NaN.
+        Dtype of the array for the values. A missing value becomes None among objects, NaN among floats.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def as_numpy(value: Any, target: DType | None = None) -> tuple[NDArrayAny, Any]:
     Raises
     ------
     MissingValueError
-        A value is missing, and the numpy dtype has nothing that says so.
+        A value is missing, and the numpy dtype has no missing value.
     DTypeNotSupportedError
         numpy has no dtype for such values.
     """

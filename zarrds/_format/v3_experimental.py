@@ -49,9 +49,9 @@ class ArrayLayout:
     ndim : int
         Number of dimensions.
     separator : str
-        Between the indices of a data key.
+        Text between the indices of a data key.
     shard : tuple of int or None
-        Chunks of one shard along each dimension; None where each chunk has a value of its own.
+        Number of chunks in a shard along each dimension; None if each chunk is stored alone.
     """
 
     ndim: int

@@ -8,21 +8,30 @@ from zarrds._metadata.build import (
     new_format,
     options_like,
 )
-from zarrds._metadata.codecs import FILTERS, Chain, chain_of, make_chain, order_of, shown, v3_codec, with_endian
+from zarrds._metadata.codecs import (
+    FILTERS,
+    Chain,
+    make_pipeline,
+    order_of,
+    pipeline_of,
+    to_numcodecs,
+    v3_codec,
+    with_endian,
+)
 
 __all__ = [
     "FILTERS",
     "OPTIONS_OF_ARRAYS",
     "Chain",
     "array_meta",
-    "chain_of",
     "check_version",
     "fallback_compressor",
-    "make_chain",
+    "make_pipeline",
     "new_format",
     "options_like",
     "order_of",
-    "shown",
+    "pipeline_of",
+    "to_numcodecs",
     "v3_codec",
     "with_endian",
 ]

@@ -30,7 +30,7 @@ from zarrds._format import (
     parse_extension,
     parse_transformers,
 )
-from zarrds._metadata.codecs import Chain, chain_of, make_chain, sharded, shown
+from zarrds._metadata.codecs import Chain, make_pipeline, pipeline_of, sharded, to_numcodecs
 from zarrds._store import ShardingStorageTransformer, StorageTransformer, Store
 from zarrds._types import Chunks, Order, Shape
 from zarrds.errors import BadCompressorError, UnsupportedFormatError
@@ -42,7 +42,7 @@ fallback_compressor = Blosc()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ArrayRequest:
     """What a user asks for, as it was given: the keywords of the manual first, then those that only Zarr v3 has."""
 
     shape: Any
@@ -65,51 +65,51 @@ class Asked:
     storage_transformers: Any = ()
 
 
-OPTIONS_OF_ARRAYS = frozenset(field.name for field in fields(Asked)) - {"shape", "chunks", "dtype"}
+OPTIONS_OF_ARRAYS = frozenset(field.name for field in fields(ArrayRequest)) - {"shape", "chunks", "dtype"}
 """Names of the keywords that users may give for a new array, besides its shape, chunks and dtype."""
 
 
 def array_meta(*, zarr_format: int = 2, **asked: Any) -> ArrayMeta:
     """Return the metadata of an array to be created; raise ValueError, TypeError or MetadataError for bad keywords.
 
-    The keywords are the members of `Asked`.
+    The keywords are the members of `ArrayRequest`.
     """
     make = {2: _meta_2, 3: _meta_3}[format_of(zarr_format).number]
-    meta = make(Asked(**asked))
+    meta = make(ArrayRequest(**asked))
     build_codec(meta.chunk)  # an unknown codec is refused before anything is written
     return meta
 
 
-def _shape_and_order(asked: Asked) -> tuple[Shape, Order]:
-    if asked.order not in ("C", "F", "c", "f"):
-        raise ValueError(f"order must be 'C' or 'F', found {asked.order!r}")
-    if asked.dimension_separator not in (None, ".", "/"):
-        raise ValueError(f"dimension_separator must be '.' or '/', found {asked.dimension_separator!r}")
-    return normalize_shape(asked.shape), "F" if asked.order in ("F", "f") else "C"
+def _shape_and_order(request: ArrayRequest) -> tuple[Shape, Order]:
+    if request.order not in ("C", "F", "c", "f"):
+        raise ValueError(f"order must be 'C' or 'F', found {request.order!r}")
+    if request.dimension_separator not in (None, ".", "/"):
+        raise ValueError(f"dimension_separator must be '.' or '/', found {request.dimension_separator!r}")
+    return normalize_shape(request.shape), "F" if request.order in ("F", "f") else "C"
 
 
 # --- Zarr v2
 # ------------------------------------------------------------------------------------------------------------
 
 
-def _meta_2(asked: Asked) -> ArrayMeta:
-    _refuse_format_3(asked)
-    dtype, implied_codec = normalize_dtype(asked.dtype)
-    shape, order = _shape_and_order(asked)
+def _meta_2(request: ArrayRequest) -> ArrayMeta:
+    _refuse_format_3(request)
+    dtype, implied_codec = normalize_dtype(request.dtype)
+    shape, order = _shape_and_order(request)
     if dtype.subdtype is not None:
         # a sub-array dtype becomes trailing dimensions
         dtype, inner = dtype.subdtype
         shape = (*shape, *inner)
-    filters = _filters(dtype, asked.filters, asked.object_codec, implied_codec)
+    filters = _filters(dtype, request.filters, request.object_codec, implied_codec)
     chunk = ChunkSpec(
-        shape=normalize_chunks(asked.chunks, shape, dtype.itemsize),
+        shape=normalize_chunks(request.chunks, shape, dtype.itemsize),
         dtype=dtype,
-        fill=encode_fill(asked.fill_value, dtype, filters),
+        fill=encode_fill(request.fill_value, dtype, filters),
         order=order,
         filters=filters,
-        compressors=() if not shape else _compressors(_only_compressor(asked), asked.default_compressor),
+        compressors=() if not shape else _compressors(_only_compressor(request), request.default_compressor),
     )
-    separator = asked.dimension_separator or asked.store_separator
+    separator = request.dimension_separator or request.store_separator
     return ArrayMeta(
         shape=shape,
         chunk=chunk,
@@ -117,19 +117,19 @@ def _meta_2(asked: Asked) -> ArrayMeta:
     )
 
 
-def _refuse_format_3(asked: Asked) -> None:
+def _refuse_format_3(request: ArrayRequest) -> None:
     for name in ("codecs", "shards", "chunk_key_encoding", "dimension_names", "storage_transformers"):
-        if getattr(asked, name) not in (None, (), []):
+        if getattr(request, name) not in (None, (), []):
             raise ValueError(f"{name} may only be set for format 3; pass zarr_format=3")
-    if not (isinstance(asked.serializer, str) and asked.serializer == "auto"):
+    if not (isinstance(request.serializer, str) and request.serializer == "auto"):
         raise ValueError("serializer may only be set for format 3; pass zarr_format=3")
 
 
-def _only_compressor(asked: Asked) -> Any:
+def _only_compressor(request: ArrayRequest) -> Any:
     """Return the compressor, given by either keyword; raise ValueError for several, as Zarr v2 has one."""
-    several = asked.compressors
+    several = request.compressors
     if isinstance(several, str) and several in ("auto", "default"):
-        return asked.compressor
+        return request.compressor
     several = several if isinstance(several, list | tuple) else () if several is None else (several,)
     if len(several) > 1:
         raise ValueError(f"format 2 has one compressor at most, found {len(several)}")
@@ -182,51 +182,51 @@ def _refuse_lists_of_structures(dtype: Any, codec: CodecSpec) -> None:
 # ------------------------------------------------------------------------------------------------------------
 
 
-def _meta_3(asked: Asked) -> ArrayMeta:
-    dtype, objects = normalize_dtype_v3(asked.dtype)
-    shape, order = _shape_and_order(asked)
+def _meta_3(request: ArrayRequest) -> ArrayMeta:
+    dtype, objects = normalize_dtype_v3(request.dtype)
+    shape, order = _shape_and_order(request)
     if dtype.subdtype is not None:
         dtype, inner = dtype.subdtype
         shape = (*shape, *inner)
-    asked = _with_shards(asked, shape, dtype.itemsize)
+    request = _with_shards(request, shape, dtype.itemsize)
     native = dtype.newbyteorder("=")
-    chain = _chain(asked, dtype, objects, order, len(shape))
-    unit, chunks = _unit_and_chunks(asked, shape, native.itemsize)
-    if unit != chunks or asked.shards is not None:
-        chain = sharded(chain, chunks)
+    pipeline = _pipeline(request, dtype, objects, order, len(shape))
+    unit, chunks = _unit_and_chunks(request, shape, native.itemsize)
+    if unit != chunks or request.shards is not None:
+        pipeline = sharded(pipeline, chunks)
     chunk = ChunkSpec(
         shape=unit,
         dtype=native,
-        filters=chain.filters,
-        serializer=chain.serializer,
-        compressors=chain.compressors,
+        filters=pipeline.filters,
+        serializer=pipeline.serializer,
+        compressors=pipeline.compressors,
     )
-    fill = fill_of_v3(asked.fill_value, native, _OBJECTS.get(chain_of(chunk).serializer.name))
+    fill = fill_of_v3(request.fill_value, native, _OBJECTS.get(pipeline_of(chunk).serializer.name))
     return ArrayMeta(
         shape=shape,
         chunk=replace(chunk, fill=fill),
-        keys=_key_encoding(asked.chunk_key_encoding, asked.dimension_separator),
+        keys=_key_encoding(request.chunk_key_encoding, request.dimension_separator),
         zarr_format=3,
-        dimension_names=_dimension_names(asked.dimension_names, len(shape)),
-        transformers=_transformers(asked.storage_transformers),
+        dimension_names=_dimension_names(request.dimension_names, len(shape)),
+        transformers=_transformers(request.storage_transformers),
     )
 
 
-def _with_shards(asked: Asked, shape: Shape, itemsize: int) -> Asked:
+def _with_shards(request: ArrayRequest, shape: Shape, itemsize: int) -> ArrayRequest:
     """Return the request, with the shards that a storage transformer of the manual asks for."""
-    others = [item for item in asked.storage_transformers or () if not isinstance(item, ShardingStorageTransformer)]
-    wanted = [item for item in asked.storage_transformers or () if isinstance(item, ShardingStorageTransformer)]
+    others = [item for item in request.storage_transformers or () if not isinstance(item, ShardingStorageTransformer)]
+    wanted = [item for item in request.storage_transformers or () if isinstance(item, ShardingStorageTransformer)]
     if not wanted:
-        return asked
-    if len(wanted) > 1 or asked.shards is not None:
+        return request
+    if len(wanted) > 1 or request.shards is not None:
         raise ValueError("shards are asked for twice: pass either shards or one ShardingStorageTransformer")
     counts = wanted[0].chunks_per_shard
     counts = counts * len(shape) if len(counts) == 1 else counts
     if len(counts) != len(shape):
         raise ValueError(f"chunks_per_shard must be {len(shape)} numbers, one for each dimension; found {counts}")
-    chunks = normalize_chunks(asked.chunks, shape, itemsize)
+    chunks = normalize_chunks(request.chunks, shape, itemsize)
     shards = tuple(chunk * count for chunk, count in zip(chunks, counts, strict=True))
-    return replace(asked, chunks=chunks, shards=shards, storage_transformers=others)
+    return replace(request, chunks=chunks, shards=shards, storage_transformers=others)
 
 
 def _transformers(given: Any) -> tuple[CodecSpec, ...]:
@@ -240,29 +240,29 @@ _OBJECTS = {"vlen-utf8": "string", "vlen-bytes": "variable_length_bytes"}
 _OBJECT_CODECS = {name: CodecSpec.of(codec) for codec, name in _OBJECTS.items()}
 
 
-def _chain(asked: Asked, dtype: Any, objects: str | None, order: Order, ndim: int) -> Chain:
+def _pipeline(request: ArrayRequest, dtype: Any, objects: str | None, order: Order, ndim: int) -> Chain:
     """Return the codec pipeline of the chunks; order "F" becomes a transpose codec."""
-    given = asked.object_codec
+    given = request.object_codec
     codec = _OBJECT_CODECS.get(objects, CodecSpec.of(objects)) if objects else None
-    chain = make_chain(
+    pipeline = make_pipeline(
         dtype,
         object_codec=spec_of(given) if given is not None and dtype.kind == "O" else codec,
-        codecs=asked.codecs,
-        filters=asked.filters,
-        serializer=asked.serializer,
-        compressors=_compressors_3(asked),
+        codecs=request.codecs,
+        filters=request.filters,
+        serializer=request.serializer,
+        compressors=_compressors_3(request),
     )
     if order == "C" or ndim < 2:
-        return chain
-    if asked.codecs is not None:
+        return pipeline
+    if request.codecs is not None:
         raise ValueError("order='F' is a codec of its own in format 3: put it into codecs, as \"transpose\"")
     turn = CodecSpec.of("transpose", {"order": list(range(ndim))[::-1]})
-    return chain._replace(filters=(turn, *chain.filters))
+    return pipeline._replace(filters=(turn, *pipeline.filters))
 
 
-def _compressors_3(asked: Asked) -> Any:
+def _compressors_3(request: ArrayRequest) -> Any:
     """Return the compressors, whichever of the two keywords they were given under."""
-    alone, several = asked.compressor, asked.compressors
+    alone, several = request.compressor, request.compressors
     if isinstance(alone, str) and alone == "default":
         return several
     if not (isinstance(several, str) and several == "auto"):
@@ -270,18 +270,18 @@ def _compressors_3(asked: Asked) -> Any:
     return None if alone is None or alone == "none" else alone
 
 
-def _unit_and_chunks(asked: Asked, shape: Shape, itemsize: int) -> tuple[Chunks, Chunks]:
+def _unit_and_chunks(request: ArrayRequest, shape: Shape, itemsize: int) -> tuple[Chunks, Chunks]:
     """Return the shape of a stored value and of the chunks in it; they are equal if there are no shards."""
-    if asked.shards is None:
-        chunks = normalize_chunks(asked.chunks, shape, itemsize)
+    if request.shards is None:
+        chunks = normalize_chunks(request.chunks, shape, itemsize)
         return chunks, chunks
-    if asked.chunks is True or asked.chunks is None:
-        shards = normalize_chunks(asked.shards, shape, itemsize)
+    if request.chunks is True or request.chunks is None:
+        shards = normalize_chunks(request.shards, shape, itemsize)
         guess = normalize_chunks(True, shards, itemsize)
         return shards, tuple(_divisor(shard, about) for shard, about in zip(shards, guess, strict=True))
-    chunks = normalize_chunks(asked.chunks, shape, itemsize)
-    shards = normalize_chunks(asked.shards, shape, itemsize)
-    if asked.shards is True or asked.shards is False or -1 in np.ravel(asked.shards):
+    chunks = normalize_chunks(request.chunks, shape, itemsize)
+    shards = normalize_chunks(request.shards, shape, itemsize)
+    if request.shards is True or request.shards is False or -1 in np.ravel(request.shards):
         # a shard of whole dimensions: as many chunks as cover them
         shards = tuple(-(-shard // chunk) * chunk for shard, chunk in zip(shards, chunks, strict=True))
     if any(shard % chunk for shard, chunk in zip(shards, chunks, strict=True)):
@@ -357,11 +357,11 @@ def options_like(meta: ArrayMeta, given: Collection[str], zarr_format: int | Non
     if _CHOICES.isdisjoint(given):
         codecs = [*chunk.filters, chunk.serializer, *chunk.compressors]
         return {**options, "codecs": codecs, "chunks": meta.write_unit}
-    chain = chain_of(chunk)
+    pipeline = pipeline_of(chunk)
     if {"codecs", "compressor", "compressors"}.isdisjoint(given):
-        options["compressors"] = list(chain.compressors)
+        options["compressors"] = list(pipeline.compressors)
     if {"codecs", "dtype", "order", "filters", "serializer"}.isdisjoint(given):
-        options.update(filters=list(chain.filters), serializer=chain.serializer)
+        options.update(filters=list(pipeline.filters), serializer=pipeline.serializer)
     return options
 
 
@@ -374,9 +374,9 @@ def _own_compressor(chunk: ChunkSpec) -> Any:
 
 def _options_in_format_2(chunk: ChunkSpec, name: str | None) -> dict[str, Any]:
     """Return the first compressor of a codec pipeline and its numcodecs filters: what Zarr v2 can express of it."""
-    chain = chain_of(chunk)
-    compressors = [codec for codec in map(shown, chain.compressors) if not isinstance(codec, CodecSpec)]
-    filters = [codec for codec in map(shown, chain.filters) if not isinstance(codec, CodecSpec)]
+    pipeline = pipeline_of(chunk)
+    compressors = [codec for codec in map(to_numcodecs, pipeline.compressors) if not isinstance(codec, CodecSpec)]
+    filters = [codec for codec in map(to_numcodecs, pipeline.filters) if not isinstance(codec, CodecSpec)]
     dtype = chunk.dtype if name is None else str if name == "string" else bytes
     return {"dtype": dtype, "compressor": compressors[0] if compressors else None, "filters": filters or None}
 

@@ -16,7 +16,17 @@ from zarrds._format import SERIALIZERS, SHARDING, ChunkSpec, CodecSpec, Place, c
 from zarrds._types import Chunks, Order
 from zarrds.errors import BadCompressorError, UnsupportedFormatError
 
-__all__ = ["FILTERS", "Chain", "chain_of", "make_chain", "order_of", "sharded", "shown", "v3_codec", "with_endian"]
+__all__ = [
+    "FILTERS",
+    "Chain",
+    "make_pipeline",
+    "order_of",
+    "pipeline_of",
+    "sharded",
+    "to_numcodecs",
+    "v3_codec",
+    "with_endian",
+]
 
 FILTERS = frozenset(
     [
@@ -39,7 +49,7 @@ class Chain(NamedTuple):
     compressors: tuple[CodecSpec, ...]
 
 
-def make_chain(
+def make_pipeline(
     dtype: np.dtype[Any],
     *,
     object_codec: CodecSpec | None = None,
@@ -50,7 +60,7 @@ def make_chain(
 ) -> Chain:
     """Return the codec pipeline for arrays of `dtype` from its parts, or from the whole list (`codecs`)."""
     if codecs is not None:
-        return _whole_chain(codecs, dtype, filters, serializer, compressors)
+        return _whole_pipeline(codecs, dtype, filters, serializer, compressors)
     given = [v3_codec(codec, dtype) for codec in _several(filters)]
     objects = [spec for spec in given if spec.name in _OBJECT_CODECS]
     inner = [spec for spec in given if spec.name in FILTERS]
@@ -66,14 +76,14 @@ def make_chain(
     return _checked(Chain(tuple(inner), found, (*outer, *last)))
 
 
-def _whole_chain(codecs: Any, dtype: np.dtype[Any], filters: Any, serializer: Any, compressors: Any) -> Chain:
+def _whole_pipeline(codecs: Any, dtype: np.dtype[Any], filters: Any, serializer: Any, compressors: Any) -> Chain:
     if filters is not None or not _is_auto(serializer) or not _is_auto(compressors):
         raise ValueError("codecs is the whole chain: filters, serializer and compressors cannot be given beside it")
     if isinstance(codecs, Mapping | str) or not isinstance(codecs, Sequence):
         raise TypeError(f"codecs must be a list of codecs, found {codecs!r}")
     specs = [v3_codec(codec, dtype) for codec in codecs]
-    chain = Chain(*split_codecs(codecs_to_json(specs), _CODECS))
-    return chain._replace(serializer=with_endian(chain.serializer, dtype))
+    pipeline = Chain(*split_codecs(codecs_to_json(specs), _CODECS))
+    return pipeline._replace(serializer=with_endian(pipeline.serializer, dtype))
 
 
 def with_endian(serializer: CodecSpec, dtype: np.dtype[Any]) -> CodecSpec:
@@ -82,9 +92,11 @@ def with_endian(serializer: CodecSpec, dtype: np.dtype[Any]) -> CodecSpec:
     return _default_serializer(dtype, None) if is_open and dtype.kind != "O" else serializer
 
 
-def _checked(chain: Chain) -> Chain:
+def _checked(pipeline: Chain) -> Chain:
     """Return the codec pipeline; raise if a codec is at a place where its kind is not allowed."""
-    return Chain(*split_codecs(codecs_to_json([*chain.filters, chain.serializer, *chain.compressors]), _CODECS))
+    return Chain(
+        *split_codecs(codecs_to_json([*pipeline.filters, pipeline.serializer, *pipeline.compressors]), _CODECS)
+    )
 
 
 _CODECS = Place("", ("codecs",))
@@ -181,11 +193,11 @@ _TRANSLATIONS: dict[str, Callable[[dict[str, Any], np.dtype[Any]], CodecSpec]] =
 }
 
 
-def sharded(chain: Chain, chunks: Chunks) -> Chain:
-    """Return the codec pipeline of shards whose inner chunks have that shape and are encoded by `chain`."""
+def sharded(pipeline: Chain, chunks: Chunks) -> Chain:
+    """Return the codec pipeline of shards whose inner chunks have that shape and are encoded by `pipeline`."""
     configuration = {
         "chunk_shape": list(chunks),
-        "codecs": codecs_to_json([*chain.filters, chain.serializer, *chain.compressors]),
+        "codecs": codecs_to_json([*pipeline.filters, pipeline.serializer, *pipeline.compressors]),
         "index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}],
         "index_location": "end",
     }
@@ -196,33 +208,33 @@ def sharded(chain: Chain, chunks: Chunks) -> Chain:
 # ------------------------------------------------------------------------------------------
 
 
-def chain_of(chunk: ChunkSpec) -> Chain:
+def pipeline_of(chunk: ChunkSpec) -> Chain:
     """Return the codec pipeline of what users call a chunk (inner chunks, if there are shards).
 
     The serializer is that of Zarr v3.
     """
     assert chunk.serializer is not None
-    chain = Chain(chunk.filters, chunk.serializer, chunk.compressors)
-    while chain.serializer.name == SHARDING:
-        chain = Chain(*split_codecs(chain.serializer.configuration.get("codecs", []), _CODECS))
-    return chain
+    pipeline = Chain(chunk.filters, chunk.serializer, chunk.compressors)
+    while pipeline.serializer.name == SHARDING:
+        pipeline = Chain(*split_codecs(pipeline.serializer.configuration.get("codecs", []), _CODECS))
+    return pipeline
 
 
-def order_of(chain: Chain, ndim: int) -> Order:
+def order_of(pipeline: Chain, ndim: int) -> Order:
     """Return "F" if the first codec reverses the order of the dimensions, else "C"."""
-    turns = chain.filters[0].configuration.get("order") if chain.filters and ndim > 1 else None
-    return "F" if turns == list(range(ndim))[::-1] and chain.filters[0].name == "transpose" else "C"
+    turns = pipeline.filters[0].configuration.get("order") if pipeline.filters and ndim > 1 else None
+    return "F" if turns == list(range(ndim))[::-1] and pipeline.filters[0].name == "transpose" else "C"
 
 
-def shown(spec: CodecSpec) -> Any:
+def to_numcodecs(spec: CodecSpec) -> Any:
     """Return the numcodecs equivalent of a Zarr v3 codec, or its spec if there is none."""
     try:
-        return _shown(spec)
+        return _to_numcodecs(spec)
     except BadCompressorError:
         return spec  # the configuration has more options than the numcodecs codec
 
 
-def _shown(spec: CodecSpec) -> Any:
+def _to_numcodecs(spec: CodecSpec) -> Any:
     configuration = spec.configuration
     if spec.name == "blosc":
         configuration.pop("typesize", None)

@@ -62,11 +62,11 @@ class Claim:
     key : str
         Its key.
     inherited : bool
-        Whether a writer that did not finish had it before: what it left may be there.
+        Whether the owner before did not finish, and may have left something.
     over : bool
         Whether another thread, or an inner call, of this process has taken over.
     work : object
-        What the owner is at; for calls inside it, in the same thread.
+        The owner's work, for calls from inside it in the same thread.
     """
 
     __slots__ = (
@@ -134,7 +134,7 @@ class Claim:
         Parameters
         ----------
         change : callable
-            From the document as it is stored to the new one; may be called several times.
+            Returns the new document for the stored one; may be called several times.
         release : bool
             Give up the claim in the same step.
         """
@@ -193,12 +193,12 @@ def claimed(
     attempt : int
         How often the caller has lost the claim before.
     text : bytes, optional
-        The document, where the caller has read it just now.
+        The document, if the caller has just read it.
     change : callable, optional
-        Makes another document in the step that sets the mark: called with the one that is there, and with what
-        `Claim.inherited` will be.
+        Changes the document in the step that sets the mark: called with the stored document and with the future value
+        of `Claim.inherited`; returns the new document.
     work : object, optional
-        What `Claim.work` will be.
+        Value of `Claim.work`.
 
     Yields
     ------

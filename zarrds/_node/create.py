@@ -53,32 +53,33 @@ def create_array(
     Parameters
     ----------
     store, chunk_store : Store
-        Where to, and where chunks go if not there.
+        Store of the documents, and store of the chunks if it is another.
     path : str
         Path of the array.
     meta : ArrayMeta
-        What it is.
+        Its metadata.
     overwrite : bool
-        Delete what is there before.
+        Delete an existing node first.
     known_group : str, optional
-        A path at and above which the caller knew every node to be a group of the array's format.
+        A path: the caller knows that it and all paths above it are groups of the array's format.
     remake : callable, optional
-        Makes `meta` anew for another format, where the caller leaves it open: that of the groups above is taken.
+        Returns `meta` for another format. Given if the caller leaves the format open: then that of the groups above is
+        used.
     fill : callable, optional
-        With `overwrite`, writes what the node holds: ``fill(store, path, meta=)``, where store and path may be others,
-        in a hidden place, and the node's documents need not be there yet.
+        With `overwrite`, writes the data of the node: ``fill(store, path, meta=)``. Store and path may be a hidden
+        place, and the node's documents need not exist yet.
     attributes : mapping, optional
         Its attributes.
 
     Returns
     -------
     ArrayMeta
-        What was created.
+        Metadata of the created array.
 
     Raises
     ------
     ContainsArrayError, ContainsGroupError
-        Something is there and `overwrite` is False, or something above is no group of that format.
+        A node is at `path` and `overwrite` is False, or a node above is not a group of that format.
     """
     return _create(
         store,

@@ -50,14 +50,14 @@ def delete_node(store: Store, path: str, *, chunk_store: Store | None = None, fo
     path : str
         Its path.
     chunk_store : Store, optional
-        Where chunks of its arrays are, when they are in another store.
+        Store of the chunks of its arrays, if it is another.
     force : bool
         Delete foreign files too.
 
     Raises
     ------
     ForeignFilesError
-        Before anything is deleted, when there are files that no hierarchy has.
+        There are files that belong to no hierarchy; nothing was deleted.
     """
     refuse_consolidated(store, path)
     below = expect_ours(store, path, force=force)
@@ -167,11 +167,11 @@ class Below(NamedTuple):
     documents : list of str
         Keys of documents.
     foreign : str or None
-        The first key that no hierarchy has.
+        The first key that belongs to no hierarchy.
     empty : bool
         Whether there is nothing.
     keys : list of str
-        All keys, as far as they were listed: up to the first that is surely foreign.
+        All listed keys: up to the first that is surely foreign.
     """
 
     documents: list[str]

@@ -34,7 +34,7 @@ class PointPlan:
     offsets : int array
         Positions inside the chunks, sorted by chunk, shape ``(ndim, n)``.
     order : int array or None
-        Place of each sorted point in the result; None when that is where it stands.
+        Position of each sorted point in the result; None if sorting changed nothing.
     shape, chunks : tuple of int
         The array and its chunks.
     """

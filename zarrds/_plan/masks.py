@@ -33,11 +33,11 @@ class MaskedSelection:
     items : tuple
         For each dimension a slice, or one-dimensional positions; these are points (see `plan_mixed`).
     shape : tuple of int
-        Shape of the result as numpy has it.
+        Shape of the result in numpy.
     axis : int or None
-        Dimension of the plan's result along which the points lie; None when no dimension is selected from by points.
+        Dimension of the plan's result for the points; None if there are no points.
     place : int
-        Dimension along which numpy has them, new axes left aside.
+        Dimension of the points in numpy's result, not counting new axes.
     """
 
     items: Part

@@ -36,7 +36,7 @@ def plan_selection(selection: Selection, shape: Shape, chunks: Chunks, mode: Mod
     Parameters
     ----------
     selection : object
-        What stands between the brackets, without field names.
+        The selection between the brackets, without field names.
     shape, chunks : tuple of int
         Shape of the array and of its chunks, in elements.
     mode : {"basic", "orthogonal", "coordinate", "mask", "block"}
@@ -50,7 +50,7 @@ def plan_selection(selection: Selection, shape: Shape, chunks: Chunks, mode: Mod
     Raises
     ------
     ArrayIndexError
-        When the selection does not fit the array or the mode; BoundsCheckError and NegativeStepError are kinds of it.
+        The selection does not fit the array or the mode; BoundsCheckError and NegativeStepError are subclasses.
 
     Examples
     --------

@@ -25,8 +25,8 @@ class Projection(NamedTuple):
     out_part : tuple of slice or int array
         Region of the result that it fills: ``out[out_part]``, one entry per dimension of the result.
     whole : bool
-        True when every element of the chunk that lies inside the array is covered exactly once, so that a
-        write needs no read first. Ragged edge chunks count elements inside the array only.
+        True if every element of the chunk inside the array is covered exactly once, so that a write needs no read
+        first. Ragged edge chunks count elements inside the array only.
     """
 
     coords: tuple[int, ...]

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from zarrds import _node
-from zarrds._engine import HeldStore, OpenSource, note_written, write
+from zarrds._engine import OpenSource, PendingStore, note_written, write
 from zarrds._format import ArrayMeta
 from zarrds._node import Claim, ClaimLost, claim_around, claimed, unclaimed
 from zarrds._plan import plan_selection
@@ -47,8 +47,8 @@ def append(target: Target, data: Any, axis: int, show: Callable[[ArrayMeta], Non
     axis : int
         Axis along which to append.
     show : callable
-        Called with the metadata to be seen from then on: the new ones right before they are stored, the old ones
-        when that fails.
+        Called with the metadata that the array has from then on: the new ones right before they are stored, the old
+        ones if that fails.
     """
     outer = claim_around(target.store, target.key)
     if outer is not None and isinstance(outer.work, _Waiting):
@@ -117,7 +117,7 @@ class _Append:
             claim.work.shape = shape
         try:
             _write_rows(target, self.behind, meta, shape, data, axis % len(shape))
-            if isinstance(target.chunk_store, HeldStore):
+            if isinstance(target.chunk_store, PendingStore):
                 target.chunk_store.flush()  # no shape is stored before its data
             show(changed(meta, shape=shape))
             if self._publish(meta, shape):

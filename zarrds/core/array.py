@@ -13,9 +13,9 @@ from zarrds._engine import (
     BATCH_BYTES,
     ChunkSource,
     Fields,
-    HeldStore,
     Lock,
     OpenSource,
+    PendingStore,
     read,
     read_masked,
     write,
@@ -30,7 +30,7 @@ from zarrds._types import NDArrayAny, Shape
 from zarrds.attrs import Attributes
 from zarrds.core.appending import append
 from zarrds.core.changing import Target, change_meta, resize
-from zarrds.core.properties import Described
+from zarrds.core.properties import ArrayProperties
 from zarrds.core.resize import resized_shape, with_fill
 from zarrds.errors import ReadOnlyError
 from zarrds.sync import Synchronizer
@@ -42,7 +42,7 @@ _NUMPY_ARRAY = np.empty(())
 """Default of `meta_array`; only its type matters."""
 
 
-class Array(Described):
+class Array(ArrayProperties):
     """Instantiate an array from an initialized store.
 
     Parameters
@@ -56,23 +56,23 @@ class Array(Described):
     chunk_store : MutableMapping, optional
         Separate storage for chunks. If not provided, `store` holds both chunks and metadata.
     synchronizer : object, optional
-        Array synchronizer: gives a lock for each chunk key.
+        Array synchronizer: returns a lock for each chunk key.
     cache_metadata : bool, optional
         If True (default), metadata is read once and kept. If False, it is read again before every access.
     cache_attrs : bool, optional
         If True (default), user attributes are read once and kept.
     partial_decompress : bool, optional
-        If True, only the blocks that a selection needs are read of chunks compressed by Blosc, where the store can read
+        If True, only the blocks that a selection needs are read from chunks compressed by Blosc, if the store can read
         parts of values.
     write_empty_chunks : bool, optional
         If True (default), chunks that are all fill value are stored like others; if False they are deleted instead.
-        Bits decide: a NaN with other bits than that of the fill value is data, and -0.0 is not 0.0.
+        Bits are compared: a NaN with other bits than the fill value's is data, and -0.0 is not 0.0.
     zarr_version : {2, 3, None}, optional
-        Format of the array; found out when None.
+        Format of the array; detected if None.
     meta_array : array-like, optional
-        Array instance whose type results have; ``numpy.empty(())`` by default.
+        Array instance; results have its type; ``numpy.empty(())`` by default.
     read_missing : {"fill", "raise"}
-        What absent chunks mean on reading; "raise" gives MissingChunkError. Not in the manual.
+        Whether absent chunks are read as the fill value, or raise MissingChunkError. Not in the manual.
 
     Raises
     ------
@@ -126,7 +126,7 @@ class Array(Described):
         self._like = None if type(self._meta_array) is np.ndarray else self._meta_array
         self._read_missing: Literal["fill", "raise"] = read_missing
         self._is_view = False
-        self._held: HeldStore | None = None
+        self._held: PendingStore | None = None
         meta = _node.load_array(self._store, self._path, check_version(zarr_version)) if _meta is None else _meta
         self._opened = self._at(meta)
         self._cache_attrs = cache_attrs
@@ -211,8 +211,8 @@ class Array(Described):
         Parameters
         ----------
         max_bytes : int, default 256 MiB
-            When more than this is held, what was changed longest ago is stored early. A chunk that is changed counts
-            with its decoded size, a shard with its encoded size.
+            If pending writes exceed this, the oldest are stored early. A changed chunk counts with its decoded size, a
+            shard with its encoded size.
 
         Yields
         ------
@@ -224,7 +224,7 @@ class Array(Described):
         ReadOnlyError
             The array cannot be written.
         ValueError
-            The array has a synchronizer, whose locks would have to be held for as long as the block takes.
+            The array has a synchronizer; its locks would have to be held during the whole block.
 
         Examples
         --------
@@ -242,7 +242,7 @@ class Array(Described):
         if self._held is not None:  # writes inside belong to the outer batch
             yield self
             return
-        held = self._held = HeldStore(self.chunk_store, max_bytes)
+        held = self._held = PendingStore(self.chunk_store, max_bytes)
         self._opened = self._at(self._opened.meta)
         try:
             yield self
@@ -257,7 +257,7 @@ class Array(Described):
         Dask tasks and lazy arrays carry it in place of the array; ``source().open()`` makes it usable in any process
         that can access the store.
         """
-        return self._source().recipe()
+        return self._source().chunk_source()
 
     @classmethod
     def from_source(
@@ -325,7 +325,7 @@ class Array(Described):
 
     @property
     def fill_value(self) -> Any:
-        """A value used for uninitialized portions of the array; None when it is not defined."""
+        """A value used for uninitialized portions of the array; None if it is not defined."""
         return self._opened.fill
 
     @fill_value.setter
@@ -375,8 +375,8 @@ class Array(Described):
         *args : int or tuple of int
             The new length of each dimension; None keeps one.
         trim : bool
-            If True, what boundary chunks hold outside the new shape becomes the fill value; else, as the manual
-            says, it is back when the array grows again. Not in the manual.
+            If True, the data of boundary chunks outside the new shape become the fill value; else, as the manual says,
+            they reappear if the array grows again. Not in the manual.
 
         Raises
         ------
@@ -415,8 +415,8 @@ class Array(Described):
 
         Notes
         -----
-        A failed append puts back what it changed. Several writers may append at once; if not ``store.can_set_if``, one
-        appender at a time, or all with one synchronizer (`ProcessSynchronizer`, `ThreadSynchronizer`).
+        A failed append puts back what it changed. Several writers may append at once; if ``store.can_set_if`` is False,
+        use one appender at a time, or give all of them one synchronizer (`ProcessSynchronizer`, `ThreadSynchronizer`).
 
         Examples
         --------

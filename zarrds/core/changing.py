@@ -35,17 +35,17 @@ class Target:
     Attributes
     ----------
     store, chunk_store : Store
-        Where its document is, and where its chunks are.
+        Store of its document, and store of its chunks.
     path : str
         Path of the array.
     zarr_format : int
         Its format.
     lock : callable, optional
-        From a chunk key to the lock that guards it.
+        Returns the lock that guards a chunk key.
     write_empty_chunks : bool
         Whether chunks that are all fill value are stored.
     known : ArrayMeta, optional
-        What the array is, where the store cannot compare and swap: then the document is not read before it is written.
+        Metadata of the array, if the store cannot compare and swap: then the document is not read before it is written.
     """
 
     store: Store
@@ -129,9 +129,9 @@ def resize(target: Target, resized: Callable[[Shape], Shape], trim: bool) -> Arr
     target : Target
         The array.
     resized : callable
-        From the stored shape to the new one.
+        Returns the new shape for the stored one.
     trim : bool
-        Whether edge chunks lose what they hold outside the new shape.
+        Whether the data of edge chunks outside the new shape are removed.
     """
     if target.known is not None:
         _check_erasable(target, target.known, resized)

@@ -18,7 +18,7 @@ class Reportable(Protocol):
     """Anything with ``info_items``."""
 
     def info_items(self) -> Sequence[tuple[str, object]]:
-        """Rows of the report: labels and values."""
+        """Return the rows of the report: labels and values."""
 
 
 class InfoReporter:

@@ -13,7 +13,7 @@ import numpy as np
 from zarrds._codec import get_codec
 from zarrds._engine import OpenSource, count_stored, missing_chunks, stored_chunks
 from zarrds._format import ArrayMeta, CodecSpec, grid_shape
-from zarrds._metadata import chain_of, order_of, shown
+from zarrds._metadata import order_of, pipeline_of, to_numcodecs
 from zarrds._store import Store
 from zarrds._types import NDArrayAny, Order, Shape
 from zarrds.core import resize, views
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
     from zarrds.sync import Synchronizer
 
-__all__ = ["Described"]
+__all__ = ["ArrayProperties"]
 
 MOST_LISTED = 10_000
 """Most chunks listed for a picture; the listing stops there."""
 
 
-class Described(Selections):
+class ArrayProperties(Selections):
     """Mixin for the part of an array that only looks at its metadata and its store."""
 
     _store: Store
@@ -126,13 +126,13 @@ class Described(Selections):
         chunk = self._opened.meta.chunk
         if chunk.serializer is None:
             return tuple(get_codec(c) for c in chunk.compressors)
-        return tuple(shown(c) for c in chain_of(chunk).compressors)
+        return tuple(to_numcodecs(c) for c in pipeline_of(chunk).compressors)
 
     @property
     def serializer(self) -> CodecSpec | None:
         """The array-to-bytes codec of Zarr v3; None in Zarr v2."""
         chunk = self._opened.meta.chunk
-        return None if chunk.serializer is None else chain_of(chunk).serializer
+        return None if chunk.serializer is None else pipeline_of(chunk).serializer
 
     @property
     def filters(self) -> list[Any] | None:
@@ -140,13 +140,13 @@ class Described(Selections):
         chunk = self._opened.meta.chunk
         if chunk.serializer is None:
             return [get_codec(f) for f in chunk.filters] or None
-        return [shown(f) for f in chain_of(chunk).filters] or None
+        return [to_numcodecs(f) for f in pipeline_of(chunk).filters] or None
 
     @property
     def order(self) -> Order:
         """A string indicating the order in which bytes are arranged within chunks of the array."""
         chunk = self._opened.meta.chunk
-        return chunk.order if chunk.serializer is None else order_of(chain_of(chunk), self.ndim)
+        return chunk.order if chunk.serializer is None else order_of(pipeline_of(chunk), self.ndim)
 
     @property
     def ndim(self) -> int:
@@ -225,7 +225,7 @@ class Described(Selections):
         return InfoReporter(self, self._repr_html_)
 
     def info_items(self) -> list[tuple[str, str]]:
-        """Rows of `info`: labels and values."""
+        """Return the rows of `info`: labels and values."""
         try:
             return self._facts(str(self.nchunks_initialized))
         except NotListableError:
@@ -270,7 +270,7 @@ class Described(Selections):
         Parameters
         ----------
         limit : int, optional
-            How many to find at most: a large and nearly empty grid misses very many.
+            Most coordinates to return: a large and nearly empty grid misses very many chunks.
 
         Examples
         --------
@@ -352,7 +352,7 @@ class Described(Selections):
         Parameters
         ----------
         shape, chunks, dtype, fill_value, filters, read_only, synchronizer
-            What the view has instead of what the array has, where given.
+            Values that replace those of the array in the view, if given.
 
         Returns
         -------

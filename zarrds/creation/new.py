@@ -82,7 +82,7 @@ def create(
         Array shape.
     chunks : int or tuple of ints, or bool, optional
         Chunk shape. If True (default), guessed from `shape` and `dtype`; if False, one chunk for the whole array; an
-        int holds for every dimension; None or -1 in a tuple stands for the whole dimension.
+        int is used for every dimension; None or -1 in a tuple means the whole dimension.
     dtype : str or dtype, optional
         NumPy dtype, by default float64; ``str``, ``bytes`` and ``'array:T'`` give object arrays with the codec they
         need.
@@ -93,12 +93,12 @@ def create(
     order : {'C', 'F'}, optional
         Memory layout to be used within each chunk.
     store : MutableMapping or str, optional
-        Store, path of a directory, or URL; in memory when not given.
+        Store, path of a directory, or URL; by default a new MemoryStore.
     synchronizer : object, optional
         Array synchronizer.
     overwrite : bool, optional
-        If True, delete what is in `store` at `path` before creating the array. On disk, files that are not part of a
-        hierarchy are never deleted: ForeignFilesError.
+        If True, delete an existing node at `path` in `store` before creating the array. On disk, files that are not
+        part of a hierarchy are never deleted: ForeignFilesError.
     path : str, optional
         Path under which the array is stored.
     chunk_store : MutableMapping, optional
@@ -116,26 +116,26 @@ def create(
     write_empty_chunks : bool, optional
         If False, chunks that are all fill value, bit by bit, are not stored.
     zarr_version, zarr_format : {None, 2, 3}, optional
-        Format of the created array; by default that of the group it is created by, else the setting `default_format`,
+        Format of the created array; by default that of the group that creates it, else the setting `default_format`,
         which is 2.
     meta_array : array-like, optional
-        Array instance whose type results have.
+        Array instance; results have its type.
     read_missing : {"fill", "raise"}
-        What absent chunks mean on reading; "raise" gives MissingChunkError. Not in the manual.
+        Whether absent chunks are read as the fill value, or raise MissingChunkError. Not in the manual.
     storage_transformers : sequence, optional
-        Format 3: transformers between the array and its store, of registered classes; see `zarrds._storage`. In format
-        2 anything but an empty sequence is refused.
+        Zarr v3: transformers between the array and its store, of registered classes; see `zarrds._storage`. In Zarr v2
+        only an empty sequence is accepted.
     compressors, serializer : optional
-        Format 3: codecs that follow one another in place of `compressor`, and the codec that makes bytes of elements.
-        Codecs here and in `filters` are numcodecs codecs or objects as ``zarr.json`` has them.
+        Zarr v3: bytes-to-bytes codecs, in place of `compressor`, and the array-to-bytes codec. Codecs here and in
+        `filters` are numcodecs codecs or objects as ``zarr.json`` has them.
     codecs : list, optional
-        Format 3: the whole chain of codecs, in place of filters, serializer and compressors.
+        Zarr v3: the whole codec pipeline, in place of filters, serializer and compressors.
     shards : int or tuple of ints, optional
-        Format 3: shape of the stored values, each of which holds several chunks.
+        Zarr v3: shape of the stored values, each of which holds several chunks.
     chunk_key_encoding : dict, optional
-        Format 3: ``{"name": "default" or "v2", "separator": "/" or "."}``.
+        Zarr v3: ``{"name": "default" or "v2", "separator": "/" or "."}``.
     dimension_names : sequence of str or None, optional
-        Format 3: names of the dimensions.
+        Zarr v3: names of the dimensions.
     **kwargs
         h5py's ``compression``, ``compression_opts`` and ``fillvalue`` are understood; others are ignored with a
         warning.
@@ -147,9 +147,9 @@ def create(
     Raises
     ------
     ContainsArrayError, ContainsGroupError
-        Something is at `path` and `overwrite` is False.
+        A node is at `path` and `overwrite` is False.
     ValueError, TypeError
-        An argument cannot be used; nothing has been written then.
+        An argument cannot be used; then nothing was written.
 
     Examples
     --------

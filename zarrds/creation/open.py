@@ -85,17 +85,18 @@ def array(data: Any, **kwargs: Any) -> Array:
     Parameters
     ----------
     data : array-like
-        NumPy array, anything numpy makes an array of, or an array-like that is read chunk by chunk (another chunked
-        array, an h5py dataset), whose chunk shape is taken over. Values of pandas are converted.
+        NumPy array, anything that numpy converts to an array, or an array-like that is read chunk by chunk (another
+        chunked array, an h5py dataset); the new array gets the chunk shape of such data. Values of pandas are
+        converted.
     **kwargs
-        As for `create`; the shape is that of `data`, and its dtype the default, as is the object codec of an array of
-        objects. With ``overwrite=True``, what is there is replaced when all data are written: in one step where the
-        store can rename, else it is deleted first, and the document of the array is written last.
+        As for `create`; the shape is that of `data`, and by default also the dtype and, for objects, the object codec.
+        With ``overwrite=True``, an existing node is replaced once all data are written: in one step if the store can
+        rename; else it is deleted first, and the document of the array is written last.
 
     Raises
     ------
     MissingValueError
-        A text is missing, or a number or boolean of pandas; nothing has been created then.
+        A text is missing, or a number or boolean of pandas; then nothing was created.
     DTypeNotSupportedError
         numpy has no dtype for values of pandas: dates with a time zone, periods, intervals.
 
@@ -249,24 +250,24 @@ def open_array(
         Store, path of a directory, or URL.
     mode : {'r', 'r+', 'a', 'w', 'w-'}, optional
         'r' read only (must exist); 'r+' read and write (must exist); 'a' read and write (create if it does not exist);
-        'w' create (overwrite if it exists); 'w-' create (fail if it exists). Of several tasks that do so at the same
-        moment, in mode 'a' one creates it and the others open it, in mode 'w-' one creates it and the others fail, in
-        mode 'w' the last one stays.
+        'w' create (overwrite if it exists); 'w-' create (fail if it exists). If several tasks do so at the same moment:
+        in mode 'a' one creates it and the others open it, in mode 'w-' one creates it and the others fail, in mode 'w'
+        the last one stays.
     shape, chunks, dtype, compressor, fill_value, order, filters, object_codec, dimension_separator
         As for `create`; used when the array is created.
     compressors, codecs, serializer, shards, chunk_key_encoding, dimension_names
-        Likewise, for format 3.
+        Likewise, for Zarr v3.
     synchronizer, cache_metadata, cache_attrs, path, chunk_store, write_empty_chunks, meta_array
         As for `create`.
     storage_options : dict, optional
         Options for the file system of an fsspec URL.
     partial_decompress : bool, optional
-        If True, only the blocks that a selection needs are read of chunks compressed by Blosc, where the store can read
+        If True, only the blocks that a selection needs are read from chunks compressed by Blosc, if the store can read
         parts of values.
     zarr_version, zarr_format : {None, 2, 3}, optional
-        Format; when None found out, or the default for a new array.
+        Format; if None, that of an existing array, or the default for a new one.
     read_missing : {"fill", "raise"}
-        What absent chunks mean on reading; "raise" gives MissingChunkError. Not in the manual.
+        Whether absent chunks are read as the fill value, or raise MissingChunkError. Not in the manual.
     **kwargs
         h5py's names, as for `create`; others are ignored with a warning.
 
@@ -277,7 +278,7 @@ def open_array(
     Raises
     ------
     ArrayNotFoundError, ContainsArrayError, ContainsGroupError
-        What is at the path does not fit the mode.
+        The node at the path does not fit the mode.
 
     Examples
     --------

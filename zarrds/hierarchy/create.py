@@ -45,12 +45,12 @@ class Creating(Members):
         name : str
             Group name, or path.
         overwrite : bool, optional
-            If True, replace what is there.
+            If True, replace an existing node.
 
         Raises
         ------
         ContainsArrayError, ContainsGroupError
-            Something is there, and `overwrite` is False.
+            A node is there, and `overwrite` is False.
         """
         self._refuse_read_only()
         path = self._where(name)

@@ -42,9 +42,9 @@ class Group(Creating):
     synchronizer : object, optional
         Array synchronizer.
     zarr_version : {2, 3, None}, optional
-        Format of the group; found out when None.
+        Format of the group; detected if None.
     meta_array : array-like, optional
-        Array instance whose type results have.
+        Array instance; results have its type.
 
     Raises
     ------
@@ -158,7 +158,7 @@ class Group(Creating):
         return InfoReporter(self)
 
     def info_items(self) -> list[tuple[str, Any]]:
-        """Rows of `info`: labels and values."""
+        """Return the rows of `info`: labels and values."""
         kinds = self._kinds()
         arrays = [name for name, is_array in kinds if is_array]
         groups = [name for name, is_array in kinds if not is_array]
@@ -220,18 +220,18 @@ class Group(Creating):
         Parameters
         ----------
         source : str
-            Name or path of what to move.
+            Name or path of the node to move.
         dest : str
             New name or path.
 
         Raises
         ------
         PathNotFoundError
-            Nothing is at `source`.
+            There is no node at `source`.
         ContainsArrayError, ContainsGroupError
-            Something is at `dest`.
+            There is a node at `dest`.
         ValueError
-            `source` is the root, or `dest` lies in it.
+            `source` is the root, or `dest` is inside `source`.
         """
         self._refuse_read_only()
         src, dst = self._where(source), self._where(dest)
@@ -340,9 +340,9 @@ def group(
     Parameters
     ----------
     store : MutableMapping or str, optional
-        Store, path of a directory, or URL; a new MemoryStore when not given.
+        Store, path of a directory, or URL; by default a new MemoryStore.
     overwrite : bool, optional
-        If True, delete what is in `store` at `path` before creating the group.
+        If True, delete an existing node at `path` in `store` before creating the group.
     chunk_store : MutableMapping, optional
         Separate storage for chunks.
     cache_attrs : bool, optional
@@ -352,9 +352,9 @@ def group(
     path : str, optional
         Group path within store.
     zarr_version, zarr_format : {None, 2, 3}, optional
-        Format of the group; when None found out, or the default for a new one.
+        Format of the group; if None, that of an existing group, or the default for a new one.
     meta_array : array-like, optional
-        Array instance whose type results have.
+        Array instance; results have its type.
 
     Returns
     -------
@@ -441,7 +441,7 @@ def open_group(
     storage_options : dict, optional
         Options for the file system of an fsspec URL.
     zarr_version, zarr_format : {None, 2, 3}, optional
-        Format; when None found out, or the default for a new group.
+        Format; if None, that of an existing group, or the default for a new one.
 
     Returns
     -------
@@ -450,7 +450,7 @@ def open_group(
     Raises
     ------
     GroupNotFoundError, ContainsArrayError, ContainsGroupError
-        What is at the path does not fit the mode.
+        The node at the path does not fit the mode.
 
     Examples
     --------

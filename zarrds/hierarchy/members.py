@@ -154,7 +154,7 @@ class Members(MutableMapping[str, Any]):
         Returns
         -------
         dict, dict
-            Arrays and groups; and errors.
+            Arrays and groups; and errors of the others.
 
         Examples
         --------

@@ -22,11 +22,11 @@ class TreeViewer:
     Parameters
     ----------
     group : Group or h5py.Group
-        Where to begin; an array gives a tree of one line.
+        Root of the tree; an array gives a tree of one line.
     expand : bool
         Whether the HTML is unfolded below the first level.
     level : int, optional
-        How many levels to descend; all when None.
+        How many levels to descend; all if None.
 
     Examples
     --------

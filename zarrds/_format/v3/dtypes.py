@@ -54,9 +54,9 @@ class DataType:
     name : str
         Its name, aliases resolved.
     dtype : numpy.dtype
-        What its elements are in memory.
+        Dtype of its elements in memory.
     fields : tuple of (str, DataType)
-        Those of a structure.
+        Fields of a structure.
     """
 
     name: str
