@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
+import numpy as np
 import pytest
 import xarray as xr
 
+import zarrds
 from tests.xarray_backend.samples import assert_same, waves
 from tests.xarray_backend.test_distributed import rechunked_and_written
 from xarray_backend import to_zarrds
@@ -38,6 +41,17 @@ def test_what_other_processes_cannot_read_is_refused_when_they_try(
     to_zarrds(waves(), store, mode="w")
     with pytest.raises(StoreNotShareableError, match="belongs to the process that made it"):
         xr.open_dataset(store, engine="zarrds", chunks={}).compute()
+
+
+@pytest.mark.slow
+def test_an_array_in_the_memory_of_this_process_is_refused_by_others(cluster_client: Any, zarr_format: int) -> None:
+    """Also where the array itself travels, with its store; the cluster goes on working."""
+    path = "memory://travels"
+    array = zarrds.array(np.arange(4), store=path, overwrite=True, zarr_format=zarr_format)
+    for found in (array, zarrds.array(np.arange(4), store={}, chunk_store=array.chunk_store, overwrite=True)):
+        with pytest.raises(StoreNotShareableError, match="belongs to the process that made it"):
+            cluster_client.compute(da.from_array(found).sum()).result(timeout=60)
+    assert cluster_client.submit(int, 3).result(timeout=60) == 3
 
 
 @pytest.mark.slow

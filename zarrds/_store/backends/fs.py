@@ -22,17 +22,18 @@ from zarrds._store.backends.filesystem import NOT_FOUND
 from zarrds._store.backends.fs_reading import FSReading
 from zarrds._store.backends.s3 import s3_place, set_object_if
 from zarrds._store.base import Staging, Store, StoreProfile, is_unchanged, renamed
+from zarrds._store.elsewhere import StoreElsewhere
 from zarrds._store.exclusive import locked_object
 from zarrds._store.fsplace import place_in_fs
 from zarrds._store.paths import check_key, level, normalize_path, redact_url
 from zarrds._store.place import Place
 from zarrds._store.request import buffer_size, same_bytes, to_bytes
 from zarrds._store.retry import answered, http_status
-from zarrds._store.spec import StoreSpec, live_spec, make_spec
+from zarrds._store.spec import LiveSpec, StoreSpec, live_spec, make_spec
 from zarrds._store.unlisted import nearest_node, refuse_unlisted, unlistable
 from zarrds._store.wrappers import trace
 from zarrds._types import Buf, Separator
-from zarrds.errors import NotListableError, PathNotFoundError, ReadOnlyError, StoreAccessError, StoreNotShareableError
+from zarrds.errors import NotListableError, PathNotFoundError, ReadOnlyError, StoreAccessError
 
 __all__ = ["FSStore"]
 
@@ -448,15 +449,9 @@ class FSStore(FSReading):
     def __reduce__(self) -> tuple[Any, ...]:
         recipe = make_spec(FSStore, self.url, **self._arguments())
         if not self.profile.shareable:
-            return _built_here, (os.getpid(), recipe)
+            return _built_here, (os.getpid(), recipe, self.spec())
         return StoreSpec.build, (recipe,)
 
 
-def _built_here(pid: int, recipe: StoreSpec) -> Store:
-    if pid != os.getpid():
-        raise StoreNotShareableError(
-            "what this store holds is in the memory of the process that made it",
-            store=repr(recipe),
-            hint="use a store that processes can share (a DirectoryStore, or the URL of a service)",
-        )
-    return recipe.build()
+def _built_here(pid: int, recipe: StoreSpec, live: LiveSpec) -> Store:
+    return recipe.build() if pid == os.getpid() else StoreElsewhere(live)
