@@ -36,6 +36,20 @@ def test_a_full_map_grows(path: Path) -> None:
         assert len(store) == 51
 
 
+def test_an_environment_that_another_thread_still_closes_is_waited_for(path: Path, monkeypatch: Any) -> None:
+    env = lmdb.open(str(path))
+    monkeypatch.setattr("zarrds._store.backends.lmdb.time.sleep", lambda seconds: env.close())
+    with LMDBStore(path) as store:
+        store["a"] = b"1"
+        assert dict(store) == {"a": b"1"}
+
+
+def test_an_environment_that_others_keep_open_is_an_error(path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("zarrds._store.backends.lmdb._CLOSING_S", 0)
+    with lmdb.open(str(path)), pytest.raises(StoreError, match="already open"):
+        LMDBStore(path)
+
+
 class Resized:
     """An environment that must not be asked anything while it is resized, which takes a while."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -279,7 +280,7 @@ class _Map:
         self.lmdb = lmdb
         self.pid = os.getpid()
         size = {"map_size": _FIRST_MAP_SIZE, "subdir": not os.path.isfile(path)}
-        self.env = lmdb.open(path, **{**_DEFAULTS, **size, **kwargs})
+        self.env = _opened(lmdb, path, {**_DEFAULTS, **size, **kwargs})
         self.file = os.path.join(path, "data.mdb") if os.path.isdir(path) else path
         self.identity = file_identity(self.file)
         self.idle = threading.Condition()
@@ -329,6 +330,25 @@ class _Map:
             finally:
                 self.resizing = False
                 self.idle.notify_all()
+
+
+_CLOSING_S, _POLL_S = 2.0, 0.001
+
+
+def _opened(lmdb: Any, path: str, options: dict[str, Any]) -> Any:
+    """Open an environment.
+
+    LMDB allows one of each path in a process. The last store of a path may have been dropped in another thread, which
+    is still closing its environment: that is waited for.
+    """
+    until = time.monotonic() + _CLOSING_S
+    while True:
+        try:
+            return lmdb.open(path, **options)
+        except lmdb.Error as error:
+            if "already open in this process" not in str(error) or time.monotonic() > until:
+                raise
+        time.sleep(_POLL_S)
 
 
 _maps: weakref.WeakValueDictionary[str, _Map] = weakref.WeakValueDictionary()
