@@ -17,7 +17,7 @@ from xarray_backend.stored import Stored, read_stored, stored_names, undo_unfini
 from xarray_backend.storing import Job, ancestors, carry_out, new_documents
 from zarrds import Array, Group
 from zarrds.errors import ContainsArrayError, ContainsGroupError, GroupNotFoundError
-from zarrds.parallel import Turn, group_turn
+from zarrds.parallel import Turn, check_synchronizer, group_turn
 from zarrds.storage import MemoryStore, Store, places_of, refuse_overlap
 
 __all__ = ["DatasetExistsError", "to_zarrds"]
@@ -135,6 +135,8 @@ def to_zarrds(
         been deleted or written.
     zarrds.errors.StoreNotShareableError
         The workers of the scheduler in force cannot reach the store; nothing has been written.
+    zarrds.errors.SynchronizerPathError
+        The lock files of a ProcessSynchronizer would be inside the store (also a ValueError); nothing has been written.
     zarrds.errors.ForeignFilesError
         Mode "w" on a directory with files that are no part of a hierarchy; nothing has been deleted.
 
@@ -157,6 +159,7 @@ def to_zarrds(
         check_dataset(ds if region is None else ds.drop_vars(ds.indexes, errors="ignore"))
     target = _open_store(store, storage_options)
     root = (group or "").strip("/")
+    check_synchronizer(synchronizer, root, target)
     existing = _open_existing(target, root) if mode in ("a", "a-", "r+") else None
     if existing is not None:
         target = existing.store  # of another layout it is another view of the same place

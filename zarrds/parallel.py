@@ -20,6 +20,7 @@ from zarrds._node import (
     ClaimLost,
     as_stored,
     changed_meanwhile,
+    check_synchronizer,
     claimed,
     document_locked,
     has_mark,
@@ -35,7 +36,7 @@ from zarrds.errors import ConflictError, PathNotFoundError
 from zarrds.hierarchy import Group
 from zarrds.sync import Synchronizer
 
-__all__ = ["Turn", "group_turn", "larger", "settle", "take_back", "tidy", "write_part"]
+__all__ = ["Turn", "check_synchronizer", "group_turn", "larger", "settle", "take_back", "tidy", "write_part"]
 
 
 # --- parts of chunks -------------------------------------------------------------------------------------------------
@@ -250,6 +251,7 @@ def group_turn(group: Group, synchronizer: Synchronizer | None = None) -> Iterat
     array([1, 2, 3, 4])
     """
     key = format_of(group.zarr_format).node_keys(group.path)[-1]
+    check_synchronizer(synchronizer, group.path, group.store)
     with ExitStack() as held:
         held.enter_context(_thread_lock(f"{group.store!r} {key}"))
         held.enter_context(document_locked(synchronizer, group.store, key))

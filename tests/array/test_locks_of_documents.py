@@ -241,6 +241,14 @@ def test_lock_files_in_the_hierarchy_around_an_array_are_refused(tmp_path: Path)
         )
 
 
+def test_lock_files_in_the_hierarchy_beside_an_array_are_refused(tmp_path: Path) -> None:
+    """They have names of documents, so that the group would have a member that cannot be read."""
+    zarrds.open_group(str(tmp_path / "g"), mode="w").create_dataset("z", shape=4)
+    synchronizer = zarrds.ProcessSynchronizer(str(tmp_path / "g" / "locks" / "z"))
+    with pytest.raises(zarrds.errors.SynchronizerPathError):
+        zarrds.open_array(str(tmp_path / "g" / "z"), mode="r+", synchronizer=synchronizer)
+
+
 def test_lock_files_of_an_n5_container_are_refused_inside_it(tmp_path: Path) -> None:
     store = zarrds.N5Store(tmp_path / "a.n5")
     with pytest.raises(zarrds.errors.SynchronizerPathError):

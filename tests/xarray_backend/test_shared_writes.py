@@ -415,3 +415,25 @@ def test_a_template_of_many_chunks_is_quick_to_make():
     finally:
         sys.setprofile(None)
     assert calls < 10**5
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("inside", ["", "locks"])
+def test_lock_files_inside_the_store_are_refused(inside, zarr_format, tmp_path):
+    path = tmp_path / "a.zarr"
+    ds = xr.Dataset({"v": ("x", np.arange(4.0))}, coords={"x": np.arange(4)})
+    to_zarrds(ds, str(path), mode="w", zarr_format=zarr_format)
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    synchronizer = zarrds.ProcessSynchronizer(str(path / inside))
+    for given, way in (
+        (ds, {"mode": "w"}),
+        (ds, {"mode": "a"}),
+        (ds, {"mode": "r+"}),
+        (ds, {"append_dim": "x"}),
+        (ds[["v"]].isel(x=slice(0, 2)).drop_vars("x"), {"region": {"x": slice(0, 2)}}),
+        (ds.chunk(x=2), {"mode": "a", "compute": False}),
+        (xr.DataTree(ds), {"mode": "a"}),
+    ):
+        with pytest.raises(zarrds.errors.SynchronizerPathError, match=r"\.sync"):
+            to_zarrds(given, str(path), synchronizer=synchronizer, **way)
+    assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 from zarrds._format import ATTRIBUTES_KEY, DOCUMENT_NAMES, formats_of
 from zarrds._store import Store, ancestors
@@ -51,7 +52,14 @@ def check_synchronizer(synchronizer: Synchronizer | None, path: str, *stores: St
     """Raise SynchronizerPathError if lock files would be among the files of the node at `path` in one of the stores.
 
     There, values would replace lock files or lock files values, and nothing would be guarded. Links and ``..`` are
-    followed.
+    followed. A directory anywhere below a node on this machine is refused too: lock files have names of documents.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> from zarrds.parallel import check_synchronizer
+    >>> from zarrds.storage import DirectoryStore
+    >>> check_synchronizer(zarrds.ProcessSynchronizer("data/a.sync"), "", DirectoryStore("data/a.zarr"))
     """
     if not isinstance(synchronizer, ProcessSynchronizer):
         return
@@ -63,7 +71,7 @@ def check_synchronizer(synchronizer: Synchronizer | None, path: str, *stores: St
             root = "/" + place.path
             if any(directory == root or directory.startswith(root.rstrip("/") + "/") for directory in used):
                 raise _misplaced(synchronizer, store)
-    if _holds_documents(locks):
+    if any(_holds_documents(directory) for directory in (locks, *map(str, Path(locks).parents))):
         raise _misplaced(synchronizer, stores[0])
 
 
