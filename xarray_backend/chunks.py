@@ -118,7 +118,7 @@ def choose_grid(
     Shards that a variable inherited are kept while blocks fit them, also when several blocks make a shard, as they are
     when every chunk was read as one block: then these blocks are joined.
     """
-    explicit, explicit_shards = _unless_auto(explicit), _unless_auto(explicit_shards)
+    explicit_shards = _unless_auto(explicit_shards)
     if explicit_shards is not None:
         shards = checked_chunks(name, explicit_shards, dims, shape, what="shards")
         if explicit is not None:
@@ -182,7 +182,7 @@ def _dividing(name: str, chunks: tuple[int, ...], shards: tuple[int, ...]) -> tu
     """The chunks; ValueError when shards would not be whole numbers of them."""
     if any(s % c for s, c in zip(shards, chunks, strict=True)):
         raise ValueError(
-            f"shards of variable {name!r} must be whole chunks: each length of {shards} a multiple of that of {chunks}"
+            f"shards must be whole chunks: each length of {shards} a multiple of that of {chunks}, in variable {name!r}"
         )
     return chunks
 

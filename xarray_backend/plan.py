@@ -21,7 +21,7 @@ from xarray_backend.encoding import added_attributes, array_attributes, array_op
 from xarray_backend.region import Region
 from xarray_backend.stored import Stored
 from zarrds import Array, Group
-from zarrds.errors import ContainsGroupError, MetadataError, UnsupportedFormatError
+from zarrds.errors import ContainsGroupError, MetadataError, UnknownVariableError, UnsupportedFormatError
 
 __all__ = ["DatasetPlan", "Options", "VariableWrite", "check_dataset", "plan_dataset"]
 
@@ -124,7 +124,7 @@ def plan_dataset(
     """Decide and check everything about writing `ds` to the group at `path`, whose members are given."""
     unknown = [name for name in encoding if name not in ds.variables]
     if unknown:
-        raise ValueError(f"encoding is given for {unknown[0]!r}, which is not a variable of the dataset")
+        raise UnknownVariableError(f"encoding is given for {unknown[0]!r}, which is not a variable of the dataset")
     variables, attrs = _compat.encode_coordinates(ds)
     group = zarrds.group(stage, path=path, zarr_format=options.zarr_format)
     attrs = attributes_as_json("the dataset", attrs)
@@ -173,7 +173,7 @@ def _check_names(ds: xr.Dataset) -> None:
         if name is None:
             continue
         if not isinstance(name, str):
-            raise TypeError(f"the name of a stored variable must be a string or None, found {name!r}")
+            raise TypeError(f"names of stored variables are strings: each is a string or None, found {name!r}")
         if not name or "/" in name or name.startswith(".z") or name in (".", ".."):
             raise ValueError(f"a variable cannot be stored under the name {name!r}")
 

@@ -85,6 +85,8 @@ def parse_region(ds: xr.Dataset, region: Any, stored: Stored, append_dim: Any = 
     """
     others = [dim for dim in ds.dims if dim != append_dim]
     wanted = dict.fromkeys(others, "auto") if isinstance(region, str) and region == "auto" else region
+    if append_dim is not None and not others:
+        raise ValueError(f"append_dim {append_dim!r} and a region go together only along different dimensions")
     if not isinstance(wanted, Mapping):
         raise TypeError(f"region must be 'auto' or a dict from dimensions to slices, found {region!r}")
     lengths = stored.lengths

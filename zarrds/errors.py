@@ -494,6 +494,10 @@ class EncodingError(ZarrdsError, ValueError):
     """The encoding of a stored variable cannot express values that were to be written."""
 
 
+class UnknownVariableError(EncodingError, KeyError):
+    """An encoding is given for a variable that the dataset does not have."""
+
+
 class BlockShapeError(ZarrdsError, ValueError):
     """A block of a dask array has another shape than the array says; nothing of the block has been written."""
 

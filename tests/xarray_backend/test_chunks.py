@@ -62,7 +62,6 @@ def test_uniform_length_fits(blocks):
         (None, None, (5, 5), True),
         (None, None, (0,), True),
         (None, None, np.array([5]), (5,)),
-        (None, "auto", (5,), (5,)),
         (None, None, "auto", True),
         (((4, 4, 4),), None, None, (4,)),
         (((4, 4, 4),), None, (2,), (2,)),

@@ -1,0 +1,69 @@
+"""The zarr tests of the installed xarray, with zarrds in place of the zarr library: what fails is known, and why."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("zarr", minversion="3")
+
+ROOT = Path(__file__).parents[2]
+
+_ALONE = "fails with xarray alone, too, as it is for the other format"
+_PATCHED = "looks into the zarr library, which has no part in it"
+_SHOWN = "codecs of format 3 are shown as zarr.json has them, not as objects of the zarr library"
+_BLOCKS = "blocks are taken as chunks, or joined to whole shards, where nobody asked for others"
+
+KNOWN = {
+    "read": {
+        "test_hidden_zarr_keys": _ALONE,
+        "test_dimension_names": _ALONE,
+        "test_zarr_fill_value_in_encoding_on_read": _ALONE,
+        "test_shard_encoding_with_dask": _ALONE,
+        "test_zarr_fill_value_setting": "use_zarr_fill_value_as_mask counts in format 2, too",
+        "test_compressor_encoding": _SHOWN,
+        "test_zarr_encoding": _SHOWN,
+        "test_async_load_multiple_variables": _PATCHED,
+        "test_concurrent_load_multiple_objects": _PATCHED,
+        "test_concurrent_load_multiple_variables": _PATCHED,
+        "test_indexing": "async: " + _PATCHED,
+        "test_append": "counts requests of the zarr library",
+        "test_region_write": "counts requests of the zarr library",
+    },
+}
+KNOWN["write"] = KNOWN["read"] | {
+    "test_roundtrip_stringdtype_nulls": "missing texts are refused, as nothing says that they are missing",
+    "test_shard_encoding_with_dask": _BLOCKS,
+    "test_chunk_encoding_with_dask": _BLOCKS,
+    "test_to_zarr_compute_false": "without a fill value, zeros in memory are written in format 2",
+}
+"""Tests that fail, by mode, with the reason; docs/differences.md has those that users can meet."""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("mode", KNOWN)
+@pytest.mark.parametrize(
+    ("module", "chosen"),
+    [("test_backends", "Zarr or zarr"), ("test_backends_datatree", "Zarr"), ("test_distributed", "zarr")],
+)
+def test_what_fails_is_known(mode: str, module: str, chosen: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.xarray_backend.upstream"]
+    command += ["--pyargs", f"xarray.tests.{module}", "-k", chosen, "-W", "ignore", "-rfE", "--tb=no"]
+    environment = {**os.environ, "ZARRDS_UPSTREAM": mode, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8")
+    assert re.search(r"\d+ passed", done.stdout), done.stdout + done.stderr
+    failed = re.findall(r"^(?:FAILED|ERROR) \S*::(\w+)", done.stdout, re.MULTILINE)
+    assert set(failed) <= KNOWN[mode].keys(), sorted(set(failed) - KNOWN[mode].keys())
+
+
+def test_plugin_refuses_unknown_modes(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "-p", "tests.xarray_backend.upstream", "--co"]
+    environment = {**os.environ, "ZARRDS_UPSTREAM": "both", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8")
+    assert "must be one of read, write, exchange" in done.stdout + done.stderr
