@@ -64,7 +64,7 @@ class PendingStore(ViewStore):
     def __init__(self, store: Store, max_bytes: int = BATCH_BYTES) -> None:
         super().__init__(store)
         self._max_bytes = max_bytes
-        self._held: OrderedDict[str, Buf | Held | None] = OrderedDict()  # None: deleted
+        self._pending: OrderedDict[str, Buf | Held | None] = OrderedDict()  # None: deleted
         self._nbytes = 0
         self._lock = threading.RLock()
 
@@ -73,16 +73,16 @@ class PendingStore(ViewStore):
     def take_many(self, keys: Sequence[str]) -> list[Any]:
         """Return the values of keys: pending ones as they are kept, others from the store; None for absent ones."""
         with self._lock:
-            here = {key: self._held[key] for key in keys if key in self._held}
+            here = {key: self._pending[key] for key in keys if key in self._pending}
         rest = [(key, None) for key in keys if key not in here]
         there = iter(self.store.get_many(rest) if rest else ())
         return [here[key] if key in here else next(there) for key in keys]
 
-    def hold(self, key: str, value: Buf | Held | None) -> None:
+    def add(self, key: str, value: Buf | Held | None) -> None:
         """Add a pending write; None: the key will be deleted."""
         with self._lock:
             self._drop(key)
-            self._held[key] = value
+            self._pending[key] = value
             self._nbytes += _size(value)
             if self._nbytes > self._max_bytes:
                 self._store_oldest(self._max_bytes // 2)
@@ -93,9 +93,9 @@ class PendingStore(ViewStore):
             self._store_oldest(0)
 
     def _store_oldest(self, most: int) -> None:
-        while self._held and (self._nbytes > most or not most):
+        while self._pending and (self._nbytes > most or not most):
             keys = self._oldest(min(self._nbytes - most, _FLUSH_BYTES))
-            values = [(key, _joined(self._held[key])) for key in keys]
+            values = [(key, _joined(self._pending[key])) for key in keys]
             self.store.set_many([(key, value) for key, value in values if value is not None])
             self.store.delete_many([key for key, value in values if value is None])
             note_written(keys)
@@ -105,7 +105,7 @@ class PendingStore(ViewStore):
     def _oldest(self, nbytes: int) -> list[str]:
         """Return the keys to store next: about that many bytes, but no more keys than are stored at a time."""
         keys: list[str] = []
-        for key, value in self._held.items():
+        for key, value in self._pending.items():
             keys.append(key)
             nbytes -= _size(value)
             if nbytes <= 0 or len(keys) == _FLUSH_KEYS:
@@ -113,14 +113,14 @@ class PendingStore(ViewStore):
         return keys
 
     def _drop(self, key: str) -> None:
-        if key in self._held:
-            self._nbytes -= _size(self._held.pop(key))
+        if key in self._pending:
+            self._nbytes -= _size(self._pending.pop(key))
 
     # --- the store ---------------------------------------------------------------------------------------------------
 
     def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
         with self._lock:
-            here = {key: _joined(self._held[key]) for key, _ in requests if key in self._held}
+            here = {key: _joined(self._pending[key]) for key, _ in requests if key in self._pending}
         if not here:
             return self.store.get_many(requests)
         rest = [request for request in requests if request[0] not in here]
@@ -133,16 +133,16 @@ class PendingStore(ViewStore):
 
     def reader(self) -> RangeReader:
         with self._lock:
-            return VersionReader(self) if self._held else self.store.reader()
+            return VersionReader(self) if self._pending else self.store.reader()
 
     def iter_many(self, requests: Sequence[Request]) -> Iterator[Buf | None]:
         with self._lock:
-            held = any(key in self._held for key, _ in requests)
-        return iter(self.get_many(requests)) if held else self.store.iter_many(requests)
+            pending = any(key in self._pending for key, _ in requests)
+        return iter(self.get_many(requests)) if pending else self.store.iter_many(requests)
 
     def set_many(self, items: Sequence[tuple[str, Any]]) -> None:
         for key, value in items:
-            self.hold(key, value if isinstance(value, Held) else to_bytes(value))
+            self.add(key, value if isinstance(value, Held) else to_bytes(value))
 
     def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
         self.flush()  # what is set with set_if must not become visible before what was set earlier
@@ -150,15 +150,15 @@ class PendingStore(ViewStore):
 
     def delete_many(self, keys: Sequence[str]) -> None:
         for key in keys:
-            self.hold(key, None)
+            self.add(key, None)
 
     def keys_below(self, prefix: str = "") -> Iterator[str]:
         with self._lock:
-            held = dict(self._held)
+            pending = dict(self._pending)
         for key in self.store.keys_below(prefix):
-            if key not in held:
+            if key not in pending:
                 yield key
-        for key, value in held.items():
+        for key, value in pending.items():
             if key.startswith(prefix) and _joined(value) is not None:
                 yield key
 

@@ -113,7 +113,7 @@ def _locked_length(source: OpenSource, plan: Plan) -> int:
 class _Write:
     """One write in progress."""
 
-    __slots__ = ("drop_axes", "field", "held", "keep_empty", "same", "scalar", "source", "threads", "value")
+    __slots__ = ("drop_axes", "field", "keep_empty", "pending", "same", "scalar", "source", "threads", "value")
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ class _Write:
         self.field = field
         self.keep_empty = keep_empty
         self.threads = threads
-        self.held = source.store if isinstance(source.store, PendingStore) else None  # in a batch
+        self.pending = source.store if isinstance(source.store, PendingStore) else None  # in a batch
         self.scalar = isinstance(value, np.ndarray) and value.ndim == 0
         self.same: Buf | None = None  # a scalar gives the same bytes for every whole chunk
 
@@ -160,8 +160,8 @@ class _Write:
         partial = [key for key, p in zip(keys, window, strict=True) if not p.whole or self.field]
         if not partial:
             return {}
-        if self.held is not None:
-            return dict(zip(partial, self.held.take_many(partial), strict=True))
+        if self.pending is not None:
+            return dict(zip(partial, self.pending.take_many(partial), strict=True))
         return dict(zip(partial, self.source.store.get_many([(key, None) for key in partial]), strict=True))
 
     def _encoded(self, projection: Projection, old: Any) -> Buf | Held | None:
@@ -173,7 +173,7 @@ class _Write:
             chunk, every = self._whole_chunk(projection)
         else:
             chunk, every = self._changed_chunk(projection, old), False
-            if self.held is not None:
+            if self.pending is not None:
                 return PendingChunk(chunk, self._value)
         return self._value(chunk, every)
 
@@ -269,6 +269,6 @@ class _ShardWrite(_Write):
         inside = valid_part(projection.coords, source.meta.shape, source.meta.chunk.shape)
         valid = tuple([item.stop for item in inside])
         codec.merge(shard, projection.chunk_part, self._piece(projection), self._put, valid, not self.field)
-        if self.held is None:
+        if self.pending is None:
             return shard.join()
         return shard if shard.nbytes else None

@@ -126,7 +126,7 @@ class Array(ArrayProperties):
         self._like = None if type(self._meta_array) is np.ndarray else self._meta_array
         self._read_missing: Literal["fill", "raise"] = read_missing
         self._is_view = False
-        self._held: PendingStore | None = None
+        self._pending: PendingStore | None = None
         meta = _node.load_array(self._store, self._path, check_version(zarr_version)) if _meta is None else _meta
         self._opened = self._at(meta)
         self._cache_attrs = cache_attrs
@@ -142,7 +142,7 @@ class Array(ArrayProperties):
         return self._opened
 
     def _at(self, meta: ArrayMeta) -> OpenSource:
-        store = self.chunk_store if self._held is None else self._held
+        store = self.chunk_store if self._pending is None else self._pending
         return OpenSource(store, self._path, meta, partial_decompress=self._partial_decompress)
 
     def _refresh(self) -> None:
@@ -187,7 +187,7 @@ class Array(ArrayProperties):
         self._opened = self._at(meta)
 
     def _target(self) -> Target:
-        store = self.chunk_store if self._held is None else self._held
+        store = self.chunk_store if self._pending is None else self._pending
         known = None
         if not self._store.can_set_if:
             if self._synchronizer is not None:
@@ -239,17 +239,17 @@ class Array(ArrayProperties):
         self._refuse_read_only()
         if self._synchronizer is not None:
             raise ValueError("batch() would hold the locks of the array's synchronizer for as long as it takes")
-        if self._held is not None:  # writes inside belong to the outer batch
+        if self._pending is not None:  # writes inside belong to the outer batch
             yield self
             return
-        held = self._held = PendingStore(self.chunk_store, max_bytes)
+        pending = self._pending = PendingStore(self.chunk_store, max_bytes)
         self._opened = self._at(self._opened.meta)
         try:
             yield self
         finally:
-            self._held = None
+            self._pending = None
             self._opened = self._at(self._opened.meta)
-            held.flush()
+            pending.flush()
 
     def source(self) -> ChunkSource:
         """Return the spec, path and metadata of the array, from which it can be read: small, hashable and picklable.
