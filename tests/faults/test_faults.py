@@ -182,3 +182,34 @@ def test_a_failed_write_keeps_what_was_there() -> None:
     found = z[:]
     assert np.isin(found - DATA, (0, 1)).all()
     np.testing.assert_array_equal(found[15:20, 18:24], DATA[15:20, 18:24])
+
+
+@pytest.mark.parametrize("own_find", [False, True])
+def test_listings_are_repeated_directory_by_directory(own_find: bool) -> None:
+    """Of a hundred directories, a third of the requests fail: only those are sent again."""
+
+    class Finding(FaultyCloud):
+        async def _find(self, path: str, *args: Any, **kwargs: Any) -> Any:
+            return await super()._find(path, *args, **{**kwargs, "on_error": "raise"})
+
+    fs = Finding() if own_find else FaultyCloud()
+    keys = [f"g{number}/{name}" for number in range(100) for name in ("a/0", "b/0", "c")]
+    for key in keys:
+        fs.objects[f"bucket/root/{key}"] = b"x"
+    store = FSStore("bucket/root", fs=fs)
+    assert sorted(store.keys_below()) == sorted(keys)
+    clean = len(fs.asked)
+    fs.asked.clear()
+    failed: list[str] = []
+    plan = some_of(0.3, {"unavailable": PASSING["unavailable"]}, seed=5)
+
+    def fault(verb: str, path: str) -> Any:
+        found = plan(verb, path)
+        failed.extend([path] * (found is not None))
+        return found
+
+    fs.fault = fault
+    assert sorted(store.keys_below()) == sorted(keys)
+    sent_before_it_walked = 10 * own_find
+    assert clean + len(failed) <= len(fs.asked) <= clean + len(failed) + sent_before_it_walked
+    assert 1.2 * clean < len(fs.asked) < 1.7 * clean

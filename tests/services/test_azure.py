@@ -6,13 +6,16 @@ import pickle
 import subprocess
 import sys
 import uuid
+from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 from azure.storage.blob import ContainerClient
 
 import zarrds
+from tests.faults.toxic import ever, some_of, toxic
 from tests.servers import AZURITE_ACCOUNT, AZURITE_KEY
 from zarrds._types import ByteRange
 from zarrds.errors import StoreError
@@ -98,3 +101,27 @@ def test_many_chunks(client: ContainerClient) -> None:
     np.testing.assert_array_equal(z[:], data)
     z.resize(100)
     assert z.nchunks_initialized == 100
+
+
+@pytest.mark.usefixtures("waits")
+def test_listings_are_repeated_page_by_page(azurite_url: str, client: ContainerClient) -> None:
+    names = [f"g/{number:02}" for number in range(40)]
+    ABSStore(client=client).set_many([(name, b"x") for name in names])
+    account = urlsplit(azurite_url)
+    with toxic(azurite_url) as proxy:
+        behind = ContainerClient(
+            proxy.address + account.path, client.container_name, credential=AZURITE_KEY, retry_total=0
+        )
+        for method in ("list_blob_names", "walk_blobs"):  # small pages
+            setattr(behind, method, partial(getattr(behind, method), results_per_page=2))
+        store = ABSStore(client=behind)
+        for ask in (lambda: sorted(store.keys_below()), lambda: ["g/" + name for name in store.listdir("g")]):
+            proxy.forget()
+            proxy.plan = some_of(0.3, ["503"])
+            assert ask() == names
+            assert len(proxy.asked) == 20 + len(proxy.done)
+            assert 22 < len(proxy.asked) < 40
+        proxy.plan = ever("503")
+        with zarrds.config_context(attempts=3), pytest.raises(StoreError) as caught:
+            list(store.keys_below())
+        assert caught.value.attempts == 3

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from zarrds._config import get_config
 
-__all__ = ["answered", "http_status", "is_transient", "rounds", "sleep"]
+__all__ = ["answered", "http_status", "is_transient", "may_be_beyond", "rounds", "sleep"]
 
 Item = TypeVar("Item")
 
@@ -75,6 +75,15 @@ def is_transient(error: BaseException) -> bool:
     return False
 
 
+def may_be_beyond(error: BaseException) -> bool:
+    """Whether an error may be the answer to a range that begins behind the end of a value: a refusal, no failure."""
+    status = http_status(error) or (http_status(error.__cause__) if error.__cause__ is not None else None)
+    if status is not None:
+        return status in (400, 416)
+    is_lost = isinstance(error, (ConnectionError, TimeoutError))
+    return not is_lost and type(error).__module__.partition(".")[0] not in _SERVICE_MODULES
+
+
 def rounds() -> Iterator[int]:
     """Numbers of the attempts, from 1; waits before each but the first.
 
@@ -91,7 +100,11 @@ def rounds() -> Iterator[int]:
         yield attempt
 
 
-def answered(items: Sequence[Item], send: Callable[[Sequence[Item]], Sequence[Any]]) -> tuple[list[Any], int]:
+def answered(
+    items: Sequence[Item],
+    send: Callable[[Sequence[Item]], Sequence[Any]],
+    may_pass: Callable[[Exception], bool] = is_transient,
+) -> tuple[list[Any], int]:
     """Send items together, and those again whose failure may pass, until all are answered or attempts run out.
 
     Parameters
@@ -100,6 +113,8 @@ def answered(items: Sequence[Item], send: Callable[[Sequence[Item]], Sequence[An
         What to send.
     send : callable
         Gives for each item an answer or an Exception.
+    may_pass : callable, optional
+        Whether sending again may help after an Exception.
 
     Returns
     -------
@@ -118,7 +133,7 @@ def answered(items: Sequence[Item], send: Callable[[Sequence[Item]], Sequence[An
             answers[number] = reply
             if isinstance(reply, Exception):
                 failed.append(number)
-        if not all(is_transient(answers[number]) for number in failed):
+        if not all(may_pass(answers[number]) for number in failed):
             break  # one failure that lasts fails the batch
         pending = failed
         if not pending:

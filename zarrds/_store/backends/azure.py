@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from zarrds._config import get_config
 from zarrds._store.absence import CLIENT_FAULTS, says_no_container
+from zarrds._store.backends.writers import MARK, has_written, marked, new_token
 from zarrds._store.base import Store, StoreProfile
 from zarrds._store.concurrent import map_concurrently
 from zarrds._store.failure import store_failure
@@ -17,16 +18,15 @@ from zarrds._store.optional import optional_module
 from zarrds._store.paths import check_key, join_path, level, normalize_path, redact_url
 from zarrds._store.place import Place, server_name
 from zarrds._store.request import coalesce, same_bytes, split_answers, to_bytes
+from zarrds._store.retry import answered
 from zarrds._store.rounds import RangeReader, Tagged, TaggedReader
 from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, freeze, live_spec
 from zarrds._store.wrappers import trace
 from zarrds._types import Buf, ByteRange, Request, Separator
+from zarrds.errors import StoreError
 
 __all__ = ["ABSStore"]
-
-_WRITER = "zarrdswriter"
-"""Metadata that says who wrote a blob, see `ABSStore.set_if`."""
 
 
 class ABSStore(Store):
@@ -164,9 +164,9 @@ class ABSStore(Store):
             self.client.upload_blob(self._root + check_key(key), to_bytes(value), overwrite=True)
 
     def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
-        blob, token = self._root + check_key(key), uuid.uuid4().hex
+        blob, token = self._root + check_key(key), new_token()
         with self._reporting("writing", key):
-            found, etag, _ = self._current(blob)
+            found, etag, mark = self._current(blob)
             if not same_bytes(found, expected):
                 return False
             unmodified = optional_module("azure.core", "azure").MatchConditions.IfNotModified
@@ -174,20 +174,20 @@ class ABSStore(Store):
             if etag is not None:
                 condition["match_condition"] = unmodified
             try:
-                self.client.upload_blob(blob, to_bytes(value), metadata={_WRITER: token}, **condition)
+                self.client.upload_blob(blob, to_bytes(value), metadata={MARK: marked(token, mark)}, **condition)
             except (self._errors.ResourceExistsError, self._errors.ResourceModifiedError):
                 # the client repeats what got no answer: the first of two requests may have been ours, and have worked
-                return self._current(blob)[2] == token
+                return has_written(token, self._current(blob)[2])
             except self._errors.ResourceNotFoundError as error:
                 self._require_container(error)
                 return False
         return True
 
     def _current(self, blob: str) -> tuple[bytes | None, str | None, str | None]:
-        """Value, ETag and writer of a blob; three times None when it is absent."""
+        """Value, ETag and mark of a blob; three times None when it is absent."""
         try:
             reply = self.client.download_blob(blob)
-            return reply.readall(), reply.properties.etag, (reply.properties.metadata or {}).get(_WRITER)
+            return reply.readall(), reply.properties.etag, (reply.properties.metadata or {}).get(MARK)
         except self._errors.ResourceNotFoundError as error:
             self._require_container(error)
             return None, None, None
@@ -208,32 +208,56 @@ class ABSStore(Store):
         try:
             yield
         except (self._errors.AzureError, *CLIENT_FAULTS) as error:
-            secrets = secret_values(self.client.url, _recipe(self.client) or {})
-            failed = store_failure(f"{action} failed", error, store=repr(self), key=key, attempts=1, secrets=secrets)
+            failed = self._failed(action, key, error)
             raise failed from failed.__cause__
+
+    def _failed(self, action: str, key: str | None, error: Exception, attempts: int = 1) -> StoreError:
+        secrets = secret_values(self.client.url, _recipe(self.client) or {})
+        what = f"{action} failed"
+        return store_failure(what, error, store=repr(self), key=key, attempts=attempts, secrets=secrets)
 
     # --- the hierarchy -----------------------------------------------------------------------------------------------
 
+    def _listed(self, names: Callable[[], Any], path: str | None) -> Iterator[Any]:
+        """Items of a listing; each page is asked for again by itself, since the client gives up after a few times."""
+
+        def page(tokens: Sequence[str | None]) -> list[Any]:
+            pages = names().by_page(tokens[0])
+            try:
+                return [(list(next(pages, ())), pages.continuation_token)]
+            except Exception as error:
+                return [error]
+
+        token: str | None = None
+        while True:
+            (answer,), attempts = answered([token], page)
+            if isinstance(answer, Exception):
+                raise self._failed("listing", path, answer, attempts)
+            found, token = answer
+            yield from found
+            if not token:
+                return
+
     def keys_below(self, prefix: str = "") -> Iterator[str]:
-        start = len(self._root)
-        with self._reporting("listing", prefix):
-            for name in self.client.list_blob_names(name_starts_with=self._root + prefix):
-                yield name[start:]
+        start, names = len(self._root), partial(self.client.list_blob_names, name_starts_with=self._root + prefix)
+        for name in self._listed(names, prefix):
+            yield name[start:]
+
+    def _level(self, path: str) -> Iterator[Any]:
+        walk = partial(self.client.walk_blobs, name_starts_with=self._root + level(path), delimiter="/")
+        return self._listed(walk, path)
 
     def listdir(self, path: str | None = None) -> list[str]:
-        prefix = self._root + level(normalize_path(path))
-        with self._reporting("listing", path):
-            found = [blob.name for blob in self.client.walk_blobs(name_starts_with=prefix, delimiter="/")]
-        return sorted({name[len(prefix) :].rstrip("/") for name in found})
+        path = normalize_path(path)
+        start = len(self._root + level(path))
+        return sorted({blob.name[start:].rstrip("/") for blob in self._level(path)})
 
     def getsize(self, path: str | None = None) -> int:
         where = normalize_path(path)
-        prefix = self._root + level(where)
         with self._reporting("measuring", where):
             if where and where in self:
                 return int(self.client.get_blob_client(self._root + where).get_blob_properties().size)
-            blobs = self.client.walk_blobs(name_starts_with=prefix, delimiter="/")
-            return sum(blob.size for blob in blobs if not blob.name.endswith("/"))
+        return sum(blob.size for blob in self._level(where) if not blob.name.endswith("/"))
 
     def close(self) -> None:
         """Nothing to do: the client is the caller's."""

@@ -41,7 +41,6 @@ __all__ = [
     "blocking",
     "copy_each",
     "delete_each",
-    "find",
     "gathered",
     "has_protocol",
     "has_urls",
@@ -184,16 +183,6 @@ def widen_pool(fs: AbstractFileSystem) -> None:
         given = getattr(layer, "config_kwargs", None)
         if has_protocol(layer, "s3") and isinstance(given, dict):
             layer.config_kwargs = {"max_pool_connections": get_config().concurrency, **given}
-
-
-def find(fs: AbstractFileSystem, place: str) -> list[dict[str, Any]]:
-    """Entries of all files below a path; the general `find` of fsspec would take a failed listing for an empty one."""
-    general = type(fs).find is AbstractFileSystem.find
-    if isinstance(fs, AsyncFileSystem):
-        general = type(fs)._find is AsyncFileSystem._find and type(fs) is not DirFileSystem
-    found = fs.find(place, detail=True, **({"on_error": "raise"} if general else {}))
-    # of a file that is asked for itself, HTTP has no more than the name
-    return [{"name": name, "type": "file", "size": None, **entry} for name, entry in found.items()]
 
 
 # --- what is asked for, and what comes -------------------------------------------------------------------------------

@@ -15,12 +15,13 @@ from urllib.parse import quote, unquote
 from fsspec import AbstractFileSystem, FSMap
 from fsspec.implementations.memory import MemoryFileSystem
 
-from zarrds._store.absence import says_no_container
 from zarrds._store.backends import filesystem, tags
 from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.filesystem import NOT_FOUND
+from zarrds._store.backends.fs_listing import entries_at
 from zarrds._store.backends.fs_reading import FSReading
 from zarrds._store.backends.s3 import s3_place, set_object_if
+from zarrds._store.backends.s3_client import sending_once
 from zarrds._store.base import Staging, Store, StoreProfile, is_unchanged, renamed
 from zarrds._store.elsewhere import StoreElsewhere
 from zarrds._store.exclusive import locked_object
@@ -109,7 +110,7 @@ class FSStore(FSReading):
             raise ValueError("cannot specify both fs and storage_options")
         self._given_fs = fs
         opened, path = filesystem.opened(url, storage_options) if fs is None else (None, fs._strip_protocol(url))
-        self._fs: AbstractFileSystem = filesystem.blocking(fs) if fs is not None else opened
+        self._fs: AbstractFileSystem = sending_once(filesystem.blocking(fs) if fs is not None else opened)
         self._pid = os.getpid()
         self.path: str = path.rstrip("/")
         self._root = level(self.path)
@@ -146,7 +147,7 @@ class FSStore(FSReading):
     def fs(self) -> AbstractFileSystem:
         """The file system; opened anew in a forked process."""
         if self._pid != os.getpid():
-            self._fs, self._pid = filesystem.reopened(self._fs), os.getpid()
+            self._fs, self._pid = sending_once(filesystem.reopened(self._fs)), os.getpid()
             self._set_up()
         return self._fs
 
@@ -193,12 +194,11 @@ class FSStore(FSReading):
             return self._set_in_memory_if(key, value, expected)
         if trace.is_open():
             trace.record([trace.Entry("get", key, 0), trace.Entry("set", key, buffer_size(value))])
-        try:
-            return set_object_if(*place, to_bytes(value), None if expected is None else to_bytes(expected))
-        except Exception as error:
-            raise self._failed("cannot write", key, error) from None
-        finally:
-            self._forget_listings([key])
+        done, attempts = set_object_if(*place, to_bytes(value), None if expected is None else to_bytes(expected))
+        self._forget_listings([key])
+        if isinstance(done, Exception):
+            raise self._failed("cannot write", key, done, attempts) from None
+        return done
 
     def _set_in_memory_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
         if not self.can_set_if:
@@ -271,30 +271,22 @@ class FSStore(FSReading):
 
     def _listed(self, path: str, place: str, *, deep: bool) -> list[tuple[str, dict[str, Any]]] | None:
         """The same; None where there is no such directory. Listing caches are emptied before."""
-        answers, attempts = answered([(place, deep)], self._entries)
-        self._raise_unlistable(path, answers[0])
-        self._raise_first("cannot list", [path], answers, attempts)
-        if answers[0] is None:
+        if trace.is_open():
+            trace.record([trace.Entry("list", place[len(self._root) :], 0)])
+        found, attempts = entries_at(self.fs, place, deep=deep)
+        self._raise_unlistable(path, found)
+        if isinstance(found, Exception):
+            raise self._failed("cannot list", path, found, attempts)
+        if found is None:
             return None
         base = place.lstrip("/")  # some file systems name their entries with a leading slash, some without
-        names = [(entry["name"].lstrip("/"), entry) for entry in answers[0]]
+        names = [(entry["name"].lstrip("/"), entry) for entry in found]
         below = [
             (name[len(base) :].lstrip("/"), entry)
             for name, entry in names
             if name == base or name.startswith(level(base))
         ]
         return [(unquote(name), entry) for name, entry in below] if self._has_urls else below
-
-    def _entries(self, asked: Sequence[tuple[str, bool]]) -> list[Any]:
-        place, deep = asked[0]
-        if trace.is_open():
-            trace.record([trace.Entry("list", place[len(self._root) :], 0)])
-        try:
-            self.fs.invalidate_cache()
-            return [filesystem.find(self.fs, place) if deep else self.fs.ls(place, detail=True)]
-        except Exception as error:
-            is_missing = isinstance(error, NOT_FOUND) or http_status(error) == 404
-            return [None if is_missing and not says_no_container(error) else error]
 
     def _raise_unlistable(self, path: str, answer: Any) -> None:
         if isinstance(answer, NotImplementedError) or http_status(answer) in (405, 501):

@@ -18,7 +18,7 @@ from zarrds._store.base import Store
 from zarrds._store.failure import store_failure
 from zarrds._store.paths import check_key
 from zarrds._store.request import coalesce, cut, range_bounds, split_answers
-from zarrds._store.retry import answered, http_status
+from zarrds._store.retry import answered, http_status, may_be_beyond
 from zarrds._store.rounds import RangeReader, Tagged, TaggedReader, VersionReader
 from zarrds._store.secrets import secret_values
 from zarrds._store.wrappers import trace
@@ -131,7 +131,8 @@ class FSReading(Store):
         if isinstance(reply, Exception):
             if self._means_absent(reply):
                 return None
-            return b"" if byte_range is not None and self._starts_beyond(key, byte_range) else reply
+            is_beyond = byte_range is not None and may_be_beyond(reply) and self._starts_beyond(key, byte_range)
+            return b"" if is_beyond else reply
         if reply is None:
             return StoreError("the file system answered with None", expected="bytes, or an error", found="None")
         if byte_range is None:
@@ -160,17 +161,19 @@ class FSReading(Store):
 
     def _info(self, key: str) -> dict[str, Any] | None:
         """What the file system knows of a key now; None when it does not say."""
-        place = self._place(key)
+        (found,), _ = answered([key], self._heads)
+        return None if isinstance(found, Exception) else found
+
+    def _heads(self, keys: Sequence[str]) -> list[Any]:
+        place = self._place(keys[0])
+        if trace.is_open():
+            trace.record([trace.Entry("head", keys[0], 0)])
         try:
             self.fs.invalidate_cache(place.rpartition("/")[0])
             found: dict[str, Any] = self.fs.info(place)
-            found = {**found, "size": filesystem.size_of(self.fs, found)}
-        except Exception:
-            return None
-        finally:
-            if trace.is_open():
-                trace.record([trace.Entry("head", key, 0)])
-        return found
+            return [{**found, "size": filesystem.size_of(self.fs, found)}]
+        except Exception as error:
+            return [error]
 
     def _place(self, key: str) -> str:
         return self._root + (quote(check_key(key)) if self._has_urls else check_key(key))

@@ -1,12 +1,12 @@
 """Any object of the obstore package as a store: S3, Google, Azure, HTTP, local folders, memory.
 
-obstore repeats what fails in passing by itself (``retry_config`` of its stores), so nothing is repeated here.
+obstore repeats what fails in passing by itself (``retry_config`` of its stores); only what came in part is
+asked for again here.
 """
 
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from types import ModuleType
@@ -16,6 +16,7 @@ from zarrds._config import get_config
 from zarrds._store.absence import says_no_container
 from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.filesystem import gathered
+from zarrds._store.backends.writers import MARK, has_written, marked, new_token
 from zarrds._store.base import Store, StoreProfile, renamed
 from zarrds._store.failure import store_failure
 from zarrds._store.fsplace import place_in_obstore
@@ -24,6 +25,7 @@ from zarrds._store.optional import optional_module
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.place import Place
 from zarrds._store.request import buffer_size, coalesce, same_bytes, split_answers, to_bytes
+from zarrds._store.retry import answered
 from zarrds._store.rounds import RangeReader, Tagged, TaggedReader
 from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
@@ -37,8 +39,6 @@ __all__ = ["ObstoreStore", "from_obstore", "is_obstore"]
 _used_by: int | None = None
 """Process that sent the first request."""
 _NO_FILE = ("Not a directory (os error 20)", "Is a directory (os error 21)")
-_WRITER = "zarrdswriter"
-"""Attribute that says who wrote an object, see `ObstoreStore.set_if`."""
 _IN_MEMORY, _LOCAL = "MemoryStore", "LocalStore"
 
 
@@ -126,12 +126,12 @@ class ObstoreStore(Store):
                 answers.append(error)
         return answers
 
-    def _raise_first(self, what: str, keys: Sequence[str], answers: Sequence[Any]) -> None:
+    def _raise_first(self, what: str, keys: Sequence[str], answers: Sequence[Any], attempts: int = 1) -> None:
         for key, answer in zip(keys, answers, strict=True):
             if isinstance(answer, Exception):
                 first_line = type(answer)(str(answer).partition("\n")[0])
                 secrets = secret_values("", {"config": getattr(self.store, "config", {})})
-                raise store_failure(what, first_line, store=repr(self), key=key, attempts=1, secrets=secrets)
+                raise store_failure(what, first_line, store=repr(self), key=key, attempts=attempts, secrets=secrets)
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -157,22 +157,27 @@ class ObstoreStore(Store):
         return [(value, tags[number]) for value, (number, _) in zip(values, merged.places, strict=True)]
 
     def _fetch(self, requests: Sequence[Request], tags: list[str | None] | None = None) -> list[Buf | None]:
+        found, attempts = answered(requests, self._read, _came_in_part)
+        answers: list[Any] = [reply if isinstance(reply, Exception) else reply[0] for reply in found]
+        if tags is not None:
+            tags += [None if isinstance(reply, Exception) else reply[1] for reply in found]
+        self._raise_first("cannot read", [key for key, _ in requests], answers, attempts)
+        return answers
+
+    def _read(self, requests: Sequence[Request]) -> list[Tagged | Exception]:
         keys = [(check_key(key),) for key, _ in requests]
         replies = self._each("get", keys, [_options(byte_range) for _, byte_range in requests])
-        if tags is not None:
-            tags += [None if isinstance(reply, Exception) else reply.meta["e_tag"] for reply in replies]
+        tags = [None if isinstance(reply, Exception) else reply.meta["e_tag"] for reply in replies]
         if self.profile.native_batch and len(requests) > 1:
-            bodies = [_value(r) if isinstance(r, Exception) else partial(_body, r) for r in replies]
-            calls = [body for body in bodies if callable(body)]
+            calls = [partial(_body, reply) for reply in replies if not isinstance(reply, Exception)]
             values = iter(gathered(calls, get_config().concurrency))
-            replies = [next(values) if callable(body) else body for body in bodies]
+            replies = [reply if isinstance(reply, Exception) else next(values) for reply in replies]
         else:
             replies = [_value(reply) for reply in replies]
         answers = [self._judged(request, reply) for request, reply in zip(requests, replies, strict=True)]
         if trace.is_open():
             trace.record(trace.gets(requests, answers))
-        self._raise_first("cannot read", [key for key, _ in requests], answers)
-        return answers
+        return [a if isinstance(a, Exception) else (a, tag) for a, tag in zip(answers, tags, strict=True)]
 
     def _judged(self, request: Request, reply: Any) -> Any:
         key, byte_range = request
@@ -206,24 +211,24 @@ class ObstoreStore(Store):
             return super().set_if(key, value, expected)
         if type(self.store).__name__ == _LOCAL:
             return self._directory().set_if(key, value, expected)
-        key, token = check_key(key), uuid.uuid4().hex
+        key, token = check_key(key), new_token()
         if trace.is_open():
             trace.record([trace.Entry("get", key, 0), trace.Entry("set", key, buffer_size(value))])
         try:
-            found, version, _ = self._current(key)
+            found, version, mark = self._current(key)
             if not same_bytes(found, expected):
                 return False
-            done = self._put_if(key, to_bytes(value), version or "create", token)
+            done = self._put_if(key, to_bytes(value), version or "create", marked(token, mark))
             self.live.changed()
             # obstore repeats what got no answer: the first of two requests may have been ours, and have worked
-            return done or self._current(key)[2] == token
+            return done or has_written(token, self._current(key)[2])
         except Exception as error:
             self._raise_first("cannot write", [key], [error])
             raise
 
-    def _put_if(self, key: str, value: bytes, mode: Any, token: str) -> bool:
+    def _put_if(self, key: str, value: bytes, mode: Any, mark: str) -> bool:
         errors = optional_module("obstore.exceptions", "obstore")
-        attributes = {_WRITER: token}
+        attributes = {MARK: mark}
         try:
             self._client().put(self.store, key, value, mode=mode, attributes=attributes, use_multipart=False)
         except (errors.AlreadyExistsError, errors.PreconditionError):
@@ -235,16 +240,20 @@ class ObstoreStore(Store):
         return True
 
     def _current(self, key: str) -> tuple[Buf | None, dict[str, str] | None, str | None]:
-        """Value, version and writer of an object; three times None when it is absent."""
-        try:
-            reply = self._client().get(self.store, key)
-            value, meta = memoryview(reply.bytes()), reply.meta
-        except Exception as error:
-            if _means_absent(error):
-                return None, None, None
-            raise
-        version = {name: meta[name] for name in ("e_tag", "version") if meta.get(name)}
-        return value, version, reply.attributes.get(_WRITER)
+        """Value, version and mark of an object; three times None when it is absent."""
+
+        def send(keys: Sequence[str]) -> list[Any]:
+            try:
+                reply = self._client().get(self.store, keys[0])
+                return [(memoryview(reply.bytes()), reply.meta, reply.attributes.get(MARK))]
+            except Exception as error:
+                return [(None, {}, None) if _means_absent(error) else error]
+
+        (found,), _ = answered([key], send, _came_in_part)
+        if isinstance(found, Exception):
+            raise found
+        value, meta, mark = found
+        return value, {name: meta[name] for name in ("e_tag", "version") if meta.get(name)}, mark
 
     def delete_many(self, keys: Sequence[str]) -> None:
         keys = [check_key(key) for key in keys]
@@ -279,26 +288,44 @@ class ObstoreStore(Store):
         path = normalize_path(prefix)
         if trace.is_open():
             trace.record([trace.Entry("list", path, 0)])
+        found: list[str] = []
+        while True:
+            before = len(found)
+            (failed,), attempts = answered([(path, found)], self._list_on, _came_in_part)
+            if failed is None:
+                break
+            if len(found) == before or not _came_in_part(failed):
+                self._raise_unlistable(path, failed)
+                self._raise_first("cannot list", [path], [failed], attempts)
+        return iter([key for key in found if key.startswith(level(path))])
+
+    def _list_on(self, asked: Sequence[tuple[str, list[str]]]) -> list[Exception | None]:
+        """Add the keys below a path to those that are known already, behind which the listing begins."""
+        path, found = asked[0]
         try:
-            chunks = list(self._client().list(self.store, path or None, chunk_size=1000))
+            for chunk in self._client().list(
+                self.store, path or None, offset=found[-1] if found else None, chunk_size=1000
+            ):
+                found += [entry["path"] for entry in chunk]
         except Exception as error:
-            self._raise_unlistable(path, error)
-            self._raise_first("cannot list", [path], [error])
-            raise
-        below = level(path)
-        return iter([entry["path"] for chunk in chunks for entry in chunk if entry["path"].startswith(below)])
+            return [error]
+        return [None]
 
     def _level(self, path: str) -> Any:
         if trace.is_open():
             trace.record([trace.Entry("list", path, 0)])
-        try:
-            return self._client().list_with_delimiter(self.store, path or None)
-        except Exception as error:
-            if _means_absent(error):
-                return {"common_prefixes": [], "objects": []}
-            self._raise_unlistable(path, error)
-            self._raise_first("cannot list", [path], [error])
-            raise
+
+        def send(paths: Sequence[str]) -> list[Any]:
+            try:
+                return [self._client().list_with_delimiter(self.store, paths[0] or None)]
+            except Exception as error:
+                return [{"common_prefixes": [], "objects": []} if _means_absent(error) else error]
+
+        (found,), attempts = answered([path], send, _came_in_part)
+        if isinstance(found, Exception):
+            self._raise_unlistable(path, found)
+            self._raise_first("cannot list", [path], [found], attempts)
+        return found
 
     def _raise_unlistable(self, path: str, error: Exception) -> None:
         """Raise NotListableError where a web server does not know the request for listings, which is that of WebDAV."""
@@ -367,11 +394,27 @@ def _value(reply: Any) -> Any:
     try:
         return memoryview(reply.bytes())
     except Exception as error:
-        return error
+        return _lost(error)
 
 
 async def _body(reply: Any) -> memoryview:
-    return memoryview(await reply.bytes_async())
+    try:
+        return memoryview(await reply.bytes_async())
+    except Exception as error:
+        raise _lost(error) from error
+
+
+class _LostBodyError(ConnectionError):
+    """The value came in part only."""
+
+
+def _lost(error: Exception) -> _LostBodyError:
+    return _LostBodyError(str(error).partition("\n")[0])
+
+
+def _came_in_part(error: Exception) -> bool:
+    """Whether the connection was lost within an answer, which obstore does not repeat as it does other failures."""
+    return isinstance(error, _LostBodyError) or "response body error" in str(error)
 
 
 def _means_absent(error: Exception) -> bool:

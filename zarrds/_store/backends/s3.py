@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from fsspec import AbstractFileSystem
@@ -10,12 +10,11 @@ from fsspec.asyn import sync
 from fsspec.implementations.dirfs import DirFileSystem
 
 from zarrds._store.absence import says_no_container
-from zarrds._store.retry import http_status, is_transient, rounds
+from zarrds._store.backends.writers import MARK, has_written, marked, new_token
+from zarrds._store.retry import answered, http_status
 
 __all__ = ["s3_place", "set_object_if"]
 
-_WRITER = "zarrdswriter"
-"""Metadata that says who wrote an object: a reply that was lost can't be told from a lost race in another way."""
 _CONFLICTS = (409, 412)
 
 
@@ -27,47 +26,54 @@ def s3_place(fs: AbstractFileSystem, path: str) -> tuple[AbstractFileSystem, str
     return (fs, path) if "s3" in protocols and hasattr(fs, "_call_s3") else None
 
 
-def set_object_if(fs: AbstractFileSystem, path: str, value: bytes, expected: bytes | None) -> bool:
-    """Set an object if it still has the value `expected` (None: if it is absent); whether it was set.
+def set_object_if(
+    fs: AbstractFileSystem, path: str, value: bytes, expected: bytes | None
+) -> tuple[bool | Exception, int]:
+    """Set an object if it still has the value `expected` (None: if it is absent).
 
     When another writer replaces the object between our request for it and ours to set it, the service refuses the
-    second one, since its condition (``If-Match`` or ``If-None-Match``) is not met.
+    second one, since its condition (``If-Match`` or ``If-None-Match``) is not met. When the answer to ours is lost,
+    the mark of the object says whether it was done, though others may have replaced it since.
+
+    Returns
+    -------
+    done : bool or Exception
+        Whether it was set; an Exception where that failed.
+    attempts : int
+        How many attempts were made.
     """
-    token = uuid.uuid4().hex
-    failed: Exception | None = None
-    for _ in rounds():
+    token = new_token()
+
+    def send(_: Sequence[str]) -> list[bool | Exception]:
         try:
-            done: bool = sync(fs.loop, _attempt, fs, path, value, expected, token)
+            return [bool(sync(fs.loop, _attempt, fs, path, value, expected, token))]
         except Exception as error:
-            if not is_transient(error):
-                raise
-            failed = error
-        else:
-            return done
-    assert failed is not None
-    raise failed
+            return [error]
+
+    (done,), attempts = answered([path], send)
+    return done, attempts
 
 
 async def _attempt(fs: Any, path: str, value: bytes, expected: bytes | None, token: str) -> bool:
     bucket, key, _ = fs.split_path(path)
     place = {"Bucket": bucket, "Key": key}
-    found, etag, writer = await _current(fs, place)
-    if writer == token or found != expected:
-        return writer == token
+    found, etag, mark = await _current(fs, place)
+    if has_written(token, mark) or found != expected:
+        return has_written(token, mark)
     condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
     try:
-        await fs._call_s3("put_object", **place, Body=value, Metadata={_WRITER: token}, **condition)
+        await fs._call_s3("put_object", **place, Body=value, Metadata={MARK: marked(token, mark)}, **condition)
     except Exception as error:
         if _status(error) not in _CONFLICTS and not (
             etag and isinstance(error, FileNotFoundError) and not says_no_container(error)
         ):
             raise
-        return (await _current(fs, place))[2] == token
+        return has_written(token, (await _current(fs, place))[2])
     return True
 
 
 async def _current(fs: Any, place: dict[str, str]) -> tuple[bytes | None, str | None, str | None]:
-    """Value, ETag and writer of an object; three times None when it is absent."""
+    """Value, ETag and mark of an object; three times None when it is absent."""
     try:
         reply = await fs._call_s3("get_object", **place)
     except FileNotFoundError as error:
@@ -76,7 +82,7 @@ async def _current(fs: Any, place: dict[str, str]) -> tuple[bytes | None, str | 
         return None, None, None
     async with reply["Body"] as body:
         value: bytes = await body.read()
-    return value, reply["ETag"], reply.get("Metadata", {}).get(_WRITER)
+    return value, reply["ETag"], reply.get("Metadata", {}).get(MARK)
 
 
 def _status(error: BaseException) -> int | None:
