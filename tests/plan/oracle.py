@@ -67,7 +67,7 @@ def check_projections(plan: Plan, shape: tuple[int, ...], chunks: tuple[int, ...
     coords = [projection.coords for projection in projections]
     assert (sorted(coords) if isinstance(plan, MixedPlan) else coords) == sorted(set(coords))
     assert len(coords) == len(plan) == len(list(plan))
-    assert str(plan.only()) == str(projections[0] if len(projections) == 1 else None)
+    assert str(plan.single()) == str(projections[0] if len(projections) == 1 else None)
     if plan.plain:
         assert not any(isinstance(part, np.ndarray) for p in projections for part in (*p.chunk_part, *p.out_part))
     for projection in projections:

@@ -69,11 +69,11 @@ def read(
     reshaped = plan.work_shape != plan.result_shape
     target = _result_array(plan.work_shape, dtype, source.meta.chunk.order, like) if out is None or reshaped else out
     job = (_ShardRead if source.divided else _Read)(source, target, plan, fields, missing, threads)
-    only = plan.only()
-    if only is None:
+    single = plan.single()
+    if single is None:
         _read_windows(job, plan, len(plan), threads)
     else:
-        job.one(only)
+        job.one(single)
     if not reshaped:
         return target
     result = target.reshape(shape)

@@ -79,9 +79,9 @@ def write(
     if source.meta.dtype.hasobject and len(plan):
         check_items(value, source.meta.chunk)
     job = (_ShardWrite if source.divided else _Write)(source, value, plan.drop_axes, field, write_empty_chunks, threads)
-    only = plan.only()
-    if only is not None and lock is None:
-        job.run([only])
+    single = plan.single()
+    if single is not None and lock is None:
+        job.run([single])
         return
     count = len(plan)
     threads = usable_threads(threads, source.meta.chunk.nbytes, get_config().threaded_write_bytes, count)

@@ -61,7 +61,7 @@ class PointPlan:
     def __len__(self) -> int:
         return max(len(self.starts) - 1, 0)
 
-    def only(self) -> Projection | None:
+    def single(self) -> Projection | None:
         """Return the projection if there is only one, else None."""
         return next(iter(self)) if len(self) == 1 else None
 

@@ -43,7 +43,7 @@ class GridPlan:
     def __len__(self) -> int:
         return prod([dim.met for dim in self.dims])
 
-    def only(self) -> Projection | None:
+    def single(self) -> Projection | None:
         """Return the projection of a plan that meets one chunk, without making columns; else None."""
         coords, chunk_part, out_part, whole = [], [], [], True
         for dim in self.dims:

@@ -66,7 +66,7 @@ class MixedPlan:
     def __len__(self) -> int:
         return len(self.points) * len(self.slices)
 
-    def only(self) -> Projection | None:
+    def single(self) -> Projection | None:
         """Return the projection if there is only one, else None."""
         return next(iter(self)) if len(self) == 1 else None
 

@@ -63,7 +63,7 @@ class Plan(Protocol):
     def plain(self) -> bool:
         """Whether all parts, of chunks and of the result, are known to have integers and slices only."""
 
-    def only(self) -> Projection | None:
+    def single(self) -> Projection | None:
         """Return the projection of a plan that meets one chunk; None if it meets none or several."""
 
     def __iter__(self) -> Iterator[Projection]: ...

@@ -116,8 +116,8 @@ class ShardCodec:
         """Read a part, with the options of `Reading`; the whole value is requested if most of it is needed."""
         reading = reading or Reading()
         plan = inner_plan(part, self.spec.shape, self._inner.spec.shape)
-        only = plan.only()  # small reads need one inner chunk
-        wanted = list(plan) if only is None else [only]
+        single = plan.single()  # small reads need one inner chunk
+        wanted = list(plan) if single is None else [single]
         out = np.empty(plan.work_shape, self.spec.dtype) if reading.out is None else reading.out
         job = _Job(wanted, self._numbers(wanted), is_plain(part), out, reading.spread)
         if not reading.ranges or reading.whole or 4 * len(wanted) >= 3 * self._count:
