@@ -70,6 +70,15 @@ def test_copy(store: Path, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("options", [(), ("--quiet",), ("--dry-run",), ("--source-path", "nowhere")])
+def test_nothing_to_copy(store: Path, tmp_path: Path, options: tuple[str, ...]) -> None:
+    """A path that is misspelt must not look like a copy that was made."""
+    source = store if "nowhere" in options else tmp_path / "nowhere"
+    found = run("copy", source, tmp_path / "b", *options)
+    assert (found.exit_code, found.stderr.startswith("Error: nothing found")) == (1, True)
+    assert not (tmp_path / "b").exists()
+
+
 def test_copy_parts_and_dry(store: Path, tmp_path: Path) -> None:
     found = run("copy", store, tmp_path / "b", "--source-path", "u", "--dest-path", "v", "--dry-run")
     assert found.stdout.splitlines() == [

@@ -113,6 +113,12 @@ def test_chunks_that_are_no_lengths_are_refused(chunks: Any, tmp_path: Path) -> 
     assert not (tmp_path / "b").exists()
 
 
+@pytest.mark.parametrize("chunks", [0, -2, True, (0, 2), (-5, 2), {"t": 0}, {"t": -5}, {"x": True}, {0: np.int64(0)}])
+def test_blocks_that_have_no_lengths_are_refused(chunks: Any, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="lengths of blocks must be at least 1"):
+        from_zarr(named(tmp_path, "v3"), chunks=chunks)
+
+
 def test_chunks_of_a_new_array_by_dimensions() -> None:
     x = da.zeros((8, 6), chunks=(4, 6))
     z = to_zarr(x, {}, chunks={"t": 2}, zarr_format=3, dimension_names=["t", "x"])

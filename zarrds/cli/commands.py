@@ -23,7 +23,7 @@ from zarrds.convenience import open as open_node
 from zarrds.convenience import tree as text_tree
 from zarrds.convenience import verify as verify_store
 from zarrds.core import Array
-from zarrds.errors import ZarrdsError
+from zarrds.errors import PathNotFoundError, ZarrdsError
 from zarrds.hierarchy import Group
 
 __all__ = ["main"]
@@ -127,7 +127,7 @@ def copy(source: str, dest: str, source_path: str, dest_path: str, if_exists: st
     """Copy a store, or a part of one, as it is: encoded chunks are not decoded."""
     last: list[str] = [""]
     with _problems_told():
-        copy_store(
+        counts = copy_store(
             source,
             dest,
             source_path,
@@ -136,6 +136,8 @@ def copy(source: str, dest: str, source_path: str, dest_path: str, if_exists: st
             dry_run=dry_run,
             log=(lambda line: last.__setitem__(0, line)) if quiet else echo_text,
         )
+        if not any(counts):
+            raise PathNotFoundError(path=source_path, hint="there is nothing to copy; check the spelling of SRC")
     if quiet:
         echo_text(last[0])
 

@@ -140,10 +140,20 @@ def _blocks(meta: ArrayMeta, chunks: Any) -> tuple[tuple[int, ...], ...]:
     elif isinstance(chunks, str) and chunks == "auto":
         limit = parse_bytes(dask.config.get("array.chunk-size"))
         chunks = merged_chunks(meta.shape, meta.chunks, meta.dtype.itemsize, limit)
+    _check_lengths(meta.shape, chunks)
     found: tuple[tuple[int, ...], ...] = da.core.normalize_chunks(
         chunks, shape=meta.shape, dtype=meta.dtype, previous_chunks=meta.chunks
     )
     return found
+
+
+def _check_lengths(shape: tuple[int, ...], chunks: Any) -> None:
+    """Raise ValueError for lengths of blocks that dask would take, but that cut nothing sensible: -5, or True."""
+    given = chunks if isinstance(chunks, (tuple, list)) else (chunks,) * len(shape)
+    for length, whole in zip(given, shape, strict=False):
+        is_number = isinstance(length, (int, np.integer, np.bool_))
+        if isinstance(length, (bool, np.bool_)) or (is_number and length < min(1, whole) and length != -1):
+            raise ValueError(f"lengths of blocks must be at least 1, or -1 for the whole dimension; found {length!r}")
 
 
 def to_zarr(
