@@ -175,7 +175,8 @@ def _check_names(ds: xr.Dataset) -> None:
         if not isinstance(name, str):
             raise TypeError(f"names of stored variables are strings: each is a string or None, found {name!r}")
         if not name or "/" in name or name.startswith(".z") or name in (".", ".."):
-            raise ValueError(f"a variable cannot be stored under the name {name!r}")
+            hint = "" if name else ": the string must be length 1 or greater"
+            raise ValueError(f"a variable cannot be stored under the name {name!r}{hint}")
 
 
 # --- new arrays ------------------------------------------------------------------------------------------------------
