@@ -11,7 +11,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,29 +44,41 @@ def command(name: str) -> str:
 
 
 @contextmanager
-def running(arguments: Sequence[str], port: int, folder: Path) -> Iterator[None]:
-    """A server process, from when it listens at `port` of this machine until it is ended."""
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(arguments, cwd=folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+def running(arguments: Callable[[int], Sequence[str]], folder: Path) -> Iterator[int]:
+    """Run a server, whose command `arguments` gives for a port, until the block ends; the port where it listens."""
+    for _ in range(5):  # another process may take the port before the server does
+        port = free_port()
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(arguments(port), cwd=folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         try:
-            _await_port(process, port, folder / "log")
-            yield
+            if _listens(process, port):
+                yield port
+                return
         finally:
-            process.terminate()
-            process.wait(timeout=20)
+            _end(process)
+    pytest.fail(f"{process.args!r} does not listen: {(folder / 'log').read_text(errors='replace')[-2000:]}")
 
 
-def _await_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            break
+def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until the server listens; False if it ended instead, or needs minutes."""
+    end = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < end:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
         except OSError:
             time.sleep(0.02)  # nothing says when a server begins to listen
-    pytest.fail(f"{process.args!r} does not listen at port {port}: {log.read_text(errors='replace')[-2000:]}")
+        else:
+            return process.poll() is None
+    return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def free_port() -> int:
@@ -78,19 +90,19 @@ def free_port() -> int:
 @contextmanager
 def redis_server(folder: Path) -> Iterator[int]:
     """A Redis server that keeps nothing on disk; its port."""
-    port = free_port()
-    arguments = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder)]
-    with running([command("redis-server"), *arguments], port, folder):
+    program = command("redis-server")
+    options = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder)]
+    with running(lambda port: [program, "--port", str(port), *options], folder) as port:
         yield port
 
 
 @contextmanager
 def azurite(folder: Path) -> Iterator[str]:
     """Azurite, an emulator of blob storage; the URL of its account."""
-    port = free_port()
-    arguments = ["--blobHost", "127.0.0.1", "--blobPort", str(port), "--inMemoryPersistence"]
-    arguments += ["--silent", "--skipApiVersionCheck", "--disableProductStyleUrl"]
-    with running([command("azurite-blob"), *arguments], port, folder):
+    program = command("azurite-blob")
+    options = ["--blobHost", "127.0.0.1", "--inMemoryPersistence"]
+    options += ["--silent", "--skipApiVersionCheck", "--disableProductStyleUrl"]
+    with running(lambda port: [program, "--blobPort", str(port), *options], folder) as port:
         yield f"http://127.0.0.1:{port}/{AZURITE_ACCOUNT}"
 
 

@@ -100,10 +100,10 @@ def test_others_wait(store: Store) -> None:
     with claimed(store, key) as claim:
         thread = threading.Thread(target=other)
         thread.start()
-        assert started.wait(30)
+        assert started.wait(240)
         claim.keep()
         order.append("first")
-    thread.join(30)
+    thread.join(240)
     assert order == ["first", "second"]
 
 
@@ -153,7 +153,7 @@ def test_the_claim_around_a_killed_process_is_taken_over_at_once(
 ) -> None:
     store = DirectoryStore(tmp_path / "a")
     make(store)
-    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "a")], timeout=60, check=False)
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "a")], timeout=240, check=False)
     assert has_mark(store[".zarray"])
     monkeypatch.setattr(_claim.time, "sleep", lambda seconds: pytest.fail("waited"))
     with claimed(store, ".zarray") as claim:

@@ -43,7 +43,7 @@ def in_processes(function: Any, *arguments: tuple[Any, ...]) -> None:
     for process in processes:
         process.start()
     for process in processes:
-        process.join(120)
+        process.join(240)
     assert [process.exitcode for process in processes] == [0] * len(processes)
 
 
@@ -203,7 +203,7 @@ def test_pickled_process_synchronizers_lock_each_other(tmp_path: Path) -> None:
         thread = threading.Thread(target=enter)
         thread.start()
         assert not reached.wait(0.1)
-    assert reached.wait(30)
+    assert reached.wait(240)
     thread.join()
     assert (tmp_path / "locks" / "a" / "0.0").is_file()
 

@@ -144,9 +144,9 @@ def test_nothing_is_written(tmp_path: Path) -> None:
 
 def test_as_a_module_in_a_process_of_its_own(store: str) -> None:
     command = [sys.executable, "-m", "zarrds.cli", "tree", store]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True, timeout=240)
     assert done.stdout == run("tree", store).stdout
-    failed = subprocess.run([*command, "nothing"], capture_output=True, encoding="utf-8", timeout=60)
+    failed = subprocess.run([*command, "nothing"], capture_output=True, encoding="utf-8", timeout=240)
     assert failed.returncode == 1
     assert failed.stderr.startswith("Error: ")
     assert "Traceback" not in failed.stderr

@@ -84,7 +84,7 @@ def test_the_next_window_is_fetched_while_one_decodes():
 
         def decode(self, data, out=None):
             if "decode" not in order:
-                assert second.wait(20)
+                assert second.wait(240)
                 order.append("decode")
             return decode(data, out)
 
@@ -189,7 +189,7 @@ class Asleep(WrappedStore):
 
     def __init__(self, store):
         super().__init__(store)
-        self.barrier = threading.Barrier(2, timeout=20)
+        self.barrier = threading.Barrier(2, timeout=240)
 
     def called(self, verb, keys):
         if verb == "get":
@@ -211,13 +211,13 @@ def test_nothing_is_fetched_any_more_after_an_error():
     def fetch(item):
         if item == 1:
             started.set()
-            release.wait(10)
+            release.wait(240)
             finished.append(item)
         return item
 
     def consume():
         for _ in prefetched(fetch, range(3)):
-            assert started.wait(10)
+            assert started.wait(240)
             threading.Timer(0.05, release.set).start()
             raise ZeroDivisionError
 
@@ -228,7 +228,7 @@ def test_nothing_is_fetched_any_more_after_an_error():
 
 def test_readers_of_a_network_do_not_wait_for_each_other():
     """As threads of dask: what each fetches ahead is fetched at once."""
-    barrier = threading.Barrier(2, timeout=10)
+    barrier = threading.Barrier(2, timeout=240)
     found = []
 
     def read():

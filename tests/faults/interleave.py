@@ -84,7 +84,7 @@ class Turns:
         while alive:
             number = choose(list(alive))
             self._turn[number].release()
-            assert self._back.acquire(timeout=60), "a job waits without asking the store"
+            assert self._back.acquire(timeout=240), "a job waits without asking the store"
             if self.between is not None:
                 self.between()
         for thread in threads:

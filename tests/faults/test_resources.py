@@ -34,7 +34,7 @@ def fill(kind: str, path: Path, *, large: bool = False) -> None:
 def work(kind: str, path: Path, what: str, ballast: Path | None = None) -> tuple[int, dict[str, list[str]]]:
     """Run the program; its exit code and what it printed."""
     command = [sys.executable, "-W", "ignore", "-m", "tests.faults.limited", kind, str(path), what, str(ballast or "")]
-    done = subprocess.run(command, capture_output=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, timeout=500)
     assert not done.stderr, done.stderr.decode()
     return done.returncode, json.loads(done.stdout or "{}")
 

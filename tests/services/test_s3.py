@@ -307,7 +307,7 @@ def test_writing_after_a_fork(s3: S3, bucket: str) -> None:
         assert os.waitpid(child, 0)[1] == 0
         print(z[:].tolist())
     """
-    ran = subprocess.run([sys.executable, "-c", textwrap.dedent(text)], capture_output=True, timeout=120)
+    ran = subprocess.run([sys.executable, "-c", textwrap.dedent(text)], capture_output=True, timeout=240)
     assert ran.stdout.decode().strip() == "[1, 1, 1, 1, 2, 2, 2, 2]", ran.stderr.decode()
 
 

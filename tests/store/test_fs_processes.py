@@ -47,7 +47,7 @@ def script(text: str, url: str) -> str:
     """Output of a script that finds `url`, and `total` of an array, in a process of its own."""
     head = f"import sys, warnings, zarrds\nwarnings.simplefilter('ignore')\nurl = {url!r}\n"
     head += "def total(z):\n    return int(z[:].sum())\n"
-    ran = subprocess.run([sys.executable, "-c", head + textwrap.dedent(text)], capture_output=True, timeout=60)
+    ran = subprocess.run([sys.executable, "-c", head + textwrap.dedent(text)], capture_output=True, timeout=240)
     assert ran.returncode == 0, ran.stderr.decode()
     return ran.stdout.decode().strip()
 
@@ -93,7 +93,7 @@ def test_multiprocessing(url: str, method: str, tmp_path: Path) -> None:
     file = tmp_path / "job.py"
     file.write_text(f"import zarrds, warnings\nwarnings.simplefilter('ignore')\nurl = {url!r}\n")
     file.write_text(file.read_text() + "def total(z):\n    return int(z[:].sum())\n" + textwrap.dedent(text))
-    ran = subprocess.run([sys.executable, str(file)], capture_output=True, timeout=120)
+    ran = subprocess.run([sys.executable, str(file)], capture_output=True, timeout=240)
     assert ran.stdout.decode().strip() == TOTAL, ran.stderr.decode()
 
 

@@ -125,7 +125,7 @@ def test_threads_have_connections_of_their_own(path: Path) -> None:
             rows = db.execute("BEGIN").execute("SELECT v FROM zarr")
             assert rows.fetchone() == (b"x",)
             with ThreadPoolExecutor(1) as pool:
-                pool.submit(store.__setitem__, "a", b"y").result(timeout=20)
+                pool.submit(store.__setitem__, "a", b"y").result(timeout=240)
             assert db.execute("SELECT v FROM zarr").fetchone() == (b"x",)
             db.execute("COMMIT")
         assert store["a"] == b"y"

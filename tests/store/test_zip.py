@@ -302,7 +302,7 @@ def test_the_array_stays_when_it_cannot_shrink(path: Path) -> None:
 def test_reads_do_not_wait_for_each_other(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with ZipStore(path, mode="w") as store:
         store.setitems({"0": b"0", "1": b"1"})
-        meet = threading.Barrier(2, timeout=10)
+        meet = threading.Barrier(2, timeout=240)
         pread = os.pread
 
         def slow(fd: int, size: int, offset: int) -> bytes:
