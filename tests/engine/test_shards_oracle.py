@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.codec.chains import BIG, LITTLE, numbers, sharding, source, spec
@@ -96,14 +96,14 @@ def kept(mode, selection, found):
 CASES = (st.data(), layouts(), st.sampled_from(["memory", "disk", "network"]), st.booleans())
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None)
 @given(*CASES)
 def test_reads_and_writes(data, layout, kind, ranges):
     check_reads_and_writes(data, layout, kind, ranges)
 
 
 @pytest.mark.slow
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=600, deadline=None)
 @given(*CASES)
 def test_reads_and_writes_long(data, layout, kind, ranges):
     check_reads_and_writes(data, layout, kind, ranges)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import pickle
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -218,3 +220,15 @@ def test_check_and_create(tmp_path: Any) -> None:
     FSStore(f"file://{tmp_path}/s", create=True, check=True)
     assert (tmp_path / "s").is_dir()
     assert list((tmp_path / "s").iterdir()) == []
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_stores_are_equal_in_whatever_order_and_thread_their_options_were_given(reverse: bool, tmp_path: Path) -> None:
+    options = {"use_listings_cache": False, "auto_mkdir": True}
+    one = FSStore(f"memory:/{tmp_path}", **options)
+    given = dict(reversed(options.items())) if reverse else options
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(lambda: FSStore(f"memory:/{tmp_path}", **given)).result()
+    assert other == one
+    assert pickle.loads(pickle.dumps(one)) == one
+    assert FSStore(f"memory:/{tmp_path}", use_listings_cache=True, auto_mkdir=True) != one

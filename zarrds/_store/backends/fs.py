@@ -430,8 +430,12 @@ class FSStore(FSReading):
         return {**self._options, **{name: value for name, value in named.items() if value}}
 
     def __eq__(self, other: object) -> bool:
-        same = ("fs", "path", "mode", "normalize_keys")
-        return isinstance(other, FSStore) and all(getattr(self, name) == getattr(other, name) for name in same)
+        same = ("path", "mode", "normalize_keys")
+        return (
+            isinstance(other, FSStore)
+            and all(getattr(self, name) == getattr(other, name) for name in same)
+            and _are_equal(self.fs, other.fs)
+        )
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -443,6 +447,16 @@ class FSStore(FSReading):
         if not self.profile.shareable:
             return _built_here, (os.getpid(), recipe, self.spec())
         return StoreSpec.build, (recipe,)
+
+
+def _are_equal(one: Any, other: Any) -> bool:
+    """Return whether two file systems are of one kind and have the same options, in whatever order these were given."""
+    # fsspec calls them equal only if the options had the same order and, for some kinds, the thread was the same
+    arguments = ("storage_args", "storage_options")
+    return bool(one == other) or (
+        type(one) is type(other)
+        and all(hasattr(one, name) and getattr(one, name) == getattr(other, name, None) for name in arguments)
+    )
 
 
 def _built_here(pid: int, recipe: StoreSpec, live: LiveSpec) -> Store:
