@@ -89,8 +89,7 @@ class Format(Protocol):
         """Return the text of the document with the key `where` with these attributes; the rest is as in `present`."""
 
 
-# --- Zarr v2
-# ------------------------------------------------------------------------------------------------------------
+# --- Zarr v2 ----------------------------------------------------------------------------------------------------------
 
 _PLAIN_GROUP = GroupMeta()
 _PLAIN_GROUP_TEXT = v2.format_group(_PLAIN_GROUP)
@@ -143,8 +142,7 @@ class _Format2:
         return v2.format_attributes(attributes, where)
 
 
-# --- Zarr v3
-# ------------------------------------------------------------------------------------------------------------
+# --- Zarr v3 ----------------------------------------------------------------------------------------------------------
 
 _PLAIN_GROUP_3 = GroupMeta(zarr_format=3)
 _PLAIN_GROUP_3_TEXT = v3.dumps(v3.group_to_document(_PLAIN_GROUP_3))

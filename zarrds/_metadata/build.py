@@ -88,8 +88,7 @@ def _shape_and_order(request: ArrayRequest) -> tuple[Shape, Order]:
     return normalize_shape(request.shape), "F" if request.order in ("F", "f") else "C"
 
 
-# --- Zarr v2
-# ------------------------------------------------------------------------------------------------------------
+# --- Zarr v2 ----------------------------------------------------------------------------------------------------------
 
 
 def _meta_2(request: ArrayRequest) -> ArrayMeta:
@@ -171,15 +170,14 @@ def _filters(
 
 
 def _refuse_lists_of_structures(dtype: Any, codec: CodecSpec) -> None:
-    """Raise if structures with object fields would be stored as JSON lists, which lose the structure."""
+    """Raise if structures with object fields would be stored as lists, which cannot be read back."""
     if dtype.names is not None and codec.name in ("json2", "msgpack2", "vlen-utf8", "vlen-bytes", "vlen-array"):
         raise BadCompressorError(
             "structures with object fields cannot be read back", codec=codec.name, hint=STRUCTURE_HINT
         )
 
 
-# --- Zarr v3
-# ------------------------------------------------------------------------------------------------------------
+# --- Zarr v3 ----------------------------------------------------------------------------------------------------------
 
 
 def _meta_3(request: ArrayRequest) -> ArrayMeta:

@@ -204,8 +204,7 @@ def sharded(pipeline: Chain, chunks: Chunks) -> Chain:
     return Chain((), CodecSpec.of(SHARDING, configuration), ())
 
 
-# --- from Zarr v3 to numcodecs
-# ------------------------------------------------------------------------------------------
+# --- from Zarr v3 to numcodecs ----------------------------------------------------------------------------------------
 
 
 def pipeline_of(chunk: ChunkSpec) -> Chain:

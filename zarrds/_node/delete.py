@@ -154,7 +154,7 @@ def _batches(path: str, keys: Sequence[str]) -> list[list[str]]:
 
 
 def _turn(key: str) -> int:
-    """Return the deletion order of a key: consolidated metadata, then node documents, then attributes."""
+    """Return the rank of a key in deletion order: consolidated metadata, then node documents, then attributes."""
     name = key.rpartition("/")[2]
     return 0 if name == _CONSOLIDATED else 1 if name in _NODE_NAMES else 2
 

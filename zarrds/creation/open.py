@@ -204,7 +204,7 @@ def _refuse_loss(data: Any, options: Mapping[str, Any]) -> None:
 
 
 def _text_kept(dtype: Any) -> Any:
-    """Return texts as an object array, built from Python objects so that trailing NULs and lengths are kept."""
+    """Return object for texts and objects, as an array of it keeps trailing NULs and lengths; else None."""
     is_object = dtype in (str, bytes, object) or (isinstance(dtype, str) and dtype.startswith("array:"))
     return object if is_object else None
 
