@@ -1,6 +1,6 @@
-"""Stored arrays and dask: to and from stores, rechunking, copying, converting and consolidating on any scheduler.
+"""Read, store, rechunk, copy, convert and consolidate arrays with dask, on any scheduler.
 
-This package is the only one that imports dask, and ``import zarrds`` does not import it.
+In zarrds, only this package imports dask, and ``import zarrds`` does not import it (`xarray_backend` imports dask too).
 """
 
 from typing import TYPE_CHECKING, Any

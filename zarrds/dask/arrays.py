@@ -1,11 +1,11 @@
-"""dask arrays over stored arrays, and stored arrays from dask arrays.
+"""Make dask arrays of stored arrays, and store dask arrays.
 
-This is the one module that imports `dask.array`, which takes a worker 60 MB and a second (it brings pandas, scipy and
-xarray along): the modules of tasks must not import it.
+Importing `dask.array` costs a worker 60 MB and a second, since it imports pandas, scipy and xarray. The modules that
+tasks come from must therefore not import it, nor this module.
 
-Each direction is one symbolic blockwise layer, which dask fuses with its neighbours: the layer holds a recipe once and
-tasks are named by block ids, so that nothing per chunk is in it. A writing task covers whole chunks,
-which is checked when the graph is built: no task needs a lock, and each can be repeated.
+Reading and writing are one symbolic blockwise layer each, which dask fuses with its neighbours. The layer holds the
+source once and nothing for each chunk. A writing task covers whole chunks; this is checked when the graph is built. So
+no task needs a lock, and each task can be repeated.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ __all__ = ["BlockIds", "from_zarr", "to_zarr"]
 
 
 class BlockIds(BlockwiseDep):  # type: ignore[misc]
-    """Hands each task of a layer the id of its block, and holds nothing but their number along each dimension."""
+    """Block ids of a layer, one for each task; stores only the number of blocks along each dimension."""
 
     produces_tasks = False
 
@@ -64,7 +64,7 @@ def from_zarr(
     name: str | None = None,
     storage_options: Mapping[str, Any] | None = None,
 ) -> da.Array:
-    """Make a dask array of a stored array; its metadata is read here at most, its chunks when tasks run.
+    """Make a dask array of a stored array; this call reads metadata only, tasks read the chunks.
 
     Parameters
     ----------
@@ -74,14 +74,14 @@ def from_zarr(
         Path of the array in the store; not with an `Array`.
     chunks : "store", "auto", int, tuple or dict, default "store"
         "store" (or None): one task for each stored chunk; "auto": merged to multiples of the stored chunks, near dask's
-        setting ``array.chunk-size``; a dict has names of dimensions (of format 3, or those that xarray writes) or
+        setting ``array.chunk-size``; a dict has names of dimensions (of Zarr v3, or those that xarray writes) or
         numbers of axes as keys, and the others keep the stored chunks; anything else as dask understands it. Blocks
-        that are no multiples of the stored chunks cost repeated decoding.
+        that are not multiples of the stored chunks make tasks decode chunks repeatedly.
     name : str, optional
-        Name of the array's keys; by default a token of the recipe (store with its options, path, metadata and chunks)
-        and of the generation of the data, so that the same array gives the same name, in every process, and another
-        name once its chunks were written over. That is known of stores in memory (what zarrds changes in them), local
-        files and directories (of nested chunks as far as they lie in at most 1000 directories) and local databases.
+        Name of the array's keys; by default a token of the source (store with its options, path, metadata and chunks)
+        and of the state of its data, so that the same array gives the same name in every process, and another
+        name once its chunks were overwritten. This works for stores in memory (for changes made by zarrds), local
+        files and directories (nested chunks: in at most 1000 directories) and local databases.
         Give a name yourself when chunks are overwritten elsewhere, as on S3, while a cluster holds results.
     storage_options : dict, optional
         Options of the file system behind a URL.
@@ -96,7 +96,7 @@ def from_zarr(
     ArrayNotFoundError
         There is no array.
     ValueError
-        `chunks` names a dimension that is not there, or does not fit the shape.
+        `chunks` names a dimension that does not exist, or does not fit the shape.
 
     Examples
     --------
@@ -107,23 +107,23 @@ def from_zarr(
     (4, 5050)
     """
     array = opened(source, path, storage_options)
-    recipe = array.source()
+    chunk_source = array.source()
     if isinstance(chunks, Mapping):
-        chunks = chunks_of_axes(chunks, dimension_names(array), recipe.meta.chunks)
-    blocks = _blocks(recipe.meta, chunks)
+        chunks = chunks_of_axes(chunks, dimension_names(array), chunk_source.meta.chunks)
+    blocks = _blocks(chunk_source.meta, chunks)
     grid = BlockGrid.of(blocks)
-    name = name or f"zarrds-read-{tokenize(recipe, grid)}"
-    meta = np.empty((0,) * len(blocks), recipe.meta.dtype)
+    name = name or f"zarrds-read-{tokenize(chunk_source, grid)}"
+    meta = np.empty((0,) * len(blocks), chunk_source.meta.dtype)
     if _array_expr_enabled():
-        return da.map_blocks(read_block, recipe, grid, name=name, chunks=blocks, dtype=meta.dtype, meta=meta)
-    return _read_layer(recipe, grid, name, blocks, meta)
+        return da.map_blocks(read_block, chunk_source, grid, name=name, chunks=blocks, dtype=meta.dtype, meta=meta)
+    return _read_layer(chunk_source, grid, name, blocks, meta)
 
 
-def _read_layer(recipe: ChunkSource, grid: BlockGrid, name: str, blocks: Any, meta: Any) -> da.Array:
-    """What `map_blocks` makes, but for the block ids: dask's own hold the length of every block."""
+def _read_layer(chunk_source: ChunkSource, grid: BlockGrid, name: str, blocks: Any, meta: Any) -> da.Array:
+    """Build the array that `map_blocks` would, with smaller block ids: dask's hold the length of every block."""
     index = tuple(range(len(blocks)))
     ids = BlockIds(tuple(map(len, blocks)))
-    layer = blockwise(read_block, name, index, recipe, None, grid, None, ids, index, numblocks={})
+    layer = blockwise(read_block, name, index, chunk_source, None, grid, None, ids, index, numblocks={})
     found = da.Array(HighLevelGraph.from_collections(name, layer), name=name, chunks=blocks, meta=meta)
     (layer.collection_annotations or {}).pop("chunks", None)  # for display only, and one length for each block
     return found
@@ -134,7 +134,7 @@ def _array_expr_enabled() -> bool:
 
 
 def _blocks(meta: ArrayMeta, chunks: Any) -> tuple[tuple[int, ...], ...]:
-    """Lengths of the blocks along each dimension, as dask has them."""
+    """Return the lengths of the blocks along each dimension, in dask's form."""
     if chunks is None or chunks == "store":
         chunks = meta.chunks
     elif isinstance(chunks, str) and chunks == "auto":
@@ -179,19 +179,19 @@ def to_zarr(
     x : dask.array.Array
         What to store.
     store : Array, str, Store or MutableMapping
-        Where to store it: an array of the same shape, or a store in which one is created. With `region`, the array that
-        is there.
+        Where to store it: an array of the same shape, or a store in which one is created. With `region`, an existing
+        array.
     path : str, optional
         Path of the array in the store.
     chunks : int, tuple of int or dict, optional
         Chunks of the new array; by default the blocks of `x`.
     overwrite : bool, default False
-        Whether what is at the path may be deleted.
+        Whether an existing node at the path may be deleted.
     align : {"error", "rechunk"}
         What to do when blocks share chunks: refuse, or rechunk `x` to multiples of the chunks.
     region : slice or tuple of slice, optional
-        Part of an array that is there, of the shape of `x`. Blocks may not meet inside a chunk; a chunk that the region
-        covers in part is read and written again by one task, so that no other job may write to that chunk meanwhile.
+        Part of an existing array, of the shape of `x`. Blocks may not meet inside a chunk. A chunk that the region
+        covers in part is read and written again by one task, so no other job may write to that chunk meanwhile.
     compute : bool, default True
         If False, create the array but return a `Job` that stores the data when computed.
     progress : bool, default False
@@ -209,14 +209,14 @@ def to_zarr(
     Returns
     -------
     Array or Job
-        The stored array, or the job that gives it.
+        The stored array, or the job whose `compute` returns it.
 
     Raises
     ------
     BlockAlignmentError
         Two blocks would write one chunk. Nothing has been written.
     BlockShapeError
-        A block has another shape than `x` says (also a ValueError). Nothing of that block has been written.
+        A block has another shape than `x` declares (also a ValueError). Nothing of that block has been written.
     ContainsArrayError, ContainsGroupError
         Something is at the path. Nothing has been written.
     ArrayNotFoundError
@@ -277,7 +277,7 @@ def _existing_target(
 
 
 def _origin_and_shape(region: Any, shape: Shape) -> tuple[tuple[int, ...], Shape]:
-    """Where a region begins, and its shape."""
+    """Return where a region begins, and its shape."""
     parts = () if region is None else region if isinstance(region, tuple) else (region,)
     if Ellipsis in parts:
         at = parts.index(Ellipsis)

@@ -1,4 +1,4 @@
-"""Batches of chunks: the chunks of many arrays cut into parts, and parts put together for one task each.
+"""Cut the chunks of many arrays into parts, and combine parts into batches: one batch for each task.
 
 A part is a range of the chunks of one array in the flat order of its grid, so that nothing per chunk is in a graph.
 """
@@ -16,7 +16,7 @@ from zarrds._types import Shape
 __all__ = ["Batches", "Limits", "Part", "coords_between", "count_of", "flat_ranges"]
 
 MAX_TASKS = 10_000
-"""Tasks that a graph has room for; beyond it, tasks do more each."""
+"""Largest number of tasks in a graph; with more work, each task does more."""
 
 Ranges = Sequence[tuple[int, int]]
 
@@ -34,7 +34,7 @@ Batch = tuple[Part, ...]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one task does at most.
+    """Upper limits of the work of one task.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Limits:
     nbytes : int
         Their decoded bytes.
     at_least : int
-        Chunks that a task does however large they are, lest there be too many tasks.
+        Chunks that a task does even if they exceed `nbytes`, so that there are not too many tasks.
     """
 
     keys: int
@@ -52,20 +52,20 @@ class Limits:
 
     @classmethod
     def of(cls, keys: int, nbytes: int, total: int) -> Limits:
-        """Limits for work on so many chunks in all."""
-        # a power of two, so that work of which a part is done already is mostly cut as before
+        """Return the limits of one task when there are `total` chunks in all."""
+        # a power of two, so that a repeated job, part of which is done, mostly has the same batches as the first one
         return cls(max(1, keys), max(1, nbytes), 1 << (-(-total // MAX_TASKS) - 1).bit_length() if total else 1)
 
     def chunks(self, chunk_bytes: int, weight: int = 1) -> int:
-        """Chunks of that many bytes; `weight` is how many others one of them counts for."""
+        """Return how many chunks of `chunk_bytes` one task does; each counts as `weight` chunks."""
         return max(1, self.at_least, min(self.keys, self.nbytes // max(1, chunk_bytes)) // weight)
 
 
 class Batches:
-    """Batches of arrays that are added one by one.
+    """Batches of the chunks of arrays that are added one by one.
 
-    An array that fills several batches has them to itself: they are the same whatever else is added. Smaller ones share
-    batches, each whole in one.
+    An array that fills several batches does not share them, so they do not depend on other arrays. Small arrays share
+    batches; each is whole in one batch.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Batches:
         self._filled = 0.0
 
     def add(self, number: int, ranges: Ranges, most: int) -> None:
-        """Add chunks of an array, in ranges, of which one task does `most`."""
+        """Add ranges of chunks of an array; one task does at most `most` of them."""
         count = count_of(ranges)
         if count > most:
             even = -(-count // -(-count // most))
@@ -90,28 +90,28 @@ class Batches:
             return
         if self._filled + count / most > 1:
             self.close()
-        # an array without chunks is one that something is to be done about as well
+        # an array without chunks needs a part too: its documents are written by a task
         self._filling += [Part(number, *some) for some in ranges] or [Part(number, 0, 0)]
         self._filled += max(count, 1) / most
 
     def close(self) -> None:
-        """End the batch that small arrays are put in."""
+        """Finish the batch that small arrays are being added to."""
         if self._filling:
             self.shared.append(tuple(self._filling))
         self._filling, self._filled = [], 0.0
 
     def every(self) -> list[Batch]:
-        """All batches."""
+        """Return all batches."""
         return [*self.shared, *(batch for own in self.own.values() for batch in own)]
 
 
 def count_of(ranges: Ranges) -> int:
-    """Chunks in all ranges."""
+    """Return the number of chunks in all ranges."""
     return sum(stop - start for start, stop in ranges)
 
 
 def _cut(ranges: Ranges, most: int) -> Iterator[list[tuple[int, int]]]:
-    """Cut ranges into lists of ranges with so many chunks in all."""
+    """Yield lists of ranges that have `most` chunks together."""
     found: list[tuple[int, int]] = []
     room = most
     for start, stop in ranges:
@@ -128,14 +128,14 @@ def _cut(ranges: Ranges, most: int) -> Iterator[list[tuple[int, int]]]:
 
 
 def coords_between(grid: Shape, start: int, stop: int) -> Iterator[tuple[int, ...]]:
-    """Coordinates of the chunks from `start` to `stop`, in C order of a grid."""
+    """Return the coordinates of the chunks from `start` to `stop`, in C order of a grid."""
     if not grid:
         return iter([()] * (stop - start))
     return zip(*(axis.tolist() for axis in np.unravel_index(np.arange(start, stop), grid)), strict=True)
 
 
 def flat_ranges(grid: Shape, coords: Iterable[tuple[int, ...]]) -> list[tuple[int, int]]:
-    """Ranges, in C order of a grid, that have exactly these coordinates."""
+    """Return the ranges, in C order of a grid, that contain exactly these coordinates."""
     found = list(coords)
     if not grid or not found:
         return [(0, 1)] if found else []

@@ -1,6 +1,6 @@
-"""Grids of blocks: how one array is cut into the blocks of a graph, and whether blocks share stored chunks.
+"""Describe how an array is cut into the blocks of a graph, and check whether blocks share stored chunks.
 
-Pure arithmetic on Python ints; nothing per block is held for regular grids.
+Pure arithmetic on Python ints; regular grids store nothing for each block.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["BlockGrid", "check_alignment", "fitting_blocks", "merged_chunks", "n
 
 @dataclass(frozen=True, slots=True)
 class BlockGrid:
-    """How an array is cut into blocks.
+    """Blocks that an array is cut into.
 
     Attributes
     ----------
@@ -36,12 +36,12 @@ class BlockGrid:
 
     @classmethod
     def of(cls, chunks: Sequence[Sequence[int]], origin: tuple[int, ...] = ()) -> BlockGrid:
-        """Grid from a dask array's chunks; regular dimensions are kept as one number."""
+        """Make a grid of a dask array's chunks; a dimension with equal blocks becomes one number."""
         shape = tuple(sum(lengths) for lengths in chunks)
         return cls(shape, tuple(_regular(tuple(lengths)) for lengths in chunks), origin)
 
     def region(self, block_id: Sequence[int]) -> tuple[slice, ...]:
-        """Where in the stored array a block lies."""
+        """Return the region of the stored array that a block covers."""
         found = []
         origin = self.origin or (0,) * len(self.shape)
         for at, lengths, size, first in zip(block_id, self.lengths, self.shape, origin, strict=True):
@@ -52,7 +52,7 @@ class BlockGrid:
 
 
 def _regular(lengths: tuple[int, ...]) -> int | tuple[int, ...]:
-    """One number when all blocks are as long as the first, but for a shorter last one."""
+    """Return one number if all blocks have the same length (the last may be shorter), else all lengths."""
     first = lengths[0] if lengths else 0
     regular = first > 0 and lengths[-1] <= first and lengths[:-1].count(first) == len(lengths) - 1
     return first if regular else lengths
@@ -61,7 +61,7 @@ def _regular(lengths: tuple[int, ...]) -> int | tuple[int, ...]:
 def check_alignment(
     blocks: Sequence[Sequence[int]], chunks: Chunks, path: str = "", origin: Sequence[int] = ()
 ) -> None:
-    """Raise BlockAlignmentError when two blocks would write to one chunk; ends of what is written are no matter.
+    """Raise BlockAlignmentError if two blocks would write to one chunk; the outer ends need not be aligned.
 
     `origin` says where the first block begins in the stored array, if that is not its beginning.
     """
@@ -91,13 +91,13 @@ def _inner_boundaries(lengths: Sequence[int]) -> list[int]:
 
 
 def nearest_fit(blocks: Sequence[Sequence[int]], chunks: Chunks) -> Chunks:
-    """Block lengths near those there are, all multiples of the chunks."""
+    """Return block lengths near the given ones that are multiples of the chunks."""
     longest = [max(lengths, default=1) for lengths in blocks]
     return tuple(max(1, round(length / chunk)) * chunk for length, chunk in zip(longest, chunks, strict=True))
 
 
 def fitting_blocks(blocks: Sequence[Sequence[int]], chunks: Chunks, origin: Sequence[int]) -> tuple[Chunks, ...]:
-    """Lengths of blocks near those there are that meet between chunks, where the first begins at `origin`."""
+    """Return blocks of about the given lengths that meet at chunk boundaries; the first begins at `origin`."""
     found = []
     for lengths, fit, first in zip(blocks, nearest_fit(blocks, chunks), origin, strict=True):
         end = first + sum(lengths)
@@ -112,7 +112,7 @@ def _short(lengths: Sequence[int]) -> str:
 
 
 def merged_chunks(shape: Shape, chunks: Chunks, itemsize: int, limit_bytes: int) -> Chunks:
-    """Multiples of the chunks that stay within a number of bytes; the dimension grown least is doubled first."""
+    """Return multiples of the chunks within `limit_bytes`; the dimension that has grown least is doubled first."""
     counts = [max(1, -(-size // chunk)) for size, chunk in zip(shape, chunks, strict=True)]
     factors = [1] * len(shape)
     room = max(1, limit_bytes // max(1, prod(chunks) * itemsize))

@@ -1,7 +1,8 @@
-"""Consolidating metadata as a job: for hierarchies whose store only a cluster reaches, or reaches faster.
+"""Consolidate metadata as a job, for stores that only a cluster reaches, or that it reaches faster.
 
-Waiting for listings and documents is what takes time. Below each group at the top of the hierarchy one task gathers the
-documents, level by level; a last one merges them, so that bytes are the same whatever the order, and writes one value.
+Most of the time is spent waiting for listings and documents. One task for each group at the top of the hierarchy reads
+the documents below it, level by level. A last task merges them in a fixed order, so that the result does not depend on
+which task ended first, and writes one value.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ MEMBERS_PER_TASK = 64
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What every task is given."""
+    """Arguments that all tasks share."""
 
     store: StoreSpec
     metadata_key: str
@@ -33,7 +34,7 @@ class _Work:
 
 @dataclass(frozen=True, slots=True)
 class _Documents:
-    """Documents by key, as a receipt that can be merged."""
+    """Documents by key; a receipt that can be added to others."""
 
     found: Mapping[str, bytes]
 
@@ -55,7 +56,7 @@ def consolidate_metadata(
     store : str, Store or MutableMapping
         Store of the hierarchy.
     metadata_key : str
-        Key to put the consolidated metadata under.
+        Key of the consolidated metadata.
     retries : int, default 3
         How often a cluster repeats a task that failed.
     storage_options : dict, optional
@@ -64,7 +65,7 @@ def consolidate_metadata(
     Returns
     -------
     Job
-        Its `compute` gives the group, opened with the new consolidated metadata.
+        Its `compute` returns the group, opened with the new consolidated metadata.
 
     Raises
     ------
@@ -101,7 +102,7 @@ def _is_document(name: str) -> bool:
 
 
 def _gather(work: _Work, names: Sequence[str], after: Any = None) -> _Documents:
-    """Documents at and below some members of the root."""
+    """Read the documents at and below some members of the root."""
     store = work.store.open()
     found: dict[str, bytes] = {}
     for name in names:
@@ -111,7 +112,7 @@ def _gather(work: _Work, names: Sequence[str], after: Any = None) -> _Documents:
 
 
 def _write(work: _Work, batch: None, gathered: _Documents) -> int:
-    """Write one document with all of them; how many these are."""
+    """Write one document with all of them; return how many they are."""
     store = work.store.open()
     written, items = consolidate_documents({**_own(store), **gathered.found}, work.metadata_key)
     store.set_many(items)
@@ -119,7 +120,7 @@ def _write(work: _Work, batch: None, gathered: _Documents) -> int:
 
 
 def _own(store: Store) -> dict[str, bytes]:
-    """Documents of the root itself."""
+    """Read the documents of the root itself."""
     keys = [key for known in FORMATS for key in known.document_keys("")]
     values = store.get_many([(key, None) for key in keys])
     return {key: to_bytes(value) for key, value in zip(keys, values, strict=True) if value is not None}

@@ -1,8 +1,8 @@
-"""Copying hierarchies from store to store: encoded bytes, never decoded.
+"""Copy hierarchies from store to store as encoded bytes, without decoding them.
 
-The unit of work is a range of the chunks of one array, in the flat order of its grid: keys follow from the metadata, so
-nothing is listed and nothing per chunk is in the graph. Documents are copied when all chunks are there, children before
-parents and consolidated metadata last, so that no reader finds a node whose data are still to come.
+The unit of work is a range of the chunks of one array, in the flat order of its grid. Keys follow from the metadata, so
+nothing is listed and the graph contains nothing for each chunk. Documents are copied after all chunks, children before
+parents and consolidated metadata last, so that no reader finds a node before its data.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from zarrds.errors import ContainsArrayError, CopyError
 __all__ = ["CopyReport", "KeyRange", "copy_documents", "copy_keys", "copy_store"]
 
 HELD_BYTES = 16 * 2**20
-"""Decoded bytes of the chunks that a task holds at once; their values are seldom larger."""
+"""Decoded bytes of the chunks that a task copies at once; their encoded values are seldom larger."""
 HELD_KEYS = 512
 
 IfExists = Literal["raise", "replace", "skip"]
@@ -45,18 +45,18 @@ _EXISTS = ByteRange(0, 1)
 
 @dataclass(frozen=True, slots=True)
 class CopyReport:
-    """What a copy did.
+    """Result of a copy.
 
     Attributes
     ----------
     copied : int
         Keys copied, documents included.
     skipped : int
-        Keys that were in the destination already and left alone.
+        Keys that were in the destination already and were not copied.
     bytes : int
         Bytes of the values copied.
     missing : int
-        Chunks that the source does not hold.
+        Chunks that are absent in the source.
     """
 
     copied: int = 0
@@ -84,7 +84,7 @@ class KeyRange:
     grid : tuple of int
         Number of chunks along each dimension.
     keys : KeyEncoding
-        From coordinates to keys.
+        Translates coordinates to keys.
     chunk_bytes : int
         Decoded bytes of a chunk.
     start, stop : int
@@ -105,7 +105,7 @@ class KeyRange:
 
 @dataclass(frozen=True, slots=True)
 class CopyWork:
-    """What every task of one copy is given: from where to where, and what to do with keys that exist."""
+    """Arguments that all tasks of one copy share: both places, and what to do with keys that exist."""
 
     source: StoreSpec
     dest: StoreSpec
@@ -127,22 +127,22 @@ def copy_store(
     retries: int = 3,
     storage_options: Mapping[str, Any] | None = None,
 ) -> Job:
-    """Prepare to copy arrays and groups from one store to another, chunk bytes as they are.
+    """Prepare to copy arrays and groups from one store to another without decoding chunks.
 
-    What is copied are documents, consolidated metadata, and the chunks that the arrays' metadata speak of; other keys
-    are not. Metadata are read at once, everything else is done by the job that is returned.
+    The copy contains documents, consolidated metadata, and the chunks of the arrays, but no other keys. This call reads
+    the metadata; the job that it returns does everything else.
 
     Parameters
     ----------
     source, dest : str, Store or MutableMapping
-        From where to where.
+        Stores of source and destination.
     source_path, dest_path : str
         Group or array to copy, and where to put it; the roots by default.
     if_exists : {"raise", "replace", "skip"}
-        What to do with what the destination holds: refuse to begin when a node is there; make it what the source has,
-        chunks that the source does not hold deleted; or leave such keys alone.
+        What to do with keys of the destination: "raise" an error if a node is there, before anything is copied;
+        "replace" them, and delete chunks that are absent in the source; or "skip" them.
     batch_keys, batch_bytes : int
-        Chunks that one task copies: by number, and by their decoded bytes.
+        Largest number of chunks, and of their decoded bytes, that one task copies.
     retries : int, default 3
         How often a cluster repeats a task that failed.
     storage_options : dict, optional
@@ -151,7 +151,7 @@ def copy_store(
     Returns
     -------
     Job
-        Its `compute` gives a `CopyReport`.
+        Its `compute` returns a `CopyReport`.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def copy_store(
     PathNotFoundError
         Nothing is at the source.
     SelfOverwriteError
-        One place holds the other.
+        Source and destination are the same, or one contains the other.
     StoreNotShareableError
         The workers of the current scheduler cannot reach a store.
 
@@ -195,7 +195,7 @@ def copy_store(
 
 
 def _parsed(documents: Mapping[str, Buf]) -> Iterator[tuple[str, Node]]:
-    """Paths and nodes that documents tell of; a path has several when documents of several formats are there."""
+    """Return pairs of path and node for all documents; a path has several nodes if it has several formats."""
     for path in dict.fromkeys(key.rpartition("/")[0] for key in documents):
         for known in FORMATS:
             node = known.parse_node(path, [documents.get(key) for key in known.node_keys(path)])
@@ -204,7 +204,7 @@ def _parsed(documents: Mapping[str, Buf]) -> Iterator[tuple[str, Node]]:
 
 
 def _check_destination(store: Store, path: str, documents: Mapping[str, Buf], if_exists: str) -> None:
-    """Refuse what must not be replaced, and arrays where groups are needed."""
+    """Raise an error for nodes that must not be replaced, and for arrays where groups are needed."""
     for above in ancestors(path):
         if _node.contains_array(store, above):
             raise ContainsArrayError("an array is where a group is needed", path=above)
@@ -219,7 +219,7 @@ def _check_destination(store: Store, path: str, documents: Mapping[str, Buf], if
 
 
 def _batches(nodes: Sequence[tuple[str, Node]], keys: int, nbytes: int) -> list[tuple[KeyRange, ...]]:
-    """Chunks of all arrays, cut into batches for one task each; small arrays share one."""
+    """Return the chunks of all arrays in batches, one for each task; small arrays share a batch."""
     arrays = [(path, node) for path, node in nodes if isinstance(node, ArrayMeta)]
     counts = [chunk_count(meta.shape, meta.write_unit) for _, meta in arrays]
     limits, batches = Limits.of(keys, nbytes, sum(counts)), Batches()
@@ -243,10 +243,10 @@ def _job(work: CopyWork, documents: Mapping[str, Buf], batches: Sequence[tuple[K
 
 
 def _in_order(documents: Mapping[str, Buf]) -> tuple[str, ...]:
-    """Keys in the order in which they are to appear: attributes first, deep nodes first, consolidated metadata last."""
+    """Sort keys in the order of writing: attributes first, deep nodes first, consolidated metadata last."""
     groups = [key.rpartition("/")[0] for key in documents if key.rpartition("/")[2] == GROUP_KEY]
     nodes = {key.rpartition("/")[0] for key in documents}
-    # all that a node may have: what the source does not hold is deleted from a destination that is replaced
+    # all documents that a node may have: those absent in the source are deleted when the destination is replaced
     every = {key for path in nodes for known in FORMATS for key in known.document_keys(path)}
     keys = sorted(every, key=document_rank)
     return (*keys, *(node_key(path, CONSOLIDATED_KEY) for path in sorted(groups, reverse=True)))
@@ -260,7 +260,7 @@ def _report(found: CopyReport) -> CopyReport:
 
 
 def copy_keys(work: CopyWork, batch: Sequence[KeyRange], after: Any = None) -> CopyReport:
-    """Copy some chunks, a few at a time."""
+    """Copy some chunks in batches of bounded size."""
     report = CopyReport()
     for keys in batch:
         held = max(1, min(HELD_KEYS, HELD_BYTES // keys.chunk_bytes))
@@ -270,7 +270,7 @@ def copy_keys(work: CopyWork, batch: Sequence[KeyRange], after: Any = None) -> C
 
 
 def copy_documents(work: CopyWork, keys: Sequence[str], chunks: CopyReport) -> CopyReport:
-    """Copy documents in the given order, once the chunks are there; the receipt includes theirs."""
+    """Copy documents in the given order, after the chunks; return the receipts of both in one."""
     dest = work.dest.open()
     missing = [path for path in ancestors(work.dest_path) if not _node.contains_group(dest, path)]
     report = chunks

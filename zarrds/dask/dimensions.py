@@ -1,4 +1,4 @@
-"""Chunks as users give them for some dimensions: by the number of an axis, or by the name of a dimension."""
+"""Chunks that users give for some dimensions only, by the number of an axis or the name of a dimension."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _XARRAY_NAMES = "_ARRAY_DIMENSIONS"
 
 
 def dimension_names(array: Array) -> tuple[Any, ...]:
-    """Return the names of an array's dimensions, None for each that has none.
+    """Return the names of an array's dimensions; None for a dimension without a name.
 
-    They are a member of the metadata in format 3, and an attribute that xarray writes in format 2 and N5.
+    In Zarr v3 they are a member of the metadata; in Zarr v2 and N5 they are an attribute that xarray writes.
     """
     ndim = len(array.shape)
     found: Any = array.source().meta.dimension_names
@@ -29,7 +29,7 @@ def dimension_names(array: Array) -> tuple[Any, ...]:
 
 
 def chunks_of_axes(chunks: Any, names: Sequence[Any], default: Sequence[Any]) -> Any:
-    """Return `chunks` with one item for each dimension, where it is a mapping; anything else as it is.
+    """Return `chunks` with one item for each dimension if it is a mapping; return anything else unchanged.
 
     Parameters
     ----------
@@ -38,12 +38,12 @@ def chunks_of_axes(chunks: Any, names: Sequence[Any], default: Sequence[Any]) ->
     names : sequence of (str or None)
         Names of the dimensions.
     default : sequence
-        What the dimensions have that `chunks` does not name.
+        Items of the dimensions that `chunks` does not name.
 
     Raises
     ------
     ValueError
-        There is no such dimension, or one is named twice, or `chunks` has not one item for each dimension.
+        There is no such dimension, one is named twice, or a sequence has too few or too many items.
     """
     ndim = len(names)
     if isinstance(chunks, Mapping):

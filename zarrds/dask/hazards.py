@@ -1,8 +1,9 @@
-"""Whether what is written lazily reads what the same call overwrites, so that results depended on the order of tasks.
+"""Find read-after-write hazards: tasks that read elements which other tasks of the same job overwrite.
 
-Every task that reads a stored array which is also written is followed down to the blocks that are written. A block may
-be made of the elements that it replaces, and of any that nobody replaces. Another array may be made of them too, when
-what it reads is read once for both: then it is read before it is replaced.
+With a hazard, results would depend on the order of tasks. If a task reads a stored array that is also written, all
+blocks that are computed from it are found. A block may be computed from the elements that it replaces, and from any
+elements that no task replaces. Another array may be computed from them too, if one task reads them for both: then
+they are read before they are replaced.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ from zarrds.errors import SelfOverwriteError
 __all__ = ["PlannedWrite", "refuse_moved_blocks"]
 
 Box = tuple[tuple[int, int], ...]
-"""Where the elements begin and end along each dimension."""
+"""Begin and end of the elements along each dimension."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedWrite:
-    """What is going to be written to one stored array.
+    """Values that a job will write to one stored array.
 
     Attributes
     ----------
     path : str
         Path of the array in the target.
     place : Place
-        Where the array really is.
+        Place of the stored array, which can be compared.
     origin : tuple of int
         Where the values begin in it.
     shape : tuple of int
@@ -50,18 +51,18 @@ class PlannedWrite:
 
     @property
     def box(self) -> Box:
-        """The elements that are replaced."""
+        """Return the box of the elements that are replaced."""
         return tuple((o, o + n) for o, n in zip(self.origin, self.shape, strict=True))
 
     def blocks(self) -> Iterator[tuple[Hashable, Box]]:
-        """Key and place of every block."""
+        """Return the key and the box of every block."""
         edges = [list(accumulate(n, initial=o)) for n, o in zip(self.data.chunks, self.origin, strict=True)]
         for at in product(*map(range, self.data.numblocks)):
             yield (self.data.name, *at), tuple((e[i], e[i + 1]) for e, i in zip(edges, at, strict=True))
 
 
 def refuse_moved_blocks(writes: Sequence[PlannedWrite]) -> None:
-    """Raise SelfOverwriteError when tasks would read what other tasks of the same job overwrite.
+    """Raise SelfOverwriteError if tasks would read what other tasks of the same job overwrite.
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ def refuse_moved_blocks(writes: Sequence[PlannedWrite]) -> None:
     Raises
     ------
     SelfOverwriteError
-        A block is made of elements that another block replaces.
+        A block is computed from elements that another block replaces.
 
     Examples
     --------
@@ -106,10 +107,10 @@ def _refused(path: str, source: str) -> SelfOverwriteError:
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """Elements of a stored array, in the order in which a task has them.
+    """Elements of a stored array, in the order in which a task sees them.
 
-    `spans` are the positions along each stored dimension, `axes` the stored dimensions that the view has, None when
-    they are not known, so that an index of the view says nothing; `reader` is the key of the task that reads them.
+    `spans` are the positions along each stored dimension. `axes` are the stored dimensions that the view has; None if
+    they are unknown, so that an index of the view cannot be translated. `reader` is the key of the task that reads.
     """
 
     path: str
@@ -129,11 +130,11 @@ class _View:
                 spans[axis] = np.atleast_1d(np.asarray(spans[axis], dtype=np.intp)[part])
         axes = tuple(a for a, part in zip(self.axes, index, strict=False) if np.ndim(part) or isinstance(part, slice))
         arrays = sum(np.ndim(part) for part in index if not isinstance(part, slice))
-        # two arrays pick points for numpy, and a grid for others: inside the same box
+        # numpy takes two arrays for points, other libraries take them for a grid; both are inside the same box
         return replace(self, spans=tuple(spans), axes=None if arrays > 1 else axes + self.axes[len(index) :])
 
     def box_within(self, outer: Box) -> Box | None:
-        """Where its elements lie inside `outer`; None if there are none."""
+        """Return where its elements are inside `outer`; None if none are."""
         found = []
         for span, (start, stop) in zip(self.spans, outer, strict=True):
             ends = (span[0], span[-1]) if isinstance(span, range) and span else span
@@ -155,7 +156,7 @@ def _is_known(part: Any) -> bool:
 
 
 def _index_in(wrapper: Any) -> Any:
-    """The index that a wrapper applies to what it wraps; an ellipsis, which says nothing, for one that picks points."""
+    """Return the index that a wrapper applies to the array inside; an ellipsis (all) if it picks points."""
     key = getattr(wrapper, "key", None)
     if key is None:
         return None
@@ -163,7 +164,7 @@ def _index_in(wrapper: Any) -> Any:
 
 
 def _view_of(data: Any, path: str) -> _View:
-    """The view that xarray's wrappers of a stored array make, from the inside out."""
+    """Return the view that xarray's wrappers make of a stored array, applied from the inside out."""
     stored, *wrappers = wrappers_of(data)
     shape = tuple(getattr(stored, "meta", stored).shape)
     view = _View(path, tuple(map(range, shape)), tuple(range(len(shape))))
@@ -177,7 +178,7 @@ def _view_of(data: Any, path: str) -> _View:
 
 
 class _Reads:
-    """What the tasks of one write read of the elements that are replaced.
+    """Record of which tasks of one write read elements that are replaced.
 
     Attributes
     ----------
@@ -193,15 +194,17 @@ class _Reads:
         self._writes = writes
         self._replaced = {other.path: other.box for other in writes}
         self._paths = {name: other.path for other in writes for name in other.place.names()}
-        self._views: dict[Hashable, list[_View]] = {}  # of keys whose value is a part of stored arrays as it is
-        self._hulls: dict[Hashable, dict[str, Box]] = {}  # of all other keys: what they are made of, by path
+        self._views: dict[Hashable, list[_View]] = {}  # keys whose value is an unchanged part of a stored array
+        self._hulls: dict[
+            Hashable, dict[str, Box]
+        ] = {}  # all other keys: the views that they are computed from, by path
         self._known: dict[int, tuple[Any, _View | None]] = {}
         graph = write.data.__dask_graph__()
         if any(self._seen(value) is not None for value in values_of(graph)):
             self._follow(graph)
 
     def refuse_moved(self) -> None:
-        """Raise SelfOverwriteError when a block is made of elements that another block replaces."""
+        """Raise SelfOverwriteError if a block is computed from elements that another block replaces."""
         path = self.write.path
         for key, box in self.write.blocks() if self.found else ():
             hull = self._hulls.get(key, {}).get(path, box)
@@ -232,11 +235,11 @@ class _Reads:
                 self._widen(key, self._hulls[other])
 
     def _seen(self, value: Any) -> _View | None:
-        """The view that a value in a task is, when it is of an array that is replaced."""
+        """Return the view that a value in a task is of an array that is written; cached by the value's id."""
         known = self._known.get(id(value))
         if known is None:
             view = self._view_of(value)
-            known = self._known[id(value)] = (value, view)  # kept, so that nothing else gets its id
+            known = self._known[id(value)] = (value, view)  # keep a reference, so that no other object gets the same id
         return known[1]
 
     def _view_of(self, value: Any) -> _View | None:
@@ -247,14 +250,14 @@ class _Reads:
         path = next((self._paths[name] for name in place.names() if name in self._paths), None)
         if path is not None:
             return _view_of(value, path)
-        # what is made of files of the array in another way, as references are, may read all of it
+        # a value that uses files of the array in another way, as references do, may read all of it
         path = next((write.path for write in self._writes if write.place.contains(place)), None)
         if path is None:
             return None
         return _View(path, tuple(range(*ends) for ends in self._replaced[path]), None)
 
     def _use(self, key: Hashable, views: list[_View]) -> None:
-        """Note that a key is made of views."""
+        """Record that a key is computed from views."""
         for view in views:
             box = view.box_within(self._replaced[view.path])
             if box is not None:
@@ -272,7 +275,7 @@ class _Reads:
 
 
 def _in_order(tasks: Mapping[Hashable, Any], wanted: list[Hashable]) -> Iterator[tuple[Hashable, list[Hashable]]]:
-    """Keys with those that they need, which come first."""
+    """Yield keys with the keys that they depend on, dependencies first."""
     from dask.core import get_dependencies
 
     opened: dict[Hashable, list[Hashable]] = {}
@@ -291,14 +294,14 @@ def _in_order(tasks: Mapping[Hashable, Any], wanted: list[Hashable]) -> Iterator
 
 
 def _is_task(task: Any) -> bool:
-    """Whether a node of a graph calls a function; else it is a value, or another name of one."""
+    """Return whether a node of a graph calls a function; otherwise it is a value or an alias."""
     from dask.core import istask
 
     return hasattr(task, "func") or istask(task)
 
 
 def _read_index(task: Any) -> Any:
-    """The index of the elements that a task takes of a stored array or a part of one; None: it does something else."""
+    """Return the index that a task applies to an array or a part of one; None if the task does something else."""
     function = getattr(task, "func", None)
     arguments: tuple[Any, ...] = tuple(getattr(task, "args", ()))
     name = (getattr(function, "__module__", ""), getattr(function, "__name__", ""))

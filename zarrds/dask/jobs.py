@@ -1,7 +1,7 @@
 """Jobs: lazy work with one small result, as dask collections.
 
-A job is a graph whose last task gives a receipt, and a function that makes the user's result of it. It follows dask's
-collection protocol, so that ``dask.compute(job)`` works as well as ``job.compute()``, under every scheduler.
+A job is a graph whose last task returns a receipt, and a function that makes the user's result from it. It follows
+dask's collection protocol, so that ``dask.compute(job)`` works as well as ``job.compute()``, on every scheduler.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from zarrds.errors import StoreNotShareableError
 __all__ = ["GraphBuilder", "Job", "require_shareable", "unique_name"]
 
 FAN_IN = 64
-"""Receipts that one task merges."""
+"""Number of receipts that one task merges."""
 
 
 def unique_name(kind: str) -> str:
-    """Name of a layer of tasks that write: never that of an earlier one, whose results a cluster may still hold."""
+    """Return a new name for a layer of tasks that write; a cluster may still store results under earlier names."""
     return f"{kind}-{uuid.uuid4().hex}"
 
 
@@ -42,7 +42,7 @@ class Job:
     Attributes
     ----------
     target : object
-        What the job fills, where that is known beforehand: an `Array`.
+        The `Array` or `Group` that the job fills, if that is known before it runs.
     plan : RechunkPlan or None
         How a rechunk will be done.
     """
@@ -70,14 +70,14 @@ class Job:
     def of_array(
         cls, result: Any, finish: Callable[[Any], Any], *, stores: Iterable[StoreSpec], retries: int = 0, **known: Any
     ) -> Job:
-        """Job whose receipt is a 0-d dask array; its graph is optimised as that of the array."""
+        """Make a job whose receipt is a 0-d dask array; its graph is optimised like that of the array."""
         (key,) = dask.core.flatten(result.__dask_keys__())
         optimize = partial(_optimized, result.__dask_optimize__, retries)
         return cls(result.__dask_graph__(), key, finish, stores=stores, optimize=optimize, **known)
 
     @classmethod
     def together(cls, jobs: Sequence[Job], finish: Callable[[Any], Any], **known: Any) -> Job:
-        """One job that does the work of several whose receipts are numbers; `finish` makes its result of their sum."""
+        """Combine jobs whose receipts are numbers into one; `finish` makes its result from the sum of receipts."""
         name = unique_name("zarrds-merge")
         keys = [job._key for job in jobs]
         tasks: dict[Hashable, Any] = {(name, 0): Task((name, 0), merge, 0, *map(TaskRef, keys))}
@@ -100,14 +100,14 @@ class Job:
         Raises
         ------
         StoreNotShareableError
-            The scheduler has other processes, but a store lives in this one. Nothing has been done.
+            The scheduler has other processes, but a store exists in this one only. Nothing has been done.
         """
         check_shareable(self._stores, get_scheduler(scheduler=options.get("scheduler"), collections=[self]))
         with show_progress() if progress else nullcontext():
             return dask.compute(self, **options)[0]
 
     def persist(self, **options: Any) -> Job:
-        """Start the work on a cluster and return at once; `compute` on what is returned waits for the result."""
+        """Start the work on a cluster and return a job at once; the `compute` of that job waits for the result."""
         check_shareable(self._stores, get_scheduler(scheduler=options.get("scheduler"), collections=[self]))
         found: Job = dask.persist(self, **options)[0]
         return found
@@ -150,12 +150,12 @@ class Job:
 
 
 def _as_it_is(graph: Any, keys: Any, **options: Any) -> Any:
-    """Every task of a job is needed, and none is to be fused."""
+    """Return the graph unchanged: every task of a job is needed, and none must be fused."""
     return graph
 
 
 def _optimized(optimize: Callable[..., Any], retries: int, graph: Any, keys: Any, **options: Any) -> Any:
-    """The graph of an array as dask optimises it, which forgets annotations: they are added afterwards."""
+    """Return the graph optimised by dask, with its annotations, which dask drops, added again."""
     found = optimize(graph, keys, **options)
     if not retries:
         return found
@@ -171,12 +171,12 @@ def _finished(results: Sequence[Any], finish: Callable[[Any], Any]) -> Any:
 
 
 def require_shareable(*stores: Store) -> None:
-    """Raise StoreNotShareableError when the scheduler in force has other processes, which cannot reach a store."""
+    """Raise StoreNotShareableError if the current scheduler has other processes, which cannot reach a store."""
     check_shareable([store.spec() for store in stores], get_scheduler() or threads_get)
 
 
 def check_shareable(stores: Iterable[StoreSpec], get: Callable[..., Any]) -> None:
-    """Raise StoreNotShareableError when tasks run by `get` cannot reach a store."""
+    """Raise StoreNotShareableError if tasks run by `get` cannot reach a store."""
     if not _has_other_processes(get):
         return
     for spec in stores:
@@ -198,12 +198,12 @@ def _has_other_processes(get: Callable[..., Any]) -> bool:
 
 
 class GraphBuilder:
-    """Builds a graph of batches: stages one after the other, the receipts of each merged by a tree.
+    """Builder of a graph of batches: stages run one after the other, and a tree merges the receipts of each.
 
     Parameters
     ----------
     work : object
-        Small picklable value that every task is given; it is in the graph once.
+        Small picklable value that every task gets as an argument; the graph contains it once.
     retries : int
         How often a cluster repeats a task that failed.
     """
@@ -220,7 +220,7 @@ class GraphBuilder:
         self._dependencies[name] = after
 
     def stage(self, kind: str, task: Callable[..., Any], batches: Iterable[Any], after: Hashable = None) -> Hashable:
-        """Add ``task(work, batch)`` for each batch, to run once the task `after` is done; return the receipt's key.
+        """Add ``task(work, batch)`` for each batch, to run after the task `after`; return the key of the receipt.
 
         Batches are small picklable values; there is at least one.
         """
@@ -234,7 +234,7 @@ class GraphBuilder:
         return self._merged({name}, list(tasks))
 
     def together(self, receipts: Sequence[Hashable]) -> Hashable:
-        """Key of one receipt for those of several stages."""
+        """Merge the receipts of several stages; return the key of the merged one."""
         return self._merged({key[0] for key in receipts if isinstance(key, tuple)}, list(receipts))
 
     def _merged(self, layers: set[str], keys: list[Hashable]) -> Hashable:
@@ -250,5 +250,5 @@ class GraphBuilder:
         return keys[0]
 
     def job(self, key: Hashable, finish: Callable[[Any], Any], **known: Any) -> Job:
-        """The job whose receipt is that of `key`."""
+        """Return the job whose receipt is the value of `key`."""
         return Job(HighLevelGraph(self._layers, self._dependencies), key, finish, **known)

@@ -1,4 +1,4 @@
-"""What users mean by a source of a job, and whether workers can reach it."""
+"""Open the source that a user gives for a job, and check whether workers can reach it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["is_shareable", "opened", "opened_node"]
 
 
 def opened(source: Any, path: str | None, storage_options: Mapping[str, Any] | None = None) -> Array:
-    """The array that a user means by an `Array`, or by a store and a path."""
+    """Return the array given as an `Array`, or as a store and a path."""
     if not isinstance(source, Array):
         options = None if storage_options is None else dict(storage_options)
         return open_array(source, mode="r", path=path, storage_options=options)
@@ -25,7 +25,7 @@ def opened(source: Any, path: str | None, storage_options: Mapping[str, Any] | N
 
 
 def opened_node(source: Any, path: str | None, storage_options: Mapping[str, Any] | None = None) -> Array | Group:
-    """The array or group that a user means by one, or by a store and a path."""
+    """Return the array or group given as itself, or as a store and a path."""
     if isinstance(source, Group):
         return source[path] if path else source
     try:
@@ -36,7 +36,7 @@ def opened_node(source: Any, path: str | None, storage_options: Mapping[str, Any
 
 
 def is_shareable(spec: StoreSpec) -> bool:
-    """Whether another process can open the store."""
+    """Return whether another process can open the store."""
     if isinstance(spec, LiveSpec):
         return False
     return is_shareable(spec.location) if isinstance(spec.location, StoreSpec) else True

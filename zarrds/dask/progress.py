@@ -1,4 +1,4 @@
-"""A display of progress for any scheduler: a bar on a terminal, a line for every tenth elsewhere."""
+"""Show progress on any scheduler: a bar on a terminal, a line for every tenth elsewhere."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def progress(out: TextIO | None = None) -> Iterator[None]:
 
 
 class _Display:
-    """Draws how many tasks are done."""
+    """Display of how many tasks are done."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -84,7 +84,7 @@ class _Display:
 
 
 class _LocalWatch(Callback):  # type: ignore[misc]
-    """Counts the tasks of local schedulers, which call it."""
+    """Callback of local schedulers that counts their tasks."""
 
     def __init__(self, display: _Display) -> None:
         self._display = display
@@ -108,7 +108,7 @@ class _LocalWatch(Callback):  # type: ignore[misc]
 
 
 class _ClusterWatch:
-    """Asks the scheduler of a cluster from time to time how many tasks of each group are done."""
+    """Thread that regularly asks the scheduler of a cluster how many tasks of each group are done."""
 
     def __init__(self, client: Any, display: _Display) -> None:
         self._client = client
@@ -123,7 +123,7 @@ class _ClusterWatch:
         while not self._stop.wait(POLL_SECONDS):
             try:
                 self._poll()
-            except OSError:  # the cluster has gone; whoever computes will hear of it
+            except OSError:  # the cluster has gone; the thread that computes will get the error
                 return
 
     def _poll(self) -> None:
@@ -142,7 +142,7 @@ class _ClusterWatch:
 
 
 def _group_counts(dask_scheduler: Any = None) -> dict[str, tuple[int, int]]:
-    """Done and all tasks of each group that the scheduler knows."""
+    """Return for each group of the scheduler how many tasks are done, and how many there are."""
     done = ("memory", "released", "forgotten")
     return {
         name: (sum(group.states.get(state, 0) for state in done), sum(group.states.values()))

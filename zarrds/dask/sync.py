@@ -1,4 +1,4 @@
-"""Locks for the workers of a distributed cluster."""
+"""Synchronizer for the workers of a distributed cluster."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["DistributedSynchronizer"]
 
 
 class DistributedSynchronizer:
-    """Named locks that the scheduler of a dask.distributed cluster keeps.
+    """Synchronizer whose locks are kept by the scheduler of a dask.distributed cluster.
 
     For writers on several workers that touch the same chunks, or append to the same array, where no file system is
     shared. Tasks made by zarrds itself cover whole chunks and need no lock.

@@ -1,7 +1,7 @@
-"""What tasks do: functions of this module, which pickle by name, on small values.
+"""Functions that tasks call; they pickle by name and take small arguments.
 
-Each task covers whole stored chunks and its output depends on its arguments alone, so that it can be repeated, moved or
-run twice. What tasks return are receipts: numbers, never data.
+Each task covers whole stored chunks and its output depends on its arguments only, so that it can be repeated, moved or
+run twice. Tasks that write return receipts (numbers), never data.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["finish_group", "finish_rechunk", "merge", "open_target", "read_block
 
 
 def read_block(source: ChunkSource, grid: BlockGrid, block_id: Sequence[int]) -> NDArrayAny:
-    """One block of an array; the scheduler is the parallelism, so one thread reads it."""
+    """Read one block of an array in one thread, as the scheduler runs many tasks in parallel."""
     plan = plan_selection(grid.region(block_id), source.meta.shape, source.meta.write_unit, "basic")
     return read(source.open(), plan, threads=1)
 
@@ -35,7 +35,7 @@ def read_block(source: ChunkSource, grid: BlockGrid, block_id: Sequence[int]) ->
 def write_block(
     block: NDArrayAny, target: ChunkSource, grid: BlockGrid, write_empty_chunks: bool, block_id: Sequence[int] = ()
 ) -> NDArrayAny:
-    """Store one block that covers whole chunks; the receipt is how many chunks, as an array of one element."""
+    """Store one block that covers whole chunks; return the number of chunks as an array of one element."""
     region = grid.region(block_id)
     expected = tuple(part.stop - part.start for part in region)
     if np.shape(block) != expected:
@@ -52,7 +52,7 @@ def write_block(
 
 
 def rechunk_blocks(work: RechunkWork, batch: tuple[int, int, int], after: Any = None) -> int:
-    """Move the blocks from `start` to `stop` of one stage (``batch = (stage, start, stop)``); how many these were."""
+    """Move the blocks from `start` to `stop` of one stage (``batch = (stage, start, stop)``); return how many."""
     stage, start, stop = batch
     run = StageRun(work, stage)
     for number in range(start, stop):
@@ -61,24 +61,24 @@ def rechunk_blocks(work: RechunkWork, batch: tuple[int, int, int], after: Any = 
 
 
 def finish_rechunk(work: RechunkWork, receipt: int) -> Array:
-    """Remove the intermediates; return the target."""
+    """Delete the intermediate objects; return the target."""
     if work.temp is not None:
         work.temp.open().rmdir(work.temp_path)
     return open_target(work.target, receipt)
 
 
 def finish_group(works: Sequence[RechunkWork], store: StoreSpec, path: str, receipt: int) -> Group:
-    """Remove the intermediates of all arrays; return the group that holds them."""
+    """Delete the intermediate objects of all arrays; return the target group."""
     for work in works:
         finish_rechunk(work, receipt)
     return Group(store.open(), path)
 
 
 def merge(*receipts: Any) -> Any:
-    """One receipt of several."""
+    """Return one receipt, the sum of several."""
     return reduce(add, receipts)
 
 
 def open_target(target: ChunkSource, receipt: Any) -> Array:
-    """The array that a job has filled."""
+    """Return the array that a job has filled."""
     return Array(target.store.open(), target.path, _meta=target.meta)

@@ -1,1 +1,1 @@
-"""Convert a hierarchy to the other format as a job of dask."""
+"""Convert a hierarchy to the other Zarr format as a dask job."""

@@ -1,7 +1,7 @@
-"""Converting hierarchies from one format into another by tasks.
+"""Convert hierarchies from one format to another by tasks.
 
-What is to be done is planned, and refused, as by `zarrds.convert`; the chunks are moved by tasks. An array's documents
-are written when all its chunks are there, those of groups and consolidated metadata at the end.
+The work is planned and checked as in `zarrds.convert`; tasks convert the chunks. The documents of an array are written
+when all its chunks are there, those of groups and consolidated metadata at the end.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from zarrds.hierarchy import Group
 __all__ = ["convert"]
 
 ENCODED_WEIGHT = 8
-"""Chunks that are copied in the time in which one is decoded and encoded, roughly."""
+"""Roughly how many chunks are copied in the time in which one is decoded and encoded."""
 REMOVING_TASKS = 256
 
 _Cutting = Callable[[Sequence["_Amount"]], Batches]
@@ -68,19 +68,19 @@ def convert(
     storage_options: Mapping[str, Any] | None = None,
     dest_storage_options: Mapping[str, Any] | None = None,
 ) -> Job:
-    """Prepare to convert a hierarchy, or one array, to another format; the chunks are moved by tasks.
+    """Prepare to convert a hierarchy, or one array, to another format; tasks convert the chunks.
 
-    The result is that of `zarrds.convert`, which says more about it. Documents are read and everything that the new
-    format cannot say is refused at once; all writing is done by the job that is returned. A conversion that was stopped
-    is finished by preparing and computing it again: arrays that are complete, and parts of a large array in another
-    place that are noted as done, are not moved once more. (If the source has changed since, delete the destination.)
+    The result is that of `zarrds.convert`; see there for details. This call reads the documents and raises an error for
+    everything that the new format cannot express; the job that it returns does all writing. To finish a conversion that
+    was stopped, prepare and compute it again: it skips complete arrays, and parts of a large array that are recorded as
+    done. (If the source has changed since, delete the destination first.)
 
     Parameters
     ----------
     source : MutableMapping, str, Array or Group
         Store, path of a directory or URL; or a node, which is converted with all below it.
     dest : MutableMapping, str or Group, optional
-        Where to; None converts in place, where chunks stay or, from format 3 to format 2, get other keys.
+        Destination; None converts in place: chunks keep their keys or, from Zarr v3 to v2, get other keys.
     to : {3, 2}
         The new format.
     path, dest_path : str, optional
@@ -88,10 +88,10 @@ def convert(
     keep : bool, optional
         Keep the old documents, and chunks under old keys, when converting in place.
     log : callable, file path or file-like object, optional
-        Is told at once of each array that will be copied or encoded.
+        Gets a line, at once, for each array that will be copied or encoded.
     batch_keys, batch_bytes : int
-        Chunks that one task copies: by number, and by their decoded bytes. A task encodes an eighth of that. It holds
-        16 MiB of them at a time, or one chunk that is larger.
+        Largest number of chunks, and of their decoded bytes, that one task copies. A task encodes an eighth of that. It
+        has 16 MiB of them in memory at a time, or one chunk that is larger.
     retries : int, default 3
         How often a cluster repeats a task that failed.
     storage_options, dest_storage_options : dict, optional
@@ -100,14 +100,14 @@ def convert(
     Returns
     -------
     Job
-        Its `compute` gives what was converted, an `Array` or a `Group`, opened for reading and writing.
+        Its `compute` returns the converted `Array` or `Group`, opened for reading and writing.
 
     Raises
     ------
     UnsupportedFormatError
-        The new format cannot say something; the error names the node and the member. Nothing was written.
+        The new format cannot express something; the error names the node and the member. Nothing was written.
     ContainsArrayError, ContainsGroupError
-        Something else is where the new documents should be.
+        Another node is where the new documents should be.
     PathNotFoundError
         There is nothing to convert.
     StoreNotShareableError
@@ -134,7 +134,7 @@ def convert(
 
 
 class _Amount(NamedTuple):
-    """Chunks of an array that are to be moved, and what one of them costs."""
+    """Chunks of an array to be converted, and the cost of one of them."""
 
     ranges: Sequence[tuple[int, int]]
     nbytes: int
@@ -142,7 +142,7 @@ class _Amount(NamedTuple):
 
 
 def _batches(arrays: Sequence[_Amount], keys: int, nbytes: int) -> Batches:
-    """Batches of all arrays; these are numbered as they come."""
+    """Return the batches of all arrays, which are numbered in the given order."""
     limits, batches = Limits.of(keys, nbytes, sum(count_of(array.ranges) for array in arrays)), Batches()
     for number, array in enumerate(arrays):
         batches.add(number, array.ranges, limits.chunks(array.nbytes, array.weight))
@@ -153,7 +153,7 @@ def _batches(arrays: Sequence[_Amount], keys: int, nbytes: int) -> Batches:
 def _opened(dest: StoreSpec, path: str, to: int, receipt: int) -> Array | Group:
     store = dest.open()
     if isinstance(store, LRUStoreCache):
-        store.invalidate()  # others may have written what it holds to be absent
+        store.invalidate()  # others may have written chunks that the cached listing takes for absent
     return opened(store, path, to)
 
 
@@ -175,13 +175,13 @@ def _elsewhere(source: Store, dest: Store, plan: PlanTo, batches: _Cutting, retr
 
 
 def _units_of(reader: OpenSource, writer: OpenSource) -> set[tuple[int, ...]]:
-    """Chunks of the source that belong to what is at the destination already."""
+    """Return the chunks of the source that belong to chunks already at the destination."""
     lengths = list(zip(writer.meta.write_unit, reader.meta.write_unit, strict=True))
     return {tuple(c * new // old for c, (new, old) in zip(at, lengths, strict=True)) for at in stored_chunks(writer)}
 
 
 def _ranges(reader: OpenSource, units: set[tuple[int, ...]]) -> list[tuple[int, int]]:
-    """Chunks of the source to be moved: those that are stored, where a listing tells, and those given."""
+    """Return the chunks of the source to convert: those stored, if a listing is made, and those given."""
     grid = grid_shape(reader.meta.shape, reader.meta.write_unit)
     if is_listed(reader):
         return flat_ranges(grid, units.union(stored_chunks(reader)))
@@ -191,7 +191,7 @@ def _ranges(reader: OpenSource, units: set[tuple[int, ...]]) -> list[tuple[int, 
 def _absent(reader: OpenSource, is_dirty: bool) -> Absent:
     if is_dirty:
         return "delete"
-    # the file system copies what is known to be there; another listing by each task would cost more than that saves
+    # the file system copies chunks that are known to be there; a listing in each task would cost more than it saves
     return "raise" if reader.store.profile.kind == "disk" and is_listed(reader) else "skip"
 
 

@@ -1,7 +1,7 @@
-"""What the tasks of a conversion do: chunks first, then the documents of their array, those of groups at the end.
+"""Tasks of a conversion: they write chunks first, then the documents of the array, and those of groups at the end.
 
-Each task covers whole chunks (or shards) of the source, and so whole ones of the destination, and can be repeated at
-any time. What a conversion in place must not do twice, it does not do once the old documents are gone.
+Each task covers whole chunks (or shards) of the source and of the destination, and can be repeated at any time. In
+place, a task does nothing once the old documents are gone, so that no step is done twice that must not be.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ __all__ = [
 
 
 def _move(source: OpenSource, dest: OpenSource, parts: Iterable[Part], *, raw: bool, absent: Absent) -> int:
-    """Move some chunks of one array; how many these were."""
+    """Convert some chunks of one array; return how many they were."""
     count = 0
     grid = grid_shape(source.meta.shape, source.meta.write_unit)
     for part in parts:
@@ -65,16 +65,16 @@ def _move(source: OpenSource, dest: OpenSource, parts: Iterable[Part], *, raw: b
 
 @dataclass(frozen=True, slots=True)
 class ToWork:
-    """What every task of a conversion into another place is given.
+    """Arguments that all tasks of a conversion to another place share.
 
     Attributes
     ----------
     source, dest : StoreSpec
-        From where to where.
+        Stores of source and destination.
     plan : PlanTo
         What is to be done.
     absent : tuple of {"raise", "skip", "delete"}
-        For each of its arrays, what is done where the source does not hold a chunk.
+        For each array of the plan, what to do when a chunk is absent in the source.
     """
 
     source: StoreSpec
@@ -93,7 +93,7 @@ def convert_arrays(work: ToWork, batch: Batch, after: object = None) -> int:
 
 
 def convert_part(work: ToWork, batch: Batch, after: object = None) -> int:
-    """Convert some chunks of one large array, and note that this is done where notes can be removed again."""
+    """Convert some chunks of one large array, and record it by a note if the store can delete keys."""
     number, dest = batch[0].number, work.dest.open()
     count = _move_to(work, number, batch)
     if dest.is_erasable():
@@ -108,14 +108,14 @@ def _move_to(work: ToWork, number: int, parts: Iterable[Part]) -> int:
 
 
 def note_key(source: StoreSpec, step: Step, batch: Batch) -> str:
-    """Key that says that a part of an array is done: no other conversion, and no other part, has it."""
+    """Return the key whose presence records that a part is done; it is unique to the conversion and the part."""
     ranges = [(part.start, part.stop) for part in batch]
     token = tokenize(source, step.old.path, repr(step.old.node), repr(step.new.node), ranges)
     return join_path(step.new.path, f"{NOTES}/{token}")
 
 
 def complete_array(work: ToWork, number: int, after: int = 0) -> int:
-    """Write the documents of a large array, all parts of which are there; notes say nothing of it any more."""
+    """Write the documents of a large array whose parts are all there, and delete its notes."""
     dest, step = work.dest.open(), work.plan.arrays[number]
     if dest.is_erasable():
         dest.rmdir(join_path(step.new.path, NOTES))
@@ -124,7 +124,7 @@ def complete_array(work: ToWork, number: int, after: int = 0) -> int:
 
 
 def finish_conversion(work: ToWork, batch: None, after: int = 0) -> int:
-    """Write all documents that are left, and read all back."""
+    """Write the remaining documents, and read all documents back."""
     dest = work.dest.open()
     require_groups_above(dest, work.plan)
     finish_to(dest, work.plan)
@@ -136,18 +136,18 @@ def finish_conversion(work: ToWork, batch: None, after: int = 0) -> int:
 
 @dataclass(frozen=True, slots=True)
 class InPlaceWork:
-    """What every task of a conversion in place is given.
+    """Arguments that all tasks of a conversion in place share.
 
     Attributes
     ----------
     store : StoreSpec
-        Where the hierarchy lies.
+        Store of the hierarchy.
     plan : PlanInPlace
         What is to be done.
     arrays : tuple of Step
         Arrays whose chunks get other keys.
     stale : tuple of str
-        Chunks under new keys that a stopped run has left, and that there are not any more.
+        Keys of chunks that a stopped run left under new keys and that are absent under the old ones.
     """
 
     store: StoreSpec
@@ -157,11 +157,11 @@ class InPlaceWork:
 
 
 def copy_renamed(work: InPlaceWork, batch: Batch, after: object = None) -> int:
-    """Put some chunks under their new keys as well."""
+    """Copy some chunks to their new keys."""
     store, count = work.store.open(), 0
     for number, parts in groupby(batch, key=lambda part: part.number):
         step = work.arrays[number]
-        # without its document an array is converted, and its chunks may be gone already
+        # if its old document is gone, the array is converted, and chunks under old keys may be deleted already
         if _node.has_node(store, step.old.path, other_format(work.plan.to)):
             count += _move(*open_both(store, store, step), parts, raw=True, absent="raise")
     return count

@@ -1,4 +1,4 @@
-"""Rechunking: a stored array into one with other chunks, within a memory bound."""
+"""Store an array again with other chunks, within a memory bound."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from zarrds.hierarchy import Group, open_group
 __all__ = ["rechunk"]
 
 MAX_TASKS = 10_000
-"""Tasks of one stage; beyond it, tasks do several blocks each."""
+"""Largest number of tasks in a stage; with more blocks, each task does several."""
 
 TEMP_NAME = ".zarrds-tmp-"
 _OPTIONS = frozenset(
@@ -56,11 +56,11 @@ def rechunk(
     retries: int = 3,
     storage_options: Mapping[str, Any] | None = None,
 ) -> Job:
-    """Prepare to store an array, or the arrays of a group, with other chunks; each task keeps within a memory bound.
+    """Prepare to store an array, or the arrays of a group, with other chunks within a memory bound for each task.
 
-    The target and its attributes are created at once, the data are moved by the job that is returned: directly where
-    that is cheap, else through packed intermediates that are written and read once each. ``job.plan`` says how, and
-    what it costs, beforehand.
+    This call creates the target and its attributes; the job that it returns copies the data: directly where that is
+    cheap, otherwise through packed intermediate objects that are written once and read once. ``job.plan`` shows the
+    method and its cost before anything runs.
 
     Parameters
     ----------
@@ -69,24 +69,24 @@ def rechunk(
     target_store : str, Store or MutableMapping
         Where to store the result.
     chunks : int, tuple of int or dict
-        Chunk shape of the result; -1 or None for a whole dimension, "auto" for what dask's ``array.chunk-size`` allows.
-        A dict gives the dimensions that change, by their names (of format 3, or those that xarray writes) or by the
-        numbers of axes. Of a group, a dict of such chunks by the paths of its arrays; others keep their chunks.
+        Chunk shape of the result; -1 or None for a whole dimension, "auto" to fit dask's ``array.chunk-size``.
+        A dict gives the dimensions that change, by their names (of Zarr v3, or those that xarray writes) or by the
+        numbers of axes. For a group, a dict of such chunks by the paths of its arrays; others keep their chunks.
     max_mem : int or str, optional
-        Bytes ("256MB") that a task may hold, beyond what an idle worker holds. By default half of what a worker of the
-        cluster has for each thread, less 100 MB; four times dask's ``array.chunk-size`` without a cluster.
+        Bytes ("256MB") of memory that a task may use, beyond those of an idle worker. By default half the memory that
+        a worker of the cluster has for each thread, less 100 MB; without a cluster four times ``array.chunk-size``.
     temp_store : str, Store or MutableMapping, optional
-        Where intermediates are stored; by default below the target. They are removed when the job is done, and stay
-        when it failed.
+        Where intermediate objects are stored; by default below the target. They are deleted when the job is done, and
+        stay if it failed.
     path : str, optional
         Path of the source in its store.
     target_path : str, optional
         Path of the result in its store.
     target_options : dict, optional
         ``compressor``, ``filters``, ``order``, ``fill_value``, ``dimension_separator``, ``write_empty_chunks`` of the
-        result, where they differ from the source's.
+        result, if they differ from those of the source.
     overwrite : bool, default False
-        Whether what is at the target may be deleted.
+        Whether an existing node at the target may be deleted.
     retries : int, default 3
         How often a cluster repeats a task that failed.
     storage_options : dict, optional
@@ -95,19 +95,19 @@ def rechunk(
     Returns
     -------
     Job
-        Its `compute` gives the target, an `Array` or a `Group`; attributes `plan` (a `RechunkPlan`, of a group one for
-        each array by its path) and `target`.
+        Its `compute` returns the target, an `Array` or a `Group`. It has the attributes `plan` (a `RechunkPlan`; for a
+        group a dict of them by the paths of arrays) and `target`.
 
     Raises
     ------
     MemoryLimitError
-        `max_mem` is too small for any plan; the message names the number that would do.
+        `max_mem` is too small for any plan; the message names a number that suffices.
     SelfOverwriteError
         Target and source overlap.
     ContainsArrayError, ContainsGroupError
         Something is at the target.
     ValueError
-        `chunks` names a dimension that is not there, or has not one length for each.
+        `chunks` names a dimension that does not exist, or does not have one length for each dimension.
     StoreNotShareableError
         The workers of the current scheduler cannot reach a store.
 
@@ -147,7 +147,7 @@ def rechunk(
 def _prepared(
     array: Array, where: str, chunks: Any, *, store: Store, max_mem: Any, options: Any, temp: tuple[Any, Any]
 ) -> RechunkWork:
-    """What tasks will do for one array; nothing is written."""
+    """Return the work of the tasks for one array; nothing is written."""
     options = dict(options or {})
     keep_empty = bool(options.pop("write_empty_chunks", True))
     recipe = array.source()
@@ -160,7 +160,7 @@ def _prepared(
 
 
 def _arrays_of(group: Group, chunks: Any) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Arrays of a group by their paths in it, and the chunks that each is to have."""
+    """Return the arrays of a group by their paths in it, and the new chunks of each."""
     nodes = _below(group)
     arrays = {name: node for name, node in nodes.items() if isinstance(node, Array)}
     if not isinstance(chunks, Mapping):
@@ -173,7 +173,7 @@ def _arrays_of(group: Group, chunks: Any) -> tuple[dict[str, Array], dict[str, A
 
 
 def _below(group: Group) -> dict[str, Any]:
-    """Nodes below a group by their paths in it, parents first."""
+    """Return the nodes below a group by their paths in it, parents first."""
     found: dict[str, Any] = {}
 
     def note(name: str, node: Any) -> None:
@@ -184,7 +184,7 @@ def _below(group: Group) -> dict[str, Any]:
 
 
 def _create_groups(group: Group, store: Store, where: str, overwrite: bool) -> Group:
-    """Create a group like another one, with the groups below it and the attributes of all."""
+    """Create a copy of a group and the groups below it, with their attributes but without arrays."""
     target = open_group(store, mode="w" if overwrite else "w-", path=where, zarr_format=group.zarr_format)
     groups = {"": group, **{name: node for name, node in _below(group).items() if isinstance(node, Group)}}
     for name, node in groups.items():
@@ -196,7 +196,7 @@ def _create_groups(group: Group, store: Store, where: str, overwrite: bool) -> G
 
 
 def _target_meta(array: Array, meta: ArrayMeta, chunks: Any, options: dict[str, Any]) -> ArrayMeta:
-    """Metadata of the result: that of the source, but for its chunks and what the caller wants otherwise."""
+    """Return the metadata of the result: those of the source with other chunks and the caller's options."""
     unknown = sorted(set(options) - _OPTIONS)
     if unknown:
         raise TypeError(f"unknown target_options {unknown}; there are {sorted(_OPTIONS)}")
@@ -214,12 +214,12 @@ def _target_meta(array: Array, meta: ArrayMeta, chunks: Any, options: dict[str, 
 
 
 def _chunks(array: Array, meta: ArrayMeta, chunks: Any) -> Chunks:
-    """Chunks of the result: one length for each dimension."""
+    """Return the chunks of the result, one length for each dimension."""
     names = dimension_names(array) if isinstance(chunks, Mapping) else (None,) * meta.ndim
     chunks = chunks_of_axes(chunks, names, meta.chunks)
     each = chunks if isinstance(chunks, (tuple, list)) else (chunks,) * meta.ndim
     if any(isinstance(length, str) for length in each):
-        from dask.array.core import normalize_chunks  # of no use to workers, which would have to import it
+        from dask.array.core import normalize_chunks  # imported here, as workers do not need it
 
         each = normalize_chunks(tuple(each), shape=meta.shape, dtype=meta.dtype, previous_chunks=meta.chunks)
         return tuple(max(lengths) for lengths in each)
@@ -232,7 +232,7 @@ def _chunks(array: Array, meta: ArrayMeta, chunks: Any) -> Chunks:
 
 
 def _separator(meta: ArrayMeta) -> dict[str, Any]:
-    """The separator of chunk keys, where it is not part of a key encoding."""
+    """Return the separator of chunk keys, if it is not part of a key encoding."""
     return {"dimension_separator": meta.keys.separator} if meta.keys.style == "v2" and meta.keys.written else {}
 
 
@@ -246,13 +246,13 @@ def _plan(source: ArrayMeta, target: ArrayMeta, max_mem: int, *stores: Store) ->
         max(1, source.dtype.itemsize),
         max_mem,
         model=model,
-        # objects have no bytes that could be packed
+        # the bytes of objects cannot be packed
         shuffles=0 if source.dtype.hasobject else None,
     )
 
 
 def _memory(max_mem: int | str | None) -> int:
-    """Bytes that a task may hold."""
+    """Return the bytes of memory that a task may use."""
     if max_mem is not None:
         return int(parse_bytes(max_mem))
     client = getattr(get_scheduler() or None, "__self__", None)
@@ -264,7 +264,7 @@ def _memory(max_mem: int | str | None) -> int:
 
 
 def _temp_place(temp_store: Any, store: Store, where: str, storage_options: Any) -> tuple[Store, str]:
-    """Store of the intermediates, and a path in it of their own."""
+    """Return the store of the intermediate objects, and a path in it that nothing else uses."""
     name = unique_name(TEMP_NAME.rstrip("-"))
     if temp_store is None:
         return store, join_path(where, name)
@@ -272,7 +272,7 @@ def _temp_place(temp_store: Any, store: Store, where: str, storage_options: Any)
 
 
 def _create_target(array: Array, store: Store, where: str, meta: ArrayMeta, overwrite: bool) -> None:
-    """Create the target with the source's attributes; intermediates that a failed job left there are removed."""
+    """Create the target with the source's attributes; delete intermediate objects that a failed job left there."""
     if overwrite:
         for name in store.listdir(where):
             if name.startswith(TEMP_NAME):

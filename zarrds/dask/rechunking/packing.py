@@ -1,7 +1,7 @@
-"""Packed objects: a block of an array as one value, its elements ordered by the blocks of another grid.
+"""Pack a block of an array into one value, with its elements ordered by the blocks of another grid.
 
-Pieces, the parts of the block that lie in one block of the other grid, follow each other in C order of that grid, each
-C-contiguous. Offsets follow from arithmetic alone, so no index is stored. Numpy only; sizes in elements.
+A piece is the part of the block that lies in one block of the other grid. Pieces follow each other in C order of that
+grid; each is C-contiguous. Offsets are computed, so no index is stored. Uses numpy only; sizes are in elements.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Region = tuple[slice, ...]
 
 
 def region_of(coords: Sequence[int], block: Chunks, shape: Shape) -> Region:
-    """Where in the array the block at `coords` of a grid lies."""
+    """Return the region of the array that the block at `coords` of a grid covers."""
     return tuple(slice(at * b, min((at + 1) * b, n)) for at, b, n in zip(coords, block, shape, strict=True))
 
 
@@ -58,18 +58,18 @@ class Packing:
         self.lengths = tuple(r.stop - r.start for r in region)
 
     def coords(self) -> Iterator[tuple[int, ...]]:
-        """Blocks of the other grid that the region meets, in C order."""
+        """Yield the coordinates of the blocks of the other grid that overlap the region, in C order."""
         return product(*(range(r.start // g, -(-r.stop // g)) for r, g in zip(self.region, self.grid, strict=True)))
 
     def piece(self, coords: Sequence[int]) -> Region:
-        """The piece that lies in the block at `coords` of the other grid, in the array."""
+        """Return the region, in the array, of the piece in the block at `coords` of the other grid."""
         return tuple(
             slice(max(r.start, at * g), min(r.stop, (at + 1) * g))
             for at, r, g in zip(coords, self.region, self.grid, strict=True)
         )
 
     def offset(self, piece: Region) -> int:
-        """Elements before a piece: along each axis, what precedes it as a slab of the pieces before."""
+        """Return the number of elements before a piece: the sum, over the axes, of a slab of the pieces before it."""
         total, before, after = 0, 1, prod(self.lengths)
         for part, whole in zip(piece, self.region, strict=True):
             after //= whole.stop - whole.start
@@ -78,7 +78,7 @@ class Packing:
         return total
 
     def put(self, packed: NDArrayAny, region: Region, part: NDArrayAny) -> None:
-        """Set what belongs to a region of the array, which lies in the block, in the bytes `packed`."""
+        """Write the values of a region of the array, which lies in the block, to the packed bytes."""
         ends = zip(region, self.region, self.grid, strict=True)
         for runs in product(*(self._runs(r, whole, grid) for r, whole, grid in ends)):
             source = part[tuple(slice(run.part_start, run.part_start + run.count * run.covered) for run in runs)]
@@ -103,7 +103,7 @@ class Packing:
         return runs
 
     def _view(self, packed: NDArrayAny, dtype: np.dtype[Any], runs: Sequence[_Run]) -> np.ndarray[Any, Any]:
-        """The elements that runs cover: one axis for the pieces of each run, then one for the elements in each."""
+        """Return a view of the elements of the runs: an axis for the pieces of each run, then one for elements."""
         lengths = [run.length for run in runs]
         offset, outer, inner = 0, [], []
         before, after, within = 1, prod(self.lengths), prod(lengths)

@@ -1,4 +1,4 @@
-"""How to rechunk an array within a memory bound: pure arithmetic, no I/O, no dask.
+"""Plan how to rechunk an array within a memory bound: pure arithmetic, no I/O, no dask.
 
 A plan is a list of block grids. With one grid each task reads what its block needs of the source and writes whole
 target chunks ("direct"). With more, the tasks of the first grid read every source chunk once and write one packed
@@ -8,9 +8,10 @@ pieces by byte ranges and write target chunks ("shuffles"). Intermediate grids n
 The plan chosen is the cheapest under a simple model of cost, among candidates whose projected memory fits:
 
 1. Last grids are multiples of the target chunk, first grids of the source chunk, grown along each order of the axes up
-   to the memory there is; for a direct plan also multiples of the chunks' common multiple, where nothing is read twice.
-2. A direct plan reads a source chunk once for every block that it meets: counted exactly, per axis.
-3. A shuffle moves every byte twice more, and has one piece for each pair of blocks that meet: counted exactly too.
+   to the available memory; for a direct plan also multiples of the common multiple of both chunks, where nothing
+   is read twice.
+2. A direct plan reads a source chunk once for every block that it overlaps: counted exactly, per axis.
+3. A shuffle moves every byte twice more, and has one piece for each pair of blocks that overlap: counted exactly too.
 4. Grids between two others are their geometric mean.
 5. cost = bytes / bandwidth + requests * latency / concurrency + tasks * overhead, for each stage, times what is lost
    when a stage has too few tasks to keep a cluster busy.
@@ -35,18 +36,18 @@ __all__ = ["CostModel", "RechunkPlan", "Stage", "rechunk_plan"]
 
 @dataclass(frozen=True, slots=True)
 class CostModel:
-    """What the stores and the scheduler are like.
+    """Speed of the stores and the scheduler.
 
     Attributes
     ----------
     latency_s : float
-        Seconds that one request takes beyond its bytes.
+        Seconds that one request takes in addition to the transfer of its bytes.
     bandwidth : float
-        Bytes a second that one task moves.
+        Bytes per second that one task reads or writes.
     concurrency : int
-        Requests that one task has under way at once.
+        Requests that one task has in progress at the same time.
     task_s : float
-        Seconds that one task costs beyond its work.
+        Seconds that one task costs in addition to its work.
     workers : int
         Tasks that are meant to run at the same time; plans with fewer tasks are charged for it.
     temp_copies : bool
@@ -76,11 +77,11 @@ class Stage:
     tasks : int
         Blocks of the grid.
     read_bytes, write_bytes : int
-        Decoded bytes moved, chunks that are read several times counted so.
+        Decoded bytes read and written; chunks that are read several times count several times.
     requests : int
         Values and pieces read and written.
     memory : int
-        Bytes that a task holds at most.
+        Largest number of bytes that a task has in memory.
     """
 
     block: Chunks
@@ -91,7 +92,7 @@ class Stage:
     memory: int
 
     def cost_s(self, model: CostModel) -> float:
-        """Seconds of work under a cost model."""
+        """Return the seconds of work under a cost model."""
         moved = (self.read_bytes + self.write_bytes) / model.bandwidth
         asked = self.requests * model.latency_s / model.concurrency
         return (moved + asked + self.tasks * model.task_s) * max(1.0, model.workers / max(self.tasks, 1))
@@ -99,7 +100,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RechunkPlan:
-    """How an array will be rechunked, known before anything runs.
+    """Plan of a rechunk, complete before anything runs.
 
     Attributes
     ----------
@@ -110,11 +111,11 @@ class RechunkPlan:
     source_chunks, target_chunks : tuple of int
         Chunk shapes, in elements.
     max_mem : int
-        Bytes that a task may hold.
+        Bytes of memory that a task may use.
     batch_bytes : int
-        Bytes that one batch of requests may hold, beyond one chunk.
+        Bytes that one batch of requests may have in memory, in addition to one chunk.
     stages : tuple of Stage
-        One stage: direct; more: with a shuffle between each two.
+        One stage is a direct plan; between two stages there is a shuffle.
     """
 
     shape: Shape
@@ -147,17 +148,17 @@ class RechunkPlan:
 
     @property
     def temp_bytes(self) -> int:
-        """Bytes of intermediates, in the store for them at the end."""
+        """Bytes of intermediate objects that the temporary store contains at the end."""
         return self.nbytes * (len(self.stages) - 1)
 
     @property
     def tasks(self) -> int:
-        """Blocks of all stages; a graph may do several in one task."""
+        """Number of blocks of all stages; a task of the graph may do several."""
         return sum(stage.tasks for stage in self.stages)
 
     @property
     def projected_mem(self) -> int:
-        """Bytes that any task holds at most, the interpreter and libraries not counted."""
+        """Largest number of bytes that a task uses, without the interpreter and libraries."""
         return max(stage.memory for stage in self.stages)
 
     def __repr__(self) -> str:
@@ -204,11 +205,11 @@ def rechunk_plan(
     itemsize : int
         Bytes of an element.
     max_mem : int
-        Bytes that a task may hold.
+        Bytes of memory that a task may use.
     model : CostModel
-        What the stores are like.
+        Speed of the stores.
     shuffles : int, optional
-        Number of shuffles (0: direct); by default 0 to 3, what costs least.
+        Number of shuffles (0: direct); by default the cheapest of 0 to 3.
 
     Returns
     -------
@@ -217,7 +218,7 @@ def rechunk_plan(
     Raises
     ------
     MemoryLimitError
-        No plan fits; the message names the number that would do.
+        No plan fits; the message names a number that suffices.
 
     Examples
     --------
@@ -240,19 +241,19 @@ def rechunk_plan(
 
 @lru_cache(maxsize=4096)
 def _touched(length: int, block: int, chunk: int) -> int:
-    """Chunks met by all blocks along one axis, a chunk counted once for each block."""
+    """Count the chunks that the blocks overlap along one axis; a chunk counts once for each block."""
     starts = np.arange(0, length, block)
     stops = np.minimum(starts + block, length)
     return int(((stops - 1) // chunk - starts // chunk + 1).sum())
 
 
 def _pieces(shape: Shape, one: Chunks, other: Chunks) -> int:
-    """Pieces that two grids cut an array into."""
+    """Count the pieces that two grids cut an array into."""
     return prod(-(-n // a) + -(-n // b) - -(-n // lcm(a, b)) for n, a, b in zip(shape, one, other, strict=True))
 
 
 class _Planner:
-    """Candidates for one rechunk, and what they cost."""
+    """Candidates for the plan of one rechunk, and their costs."""
 
     def __init__(
         self, shape: Shape, source: Chunks, target: Chunks, itemsize: int, max_mem: int, model: CostModel
@@ -266,17 +267,17 @@ class _Planner:
         self.orders = orders if len(orders) <= 24 else [orders[0], orders[-1]]
 
     def enough(self, shuffles: int | None) -> int:
-        """Memory that suffices: for a direct plan with single target chunks; for shuffles a safe number."""
+        """Return a `max_mem` that suffices: for a direct plan of single target chunks, or generously for shuffles."""
         if not shuffles:
             return self.target_bytes + max(2 * self.source_bytes, self.target_bytes)
         return 4 * (self.source_bytes + self.target_bytes) + 16 * self.itemsize
 
     def plans(self, shuffles: Iterable[int]) -> Iterator[tuple[Stage, ...]]:
-        """Stages of every candidate that fits the memory."""
+        """Yield the stages of every candidate that fits the memory."""
         counts = set(shuffles)
         room = self.max_mem - 2 * max(self.batch_bytes, self.source_bytes, self.target_bytes)
         lasts = self._grown(self._last_units(), room)
-        # a single target chunk is the least that can be written
+        # a task writes at least one target chunk
         lasts.add(self.target)
         if 0 in counts:
             yield from self._fitting([(last,) for last in lasts])
@@ -291,7 +292,7 @@ class _Planner:
             yield from self._fitting([(first, *self._between(first, last, count - 1), last) for first, last in ends])
 
     def _last_units(self) -> list[Chunks]:
-        """The target chunk, with the common multiple of both chunks, or the whole length, along some axes or all."""
+        """Return the target chunk, enlarged along some axes to the common multiple of both chunks or the length."""
         choices = []
         for s, t, n in zip(self.source, self.target, self.shape, strict=True):
             choices.append(sorted({t, min(lcm(s, t), max(1, -(-n // t)) * t)}))
@@ -300,7 +301,7 @@ class _Planner:
         return [self.target, tuple(options[-1] for options in choices)]
 
     def _grown(self, units: Iterable[Chunks], budget: int) -> set[Chunks]:
-        """Multiples of the units within a budget of bytes, and within a half, a quarter, ... a sixteenth of it."""
+        """Return multiples of the units that fit in a budget of bytes, or in 1/2, 1/4, 1/8 or 1/16 of it."""
         found: set[Chunks] = set()
         for unit in units:
             if self._block_bytes(unit) > budget:
@@ -315,12 +316,12 @@ class _Planner:
             others = self._block_bytes(block) // max(1, min(block[axis], self.shape[axis]))
             count = max(1, -(-self.shape[axis] // unit[axis]))
             factor = min(count, max(1, budget // max(1, others * unit[axis])))
-            # blocks of nearly the same length, rather than a short one at the end
+            # blocks of nearly equal lengths, instead of a short one at the end
             block[axis] = -(-count // -(-count // factor)) * unit[axis]
         return tuple(block)
 
     def _between(self, first: Chunks, last: Chunks, count: int) -> list[Chunks]:
-        """Grids between two others: geometric means."""
+        """Return the grids between two others: geometric means."""
         grids = []
         for number in range(1, count + 1):
             share = number / (count + 1)

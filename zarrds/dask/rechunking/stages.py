@@ -1,7 +1,7 @@
-"""The stages of a rechunk, block by block, within the memory that the plan allows.
+"""Run the stages of a rechunk, block by block, within the memory that the plan allows.
 
-A stage reads from the source array or from packed objects, and writes packed objects or chunks of the target array. One
-block is held at a time, chunks and pieces pass through in batches.
+A stage reads from the source array or from packed objects, and writes packed objects or chunks of the target array.
+Only one block is in memory at a time; chunks and pieces are read in batches.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ __all__ = ["RechunkWork", "StageRun"]
 
 @dataclass(frozen=True, slots=True)
 class RechunkWork:
-    """What every task of one rechunk is given.
+    """Arguments that all tasks of one rechunk share.
 
     Attributes
     ----------
     source, target : ChunkSource
-        From where to where; of the same shape and dtype.
+        Arrays to read and to write; of the same shape and dtype.
     temp : StoreSpec or None
         Store of the packed objects; None when there are none.
     temp_path : str
-        Path in it below which they lie.
+        Path of the packed objects in that store.
     plan : RechunkPlan
         The grids of the stages.
     write_empty_chunks : bool
@@ -52,7 +52,7 @@ class RechunkWork:
     write_empty_chunks: bool
 
     def packed_key(self, stage: int, number: int) -> str:
-        """Key of the packed object of a block."""
+        """Return the key of the packed object of a block."""
         return f"{self.temp_path}/{stage}.{number}"
 
 
@@ -79,7 +79,7 @@ class StageRun:
         self._temp: Store | None = None if work.temp is None else work.temp.open()
 
     def move(self, number: int) -> None:
-        """Move one block, given by its number in C order of the stage's grid."""
+        """Read and write one block, given by its number in C order of the stage's grid."""
         coords = tuple(int(at) for at in np.unravel_index(number, self._grid)) if self._grid else ()
         region = region_of(coords, self._block, self._shape)
         if self._target is not None:
@@ -92,17 +92,17 @@ class StageRun:
     # --- reading -----------------------------------------------------------------------------------------------------
 
     def _assemble(self, region: Region, coords: tuple[int, ...], block: NDArrayAny) -> None:
-        """Fill a block of the array."""
+        """Fill `block`, the elements of a region, from the source array or from the pieces of the stage before."""
         if self._source is not None:
             for unit in self._units(region, self._source):
                 _read(self._source, unit, block[_within(unit, region)])
             return
         for piece, found in self._pieces(region, coords):
             block[_within(piece, region)] = found
-            del found  # before the next one is fetched
+            del found  # free it before the next one is fetched
 
     def _parts(self, region: Region, coords: tuple[int, ...]) -> Iterator[tuple[Region, NDArrayAny]]:
-        """The regions that make up a block, with their elements."""
+        """Yield the regions that make up a block, with their elements."""
         if self._source is None:
             yield from self._pieces(region, coords)
             return
@@ -110,11 +110,11 @@ class StageRun:
             yield unit, _read(self._source, unit, None)
 
     def _units(self, region: Region, array: OpenSource) -> Iterator[Region]:
-        """Cut a region into boxes of whole chunks that fit one batch."""
+        """Return boxes of whole chunks, each within one batch, that cover a region."""
         return boxes(region, array.meta.write_unit, self._batch_bytes // max(1, array.meta.chunk.nbytes))
 
     def _pieces(self, region: Region, coords: tuple[int, ...]) -> Iterator[tuple[Region, NDArrayAny]]:
-        """Pieces of the packed objects of the stage before that lie in a block, fetched in batches."""
+        """Yield the pieces of a block from the packed objects of the stage before, fetched in batches."""
         batch: list[tuple[Region, Request]] = []
         held = 0
         for piece, request, nbytes in self._piece_requests(region, coords):
@@ -149,7 +149,7 @@ class StageRun:
                     "an intermediate is gone or cut short", key=key, expected=f"{expected} bytes", found=size
                 )
             yield piece, np.frombuffer(value, self._dtype).reshape([p.stop - p.start for p in piece])
-            del value  # before the next one is fetched
+            del value  # free it before the next one is fetched
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
@@ -165,7 +165,7 @@ class StageRun:
         packed = np.empty(prod(packing.lengths) * self._dtype.itemsize, np.uint8)
         for part_region, part in self._parts(region, coords):
             packing.put(packed, part_region, part)
-            del part  # before the next one is read
+            del part  # free it before the next one is read
         self._temp.set_many([(self._work.packed_key(self._stage, number), packed)])
 
 
@@ -194,5 +194,5 @@ def _read(source: OpenSource, region: Region, out: NDArrayAny | None) -> NDArray
 
 
 def _within(region: Region, outer: Region) -> tuple[Any, ...]:
-    """Index of a region, counted from the start of one around it; it gives a view, of 0-d arrays too."""
+    """Return the index of a region inside a larger one; indexing with it gives a view, of 0-d arrays too."""
     return (*(slice(r.start - o.start, r.stop - o.start) for r, o in zip(region, outer, strict=True)), ...)
