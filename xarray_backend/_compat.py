@@ -1,4 +1,4 @@
-"""What is used of xarray's inside, imported in this one place; stand-ins where versions differ (2024.10 and later)."""
+"""Import what this package uses of xarray's internals, with replacements for older versions (2024.10 and later)."""
 
 from __future__ import annotations
 
@@ -38,24 +38,24 @@ _ZARR_CODERS = getattr(conventions, "ZARR_CODERS", None)
 
 
 def text_dtype() -> np.dtype[Any]:
-    """The dtype of stored text in memory: StringDType where numpy and xarray know it, as xarray's own engine has."""
+    """Return the dtype of text in memory: StringDType where numpy and xarray know it, as in xarray's own engine."""
     if hasattr(np.dtypes, "StringDType") and getattr(strings, "HAS_NUMPY_2_0", False):
         return np.dtypes.StringDType()
     return np.dtype(strings.create_vlen_dtype(str))
 
 
 def bytes_dtype() -> np.dtype[Any]:
-    """The dtype of stored bytes of any length in memory: objects marked as bytes."""
+    """Return the dtype, in memory, of bytes of any length: objects marked as bytes."""
     return np.dtype(strings.create_vlen_dtype(bytes))
 
 
 def is_vlen_text(dtype: np.dtype[Any]) -> bool:
-    """Whether `dtype` is text of any length: numpy's StringDType, or objects marked as text."""
+    """Return whether `dtype` is text of any length: numpy's StringDType, or objects marked as text."""
     return dtype.kind == "T" or strings.check_vlen_dtype(dtype) is str
 
 
 def encode_coordinates(ds: xr.Dataset) -> tuple[dict[Any, xr.Variable], dict[str, Any]]:
-    """Variables and attributes of a dataset with the names of its coordinates in attributes, by the CF conventions."""
+    """Return variables and attributes of a dataset that name its coordinates by the CF conventions."""
     found, attrs = conventions.encode_dataset_coordinates(ds)
     return dict(found), dict(attrs)
 
@@ -74,14 +74,14 @@ def encode_variable(var: xr.Variable, name: Any) -> xr.Variable:
 
 
 def decode_values(var: xr.Variable, name: Any) -> xr.Variable:
-    """A stored variable, decoded by the CF conventions; its encoding says how, for new values to be encoded alike."""
+    """Decode a stored variable by the CF conventions; its encoding records how, to encode new values alike."""
     return conventions.decode_cf_variables({name: var}, {})[0][name]
 
 
 def load_store(store: AbstractDataStore, **decoders: Any) -> xr.Dataset:
-    """Make a dataset of what a data store holds, decoded by the CF conventions.
+    """Make a dataset of the variables of a data store, decoded by the CF conventions.
 
-    Its close does nothing: were the store's kept, the store would travel in every pickle of the dataset.
+    Closing the dataset does nothing: a reference to the store's `close` would put the store in every pickle.
     """
     ds: xr.Dataset = StoreBackendEntrypoint().open_dataset(store, **decoders)
     ds.set_close(nothing_to_close)
@@ -89,11 +89,11 @@ def load_store(store: AbstractDataStore, **decoders: Any) -> xr.Dataset:
 
 
 def nothing_to_close() -> None:
-    """Stores are shared, and closed by those who opened them."""
+    """Do nothing: stores are shared, and the code that opened a store closes it."""
 
 
 def tree_of(groups: Mapping[str, xr.Dataset]) -> xr.DataTree:
-    """Make a tree of datasets by path."""
+    """Make a tree from datasets by path."""
     tree: xr.DataTree = xr.DataTree.from_dict(groups)
     for path in groups:
         tree[path].set_close(nothing_to_close)

@@ -1,4 +1,4 @@
-"""``ds.zarrds.save(path)``, ``da.zarrds.save(path)`` and ``tree.zarrds.save(path)``."""
+"""Accessor for ``ds.zarrds.save(path)``, ``da.zarrds.save(path)`` and ``tree.zarrds.save(path)``."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["ZarrdsAccessor", "register"]
 
 
 class ZarrdsAccessor:
-    """What zarrds adds to datasets, data arrays and trees.
+    """Accessor that zarrds adds to datasets, data arrays and trees.
 
     Parameters
     ----------
     obj : xarray.Dataset, xarray.DataArray or xarray.DataTree
-        The object it is an attribute of.
+        The object that the accessor belongs to.
     """
 
     def __init__(self, obj: Any) -> None:
@@ -29,7 +29,7 @@ class ZarrdsAccessor:
 
 
 def register() -> None:
-    """Make the accessor known to xarray under the name ``zarrds``."""
+    """Register the accessor with xarray under the name ``zarrds``."""
     for owner, registrar in (
         (xr.Dataset, xr.register_dataset_accessor),
         (xr.DataArray, xr.register_dataarray_accessor),

@@ -1,4 +1,4 @@
-"""Writing dask arrays: one task for each block, which the computation of the block is fused with."""
+"""Write dask arrays by one task for each block; dask fuses it with the tasks that compute the block."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ __all__ = ["BlockTarget", "block_writes", "finish_later", "finish_now", "refuse_
 
 @dataclass(frozen=True, slots=True)
 class BlockTarget:
-    """Where the blocks of one dask array go; small, and the same for all of them.
+    """Where the blocks of one dask array are written; a small value that all blocks share.
 
     Attributes
     ----------
-    source : zarrds recipe
-        Recipe of the stored array (`zarrds.Array.source`).
+    source : ChunkSource
+        Source of the stored array (`zarrds.Array.source`).
     starts : tuple of (int or tuple of int)
-        For each dimension the length of blocks, or, when they differ, where each one begins.
+        For each dimension the length of all blocks, or, when lengths differ, where each block begins.
     origin : tuple of int
         Where the first block begins.
     write_empty_chunks : bool
-        Whether chunks of nothing but the fill value are stored.
+        Whether empty chunks (all fill value) are stored.
     shape : tuple of int
         Shape of the dask array.
     shared : {"no", "grown", "yes"}
-        Whether others may write to chunks that a block covers a part of: nobody, as the array is new; nobody behind its
-        present end, as it is this writer's turn to enlarge it; anybody.
+        Whether other writers may write to chunks that a block covers in part. "no": the array is new; "grown": not
+        behind the present end, as only this writer may enlarge the array now; "yes": they may.
     synchronizer : object, optional
         Gives a lock for a chunk key.
     """
@@ -51,7 +51,7 @@ class BlockTarget:
     synchronizer: Any = None
 
     def write(self, block: Any, block_id: Sequence[int]) -> None:
-        """Write one block in its place; raise BlockShapeError for one of another shape than the dask array said."""
+        """Write one block; raise BlockShapeError if it has another shape than the dask array declared."""
         values = np.asarray(block)
         bounds = [_bounds(*along) for along in zip(self.starts, self.shape, block_id, strict=True)]
         expected = tuple(stop - start for start, stop in bounds)
@@ -70,7 +70,8 @@ class BlockTarget:
     def write_region(self, region: tuple[slice, ...], values: np.ndarray[Any, Any]) -> None:
         """Write numpy values to a region; text of any length is stored as Python strings.
 
-        EncodingError when the array's dtype cannot hold a value, as of a block whose dtype is not the promised one.
+        Raises EncodingError if the dtype of the array cannot represent a value, for example because a block has another
+        dtype than the dask array declared.
         """
         dtype = self.source.meta.dtype
         if values.dtype != dtype:
@@ -92,30 +93,30 @@ class BlockTarget:
 
 
 def _bounds(starts: int | tuple[int, ...], size: int, number: int) -> tuple[int, int]:
-    """Where block `number` of a dimension begins and ends."""
+    """Return where block `number` of a dimension begins and ends."""
     if isinstance(starts, int):
         return number * starts, min((number + 1) * starts, size)
     return starts[number], starts[number + 1] if number + 1 < len(starts) else size
 
 
 def write_block(block: Any, target: Any = None, block_id: Any = None) -> np.ndarray[Any, Any]:
-    """Write one block; the task's result is a receipt of one byte, never data."""
+    """Write one block; return a receipt of one byte, never data."""
     if block_id is not None:
         target.write(block, block_id)
     return np.ones((1,) * np.ndim(block), dtype=bool)
 
 
 def block_starts(blocks: Blocks) -> int | tuple[int, ...]:
-    """Length of the blocks when all are alike, but for a shorter last one, else where each begins."""
+    """Return the length of the blocks if all are equal (the last may be shorter), else where each begins."""
     if all(n == blocks[0] for n in blocks[:-1]) and blocks[-1] <= blocks[0]:
         return blocks[0]
     return tuple(accumulate(blocks[:-1], initial=0))
 
 
 def block_writes(data: Any, target: BlockTarget) -> Any:
-    """A dask array of receipts, one for each block of `data`.
+    """Make a dask array of receipts, one for each block of `data`.
 
-    Its name is new each time: a cluster may hold the receipts of an earlier write, and would not do this one.
+    Its name is new each time: a cluster may still store receipts of an earlier write, and would skip this one.
     """
     import dask.array as da
 
@@ -134,17 +135,17 @@ def block_writes(data: Any, target: BlockTarget) -> Any:
 
 
 def finish_now(receipts: list[Any], options: dict[str, Any]) -> None:
-    """Compute all blocks, in one graph, so that what several variables share is computed once."""
+    """Write all blocks now, in one graph, so that computations that several variables share are done once."""
     import dask
 
     dask.compute(*receipts, **options)
 
 
 def finish_later(receipts: list[Any], key: str | None = None) -> Any:
-    """Return a Delayed that writes all blocks, in a graph of one task for each and a few more.
+    """Return a Delayed that writes all blocks; its graph has one task for each block and a few more.
 
-    It is made of the one task that ends their graph. A Delayed of dask arrays would have these computed by graphs of
-    their own, where a rechunk between workers ("p2p") loses what it waits for.
+    It is made from the last task of one common graph. A Delayed of dask arrays would give each array a graph of its
+    own, in which a rechunk between workers ("p2p") loses its dependencies.
     """
     import dask
     import dask.array as da
@@ -156,11 +157,11 @@ def finish_later(receipts: list[Any], key: str | None = None) -> Any:
 
 
 def _finished(blocks: int) -> None:
-    """All blocks are written."""
+    """Return None; its task runs when all blocks are written."""
 
 
 def refuse_unshareable(store: Any, options: dict[str, Any]) -> None:
-    """Raise StoreNotShareableError when the scheduler in force has workers that cannot reach a store."""
+    """Raise StoreNotShareableError if the current scheduler has workers that cannot reach a store."""
     from dask.base import get_scheduler
 
     if store.profile.shareable:

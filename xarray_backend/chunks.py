@@ -1,4 +1,4 @@
-"""Which chunks to store, and whether dask's blocks may write them at the same time: pure functions of lengths.
+"""Choose chunks, and check whether dask's blocks may write them at the same time: pure functions of lengths.
 
 Along one dimension, blocks are given as their lengths, and `start` is where the first one begins in the stored array.
 """
@@ -20,12 +20,12 @@ Blocks = tuple[int, ...]
 
 
 def edges(blocks: Blocks, start: int = 0) -> list[int]:
-    """Where blocks begin and end, without empty ones."""
+    """Return where blocks begin and end, without empty blocks."""
     return list(dict.fromkeys(accumulate(blocks, initial=start)))
 
 
 def split_chunk(blocks: Blocks, chunk: int, start: int = 0) -> tuple[int, int] | None:
-    """The first two blocks, by their positions among non-empty ones, that would write one chunk; None if none do."""
+    """Return the first two blocks, numbered without empty ones, that would write one chunk; None if none do."""
     inner = edges(blocks, start)[1:-1]
     for position, edge in enumerate(inner):
         if edge % chunk:
@@ -34,9 +34,9 @@ def split_chunk(blocks: Blocks, chunk: int, start: int = 0) -> tuple[int, int] |
 
 
 def uniform_length(blocks: Blocks) -> int | None:
-    """Chunk length at whose multiples all blocks begin, being the length of one of them; None if there is none.
+    """Return the length of a block that divides the starts of all blocks, as chunk length; None if there is none.
 
-    It must not cut blocks into many more chunks than there are blocks: one small block makes no small chunks.
+    It must not cut blocks into many more chunks than there are blocks: one small block is no reason for small chunks.
     """
     lengths = [n for n in blocks if n]
     if len(lengths) < 2:
@@ -47,7 +47,7 @@ def uniform_length(blocks: Blocks) -> int | None:
 
 
 def aligned_blocks(blocks: Blocks, chunk: int, start: int = 0) -> Blocks:
-    """Blocks of about the same lengths, of which no two write one chunk: borders move up to the next chunk's."""
+    """Return blocks of which no two write one chunk: each border moves up to the next chunk border."""
     found = edges(blocks, start)
     moved = [found[0], *(min(-(-edge // chunk) * chunk, found[-1]) for edge in found[1:-1]), found[-1]]
     lengths = tuple(stop - begin for begin, stop in pairwise(dict.fromkeys(moved)))
@@ -65,10 +65,11 @@ def choose_chunks(
     align: bool = False,
     safe: bool = True,
 ) -> tuple[int, ...] | bool:
-    """Chunk lengths of a new stored array; True: let zarrds choose.
+    """Return the chunk lengths of a new stored array, or True to let zarrds choose.
 
-    What the user asked for wins and is checked later. What a variable inherited from the file it was read from holds
-    only as long as it fits the blocks that it has now, or nobody minds. Else the blocks are taken as chunks.
+    Chunks that the user asked for have priority and are checked later. Chunks inherited from the file that a variable
+    was read from are kept if they fit its present blocks, or if blocks need not fit. Otherwise the blocks become
+    chunks.
     """
     if explicit is not None:
         return checked_chunks(name, explicit, dims, shape)
@@ -83,16 +84,16 @@ def choose_chunks(
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Chunks and shards of a new stored array.
+    """Lengths of the chunks and shards of a new stored array.
 
     Attributes
     ----------
     chunks : tuple of int, or True
         Lengths of chunks; True: zarrds chooses.
     shards : object
-        Lengths of shards, as they were asked for; None: there are none.
+        Lengths of shards, as the user gave them; None: no shards.
     merges : bool
-        Whether blocks are to be regrouped, so that one is a whole number of chunks or shards.
+        Whether blocks must be merged or split, so that each is a whole number of chunks or shards.
     """
 
     chunks: tuple[int, ...] | bool
@@ -113,10 +114,10 @@ def choose_grid(
     align: bool = False,
     safe: bool = True,
 ) -> Grid:
-    """Chunks and shards of a new stored array; chunks as by `choose_chunks`.
+    """Choose the chunks and shards of a new stored array; chunks as by `choose_chunks`.
 
-    Shards that a variable inherited are kept while blocks fit them, also when several blocks make a shard, as they are
-    when every chunk was read as one block: then these blocks are joined.
+    Inherited shards are kept if the blocks fit them. Several blocks that make up a shard fit too (each chunk may have
+    been read as one block): these blocks are merged.
     """
     explicit_shards = _unless_auto(explicit_shards)
     if explicit_shards is not None:
@@ -141,23 +142,23 @@ def choose_grid(
 
 
 def _makes_up(blocks: Blocks, length: int) -> bool:
-    """Whether a block begins at every multiple of a length."""
+    """Return whether a block begins at every multiple of a length."""
     found = edges(blocks)
     return set(found).issuperset(range(0, found[-1], length))
 
 
 def _unless_auto(value: Any) -> Any:
-    """Lengths that were asked for; None where the choice is left to zarrds."""
+    """Return the lengths that the user gave; None for "auto", which lets zarrds choose."""
     return None if isinstance(value, str) and value == "auto" else value
 
 
 def _inherited_chunks(name: str, value: Any, dims: Sequence[Any], shape: Sequence[int]) -> tuple[int, ...] | None:
-    """Chunks from a variable's own encoding; None where they are for other dimensions than it has now."""
+    """Return the chunks of a variable's own encoding; None if it has other dimensions than they are for."""
     value = _unless_auto(value)
     if value is None or (hasattr(value, "__len__") and len(value) != len(shape) and not isinstance(value, str)):
-        return None  # as after a selection or a new dimension: nobody asked for them
+        return None  # as after a selection or a new dimension: the user did not ask for them
     if _has_zero(value):
-        return None  # what others store for dimensions without elements
+        return None  # other libraries store 0 for dimensions without elements
     return checked_chunks(name, value, dims, shape)
 
 
@@ -168,7 +169,7 @@ def _has_zero(value: Any) -> bool:
 def _inherited_shards(
     name: str, value: Any, dims: Sequence[Any], shape: Sequence[int], chunks: tuple[int, ...] | None
 ) -> tuple[int, ...] | None:
-    """Shards from a variable's own encoding, which its chunks must divide; None where there are no chunks to divide."""
+    """Return the shards of a variable's own encoding; None if there are none, or if no chunks are known for them."""
     value = _unless_auto(value)
     if value is None or (chunks is None and hasattr(value, "__len__") and len(value) != len(shape)):
         return None
@@ -179,7 +180,7 @@ def _inherited_shards(
 
 
 def _dividing(name: str, chunks: tuple[int, ...], shards: tuple[int, ...]) -> tuple[int, ...]:
-    """The chunks; ValueError when shards would not be whole numbers of them."""
+    """Return the chunks; raise ValueError if shards are not multiples of them."""
     if any(s % c for s, c in zip(shards, chunks, strict=True)):
         raise ValueError(
             f"shards must be whole chunks: each length of {shards} a multiple of that of {chunks}, in variable {name!r}"
@@ -190,7 +191,7 @@ def _dividing(name: str, chunks: tuple[int, ...], shards: tuple[int, ...]) -> tu
 def checked_chunks(
     name: str, value: Any, dims: Sequence[Any], shape: Sequence[int], what: str = "chunks"
 ) -> tuple[int, ...]:
-    """Chunks (or shards) that a user asked for, as a tuple; -1 is the whole dimension."""
+    """Return chunks (or shards) that a user asked for as a tuple; -1 becomes the whole dimension."""
     value = value.tolist() if isinstance(value, np.ndarray) else value
     lengths = [value] * len(shape) if _is_length(value) else value
     if not isinstance(lengths, (tuple, list)) or not all(map(_is_length, lengths)):
@@ -220,10 +221,10 @@ def check_blocks(
     starts: Sequence[int] | None = None,
     lengths: Sequence[int] | None = None,
 ) -> None:
-    """Raise BlockAlignmentError when two blocks would write one chunk.
+    """Raise BlockAlignmentError if two blocks would write one chunk.
 
-    With `lengths` of the stored dimensions, the region's own borders are checked too: another process may be writing
-    the region beside it.
+    With `lengths` of the stored dimensions, the borders of the region are checked too: another process may be writing
+    the region next to it.
     """
     for axis, (dim, given, chunk) in enumerate(zip(dims, blocks, chunks, strict=True)):
         start = 0 if starts is None else starts[axis]

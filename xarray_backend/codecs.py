@@ -1,8 +1,8 @@
-"""Codecs of an encoding: what names one in either format, and what readers are shown of those of format 3.
+"""Translate codecs between an xarray encoding and zarrds, in Zarr v2 and v3.
 
-A codec may be an object of numcodecs or its configuration, an object of the zarr library, or what ``zarr.json`` has.
-With `explicit` it is what the user passed, and is an error when it cannot be used; otherwise it came with the variable
-from elsewhere, and None stands for one to be left out.
+A codec may be an object of numcodecs or its configuration, an object of the zarr library, or a dictionary as in
+``zarr.json``. With `explicit` the user passed the codec, and one that cannot be used is an error. Otherwise the
+variable inherited it, and None is returned for a codec that is to be left out.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SHUFFLES = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
 
 
 class CodecDocument(dict[str, Any]):
-    """A codec as ``zarr.json`` has it: a dictionary, which the zarr library takes for a codec as well.
+    """Codec as a dictionary in the form of ``zarr.json``; the zarr library accepts it as a codec, too.
 
     Examples
     --------
@@ -35,21 +35,21 @@ class CodecDocument(dict[str, Any]):
 
     @property
     def name(self) -> str:
-        """Name of the codec."""
+        """Return the name of the codec."""
         return str(self["name"])
 
     @property
     def configuration(self) -> dict[str, Any]:
-        """Its configuration."""
+        """Return the configuration of the codec."""
         return dict(self.get("configuration", {}))
 
     def to_dict(self) -> dict[str, Any]:
-        """As a plain dictionary."""
+        """Return the codec as a plain dictionary."""
         return dict(self)
 
 
 def shown_codecs(array: Array) -> dict[str, Any]:
-    """Entries of an encoding that speak of codecs; in shards of those of the chunks inside."""
+    """Return the codec entries of the encoding of an array; with shards, the codecs of the inner chunks."""
     if array.zarr_format == 2:
         return {"compressors": array.compressors, "filters": tuple(array.filters or ())}
     chain = codecs_of(array)
@@ -68,17 +68,17 @@ def _document(spec: CodecSpec) -> CodecDocument:
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:
-    """Codecs of a list; of one alone, or of None or "auto"."""
+    """Return codecs as a tuple; a single codec becomes a tuple of one, None and "auto" an empty one."""
     if value is None or (isinstance(value, str) and value == "auto"):
         return ()
     return tuple(value) if isinstance(value, (tuple, list)) else (value,)
 
 
-# --- format 3 --------------------------------------------------------------------------------------------------------
+# --- Zarr v3 ---------------------------------------------------------------------------------------------------------
 
 
 def codec_of_format_3(name: str, value: Any, dtype: np.dtype[Any], *, explicit: bool) -> CodecSpec | None:
-    """The codec for a variable called `name`; None also for those of text, which are chosen by dtype."""
+    """Return the codec for the variable `name`; None also for codecs of text, which the dtype determines."""
     try:
         spec = codec_spec(value, np.dtype(object) if dtype.kind == "T" else dtype)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -88,11 +88,11 @@ def codec_of_format_3(name: str, value: Any, dtype: np.dtype[Any], *, explicit: 
     return None if spec.name.removeprefix("numcodecs.") in _TEXT_CODECS else spec
 
 
-# --- format 2 --------------------------------------------------------------------------------------------------------
+# --- Zarr v2 ---------------------------------------------------------------------------------------------------------
 
 
 def codec_of_format_2(name: str, value: Any, *, explicit: bool) -> Any:
-    """The numcodecs codec for a variable called `name`; None also for those of text, which are chosen by dtype."""
+    """Return the numcodecs codec for the variable `name`; None also for codecs of text (the dtype determines them)."""
     try:
         codec = value if isinstance(value, numcodecs.abc.Codec) else numcodecs.get_codec(_configuration(value))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -112,7 +112,7 @@ def _bad(name: str, value: Any, number: int, expected: str) -> BadCompressorErro
 
 
 def _configuration(value: Any) -> dict[str, Any]:
-    """A numcodecs configuration from one, from a format 3 one, or from an object that gives either."""
+    """Return a numcodecs configuration made from one, from a Zarr v3 codec, or from an object that gives either."""
     if hasattr(value, "to_dict"):
         value = value.to_dict()
     elif hasattr(value, "get_config"):

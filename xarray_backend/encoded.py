@@ -1,7 +1,7 @@
-"""From a variable's values to those that are stored: CF-encoded, and refused where the stored encoding would lose some.
+"""CF-encode the values of variables, and raise an error if the stored encoding would lose some.
 
-Values in memory are checked at once, so before anything is written; those of dask arrays in the task of each block,
-before that block is written.
+Values in memory are checked at once, before anything is written. Values of dask arrays are checked in the task of each
+block, before that block is written.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _PACKING = ("units", "calendar", "scale_factor", "add_offset", "_Unsigned", "_Fi
 
 
 def encode_new(name: str, var: xr.Variable) -> xr.Variable:
-    """CF-encode the values of a new variable by its own encoding; EncodingError when that would lose some."""
+    """CF-encode the values of a new variable by its own encoding; raise EncodingError if that would lose some."""
     var = _as_numbers_asked_for(name, with_stored_dtype(name, var))
-    with np.errstate(invalid="ignore", over="ignore"):  # what does not fit is told by the comparison
+    with np.errstate(invalid="ignore", over="ignore"):  # the comparison reports values that do not fit
         encoded = _compat.encode_variable(var, name)
-    # what its attributes say has been done to the values before, as with decode_cf=False
+    # the attributes describe values that are encoded already, as with decode_cf=False
     done = {key: value for key, value in encoded.attrs.items() if key not in var.attrs}
     return _compared(var, encoded, Checked(name, decoding_attrs(done), encoded.dtype, rounding=True))
 
 
 def _as_numbers_asked_for(name: str, var: xr.Variable) -> xr.Variable:
-    """Convert numbers whose dtype in the encoding is another one, where nothing else is to be done to them."""
+    """Convert numbers to the dtype of the encoding, if the encoding changes nothing else."""
     wanted = var.encoding.get("dtype")
     try:
         dtype = np.dtype(wanted)
@@ -47,7 +47,7 @@ def _as_numbers_asked_for(name: str, var: xr.Variable) -> xr.Variable:
 
 
 def _is_plain(var: xr.Variable, dtype: np.dtype[Any]) -> bool:
-    """Whether numbers of another dtype are stored as they are, without scaling or filling."""
+    """Return whether numbers of another dtype are stored unchanged, without scaling or a fill value."""
     told = {key for key in _PACKING if var.encoding.get(key) is not None or var.attrs.get(key) is not None}
     if var.dtype == dtype or var.dtype.kind not in "iuf" or dtype.kind not in "iuf" or told & {"_Unsigned"}:
         return False
@@ -57,7 +57,7 @@ def _is_plain(var: xr.Variable, dtype: np.dtype[Any]) -> bool:
 
 
 def _compared(var: xr.Variable, encoded: xr.Variable, checked: Checked) -> xr.Variable:
-    """The encoded variable, its values compared with what they came from where their encoding could lose something."""
+    """Return the encoded variable; its values are compared with the original ones if the encoding could lose some."""
     scaled = any(key in ("scale_factor", "add_offset", "_Unsigned") for key, _ in checked.attrs)
     times = var.dtype.kind in "Mm" or _holds_cftime(var)
     if var.shape != encoded.shape or not (
@@ -74,7 +74,7 @@ def _compared(var: xr.Variable, encoded: xr.Variable, checked: Checked) -> xr.Va
 
 
 def _mapped(function: Callable[[Any], Any], var: xr.Variable, dtype: np.dtype[Any]) -> xr.Variable:
-    """The variable with a function of blocks applied to its values."""
+    """Apply a function to the values of a variable, block by block for dask arrays."""
     if var.chunks is None:
         return var.copy(deep=False, data=function(var.values))
     import dask.array as da
@@ -83,13 +83,13 @@ def _mapped(function: Callable[[Any], Any], var: xr.Variable, dtype: np.dtype[An
     return var.copy(deep=False, data=da.map_blocks(function, var.data, dtype=dtype, meta=meta))
 
 
-# --- variables that are stored ---------------------------------------------------------------------------------------
+# --- stored variables ------------------------------------------------------------------------------------------------
 
 
 def encode_like_stored(name: str, var: xr.Variable, stored: xr.Variable, array: Array) -> xr.Variable:
-    """Encode values as those of a stored variable are; EncodingError when that would lose some.
+    """Encode values like those of a stored variable; raise EncodingError if that would lose some.
 
-    Values that carry the stored variable's own units or scale factor as attributes are taken as encoded already.
+    Values whose attributes include the units or scale factor of the stored variable count as encoded already.
     """
     var = with_stored_dtype(name, var)
     decoded = _compat.decode_values(stored, name)
@@ -107,7 +107,7 @@ def encode_like_stored(name: str, var: xr.Variable, stored: xr.Variable, array: 
     _refuse_other_kinds(name, var, array, decoded)
     var.encoding = {key: value for key, value in encoding.items() if key not in ("coordinates", "grid_mapping")}
     if array.dtype.kind in "SU":
-        var.encoding.pop("dtype", None)  # xarray would cut longer text without a word
+        var.encoding.pop("dtype", None)  # xarray would silently cut longer text
     if _is_plain(var, array.dtype):
         var = _mapped(partial(cast_exactly, dtype=array.dtype, name=name), var, array.dtype)
     elif array.dtype.kind in "iuf" and (_packed(var) or _kind(var) in ("times", "durations")):
@@ -118,33 +118,33 @@ def encode_like_stored(name: str, var: xr.Variable, stored: xr.Variable, array: 
 
 
 def _packed(var: xr.Variable) -> bool:
-    """Whether numbers are scaled, or stand for missing ones, when they are encoded."""
+    """Return whether encoding scales numbers, or uses some for missing values."""
     keys = ("scale_factor", "add_offset", "_Unsigned", "_FillValue", "missing_value")
     return var.dtype.kind in "iuf" and any(var.encoding.get(key) is not None for key in keys)
 
 
 def _encode_block(values: Any, promised: np.dtype[Any], checked: Checked, encoding: Mapping[str, Any]) -> Any:
-    """Encode one block as the stored values are; EncodingError when that would lose some."""
+    """Encode one block like the stored values; raise EncodingError if that would lose some."""
     values = cast_exactly(values, promised, checked.name)
     if not checked.rounding:
         values = checked.times(values)
     block = xr.Variable(tuple(f"d{n}" for n in range(values.ndim)), values, {}, encoding)
     if not values.size:
         return np.empty(values.shape, checked.dtype)
-    with np.errstate(invalid="ignore", over="ignore"):  # what does not fit is told by the comparison
+    with np.errstate(invalid="ignore", over="ignore"):  # the comparison reports values that do not fit
         encoded = _compat.encode_variable(block, checked.name).values
     return checked(values, encoded)
 
 
 def _without_objects(name: str, var: xr.Variable, array: Array) -> xr.Variable:
-    """Objects in memory as what they are to numpy, where no objects are stored."""
+    """Convert object arrays to the dtype that numpy finds for them, unless objects are stored."""
     if array.dtype.hasobject or _kind(var) != "objects" or var.chunks is not None:
         return var
     return var.copy(deep=False, data=of_real_dtype(var.values, array.dtype, name))
 
 
 def _is_encoded_already(name: str, var: xr.Variable, encoding: Mapping[str, Any]) -> bool:
-    """Whether a variable holds codes, not values: its attributes are those that say how the stored one is decoded."""
+    """Return whether a variable is encoded already: its attributes are those by which the stored one is decoded."""
     packing = {key: encoding[key] for key in _PACKING if encoding.get(key) is not None}
     carried = {key: var.attrs[key] for key in packing if key in var.attrs}
     essential = {"units", "scale_factor", "add_offset"} & set(packing)
@@ -168,7 +168,7 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def _refuse_other_kinds(name: str, var: xr.Variable, array: Array, stored: xr.Variable) -> None:
-    """Raise EncodingError for times where numbers are stored, texts for times, and the like."""
+    """Raise EncodingError for values of another kind than the stored ones: times for numbers, text for times, ...."""
     new, old = _kind(var), _kind(stored)
     if new == old or (new, old) in _TAKEN or (old == "texts" and array.dtype.hasobject and new == "objects"):
         return
@@ -197,7 +197,7 @@ def _kind(var: xr.Variable) -> str:
 
 
 def _holds_cftime(var: xr.Variable) -> bool:
-    """Whether objects are dates of other calendars; the first one tells."""
+    """Return whether objects are dates of other calendars; only the first one is looked at."""
     if var.dtype.kind != "O" or not var.size:
         return False
     first = var[(0,) * var.ndim].values.item()
@@ -205,7 +205,7 @@ def _holds_cftime(var: xr.Variable) -> bool:
 
 
 def _converted(name: str, encoded: xr.Variable, array: Array) -> xr.Variable:
-    """The encoded values in the stored dtype; EncodingError when it is of a kind that cannot hold them."""
+    """Return the encoded values in the stored dtype; raise EncodingError if its kind cannot represent them."""
     new, old = encoded.dtype, array.dtype
     text = _compat.is_vlen_text(new)
     if old.hasobject:

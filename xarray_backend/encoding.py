@@ -1,4 +1,4 @@
-"""From an xarray variable's encoding and attributes to what a stored array is created with, in either format."""
+"""Translate the encoding and attributes of an xarray variable to the options of a new array, in Zarr v2 or v3."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ARRAY_KEYS = frozenset(
         "order",
     ]
 )
-"""Keys of an encoding that speak of the stored array; the others are used up by the CF encoding."""
+"""Keys of an encoding that describe the stored array; the CF encoding uses the others."""
 
 
 _OF_OPENED_FILES = frozenset(["source", "original_shape"])
@@ -47,10 +47,10 @@ _OF_OPENED_FILES = frozenset(["source", "original_shape"])
 
 
 def array_options(name: str, encoded: xr.Variable, *, explicit: bool, zarr_format: int) -> dict[str, Any]:
-    """Keywords for creating the array of a CF-encoded variable, chunks and shards left out.
+    """Return the keywords to create the array of a CF-encoded variable, without chunks and shards.
 
-    With `explicit` the encoding is what the user passed, and whatever cannot be used is an error; otherwise it came
-    with the variable from elsewhere, and is dropped.
+    With `explicit` the user passed the encoding, and an entry that cannot be used is an error. Otherwise the variable
+    inherited the encoding, and such an entry is left out.
     """
     encoding = dict(encoded.encoding)
     if explicit:
@@ -63,7 +63,7 @@ def array_options(name: str, encoded: xr.Variable, *, explicit: bool, zarr_forma
 
 
 def array_attributes(name: str, encoded: xr.Variable, zarr_format: int) -> dict[str, Any]:
-    """Attributes of the array of a CF-encoded variable, with dimensions and fill value as the format has them."""
+    """Return the attributes of the array of a CF-encoded variable, with those for dimensions and fill value."""
     attrs = {key: value for key, value in encoded.attrs.items() if key != "_FillValue"}
     if zarr_format == 3:
         if encoded.attrs.get("_FillValue") is not None:
@@ -88,7 +88,7 @@ def _fill_attribute(name: str, encoded: xr.Variable) -> Any:
 
 
 def stored_dtype(dtype: np.dtype[Any]) -> Any:
-    """The dtype to store: text of any length is asked for as `str`."""
+    """Return the dtype to store; for text of any length this is `str`."""
     return str if is_vlen_text(dtype) else dtype
 
 
@@ -119,7 +119,7 @@ _DEFAULT = ("default",)
 
 
 def _compressors(encoding: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Compressors under either key, as they were given; `_DEFAULT`: what zarrds takes."""
+    """Return the compressors given under either key; `_DEFAULT`: the default of zarrds."""
     given = encoding.get("compressor", encoding.get("compressors", "auto"))
     return _DEFAULT if isinstance(given, str) and given in ("auto", "default") else as_tuple(given)
 
@@ -144,7 +144,7 @@ def _options_of_format_3(
     options["filters"] = [codec for codec in filters if codec is not None] or None
     for serializer in as_tuple(encoding.get("serializer"))[:1]:
         codec = codec_of_format_3(name, serializer, dtype, explicit=explicit)
-        # that of text is chosen by the dtype, which may have changed since a serializer was inherited
+        # the dtype determines the serializer of text, and may have changed since this one was inherited
         if codec is not None and (explicit or not is_vlen_text(dtype)):
             options["serializer"] = codec
     keys = encoding.get("chunk_key_encoding")
@@ -172,7 +172,7 @@ def _options_of_format_2(
 
 
 def _compressor(name: str, given: tuple[Any, ...], explicit: bool) -> dict[str, Any]:
-    """The one compressor of format 2, when there is at most one that it can name."""
+    """Return the option for the one compressor of Zarr v2; no option if it cannot be expressed."""
     if not given:
         return {"compressor": None}
     if len(given) > 1 and explicit:
@@ -208,7 +208,7 @@ def _separator(name: str, value: Any, *, explicit: bool) -> str | None:
 
 
 def attributes_as_json(owner: str, attrs: Mapping[Any, Any]) -> dict[str, Any]:
-    """Attributes with numpy values made JSON values; TypeError names the one that cannot be stored."""
+    """Return attributes with numpy values as JSON values; raise TypeError for one that cannot be stored."""
     found = {}
     for name, value in attrs.items():
         if not isinstance(name, str):
@@ -223,9 +223,9 @@ def attributes_as_json(owner: str, attrs: Mapping[Any, Any]) -> dict[str, Any]:
 def added_attributes(
     present: Mapping[str, Any], attrs: Mapping[str, Any], coordinates: Sequence[str]
 ) -> dict[str, Any] | None:
-    """Return a stored group's attributes with those of a dataset added, and these names among its coordinates.
+    """Return the attributes of a stored group, extended by those of a dataset and by names of coordinates.
 
-    Others stay, also those that are not shown, as NCZarr's. None: nothing changes.
+    Other attributes stay, including hidden ones such as NCZarr's. Returns None if nothing changes.
     """
     words = [
         word for text in (present.get("coordinates"), attrs.get("coordinates")) for word in str(text or "").split()
