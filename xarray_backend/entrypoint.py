@@ -35,7 +35,7 @@ class ZarrdsBackendEntrypoint(BackendEntrypoint):
     open_dataset_parameters: ClassVar[Any] = None
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
-        """Whether this is a path or URL that ends in ``.zarr``."""
+        """Return whether this is a path or URL that ends in ``.zarr``."""
         if not isinstance(filename_or_obj, (str, os.PathLike)):
             return False
         return os.fspath(filename_or_obj).rstrip("/").endswith(".zarr")
@@ -78,13 +78,13 @@ class ZarrdsBackendEntrypoint(BackendEntrypoint):
         storage_options : dict, optional
             Options of the file system behind a URL.
         zarr_format : {2, 3, None}, optional
-            Format of the store; found out when None.
+            Format of the store; detected if None.
         store : ZarrdsStore, optional
             Open group to read from, in place of `filename_or_obj`.
         use_zarr_fill_value_as_mask : bool, optional
-            Whether an array's fill value is taken as ``_FillValue``, and so masked; True by default in format 2.
+            Whether an array's fill value is taken as ``_FillValue``, and so masked; True by default in Zarr v2.
         cache_members : bool
-            Whether the group is listed once only.
+            Whether the list of members is cached, so that the group is listed only once.
 
         Returns
         -------

@@ -1,7 +1,7 @@
-"""Whether values survive being stored: a conversion that loses something raises EncodingError instead.
+"""Convert and check values so that none is lost when stored; a conversion that would lose one raises EncodingError.
 
-What counts as a loss: an integer, time or text that would come back as another one; a finite number that would come
-back as infinite or missing; a fraction in an integer; a missing value where no fill value says so. What does not: the
+A loss is: an integer, time or text that would come back as another one; a finite number that would come
+back as infinite or missing; a fraction in an integer; a missing value where no fill value says so. Not a loss are: the
 rounding of floats to shorter floats, and of packed values to the nearest multiple of their scale factor.
 """
 
@@ -20,14 +20,14 @@ from zarrds.errors import EncodingError
 __all__ = ["Checked", "cast_exactly", "decoding_attrs", "loses", "of_real_dtype"]
 
 Values = Any
-"""Arrays of numpy; to the type checker what comparing them gives is anything."""
+"""Arrays of numpy; typed so that the type checker accepts the results of comparisons."""
 _USUAL_CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
 _UNITS = {"days": 86400 * 10**9, "hours": 3600 * 10**9, "minutes": 60 * 10**9, "seconds": 10**9}
 _UNITS |= {"milliseconds": 10**6, "microseconds": 10**3, "nanoseconds": 1}
 
 
 def cast_exactly(values: Values, dtype: np.dtype[Any], name: str, *, rounding: bool = False) -> Values:
-    """Return the values as `dtype`; EncodingError names the first one that it cannot hold.
+    """Return the values as `dtype`; raise EncodingError for the first value that it cannot represent.
 
     With `rounding`, fractions become the nearest integers.
     """
@@ -67,7 +67,7 @@ def of_real_dtype(values: Values, dtype: np.dtype[Any], name: str) -> Values:
 
 
 def loses(values: Values, dtype: np.dtype[Any]) -> Values | None:
-    """Return which values would be others in `dtype`; None: none can be."""
+    """Return a mask of the values that `dtype` would change; None if it cannot change any."""
     kind, target = values.dtype.kind, dtype.kind
     if target in "iu" and kind in "iu":
         return _outside(values, dtype)
@@ -89,7 +89,7 @@ def loses(values: Values, dtype: np.dtype[Any]) -> Values | None:
 
 def _outside(values: Values, dtype: np.dtype[Any]) -> Values:
     info = np.iinfo(dtype)
-    if values.dtype.kind == "f":  # the largest integer has no float of its own, the next one has
+    if values.dtype.kind == "f":  # the largest integer is not a float, but the integer after it is
         return (values < float(info.min)) | (values >= float(info.max) + 1)
     if np.can_cast(values.dtype, dtype, "safe"):
         return np.zeros(values.shape, bool)
@@ -109,7 +109,7 @@ def _rounded_integers(values: Values, dtype: np.dtype[Any]) -> Values | None:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Compares values with what their encoded form is decoded to.
+    """Comparison of values with what their encoded form decodes to.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ class Checked:
     dtype : numpy.dtype
         The stored dtype.
     rounding : bool
-        Whether fractions may become integers without a scale factor: somebody asked for integers.
+        Whether fractions may become integers without a scale factor, as the user asked for integers.
     """
 
     name: str
@@ -129,7 +129,7 @@ class Checked:
     rounding: bool = False
 
     def times(self, values: Any) -> Values:
-        """Return times or durations; EncodingError when the stored integers have no number for one of them."""
+        """Return times or durations; raise EncodingError if the stored integers cannot express one of them."""
         values = np.asarray(values)
         if values.dtype.kind not in "Mm" or self.dtype.kind not in "iu" or not values.size:
             return values
@@ -144,10 +144,10 @@ class Checked:
         return values
 
     def __call__(self, values: Any, encoded: Any) -> Values:
-        """Return the encoded values; EncodingError when one is decoded to something else."""
+        """Return the encoded values; raise EncodingError if one decodes to something else."""
         values, encoded = np.asarray(values), np.asarray(encoded)
         if values.shape != encoded.shape or not values.size:
-            return encoded  # of wrong shapes the one who writes them tells
+            return encoded  # the code that writes values reports wrong shapes
         with np.errstate(invalid="ignore", over="ignore"):
             stored = cast_exactly(encoded, self.dtype, self.name)
             back = self._decoded(stored)
@@ -166,7 +166,7 @@ class Checked:
         missing = np.isnan(back) if back.dtype.kind in "fc" else np.zeros(back.shape, bool)
         absent = np.isnan(values) if values.dtype.kind in "fc" else np.zeros(values.shape, bool)
         fill = dict(self.attrs).get("_FillValue", dict(self.attrs).get("missing_value"))
-        if fill is not None:  # a value that says "missing" by the conventions was given as such
+        if fill is not None:  # a value that means "missing" by the conventions was missing in the input too
             absent |= values == np.asarray(fill)
         near = np.abs(values.astype(back.dtype, copy=False) - back) <= self._tolerance(values, back, stored)
         return (values == back) | (near & np.isfinite(values)) | (missing & absent)
@@ -185,7 +185,7 @@ class Checked:
         return step + 4 * eps * (np.abs(values.astype("f8")) + 2 * abs(float(offset or 0))) + tiny
 
     def _same_times(self, values: Values, back: Values, stored: Values) -> Values:
-        """Whether times are equal; those stored as floats within a microsecond, or what the float can tell apart."""
+        """Return whether times are equal; floats may differ by a microsecond or by the precision of the float."""
         if values.dtype.kind == "O" and back.dtype.kind == "M":
             values = _as_datetimes(values)
         if values.dtype.kind != back.dtype.kind:
@@ -244,6 +244,6 @@ def _resolution(since: Values) -> str:
 
 
 def decoding_attrs(attrs: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """Return those attributes of a stored variable that say how its values are decoded."""
+    """Return the attributes of a stored variable that describe how its values are decoded."""
     names = ("units", "calendar", "scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned", "dtype")
     return tuple((name, attrs[name]) for name in names if name in attrs)

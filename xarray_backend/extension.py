@@ -1,4 +1,4 @@
-"""Variables with dtypes that zarr has no names for: those of pandas, and texts of numpy of which some are missing."""
+"""Convert dtypes that Zarr cannot store: those of pandas, and numpy text with missing values."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["with_stored_dtype"]
 
 
 def with_stored_dtype(name: str, var: xr.Variable) -> xr.Variable:
-    """Convert values of pandas' own dtypes to numpy's; MissingValueError for texts and values that are missing.
+    """Convert values of pandas dtypes to numpy dtypes; raise MissingValueError for missing text and values.
 
-    Texts in dask arrays are looked at in the task of each block, before that is written.
+    Text in dask arrays is checked in the task of each block, before the block is written.
     """
     try:
         if not isinstance(var.dtype, np.dtype):

@@ -1,6 +1,6 @@
-"""Fill values in format 3: of the stored array, and CF's ``_FillValue``, an attribute in the form xarray gives it.
+"""Convert fill values for Zarr v3: of the stored array, and CF's ``_FillValue``, an attribute in xarray's form.
 
-In format 2 both are one: CF's fill value is that of the array.
+In Zarr v2 both are the same: CF's fill value is that of the array.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["array_fill", "fill_from_attribute", "fill_to_attribute"]
 
 
 def fill_to_attribute(value: Any, dtype: np.dtype[Any]) -> Any:
-    """CF's fill value as a JSON value: floats, and what is made of bytes, in base64."""
+    """Return CF's fill value as a JSON value: floats, and values made of bytes, in base64."""
     if dtype.kind == "c":
         number = complex(value)
         return [fill_to_attribute(part, np.dtype("f8")) for part in (number.real, number.imag)]
@@ -29,7 +29,7 @@ def fill_to_attribute(value: Any, dtype: np.dtype[Any]) -> Any:
 
 
 def fill_from_attribute(value: Any, dtype: np.dtype[Any]) -> Any:
-    """CF's fill value from its JSON value."""
+    """Return CF's fill value from its JSON value."""
     if dtype.kind == "c" and isinstance(value, list):
         return complex(*(fill_from_attribute(part, np.dtype("f8")) for part in value))
     if dtype.kind == "f" and isinstance(value, str):
@@ -40,9 +40,9 @@ def fill_from_attribute(value: Any, dtype: np.dtype[Any]) -> Any:
 
 
 def array_fill(dtype: np.dtype[Any], given: Any, *, explicit: bool) -> Any:
-    """Fill value of an array to be created: the one given, else NaN for floats, and zero or empty for all else.
+    """Return the fill value of a new array: the given one, else NaN for floats, and zero or empty for others.
 
-    One that came with a variable is left out when it no longer fits the dtype.
+    An inherited fill value is ignored if it no longer fits the dtype.
     """
     if given is not None and (explicit or _fits(given, dtype)):
         return given

@@ -1,7 +1,7 @@
-"""Writes that are carried out later, as one Delayed whose graph is made when somebody asks for it.
+"""Delay writes as one Delayed, whose graph is made only when it is needed.
 
-A template that is only there to be filled by regions, as `to_zarrds` with ``compute=False`` makes it, has no graph at
-all, however many chunks it has.
+`to_zarrds` with ``compute=False`` is often used to make a template that is then filled by regions. No graph is ever
+made for such a template, however many chunks it has.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ __all__ = ["LaterWrites"]
 
 
 class LaterWrites(Delayed):  # type: ignore[misc]
-    """A Delayed that writes all blocks of some dask arrays.
+    """Delayed that writes all blocks of some dask arrays.
 
     Parameters
     ----------
     writes : list of (dask array, BlockTarget)
-        What to write where.
+        Pairs of values and the place to write them.
     """
 
     __slots__ = ("_made", "_making", "_writes")
@@ -42,7 +42,7 @@ class LaterWrites(Delayed):  # type: ignore[misc]
 
     @property
     def dask(self) -> Any:
-        """The graph."""
+        """Return the graph, which is made at the first use."""
         return self._whole().dask
 
     def __dask_layers__(self) -> Any:

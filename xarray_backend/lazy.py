@@ -1,4 +1,4 @@
-"""The lazy array that xarray holds in place of a stored array."""
+"""Lazy array by which xarray represents a stored array."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ __all__ = ["ZarrdsArrayWrapper"]
 
 
 class ZarrdsArrayWrapper(BackendArray):
-    """A stored array under xarray's lazy indexing.
+    """Stored array for xarray's lazy indexing.
 
-    It travels as the array's recipe, metadata inside: a dask task makes no metadata request. Reading takes no lock.
+    It is pickled as the array's source with its metadata, so a dask task makes no metadata request. Reading takes no
+    lock.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ class ZarrdsArrayWrapper(BackendArray):
         return self._finished(self._array.get_coordinate_selection(selection))
 
     def _finished(self, found: Any) -> Any:
-        """What was read, as an array of the dtype that was promised."""
+        """Return the values that were read as an array of the declared dtype."""
         if self._array.dtype != object:
             return found if isinstance(found, np.ndarray) else np.asarray(found, dtype=self._array.dtype)
         items = found
@@ -67,7 +68,7 @@ class ZarrdsArrayWrapper(BackendArray):
             items = np.empty((), dtype=object)
             items[()] = found
         if self.dtype.kind == "T" or _compat.is_vlen_text(self.dtype):
-            # absent chunks of text have no fill value: they read as empty
+            # absent chunks of text without a fill value read as None: replace it by empty text
             absent = items == None  # noqa: E711
             if np.any(absent):
                 items = np.where(absent, "", items)
@@ -75,9 +76,9 @@ class ZarrdsArrayWrapper(BackendArray):
         return items
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """The recipe and, of what is kept in a dict, the values of its chunks.
+        """Pickle as the source and, if the store is a dict, the values of its chunks.
 
-        What names the tasks is in it, too, as dask hashes the pickle of a variable that xarray cuts into chunks.
+        The dask token is included, as dask hashes the pickle of a variable that xarray splits into chunks.
         """
         return _rebuild, (self._array.source(), _values(self._array), self._array.__dask_tokenize__())
 
@@ -86,7 +87,7 @@ class ZarrdsArrayWrapper(BackendArray):
 
 
 class _Unreachable(ZarrdsArrayWrapper):
-    """Stands where the store cannot be reached: raises when it is read, since an error in unpickling stops a worker."""
+    """Array whose store cannot be reached; reading it raises, as an error in unpickling would stop a worker."""
 
     __slots__ = ("error", "source")
 
@@ -102,13 +103,13 @@ class _Unreachable(ZarrdsArrayWrapper):
 
 
 def _values(array: Array) -> dict[str, bytes] | None:
-    """Values of the chunks of an array, where the store carries its data when it is pickled."""
+    """Return the values of the chunks of an array, if the store carries its data when pickled; else None."""
     store = array.chunk_store
     return store.getitems(store.keys_below(f"{array.path}/".lstrip("/"))) if store.carries_data else None
 
 
 def _rebuild(source: Any, values: dict[str, bytes] | None = None, name: object = None) -> ZarrdsArrayWrapper:
-    """The array of this process if it is one of its stores, else one over the values that came along."""
+    """Open the array if its store can be reached from this process, else make one over the pickled values."""
     try:
         return ZarrdsArrayWrapper(Array.from_source(source))
     except StoreNotShareableError as error:
@@ -118,7 +119,7 @@ def _rebuild(source: Any, values: dict[str, bytes] | None = None, name: object =
 
 
 def _ascending(key: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[tuple[Any, ...], tuple[slice, ...] | None]:
-    """The selection without negative steps, and how to turn around what it gives; None when there is no need."""
+    """Return the selection without negative steps, and the slices that reverse its result, or None."""
     if not any(isinstance(part, slice) and part.step is not None and part.step < 0 for part in key):
         return key, None
     selection: list[Any] = []

@@ -1,7 +1,7 @@
-"""What writing a dataset will do, decided and checked before anything is written.
+"""Plan how a dataset is written: decide and check everything before anything is written.
 
-A plan holds the documents of new arrays (made in a store in memory, with zarrds' own functions), the arrays to be
-enlarged, and for each variable its values and the region they go to.
+A plan contains the documents of new arrays (made in a store in memory, with the functions of zarrds), the arrays to be
+enlarged, and for each variable its values and the region to which they are written.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ __all__ = ["DatasetPlan", "Options", "VariableWrite", "check_dataset", "plan_dat
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How datasets are to be written.
+    """Options for writing datasets.
 
     Attributes
     ----------
     mode : {"w", "w-", "a", "a-", "r+"}
         As for `to_zarrds`.
     safe_chunks, align_chunks : bool
-        Whether blocks that share chunks are refused, or made to fit.
+        Whether blocks that share chunks raise an error, or are rechunked to fit.
     write_empty_chunks : bool or None
-        Whether chunks of nothing but the fill value are stored.
+        Whether empty chunks (all fill value) are stored.
     separator : {".", "/"} or None
-        Separator of chunk keys that the target store prefers; format 2.
+        Separator of chunk keys that the target store prefers; for Zarr v2.
     zarr_format : {2, 3}
         Format of the group.
     keeps_parts : bool
-        Whether writers of different parts of a chunk keep each other's, as the store or a synchronizer sees to it.
+        Whether writers of different parts of a chunk keep each other's changes, by the store or a synchronizer.
     """
 
     mode: str
@@ -57,22 +57,22 @@ class Options:
 
 @dataclass(slots=True)
 class VariableWrite:
-    """Values of one variable and where they go.
+    """Values of one variable and where they are written.
 
     Attributes
     ----------
     values : xarray.Variable
-        CF-encoded; still lazy.
-    source : zarrds recipe
-        Recipe of the array: of the staged one for new arrays, whose store is not the target.
+        CF-encoded values; still lazy.
+    source : ChunkSource
+        Source of the array; for a new array that of the staged one, whose store is not the target.
     origin : tuple of int
         Where the values begin in the array.
     write_empty_chunks : bool
-        Whether chunks of nothing but the fill value are stored.
+        Whether empty chunks (all fill value) are stored.
     is_new : bool
-        Whether the array is new, so that nobody else writes to it.
+        Whether the array is new, so that no other writer uses it.
     grows : bool
-        Whether the values lie behind the present end of the array.
+        Whether the values are behind the present end of the array.
     """
 
     values: xr.Variable
@@ -85,7 +85,7 @@ class VariableWrite:
 
 @dataclass(slots=True)
 class DatasetPlan:
-    """Everything that writing one dataset to one group will do.
+    """All changes that writing one dataset to one group will make.
 
     Attributes
     ----------
@@ -94,9 +94,9 @@ class DatasetPlan:
     stage : zarrds store in memory
         Documents of new arrays and of the group.
     stored : Group or None
-        The group, where it is in the store already.
+        The group, if it is in the store already.
     attrs : dict or None
-        Attributes of the group; None: they stay.
+        New attributes of the group; None: they stay.
     writes : list of VariableWrite
         Values to be written.
     resizes : list of (Array, tuple of int)
@@ -121,7 +121,7 @@ def plan_dataset(
     options: Options,
     region: Region,
 ) -> DatasetPlan:
-    """Decide and check everything about writing `ds` to the group at `path`, whose members are given."""
+    """Return the plan for writing `ds` to the group at `path`, whose members are given; raise for what is wrong."""
     unknown = [name for name in encoding if name not in ds.variables]
     if unknown:
         raise UnknownVariableError(f"encoding is given for {unknown[0]!r}, which is not a variable of the dataset")
@@ -147,7 +147,7 @@ def plan_dataset(
 
 
 def _unnamed_coordinates(ds: xr.Dataset, variables: Mapping[Any, xr.Variable], stored: Stored) -> list[str]:
-    """Return the coordinates that no variable names once the dataset is written: attributes of stored ones stay."""
+    """Return the coordinates that no variable will name; stored variables keep their attributes."""
     texts = [
         stored.variables[name].attrs.get("coordinates") if name in stored.variables else var.attrs.get("coordinates")
         for name, var in variables.items()
@@ -157,7 +157,7 @@ def _unnamed_coordinates(ds: xr.Dataset, variables: Mapping[Any, xr.Variable], s
 
 
 def check_dataset(ds: xr.Dataset) -> None:
-    """Raise TypeError or ValueError for names that no stored variable can have, and for MultiIndexes."""
+    """Raise TypeError or ValueError for names that a stored variable cannot have, and for MultiIndexes."""
     _check_names(ds)
     for name, index in ds.xindexes.items():
         if isinstance(index, xr.indexes.PandasMultiIndex):
@@ -239,7 +239,7 @@ def _grid(
 
 
 def _would_cut_text(var: xr.Variable) -> bool:
-    """Whether a dtype that came with the variable is narrower text than it holds now, as after joining datasets."""
+    """Return whether an inherited dtype would cut the text of the variable, as after joining datasets."""
     inherited = var.encoding.get("dtype")
     if inherited is None or var.dtype.kind not in "SU":
         return False
@@ -265,7 +265,7 @@ def _checked_write(
     write_empty: bool,
     region: Region,
 ) -> VariableWrite:
-    """The write, with dask's blocks checked, or made to fit."""
+    """Return the write after checking dask's blocks, or rechunking them to fit."""
     if encoded.chunks is not None:
         blocks = encoded.chunks
         if options.align_chunks:
@@ -292,7 +292,7 @@ def _plan_existing(
     options: Options,
     region: Region,
 ) -> None:
-    """Values for a stored array: they are encoded as the stored ones are."""
+    """Add the values for a stored array to the plan, encoded like the stored ones."""
     if options.mode == "a-" and region.append_dim is not None and region.append_dim not in var.dims:
         return
     if explicit is not None:

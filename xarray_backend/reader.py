@@ -1,4 +1,4 @@
-"""From a stored group to xarray variables, not yet decoded: opening, dimensions, attributes, fill values, encodings."""
+"""Read a stored group as xarray variables, not yet decoded, with dimensions, attributes and encodings."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from zarrds.errors import DimensionNamesError, GroupNotFoundError
 __all__ = ["DIMENSIONS", "ZarrdsStore", "attributes_of", "check_format", "glob", "open_stored_group", "stored_variable"]
 
 DIMENSIONS = "_ARRAY_DIMENSIONS"
-"""The attribute of format 2 that names an array's dimensions."""
+"""Attribute of Zarr v2 that names the dimensions of an array."""
 
 
 class ZarrdsStore(AbstractDataStore):
-    """One stored group as a source of variables; what `to_zarrds` returns, and what the engine opens.
+    """Stored group as a source of variables; `to_zarrds` returns it, and the engine opens it.
 
     Parameters
     ----------
     group : zarrds.Group
         Group that holds the arrays.
     use_zarr_fill_value_as_mask : bool, optional
-        Whether an array's fill value is CF's ``_FillValue``; by default so in format 2, while format 3 has an attribute
-        for it.
+        Whether an array's fill value is CF's ``_FillValue``; by default True in Zarr v2 and False in Zarr v3, which has
+        an attribute for it.
     cache_members : bool
-        Whether the group is listed once only.
+        Whether the list of members is cached, so that the group is listed only once.
     """
 
     __slots__ = ("_cached", "_fill_as_mask", "_warned", "cache_members", "group")
@@ -49,7 +49,7 @@ class ZarrdsStore(AbstractDataStore):
         self._fill_as_mask = use_zarr_fill_value_as_mask
         self.cache_members = cache_members
         self._cached: dict[str, Any] | None = None
-        self._warned: set[str] = set()  # of members that cannot be opened
+        self._warned: set[str] = set()  # errors of members that cannot be opened
 
     @classmethod
     def open_group(
@@ -76,7 +76,7 @@ class ZarrdsStore(AbstractDataStore):
         return cls(found, use_zarr_fill_value_as_mask=use_zarr_fill_value_as_mask, cache_members=cache_members)
 
     def members(self) -> dict[str, Any]:
-        """Arrays and groups in this group, by name."""
+        """Return the arrays and groups in this group, by name."""
         if self._cached is None or not self.cache_members:
             self._cached, failed = self.group.open_members()
             for name in sorted(failed.keys() - self._warned):
@@ -85,25 +85,25 @@ class ZarrdsStore(AbstractDataStore):
         return self._cached
 
     def get_variables(self) -> Mapping[str, xr.Variable]:
-        """Variables as they are stored, by name; their data are lazy."""
+        """Return the variables as they are stored, by name; their data are lazy."""
         arrays = {name: member for name, member in self.members().items() if isinstance(member, Array)}
         attrs = attributes_of(arrays)
         return {name: stored_variable(name, array, self._fill_as_mask, attrs[name]) for name, array in arrays.items()}
 
     def get_attrs(self) -> dict[str, Any]:
-        """Attributes of the group, but for those that NCZarr keeps for itself."""
+        """Return the attributes of the group, without NCZarr's internal ones."""
         return {name: value for name, value in self.group.attrs.asdict().items() if not name.lower().startswith("_nc")}
 
     def get_dimensions(self) -> dict[str, int]:
-        """Lengths of the dimensions, by name."""
+        """Return the lengths of the dimensions, by name."""
         return {str(d): n for var in self.get_variables().values() for d, n in zip(var.dims, var.shape, strict=True)}
 
     def get_encoding(self) -> dict[str, Any]:
-        """Encoding of the dataset: nothing."""
+        """Return the encoding of the dataset, which is empty."""
         return {}
 
     def children(self) -> Iterable[tuple[str, ZarrdsStore]]:
-        """Groups in this group, by name."""
+        """Return the groups in this group, by name."""
         for name, member in self.members().items():
             if isinstance(member, Group):
                 yield (
@@ -114,7 +114,7 @@ class ZarrdsStore(AbstractDataStore):
                 )
 
     def close(self) -> None:
-        """Nothing is held open: stores are shared, and closed by those who opened them."""
+        """Do nothing: stores are shared, and the code that opened a store closes it."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__name__} of {self.group!r}>"
@@ -124,7 +124,7 @@ class ZarrdsStore(AbstractDataStore):
 
 
 def check_format(zarr_format: Any) -> None:
-    """Raise ValueError for what is no format."""
+    """Raise ValueError if this is not a Zarr format."""
     if zarr_format not in (None, 2, 3):
         raise ValueError(f"zarr_format must be 2, 3 or None, found {zarr_format!r}")
 
@@ -138,7 +138,7 @@ def open_stored_group(
     storage_options: Mapping[str, Any] | None = None,
     zarr_format: int | None = None,
 ) -> Group:
-    """Open a group to read from, by the consolidated metadata at the root of its store when there are any."""
+    """Open a group for reading, with the consolidated metadata at the root of its store if there are any."""
     check_format(zarr_format)
     if mode not in ("r", "r+"):
         raise ValueError(f"mode must be 'r' or 'r+' for reading, found {mode!r}; to write use to_zarrds")
@@ -186,7 +186,7 @@ def _warn_of_missing_metadata(store: Any) -> None:
 
 
 def attributes_of(arrays: Mapping[str, Array]) -> dict[str, dict[str, Any]]:
-    """Attributes of the arrays of one group: in format 2, where they have documents of their own, by one batch."""
+    """Read the attributes of the arrays of one group; Zarr v2 has separate documents, read in one batch."""
     keys = {name: array.attrs.key for name, array in arrays.items() if array.zarr_format == 2}
     texts = next(iter(arrays.values())).store.get_many([(key, None) for key in keys.values()]) if keys else []
     found = {key: text for key, text in zip(keys.values(), texts, strict=True) if text is not None}
@@ -197,11 +197,11 @@ def attributes_of(arrays: Mapping[str, Array]) -> dict[str, dict[str, Any]]:
 def stored_variable(
     name: str, array: Array, fill_as_mask: bool | None = None, attributes: Mapping[str, Any] | None = None
 ) -> xr.Variable:
-    """The variable that a stored array is, before CF decoding; its attributes are read unless they are given."""
+    """Return a stored array as a variable before CF decoding; read its attributes unless they are given."""
     attrs = dict(array.attrs.asdict() if attributes is None else attributes)
     dims = _dimensions(name, array, attrs)
     encoding = _encoding(array, dims)
-    # format 2 has no other place for CF's _FillValue, format 3 has the attribute
+    # Zarr v2 has no other place for CF's _FillValue, Zarr v3 has the attribute
     as_mask = array.zarr_format == 2 if fill_as_mask is None else fill_as_mask
     # times and durations have NaT for what is missing: 1970-01-01 and nothing at all are values
     as_mask = as_mask and array.dtype.kind not in "Mm"
@@ -256,7 +256,7 @@ def _dimensions(name: str, array: Array, attrs: Mapping[str, Any]) -> tuple[str,
 
 
 def _nczarr_dimensions(document: Mapping[str, Any], attrs: Mapping[str, Any]) -> list[str] | None:
-    """Names from the references that netcdf-c writes, in the array's document or (later versions) its attributes."""
+    """Return the dimension names that netcdf-c writes to the array's document or (later) to its attributes."""
     for holder in (document.get("_NCZARR_ARRAY"), attrs.get("_nczarr_array"), attrs.get("_NCZARR_ARRAY")):
         references = holder.get("dimrefs", holder.get("dimension_references")) if isinstance(holder, dict) else None
         if references is not None:
@@ -268,7 +268,7 @@ def _nczarr_dimensions(document: Mapping[str, Any], attrs: Mapping[str, Any]) ->
 
 
 def glob(url: str, storage_options: Mapping[str, Any] | None = None) -> list[str]:
-    """Paths or URLs that match a pattern, sorted: what ``xarray.open_mfdataset`` takes as its list of stores.
+    """Return the paths or URLs that match a pattern, sorted, for ``xarray.open_mfdataset``.
 
     xarray itself expands remote patterns for the engine "zarr" only.
 
@@ -290,7 +290,7 @@ def glob(url: str, storage_options: Mapping[str, Any] | None = None) -> list[str
     >>> glob("memory://nothing/*.zarr")
     []
     """
-    store = zarrds.storage.FSStore(url, **(storage_options or {}))  # whose errors show no credentials
+    store = zarrds.storage.FSStore(url, **(storage_options or {}))  # its errors do not show credentials
     fs = store.fs
     found = sorted(str(name) for name in fs.glob(store.path))
     return [str(fs.unstrip_protocol(name)) for name in found] if "://" in url else found

@@ -1,4 +1,4 @@
-"""Which part of the stored arrays a dataset is written to: all, a region, or new elements at the end of a dimension."""
+"""Find the part of the stored arrays that a dataset is written to: all, a region, or the end of a dimension."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Region:
     Attributes
     ----------
     slices : dict
-        Where along each dimension; dimensions that are not there are covered whole.
+        Slice of each dimension; a dimension that is missing here is covered whole.
     lengths : dict
         Lengths of those dimensions in the store, after writing.
     append_dim : str, optional
@@ -34,7 +34,7 @@ class Region:
     append_dim: Any = None
 
     def origin(self, dims: tuple[Any, ...]) -> tuple[int, ...]:
-        """Where an array with these dimensions is written from."""
+        """Return the index at which writing an array with these dimensions begins."""
         return tuple(self.slices[dim].start if dim in self.slices else 0 for dim in dims)
 
     def within(self, other: Region) -> Region:
@@ -42,12 +42,12 @@ class Region:
         return replace(self, slices={**other.slices, **self.slices}, lengths={**other.lengths, **self.lengths})
 
     def full_shape(self, var: xr.Variable) -> tuple[int, ...]:
-        """Shape of the stored array that `var` is a part of."""
+        """Return the shape of the stored array that `var` is a part of."""
         return tuple(self.lengths.get(dim, n) for dim, n in zip(var.dims, var.shape, strict=True))
 
 
 def appended_region(ds: xr.Dataset, append_dim: Any, stored: Stored) -> Region:
-    """Return the region behind what is stored along `append_dim`."""
+    """Return the region behind the stored elements along `append_dim`."""
     if append_dim not in ds.dims:
         raise ValueError(f"append_dim {append_dim!r} is not a dimension of the dataset, which has {tuple(ds.dims)}")
     if not stored.arrays and not stored.groups:
@@ -69,7 +69,7 @@ def appended_region(ds: xr.Dataset, append_dim: Any, stored: Stored) -> Region:
 
 
 def region_names(ds: xr.Dataset, region: Any) -> list[str]:
-    """Return the names of the arrays that a region is about: what is written, and coordinates to be matched."""
+    """Return the names of the arrays that a region needs: those written, and coordinates to match."""
     matched = [
         dim for dim in ds.dims if region == "auto" or (isinstance(region, Mapping) and region.get(dim) == "auto")
     ]
@@ -78,10 +78,10 @@ def region_names(ds: xr.Dataset, region: Any) -> list[str]:
 
 
 def parse_region(ds: xr.Dataset, region: Any, stored: Stored, append_dim: Any = None) -> tuple[xr.Dataset, Region]:
-    """Return the region that a user means, and the dataset without its index coordinates.
+    """Return the dataset without its index coordinates, and the region that the user gave.
 
-    Those are never written to a region, as they would label elements outside of it too; but for that of a dimension
-    that grows at the same time.
+    Index coordinates are not written to a region, as they would also label elements outside of it; that of a dimension
+    that grows at the same time is written.
     """
     others = [dim for dim in ds.dims if dim != append_dim]
     wanted = dict.fromkeys(others, "auto") if isinstance(region, str) and region == "auto" else region
@@ -122,7 +122,7 @@ def _slice_along(ds: xr.Dataset, dim: Any, part: Any, stored: Stored, lengths: M
 
 
 def _matching_slice(ds: xr.Dataset, dim: Any, stored: Stored, length: int) -> slice:
-    """Return where the dataset's coordinate values are among the stored ones."""
+    """Return the slice of the stored coordinate that contains the dataset's coordinate values."""
     if dim not in ds.variables or dim not in stored.variables:
         if ds.sizes[dim] != length:
             raise ValueError(f"region 'auto' needs a coordinate along {dim!r} in the dataset and in the store")

@@ -1,4 +1,4 @@
-"""What a stored group holds, as far as a writer needs to know: arrays, their variables, names of groups."""
+"""Read what a writer needs to know of a stored group: arrays, their variables, groups."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Stored:
     Attributes
     ----------
     group : Group or None
-        The group; None: it is not there yet.
+        The group; None if it does not exist yet.
     arrays : dict
         Arrays by name.
     variables : dict
-        The variables that they are, not yet decoded; arrays that nobody asked for and whose dimensions have no names
-        are left out.
+        The same arrays as variables, not yet decoded. Arrays whose dimensions have no names are left out, unless they
+        were asked for by name.
     groups : dict
         Groups by name.
     """
@@ -40,21 +40,21 @@ class Stored:
 
     @property
     def lengths(self) -> dict[Any, int]:
-        """Lengths of the dimensions, by name."""
+        """Return the lengths of the dimensions, by name."""
         return {dim: n for var in self.variables.values() for dim, n in zip(var.dims, var.shape, strict=True)}
 
 
 def read_stored(group: Group | None, names: Iterable[str] | None = None) -> Stored:
-    """Read the documents of a group's members of these names; of all members when no names are given.
+    """Read the documents of the members with these names, or of all members if no names are given.
 
-    Members of given names cost one batch of requests, and in format 2 another one for their attributes; all members
-    cost a listing as well.
+    Named members cost one batch of requests, and in Zarr v2 another one for their attributes. All members cost a
+    listing as well.
     """
     if group is None:
         return Stored()
     members, failed = group.open_members() if names is None else (group.members(names), {})
     for error in failed.values():
-        raise error  # what cannot be seen is not to be written beside
+        raise error  # do not write to a group with members that cannot be read
     arrays = {name: member for name, member in members.items() if isinstance(member, Array)}
     attrs = attributes_of(arrays)
     variables = {}
@@ -68,7 +68,7 @@ def read_stored(group: Group | None, names: Iterable[str] | None = None) -> Stor
 
 
 def undo_unfinished(stored: Stored, dim: Any) -> None:
-    """Undo an append that did not finish: shorten arrays that grew before others did, delete what lies behind them."""
+    """Undo an unfinished append: shorten arrays that grew before others, and delete the data behind them."""
     lengths = {name: var.sizes[dim] for name, var in stored.variables.items() if dim in var.dims}
     for name in lengths:
         array, axis = stored.arrays[name], stored.variables[name].dims.index(dim)

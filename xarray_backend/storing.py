@@ -1,8 +1,8 @@
-"""Carrying out what was planned, in an order in which readers see only what is complete.
+"""Carry out plans in an order in which readers see only complete data.
 
-New datasets: documents of variables in one batch, chunks, attributes of groups, consolidated metadata. What is
-appended: chunks, shapes of the arrays, attributes, consolidated metadata; an append that fails takes back what it
-wrote. One writer at a time appends to a group (`zarrds.parallel.group_turn`), any number may write to regions.
+Order for new datasets: documents of variables in one batch, chunks, attributes of groups, consolidated metadata. Order
+for appends: chunks, shapes of the arrays, attributes, consolidated metadata; an append that fails undoes its changes.
+One writer at a time appends to a group (`zarrds.parallel.group_turn`), any number may write to regions.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CONSOLIDATED = {2: ".zmetadata", 3: "zarr.json"}
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """How plans are carried out.
+    """Options for carrying out plans.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ def carry_out(
     *,
     fresh: bool,
 ) -> Any:
-    """Write what was planned; return the stored group, or a Delayed that writes the dask arrays."""
+    """Carry out the plans; return the stored group, or a Delayed that writes the dask arrays."""
     resizes = [resize for plan in plans for resize in plan.resizes]
     changed = bool(documents) or bool(resizes) or any(plan.attrs is not None for plan in plans)
     target.set_many(documents)
@@ -69,7 +69,7 @@ def carry_out(
         later = _append(plans, resizes, target, job, job.turn)
     consolidated = job.consolidated
     if changed and not fresh and not consolidated:
-        consolidated = _is_consolidated(target)  # what is there must not go stale
+        consolidated = _is_consolidated(target)  # existing consolidated metadata must not become stale
     _finish_metadata(plans, target, written, fresh=fresh and not written.path, consolidated=consolidated)
     target.flush()
     if job.compute:
@@ -84,7 +84,7 @@ def carry_out(
 def _append(
     plans: list[DatasetPlan], resizes: list[tuple[Array, tuple[int, ...]]], target: Store, job: Job, turn: Turn
 ) -> list[Any]:
-    """Write what lies behind the ends of stored arrays, then their shapes; take everything back if that fails."""
+    """Write the data behind the ends of stored arrays, then their shapes; undo everything if that fails."""
     settle([array for array, _ in resizes])
     try:
         _write_values(plans, target, job, appends=True)
@@ -98,7 +98,7 @@ def _append(
 
 
 def _write_values(plans: list[DatasetPlan], target: Store, job: Job, *, appends: bool) -> list[Any]:
-    """Write values in memory, and dask arrays if they are to be written now; else return what will write them."""
+    """Write values in memory, and dask arrays if `compute` is set; return the dask arrays still to be written."""
     lazy = []
     for write in (write for plan in plans for write in plan.writes):
         place = _block_target(write, target, job, appends=appends)
@@ -115,7 +115,7 @@ def _write_values(plans: list[DatasetPlan], target: Store, job: Job, *, appends:
 
 
 def _block_target(write: VariableWrite, target: Store, job: Job, *, appends: bool) -> BlockTarget:
-    """Where the values of a variable go, and whom they may meet there."""
+    """Return where the values of a variable are written, and whether other writers may write there too."""
     shared = "no" if write.is_new else "grown" if appends and write.grows else "yes"
     source = _source_in(target, write.source) if write.is_new else write.source
     chunks = write.values.chunks
@@ -126,12 +126,12 @@ def _block_target(write: VariableWrite, target: Store, job: Job, *, appends: boo
 
 
 def _source_in(target: Store, source: Any) -> Any:
-    """Recipe of an array in the target, from that of the staged one; a layout of its own may store it otherwise."""
+    """Return the source of an array in the target; read its document there if the target has its own layout."""
     return replace(source, store=target.spec()) if target.keeps_documents else Array(target, source.path).source()
 
 
 def new_documents(plans: Sequence[DatasetPlan], root: str, zarr_format: int) -> list[tuple[str, bytes]]:
-    """Documents of new arrays and of groups below the root, parents first."""
+    """Return the documents of new arrays and of groups below the root, parents first."""
     stage = plans[0].stage
     name = {2: ".zgroup", 3: "zarr.json"}[zarr_format]
     above = {f"{part}/{name}".lstrip("/") for part in ancestors(root)}
@@ -157,14 +157,14 @@ def _is_consolidated(target: Store) -> bool:
 def _finish_metadata(
     plans: list[DatasetPlan], target: Store, written: Group, *, fresh: bool, consolidated: bool
 ) -> None:
-    """Attributes of groups and consolidated metadata, in this order in one batch where nothing else is in the store."""
+    """Write the attributes of groups, then consolidated metadata; all in one batch in a new hierarchy."""
     stage = plans[0].stage
     keys: dict[str, None] = {}
     for plan in plans:
         if plan.attrs is None:
             continue
         if plan.stored is not None:
-            plan.stored.attrs.update(plan.attrs)  # what else its document holds stays
+            plan.stored.attrs.update(plan.attrs)  # keep the other members of its document
             continue
         attrs = zarrds.open_group(stage, mode="r+", path=plan.path).attrs
         attrs.put(plan.attrs)
@@ -173,7 +173,7 @@ def _finish_metadata(
         zarrds.consolidate_metadata(stage)
         key = _CONSOLIDATED[written.zarr_format]
         keys.pop(key, None)
-        keys[key] = None  # the last
+        keys[key] = None  # written last
     target.set_many([(key, stage[key]) for key in keys])
     if consolidated and not fresh:
         zarrds.consolidate_metadata(target)

@@ -1,4 +1,4 @@
-"""Writing datasets, data arrays and trees: `to_zarrds`."""
+"""Write datasets, data arrays and trees: `to_zarrds`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NAME = "__xarray_dataarray_name__"
 
 
 class DatasetExistsError(ContainsGroupError, FileExistsError):
-    """Something is stored where mode "w-" was to write."""
+    """Error for a node where mode "w-" would write."""
 
 
 def to_zarrds(
@@ -56,10 +56,10 @@ def to_zarrds(
     fused with what computes the block.
 
     Writers in other threads and processes may write to other regions at the same moment, also where regions of numpy
-    arrays share chunks, and may append: one goes behind the other, with all their variables. Readers see nothing of an
-    append before its data are complete, and nothing of one that failed. Where the store cannot compare and swap, one
-    process at a time appends, or all give a `synchronizer`; regions of parts of chunks are then refused without one,
-    unless ``safe_chunks=False``.
+    arrays share chunks, and may append: appends follow one after the other, with all their variables. Readers see an
+    append only when its data are complete, and see nothing of one that failed. If the store cannot compare and swap,
+    one process at a time appends, or all give a `synchronizer`; regions of parts of chunks are then refused without
+    one, unless ``safe_chunks=False``.
 
     Parameters
     ----------
@@ -76,21 +76,21 @@ def to_zarrds(
         Path of the group in the store.
     encoding : dict, optional
         By variable (for trees by path, then variable): ``chunks``, ``compressor`` or ``compressors``, ``filters``,
-        ``write_empty_chunks``, ``chunk_key_encoding``, in format 3 also ``shards``, ``serializer`` and ``fill_value``
+        ``write_empty_chunks``, ``chunk_key_encoding``, in Zarr v3 also ``shards``, ``serializer`` and ``fill_value``
         (of the stored array), and the keys of CF (``dtype``, ``scale_factor``, ``_FillValue``, ``units``, ...). It
         takes the place of the variable's own encoding, whose chunks and shards are kept as long as they fit the blocks
         of a dask array; blocks that together make up shards are joined. Stored variables keep their encoding; one that
         has no elements takes another one in modes "a" and "a-".
     compute : bool
-        If False, dask arrays are not written but by the Delayed that is returned; everything else is.
+        If False, only the Delayed that is returned writes dask arrays; everything else is written now.
     consolidated : bool, optional
-        Whether metadata are consolidated at the end; yes when None, but in mode "r+", which changes none.
+        Whether metadata are consolidated at the end. By default True, except in mode "r+", which changes no metadata.
     append_dim : str, optional
         Dimension at whose end the dataset is added.
     region : dict or "auto", optional
-        From dimensions to slices of the stored arrays, or "auto": found by coordinate values. Index coordinates are
-        not written to a region; the others, and all variables, must have one of its dimensions. The empty region
-        ``{}`` is the whole of every variable, scalars too.
+        A dict from dimensions to slices of the stored arrays; "auto" finds slices by coordinate values. Index
+        coordinates are not written to a region; the others, and all variables, must have one of its dimensions. The
+        empty region ``{}`` is the whole of every variable, scalars too.
     safe_chunks : bool
         Whether it is an error if two blocks of a dask array would write one chunk, or one shard, or if a region covers
         a part of a chunk that another writer could be changing without seeing this one.
@@ -114,31 +114,31 @@ def to_zarrds(
     Returns
     -------
     ZarrdsStore or dask.delayed.Delayed
-        The stored group, or with ``compute=False`` what writes the dask arrays.
+        The stored group, or with ``compute=False`` a Delayed that writes the dask arrays.
 
     Raises
     ------
     FileExistsError
-        Mode "w-", and there is a group or an array.
+        Mode is "w-", and there is a group or an array.
     zarrds.errors.BlockAlignmentError
         Two blocks of a dask array would write one chunk or shard (also a ValueError); nothing has been written.
     zarrds.errors.BlockShapeError
-        A block has another shape than its dask array says, as when a function of `map_blocks` broke its promise (also a
-        ValueError); nothing of that block has been written.
+        A block has another shape than its dask array declares, for example because a function given to `map_blocks`
+        returned it (also a ValueError); nothing of that block has been written.
     zarrds.errors.ConflictError
-        Another writer changed the arrays that are appended to, or took this one for dead: nothing of it can be seen.
+        Another writer changed the arrays during an append, or took this writer for dead; readers see nothing of it.
     zarrds.errors.EncodingError
-        Values that the encoding of a stored variable, or the one asked for, cannot express (also a ValueError). Values
-        in memory are looked at before anything is written, those of dask arrays in the task that writes their block.
+        The encoding, stored or given, cannot express some values (also a ValueError). Values in memory are checked
+        before anything is written, those of dask arrays in the task that writes their block.
     zarrds.errors.SelfOverwriteError
-        Mode "w" on the store that the dataset is read from, or blocks made of what other blocks overwrite; nothing has
-        been deleted or written.
+        Mode "w" on the store that the dataset is read from, or blocks computed from elements that other blocks
+        overwrite; nothing has been deleted or written.
     zarrds.errors.StoreNotShareableError
-        The workers of the scheduler in force cannot reach the store; nothing has been written.
+        The workers of the current scheduler cannot reach the store; nothing has been written.
     zarrds.errors.SynchronizerPathError
         The lock files of a ProcessSynchronizer would be inside the store (also a ValueError); nothing has been written.
     zarrds.errors.ForeignFilesError
-        Mode "w" on a directory with files that are no part of a hierarchy; nothing has been deleted.
+        Mode "w" on a directory with files that do not belong to a hierarchy; nothing has been deleted.
 
     Examples
     --------
@@ -162,7 +162,7 @@ def to_zarrds(
     check_synchronizer(synchronizer, root, target)
     existing = _open_existing(target, root) if mode in ("a", "a-", "r+") else None
     if existing is not None:
-        target = existing.store  # of another layout it is another view of the same place
+        target = existing.store  # a store of another layout is another view of the same place
     if existing is None and mode == "r+":
         raise GroupNotFoundError("mode 'r+' changes what is stored, but there is no group", path=root)
     if mode == "w":
@@ -184,14 +184,14 @@ def to_zarrds(
         if existing is not None:
             _refuse_moved_blocks(plans, target)
         documents = new_documents(plans, root, number)
-        target.check_documents(documents)  # what the store cannot have is known before anything is deleted
+        target.check_documents(documents)  # raise for what the store cannot express before anything is deleted
         written = existing if existing is not None else _make_room(target, root, mode, number)
         job = Job(compute, consolidates, dask_options, synchronizer, turn)
         return carry_out(plans, documents, target, written, job, fresh=existing is None)
 
 
 def _turn(existing: Group | None, append_dim: Any, synchronizer: Any) -> AbstractContextManager[Turn | None]:
-    """The turn to append to a group that is there."""
+    """Return the right to append to an existing group."""
     return nullcontext() if append_dim is None or existing is None else group_turn(existing, synchronizer)
 
 
@@ -204,7 +204,7 @@ def _planned(
     append_dim: Any,
     region: Any,
 ) -> list[DatasetPlan]:
-    """Plans for all datasets, checked against what is stored."""
+    """Return the plans for all datasets, checked against the stored group."""
     stage, plans = MemoryStore(), []
     for path, ds in datasets.items():
         where = "/".join(part for part in (root, path.strip("/")) if part)
@@ -236,7 +236,7 @@ def _checked_mode(mode: str | None, append_dim: Any, region: Any) -> str:
 def _datasets_of(
     obj: Any, encoding: Mapping[Any, Any] | None, inherited: bool
 ) -> tuple[dict[str, xr.Dataset], dict[str, Mapping[Any, Any]]]:
-    """Datasets and their encodings, by path relative to the target group."""
+    """Return datasets and their encodings, by path relative to the target group."""
     if isinstance(obj, xr.DataArray):
         obj = _dataset_of_array(obj)
     if isinstance(obj, xr.Dataset):
@@ -255,7 +255,7 @@ def _datasets_of(
 
 
 def _dataset_of_array(array: xr.DataArray) -> xr.Dataset:
-    """As xarray's writers do: an array without a name of its own gets one that xarray knows."""
+    """Return an array as a dataset; an array without a name gets the name that xarray uses for it."""
     if array.name is None:
         return array.to_dataset(name=_VARIABLE)
     if array.name in array.coords or array.name in array.dims:
@@ -266,9 +266,9 @@ def _dataset_of_array(array: xr.DataArray) -> xr.Dataset:
 
 
 def _part_of(ds: xr.Dataset, group: Group | None, append_dim: Any, region: Any) -> tuple[Stored, xr.Dataset, Region]:
-    """Members that the dataset meets, the dataset as it is to be written, and which part of the members that is.
+    """Return the stored members, the dataset to be written, and the region of the members that it covers.
 
-    Without `append_dim`, which all members have a say in, only documents of the dataset's own variables are read.
+    Without `append_dim`, which concerns all members, only documents of the dataset's own variables are read.
     """
     if append_dim is not None:
         stored = read_stored(group)
@@ -283,7 +283,7 @@ def _part_of(ds: xr.Dataset, group: Group | None, append_dim: Any, region: Any) 
     stored = read_stored(group, names)
     dims = region if isinstance(region, Mapping) else ds.dims
     if not set(dims) <= set(stored.lengths):
-        stored = read_stored(group)  # variables that are not written know the lengths
+        stored = read_stored(group)  # variables that are not written know the lengths of dimensions too
     return stored, *parse_region(ds, region, stored)
 
 
@@ -304,7 +304,7 @@ def _open_existing(target: Store, path: str) -> Group | None:
 
 
 def _format_to_write(target: Store, path: str, existing: Group | None, asked: int | None) -> int:
-    """Format of what is there or above, which must be the one asked for; else that one, or the one set as default."""
+    """Return the format of the existing group, else the one asked for, that of a group above, or the default."""
     found = None if existing is None else existing.zarr_format
     if found is None and asked is None:
         found = next(filter(None, (_format_at(target, above) for above in reversed(ancestors(path)[:-1]))), None)
@@ -319,7 +319,7 @@ def _format_at(target: Store, path: str) -> int | None:
 
 
 def _stored_group(existing: Group | None, path: str) -> Group | None:
-    """The group at `path` below the one that exists already, if it is there too."""
+    """Return the group at `path` below an existing group, or None if it does not exist."""
     where = path.strip("/")
     found: Any = existing.get(where) if existing is not None and where else existing
     if isinstance(found, Array):
@@ -328,7 +328,7 @@ def _stored_group(existing: Group | None, path: str) -> Group | None:
 
 
 def _make_room(target: Store, path: str, mode: str, zarr_format: int) -> Group:
-    """Create the group; in mode "w" what was there is deleted."""
+    """Create the group; in mode "w" delete the existing node first."""
     if mode != "w" and f"{path}/zarr.json".lstrip("/") in target:
         raise DatasetExistsError(
             "a node of Zarr format 3 is stored here", path=path, hint="mode='w' replaces it, mode='a' adds to it"
@@ -344,7 +344,7 @@ def _make_room(target: Store, path: str, mode: str, zarr_format: int) -> Group:
 
 
 def _refuse_moved_blocks(plans: list[DatasetPlan], target: Store) -> None:
-    """Refuse tasks that would read what others overwrite; read now what is neither dask's nor in memory."""
+    """Refuse read-after-write hazards; read lazy data that are not dask arrays now."""
     writes = [write for plan in plans for write in plan.writes]
     places = [target.place(write.source.path) for write in writes]
     names = [place.names() for place in places]

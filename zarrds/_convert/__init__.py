@@ -1,4 +1,4 @@
-"""Hierarchies turned from one format into another: what the documents become first, then the bytes."""
+"""Convert hierarchies from one format to another: first translate the documents, then the chunks."""
 
 from zarrds._convert.chunks import NOTES, move_chunks, open_both
 from zarrds._convert.in_place import (

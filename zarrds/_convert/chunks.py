@@ -1,6 +1,6 @@
-"""Chunks of an array on their way into the other format: as they are where both say the same of them, else anew.
+"""Convert the chunks of an array: copy the bytes if both formats can describe them, else decode and encode.
 
-A chunk (or shard) of the source becomes whole chunks of the destination, and no two of the source share one of those.
+A chunk (or shard) of the source becomes whole chunks of the destination; no two of the source share one of them.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from zarrds._store import Store
 __all__ = ["NOTES", "clear_chunks", "move_chunks", "move_stored", "open_both"]
 
 NOTES = ".zarrds-tmp-convert"
-"""Folder below an array that is being converted by several processes: which of its parts are done."""
+"""Directory below an array that several processes convert; its keys record which parts are done."""
 
 
 def open_both(source: Store, dest: Store, step: Step) -> tuple[OpenSource, OpenSource]:
-    """The chunks of an array as they are, and as they will be."""
+    """Open the chunks of an array as they are, and as they will be."""
     old, new = step.old.node, step.new.node
     assert isinstance(old, ArrayMeta)
     assert isinstance(new, ArrayMeta)
@@ -29,7 +29,7 @@ def open_both(source: Store, dest: Store, step: Step) -> tuple[OpenSource, OpenS
 
 
 def clear_chunks(dest: OpenSource) -> None:
-    """Delete chunks that a stopped run, or who knows who, has left; first what notes say of them."""
+    """Delete chunks that a stopped run, or another program, has left; delete the notes about them first."""
     notes, chunks, chunk_keys = [], [], ChunkKeys(dest)
     for key in dest.store.keys_below(dest.prefix):
         name = key[len(dest.prefix) :]
@@ -43,7 +43,7 @@ def clear_chunks(dest: OpenSource) -> None:
 
 
 def move_stored(source: OpenSource, dest: OpenSource, *, raw: bool) -> None:
-    """Move all chunks that are stored."""
+    """Convert all chunks that are stored."""
     coords, absent = possible_chunks(source)
     move_chunks(source, dest, coords, raw=raw, absent=absent)
 
@@ -57,31 +57,31 @@ def move_chunks(
     absent: Absent,
     threads: int | None = None,
 ) -> None:
-    """Move the chunks at some coordinates of the source.
+    """Convert the chunks at some coordinates of the source.
 
     Parameters
     ----------
     source, dest : OpenSource
-        From where to where.
+        Arrays to read and to write.
     coords : iterable of tuple of int
         Coordinates of chunks, or shards, of the source.
     raw : bool
-        Whether their bytes stay as they are.
+        Whether their bytes are copied without decoding.
     absent : {"raise", "skip", "delete"}
-        What is done where the source holds no such value; with "delete" the destination may hold chunks already.
+        What to do if a chunk is absent in the source; with "delete" the destination may have chunks already.
     threads : int, optional
-        Threads that decode and encode; by default as many as are worthwhile.
+        Threads that decode and encode; by default chosen by the engine.
     """
     if raw:
         copy_chunks(source, dest, coords, absent)
     else:
-        _encode_anew(source, dest, coords, absent == "delete", threads)
+        _reencode(source, dest, coords, absent == "delete", threads)
 
 
-def _encode_anew(
+def _reencode(
     source: OpenSource, dest: OpenSource, coords: Iterable[tuple[int, ...]], is_dirty: bool, threads: int | None
 ) -> None:
-    """Read and write chunks in blocks of bounded size; each covers whole chunks of the destination."""
+    """Decode and encode chunks in blocks of bounded size; each covers whole chunks of the destination."""
     shape, unit = source.meta.shape, source.meta.write_unit
     lengths = block_shape(unit, dest.meta.write_unit, unit, max(1, source.meta.dtype.itemsize))
     for at in coords:
@@ -91,6 +91,6 @@ def _encode_anew(
             region = tuple(slice(o + s.start, o + s.stop) for o, s in zip(origin, part, strict=True))
             found = read(source, plan_selection(region, shape, unit, "basic"), threads=threads)
             if not is_dirty and dest.is_empty(found):
-                continue  # nothing is there that would have to be deleted
+                continue  # the destination has no chunks that must be deleted
             to = plan_selection(region, shape, dest.meta.write_unit, "basic")
             write(dest, to, found, threads=threads, write_empty_chunks=False)

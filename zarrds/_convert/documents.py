@@ -1,4 +1,4 @@
-"""Documents of converted nodes: written members first, read back, and the old ones taken away."""
+"""Write the documents of converted nodes, members first, read them back, and remove the old ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Texts = list[tuple[str, bytes]]
 
 
 def documents_of(found: Found) -> tuple[Texts, Texts]:
-    """Documents of attributes, and those that make the node: a reader must not find it without its attributes."""
+    """Return the documents of attributes first, then those of the node, so that no node lacks its attributes."""
     known = format_of(found.node)
     if isinstance(found.node, ArrayMeta):
         texts = known.array_documents(found.path, found.node)
@@ -29,7 +29,7 @@ def documents_of(found: Found) -> tuple[Texts, Texts]:
 
 
 def write_nodes(store: Store, todo: Sequence[Step], everything: Sequence[Step], consolidated: bool) -> None:
-    """Write documents of what is to do, members before the groups above them, the first of `everything` last."""
+    """Write the documents of some steps, members before the groups above them, the first of `everything` last."""
     root = everything[0]
     made = {step.new.path: documents_of(step.new) for step in (everything if consolidated else [root, *todo])}
     levels: dict[int, Texts] = {}
@@ -37,7 +37,7 @@ def write_nodes(store: Store, todo: Sequence[Step], everything: Sequence[Step], 
         if step is not root:
             levels.setdefault(-step.new.path.count("/"), []).extend(made[step.new.path][1])
     attributes = [item for step in todo for item in made[step.new.path][0]]
-    # a batch may be sent in any order: what must come first is one of its own
+    # a batch may be sent in any order: documents that must come first need their own batch
     for items in (attributes, *(levels[depth] for depth in sorted(levels))):
         if items:
             store.set_many(items)
@@ -45,14 +45,14 @@ def write_nodes(store: Store, todo: Sequence[Step], everything: Sequence[Step], 
 
 
 def _write_root(store: Store, root: Found, is_new: bool, consolidated: Mapping[str, tuple[Texts, Texts]]) -> None:
-    """Write the documents of the root that are left, with consolidated metadata of the documents given."""
+    """Write the documents of the root, with consolidated metadata of the given documents."""
     own = documents_of(root)[1]
     items: Sequence[tuple[str, bytes]] = []
-    # format 2 consolidates a whole store, format 3 a group
+    # Zarr v2 consolidates a whole store, Zarr v3 a group
     if consolidated and isinstance(root.node, GroupMeta) and (root.node.zarr_format == 3 or not root.path):
         texts = {key: text for both in consolidated.values() for some in both for key, text in some}
         _, items = consolidate_documents(texts, CONSOLIDATED_KEY, root.path)
-    # the node of the root is what says that all is done
+    # the document of the root comes last: its presence means that the conversion is complete
     if items:
         store.set_many(items)
     if is_new and own[0][0] not in dict(items):
@@ -60,7 +60,7 @@ def _write_root(store: Store, root: Found, is_new: bool, consolidated: Mapping[s
 
 
 def expect_written(store: Store, steps: Sequence[Step], to: int) -> None:
-    """Read all documents back; StoreError when one does not say what it should."""
+    """Read all documents back; raise StoreError if one differs from what was written."""
     keys = [key for step in steps for key in format_of(to).document_keys(step.new.path)]
     texts = store.get_many([(key, None) for key in keys])
     found = nodes_in(store, {key: text for key, text in zip(keys, texts, strict=True) if text is not None}, to)
@@ -72,7 +72,7 @@ def expect_written(store: Store, steps: Sequence[Step], to: int) -> None:
 
 
 def still_to_do(store: Store, steps: Sequence[Step], present: Mapping[str, Found]) -> list[Step]:
-    """Steps whose documents no earlier run has written; what is there and is none of them is refused."""
+    """Return the steps whose documents no earlier run has written; raise an error for nodes of other origin."""
     for step in steps:
         if step.new.path in present:
             expect_same(store, present[step.new.path], step.new)

@@ -1,7 +1,7 @@
-"""Conversion where the hierarchy lies: new documents beside the old ones, then the old ones go.
+"""Convert a hierarchy in place: write new documents beside the old ones, then remove the old ones.
 
-At every moment a reader finds either format whole. Where documents of both are there, format 3 is what is read: on the
-way to it the document of the root comes last, on the way from it that of the root goes first.
+At every moment a reader finds one complete format. If documents of both exist, Zarr v3 is read. Therefore the v3
+document of the root is written last when converting to v3, and removed first when converting to v2.
 """
 
 from __future__ import annotations
@@ -35,26 +35,26 @@ _BATCH = 1000
 
 @dataclass(frozen=True, slots=True)
 class PlanInPlace:
-    """A conversion in place, of which nothing is refused.
+    """Checked plan of a conversion in place.
 
     Attributes
     ----------
     path : str
-        Where the hierarchy lies.
+        Path of the hierarchy.
     to : int
         The new format.
     keep : bool
         Whether old documents, and chunks under old keys, stay.
     documents : frozenset of str
-        Keys of the documents of both formats that are there.
+        Keys of the existing documents of both formats.
     present : tuple of str
-        Paths of the nodes that are of the new format already.
+        Paths of the nodes that have the new format already.
     steps : tuple of Step
         All nodes of the old format, parents before their members.
     todo : tuple of Step
-        Those whose new documents no earlier run has written.
+        Steps whose new documents no earlier run has written.
     everything : tuple of Step
-        All nodes that there will be.
+        All nodes of the finished hierarchy.
     consolidated : bool
         Whether there will be consolidated metadata.
     """
@@ -71,12 +71,12 @@ class PlanInPlace:
 
     @property
     def renamed(self) -> list[Step]:
-        """Arrays whose chunks get other keys."""
+        """Return the arrays whose chunks get other keys."""
         return [step for step in self.steps if _is_renamed(step)]
 
     @property
     def has_old_root(self) -> bool:
-        """Whether the first node was there in the old format."""
+        """Return whether the first node exists in the old format."""
         return bool(self.steps) and self.steps[0].old.path == self.path
 
 
@@ -101,7 +101,7 @@ def convert_in_place(store: Store, path: str, to: int, keep: bool) -> None:
 
 
 def plan_in_place(store: Store, path: str, to: int, keep: bool) -> PlanInPlace:
-    """What is to be done; whatever stands against it is raised. Nothing is written."""
+    """Return the plan of the conversion; raise an error for whatever prevents it. Nothing is written."""
     _check_store(store, path, to, keep)
     documents = _node.documents_below(store, path)
     number = other_format(to)
@@ -109,7 +109,7 @@ def plan_in_place(store: Store, path: str, to: int, keep: bool) -> PlanInPlace:
     if path not in old and path not in present:
         raise _node.not_found(store, path)
     steps = plan_steps(store, path, old, to, path, exact=True) if old else []
-    # members that were in the new format before belong to it, and into consolidated metadata
+    # members that had the new format before belong to the hierarchy, and to its consolidated metadata
     others = [Step(at, at, raw=True) for where, at in present.items() if where not in old]
     return PlanInPlace(
         path,
@@ -125,7 +125,7 @@ def plan_in_place(store: Store, path: str, to: int, keep: bool) -> PlanInPlace:
 
 
 def write_new(store: Store, plan: PlanInPlace) -> None:
-    """Write the documents of the new format, once chunks are under their keys, and read all back."""
+    """Write the documents of the new format, after chunks have their new keys, and read all back."""
     if plan.todo or plan.has_old_root:
         write_nodes(store, plan.todo, plan.everything, plan.consolidated)
     store.flush()
@@ -153,13 +153,13 @@ def _check_store(store: Store, path: str, to: int, keep: bool) -> None:
 
 
 def stale_keys(source: OpenSource, dest: OpenSource) -> list[str]:
-    """Chunks under new keys that are not under the old ones any more: a stopped run has left them."""
+    """Return new keys of chunks, left by a stopped run, whose chunks no longer exist under the old keys."""
     kept = set(stored_chunks(source))
     return [dest.key(at) for at in set(stored_chunks(dest)) - kept]
 
 
 def remove_old_chunks(store: Store, found: Found) -> None:
-    """Remove chunks under the keys of format 3 from an array of format 2, which has no others there."""
+    """Remove chunks under v3 keys from an array converted to Zarr v2, which does not use those keys."""
     meta = found.node
     if not isinstance(meta, ArrayMeta) or meta.zarr_format != 2:
         return
@@ -171,7 +171,7 @@ def remove_old_chunks(store: Store, found: Found) -> None:
 
 
 def delete_keys(store: Store, keys: Sequence[str]) -> None:
-    """Delete keys, a batch at a time."""
+    """Delete keys in batches."""
     for batch in windows(keys, _BATCH):
         store.delete_many(batch)
 
@@ -180,7 +180,7 @@ def delete_keys(store: Store, keys: Sequence[str]) -> None:
 
 
 def remove_old(store: Store, plan: PlanInPlace) -> None:
-    """Remove documents, that of the root first; attributes last, so that a stopped run finds its nodes whole."""
+    """Remove the old documents: that of the root first, and attributes last, so that nodes keep theirs."""
     if plan.keep:
         return
     number = other_format(plan.to)

@@ -1,6 +1,6 @@
-"""The value that xarray takes for missing: in format 2 the fill value, in format 3 an attribute.
+"""Find the value that means "missing" to xarray: in Zarr v2 the fill value, in Zarr v3 an attribute.
 
-Without that attribute a dataset would lose its missing values on the way to format 3, though no element changes.
+Without that attribute a dataset would lose its missing values when converted to Zarr v3, though no element changes.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ MASK = "_FillValue"
 
 
 def mask_attribute(chunk: ChunkSpec) -> JSON:
-    """The attribute for the fill value of chunks, as xarray writes it; None where there is nothing to be said.
+    """Return the attribute for a fill value, in the form that xarray writes; None if none is needed.
 
-    Only numbers have one: xarray does not read back those of texts.
+    Only numbers have one: xarray does not read this attribute for text.
     """
     kind = chunk.dtype.kind
     if kind not in "iuf" or chunk.dtype.isbuiltin == 2 or chunk.fill.raw is None:
         return None
     value = fill_scalar(chunk.fill, chunk.dtype)
     if kind == "f":
-        # NaN is missing anyway
+        # NaN means "missing" without an attribute
         return None if np.isnan(value) else b64encode(pack("<d", float(value))).decode("ascii")
     return int(value)

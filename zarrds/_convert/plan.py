@@ -1,4 +1,4 @@
-"""What a conversion will do: every node read and translated, and everything refused, before anything is written."""
+"""Plan a conversion: read, translate and check every node before anything is written."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from zarrds.errors import (
 __all__ = ["Found", "Step", "expect_same", "has_consolidated", "nodes_in", "plan_steps"]
 
 _DIMENSIONS = "_ARRAY_DIMENSIONS"
-"""Attribute by which xarray names dimensions in format 2."""
+"""Attribute by which xarray names dimensions in Zarr v2."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A node as it is stored."""
+    """Node as it is stored."""
 
     path: str
     node: Node
@@ -40,14 +40,14 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A node as it is, and as it will be.
+    """Node before and after the conversion.
 
     Attributes
     ----------
     old, new : Found
-        Before and after; the paths may differ.
+        The node before and after; the paths may differ.
     raw : bool
-        Whether chunk bytes stay as they are.
+        Whether chunks are not decoded and encoded.
     """
 
     old: Found
@@ -59,7 +59,7 @@ class Step:
 
 
 def nodes_in(store: Store, documents: Mapping[str, Buf], number: int) -> dict[str, Found]:
-    """Nodes of one format by their paths, from documents by their keys; parents come before their members."""
+    """Parse documents; return the nodes of one format by path, parents before their members."""
     known = format_of(number)
     names = frozenset(key.rpartition("/")[2] for key in known.node_keys(""))
     paths = {key.rpartition("/")[0] for key in documents if key.rpartition("/")[2] in names}
@@ -78,7 +78,7 @@ def _depth(path: str) -> tuple[int, str]:
 
 
 def has_consolidated(store: Store, path: str, number: int) -> bool:
-    """Whether the hierarchy at a path has consolidated metadata in that format."""
+    """Return whether the hierarchy at a path has consolidated metadata in that format."""
     if isinstance(store, ExperimentalV3Store):
         return v3_experimental.CONSOLIDATED_KEY in store.store
     if number == 2:
@@ -94,7 +94,7 @@ def has_consolidated(store: Store, path: str, number: int) -> bool:
 def plan_steps(
     source: Store, path: str, found: Mapping[str, Found], to: int, dest_path: str, *, exact: bool
 ) -> list[Step]:
-    """Steps for all nodes; the first thing that format `to` cannot say is raised, with the path of its node."""
+    """Return the steps for all nodes; raise an error, with the path, if format `to` cannot express a node."""
     if not found:
         raise _node.not_found(source, path, GroupNotFoundError)
     steps = []
@@ -123,14 +123,14 @@ def _step(old: Found, where: str, to: int, exact: bool) -> Step:
 
 
 def _group(old: GroupMeta, to: int) -> GroupMeta:
-    # zarr-python 3 has consolidated metadata in groups of format 2 too, where nobody looks for them
+    # zarr-python 3 writes consolidated metadata to groups of Zarr v2 too, where no reader looks for them
     members = {name: value for name, value in json.loads(old.extra).items() if name != "consolidated_metadata"}
     extra = canonical(members)
     return GroupMeta(to, v3.checked_extra(extra) if old.zarr_format != to == 3 else extra)
 
 
 def _kept(old: ArrayMeta, to: int) -> ArrayMeta:
-    """The array with the chunk bytes that it has."""
+    """Return the array translated so that its chunk bytes stay valid; raise an error if that is impossible."""
     meta = translated(old, to, exact=True)
     if same_bytes(old.chunk, meta.chunk):
         return meta
@@ -147,7 +147,7 @@ def _kept_or_anew(old: ArrayMeta, to: int) -> tuple[ArrayMeta, bool]:
 
 
 def _with_dimensions(old: Found, meta: ArrayMeta) -> tuple[ArrayMeta, dict[str, Any]]:
-    """Names of dimensions: a member in format 3, an attribute in format 2; never both."""
+    """Move the names of dimensions: a member in Zarr v3, an attribute in Zarr v2; never both."""
     attributes = dict(old.attributes)
     assert isinstance(old.node, ArrayMeta)
     if old.node.zarr_format == meta.zarr_format:
@@ -174,7 +174,7 @@ def _with_dimensions(old: Found, meta: ArrayMeta) -> tuple[ArrayMeta, dict[str, 
 
 
 def expect_same(store: Store, there: Found, wanted: Found) -> None:
-    """Raise when what is at a path is not what an earlier run of the same conversion has left there."""
+    """Raise an error if the node at a path is not one that an earlier run of the same conversion wrote."""
     if there.node == wanted.node and canonical(there.attributes) == canonical(wanted.attributes):
         return
     error = ContainsArrayError if isinstance(there.node, ArrayMeta) else ContainsGroupError

@@ -1,4 +1,4 @@
-"""Whether the bytes of chunks mean the same by two descriptions: tried out on a small chunk.
+"""Test on a small chunk whether two array descriptions decode the same bytes to the same elements.
 
 Codecs have configurations, defaults and byte orders of their own. Whether encoded chunks can stay is therefore not
 concluded from names: what one description encodes, the other must decode to the same elements.
@@ -25,7 +25,7 @@ _REFUSALS = (ZarrdsError, ValueError, TypeError, OverflowError)
 
 @lru_cache(maxsize=1024)
 def same_bytes(old: ChunkSpec, new: ChunkSpec) -> bool:
-    """Whether chunks that were encoded as `old` are chunks of `new`."""
+    """Return whether chunks that were encoded as `old` are valid chunks of `new`."""
     if old.shape != new.shape:
         return False
     if old == new:
@@ -39,9 +39,9 @@ def same_bytes(old: ChunkSpec, new: ChunkSpec) -> bool:
 
 
 def _reads_the_same(old: ChunkSpec, new: ChunkSpec, sample: NDArrayAny) -> bool | None:
-    """Whether `new` decodes what `old` encodes; None when that cannot be encoded."""
+    """Return whether `new` decodes what `old` encodes; None if `old` cannot encode the sample."""
     try:
-        with np.errstate(all="ignore"):  # of elements that a filter has no room for
+        with np.errstate(all="ignore"):  # for elements that a filter cannot represent
             encoded = build_codec(old).encode(sample)
     except _REFUSALS:
         return None
@@ -66,7 +66,7 @@ def _comes_out(old: ChunkSpec, new: ChunkSpec, sample: NDArrayAny) -> bool:
     try:
         sample = _through(old, sample)
     except _REFUSALS:
-        return True  # such elements cannot be in it
+        return True  # such elements cannot be stored in it
     try:
         return _equal(sample, _through(new, sample))
     except _REFUSALS:
@@ -75,7 +75,7 @@ def _comes_out(old: ChunkSpec, new: ChunkSpec, sample: NDArrayAny) -> bool:
 
 def _through(chunk: ChunkSpec, sample: NDArrayAny) -> NDArrayAny:
     codec = build_codec(chunk)
-    with np.errstate(all="ignore"):  # of elements that a filter has no room for
+    with np.errstate(all="ignore"):  # for elements that a filter cannot represent
         encoded = codec.encode(sample)
     return sample if encoded is None else codec.decode(encoded)
 
@@ -85,7 +85,7 @@ def _small(chunk: ChunkSpec) -> Shape:
 
 
 def _samples(shape: Shape, chunk: ChunkSpec) -> list[NDArrayAny]:
-    """Small numbers, which every codec can take; and some in which sums carry from byte to byte."""
+    """Return samples: small numbers, which every codec accepts, and numbers whose sums carry between bytes."""
     small = _sample(shape, chunk)
     if chunk.dtype.kind not in "iuf" or chunk.dtype.itemsize == 1 or chunk.dtype.isbuiltin == 2:
         return [small]
@@ -94,7 +94,7 @@ def _samples(shape: Shape, chunk: ChunkSpec) -> list[NDArrayAny]:
 
 
 def _sample(shape: Shape, chunk: ChunkSpec) -> NDArrayAny:
-    """Elements that are all different, as far as the dtype has so many."""
+    """Return elements that are all different, if the dtype has enough values."""
     dtype, count = chunk.dtype, prod(shape)
     numbers = np.arange(count) % 100 + 1
     if dtype.kind == "O":

@@ -1,4 +1,4 @@
-"""`convert`: a hierarchy, or one array, of one format turned into the other."""
+"""`convert`: convert a hierarchy, or one array, to another format."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ def convert(
 ) -> Array | Group:
     """Convert a hierarchy, or one array, to another format.
 
-    Without `dest` the hierarchy is converted where it is: documents of the new format are written beside the old ones,
-    read back, and then the old ones are removed. Chunks stay as they are; from format 3 to format 2 they are copied to
-    keys of format 2 where theirs begin with ``c``. With `dest` the source is not touched: chunks are copied as they
-    are where both formats say the same of them, and else decoded and encoded, in blocks of bounded size.
+    Without `dest` the hierarchy is converted in place: documents of the new format are written beside the old ones,
+    read back, and then the old ones are removed. Chunks stay unchanged; from Zarr v3 to v2 they are copied to v2 keys
+    if their keys begin with ``c``. With `dest` the source does not change: chunk bytes are copied if both formats can
+    describe them, otherwise chunks are decoded and encoded, in blocks of bounded size.
 
-    Everything that the new format cannot say is refused before anything is written. A conversion that was stopped,
-    whenever that was, is finished by calling it again.
+    Everything that the new format cannot express raises an error before anything is written. To finish a conversion
+    that was stopped, call it again.
 
-    Names of dimensions are the member ``dimension_names`` in format 3 and xarray's attribute ``_ARRAY_DIMENSIONS`` in
-    format 2; the one becomes the other. Where there are names, a number that is the fill value, and so means "missing"
-    to xarray in format 2, becomes the attribute ``_FillValue`` by which xarray knows it in format 3. Consolidated
-    metadata are made anew where there were some. A fill value that format 2 leaves undefined becomes zero; of text and
-    bytes, 0 becomes the empty value, and the other way round.
+    Names of dimensions are the member ``dimension_names`` in Zarr v3 and xarray's attribute ``_ARRAY_DIMENSIONS`` in
+    Zarr v2; each is translated to the other. In Zarr v2 a numeric fill value means "missing" to xarray: if dimensions
+    have names, it becomes the attribute ``_FillValue``, which has this meaning in Zarr v3. Consolidated metadata are
+    made again if there were some. A fill value that Zarr v2 leaves undefined becomes zero; for text and bytes, 0
+    becomes the empty value, and the other way round.
 
     Parameters
     ----------
     source : MutableMapping, str, Array or Group
-        Store, path of a directory or URL; or a node, which is converted with all below it. Format 2, 3 and, with a
-        `dest`, N5, format 1 and the experimental layout of format 3.
+        Store, path of a directory or URL; or a node, which is converted with all below it. Zarr v2, v3 and, with a
+        `dest`, N5, Zarr v1 and the experimental layout of Zarr v3.
     dest : MutableMapping, str or Group, optional
-        Where to; None converts in place. There must be nothing, or what a stopped conversion has left.
+        Destination; None converts in place. It must be empty, or contain what a stopped conversion has left.
     to : {3, 2}
         The new format.
     path, dest_path : str, optional
@@ -60,21 +60,21 @@ def convert(
     keep : bool, optional
         Keep the old documents, and chunks under old keys, when converting in place.
     log : callable, file path or file-like object, optional
-        Is told of each array that is copied or encoded.
+        Gets a line for each array that is copied or encoded.
     storage_options, dest_storage_options : dict, optional
         Options of the file systems behind URLs.
 
     Returns
     -------
     Array or Group
-        What was converted, opened for reading and writing.
+        The converted node, opened for reading and writing.
 
     Raises
     ------
     UnsupportedFormatError
-        The new format cannot say something; the error names the node and the member. Nothing was written.
+        The new format cannot express something; the error names the node and the member. Nothing was written.
     ContainsArrayError, ContainsGroupError
-        Something else is where the new documents should be.
+        Another node is where the new documents should be.
     PathNotFoundError
         There is nothing to convert.
 
@@ -101,7 +101,7 @@ def convert(
 
 
 class Places(NamedTuple):
-    """From where to where: a store that shows the source, None in place; the format that it shows."""
+    """Source and destination: a store that presents the source (None in place), and the format it presents."""
 
     source: Store | None
     path: str
@@ -119,7 +119,7 @@ def find_places(
     storage_options: Mapping[str, Any] | None,
     dest_storage_options: Mapping[str, Any] | None,
 ) -> Places:
-    """What the arguments of a conversion mean; raises where there is nothing to convert, or no place for it."""
+    """Find source and destination of a conversion; raise an error if there is no source or no room for it."""
     if to not in (2, 3):
         raise ValueError(f"to must be 2 or 3, found {to!r}")
     store, where = _place(source, path, "r+" if dest is None else "r", storage_options)
@@ -146,16 +146,16 @@ def _refuse_containers(store: Store) -> None:
 
 
 def _place(given: Any, path: str | None, mode: str, options: Mapping[str, Any] | None) -> tuple[Store, str]:
-    """Store, and path in it, of what a user gives for a place."""
+    """Return the store, and the path in it, that a user gives as a place."""
     if isinstance(given, Array | Group):
-        # the documents themselves are converted, and consolidated anew
+        # documents are converted one by one; consolidated metadata are made again from them
         store = given.store.store if type(given.store) is ConsolidatedMetadataStore else given.store
         return store, join_path(given.path or "", normalize_path(path))
     return as_store(given, mode=mode, storage_options=options), normalize_path(path)
 
 
 def opened(store: Store, path: str, to: int) -> Array | Group:
-    """What has been converted, for reading and writing."""
+    """Open the converted node for reading and writing."""
     node = _node.find_node(store, path, to)
     if isinstance(node, ArrayMeta):
         return Array(store, path, _meta=node)

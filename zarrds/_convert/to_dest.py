@@ -1,6 +1,6 @@
-"""Conversion into another place: chunks first, then the documents of their array, those of groups at the end.
+"""Convert to another place: chunks first, then the documents of their array, those of groups at the end.
 
-An array whose documents are there is complete; one that a stopped run has left without them is copied again.
+An array whose documents exist is complete; an array that a stopped run left without documents is copied again.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ __all__ = ["PlanTo", "convert_to", "described", "finish_to", "plan_to", "require
 
 @dataclass(frozen=True, slots=True)
 class PlanTo:
-    """A conversion into another place, of which nothing is refused.
+    """Checked plan of a conversion to another place.
 
     Attributes
     ----------
     dest_path : str
-        Where to.
+        Path of the destination.
     to : int
         The new format.
     steps : tuple of Step
@@ -34,7 +34,7 @@ class PlanTo:
     arrays : tuple of Step
         Arrays that no earlier run has completed, the deepest first.
     others : tuple of Step
-        What is written at the end: groups, and the first node.
+        Steps that are written at the end: groups, and the first node.
     consolidated : bool
         Whether there will be consolidated metadata.
     """
@@ -50,7 +50,7 @@ class PlanTo:
 def convert_to(
     source: Store, path: str, dest: Store, dest_path: str, number: int, to: int, say: Callable[[str], None]
 ) -> None:
-    """Convert the hierarchy of format `number` at a path of `source` to one of format `to` at a path of `dest`."""
+    """Convert the hierarchy of format `number` at a path of `source` to format `to` at a path of `dest`."""
     plan = plan_to(source, path, dest, dest_path, number, to)
     require_groups_above(dest, plan)
     for step in plan.arrays:
@@ -63,7 +63,7 @@ def convert_to(
 
 
 def plan_to(source: Store, path: str, dest: Store, dest_path: str, number: int, to: int) -> PlanTo:
-    """What is to be done; whatever stands against it is raised. Nothing is written."""
+    """Return the plan of the conversion; raise an error for whatever prevents it. Nothing is written."""
     if not dest.is_writeable():
         raise ReadOnlyError(store=repr(dest), path=dest_path or None)
     refuse_overlap([source.place(path)], [dest.place(dest_path)], path=dest_path, linked=True)
@@ -82,13 +82,13 @@ def plan_to(source: Store, path: str, dest: Store, dest_path: str, number: int, 
 
 
 def described(step: Step) -> str:
-    """The line that tells of an array."""
+    """Return the log line for an array."""
     assert isinstance(step.new.node, ArrayMeta)
     return f"{'copy' if step.raw else 'encode'} /{step.new.path} {step.new.node.shape} {step.new.node.dtype}"
 
 
 def _to_do(dest: Store, dest_path: str, steps: Sequence[Step], to: int) -> list[Step]:
-    """What an earlier run has not done; anything else at the destination is refused."""
+    """Return the steps left by earlier runs; raise an error for other nodes at the destination."""
     wanted = {step.new.path for step in steps}
     arrays = {step.new.path for step in steps if isinstance(step.new.node, ArrayMeta)}
     documents = _node.documents_below(dest, dest_path, arrays=arrays)
@@ -103,7 +103,7 @@ def _to_do(dest: Store, dest_path: str, steps: Sequence[Step], to: int) -> list[
 
 
 def _expect_room_above(dest: Store, dest_path: str, to: int) -> None:
-    """Refuse a destination below an array, or below a group of the other format."""
+    """Raise an error for a destination below an array, or below a group of the other format."""
     for above in ancestors(dest_path):
         if _node.contains_array(dest, above):
             raise ContainsArrayError("an array is where a group is needed", store=repr(dest), path=above or "/")
@@ -112,20 +112,20 @@ def _expect_room_above(dest: Store, dest_path: str, to: int) -> None:
 
 
 def require_groups_above(dest: Store, plan: PlanTo) -> None:
-    """Make the groups above the destination, of its format."""
+    """Create the groups above the destination, in its format."""
     parent = plan.dest_path.rpartition("/")[0]
     if plan.dest_path and not isinstance(_node.find_node(dest, parent, plan.to), GroupMeta):
         _node.create_group(dest, parent, GroupMeta(zarr_format=plan.to))
 
 
 def write_array(dest: Store, plan: PlanTo, step: Step) -> None:
-    """Write the documents of an array whose chunks are there; those of the first node come last of all."""
+    """Write the documents of an array whose chunks are complete; those of the first node come at the end."""
     if step is not plan.steps[0]:
         write_nodes(dest, [step], [step], consolidated=False)
 
 
 def finish_to(dest: Store, plan: PlanTo) -> None:
-    """Write all documents that are left, once those of arrays are there, and read all back."""
+    """Write the remaining documents, after those of arrays, and read all documents back."""
     if plan.others:
         write_nodes(dest, plan.others, plan.steps, plan.consolidated)
     dest.flush()

@@ -1,8 +1,8 @@
-"""What the metadata of an array in one format are in the other; no store is touched.
+"""Translate the metadata of an array from one format to the other; pure functions, no I/O.
 
-What the other format cannot say is an `UnsupportedFormatError` that names the member. Two questions are answered here:
-what the array becomes when its chunk bytes stay (`exact`), and what it becomes when chunks are encoded anew, in which
-case their layout (shards, turned dimensions, blocks of N5) need not be said.
+What the other format cannot express raises an `UnsupportedFormatError` that names the member. With `exact` the chunk
+bytes stay valid. Otherwise chunks are encoded again, so their layout (shards, transposed dimensions, blocks of N5)
+need not be expressed.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ __all__ = ["cannot_say", "in_other_order", "translated"]
 
 _OBJECTS = {"vlen-utf8": "string", "vlen-bytes": "variable_length_bytes"}
 _SERIALIZERS = frozenset({"pcodec", "zfpy"})
-"""Compressors of format 2 that make bytes of arrays in format 3."""
+"""Compressors of Zarr v2 that are array-to-bytes codecs in Zarr v3."""
 _N5 = "n5_wrapper"
 _Anything = TypeVar("_Anything")
 
 
 def cannot_say(number: int, member: str, reason: object, found: object = None) -> UnsupportedFormatError:
-    """The error for what a format has no words for."""
+    """Make the error for something that a format cannot express."""
     return UnsupportedFormatError(f"format {number} cannot say {member!r}: {reason}", found=found)
 
 
 @lru_cache(maxsize=1024)
 def translated(meta: ArrayMeta, to: int, *, exact: bool) -> ArrayMeta:
-    """The array in format `to`; `exact` when its encoded chunks are to stay as they are.
+    """Return the array in format `to`; with `exact` its encoded chunks stay valid.
 
-    Raises UnsupportedFormatError with the member that the format cannot say.
+    Raises UnsupportedFormatError with the member that the format cannot express.
     """
     if meta.zarr_format == to and not _is_n5(meta.chunk):
         return meta
@@ -59,7 +59,7 @@ def translated(meta: ArrayMeta, to: int, *, exact: bool) -> ArrayMeta:
         raise cannot_say(to, "compressor", "blocks of N5 have headers, chunks of Zarr have none")
     new = (_to_3 if to == 3 else _to_2)(meta, exact)
     _attempt(to, "codecs", lambda: build_codec(new.chunk))
-    # what is written must read as it was meant: a NaN with a payload, for one, does not in format 2
+    # check that the document reads back equal: a NaN with a payload, for example, does not in Zarr v2
     again = _attempt(to, "document", lambda: _read_back(new))
     if again.chunk.fill != new.chunk.fill:
         raise cannot_say(to, "fill_value", "its bits would change", decode_fill(meta.chunk))
@@ -71,7 +71,7 @@ def translated(meta: ArrayMeta, to: int, *, exact: bool) -> ArrayMeta:
 
 
 def plain_chunk(meta: ArrayMeta) -> ChunkSpec:
-    """What users call a chunk, without the shard that it lies in."""
+    """Return the chunk that users see: the inner chunk if there are shards."""
     chunk = meta.chunk
     return chunk if chunk.serializer is None else replace(chunk, shape=meta.chunks, **pipeline_of(chunk)._asdict())
 
@@ -85,7 +85,7 @@ def _read_back(meta: ArrayMeta) -> ArrayMeta:
 
 
 def _attempt(to: int, member: str, action: Callable[[], _Anything]) -> _Anything:
-    """Do something; whatever refuses a value tells which member cannot be said."""
+    """Call a function; turn its error into one that names the member that cannot be expressed."""
     try:
         return action()
     except (ValueError, TypeError, NotImplementedError, OverflowError) as error:
@@ -97,21 +97,21 @@ def _is_n5(chunk: ChunkSpec) -> bool:
 
 
 def _converted(raw: bytes, old: np.dtype[Any], new: np.dtype[Any]) -> bytes:
-    """Bytes of one element in another byte order, or without the padding of a structure."""
+    """Return a dtype in another byte order, or without the padding of a structure."""
     if old == new:
         return raw
     return np.frombuffer(raw, old).astype(new).tobytes()
 
 
 def in_other_order(meta: ArrayMeta) -> ArrayMeta:
-    """The array with elements in the other byte order: behind filters, codecs do not tell it."""
+    """Return the array with the other byte order; codecs behind filters do not record it."""
     chunk, dtype = meta.chunk, meta.chunk.dtype.newbyteorder("S")
     raw = chunk.fill.raw
     fill = chunk.fill if raw is None or dtype.kind == "O" else Fill(raw=_converted(raw, chunk.dtype, dtype))
     return replace(meta, chunk=replace(chunk, dtype=dtype, fill=fill))
 
 
-# --- to format 3 ------------------------------------------------------------------------------------------------------
+# --- to Zarr v 3 ------------------------------------------------------------------------------------------------------
 
 
 def _to_3(meta: ArrayMeta, exact: bool) -> ArrayMeta:
@@ -122,7 +122,7 @@ def _to_3(meta: ArrayMeta, exact: bool) -> ArrayMeta:
         dtype = _attempt(3, "dtype", lambda: normalize_dtype_v3(chunk.dtype)[0].newbyteorder("="))
     if exact and dtype.itemsize != chunk.dtype.itemsize:
         raise cannot_say(3, "dtype", "structures have no padding", chunk.dtype)
-    filters, serializer, compressors = _chain_3(chunk)
+    filters, serializer, compressors = _pipeline_3(chunk)
     if chunk.order == "F" and len(chunk.shape) > 1:
         turn = CodecSpec.of("transpose", {"order": list(range(len(chunk.shape)))[::-1]})
         filters = (turn, *filters)
@@ -138,13 +138,13 @@ def _to_3(meta: ArrayMeta, exact: bool) -> ArrayMeta:
         ),
         keys=KeyEncoding(meta.keys.separator, "v2", written=True),
         zarr_format=3,
-        # members that nobody knows must say in format 3 that they may be ignored
+        # in Zarr v3 unknown members must be marked as ones that may be ignored
         extra=_attempt(3, "member", lambda: v3.checked_extra(meta.extra)),
     )
 
 
 def _unwrapped(codec: CodecSpec) -> CodecSpec:
-    """The compressor inside that of N5 blocks."""
+    """Return the compressor inside the codec of N5 blocks, or the codec itself if it is another one."""
     if codec.name != _N5:
         return codec
     inside = codec.configuration.get("compressor_config")
@@ -157,8 +157,8 @@ def _check_objects(chunk: ChunkSpec) -> None:
         raise cannot_say(3, "filters", "objects are stored as text (vlen-utf8) or as bytes (vlen-bytes)", found)
 
 
-def _chain_3(chunk: ChunkSpec) -> tuple[tuple[CodecSpec, ...], CodecSpec, tuple[CodecSpec, ...]]:
-    """Filters from array to array, the codec that makes bytes, and whatever takes bytes."""
+def _pipeline_3(chunk: ChunkSpec) -> tuple[tuple[CodecSpec, ...], CodecSpec, tuple[CodecSpec, ...]]:
+    """Return the codec pipeline: array-to-array codecs, the array-to-bytes codec, and bytes-to-bytes codecs."""
     dtype = chunk.dtype
     old = [codec for codec in (*chunk.filters, *chunk.compressors) if codec.name]
     maker = old.pop(0) if dtype.kind == "O" else None
@@ -179,7 +179,7 @@ def _codec_3(codec: CodecSpec, dtype: np.dtype[Any]) -> CodecSpec:
 
 
 def _bytes_codec(filters: list[CodecSpec], dtype: np.dtype[Any]) -> CodecSpec:
-    """The codec "bytes" with the order that the elements have behind the filters."""
+    """Return the codec "bytes" with the byte order of the elements behind the filters."""
     if dtype.names is not None:
         orders = {dtype[name].newbyteorder("=").str != dtype[name].str for name in dtype.names}
         if orders == {True}:
@@ -193,7 +193,7 @@ def _bytes_codec(filters: list[CodecSpec], dtype: np.dtype[Any]) -> CodecSpec:
 
 
 def _fill_3(chunk: ChunkSpec, dtype: np.dtype[Any]) -> Fill:
-    """The fill value; where format 2 leaves it undefined, what absent chunks read as."""
+    """Return the fill value; where Zarr v2 leaves it undefined, the value that absent chunks read as."""
     if dtype.kind == "O":
         return fill_of_v3(decode_fill(chunk), dtype, _OBJECTS[chunk.filters[0].name])
     if chunk.fill.raw is None:
@@ -201,12 +201,12 @@ def _fill_3(chunk: ChunkSpec, dtype: np.dtype[Any]) -> Fill:
     return Fill(raw=_converted(chunk.fill.raw, chunk.dtype, dtype))
 
 
-# --- to format 2 ------------------------------------------------------------------------------------------------------
+# --- to Zarr v 2 ------------------------------------------------------------------------------------------------------
 
 
 def _to_2(meta: ArrayMeta, exact: bool) -> ArrayMeta:
     chunk = meta.chunk
-    if chunk.serializer is None:  # an N5 container, shown in format 2
+    if chunk.serializer is None:  # an N5 container, presented as Zarr v2
         kept = tuple(codec for codec in map(_unwrapped, chunk.compressors) if codec.name)
         return replace(meta, chunk=replace(chunk, compressors=kept))
     if meta.transformers:
@@ -215,8 +215,8 @@ def _to_2(meta: ArrayMeta, exact: bool) -> ArrayMeta:
     if exact and is_sharded:
         raise cannot_say(2, "codecs", "it has no shards", SHARDING)
     pipeline = pipeline_of(chunk)
-    # codecs around a shard lay out its bytes, nothing else
-    order, turned = _turned(pipeline.filters, len(chunk.shape), exact)
+    # codecs around a sharding codec only change the layout of its bytes
+    order, turned = _memory_order(pipeline.filters, len(chunk.shape), exact)
     filters = [_codec_2(codec) for codec in turned]
     compressors = [_codec_2(codec) for codec in pipeline.compressors]
     dtype = chunk.dtype
@@ -242,7 +242,7 @@ def _to_2(meta: ArrayMeta, exact: bool) -> ArrayMeta:
 
 
 def _order_in_2(filters: list[CodecSpec], serializer: CodecSpec) -> Literal["<", ">"]:
-    """Byte order of elements: codecs of format 2 take them as they lie in memory, so that the first filter tells it."""
+    """Return the byte order of elements; v2 codecs get them as in memory, so the first filter determines it."""
     said = [codec.configuration.get("dtype") or codec.configuration.get("decode_dtype") for codec in filters]
     if any(said):
         return ">" if np.dtype(next(filter(None, said))).str[0] == ">" else "<"
@@ -250,8 +250,8 @@ def _order_in_2(filters: list[CodecSpec], serializer: CodecSpec) -> Literal["<",
     return ">" if is_big else "<"
 
 
-def _turned(filters: tuple[CodecSpec, ...], ndim: int, exact: bool) -> tuple[Order, list[CodecSpec]]:
-    """The order of elements, and the filters that are left."""
+def _memory_order(filters: tuple[CodecSpec, ...], ndim: int, exact: bool) -> tuple[Order, list[CodecSpec]]:
+    """Return the order of elements, and the remaining filters."""
     is_whole = bool(filters) and filters[0].name == "transpose" and _turns_round(filters[0], ndim)
     rest = filters[1:] if is_whole else filters
     if exact and any(codec.name == "transpose" for codec in rest):
@@ -275,4 +275,4 @@ def _fill_2(chunk: ChunkSpec, dtype: np.dtype[Any]) -> Fill:
         return chunk.fill if chunk.fill.raw is None else Fill(raw=_converted(chunk.fill.raw, chunk.dtype, dtype))
     if chunk.fill.raw:
         raise cannot_say(2, "fill_value", "there are no bytes in JSON", chunk.fill.raw)
-    return Fill(text="0")  # which is how format 2 has always said "empty"
+    return Fill(text="0")  # Zarr v2 has always stored 0 for "empty"

@@ -1,4 +1,4 @@
-"""Copying: whole stores as bytes, and groups and arrays between hierarchies, HDF5 files among them."""
+"""Copy whole stores as bytes, and groups and arrays between hierarchies and HDF5 files."""
 
 from zarrds._copy.in_blocks import (
     Absent,

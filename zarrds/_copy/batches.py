@@ -1,4 +1,4 @@
-"""Values moved from store to store as they are: batches bounded in bytes, or the work of the file system."""
+"""Copy values from store to store unchanged, in batches bounded in bytes or by the file system itself."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from zarrds.errors import CopyError
 __all__ = ["DOCUMENT_BYTES", "HELD_BYTES", "UNKNOWN_BYTES", "Absent", "Pairs", "RawCopy", "batched"]
 
 HELD_BYTES = 16 * 2**20
-"""Bytes of values that are held at once, as far as their sizes can be foreseen."""
+"""Expected bytes of the values that are in memory at the same time."""
 HELD_KEYS = 512
 UNKNOWN_BYTES = HELD_BYTES // 4
-"""What a value is expected to have of which nothing is known."""
+"""Expected bytes of a value whose size cannot be estimated."""
 DOCUMENT_BYTES = 2**15
 
 Pairs: TypeAlias = Sequence[tuple[str, str]]
@@ -22,17 +22,17 @@ Absent: TypeAlias = Literal["raise", "skip", "delete"]
 
 
 class RawCopy:
-    """Copies values between two stores.
+    """Copy of values between two stores.
 
     Parameters
     ----------
     source, dest : Store
-        From where to where.
+        Stores to read and to write.
     source_path : str
         Path that the keys of the source lie below.
     absent : {"raise", "skip", "delete"}
-        What it means when the source does not hold a value: that it vanished, that there need not be one, or that the
-        destination must not hold it either.
+        What to do if a value is absent in the source: raise an error as it has vanished, skip the key, or delete it in
+        the destination.
     """
 
     def __init__(self, source: Store, dest: Store, source_path: str = "", *, absent: Absent = "raise") -> None:
@@ -42,11 +42,11 @@ class RawCopy:
 
     @property
     def by_file_system(self) -> bool:
-        """Whether values never come through this process."""
+        """Return whether the file system copies the values, so that they do not pass through this process."""
         return self._move is not None
 
     def copy_all(self, pairs: Iterable[tuple[str, str]], expected: Callable[[str], int]) -> int:
-        """Copy values, given as pairs of keys, in batches; `expected` foresees the bytes of one. Returns all bytes."""
+        """Copy values, given as pairs of keys, in batches; return their bytes. `expected` estimates those of one."""
         return sum(self._copy(batch) for batch in batched(pairs, expected))
 
     def _copy(self, pairs: Pairs) -> int:
@@ -65,7 +65,7 @@ class RawCopy:
 
 
 def batched(pairs: Iterable[tuple[str, str]], expected: Callable[[str], int]) -> Iterator[list[tuple[str, str]]]:
-    """Cut into lists that are expected to have no more bytes than may be held; one value may exceed that."""
+    """Yield lists of keys whose expected bytes stay within the limit of one batch; a single value may exceed it."""
     batch: list[tuple[str, str]] = []
     held = 0
     for pair in pairs:

@@ -1,5 +1,5 @@
-"""What HDF5 has for data types, options and attributes of arrays, and the other way round; h5py is not imported here
-before an object of it is met.
+"""Translate data types, options and attributes between arrays and HDF5. h5py is imported only when one of its objects
+is given.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ __all__ = [
 
 
 class CannotTravelError(Exception):
-    """The other side has nothing like it; the message says what it is."""
+    """Error for something that the other side cannot store; the message names it."""
 
 
 def is_h5py(obj: object) -> bool:
-    """Whether an object is a group, dataset or the like of h5py."""
+    """Return whether an object is a group, dataset or other object of h5py."""
     return any(cls.__module__.partition(".")[0] == "h5py" for cls in type(obj).__mro__)
 
 
 class TextReader:
-    """An array-like whose parts are read through another view of it: text instead of bytes."""
+    """Array-like whose parts are read as text instead of bytes."""
 
     def __init__(self, source: Any, view: Any) -> None:
         self.shape, self.chunks = source.shape, source.chunks
@@ -52,7 +52,7 @@ class TextReader:
 
 
 def options_for_zarrds(dataset: Any) -> tuple[Any, dict[str, Any]]:
-    """A dataset to read from, and keywords to create its like with."""
+    """Return a dataset to read from, and the keywords to create an array like it."""
     if dataset.shape is None:
         raise CannotTravelError("an empty dataset has no shape")
     options: dict[str, Any] = {"shape": dataset.shape, "chunks": dataset.chunks or True}
@@ -82,7 +82,7 @@ def _object_options(dataset: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def _plain_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """A data type without what h5py notes in it (names of an enumeration, encodings) and without gaps in records."""
+    """Return a data type without h5py's metadata (names of an enumeration, encodings) and gaps in records."""
     if dtype.names is not None:
         return np.dtype([(name, _plain_dtype(dtype[name])) for name in dtype.names])
     if dtype.subdtype is not None:
@@ -92,7 +92,7 @@ def _plain_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def json_attribute(value: Any) -> Any:
-    """The value of an attribute as JSON has it; arrays become lists, bytes text."""
+    """Return the value of an attribute as JSON value; arrays become lists, bytes become text."""
     if isinstance(value, np.ndarray):
         return [json_attribute(item) for item in value] if value.ndim else json_attribute(value[()])
     if isinstance(value, np.void) and value.dtype.names is not None:
@@ -131,7 +131,7 @@ def _decoded(value: bytes | str) -> str:
 
 
 def options_for_h5py(array: Array, given: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """An array to read from, and keywords for `h5py.Group.create_dataset`, but for those that are given."""
+    """Return an array to read from, and the keywords for `h5py.Group.create_dataset` that are not given."""
     source, dtype = _h5py_dtype(array)
     options: dict[str, Any] = {"shape": array.shape, "dtype": dtype}
     fill = array.fill_value
@@ -141,14 +141,14 @@ def options_for_h5py(array: Array, given: Mapping[str, Any]) -> tuple[Any, dict[
         return source, {**options, **given}
     options.update(chunks=array.chunks, **_compression(given))
     if any(chunk > length for chunk, length in zip(array.chunks, array.shape, strict=True)):
-        # HDF5 wants room for a whole chunk: along such a dimension the dataset can grow, as the array can
+        # HDF5 needs room for a whole chunk: let the dataset grow along such a dimension, as the array can
         pairs = zip(array.chunks, array.shape, strict=True)
         options["maxshape"] = tuple(None if chunk > length else length for chunk, length in pairs)
     return source, {**options, **given}
 
 
 def _can_be_fill(fill: Any, dtype: np.dtype[Any], new: np.dtype[Any]) -> bool:
-    """Whether HDF5 takes a fill value; what it takes for granted (no text, day 0) need not be said."""
+    """Return whether a fill value is passed to HDF5; its defaults (empty text, day 0) are not."""
     if new.kind == "O":
         return isinstance(fill, str) and fill != ""
     return dtype.kind not in "Mm" or bool(fill.view("i8"))
@@ -191,23 +191,23 @@ def _kinds(dtype: np.dtype[Any]) -> Iterable[str]:
 
 
 def make_scale(attributes: dict[str, Any], target: Any) -> None:
-    """Make a dataset a dimension scale if that is what the attributes say, which HDF5 then writes in its own way."""
+    """Make a dataset a dimension scale if the attributes say so; HDF5 then writes these attributes itself."""
     if attributes.get("CLASS") == "DIMENSION_SCALE" and hasattr(target, "make_scale"):
         del attributes["CLASS"]
         target.make_scale(str(attributes.pop("NAME", "")))
 
 
 def write_part(dataset: Any, part: Any, value: Any) -> None:
-    """Write a part of a dataset of h5py."""
+    """Write a part of an h5py dataset."""
     if dataset.dtype.metadata is None or (not dataset.shape and dataset.dtype.kind == "O"):
         dataset[part] = value
     else:
-        # h5py guesses what objects are meant, and takes sequences of one length for a table
+        # h5py guesses the type of objects, and takes sequences of equal length for a table
         dataset.write_direct(np.asarray(value).astype(dataset.dtype), dest_sel=part)
 
 
 def fill_attribute(value: Any, target: Any) -> Any:
-    """The value of ``_FillValue``, in the data type of the dataset as netCDF wants it, where that changes nothing."""
+    """Return ``_FillValue`` in the data type of the dataset, as netCDF requires, if that does not change it."""
     dtype = getattr(target, "dtype", None)
     array = np.asarray(value)
     if dtype is None or dtype.kind not in "iuf" or array.dtype.kind not in "iuf":
@@ -218,7 +218,7 @@ def fill_attribute(value: Any, target: Any) -> Any:
 
 
 def h5py_attribute(value: Any) -> tuple[Any, str | None]:
-    """The value of an attribute as h5py takes it, and what has to be said about it: that it became JSON text."""
+    """Return the value of an attribute for h5py, and a note for the log if it became JSON text."""
     if isinstance(value, list):
         array = _homogeneous(value)
         if array is not None:
@@ -229,7 +229,7 @@ def h5py_attribute(value: Any) -> tuple[Any, str | None]:
 
 
 def _homogeneous(items: list[Any]) -> np.ndarray[Any, Any] | None:
-    """A list as an array of numbers or text; None when it is a mixture."""
+    """Return a list as an array of numbers or text; None if it is mixed."""
     import h5py
 
     try:

@@ -1,4 +1,4 @@
-"""The data of one array to another, part by part: encoded chunks where both have the same, else blocks of elements."""
+"""Copy the data of an array part by part: encoded chunks if both arrays have the same, else blocks of elements."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ __all__ = [
 ]
 
 _ENUMERATED = 10_000
-"""Grids with more chunks are listed: most of a huge one may be absent."""
+"""For grids with more chunks the stored chunks are listed, as most chunks of a huge grid may be absent."""
 
 
 def same_encoding(source: Array, dest: Array) -> bool:
-    """Whether the encoded chunks of one array are those of the other, only under other keys perhaps."""
+    """Return whether two arrays have the same encoded chunks, perhaps under different keys."""
     old, new = source.source().meta, dest.source().meta
     return (
         (old.shape, old.chunk, old.zarr_format) == (new.shape, new.chunk, new.zarr_format)
         and old.transformers == new.transformers
-        and old.chunk.fill.defined  # else what absent chunks hold is not defined, and must be written down
+        and old.chunk.fill.defined  # otherwise the value of absent chunks is undefined, and must be written
         and dest.write_empty_chunks
         and not (source.is_view or dest.is_view)
     )
@@ -48,7 +48,7 @@ def copy_encoded(source: OpenSource, dest: OpenSource) -> None:
 
 
 def possible_chunks(source: OpenSource) -> tuple[Iterator[tuple[int, ...]], Absent]:
-    """Coordinates of the chunks that are stored, or may be; and what it means when one is not."""
+    """Return the coordinates of chunks that are or may be stored, and what to do if one is absent."""
     if is_listed(source):
         return stored_chunks(source), "raise"
     return _grid(source), "skip"
@@ -62,17 +62,17 @@ def copy_chunks(source: OpenSource, dest: OpenSource, coords: Iterable[tuple[int
 
 
 def expected_bytes(meta: ArrayMeta) -> int:
-    """Bytes that a value of an array is expected to have: encoded chunks are seldom larger than decoded ones."""
+    """Return the expected bytes of a value of an array: encoded chunks are seldom larger than decoded ones."""
     return UNKNOWN_BYTES if meta.dtype.hasobject else meta.chunk.nbytes
 
 
 def is_listed(source: OpenSource) -> bool:
-    """Whether the chunks that are stored are found by a listing, rather than asked for one by one."""
+    """Return whether stored chunks are found by a listing, instead of one request for each chunk."""
     return _is_disk(source) or chunk_count(source.meta.shape, source.meta.write_unit) > _ENUMERATED
 
 
 def _is_disk(source: OpenSource) -> bool:
-    """Whether listing costs next to nothing, so that the file system can do the copying."""
+    """Return whether listing is very cheap, so that the file system can do the copying."""
     return source.store.profile.kind == "disk"
 
 
@@ -81,7 +81,7 @@ def _grid(source: OpenSource) -> Iterator[tuple[int, ...]]:
 
 
 def copy_elements(source: Any, dest: Any, put: Callable[[Any, Any, Any], None]) -> None:
-    """Copy the elements of anything that is sliced, in blocks of whole chunks of `dest`; `put` writes one of them."""
+    """Copy the elements of an array-like in blocks of whole chunks of `dest`; `put` writes one block."""
     shape = tuple(dest.shape)
     if not shape:
         put(dest, (), source[()])
@@ -92,12 +92,12 @@ def copy_elements(source: Any, dest: Any, put: Callable[[Any, Any, Any], None]) 
 
 
 def _stored(array: Any) -> Shape | None:
-    """Shape of what an array stores as one value: a shard, a chunk; None when nothing is known of that."""
+    """Return the shape of the values of an array (shards or chunks); None if it is unknown."""
     return getattr(array, "shards", None) or getattr(array, "chunks", None)
 
 
 def block_shape(shape: Shape, chunks: Shape | None, source_chunks: Shape | None, itemsize: int) -> Shape:
-    """Lengths of blocks that hold whole chunks of the destination, and where memory allows those of the source too.
+    """Return block lengths that contain whole chunks of the destination and, if memory allows, of the source.
 
     A destination without chunks is copied in blocks of rows.
     """
@@ -115,7 +115,7 @@ def block_shape(shape: Shape, chunks: Shape | None, source_chunks: Shape | None,
 
 
 def blocks(shape: Sequence[int], lengths: Sequence[int]) -> Iterator[tuple[slice, ...]]:
-    """Cut a shape into blocks of that size, smaller ones at the edges."""
+    """Yield the blocks of a given size that cover a shape; blocks at the edges are smaller."""
     steps = [range(0, length, step) for length, step in zip(shape, lengths, strict=True)]
     for starts in itertools.product(*steps):
         yield tuple(slice(at, min(at + n, end)) for at, n, end in zip(starts, lengths, shape, strict=True))

@@ -1,4 +1,4 @@
-"""Options to create an array like another, in the same format or in another one."""
+"""Make the options to create an array like another one, in the same format or in another."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["options_between"]
 
 
 def options_between(source: Array, new_format: int, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Keywords for `create_dataset` in a group of a format, but for those that are given.
+    """Return the keywords for `create_dataset` in a group of a format, without those that are given.
 
-    Equal formats keep every codec. From format 3 to format 2, what format 2 has nothing like (checksums, transposed
-    dimensions, shards) is left out; chunks are those that users see.
+    Equal formats keep every codec. From Zarr v3 to v2, features that v2 lacks (checksums, transposed dimensions,
+    shards) are left out; chunks are those that users see.
     """
     options: dict[str, Any] = {
         "shape": source.shape,
@@ -33,7 +33,7 @@ def options_between(source: Array, new_format: int, given: Mapping[str, Any]) ->
         options.update(_to_format_2(source))
     else:
         compressor = source.compressor
-        if isinstance(compressor, N5ChunkWrapper):  # which makes blocks of N5, and of nothing else
+        if isinstance(compressor, N5ChunkWrapper):  # which only makes blocks of N5
             compressor = compressor.compressor_config
         options.update(order=source.order, compressor=compressor, filters=source.filters)
     return {**options, **given}
@@ -47,6 +47,6 @@ def _to_format_2(source: Array) -> dict[str, Any]:
         serializer = source.serializer
         is_text = serializer is not None and serializer.name == "vlen-utf8"
         if source.fill_value == b"":
-            options["fill_value"] = None  # as `convert` has it: there are no bytes in JSON
+            options["fill_value"] = None  # as in `convert`: JSON has no bytes
         return {**options, "object_codec": VLenUTF8() if is_text else VLenBytes(), "filters": filters or None}
     return {**options, "filters": filters or None}

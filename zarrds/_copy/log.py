@@ -1,4 +1,4 @@
-"""What a copy says while it works, and how much it did."""
+"""Log the progress of a copy, and count what it did."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Tally", "checked_choice", "writing_to"]
 
 @contextmanager
 def writing_to(log: Any) -> Iterator[Callable[[str], None]]:
-    """Return a function that writes one line to a log, which is None, a callable, a path or an open file."""
+    """Return a function that writes one line to a log; a log is None, a callable, a path or an open file."""
     if log is None:
         yield lambda line: None
     elif callable(log):
@@ -38,17 +38,17 @@ class Tally:
     nbytes: int = 0
 
     def closing_line(self, dry_run: bool) -> str:
-        """The last line of a log."""
+        """Return the last line of a log."""
         if dry_run:
             return f"dry run: {self.copied:,} copied, {self.skipped:,} skipped"
         return f"all done: {self.copied:,} copied, {self.skipped:,} skipped, {self.nbytes:,} bytes copied"
 
     def triple(self) -> tuple[int, int, int]:
-        """What the copying functions return."""
+        """Return the three numbers that the copying functions return."""
         return self.copied, self.skipped, self.nbytes
 
 
 def checked_choice(if_exists: Any, choices: list[str]) -> None:
-    """Raise ValueError when `if_exists` is none of the choices."""
+    """Raise ValueError if `if_exists` is none of the choices."""
     if if_exists not in choices:
         raise ValueError(f"if_exists must be one of {choices!r}; found {if_exists!r}")

@@ -1,4 +1,4 @@
-"""`copy` and `copy_all`: groups and arrays between hierarchies of zarrds and files of h5py."""
+"""`copy` and `copy_all`: copy groups and arrays between hierarchies of zarrds and files of h5py."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def copy(
     Data are copied part by part, aligned to the chunks of the destination. Between arrays of equal shape, chunks and
     codecs the encoded chunks are copied without being decoded.
 
-    What the other side has nothing like (references into an HDF5 file, empty datasets, links that lead nowhere, an
+    What the other side cannot store (references into an HDF5 file, empty datasets, links that lead nowhere, an
     attribute that is a reference) is skipped, with a line in the log.
 
     Parameters
@@ -207,9 +207,9 @@ def _name_of(source: Any) -> str:
 
 
 def _refuse_overlap(source: Any, dest: Any, name: str, if_exists: str) -> None:
-    """Raise when a copy would read what it has written, or overwrite what is still to be read.
+    """Raise an error if a copy would read what it has written, or overwrite what it must still read.
 
-    Upwards in one hierarchy (a member becomes its parent) is fine as long as nothing that exists is touched.
+    Copying upwards in one hierarchy (a member becomes its parent) is allowed if nothing existing changes.
     """
     refuse_overlap(
         _places(source),
@@ -222,7 +222,7 @@ def _refuse_overlap(source: Any, dest: Any, name: str, if_exists: str) -> None:
 
 
 def _places(node: Any, name: str = "") -> list[Place]:
-    """Where a node is, or a member of that name will be: its documents and its chunks."""
+    """Return the places of the documents and chunks of a node, or of a future member of that name."""
     if is_h5py(node):
         inner = normalize_path(name) if name.startswith("/") else normalize_path(f"{node.name or ''}/{name}")
         return [place_in_file(place_on_disk(node.file.filename), inner)]
@@ -232,7 +232,7 @@ def _places(node: Any, name: str = "") -> list[Place]:
 
 
 def _described(source: Any) -> str:
-    """How a log line names a node."""
+    """Return the name of a node in log lines."""
     return f"{source.name} {source.shape} {source.dtype}" if _is_array(source) else f"{source.name}"
 
 
@@ -256,10 +256,10 @@ class _Copy:
         self.if_exists, self.dry_run = if_exists, dry_run
         self.create_kws = create_kws
         self.tally = Tally()
-        self._open: list[Any] = []  # groups of HDF5 that are being copied: their links may form a circle
+        self._open: list[Any] = []  # groups of HDF5 that are being copied: links between them may form a circle
 
     def node(self, source: Any, dest: Any, name: str, root: bool = False) -> None:
-        """Copy an array, or a group with its members; `dest` is None where a dry run created nothing."""
+        """Copy an array, or a group with its members; `dest` is None if a dry run created nothing."""
         if _is_array(source):
             self._array(source, dest, name)
         elif root or not self.shallow:
@@ -302,10 +302,10 @@ class _Copy:
         if is_h5py(dest):
             self._attributes_to_h5py(source, dest)
             return
-        dest.attrs.update(self._attributes_of(source))  # also when there are none: their document is part of a copy
+        dest.attrs.update(self._attributes_of(source))  # even if there are none: their document is part of a copy
 
     def _attributes_of(self, source: Any) -> dict[str, Any]:
-        """Attributes of a node, as far as a hierarchy of zarrds can have them."""
+        """Return those attributes of a node that a hierarchy of zarrds can store."""
         found = {}
         for name in source.attrs:
             try:
@@ -374,7 +374,7 @@ class _Copy:
         self.tally.copied += 1
 
     def _keeps(self, dest: Any, name: str) -> bool:
-        """Whether what is in the destination stays; CopyError when it is in the way."""
+        """Return whether the existing node in the destination stays; raise CopyError if it may not be replaced."""
         if self.if_exists == "skip_initialized":
             there = dest[name]
             if isinstance(there, Array):
@@ -384,7 +384,7 @@ class _Copy:
         raise CopyError(f"an object {name!r} already exists in destination {dest.name!r}")
 
     def _options(self, source: Any, dest: Any) -> tuple[Any, dict[str, Any]]:
-        """What to read from, and keywords for `create_dataset`."""
+        """Return the array to read from, and the keywords for `create_dataset`."""
         given = self.create_kws
         if is_h5py(source):
             reader, options = _same_in_h5py(source) if is_h5py(dest) else options_for_zarrds(source)
@@ -397,7 +397,7 @@ class _Copy:
     def _copy_array(
         self, source: Any, reader: Any, dest: Any, name: str, options: dict[str, Any], exists: bool
     ) -> None:
-        """Create an array and copy data and attributes; one that it replaces goes when they are copied."""
+        """Create an array and copy data and attributes; delete a replaced array only after that."""
         if exists and not is_h5py(dest):
             found = None if self.without_attrs else self._attributes_of(source)
             fill = partial(self._copy_data, source, reader)
@@ -418,7 +418,7 @@ class _Copy:
 
 
 def _travels(value: Any) -> bool:
-    """Whether the value of an attribute of one HDF5 file can be that of another: whether it holds no reference."""
+    """Return whether an attribute value can be copied to another HDF5 file: whether it has no reference."""
     try:
         json_attribute(value)
     except CannotTravelError:
@@ -427,7 +427,7 @@ def _travels(value: Any) -> bool:
 
 
 def _same_in_h5py(source: Any) -> tuple[Any, dict[str, Any]]:
-    """Keywords to create a dataset of the same kind in another HDF5 file."""
+    """Return the keywords to create a dataset of the same kind in another HDF5 file."""
     import h5py
 
     if source.shape is None or (source.dtype.hasobject and h5py.check_ref_dtype(source.dtype) is not None):

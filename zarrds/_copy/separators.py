@@ -1,7 +1,7 @@
-"""The separator of chunk keys that old documents leave to their store, spelled out for a store that has another one.
+"""Add the separator of chunk keys to old documents that lack it, if the destination would assume another one.
 
-Keys are copied as they are. A document without a separator would have its chunks sought under other names in a store
-whose own separator differs, and chunks that are not found read as fill value.
+Keys are copied unchanged. If a document has no separator, readers use that of the store. In a store with another
+separator they would look for chunks under other keys, and chunks that are not found read as fill value.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ __all__ = ["differing_separator", "spelled_out"]
 
 
 def differing_separator(source: Store, dest: Store) -> str | None:
-    """Separator of documents of `source` without one, where `dest` would take them to mean another; else None."""
+    """Return the separator of `source` if `dest` assumes another one for documents without one; else None."""
     own, other = source.dimension_separator or ".", dest.dimension_separator or "."
     return own if own != other and dest.keeps_documents else None
 
 
 def spelled_out(key: str, text: Buf, separator: str) -> Buf:
-    """The document with the separator in it, if it describes arrays and has none; any other one as it is."""
+    """Add the separator to a document that describes arrays and has none; return any other one unchanged."""
     name = key.rpartition("/")[2]
     if not name.startswith("."):
         return text

@@ -1,4 +1,4 @@
-"""`copy_store`: keys and values of one store to another, encoded bytes as they are."""
+"""`copy_store`: copy keys and values of one store to another as encoded bytes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def copy_store(
     The most efficient way to copy a group or array with its configuration and attributes: encoded chunks are copied as
     they are, in batches bounded in bytes, and by the file system itself where both stores are on the same one.
     Documents are written after all chunks, those of groups after those of their members, so that a reader never finds
-    a node whose data are still to come.
+    a node before its data.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def copy_store(
 
 
 def _keys_below(store: Store, path: str) -> Iterable[str]:
-    """Return the keys at and below a path; where the store cannot list, those that its metadata say it may have."""
+    """Return the keys at and below a path; if the store cannot list, the keys that its metadata allow."""
     try:
         return list(store.keys_below(level(path)))
     except (NotListableError, StoreAccessError):
@@ -156,19 +156,19 @@ def _patterns(given: str | Sequence[str] | None, flags: int) -> list[re.Pattern[
 
 
 def is_document(key: str) -> bool:
-    """Whether a key is that of metadata: of a node, or consolidated under whatever hidden name."""
+    """Return whether a key is that of metadata: of a node, or consolidated under any hidden name."""
     name = key.rpartition("/")[2]
     return name in DOCUMENT_NAMES or name.startswith(".")
 
 
 def document_rank(key: str) -> tuple[bool, int, bool, str]:
-    """Sort key for the order in which documents appear: attributes first, deep nodes first, consolidated last."""
+    """Return the sort key of the order of writing: attributes first, deep nodes first, consolidated last."""
     name = key.rpartition("/")[2]
     return name == CONSOLIDATED_KEY, -key.count("/"), not name.endswith("attrs"), key
 
 
 class _StoreCopy:
-    """One copy: two stores and two paths."""
+    """Copy of one path of a store to a path of another."""
 
     def __init__(self, source: Store, dest: Store, source_path: str, dest_path: str) -> None:
         self.source, self.dest = source, dest
@@ -176,16 +176,16 @@ class _StoreCopy:
         self._start = len(level(source_path))
 
     def refuse_overlap(self, *, replaces: bool) -> None:
-        """Raise SelfOverwriteError when the destination is the source, lies in it, or would replace it."""
+        """Raise SelfOverwriteError if the destination is the source, lies in it, or would replace it."""
         sources, targets = [self.source.place(self.source_path)], [self.dest.place(self.dest_path)]
         refuse_overlap(sources, targets, path=self.dest_path, replaces=replaces, linked=True)
 
     def target(self, key: str) -> str:
-        """Key in the destination."""
+        """Return the key in the destination."""
         return level(self.dest_path) + key[self._start :]
 
     def check(self, keys: Sequence[str]) -> None:
-        """Raise when the destination cannot have what is to be copied as it is."""
+        """Raise an error if the destination cannot store the documents unchanged."""
         if self.dest.documents_format is None:
             return
         documents = [key for key in keys if is_document(key)]
@@ -194,7 +194,7 @@ class _StoreCopy:
         self.dest.check_documents([(self.target(key), text) for key, text in found if text is not None], encoded=True)
 
     def existing(self, keys: Sequence[str]) -> set[str]:
-        """Those of the keys that the destination holds."""
+        """Return those of the keys that exist in the destination."""
         found: set[str] = set()
         for some in windows(keys, _ASKED_KEYS):
             there = self.dest.get_many([(self.target(key), _EXISTS) for key in some])
@@ -202,7 +202,7 @@ class _StoreCopy:
         return found
 
     def run(self, keys: Sequence[str], skip: set[str], dry_run: bool, say: Callable[[str], None]) -> Tally:
-        """Copy all keys but those to skip: in order, documents at the end."""
+        """Copy all keys except those to skip, documents last and in their order."""
         tally = Tally(len(keys) - len(skip), len(skip))
         if dry_run:
             for key in keys:
@@ -235,7 +235,7 @@ class _StoreCopy:
         say(f"{'skip' if skipped else 'copy'} {key}" + (f" -> {target}" if target != key else ""))
 
     def delete_stale_chunks(self, keys: Sequence[str]) -> None:
-        """Delete chunks of replaced arrays that the source does not hold: they would show through as data."""
+        """Delete chunks of replaced arrays that are absent in the source: they would be read as data."""
         targets = {self.target(key) for key in keys}
         for path in sorted({key.rpartition("/")[0] for key in targets if is_document(key)}):
             source = self._copied_array(path)
@@ -250,11 +250,11 @@ class _StoreCopy:
             node = _node.find_node(self.dest, path)
             return OpenSource(self.dest, path, node) if isinstance(node, ArrayMeta) else None
         except MetadataError:
-            return None  # broken documents are copied like others; what belongs to them is not known
+            return None  # broken documents are copied like others; their chunks are unknown
 
 
 class _Expected:
-    """Foresees the bytes of values: those of chunks are seldom larger than what they decode to."""
+    """Estimate of the bytes of values: encoded chunks are seldom larger than decoded ones."""
 
     def __init__(self, chunk_bytes: Mapping[str, int]) -> None:
         self._chunk_bytes = chunk_bytes
@@ -271,7 +271,7 @@ class _Expected:
 
 
 def _chunk_bytes(store: Store, path: str) -> dict[str, int]:
-    """Decoded bytes of the chunks of all arrays at and below a path; one listing and one batch for each group."""
+    """Return the decoded bytes of a chunk of each array at and below a path, by one listing and batch per group."""
     found: dict[str, int] = {}
     with suppress(MetadataError):
         waiting = [(path, _node.find_node(store, path))]

@@ -1,4 +1,4 @@
-"""Verifying hierarchies: what is missing, stray, torn or stale."""
+"""Verify hierarchies: find missing, stray, torn and stale values."""
 
 from zarrds._verify.run import verify
 

@@ -1,4 +1,4 @@
-"""Values of chunks: whether their size is what it must be, and whether they can be decoded."""
+"""Check the values of chunks: whether their size is right, and whether they can be decoded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BATCH = 512
 
 
 def decoded(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
-    """Decode all chunks, some at a time."""
+    """Decode all chunks, a batch at a time."""
     nbytes = max(1, source.meta.chunk.nbytes)
     length = max(1, min(_BATCH, get_config().window_bytes // nbytes // 2))
     for batch in windows(keys, length):
@@ -34,10 +34,10 @@ def _decoded(source: OpenSource, key: str, value: Buf) -> Iterator[Finding]:
 
 
 def sized(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
-    """Compare sizes where they can be known without decoding any chunk.
+    """Check the sizes that can be known without decoding a chunk.
 
-    Known are those of plain chunks, of Blosc, and of blocks of N5 that are not compressed; the index of a shard tells
-    how long the shard must be at least. No value may be empty.
+    These are the sizes of uncompressed chunks, of Blosc buffers, and of N5 blocks that are not compressed. The index of
+    a shard gives the least size of the shard. No value may be empty.
     """
     chunk = source.meta.chunk
     plain = not chunk.dtype.hasobject and (chunk.serializer is None or chunk.serializer.name == "bytes")
@@ -60,7 +60,7 @@ def sized(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
 
 
 def _blosc(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
-    """The header says how long the value is, and how long it will be when decoded."""
+    """Check Blosc buffers, whose header gives the encoded and the decoded size."""
     sizes: dict[str, int] = {}
     heads = source.store.get_many([(key, ByteRange(0, blosc.HEADER_BYTES)) for key in keys])
     for key, head in zip(keys, heads, strict=True):
@@ -77,7 +77,7 @@ def _blosc(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
 
 
 def _shards(source: OpenSource, codec: DividedCodec, keys: Sequence[str]) -> Iterator[Finding]:
-    """The index says where inner chunks lie; of these no more is asked for than whether the last byte is there."""
+    """Check shards, whose index locates the inner chunks; only the last byte of a shard is requested."""
     sizes: dict[str, int] = {}
     indexes = source.store.get_many([(key, codec.index_range) for key in keys])
     for key, index in zip(keys, indexes, strict=True):
@@ -91,13 +91,13 @@ def _shards(source: OpenSource, codec: DividedCodec, keys: Sequence[str]) -> Ite
 
 
 def _block_codec(source: OpenSource) -> N5ChunkWrapper | None:
-    """The codec of blocks of N5, if the chunks are such."""
+    """Return the codec of N5 blocks, if the chunks are such blocks."""
     found = [spec for spec in source.meta.chunk.compressors if spec.name == N5ChunkWrapper.codec_id]
     return N5ChunkWrapper(**found[0].configuration) if len(found) == 1 else None
 
 
 def _blocks(source: OpenSource, codec: N5ChunkWrapper, keys: Sequence[str]) -> Iterator[Finding]:
-    """The header tells the shape of a block, and with it the size of one that is not compressed."""
+    """Check N5 blocks, whose header gives the shape, and so the size of a block that is not compressed."""
     sizes: dict[str, int] = {}
     headers = source.store.get_many([(key, ByteRange(0, codec.header_bytes)) for key in keys])
     for key, header in zip(keys, headers, strict=True):
@@ -113,7 +113,7 @@ def _blocks(source: OpenSource, codec: N5ChunkWrapper, keys: Sequence[str]) -> I
 
 
 def _ends(source: OpenSource, sizes: dict[str, int], *, at_least: bool = False) -> Iterator[Finding]:
-    """Ask for the last byte that must be there, and the next one that must not unless the size is the least one."""
+    """Request the last byte that must exist, and the next one, which must not exist if the size is exact."""
     requests = [(key, ByteRange(max(0, size - 1), size + 1)) for key, size in sizes.items()]
     for (key, size), end in zip(sizes.items(), source.store.get_many(requests) if requests else [], strict=True):
         if end is None:

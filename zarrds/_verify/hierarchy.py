@@ -1,4 +1,4 @@
-"""The keys of a hierarchy sorted out: nodes, chunks of arrays, and what belongs to neither."""
+"""Sort the keys of a hierarchy into nodes, chunks of arrays, and keys that belong to neither."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _INLINE_MARK = b'"consolidated_metadata"'
 
 @dataclass(slots=True)
 class Surveyed:
-    """What lies below a path.
+    """Nodes, chunks and findings below a path.
 
     Attributes
     ----------
@@ -45,9 +45,9 @@ class Surveyed:
     chunks : dict
         Keys of their chunks, by path of the array.
     temporary : list of str
-        Keys that writers of other makes left.
+        Keys that stopped writers left.
     findings : list of Finding
-        What is wrong with the keys and documents.
+        Problems of the keys and documents.
     """
 
     groups: set[str] = field(default_factory=set)
@@ -58,7 +58,7 @@ class Surveyed:
 
 
 def survey(store: Store, path: str) -> Surveyed:
-    """Sort out all keys below a path: one listing, and the documents in batches."""
+    """Classify all keys below a path, by one listing and batches of documents."""
     found = Surveyed()
     documents: dict[str, Buf] = {}
     others: list[str] = []
@@ -90,7 +90,7 @@ def _read(store: Store, keys: Iterable[str]) -> Iterator[tuple[str, Buf]]:
 
 
 def _nodes(store: Store, documents: Mapping[str, Buf], found: Surveyed) -> set[str]:
-    """Parse the documents of all nodes; the paths of those that are broken."""
+    """Parse the documents of all nodes; return the paths of broken ones."""
     broken: set[str] = set()
     paths = sorted({key.rpartition("/")[0] for key in documents if key.rpartition("/")[2] in DOCUMENT_NAMES})
     for path in paths:
@@ -136,14 +136,14 @@ def _attributes(path: str, known: Format, documents: Mapping[str, Buf], has_node
 
 
 def _reason(error: MetadataError) -> str:
-    """The message of an error, without the store and key that a finding has."""
+    """Return the message of an error without store and key, which a finding has already."""
     error.store = error.key = None
     return str(error)
 
 
 def _places(root: str, broken: set[str], found: Surveyed) -> None:
     """Find arrays above nodes, and nodes that no groups lead to."""
-    faulty: dict[str, tuple[str, ...]] = {root: ()}  # paths above a path, of which something is wrong
+    faulty: dict[str, tuple[str, ...]] = {root: ()}  # paths above a path that have a problem
     for path in sorted({*found.groups, *found.arrays, *broken}):
         for above in _faulty_above(path, faulty, found, broken):
             if above in found.arrays:
@@ -153,7 +153,7 @@ def _places(root: str, broken: set[str], found: Surveyed) -> None:
 
 
 def _faulty_above(path: str, faulty: dict[str, tuple[str, ...]], found: Surveyed, broken: set[str]) -> tuple[str, ...]:
-    """Arrays and absent groups above a path: those above its parent, which are known mostly, and the parent."""
+    """Return arrays and absent groups above a path, using the cached result for its parent."""
     unknown = [path]
     while unknown[-1] not in faulty:
         unknown.append(unknown[-1].rpartition("/")[0])
@@ -195,7 +195,7 @@ def _owner(key: str, paths: Collection[str]) -> str | None:
 
 
 def _hidden_keys(documents: Mapping[str, Buf], found: Surveyed) -> None:
-    """Compare consolidated metadata, beside the documents or in those of groups, with the documents."""
+    """Compare consolidated metadata, in keys of their own or in documents of groups, with the documents."""
     for key, value in documents.items():
         name = key.rpartition("/")[2]
         if SYSTEM_NAME.fullmatch(name):
@@ -241,7 +241,7 @@ def _same(told: object, text: Buf) -> bool:
 
 
 def _alone(document: Any) -> Any:
-    """A document without those of other nodes in it."""
+    """Return a document without the documents of other nodes in it."""
     if not isinstance(document, dict):
         return document
     return {name: value for name, value in document.items() if name != "consolidated_metadata"}

@@ -1,4 +1,4 @@
-"""What was found: frozen values that show themselves as text, HTML and plain values."""
+"""Results of `verify`: frozen values with text, HTML and plain forms."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ _SHOWN = 50
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was found.
+    """One problem, or other remark, that `verify` found.
 
     Attributes
     ----------
     kind : str
-        What sort of thing; see `zarrds.verify`.
+        Kind of the finding; see `zarrds.verify`.
     key : str
-        Key of the value it is about; of an array that lacks chunks, the path.
+        Key of the value; for an array with absent chunks, its path.
     message : str
-        What is wrong with it.
+        Description of the problem.
     is_problem : bool
-        False for what may be intended.
+        False if it may be intended.
     """
 
     kind: Kind
@@ -69,18 +69,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `zarrds.verify` found.
+    """Result of `zarrds.verify`.
 
     Attributes
     ----------
     store : str
         The store, as its repr shows it.
     path : str
-        What was verified in it.
+        Path that was verified in it.
     level : {"keys", "sizes", "decode"}
-        How closely.
+        What was checked.
     groups, arrays, chunks : int
-        How many were looked at.
+        How many were checked.
     findings : tuple of Finding
         All findings, in the order of their keys.
     removed : tuple of str
@@ -98,16 +98,16 @@ class Report:
 
     @property
     def problems(self) -> tuple[Finding, ...]:
-        """The findings that cannot be intended."""
+        """Return the findings that cannot be intended."""
         return tuple(found for found in self.findings if found.is_problem)
 
     @property
     def ok(self) -> bool:
-        """Whether there is no problem."""
+        """Return whether there is no problem."""
         return not self.problems
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as plain values, fit for JSON."""
+        """Return all fields as plain values, for JSON."""
         return {
             "store": self.store,
             "path": self.path,

@@ -1,4 +1,4 @@
-"""`verify`: looks for what is wrong in a hierarchy."""
+"""`verify`: find problems in a hierarchy."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def verify(
     clean: bool = False,
     storage_options: Mapping[str, Any] | None = None,
 ) -> Report:
-    """Look for what is wrong in a hierarchy; nothing is changed unless `clean` says so.
+    """Find problems in a hierarchy; nothing changes unless `clean` is set.
 
-    Hierarchies of formats 2 and 3, N5 containers, arrays of format 1 and the experimental format 3 can be verified.
+    Zarr v2 and v3 hierarchies, N5 containers, Zarr v1 arrays and the experimental Zarr v3 can be verified.
 
     Parameters
     ----------
@@ -38,14 +38,14 @@ def verify(
         be known without decoding it: uncompressed ones, those of Blosc, blocks of N5, and shards, whose index is
         checked (its checksum, bounds and overlaps). "decode" reads and decodes all chunks.
     clean : bool, default False
-        Remove the temporary files that stopped writers left. No writer may be at work then.
+        Remove the temporary files that stopped writers left. No writer may be active at the same time.
     storage_options : dict, optional
         Options of the file system behind a URL.
 
     Returns
     -------
     Report
-        Shows itself as text and, in notebooks, as HTML; ``report.ok`` says whether there is no problem, and
+        Printed as text and, in notebooks, as HTML; ``report.ok`` says whether there is no problem, and
         ``report.findings`` holds what was found. Kinds of findings: ``invalid-document``, ``unknown-codec``,
         ``two-nodes`` (an array and a group at one path), ``array-above`` (a node below an array), ``missing-parent``,
         ``stray`` (a key that belongs to nothing), ``temporary`` (left by a stopped writer), ``stale-consolidated``,
@@ -56,7 +56,7 @@ def verify(
     PathNotFoundError
         Nothing is at `path`.
     StoreError
-        The store failed; that is never taken for a finding.
+        The store failed; a failure is never reported as a finding.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def verify(
 
 
 def _surveyed(store: Store, path: str) -> Surveyed:
-    """What lies below a path; where that is no node, what another layout has there."""
+    """Survey the nodes below a path; if there are none, those of another layout."""
     try:
         found = survey(store, path)
         if found.groups or found.arrays or any(finding.kind == "invalid-document" for finding in found.findings):
@@ -126,8 +126,8 @@ def _chunk_findings(found: Surveyed, level: Level) -> list[Finding]:
 
 
 def _temporary(store: Store, path: str, found: Surveyed, clean: bool) -> list[str]:
-    """Report temporary files, or remove them; what was removed."""
-    while isinstance(store, WrapperStore):  # what writers left is no matter of layouts
+    """Report temporary files, or remove them and return their keys."""
+    while isinstance(store, WrapperStore):  # temporary files do not depend on the layout
         store = store.store
     directory = local_directory(store)
     own = [] if directory is None else directory.abandoned(path)

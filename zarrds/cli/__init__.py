@@ -1,4 +1,4 @@
-"""The ``zarrds`` command: looks at what a store holds, verifies it, copies it."""
+"""The ``zarrds`` command: show, verify, copy and convert the contents of a store."""
 
 from zarrds.cli.commands import main
 

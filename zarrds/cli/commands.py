@@ -1,6 +1,6 @@
 """The subcommands: arguments in, text or JSON out.
 
-Exit codes: 0 done; 1 the store, the path in it or the data has a problem, told on standard error; 2 wrong usage.
+Exit codes: 0 done; 1 a problem of the store, the path in it or the data, printed on standard error; 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def main() -> None:
 @_storage_options
 def info(store: str, path: str, as_json: bool, storage_options: dict[str, Any]) -> None:
     """Describe one array or group: type, shape, chunks, codecs, sizes, attributes."""
-    with _problems_told():
+    with _problems_reported():
         node = _open(store, path, storage_options)
         echo_json(describe(node)) if as_json else echo_text(_info_text(node))
 
@@ -82,7 +82,7 @@ def info(store: str, path: str, as_json: bool, storage_options: dict[str, Any]) 
 @_storage_options
 def tree(store: str, path: str, level: int | None, as_json: bool, storage_options: dict[str, Any]) -> None:
     """Show a group and what is below it, with the shape and data type of each array."""
-    with _problems_told(), bounded_depth(path):
+    with _problems_reported(), bounded_depth(path):
         node = _open(store, path, storage_options)
         echo_json(describe_tree(node, level)) if as_json else echo_text(_tree_text(node, level))
 
@@ -102,7 +102,7 @@ def tree(store: str, path: str, level: int | None, as_json: bool, storage_option
 @_storage_options
 def verify(store: str, path: str, level: Any, clean: bool, as_json: bool, storage_options: dict[str, Any]) -> None:
     """Look for torn, stray, undecodable and stale values; exit code 1 when there are any."""
-    with _problems_told():
+    with _problems_reported():
         report = verify_store(store, path, level, clean=clean, storage_options=storage_options)
     echo_json(report.to_dict()) if as_json else echo_text(str(report))
     if not report.ok:
@@ -126,7 +126,7 @@ def verify(store: str, path: str, level: Any, clean: bool, as_json: bool, storag
 def copy(source: str, dest: str, source_path: str, dest_path: str, if_exists: str, dry_run: bool, quiet: bool) -> None:
     """Copy a store, or a part of one, as it is: encoded chunks are not decoded."""
     last: list[str] = [""]
-    with _problems_told():
+    with _problems_reported():
         counts = copy_store(
             source,
             dest,
@@ -155,7 +155,7 @@ def convert(source: str, dest: str | None, to: str, path: str, dest_path: str, k
 
     What the new format cannot say is refused before anything is written. Run it again if it was stopped.
     """
-    with _problems_told():
+    with _problems_reported():
         node = convert_store(
             source, dest, int(to), path=path, dest_path=dest_path, keep=keep, log=None if quiet else echo_text
         )
@@ -164,12 +164,12 @@ def convert(source: str, dest: str | None, to: str, path: str, dest_path: str, k
 
 
 @contextmanager
-def _problems_told() -> Iterator[None]:
-    """Turn what a store or its data may raise into one line on standard error and exit code 1."""
+def _problems_reported() -> Iterator[None]:
+    """Turn errors of a store or its data into one line on standard error and exit code 1."""
     try:
         yield
     except (ZarrdsError, OSError, ValueError, ImportError, MemoryError, zipfile.BadZipFile) as error:
-        # besides our own: systems that do not answer, and URLs that fsspec does not know or lacks a package for
+        # other errors: systems that do not answer, and URLs that fsspec does not know or lacks a package for
         raise click.ClickException(str(error) or type(error).__name__) from error
 
 

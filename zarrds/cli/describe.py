@@ -1,4 +1,4 @@
-"""Arrays and groups as plain JSON values: what the ``--json`` options print."""
+"""Describe arrays and groups as plain JSON values, for the ``--json`` options."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["describe", "describe_tree"]
 
 
 def describe(node: Array | Group) -> dict[str, JSON]:
-    """Everything ``.info`` says of a node, and its attributes, with sizes in bytes."""
+    """Return the contents of ``.info`` of a node, and its attributes, with sizes in bytes."""
     return _describe_array(node) if isinstance(node, Array) else _describe_group(node)
 
 
@@ -29,7 +29,7 @@ def _describe_array(array: Array) -> dict[str, JSON]:
 
 
 def _said(array: Array) -> dict[str, JSON]:
-    """What the array's document says, in the words of its format."""
+    """Return the members of the array's document, under the names of its format."""
     meta = array.source().meta
     document = _document(array)
     if meta.chunk.serializer is None:
@@ -58,7 +58,7 @@ def _describe_group(group: Group) -> dict[str, JSON]:
 
 
 def describe_tree(node: Array | Group, level: int | None = None) -> dict[str, JSON]:
-    """A node and what lies below it, `level` levels deep; all when None. Arrays with shape and data type."""
+    """Return a node and the nodes below it, `level` levels deep (None: all); arrays with shape and data type."""
     if isinstance(node, Array):
         document = _document(node)
         dtype = document.get("dtype", document.get("data_type"))

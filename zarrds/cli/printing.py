@@ -1,4 +1,4 @@
-"""How commands print: nothing that comes from a store can steer the terminal, whatever encoding the terminal has."""
+"""Print safely: no text from a store can control the terminal, in any encoding of the terminal."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["Commands", "echo_json", "echo_text", "json_text"]
 
 
 def echo_text(text: str) -> None:
-    """Print text that was made visible already; what the terminal has no characters for becomes escape sequences."""
+    """Print escaped text; characters that the terminal cannot show become escape sequences."""
     encoding = sys.stdout.encoding or "utf-8"
     click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def echo_json(value: JSON) -> None:
-    """Print a value as JSON that every parser reads, and that gives the exact names back."""
+    """Print a value as JSON that every parser reads, and that preserves names exactly."""
     text = json_text(value, indent=2)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
@@ -34,7 +34,7 @@ def echo_json(value: JSON) -> None:
 
 
 def json_text(value: JSON, indent: int | None = None) -> str:
-    """Return a value as JSON; numbers that JSON does not have become the strings NaN, Infinity and -Infinity."""
+    """Return a value as JSON; numbers that JSON lacks become the strings NaN, Infinity and -Infinity."""
     return visible_json(json.dumps(_finite(value), indent=indent, ensure_ascii=False))
 
 
@@ -49,7 +49,7 @@ def _finite(value: Any) -> Any:
 
 
 class Commands(click.Group):
-    """A group of commands whose error messages, about wrong usage as well, show no control characters."""
+    """Group of commands whose error messages, also those on usage, contain no control characters."""
 
     def make_context(self, *args: Any, **options: Any) -> click.Context:
         """Parse the arguments, as click does."""
