@@ -1,9 +1,9 @@
-"""Chunks behind a far service: time to write and read them, beside the peers that are installed.
+"""Measure the time to write and read chunks in a remote service, for zarrds and the installed peers.
 
     python benchmarks/latency.py [--chunks 400] [--milliseconds 20] [--rounds 3]
 
 The service is a file system of fsspec that keeps objects in memory and answers each request after a fixed time. The
-"floor" is ceil(chunks / 64) times that. Requests in flight at most are counted by the service.
+"floor" is ceil(chunks / 64) times that. The service counts the largest number of requests at the same time.
 """
 
 from __future__ import annotations

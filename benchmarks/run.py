@@ -1,9 +1,9 @@
-"""zarrds beside a bare loop, numpy and the peers that are installed: time for the same work, turn by turn.
+"""Compare zarrds with a bare loop, numpy and the installed peers: time for the same work, in turns.
 
     python benchmarks/run.py [--rounds 5] [--json FILE]
 
-The bare loop ("floor") reads and writes chunk files and calls the codec in one Python thread, as all have to, and no
-more. Stores lie in a memory file system where there is one, so that no disk is timed.
+The bare loop ("floor") reads and writes chunk files and calls the codec in one Python thread, and does nothing
+else. Stores are in a memory file system if there is one, so that no disk is timed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def works(folder: Path) -> dict[str, Work]:
-    """What is timed: for each kind of work a function for each system, zarrds first."""
+    """Return the work to time: for each kind of work a function for each system, zarrds first."""
     wave = 100 * np.sin(np.linspace(0, 300, int(np.prod(SHAPE)), dtype="f4")).reshape(SHAPE)
     data = np.round(wave + np.random.default_rng(0).normal(0, 0.5, SHAPE).astype("f4"), 2)
     path, plain = folder / "stored", folder / "plain.npy"
@@ -61,7 +61,7 @@ def works(folder: Path) -> dict[str, Work]:
 
 
 def systems(path: str) -> dict[str, tuple[Callable[[], Any], Callable[[Any, Any], Any]]]:
-    """How each system opens the store that zarrds wrote, and reads a selection."""
+    """Return functions by which each system opens the store that zarrds wrote and reads a selection."""
     found = {"zarrds": (partial(zarrds.open, path, mode="r"), getitem)}
     try:
         import zarr
@@ -100,7 +100,7 @@ def floor_write(folder: Path, data: np.ndarray) -> None:
 
 
 def measure(work: Work, rounds: int) -> dict[str, float]:
-    """Median seconds; systems take turns, so that a busy moment hits all, and the first turn is not counted."""
+    """Return median seconds; systems take turns, so that a busy moment affects all; the first turn is ignored."""
     times: dict[str, list[float]] = {system: [] for system in work}
     for system, run in [*work.items()] * (rounds + 1):
         start = time.perf_counter()

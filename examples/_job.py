@@ -1,4 +1,4 @@
-"""The job that both examples do: store, reduce on a cluster, rechunk, copy, consolidate, and check every step."""
+"""Run the job of both examples: store, reduce on a cluster, rechunk, copy, consolidate, and check every step."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from xarray_backend import to_zarrds
 MAX_MEM = "256MB"
 CHUNK_BYTES = 2**20
 PACKING = ("dtype", "scale_factor", "add_offset", "_FillValue", "missing_value", "units", "calendar")
-"""How a variable that came from a file is packed; kept, as an encoding takes the place of the variable's own."""
+"""Encoding keys by which a variable of a file is packed; kept, as a new encoding replaces the variable's own."""
 
 
 class Checks:
@@ -36,14 +36,14 @@ class Checks:
         print(f"  {'ok    ' if holds else 'FAILED'} {text}", flush=True)
 
     def exit_code(self) -> int:
-        """Print the balance; 0 when every claim held."""
+        """Print a summary; return 0 if every claim was true, else 1."""
         print(f"\n{len(self.held)} of {len(self.held) + len(self.failed)} checks passed")
         return 1 if self.failed else 0
 
 
 @contextmanager
 def local_cluster() -> Iterator[Client]:
-    """Two worker processes on this machine; any other dask cluster will do as well."""
+    """Start a cluster of two worker processes on this machine; any other dask cluster works too."""
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
         Client(cluster) as client,
@@ -52,7 +52,7 @@ def local_cluster() -> Iterator[Client]:
 
 
 def chunks_within(first: int, rest: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
-    """Chunks of `first` steps along the first dimension, the others halved until a chunk has CHUNK_BYTES at most."""
+    """Return chunks of `first` steps along the first dimension, others halved until a chunk has CHUNK_BYTES at most."""
     sizes = list(rest)
     while first * math.prod(sizes) * itemsize > CHUNK_BYTES and max(sizes, default=1) > 1:
         longest = sizes.index(max(sizes))
@@ -61,7 +61,7 @@ def chunks_within(first: int, rest: tuple[int, ...], itemsize: int) -> tuple[int
 
 
 def climatology(data: xr.DataArray) -> xr.DataArray:
-    """Mean of each calendar month; without a time axis, the mean over the first dimension."""
+    """Return the mean of each calendar month; without a time axis, the mean over the first dimension."""
     first = data.dims[0]
     if first in data.coords and np.issubdtype(data[first].dtype, np.datetime64):
         return data.groupby(f"{first}.month").mean()
@@ -95,7 +95,7 @@ def store(dataset: xr.Dataset, name: str, path: str, checks: Checks) -> None:
     with xr.open_dataset(path, engine="zarrds") as stored:
         checks.claim("xarray reads back the same dataset: values, coordinates, attributes", stored.identical(dataset))
     array = zarrds.open(path, mode="r")[name]
-    found = array.nchunks_initialized  # chunks that are nothing but fill value are not stored
+    found = array.nchunks_initialized  # empty chunks (all fill value) are not stored
     checks.claim(f"chunks are {chunks}, {found} of {array.nchunks} stored", array.chunks == chunks and found > 0)
     print(f"         {array.nbytes / 1e6:.2f} MB take {array.nbytes_stored / 1e6:.2f} MB")
 
@@ -107,7 +107,7 @@ def reduce(dataset: xr.Dataset, name: str, path: str, checks: Checks) -> xr.Data
         checks.claim("dask blocks are the stored chunks", tuple(c[0] for c in lazy[name].chunks) == stored)
         with zarrds.dask.progress():
             result = climatology(lazy[name]).compute()
-    # blocks are summed in another order than numpy sums them, hence not bit for bit
+    # dask sums blocks in another order than numpy, so results are not equal bit for bit
     expected = climatology(dataset[name].astype("f8"))
     close = np.allclose(result, expected, rtol=1e-5, atol=1e-5 * float(abs(expected).max()), equal_nan=True)
     checks.claim("the cluster's result is that of numpy in memory", close)
@@ -154,12 +154,12 @@ def look_at(name: str, path: str, checks: Checks) -> None:
 
 
 def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
-    """Equal dtype, shape and bytes: NaNs too, and -0.0 is not 0.0."""
+    """Return whether dtype, shape and bytes are equal: NaNs too, and -0.0 is not 0.0."""
     return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
 
 
 def draw_map(ax: Axes, field: xr.DataArray, *, label: str, cmap: str = "RdYlBu_r") -> None:
-    """A filled picture of a field with two dimensions, rows first, with a colour bar below."""
+    """Draw a map of a field with two dimensions, rows first, with a colour bar below."""
     rows, columns = field.dims
     low, high = np.nanpercentile(field, [1, 99])
     mesh = ax.pcolormesh(

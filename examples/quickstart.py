@@ -58,7 +58,7 @@ def arguments() -> argparse.Namespace:
 
 
 def planet(years: int, degrees: float) -> xr.Dataset:
-    """Monthly temperature with seasons, continents, weather and a trend, and attributes as CF has them."""
+    """Return monthly temperature with seasons, continents, weather and a trend, with CF attributes."""
     lat = np.arange(90 - degrees / 2, -90, -degrees)
     lon = np.arange(degrees / 2, 360, degrees)
     time_ = np.arange(f"{2025 - years}-01", "2025-01", dtype="M8[M]").astype("M8[ns]")
@@ -79,7 +79,7 @@ def planet(years: int, degrees: float) -> xr.Dataset:
 
 
 def relief(lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
-    """Height of the ground in metres, below zero in the sea: a sum of random waves; a third is land."""
+    """Return the height of the ground in metres, below zero in the sea: a sum of random waves; a third is land."""
     rng = np.random.default_rng(5)
     y, x = np.deg2rad(lat)[:, None], np.deg2rad(lon)[None, :]
     height = np.zeros((len(lat), len(lon)))
@@ -92,7 +92,7 @@ def relief(lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
 
 
 def temperature(months: int, lat: np.ndarray, height: np.ndarray) -> np.ndarray:
-    """Kelvin, float32, rounded to 1/64 K as measurements are of finite precision (and then compress well)."""
+    """Return Kelvin as float32, rounded to 1/64 K, as measurements have a finite precision (and compress well)."""
     rng = np.random.default_rng(2024)
     land = height > 0
     month = np.arange(months)[:, None, None]
@@ -106,7 +106,7 @@ def temperature(months: int, lat: np.ndarray, height: np.ndarray) -> np.ndarray:
 
 
 def smooth(noise: np.ndarray) -> np.ndarray:
-    """Running means over neighbours, periodic, so that weather has the size of weather."""
+    """Return periodic running means over neighbours, so that weather systems have a realistic size."""
     for axis in (1, 2):
         noise = sum(np.roll(noise, shift, axis) for shift in range(-4, 5)) / 9
     return noise
@@ -116,7 +116,7 @@ def smooth(noise: np.ndarray) -> np.ndarray:
 
 
 def global_anomaly(data: xr.DataArray, months: xr.DataArray) -> xr.DataArray:
-    """Difference from the climatology, averaged over the globe, area by area."""
+    """Return the difference from the climatology, averaged over the globe weighted by area."""
     area = np.cos(np.deg2rad(data.lat))
     return (data.groupby("time.month") - months).weighted(area).mean(("lat", "lon"))
 
@@ -128,7 +128,7 @@ def decadal_trend(series: xr.DataArray) -> float:
 
 
 def draw(dataset: xr.Dataset, months: xr.DataArray, path: Path) -> None:
-    """A map of the annual mean, seasonal cycles at some places, and the global mean over the years."""
+    """Draw a map of the annual mean, seasonal cycles at some places, and the global mean over the years."""
     mpl.use("Agg")
     with plt.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
         figure = plt.figure(figsize=(12, 4.9), layout="constrained")
@@ -142,7 +142,7 @@ def draw(dataset: xr.Dataset, months: xr.DataArray, path: Path) -> None:
 
 
 def places(height: xr.DataArray) -> dict[str, dict[str, float]]:
-    """Coordinates of PLACES."""
+    """Return the coordinates of PLACES."""
     found = {}
     for name, (lat, sign) in PLACES.items():
         row = height.sel(lat=lat, method="nearest")

@@ -1,4 +1,4 @@
-"""The quickstart's job on a file of your own: any netCDF file that xarray can open.
+"""Run the quickstart's job on a file of your own: any netCDF file that xarray can open.
 
     python examples/real_data.py FILE.nc [--output DIR] [--variable NAME]
 
@@ -33,7 +33,7 @@ def main() -> int:
     args = arguments()
     checks = Checks()
     with warnings.catch_warnings():
-        # files have packed integers with fill values that do not fit, or none: the checks show that nothing got lost
+        # some files have packed integers with bad or missing fill values: the checks show that no value was lost
         warnings.simplefilter("ignore", xr.SerializationWarning)
         with xr.open_dataset(args.file) as opened:
             dataset = opened.load()
@@ -67,7 +67,7 @@ def largest(dataset: xr.Dataset) -> str:
 
 
 def compare_with_file(file: Path, store: Path, checks: Checks) -> None:
-    """As stored, undecoded: numbers, data types and attributes."""
+    """Compare stored, undecoded values with the file: numbers, data types and attributes."""
     print(f"\nCompare with {file}")
     raw = {"mask_and_scale": False, "decode_times": False}
     with xr.open_dataset(file, **raw) as old, xr.open_dataset(store, engine="zarrds", **raw) as new:
@@ -80,7 +80,7 @@ def compare_with_file(file: Path, store: Path, checks: Checks) -> None:
 
 
 def attributes_of(variable: xr.Variable) -> dict[str, object]:
-    """Attributes but for fill values, which can be said in several ways; values were compared anyway."""
+    """Return attributes without fill values, which have several forms; values are compared anyway."""
     kept = {name: value for name, value in variable.attrs.items() if name not in ("_FillValue", "missing_value")}
     if " since " in str(kept.get("units")):
         kept["units"] = time_units(kept["units"])
@@ -90,7 +90,7 @@ def attributes_of(variable: xr.Variable) -> dict[str, object]:
 
 
 def time_units(units: str) -> tuple[str, object]:
-    """Unit and reference time: xarray writes "days since 2020-01-01 00:00:00" shorter, leaving out the hours."""
+    """Return unit and reference time: xarray writes "days since 2020-01-01 00:00:00" shorter, leaving out the hours."""
     unit, _, reference = units.partition(" since ")
     with suppress(ValueError):
         return unit, pd.Timestamp(reference)
@@ -121,7 +121,7 @@ def compare_with_zarr_python(store: Path, checks: Checks) -> None:
 
 
 def draw(result: xr.DataArray, path: Path, checks: Checks) -> None:
-    """A map by latitude and longitude; without those, of the last two dimensions; a line when there is one only."""
+    """Draw a map by latitude and longitude, else of the last two dimensions, or a line if there is only one."""
     mpl.use("Agg")
     lat, lon = dimension(result, LATITUDES), dimension(result, LONGITUDES)
     field = result.transpose(..., lat, lon) if lat and lon else result
