@@ -48,12 +48,12 @@ def _as_numbers_asked_for(name: str, var: xr.Variable) -> xr.Variable:
 
 def _is_plain(var: xr.Variable, dtype: np.dtype[Any]) -> bool:
     """Return whether numbers of another dtype are stored unchanged, without scaling or a fill value."""
-    told = {key for key in _PACKING if var.encoding.get(key) is not None or var.attrs.get(key) is not None}
-    if var.dtype == dtype or var.dtype.kind not in "iuf" or dtype.kind not in "iuf" or told & {"_Unsigned"}:
+    keys = {key for key in _PACKING if var.encoding.get(key) is not None or var.attrs.get(key) is not None}
+    if var.dtype == dtype or var.dtype.kind not in "iuf" or dtype.kind not in "iuf" or keys & {"_Unsigned"}:
         return False
-    if told & {"scale_factor", "add_offset"}:
+    if keys & {"scale_factor", "add_offset"}:
         return False
-    return not (told & {"_FillValue", "missing_value"} and var.dtype.kind == "f" and dtype.kind in "iu")
+    return not (keys & {"_FillValue", "missing_value"} and var.dtype.kind == "f" and dtype.kind in "iu")
 
 
 def _compared(var: xr.Variable, encoded: xr.Variable, checked: Checked) -> xr.Variable:

@@ -204,36 +204,38 @@ def _hidden_keys(documents: Mapping[str, Buf], found: Surveyed) -> None:
             found.findings.append(Finding("stray", key, "no document that is known"))
         elif name not in DOCUMENT_NAMES or _INLINE_MARK in bytes(value):
             try:
-                told = find_consolidated({key: value})
+                consolidated = find_consolidated({key: value})
             except MetadataError as error:
                 if name not in DOCUMENT_NAMES or key.rpartition("/")[0] in found.groups:
                     found.findings.append(Finding("invalid-document", key, _reason(error)))
                 continue
-            if told is not None:
-                _compare(told, documents, found)
+            if consolidated is not None:
+                _compare(consolidated, documents, found)
 
 
-def _compare(told: Consolidated, documents: Mapping[str, Buf], found: Surveyed) -> None:
-    prefix = level(told.key.rpartition("/")[0])
-    inline = told.key.rpartition("/")[2] in DOCUMENT_NAMES
+def _compare(consolidated: Consolidated, documents: Mapping[str, Buf], found: Surveyed) -> None:
+    prefix = level(consolidated.key.rpartition("/")[0])
+    inline = consolidated.key.rpartition("/")[2] in DOCUMENT_NAMES
     start = 0 if inline else len(prefix)  # keys beside documents are relative
     real = {
         key[start:]: value
         for key, value in documents.items()
-        if key.startswith(prefix) and key.rpartition("/")[2] in told.names
+        if key.startswith(prefix) and key.rpartition("/")[2] in consolidated.names
     }
-    differences = [(key, "is missing in it") for key in real if key not in told.documents]
-    differences += [(key, "is only in it") for key in told.documents if key not in real]
+    differences = [(key, "is missing in it") for key in real if key not in consolidated.documents]
+    differences += [(key, "is only in it") for key in consolidated.documents if key not in real]
     differences += [
-        (key, "differs") for key, document in told.documents.items() if key in real and not _same(document, real[key])
+        (key, "differs")
+        for key, document in consolidated.documents.items()
+        if key in real and not _same(document, real[key])
     ]
     for key, how in sorted(differences):
-        found.findings.append(Finding("stale-consolidated", told.key, f"{key} {how}; consolidate again"))
+        found.findings.append(Finding("stale-consolidated", consolidated.key, f"{key} {how}; consolidate again"))
 
 
-def _same(told: object, text: Buf) -> bool:
+def _same(document: object, text: Buf) -> bool:
     try:
-        real, held = _alone(loads(text, "")), _alone(told)
+        real, held = _alone(loads(text, "")), _alone(document)
     except MetadataError:
         return False
     # NaN is not equal to itself, but its text is

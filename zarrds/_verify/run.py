@@ -120,8 +120,8 @@ def _chunk_findings(found: Surveyed, level: Level) -> list[Finding]:
         keys = sorted(found.chunks[path])
         findings += sized(source, keys)
         if level == "decode":
-            told = {finding.key for finding in findings}
-            findings += decoded(source, [key for key in keys if key not in told])
+            reported = {finding.key for finding in findings}
+            findings += decoded(source, [key for key in keys if key not in reported])
     return findings
 
 

@@ -150,13 +150,15 @@ def _prepared(
     """Return the work of the tasks for one array; nothing is written."""
     options = dict(options or {})
     keep_empty = bool(options.pop("write_empty_chunks", True))
-    recipe = array.source()
-    meta = _target_meta(array, recipe.meta, chunks, options)
-    plan = _plan(recipe.meta, meta, _memory(max_mem), array.chunk_store, store)
+    chunk_source = array.source()
+    meta = _target_meta(array, chunk_source.meta, chunks, options)
+    plan = _plan(chunk_source.meta, meta, _memory(max_mem), array.chunk_store, store)
     temp_store, temp_path = _temp_place(temp[0], store, where, temp[1]) if len(plan.stages) > 1 else (None, "")
     require_shareable(array.chunk_store, store, *([] if temp_store is None else [temp_store]))
     target = ChunkSource(store.spec(), where, meta)
-    return RechunkWork(recipe, target, None if temp_store is None else temp_store.spec(), temp_path, plan, keep_empty)
+    return RechunkWork(
+        chunk_source, target, None if temp_store is None else temp_store.spec(), temp_path, plan, keep_empty
+    )
 
 
 def _arrays_of(group: Group, chunks: Any) -> tuple[dict[str, Array], dict[str, Any]]:
