@@ -1,20 +1,20 @@
-"""Every error that zarrds raises on purpose.
+"""All errors that zarrds defines.
 
 The tree (in brackets the builtin that a caller may catch instead)::
 
     ZarrdsError
-      MetadataError [ValueError]            a document is broken or says what we do not understand
+      MetadataError [ValueError]            a document is broken or has members that we do not understand
         BadCompressorError                  a codec is unknown or its configuration is refused
-        FillTypeError [TypeError]           a fill value is of a type that the dtype, or JSON, does not take
-        UnsupportedFormatError [NotImplementedError]  a document is sound, but of a kind not covered yet
+        FillTypeError [TypeError]           a fill value has a type that the dtype, or JSON, does not allow
+        UnsupportedFormatError [NotImplementedError]  a document is valid, but of a kind that is not supported yet
         DTypeNotSupportedError [TypeError]  a format has no such data type
         DimensionNamesError [KeyError]      an array has no names for its dimensions, or names that do not fit
-        NestedTooDeepError [TypeError]      JSON is nested deeper than documents may be
+        NestedTooDeepError [TypeError]      a JSON document is nested too deeply
       ContainsArrayError [ValueError]       an array is where a node should be created
       ContainsGroupError [ValueError]       a group is where a node should be created
       PathNotFoundError [FileNotFoundError, ValueError]
         ArrayNotFoundError
-          OldArrayNotFoundError [KeyError]  nothing of format 1 to migrate
+          OldArrayNotFoundError [KeyError]  there is no Zarr v1 array to migrate
         GroupNotFoundError
           FSPathExistNotDir                 a file is where a directory is needed
       ConsolidatedNotFoundError [KeyError]  there is no consolidated metadata
@@ -26,35 +26,35 @@ The tree (in brackets the builtin that a caller may catch instead)::
           ZeroStepError [ValueError]        numpy's class for that
         VindexInvalidSelectionError
         CoordinateShapeError [ValueError]   coordinates do not broadcast together
-      ChunkError [ValueError]               the bytes of a chunk cannot be what they should be
+      ChunkError [ValueError]               a chunk cannot be decoded or encoded
         ChunkDecodeError                    truncated, corrupt, or of the wrong size
-          ChunkMemoryError [MemoryError]    an array for the chunk is more than the memory can hold
+          ChunkMemoryError [MemoryError]    an array for the chunk does not fit in memory
         ChunkEncodeError
-          ItemTypeError [TypeError]         an element is of a type that the array's codec does not take
-            MissingValueError               an element is missing, which neither dtype nor codec can say
-      MissingChunkError [KeyError]          a chunk is absent, and absence was declared an error
-      HierarchyTooDeepError [RecursionError]  groups in groups, more levels than can be gone through
+          ItemTypeError [TypeError]         an element has a type that the array's codec does not allow
+            MissingValueError               an element is missing, which neither dtype nor codec can store
+      MissingChunkError [KeyError]          a chunk is absent, and absent chunks are treated as errors
+      HierarchyTooDeepError [RecursionError]  groups are nested too deeply
       InvalidKeyError [ValueError]          a key that a store cannot hold
       StoreError [OSError]                  a store failed (absent keys are no failure)
         StoreAccessError [PermissionError]  access denied, or credentials missing
         StoreConnectionError [ConnectionError]  no connection, or it was lost
         StoreTimeoutError [TimeoutError]    no answer in time
         ShortReadError [EOFError]           fewer bytes came than were asked for and are there
-        StoreMemoryError [MemoryError]      a value is more than the memory can hold
-        StoreNotShareableError              a store cannot travel to another process
+        StoreMemoryError [MemoryError]      a value does not fit in memory
+        StoreNotShareableError              a store cannot be opened in another process
         NotErasableError [NotImplementedError]  a store cannot delete single keys
-      SynchronizerPathError [ValueError]    lock files would lie among the files that they guard
-      NotAStoreError [TypeError, ValueError]  what was given for a store holds no keys and bytes
+      SynchronizerPathError [ValueError]    lock files would be among the files that they guard
+      NotAStoreError [TypeError, ValueError]  an argument is not a store
       BlockAlignmentError [ValueError]      two tasks would write one chunk
-      BlockShapeError [ValueError]          a block of a dask array has another shape than the array says
-      EncodingError [ValueError]            values that the encoding of a stored variable cannot express
+      BlockShapeError [ValueError]          a block of a dask array has another shape than expected
+      EncodingError [ValueError]            values that the encoding of a stored variable cannot store
       MemoryLimitError [ValueError]         a plan does not fit the memory it was given
-      CopyError [RuntimeError]              a copy met what it may not replace
-        SelfOverwriteError [ValueError]     the source of a job lies in its target
-      ConflictError [RuntimeError]          another writer changed meanwhile what was to be replaced
+      CopyError [RuntimeError]              a copy found something that it may not replace
+        SelfOverwriteError [ValueError]     the source of a job is inside its target
+      ConflictError [RuntimeError]          another writer changed the value that was to be replaced
 
-Errors carry fields (`store`, `path`, `key`, `codec`, `expected`, `found`, `hint`) and build their text from them, so
-that nobody needs a debugger to find the bad file. They survive pickling, as they travel from dask workers.
+Errors have fields (`store`, `path`, `key`, `codec`, `expected`, `found`, `hint`) and build their message from them, so
+that you can find the bad file without a debugger. They can be pickled, as dask workers send them to the client.
 """
 
 from __future__ import annotations
@@ -127,17 +127,17 @@ class ZarrdsError(Exception):
     message : str
         What went wrong, in lower case and without a full stop.
     store : str, optional
-        The store, as its repr shows it (never with credentials).
+        Repr of the store, without credentials.
     path : str, optional
         Path of the node in the store, or a path of the file system.
     key : str, optional
         Store key of the document or chunk.
     codec : str, optional
-        Name of the codec that was at work.
+        Name of the codec that failed.
     expected, found : object, optional
-        What should have been there, and what was.
+        The expected and the actual value.
     hint : str, optional
-        What to do about it.
+        How to solve the problem.
 
     Examples
     --------
@@ -150,7 +150,7 @@ class ZarrdsError(Exception):
 
     default_message = ""
     path_message: str | None = None
-    """The default message where the path is known, which is put into it: that of Zarr-Python 2."""
+    """Default message if the path is known, with ``{!r}`` for the path: the message of Zarr-Python 2."""
 
     def __init__(
         self,
@@ -211,7 +211,7 @@ class ZarrdsError(Exception):
 
 
 _MOST = 400
-"""Characters of what an error shows of one thing: documents may hold values of any length."""
+"""Most characters of one field in a message: documents may hold values of any length."""
 
 
 def _brief(value: object, most: int = _MOST) -> str:
@@ -224,7 +224,7 @@ def _rebuild(cls: type[ZarrdsError], message: str, fields: dict[str, Any]) -> Za
 
 
 class PathError(ZarrdsError):
-    """Something is wrong with what is at a path; the path alone is enough to make one, as in Zarr-Python 2.
+    """Base of errors about the node at a path; ``PathError(path)`` works, as in Zarr-Python 2.
 
     Examples
     --------
@@ -241,11 +241,11 @@ class PathError(ZarrdsError):
 
 
 class MetadataError(ZarrdsError, ValueError):
-    """A metadata document is broken or says something that cannot be."""
+    """A metadata document is broken or invalid."""
 
 
 class BadCompressorError(MetadataError):
-    """A codec is unknown, or its configuration is refused; what is no codec is enough to make one."""
+    """A codec is unknown or its configuration is invalid; ``BadCompressorError(value)`` works, as in Zarr-Python 2."""
 
     def __init__(self, message: object = "", **fields: Any) -> None:
         if not fields:
@@ -254,11 +254,11 @@ class BadCompressorError(MetadataError):
 
 
 class FillTypeError(MetadataError, TypeError):
-    """A fill value is of a type that the dtype of the array, or JSON, does not take."""
+    """A fill value has a type that the dtype of the array, or JSON, does not allow."""
 
 
 class UnsupportedFormatError(MetadataError, NotImplementedError):
-    """A document is sound, but of a format or data type that zarrds does not cover yet."""
+    """A document is valid, but of a format or data type that zarrds does not support yet."""
 
 
 class DTypeNotSupportedError(MetadataError, TypeError):
@@ -270,18 +270,18 @@ class DimensionNamesError(MetadataError, KeyError):
 
 
 class NestedTooDeepError(MetadataError, TypeError):
-    """JSON is nested deeper than documents may be, or a value contains itself."""
+    """A JSON document is nested too deeply, or a value contains itself."""
 
 
 class ContainsArrayError(PathError, ValueError):
-    """An array is already there."""
+    """A node should be created at a path where an array already exists."""
 
     default_message = "an array is already there"
     path_message = "path {!r} contains an array"
 
 
 class ContainsGroupError(PathError, ValueError):
-    """A group is already there."""
+    """A node should be created at a path where a group already exists."""
 
     default_message = "a group is already there"
     path_message = "path {!r} contains a group"
@@ -302,7 +302,7 @@ class ArrayNotFoundError(PathNotFoundError):
 
 
 class OldArrayNotFoundError(ArrayNotFoundError, KeyError):
-    """No array of format 1 was found where one should be migrated."""
+    """No Zarr v1 array to migrate was found."""
 
 
 class GroupNotFoundError(PathNotFoundError):
@@ -342,7 +342,7 @@ class ArrayIndexError(ZarrdsError, IndexError):
 
 
 class BoundsCheckError(ArrayIndexError):
-    """An index is out of bounds; the length of the dimension is enough to make one."""
+    """An index is out of bounds; ``BoundsCheckError(dimension_length)`` works, as in Zarr-Python 2."""
 
     default_message = "index out of bounds"
 
@@ -353,7 +353,7 @@ class BoundsCheckError(ArrayIndexError):
 
 
 class NegativeStepError(ArrayIndexError):
-    """A slice has a negative step, or none."""
+    """A slice has a step below 1."""
 
     default_message = "only slices with step >= 1 are supported"
 
@@ -373,7 +373,7 @@ class VindexInvalidSelectionError(ArrayIndexError):
 
     def __init__(self, message: object = "", **fields: Any) -> None:
         if not fields and not isinstance(message, str):
-            # made of the selection, as in Zarr-Python 2
+            # the selection alone as argument, as in Zarr-Python 2
             message, fields = "", {"found": repr(message)}
         super().__init__(str(message), **fields)
 
@@ -385,7 +385,7 @@ class CoordinateShapeError(ArrayIndexError, ValueError):
 
 
 class ChunkError(ZarrdsError, ValueError):
-    """The bytes of a chunk cannot be decoded or made."""
+    """A chunk cannot be decoded or encoded."""
 
 
 class ChunkDecodeError(ChunkError):
@@ -393,7 +393,7 @@ class ChunkDecodeError(ChunkError):
 
 
 class ChunkMemoryError(ChunkDecodeError, MemoryError):
-    """An array for a chunk is more than the memory can hold."""
+    """An array for a chunk does not fit in memory."""
 
     default_message = "chunk is too large for the memory"
 
@@ -403,21 +403,21 @@ class ChunkEncodeError(ChunkError):
 
 
 class ItemTypeError(ChunkEncodeError, TypeError):
-    """An element is of a type that the array's codec does not take."""
+    """An element has a type that the array's codec does not allow."""
 
 
 class MissingValueError(ItemTypeError):
-    """An element is missing, as `pandas.NA` says, which neither the dtype nor the codec of the array can say."""
+    """An element is missing (such as `pandas.NA`), which neither the dtype nor the codec of the array can store."""
 
 
 class MissingChunkError(ZarrdsError, KeyError):
-    """A chunk is absent where absence was declared an error."""
+    """A chunk is absent, and absent chunks are treated as errors."""
 
     default_message = "chunk is missing"
 
 
 class HierarchyTooDeepError(ZarrdsError, RecursionError):
-    """Groups lie in groups, more levels deep than can be gone through."""
+    """Groups are nested too deeply to be walked through."""
 
     default_message = "groups are nested too deep"
 
@@ -429,12 +429,12 @@ class InvalidKeyError(ZarrdsError, ValueError):
 
 
 class StoreError(ZarrdsError, OSError):
-    """A store failed to answer; an absent key is no failure and never raises this.
+    """A request to a store failed; an absent key is no failure and never raises this.
 
     Attributes
     ----------
     attempts : int
-        How often the request was sent; 1 where that does not help or was not tried.
+        How often the request was sent; 1 if repeating it cannot help or was not tried.
     """
 
     attempts = 1
@@ -445,7 +445,7 @@ class StoreError(ZarrdsError, OSError):
 
 
 class StoreAccessError(StoreError, PermissionError):
-    """A store denied access; some services answer so for absent keys as well."""
+    """A store denied access; some services do so for absent keys as well."""
 
 
 class StoreConnectionError(StoreError, ConnectionError):
@@ -457,21 +457,21 @@ class StoreTimeoutError(StoreError, TimeoutError):
 
 
 class ShortReadError(StoreError, EOFError):
-    """A store sent fewer bytes than were asked for, though it has them."""
+    """A store sent fewer bytes than were requested, though the value has them."""
 
 
 class StoreMemoryError(StoreError, MemoryError):
-    """A value is more than the memory can hold."""
+    """A value does not fit in memory."""
 
     default_message = "the value is more than the memory can hold"
 
 
 class NotAStoreError(ZarrdsError, TypeError, ValueError):
-    """Something was given for a store that holds no keys and bytes."""
+    """An argument is not a store: it is no mapping from keys to bytes."""
 
 
 class StoreNotShareableError(StoreError):
-    """A store lives in this process only and cannot be reopened elsewhere."""
+    """A store exists in this process only and cannot be opened in another one."""
 
 
 class NotErasableError(StoreError, NotImplementedError):
@@ -481,7 +481,7 @@ class NotErasableError(StoreError, NotImplementedError):
 
 
 class NotListableError(StoreError, NotImplementedError):
-    """A store cannot say which keys it has, as many web servers cannot; that is not the same as having none."""
+    """A store cannot list its keys, like many web servers; this does not mean that it has none."""
 
     default_message = "the store cannot list its keys"
 
@@ -491,7 +491,7 @@ class BlockAlignmentError(ZarrdsError, ValueError):
 
 
 class EncodingError(ZarrdsError, ValueError):
-    """The encoding of a stored variable cannot express values that were to be written."""
+    """The encoding of a stored variable cannot store values that should be written."""
 
 
 class UnknownVariableError(EncodingError, KeyError):
@@ -499,34 +499,34 @@ class UnknownVariableError(EncodingError, KeyError):
 
 
 class BlockShapeError(ZarrdsError, ValueError):
-    """A block of a dask array has another shape than the array says; nothing of the block has been written."""
+    """A block of a dask array has another shape than expected; nothing of the block has been written."""
 
 
 class MemoryLimitError(ZarrdsError, ValueError):
-    """A plan does not fit the memory it was given."""
+    """A plan does not fit the memory limit."""
 
 
 class SynchronizerPathError(ZarrdsError, ValueError):
-    """The lock files of a synchronizer would lie among the files that they guard, and be replaced by them."""
+    """The lock files of a synchronizer would be among the files that they guard, which may replace them."""
 
     default_message = "the lock files of the synchronizer would lie in the store that they guard"
 
 
 class CopyError(ZarrdsError, RuntimeError):
-    """A copy met something that it may not replace."""
+    """A copy found something that it may not replace."""
 
 
 class ConflictError(ZarrdsError, RuntimeError):
-    """Another writer changed what was to be replaced, after it was read and before it was written.
+    """Another writer changed a value after it was read and before it could be replaced.
 
-    Nothing was written. Read again and repeat, or let the writers take turns with a synchronizer.
+    Nothing was written. Read the value again and repeat the change, or use a synchronizer so that writers take turns.
     """
 
     default_message = "another writer changed this meanwhile"
 
 
 class SelfOverwriteError(CopyError, ValueError):
-    """The source of a job lies in the target that it would overwrite."""
+    """The source of a job is inside the target that it would overwrite."""
 
 
 def err_too_many_indices(selection: tuple[object, ...], shape: tuple[int, ...]) -> None:

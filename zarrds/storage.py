@@ -1,4 +1,4 @@
-"""Stores, under the names of the manual (3.4), and the functions that work on a level of any store."""
+"""Stores, under the names of the manual (3.4), and functions for the keys below a path of any store."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ StoreLike: TypeAlias = Store | MutableMapping[str, Any] | str | os.PathLike[str]
 AnyStore = Store | MutableMapping[str, Any]
 
 default_compressor: Any = fallback_compressor
-"""What compressor='default' means; read at call time, so that reassigning it takes effect (manual 2.5)."""
+"""The compressor that ``compressor="default"`` means; it is read at each call, so reassigning it works (manual 2.5)."""
 
 array_meta_key = ARRAY_KEY
 group_meta_key = GROUP_KEY
@@ -100,7 +100,7 @@ attrs_key = ATTRS_KEY
 
 @contextmanager
 def _opened(store: AnyStore, mode: str) -> Iterator[Store]:
-    """A store as it is given, or opened at the path that is given, and closed again."""
+    """Yield a store: the given one, or one opened at the given path and closed afterwards."""
     real_store = as_store(store, mode=mode)
     try:
         yield real_store
@@ -114,19 +114,19 @@ def _close_opened(real_store: Store, given: object) -> None:
 
 
 def listdir(store: AnyStore, path: str | bytes | None = None) -> list[str]:
-    """Names directly below a path.
+    """Return the names directly below a path.
 
     Parameters
     ----------
     store : Store or MutableMapping
-        Where to look.
+        Store to list.
     path : str, optional
         Path in the store; the root if not given.
 
     Returns
     -------
     list of str
-        Sorted; empty when there is nothing.
+        Sorted names; empty if there are none.
 
     Examples
     --------
@@ -144,7 +144,7 @@ def rmdir(store: AnyStore, path: str | bytes | None = None) -> None:
     Parameters
     ----------
     store : Store or MutableMapping
-        Where to remove them.
+        Store to change.
     path : str, optional
         Path in the store; the root if not given.
 
@@ -166,7 +166,7 @@ def rename(store: AnyStore, src_path: str | bytes | None, dst_path: str | bytes 
     Parameters
     ----------
     store : Store or MutableMapping
-        Where to rename them.
+        Store to change.
     src_path, dst_path : str
         Old and new path in the store.
 
@@ -188,19 +188,19 @@ def rename(store: AnyStore, src_path: str | bytes | None, dst_path: str | bytes 
 
 
 def getsize(store: AnyStore, path: str | bytes | None = None) -> int:
-    """Bytes of the values directly below a path, or of the value at that path.
+    """Return the size in bytes of the values directly below a path, or of the value at that path.
 
     Parameters
     ----------
     store : Store or MutableMapping
-        Where to measure.
+        Store to measure.
     path : str, optional
         Path in the store; the root if not given.
 
     Returns
     -------
     int
-        Bytes; -1 where the store does not know.
+        Size in bytes; -1 if the store does not know.
 
     Examples
     --------
@@ -228,14 +228,15 @@ def init_array(
     dimension_separator: Separator | None = None,
     storage_transformers: Any = (),
 ) -> None:
-    """Initialize an array store with the given configuration.
+    """Create a Zarr v2 array in a store.
 
-    A low-level function; see `zarrds.create` for the parameters. The default fill value is None here.
+    A low-level function; see `zarrds.create` for the parameters. The default of `fill_value` is None here. Use
+    `zarrds.create` for Zarr v3.
 
     Raises
     ------
     ContainsArrayError, ContainsGroupError
-        Something is at `path` and `overwrite` is False.
+        If there is a node at `path` and `overwrite` is False.
 
     Examples
     --------
@@ -246,7 +247,7 @@ def init_array(
     ['.zgroup', 'foo/.zarray']
     """
     if storage_transformers:
-        raise ValueError("storage_transformers may only be set for format 3, which is not supported yet")
+        raise ValueError("storage_transformers may only be set for Zarr v3; use zarrds.create(zarr_format=3)")
     real_store = as_store(store, mode="w")
     meta = array_meta(
         shape=shape,
@@ -271,7 +272,7 @@ def init_group(
     path: str | bytes | None = None,
     chunk_store: AnyStore | None = None,
 ) -> None:
-    """Initialize a group store; a low-level function, see `zarrds.group`.
+    """Create a Zarr v2 group in a store; a low-level function, see `zarrds.group`.
 
     Examples
     --------
@@ -287,10 +288,10 @@ def init_group(
 
 
 def migrate_1to2(store: AnyStore) -> None:
-    """Migrate array metadata in `store` from Zarr format version 1 to version 2.
+    """Migrate the array metadata in `store` from Zarr v1 to Zarr v2.
 
-    Version 1 had one array in each store and no hierarchy. Its documents ``meta`` and ``attrs`` are replaced by those
-    of version 2; chunks stay as they are. Nothing is changed when the migration is not possible.
+    A Zarr v1 store had one array and no hierarchy. Its documents ``meta`` and ``attrs`` are replaced by Zarr v2
+    documents; chunks do not change. If the migration is not possible, nothing is changed.
 
     Parameters
     ----------
@@ -300,9 +301,9 @@ def migrate_1to2(store: AnyStore) -> None:
     Raises
     ------
     OldArrayNotFoundError
-        There is no array of version 1; a KeyError, too.
+        If there is no Zarr v1 array; also a KeyError.
     MetadataError
-        Its metadata are of another version, or broken, or name a compressor that is unknown.
+        If its metadata have another version, are broken, or name an unknown compressor.
 
     Examples
     --------

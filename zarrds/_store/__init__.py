@@ -1,4 +1,4 @@
-"""Bytes in, bytes out: stores that never see shapes."""
+"""Stores: mappings from keys to bytes, which know nothing of shapes or formats."""
 
 from zarrds._store.adapt import as_store, check_mode
 from zarrds._store.backends.azure import ABSStore

@@ -1,4 +1,4 @@
-"""What may be taken for "there is no such key": answers of services, and KeyErrors of mappings."""
+"""Decide whether an error of a service, or a KeyError of a mapping, means that a key is absent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zarrds._store.retry import http_status
 __all__ = ["CLIENT_FAULTS", "says_absent", "says_no_container"]
 
 CLIENT_FAULTS = (LookupError, AttributeError)
-"""Errors by which a client stumbles over an answer; for whoever asks a store they would look like "absent"."""
+"""Errors that a client raises when it fails to read a reply; a caller could mistake them for "absent"."""
 
 _NO_CONTAINER = frozenset(
     {"NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted", "FilesystemNotFound", "AccountNotFound"}
@@ -27,15 +27,15 @@ _NO_CONTAINER_TEXTS = (
 
 
 def says_no_container(error: BaseException) -> bool:
-    """Return whether a service says that the bucket, the container or what else a key needs is missing, not the key.
+    """Return whether an error means that more than the key is missing: the bucket, the container or the like.
 
-    All are "404" to most services, and clients make a FileNotFoundError of them.
+    Most services reply with "404" to all of these, and clients raise FileNotFoundError for all.
     """
     return any(_has_other_code(cause) or _has_text(cause) for cause in _causes(error))
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, and those that it was raised from."""
+    """Yield the error and its causes."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -44,13 +44,13 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _has_other_code(error: BaseException) -> bool:
-    """Whether the code that came with a "not found" is none of a missing key."""
+    """Return whether the error code of a "not found" error does not mean a missing key."""
     code = _code(error)
     return code in _NO_CONTAINER or (code not in _NO_KEY and code != "" and http_status(error) == 404)
 
 
 def _code(error: BaseException) -> str:
-    """Code that the service gave, or "": of botocore in the response, of Azure in an attribute, maybe an enum."""
+    """Return the error code of the service, or "": botocore has it in the response, Azure in an attribute or enum."""
     response = getattr(error, "response", None)
     code = response.get("Error", {}).get("Code") if isinstance(response, dict) else getattr(error, "error_code", None)
     code = getattr(code, "value", code)
@@ -58,7 +58,7 @@ def _code(error: BaseException) -> str:
 
 
 def _has_text(error: BaseException) -> bool:
-    """Whether the text of a "not found" is about a bucket or container; of other errors it does not matter."""
+    """Return whether the text of a "not found" error is about a bucket or container; False for other errors."""
     if not isinstance(error, FileNotFoundError) and http_status(error) != 404:
         return False
     text = str(error)
@@ -68,18 +68,18 @@ def _has_text(error: BaseException) -> bool:
 def says_absent(error: KeyError, mapping: Mapping[str, Any], key: str) -> bool:
     """Return whether a KeyError of ``mapping[key]`` means that the mapping has no such key.
 
-    It does when it names the key, or nothing. Any other comes from inside of the mapping, whose client may have
-    stumbled over an answer: then the mapping is asked whether it has the key.
+    It does if its argument is the key, or if it has none. Any other KeyError comes from inside the mapping, whose
+    client may have failed to read a reply: then the mapping is asked whether it has the key.
     """
     if not error.args or error.args == (key,) or _names(error.args[0], key):
         return True
     contains = type(mapping).__contains__
-    if contains is not Mapping.__contains__:  # that one asks for the value again, and takes any KeyError for absent
+    if contains is not Mapping.__contains__:  # the default would take any KeyError for "absent"
         return not contains(mapping, key)
     return not any(found == key for found in mapping)
 
 
 def _names(text: object, key: str) -> bool:
-    """Whether a text, such as a longer key or a sentence, names the key."""
+    """Return whether a text, such as a longer key or a sentence, names the key."""
     words = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
     return key.lower() in words.lower()

@@ -1,4 +1,4 @@
-"""Anything that a user may pass as a store, made a `Store`: the one door, passed once."""
+"""Convert whatever a user passes as a store to a `Store`; done once, at the public functions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["as_store", "check_mode"]
 
 
 def as_store(store: object, *, mode: str = "r", storage_options: Mapping[str, Any] | None = None) -> Store:
-    """Adapt what a user passed as a store.
+    """Return a `Store` for what a user passed as a store.
 
     Parameters
     ----------
@@ -45,9 +45,9 @@ def as_store(store: object, *, mode: str = "r", storage_options: Mapping[str, An
     Raises
     ------
     NotAStoreError
-        If `store` is nothing that holds keys and bytes; a TypeError and, as in Zarr-Python, a ValueError.
+        If `store` is no mapping from keys to bytes; a TypeError and, as in Zarr-Python, a ValueError.
     ValueError
-        If there are storage options for a path that is no URL.
+        If storage options are given for a path that is no URL.
     """
     if isinstance(store, Store):
         return store
@@ -82,7 +82,7 @@ def _at_location(location: object, mode: str, storage_options: dict[str, Any]) -
 
 
 def _zip_store(path: str, mode: str) -> ZipStore:
-    """Open a ZIP file; it is never emptied here: "w" may write, and what is there is judged by its nodes."""
+    """Open a ZIP file; mode "w" does not empty it here, since the caller decides by its nodes what to overwrite."""
     if mode == "r":
         return ZipStore(path, mode="r")
     if mode == "r+" and not os.path.exists(path):
@@ -96,7 +96,7 @@ def _zip_store(path: str, mode: str) -> ZipStore:
 
 
 def _is_unfinished_zip(path: str) -> bool:
-    """Whether a file begins as ZIP files do, as one does that was never closed."""
+    """Return whether a file begins like a ZIP file: such a file may be one that was never closed."""
     with open(path, "rb") as file:
         return file.read(4) == b"PK\3\4"
 
@@ -112,6 +112,6 @@ _NOT_YET = {
 
 
 def check_mode(mode: str, allowed: Sequence[str] = ("r", "r+", "a", "w", "w-", "x")) -> None:
-    """Raise ValueError for a persistence mode that is not one."""
+    """Raise ValueError for an unknown persistence mode."""
     if mode not in allowed:
         raise ValueError(f"mode must be one of {', '.join(map(repr, allowed))}, found {mode!r}")

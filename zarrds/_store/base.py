@@ -1,9 +1,9 @@
-"""The one store interface.
+"""The interface of all stores.
 
-A store maps ``/``-separated string keys to bytes. Concrete stores implement the three batch methods and the listing;
-the mapping methods that the manual (3.4) promises are built on them here. A store knows nothing of shapes or formats.
+A store maps ``/``-separated string keys to bytes. Concrete stores implement three batch methods and the listing; the
+mapping methods of the manual (3.4) are built on them here. A store knows nothing of shapes or formats.
 
-Absent is not failed: `get_many` answers None for a key that is definitely not there, and raises for everything else.
+Absent is not failed: `get_many` returns None for a key that certainly does not exist, and raises for everything else.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ __all__ = ["Staging", "Store", "StoreProfile", "is_unchanged", "names_below", "r
 
 @dataclass(frozen=True, slots=True)
 class Staging:
-    """A hidden place in which a node is made before it replaces, in one step, what is at its own place.
+    """A hidden place where a new node is written before it replaces, in one step, what is at its final path.
 
     Attributes
     ----------
     store : Store
-        Where to make it.
+        Store to write the new node to.
     path : str
-        Under which path.
+        Path to write it to.
     put : callable
-        Replaces everything at the node's own place by what was made.
+        Replaces everything at the final path by the new node.
     discard : callable
-        Removes what was made.
+        Removes the new node.
     """
 
     store: Store
@@ -51,18 +51,18 @@ class Staging:
 
 @dataclass(frozen=True, slots=True)
 class StoreProfile:
-    """What the engine may expect of a store.
+    """Properties of a store that the engine uses to choose how to read and write.
 
     Attributes
     ----------
     kind : {"memory", "disk", "network"}
-        Where the time goes: windows are small and threaded on disk, large and batched on a network.
+        What takes the time: windows are small and use threads on a disk, large and batched on a network.
     native_batch : bool
-        Whether `get_many` is faster than one request after the other.
+        Whether one call of `get_many` is faster than one request after the other.
     native_ranges : bool
-        Whether a byte range costs less than the whole value.
+        Whether reading a byte range is cheaper than reading the whole value.
     shareable : bool
-        Whether other processes can reopen the store from its `spec`.
+        Whether other processes can open the store from its `spec`.
     """
 
     kind: Literal["memory", "disk", "network"]
@@ -79,22 +79,22 @@ class Store(MutableMapping[str, bytes]):
 
     profile: StoreProfile
     dimension_separator: Separator | None = None
-    """Separator that arrays created in this store use when the caller gives none."""
+    """Separator of chunk keys in new arrays of this store, if the caller gives none."""
     reports_requests: ClassVar[bool] = False
-    """Whether `zarrds.trace` hears of requests from the store itself, or from the store that it wraps."""
+    """Whether the store, or the store that it wraps, reports its requests to `zarrds.trace` itself."""
     keeps_documents: bool = True
-    """Whether a metadata document reads as it was written; else who writes one must read it again."""
+    """Whether a metadata document is read exactly as it was written; if not, the writer must read it again."""
     of_hierarchies_alone: bool = False
-    """Whether only hierarchies are kept there, as in a database: what is named like a chunk is one, array or not."""
+    """Whether the store holds only Zarr hierarchies, like a database: then a key named like a chunk is a chunk."""
     documents_format: int | None = None
-    """The one format whose documents the store can have; None: any."""
+    """The only Zarr format whose documents the store can hold; None: any format."""
     can_set_if: bool = False
-    """Whether `set_if` works here."""
+    """Whether the store supports `set_if`."""
 
     carries_data: bool = False
-    """Whether the store is a copy of all data when it is unpickled, so that it can be read anywhere."""
+    """Whether a pickled store holds a copy of all data, so that it can be read anywhere."""
     live: LiveData | None = None
-    """Names the data of a store that live in this process, and counts the changes to them."""
+    """Identity and change counter of data in the memory of this process; None for other stores."""
 
     @property
     def _dimension_separator(self) -> Separator | None:
@@ -105,14 +105,14 @@ class Store(MutableMapping[str, bytes]):
 
     @abstractmethod
     def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
-        """Answer requests, in their order; None for an absent key.
+        """Return the answers to requests, in their order; None for an absent key.
 
-        A range that reaches beyond the value is cut, as a slice would be.
+        A range that reaches beyond the end of the value is cut, like a slice.
         """
 
     @abstractmethod
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
-        """Set values; each one atomically, all or nothing is not promised. Buffers are not kept."""
+        """Set values; each one atomically, but not all of them together. Buffers are not kept."""
 
     @abstractmethod
     def delete_many(self, keys: Sequence[str]) -> None:
@@ -124,29 +124,29 @@ class Store(MutableMapping[str, bytes]):
 
     @abstractmethod
     def listdir(self, path: str | None = None) -> list[str]:
-        """Names directly below `path`, sorted: of keys and of "directories"; empty when there is nothing."""
+        """Return the sorted names of keys and prefixes directly below `path`; empty if there are none."""
 
     @abstractmethod
     def spec(self) -> StoreSpec:
-        """Recipe to reopen this store, small, hashable and picklable (see `zarrds._store.spec`)."""
+        """Return a small, hashable, picklable value from which this store can be opened (see `zarrds._store.spec`)."""
 
     # --- what a store may do better ----------------------------------------------------------------------------------
 
     def iter_many(self, requests: Sequence[Request]) -> Iterator[Buf | None]:
-        """Answer requests one after the other, in their order.
+        """Yield the answers to requests, in their order.
 
-        For callers that finish with each answer before the next: a store on disk then keeps one value in memory, and
-        memory that is used again costs less than fresh memory. Stores that send batches answer from one batch.
+        For callers that finish with each answer before the next: a store on disk then holds only one value in memory,
+        and reusing memory is cheaper than allocating it. Stores that send batches answer from one batch.
         """
         return iter(self.get_many(requests))
 
     def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
         """Set `key` only if its stored value still equals `expected` (None: absent); return whether it was set.
 
-        Comparing and setting are one step for all writers that use this method on the same place, whichever stores,
-        threads and processes they use: of several that expect the same value, one gets True. What `set_many` and
-        `delete_many` of others do at the same moment is not held up by it. Where it is not known whether the value was
-        set, as when a connection broke, that raises. Stores without `can_set_if` raise StoreError.
+        Comparing and setting are one atomic step for all writers that use this method on the same place, whichever
+        store objects, threads and processes they use: if several expect the same value, only one gets True. It does not
+        block `set_many` and `delete_many` of others at the same moment. If it is unknown whether the value was set, as
+        after a lost connection, an error is raised. Stores without `can_set_if` raise StoreError.
         """
         raise StoreError(
             "values of this store cannot be compared and set in one step",
@@ -156,17 +156,17 @@ class Store(MutableMapping[str, bytes]):
         )
 
     def reader(self) -> RangeReader:
-        """Reader for values of which several parts are wanted, one after the other, of one state of the value."""
+        """Return a reader that reads several parts of a value, one after the other, all of one state of the value."""
         return VersionReader(self)
 
     def check_documents(self, documents: Sequence[tuple[str, Buf]], *, encoded: bool = False) -> None:
-        """Raise as `set_many` would for documents that the store cannot have, before what they replace is deleted.
+        """Raise the error of `set_many` for documents that the store cannot hold, before anything is deleted for them.
 
-        With `encoded`, chunks of the arrays are to be set as they are, encoded as their documents say.
+        With `encoded`, the caller will set chunks that are already encoded as the documents say.
         """
 
     def lock_keys(self, key: str) -> tuple[str, ...]:
-        """Return the keys whose locks guard the value of `key`: more than itself where several keys share one value."""
+        """Return the keys whose locks guard the value of `key`: several where several keys share one value."""
         return (key,)
 
     def rmdir(self, path: str | None = None) -> None:
@@ -176,24 +176,24 @@ class Store(MutableMapping[str, bytes]):
     def replace_below(self, path: str, items: Sequence[tuple[str, Buf]]) -> bool:
         """Replace all keys below `path` by `items`, in one step for every reader; return whether that was done.
 
-        False, with nothing changed, where the store cannot do so. When the step fails, nothing has changed either. When
-        another writer replaces them at the same moment, the last one stays.
+        Return False, and change nothing, if the store cannot do so. If the step fails, nothing has changed either. If
+        another writer replaces them at the same moment, the last one wins.
         """
         return False
 
     def staging(self, path: str) -> Staging | None:
-        """Return a hidden place for what will replace everything below `path`, data of any size included.
+        """Return a hidden place for data of any size that will replace everything below `path`.
 
-        None where the store has none. Of several writers that do so at the same moment the last one stays.
+        Return None if the store has none. If several writers do so at the same moment, the last one wins.
         """
         return None
 
     def removable(self, path: str, keys: Sequence[str]) -> list[str]:
-        """Those of the `keys` below `path` that `rmdir` of it deletes: all, but where directories may be links."""
+        """Return those of the `keys` below `path` that ``rmdir(path)`` deletes: all, except below symbolic links."""
         return list(keys)
 
     def rename(self, src_path: str, dst_path: str) -> None:
-        """Rename the key `src_path` and every key below it; raises PathNotFoundError when there is none."""
+        """Rename the key `src_path` and every key below it; raise PathNotFoundError if there is none."""
         src, dst = normalize_path(src_path), normalize_path(dst_path)
         keys = ([src] if src and src in self else []) + list(self.keys_below(level(src)))
         if not keys:
@@ -203,7 +203,7 @@ class Store(MutableMapping[str, bytes]):
         self.delete_many(keys)
 
     def getsize(self, path: str | None = None) -> int:
-        """Bytes of the value at `path`, or of the values directly below it; -1 where that is unknown."""
+        """Return the size in bytes of the value at `path`, or of the values directly below it; -1 if unknown."""
         path = normalize_path(path)
         value = self.get_many([(path, None)])[0] if path else None
         if value is not None:
@@ -212,49 +212,49 @@ class Store(MutableMapping[str, bytes]):
         return sum(buffer_size(found) for found in self.get_many(names) if found is not None)
 
     def size_below(self, path: str | None = None) -> int:
-        """Bytes of all values below `path`, at any depth; -1 where that is unknown."""
+        """Return the size in bytes of all values below `path`, at any depth; -1 if unknown."""
         sizes = [self.getsize(key) for key in self.keys_below(level(normalize_path(path)))]
         return -1 if -1 in sizes else sum(sizes)
 
     def place(self, path: str = "") -> Place:
-        """Return where the keys below `path` really lie, so that two stores over the same keys are seen to be that."""
+        """Return where the keys below `path` really are, so that two stores over the same keys can be recognised."""
         inner = getattr(self, "store", None)
         return inner.place(path) if isinstance(inner, Store) else Place(self.spec(), normalize_path(path))
 
     def close(self) -> None:
-        """Release what the store holds open."""
+        """Release open files and connections of the store."""
 
     def flush(self) -> None:
         """Make everything that was set durable."""
 
     def outlived(self) -> bool:
-        """Whether what the store holds open is no longer what lies at its place, as when a database was made anew."""
+        """Return whether an open file or database is stale: another one has replaced it at its place."""
         return False
 
     def live_options(self) -> object:
-        """Where in the data that live in this process the store is, and how it reads them; for naming tasks."""
+        """Return the position of the store in its in-process data, and its options; used in names of tasks."""
         return None
 
     def is_readable(self) -> bool:
-        """Whether values can be read: always."""
+        """Return whether values can be read: always True."""
         return True
 
     def is_listable(self) -> bool:
-        """Whether keys can be listed; where they cannot, `listdir` and `keys_below` raise NotListableError."""
+        """Return whether keys can be listed; if not, `listdir` and `keys_below` raise NotListableError."""
         return True
 
     def is_writeable(self) -> bool:
-        """Whether the store accepts writes."""
+        """Return whether the store accepts writes."""
         return True
 
     def is_erasable(self) -> bool:
-        """Whether single keys can be deleted."""
+        """Return whether single keys can be deleted."""
         return True
 
     def version(self, key: str) -> object:
-        """Something that is another one, or not equal, as soon as the value of `key` has changed; costs no request.
+        """Return a version of the value of `key`, which differs as soon as the value has changed; needs no request.
 
-        None where the store cannot tell, and where the key is absent.
+        Return None if the store has no versions, or if the key is absent.
         """
         return None
 
@@ -290,7 +290,7 @@ class Store(MutableMapping[str, bytes]):
         self.rmdir("")
 
     def getitems(self, keys: Iterable[str], *, contexts: object = None) -> dict[str, bytes]:
-        """Values of those `keys` that are there; `contexts` is accepted for the manual's sake and ignored."""
+        """Return the values of those `keys` that exist; `contexts` is accepted as in the manual, and ignored."""
         keys = list(keys)
         found = zip(keys, self.get_many([(key, None) for key in keys]), strict=True)
         return {key: to_bytes(value) for key, value in found if value is not None}
@@ -314,25 +314,25 @@ class Store(MutableMapping[str, bytes]):
         self.close()
 
     def __eq__(self, other: object) -> bool:
-        """Two stores are equal when they are recipes for the same place."""
+        """Return whether two stores have the same spec."""
         return self is other or (isinstance(other, Store) and self.spec() == other.spec())
 
     __hash__ = None  # type: ignore[assignment]
 
 
 def is_unchanged(store: Store, cls: type[Store]) -> bool:
-    """Return whether a store writes and deletes as `cls` does: a subclass may do more at each key."""
+    """Return whether a store writes and deletes exactly as `cls` does; a subclass may override these methods."""
     names = ("set_many", "delete_many", "rmdir")
     return all(getattr(type(store), name) is getattr(cls, name) for name in names)
 
 
 def renamed(key: str, src: str, dst: str) -> str:
-    """What `key`, at or below the path `src`, is called when `src` becomes `dst` (both normalised)."""
+    """Return the new name of `key`, at or below the path `src`, when `src` is renamed to `dst` (both normalised)."""
     rest = key[len(src) :].lstrip("/")
     return level(dst) + rest if rest else dst
 
 
 def names_below(keys: Iterable[str], prefix: str) -> list[str]:
-    """Names of one level, sorted, from all keys below `prefix`."""
+    """Return the sorted names of one level, from all keys below `prefix`."""
     start = len(prefix)
     return sorted({key[start:].partition("/")[0] for key in keys})

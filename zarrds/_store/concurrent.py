@@ -1,4 +1,4 @@
-"""Requests of one batch sent at once, for clients that can only wait for one answer at a time."""
+"""Send the requests of one batch in threads, for clients that block until a request is answered."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _pools: dict[int, ThreadPoolExecutor] = {}
 
 
 def map_concurrently(send: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
-    """Answers to all items, in their order; the first error is raised, once nothing of the batch is under way."""
+    """Return the answers to all items, in their order; raise the first error after all requests have ended."""
     if len(items) < 2:
         return [send(item) for item in items]
     running = [_pool().submit(send, item) for item in items]
@@ -29,7 +29,7 @@ def map_concurrently(send: Callable[[Item], Answer], items: Sequence[Item]) -> l
 
 
 def _pool() -> ThreadPoolExecutor:
-    """The pool of this process: made when first needed, as threads do not survive a fork."""
+    """Return the thread pool of this process, created on first use, as threads do not survive a fork."""
     pid = os.getpid()
     if pid not in _pools:
         _pools.clear()

@@ -1,6 +1,6 @@
-"""Locks for replacing a value only if it is still the one that was read.
+"""Locks for compare-and-set: replace a value only if it is still the one that was read.
 
-Nothing of them is ever visible as a key, and the lock of a process that was killed is free at once.
+Locks never show as keys, and the lock of a killed process is released at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ except ImportError:  # Windows
 __all__ = ["locked_directory", "locked_object"]
 
 _LOCK_NAME = f".zarrds.000000000000-0{PARTIAL_SUFFIX}"
-"""File that is locked where a directory can't be: its name is that of a temporary file, so that no store shows it."""
+"""File that is locked if a directory cannot be; it is named like a temporary file, so no store lists it."""
 
 _DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 
@@ -32,46 +32,46 @@ def _renew() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)  # a thread of the parent may hold one, which nobody here would release
+    os.register_at_fork(after_in_child=_renew)  # a lock of a parent's thread would never be released
 
 
 def locked_object(identity: object) -> AbstractContextManager[object]:
-    """Return the lock of this process for whatever `identity` names: equal ones have the same lock."""
+    """Return the lock of this process for `identity`; equal identities share one lock."""
     return _of_objects[hash(identity) % len(_of_objects)]
 
 
 @contextmanager
 def locked_directory(path: str) -> Iterator[None]:
-    """Hold the lock of a directory, which is made if it is missing, against all threads and processes.
+    """Hold the lock of a directory against all threads and processes; create the directory if it is missing.
 
-    The directory itself is locked (``flock``), so that no file is left behind. Network file systems and Windows, which
-    cannot do that, get a lock file whose name is that of a temporary file, which is removed afterwards.
+    The directory itself is locked (``flock``), so no file is left behind. Network file systems and Windows cannot do
+    that: there a lock file, named like a temporary file, is used and removed afterwards.
     """
     while True:
         os.makedirs(path, exist_ok=True)
         try:
             fd = None if fcntl is None else os.open(path, _DIRECTORY)
         except FileNotFoundError:
-            continue  # deleted by another at this moment
+            continue  # another process has just deleted it
         try:
             if fd is None or not _flock(fd):
                 with _locked_file(path):
                     yield
                 return
             try:
-                # whoever waited may hold the lock of a directory that was deleted meanwhile, and made again by others
+                # after waiting, this may be the lock of a directory that others have deleted and created again
                 if _identity(fd) == file_identity(path):
                     yield
                     return
             finally:
-                fcntl.flock(fd, fcntl.LOCK_UN)  # closing is not enough when a fork has copied the descriptor
+                fcntl.flock(fd, fcntl.LOCK_UN)  # closing does not unlock if a fork has copied the descriptor
         finally:
             if fd is not None:
                 os.close(fd)
 
 
 def _flock(fd: int) -> bool:
-    """Lock an open directory; False where the file system can't do that."""
+    """Lock an open directory; return False if the file system cannot do that."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
     except OSError:
@@ -86,7 +86,7 @@ def _identity(fd: int) -> tuple[int, int]:
 
 @contextmanager
 def _locked_file(directory: str) -> Iterator[None]:
-    """Hold the lock of a file in a directory; it is removed before it is released, so each holder checks its own."""
+    """Hold the lock of a file in a directory; holders remove it before the release, so check that it still exists."""
     from fasteners import InterProcessLock
 
     place = os.path.join(directory, _LOCK_NAME)

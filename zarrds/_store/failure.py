@@ -1,4 +1,4 @@
-"""The error that a failed request becomes: of a class that callers know, with the store, the key and no secrets."""
+"""Convert the error of a failed request to one of zarrds, with the store and the key, and without secrets."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ _ABSENT_HINT = "if the service answers so for absent keys, pass missing_exceptio
 def store_failure(
     what: str, error: Exception, *, store: str, key: str | None, attempts: int, secrets: frozenset[str] = frozenset()
 ) -> StoreError:
-    """The error to raise for a request that failed for good.
+    """Return the error to raise for a request that failed finally.
 
     Parameters
     ----------
     what : str
-        What could not be done, such as "cannot read".
+        What failed, such as "cannot read".
     error : Exception
-        What the service or its client said; becomes the cause, or a stand-in without secrets does.
+        Error of the service or its client; becomes the cause, or is replaced by one without secrets.
     store : str
         Repr of the store.
     key : str or None
-        Key that was asked for.
+        Key of the request.
     attempts : int
-        How often it was tried.
+        How often the request was sent.
     secrets : frozenset of str
-        What may not be shown.
+        Texts that must not be shown.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Fingerprints: short texts that are equal for equal values, in every process, and differ for different ones.
+"""Fingerprints: hashes that are equal for equal values in every process, and differ for different values.
 
-dask names tasks by them. They are made without dask, so that stores and arrays need not import it, and they are
-hashes, so that options that hold credentials do not show in the names of tasks.
+dask uses them in the names of tasks. They are computed without dask, so that stores and arrays need not import it. As
+hashes they hide credentials that are among the options of a store.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from zarrds._store.live import live_name
 __all__ = ["fingerprint"]
 
 _EXACT = (str, bytes, int, float, complex, bool, type(None), slice)
-"""Types whose repr says all there is."""
+"""Types whose repr is exact."""
 
 
 def fingerprint(*values: Any) -> str:
-    """Return a hash of values: the same for equal values in every process, another one for others.
+    """Return a hash of values, equal for equal values in every process.
 
-    Objects that cannot be pickled are themselves: another object has another hash.
+    Objects that cannot be pickled are compared by identity: each object has its own hash.
     """
     return hashlib.sha256(repr(_plain(values)).encode("utf-8", "surrogatepass")).hexdigest()[:40]
 
 
 def _plain(value: Any) -> Any:
-    """The value as nested tuples of what has an exact repr."""
+    """Return the value as nested tuples of values with an exact repr."""
     if isinstance(value, _EXACT) and type(value) in _EXACT:
         return value
     if isinstance(value, Mapping):
@@ -50,7 +50,7 @@ def _plain(value: Any) -> Any:
 
 def _plain_object(value: Any) -> Any:
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
-    if isinstance(value, AbstractFileSystem):  # what dask makes of it holds the numbers of its process and thread
+    if isinstance(value, AbstractFileSystem):  # dask's token of it contains the numbers of its process and thread
         return kind, _plain(value.storage_args), _plain(value.storage_options)
     if hasattr(value, "__dask_tokenize__"):
         return kind, _plain(value.__dask_tokenize__())

@@ -1,4 +1,4 @@
-"""Places of what other libraries open: file systems of fsspec, stores of obstore, stores of the zarr library."""
+"""Find the places of stores of other libraries: fsspec, obstore and zarr."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from zarrds._store.place import Place, place_in_file, place_on_disk, server_name
 __all__ = ["place_in_fs", "place_in_mapping", "place_in_obstore", "place_in_other_store"]
 
 _SAME_SERVICE = {"s3a": "s3", "gs": "gcs", "az": "abfs", "adl": "abfs", "abfss": "abfs", "https": "http", "ssh": "sftp"}
-"""Protocols that are other names of one service."""
+"""Protocols with several names for one service."""
 _SERVER_OPTIONS = ("host", "port", "org", "repo", "sha", "ref")
-"""Options of a file system that say which server or container is meant; others say how to talk to it."""
+"""Options of a file system that name a server or container; other options say how to connect to it."""
 _ENDPOINTS = ("endpoint_url", "endpoint", "aws_endpoint", "aws_endpoint_url")
 _AMAZON = "amazonaws.com"
 _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
@@ -36,9 +36,9 @@ _MAX_LAYERS = 16
 
 
 def place_in_fs(fs: Any, path: str) -> Place:
-    """Return the place of a path in a file system of fsspec; caches and other layers are looked through."""
+    """Return the place of a path in an fsspec file system; caches and other layers are ignored."""
     for _ in range(_MAX_LAYERS):
-        own = object.__getattribute__(fs, "__dict__")  # caches answer for the file system behind them
+        own = object.__getattribute__(fs, "__dict__")  # a cache forwards attributes to the file system behind it
         inner = own.get("sync_fs") or own.get("fs")
         if not isinstance(inner, AbstractFileSystem) or own.get("fo") is not None:
             break
@@ -57,7 +57,7 @@ def place_in_fs(fs: Any, path: str) -> Place:
 
 
 def _file_of_archive(fs: Any) -> Place | None:
-    """Return where the file of a ZIP or TAR file system lies; None for file systems of another kind, or if unknown."""
+    """Return the place of the file of a ZIP or TAR file system; None for other file systems, or if unknown."""
     options = fs.storage_options
     given = options.get("fo") or next(iter(getattr(fs, "storage_args", ())), None)
     if "fo" not in vars(fs) and "fo" not in options:
@@ -70,7 +70,7 @@ def _file_of_archive(fs: Any) -> Place | None:
 
 
 def _service(fs: Any) -> Hashable:
-    """Return what two file systems share whose equal paths are the same files."""
+    """Return the identity of the service: file systems with equal identities have the same files at equal paths."""
     protocol = fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0]
     if protocol not in known_implementations:
         return fs  # type: ignore[no-any-return]
@@ -101,9 +101,9 @@ _SYSTEMS = {"s3": _s3, "abfs": _azure}
 
 
 def _referred(fs: Any, path: str) -> tuple[Place, ...]:
-    """Return the places of the files that references at and below a path name, and of the file of references itself.
+    """Return the places of all files that references at and below a path name, and of the file of references.
 
-    Of many files their directories are returned.
+    If there are many files, their directories are returned instead.
     """
     items = islice(fs.references.items(), _MAX_REFERENCES)
     urls = {ref[0] for key, ref in items if _names_a_file(ref) and key.startswith(level(path))}
@@ -136,7 +136,7 @@ def _with_protocol(url: str, protocol: str | None) -> str:
 
 
 def place_in_obstore(store: Any, path: str) -> Place:
-    """Return the place of a path in a store of obstore."""
+    """Return the place of a path in an obstore store."""
     kind, config = type(store).__name__, dict(getattr(store, "config", None) or {})
     where = "/".join(part for part in (str(getattr(store, "prefix", None) or "").strip("/"), path) if part)
     if kind == "LocalStore":
@@ -156,14 +156,14 @@ def place_in_obstore(store: Any, path: str) -> Place:
 
 
 def place_in_mapping(mapping: Any, path: str) -> Place:
-    """Return the place of a path in a mapping from keys to values; the mapping itself where it shows no other."""
+    """Return the place of a path in a mapping; a place inside the mapping object itself if it shows no other."""
     if isinstance(mapping, FSMap):
         return place_in_fs(mapping.fs, f"{mapping.root}/{path}")
     return place_in_other_store(mapping, path) or Place(("memory", id(mapping)), path)
 
 
 def place_in_other_store(store: Any, path: str) -> Place | None:
-    """Return the place of a path in a store of another library, known by its attributes; None when they say nothing."""
+    """Return the place of a path in a store of another library, found by its attributes; None if unknown."""
     for _ in range(_MAX_LAYERS):
         inner = getattr(store, "_store", None)
         if inner is None:

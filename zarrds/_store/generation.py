@@ -1,7 +1,7 @@
-"""Generations: what tells one state of what is stored on a local disk from the next, without a request to a store.
+"""Generations: values that change when data on a local disk change; found without a request to a store.
 
-A file system notes when the entries of a directory changed last. Values are moved to their places, so each write
-changes that time for the directory it is in.
+A file system records when the entries of a directory changed last. Each write moves a file into its directory, so it
+changes that time.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from collections.abc import Iterable
 __all__ = ["generation_at"]
 
 _TICK_NS = 20_000_000
-"""File systems note times in steps as long as the ticks of the system's clock: 10 ms at most, on Linux."""
+"""Longer than the steps of file times, which are ticks of the system clock: at most 10 ms on Linux."""
 _MAX_ENTRIES = 5000
-"""Entries that are listed, some milliseconds, to find the directories of a hierarchy."""
+"""Most entries that are listed, in some milliseconds, to find the directories of a hierarchy."""
 _DATABASE_FILES = ("", "-wal", ".db", ".dat", ".dir", ".pag", "/data.mdb")
-"""What the files of databases are called, behind the path that they were opened with."""
+"""Suffixes of database files, after the path that the database was opened with."""
 
 
 def generation_at(location: str, directories: Iterable[str], *, deep: bool = False) -> tuple[object, ...]:
-    """Return what the local file system says of the last changes below a path, or of the files of a database there.
+    """Return the last change times that the local file system has for a path, or for the database files there.
 
-    Empty where there is nothing, as for URLs of other file systems. When the last change was a moment ago, this waits
-    until the clock has moved on, 20 ms at most, as another change might be noted with the same time.
+    The result is empty if there is nothing, as for URLs of other file systems. After a very recent change this waits
+    until the clock has moved on, at most 20 ms, since another change could get the same time.
 
     Parameters
     ----------
     location : str
-        Path or URL of a store; of chained URLs the last part counts, the file that the others are made of.
+        Path or URL of a store; of a chained URL only the last part counts, the file that contains the others.
     directories : iterable of str
-        Directories below it that are looked at.
+        Directories below it that are checked.
     deep : bool, default False
-        Whether the directories below these are looked at, too, as far as a listing of some thousand entries shows them.
+        Whether to check the directories below these too, as far as a listing of some thousand entries shows them.
     """
     path = _local_path(location)
     if path is None:
@@ -52,7 +52,7 @@ def generation_at(location: str, directories: Iterable[str], *, deep: bool = Fal
 
 
 def _directories_below(path: str) -> list[str]:
-    """A directory and those below it, level by level, until too many entries were seen."""
+    """Return a directory and those below it, level by level, until too many entries were listed."""
     found, seen = [path], 0
     for directory in found:
         try:
@@ -77,7 +77,7 @@ def _local_path(location: str) -> str | None:
 
 
 def _stamp(path: str) -> tuple[int, int, int] | None:
-    """Identity, time of the last change and, of files, the size; None for what is not there, and for an empty file."""
+    """Return identity, time of the last change, and size (files only); None for a missing path or an empty file."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Data that live in this process: what tells them apart from others, and one state of them from the next."""
+"""Identity and change counters of data in the memory of this process."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _lock = threading.Lock()
 
 
 class LiveData:
-    """Names data that live in this process, and counts the changes that stores of zarrds make to them.
+    """Identity of data in this process, and a counter of the changes that stores of zarrds make to them.
 
-    Stores over one object (two `KVStore` of one dict) share it. What others do to the object is not seen.
+    Stores over one object (two `KVStore` of one dict) share it. Changes by others to the object are not counted.
     """
 
     __slots__ = ("__weakref__", "_generation", "_token")
@@ -29,19 +29,19 @@ class LiveData:
         self._generation = 0
 
     def changed(self) -> None:
-        """Note that something was set or deleted; from several threads, no number comes twice."""
+        """Count a change; with several threads, each change gets its own number."""
         self._generation = next(_numbers)
 
     @property
     def name(self) -> tuple[str, int, int]:
-        """Another one for other data, for another state of these data, and in a forked child, which has a copy."""
+        """Name that differs for other data, after each change, and in a forked child, which has a copy."""
         return self._token, os.getpid(), self._generation
 
 
 def live_data(owner: object) -> LiveData:
-    """Return the one `LiveData` of an object, which must live as long as what is returned is used.
+    """Return the `LiveData` of an object; the object must exist as long as the result is used.
 
-    The object is known by its identity; Python uses that again only when no store holds the object any more.
+    The key is the ``id`` of the object, which Python reuses only when no store holds the object any more.
     """
     with _lock:
         found = _by_identity.get(id(owner))
@@ -51,7 +51,7 @@ def live_data(owner: object) -> LiveData:
 
 
 def live_name(value: object) -> tuple[str, int, int]:
-    """Return a name for this very object as long as it lives; another one each time where that cannot be known."""
+    """Return a name for this object as long as it exists; a new one at each call if it has no weak references."""
     found = live_data(value)
     if id(value) not in _kept:
         try:

@@ -1,4 +1,4 @@
-"""Packages that only some stores need: imported when such a store is made, with a word on how to get them."""
+"""Import packages that only some stores need, when such a store is created."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["optional_module"]
 
 
 def optional_module(name: str, extra: str) -> ModuleType:
-    """Import a package; an ImportError says which extra of zarrds brings it."""
+    """Import a package; raise an ImportError that names the extra of zarrds which installs it."""
     try:
         return import_module(name)
     except ImportError as error:

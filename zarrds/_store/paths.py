@@ -1,4 +1,4 @@
-"""Paths of nodes and keys of stores: normalise, check, join. Strings only, no store."""
+"""Normalise, check and join paths of nodes and keys of stores, as strings."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ __all__ = [
 ]
 
 TEMPORARY = re.compile(r"\.(?:[0-9a-f]{12}-[0-9a-f]+|[0-9a-f]{32})\.partial$")
-"""End of the names of files that killed writers left: ours, and those of Zarr-Python 2."""
+"""Suffix of temporary files that killed writers leave behind, of zarrds and of Zarr-Python 2."""
 SYSTEM_NAME = re.compile(r"\.DS_Store|\._.+|Thumbs\.db|desktop\.ini")
-"""Names of files that operating systems drop into directories."""
+"""Names of files that operating systems create in directories."""
 
 REMOVAL_MARK = ".zarrds-removal"
-"""Last name of a key that says: what lies below this path is being deleted, unless a node is there."""
+"""Last name of a key that marks a removal: everything below its path is being deleted, unless a node is there."""
 
 _NORMAL = re.compile(r"[^/\\.]+(?:/[^/\\.]+)*", re.DOTALL)
-"""Most paths; there may be dots in others that are normal too."""
+"""Matches most normal paths, for speed; normal paths with dots do not match."""
 
 
 def normalize_path(path: str | bytes | None) -> str:
-    r"""Bring a path of a node into its one form: no leading, trailing or double slash.
+    r"""Normalise the path of a node: no leading, trailing or double slashes.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def normalize_path(path: str | bytes | None) -> str:
     Raises
     ------
     InvalidKeyError
-        If a name is ``.`` or ``..``, or bytes are no UTF-8; a ValueError.
+        If a name is ``.`` or ``..``, or if bytes are not UTF-8; a ValueError.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def normalize_path(path: str | bytes | None) -> str:
 
 
 def check_key(key: object) -> str:
-    """Return `key` when it is a key that any store may hold; refuse what could leave the root of a store."""
+    """Return `key` if any store may hold it; raise InvalidKeyError if it could leave the root of a store."""
     if not isinstance(key, str):
         raise TypeError(f"store keys are str, not {type(key).__name__}")
     if not key or key[0] == "/" or "\0" in key:
@@ -92,7 +92,7 @@ _MOST_SHOWN = 200
 
 
 def encoded_key(key: object) -> bytes:
-    """Return a checked key in UTF-8; refuse lone surrogates, which are no text."""
+    """Return a checked key in UTF-8; raise InvalidKeyError for lone surrogates, which UTF-8 cannot encode."""
     text = check_key(key)
     try:
         return text.encode("utf-8")
@@ -101,18 +101,18 @@ def encoded_key(key: object) -> bytes:
 
 
 def join_path(*parts: str) -> str:
-    """Join normalised paths and names; empty parts vanish."""
+    """Join normalised paths and names; ignore empty parts."""
     return "/".join(part for part in parts if part)
 
 
 def ancestors(path: str) -> list[str]:
-    """Paths above a normalised path, the root first; there is none above the root."""
+    """Return the paths above a normalised path, the root first; none for the root."""
     names = path.split("/") if path else []
     return ["/".join(names[:count]) for count in range(len(names))]
 
 
 def level(path: str) -> str:
-    """Prefix of the keys below a normalised path: empty for the root, else with a trailing slash."""
+    """Return the prefix of the keys below a normalised path: empty for the root, else with a trailing slash."""
     return path + "/" if path else ""
 
 
@@ -121,7 +121,7 @@ _AUTHORITY = re.compile(r"[^/?#]*")
 
 
 def linked_urls(url: str) -> list[str]:
-    """Split a chained URL into its URLs; what joins them stays at the ends.
+    """Split a chained URL into its URLs; each keeps the ``::`` at its end.
 
     Examples
     --------
@@ -132,10 +132,10 @@ def linked_urls(url: str) -> list[str]:
 
 
 def credentials_end(rest: str) -> int:
-    """Length of what may be user name and password in a URL, of which `rest` is what follows ``://``.
+    """Return the length of a possible user name and password in `rest`, the part of a URL after ``://``.
 
-    They end at the last ``@``, as people do write passwords with ``@``, ``/``, ``?`` and ``#`` as they are. Without a
-    ``:`` or ``@`` before the first slash there are none: an ``@`` further on belongs to a path.
+    They end at the last ``@``, as users write passwords with unescaped ``@``, ``/``, ``?`` and ``#``. Without a ``:``
+    or ``@`` before the first slash there are none: an ``@`` after it belongs to a path.
     """
     first = _AUTHORITY.match(rest)
     assert first is not None  # of any length
@@ -145,7 +145,7 @@ def credentials_end(rest: str) -> int:
 def redact_url(url: str) -> str:
     """Return `url` without user names, passwords and queries, which may hold credentials; for messages and reprs.
 
-    Where it cannot be told where a password ends, more is left out.
+    If the end of a password is unclear, more is removed.
 
     Examples
     --------
@@ -166,7 +166,7 @@ def _redacted(url: str) -> str:
     end = credentials_end(rest)
     if end >= 0:
         if "?" in rest[:end] or "#" in rest[:end]:
-            # the @ may belong to a query, of which a part would follow it
+            # the @ may belong to a query, so that a part of the query would follow it
             return f"{scheme}://...{joint}"
         rest = f"...{rest[end:]}"
     shown, mark, _ = rest.partition("?")

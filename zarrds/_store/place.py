@@ -1,6 +1,6 @@
-"""Places: where the keys of a store really lie, so that two ways to name one place are seen to be the same.
+"""Places: where the keys of a store really are, in a form in which different names of one place compare equal.
 
-Every store says where it is (`Store.place`). Nothing here asks a store for keys or values.
+Every store returns its place (`Store.place`). Nothing here reads keys or values of a store.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from zarrds.errors import SelfOverwriteError
 __all__ = ["Place", "linked_below", "place_in_file", "place_on_disk", "refuse_overlap", "server_name"]
 
 Mark = tuple[int, int]
-"""Device and number by which a file system knows a file or directory, whatever its path."""
+"""Device and inode number, which identify a file or directory whatever its path."""
 
 _LISTED_LINKS = 10_000
 _THIS_MACHINE = "127.0.0.1"
@@ -25,21 +25,21 @@ _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A location below which keys lie.
+    """A location with keys below it.
 
-    Two stores that were opened by different names (another spelling of a path, a symbolic link, a URL, a cache, a
-    wrapper) have equal or overlapping places when they hold the same keys.
+    Two stores that were opened with different names (another spelling of a path, a symbolic link, a URL, a cache, a
+    wrapper) have equal or overlapping places if they hold the same keys.
 
     Attributes
     ----------
     system : hashable
-        What two places must share to be comparable: the local file system, a service, an archive or one store.
+        Paths are compared only in equal systems: the local file system, a service, an archive or one store.
     path : str
-        Path in it, without slashes at its ends.
+        Path in the system, without slashes at its ends.
     marks : tuple
-        On a disk, what identifies the location itself (None: there is nothing yet) and each directory above it.
+        On a disk, the mark of the location itself (None: it does not exist yet) and of each directory above it.
     within : tuple of Place
-        Other places that are needed to get here: the file of an archive, symbolic links on the way, files that
+        Other places that are needed to reach this one: the file of an archive, symbolic links in the path, files that
         references name.
 
     Examples
@@ -57,25 +57,25 @@ class Place:
     within: tuple[Place, ...] = ()
 
     def contains(self, other: Place) -> bool:
-        """Return whether deleting everything at this place would delete `other`, or what is needed to get there."""
+        """Return whether deleting everything at this place would delete `other`, or a place needed to reach it."""
         return self._is_above(other) or any(self.contains(outer) for outer in other.within)
 
     def is_same(self, other: Place) -> bool:
-        """Return whether both are one location."""
+        """Return whether both are the same location."""
         return not self.names().isdisjoint(other.names())
 
     def names(self) -> frozenset[Hashable]:
-        """Return the names of this location; of two places that are the same at least one is equal."""
+        """Return the names of this location; equal places have at least one name in common."""
         mark = self.marks[0] if self.marks else None
         return frozenset([(self.system, self.path), *([] if mark is None else [mark])])
 
     def holds(self, other: Place) -> bool:
-        """Return whether `other` lies at or below this place, or is reached through it, without leaving its system."""
+        """Return whether `other` is at or below this place, or is reached through it, within the same system."""
         near = (outer for outer in other.within if outer.system == other.system)
         return self._is_above(other) or any(map(self._is_above, near))
 
     def exists_on_disk(self) -> bool:
-        """Return whether this is a place on a disk where something is."""
+        """Return whether this is an existing file or directory on a disk."""
         return bool(self.marks) and self.marks[0] is not None
 
     def _is_above(self, other: Place) -> bool:
@@ -96,22 +96,22 @@ def refuse_overlap(
     linked: bool = False,
     hint: str = "choose a target elsewhere, or load the data into memory first",
 ) -> None:
-    """Raise SelfOverwriteError when a job would overwrite what it still has to read, or read what it has written.
+    """Raise SelfOverwriteError if a job would overwrite data that it still has to read, or read what it has written.
 
     Parameters
     ----------
     sources : iterable of Place
-        Where the job reads.
+        Places that the job reads.
     targets : iterable of Place
-        Where it writes.
+        Places that the job writes.
     path : str
         Path of the target, for the message.
     replaces : bool
-        Whether what is stored at the targets is deleted or replaced, so that no source may lie at or below them.
+        Whether the data at the targets are deleted or replaced, so that no source may be at or below them.
     whole : bool
-        Whether everything below the sources is read, so that no target may lie at or below them.
+        Whether everything below the sources is read, so that no target may be at or below them.
     linked : bool
-        Whether sources and targets are hierarchies whose symbolic links are followed, on a disk.
+        Whether sources and targets are hierarchies on a disk whose symbolic links are followed.
     hint : str
         What the user can do.
 
@@ -140,7 +140,7 @@ def refuse_overlap(
 
 
 def server_name(url: str) -> str:
-    """Return the address that a URL, or the name of a host, means: without credentials, in one form.
+    """Return the address of a URL or host name in a normal form, without credentials.
 
     Examples
     --------
@@ -159,14 +159,14 @@ def server_name(url: str) -> str:
 
 
 def place_on_disk(path: str) -> Place:
-    """Return the place of a path of the local file system, whether or not there is anything."""
+    """Return the place of a path of the local file system, which need not exist."""
     real = os.path.realpath(path)
     links = () if real == os.path.abspath(path) else tuple(map(_place_of_link, _links_on(path)))
     return Place("file", _text(real), _marks(real), links)
 
 
 def place_in_file(file: Place, path: str) -> Place:
-    """Return the place of a path in an archive or a database that is kept in a file."""
+    """Return the place of a path in an archive or database file."""
     mark = file.marks[0] if file.marks else None
     return Place(("inside", mark or (file.system, file.path)), path.strip("/"), within=(file,))
 
@@ -176,7 +176,7 @@ def _text(real: str) -> str:
 
 
 def _marks(real: str) -> tuple[Mark | None, ...]:
-    """What identifies a path that has no symbolic links, and the directories above it, from the path upwards."""
+    """Return the marks of a path without symbolic links, and of the directories above it, from the path upwards."""
     found = [_mark(real)]
     while (above := os.path.dirname(real)) != real:
         real = above
@@ -197,7 +197,7 @@ def _place_of_link(link: str) -> Place:
 
 
 def _links_on(path: str) -> Iterator[str]:
-    """Yield the symbolic links that are followed to get to a path, each by the real path of its directory."""
+    """Yield the symbolic links that are followed to reach a path, each with the real path of its directory."""
     todo, at, seen = os.path.abspath(path).split(os.sep)[::-1], os.sep, set()
     while todo:
         name = todo.pop()
@@ -214,7 +214,7 @@ def _links_on(path: str) -> Iterator[str]:
 
 
 def linked_below(place: Place) -> list[Place]:
-    """Return where the symbolic links lead that lie in groups at or below a place on a disk; none elsewhere.
+    """Return the targets of symbolic links in groups at or below a place on a disk; none for other places.
 
     Directories of arrays, which may hold many chunks, are not searched.
     """

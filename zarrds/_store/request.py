@@ -1,4 +1,4 @@
-"""Byte ranges of values: cut them out, merge near ones into one request, split the answers again. Pure."""
+"""Cut byte ranges out of values, merge nearby ranges into one request, and split the answers again; no I/O."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Flat: TypeAlias = bytes | bytearray | memoryview
 
 
 def byte_view(value: Buf) -> Flat:
-    """`value` as a flat sequence of its bytes, without a copy where its memory is contiguous."""
+    """Return the bytes of `value` as a flat sequence, without a copy if its memory is contiguous."""
     if isinstance(value, (bytes, bytearray)):
         return value
     if isinstance(value, np.ndarray):
@@ -38,24 +38,24 @@ def byte_view(value: Buf) -> Flat:
 
 
 def to_bytes(value: Buf) -> bytes:
-    """`value` as bytes; a copy unless it is bytes already."""
+    """Return `value` as bytes; a copy unless it is bytes already."""
     return value if type(value) is bytes else bytes(byte_view(value))
 
 
 def same_bytes(value: Buf | None, expected: Buf | None) -> bool:
-    """Whether two values have the same bytes; None, which stands for an absent one, equals itself only."""
+    """Return whether two values have the same bytes; None (absent) equals only None."""
     if value is None or expected is None:
         return value is expected
     return byte_view(value) == byte_view(expected)
 
 
 def buffer_size(value: Buf) -> int:
-    """Size of `value` in bytes."""
+    """Return the size of `value` in bytes."""
     return len(value) if isinstance(value, (bytes, bytearray)) else value.nbytes
 
 
 def range_bounds(byte_range: ByteRange, size: int) -> tuple[int, int]:
-    """First and one past the last byte of `byte_range` in a value of `size` bytes; cut as slices are."""
+    """Return the start and end of `byte_range` in a value of `size` bytes, cut like a slice."""
     start, stop = byte_range
     if start < 0:
         return max(0, size + start), size
@@ -65,7 +65,7 @@ def range_bounds(byte_range: ByteRange, size: int) -> tuple[int, int]:
 
 
 def cut(value: Buf, byte_range: ByteRange | None) -> Buf:
-    """The part of `value` that `byte_range` names, without a copy; `value` itself for None.
+    """Return the bytes of `value` in `byte_range`, without a copy; `value` itself for None.
 
     Examples
     --------
@@ -81,14 +81,14 @@ def cut(value: Buf, byte_range: ByteRange | None) -> Buf:
 
 
 class Merged(NamedTuple):
-    """Requests that answer other requests.
+    """Merged requests, and where they answer the original ones.
 
     Attributes
     ----------
     requests : list of Request
-        What to send.
+        Requests to send.
     places : list of (int, ByteRange or None)
-        For each original request: which answer holds it, and where in that answer it lies (None: all of it).
+        For each original request: the number of the answer that holds it, and its range there (None: all of it).
     """
 
     requests: list[Request]
@@ -96,11 +96,11 @@ class Merged(NamedTuple):
 
 
 def coalesce(requests: Sequence[Request], *, max_gap_bytes: int) -> Merged:
-    """Merge ranges of one key that lie no more than `max_gap_bytes` apart.
+    """Merge ranges of the same key with gaps of at most `max_gap_bytes`.
 
-    1. A key that is wanted whole is fetched once, and its ranges are cut from it.
-    2. Ranges with both ends known are sorted by start and joined while the gap is small enough.
-    3. Suffixes and open ranges stay alone, as their place is unknown.
+    1. If a key is requested whole, it is fetched once, and its ranges are cut from it.
+    2. Ranges with a start and an end are sorted by start and joined if the gap is small enough.
+    3. Suffixes and open ranges are not merged, as their position or end is unknown.
     """
     by_key: dict[str, list[int]] = {}
     for number, (key, _) in enumerate(requests):
@@ -140,7 +140,7 @@ def _merge_key(
 
 
 def _runs(ranges: list[tuple[int, int, int]], max_gap_bytes: int) -> list[tuple[int, int, list[tuple[int, int, int]]]]:
-    """Group sorted (start, stop, number) while gaps are small: (start, stop, members) of each group."""
+    """Group sorted (start, stop, number) with small gaps; return (start, stop, members) of each group."""
     runs: list[tuple[int, int, list[tuple[int, int, int]]]] = []
     for item in ranges:
         if runs and item[0] - runs[-1][1] <= max_gap_bytes:
@@ -153,7 +153,7 @@ def _runs(ranges: list[tuple[int, int, int]], max_gap_bytes: int) -> list[tuple[
 
 
 def split_answers(merged: Merged, answers: Sequence[Buf | None]) -> list[Buf | None]:
-    """Answers to the original requests, from the answers to the merged ones."""
+    """Return the answers to the original requests, from the answers to the merged ones."""
     found: list[Buf | None] = []
     for number, byte_range in merged.places:
         answer = answers[number]

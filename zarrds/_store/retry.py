@@ -1,7 +1,7 @@
-"""Which failures of a service pass by themselves, and how long to wait before asking again.
+"""Decide which failures of a service are transient, and how long to wait before the next attempt.
 
-Only operations that may be repeated are (reads, whole-value writes, deletes, listings). Waiting times double and are
-drawn at random, so that many workers do not come back at the same moment.
+Only operations that may be repeated are repeated: reads, whole-value writes, deletes, listings. Waiting times double
+and are random, so that many workers do not try again at the same moment.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["answered", "http_status", "is_transient", "may_be_beyond", "rounds",
 Item = TypeVar("Item")
 
 sleep = time.sleep
-"""What waits; tests put a clock of their own here."""
+"""Function that waits; tests replace it."""
 
 _PASSING_STATUS = frozenset({408, 425, 429})
 _LASTING_ERRNO = frozenset(
@@ -37,7 +37,7 @@ _LASTING_WORDS = ("credential", "permission", "unauthenticated", "validation", "
 
 
 def http_status(error: BaseException) -> int | None:
-    """Status code that an HTTP service answered with, where the error carries one."""
+    """Return the HTTP status code of an error; None if it has none."""
     for name in ("status", "status_code", "code"):
         status = getattr(error, name, None)
         if isinstance(status, int) and 100 <= status < 600:
@@ -51,7 +51,7 @@ def http_status(error: BaseException) -> int | None:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether asking again may help: connections, time-outs, throttling, failures inside a service, short reads.
+    """Return whether a retry may help: lost connections, time-outs, throttling, server errors, short reads.
 
     Examples
     --------
@@ -85,10 +85,10 @@ def may_be_beyond(error: BaseException) -> bool:
 
 
 def rounds() -> Iterator[int]:
-    """Numbers of the attempts, from 1; waits before each but the first.
+    """Yield the numbers of the attempts, from 1; wait before each except the first.
 
-    As many as ``attempts`` of the configuration says. The n-th wait is at most ``retry_delay_ms * 2**(n-1)``
-    milliseconds, never more than ``retry_max_delay_ms``, and at least half of that.
+    The configuration ``attempts`` is their number. The n-th wait is at most ``retry_delay_ms * 2**(n-1)`` milliseconds,
+    never more than ``retry_max_delay_ms``, and at least half of that.
     """
     config = get_config()
     longest = config.retry_delay_ms / 1000
@@ -105,23 +105,23 @@ def answered(
     send: Callable[[Sequence[Item]], Sequence[Any]],
     may_pass: Callable[[Exception], bool] = is_transient,
 ) -> tuple[list[Any], int]:
-    """Send items together, and those again whose failure may pass, until all are answered or attempts run out.
+    """Send items together; repeat those with transient failures until all are answered or no attempts are left.
 
     Parameters
     ----------
     items : sequence
-        What to send.
+        Items to send.
     send : callable
-        Gives for each item an answer or an Exception.
+        Returns for each item an answer or an Exception.
     may_pass : callable, optional
         Whether sending again may help after an Exception.
 
     Returns
     -------
     answers : list
-        For each item the last answer; an Exception where there was none.
+        For each item the last answer, or an Exception if it failed.
     attempt : int
-        How many attempts were made.
+        Number of attempts.
     """
     answers: list[Any] = [None] * len(items)
     pending = list(range(len(items)))
@@ -134,7 +134,7 @@ def answered(
             if isinstance(reply, Exception):
                 failed.append(number)
         if not all(may_pass(answers[number]) for number in failed):
-            break  # one failure that lasts fails the batch
+            break  # one permanent failure fails the whole batch
         pending = failed
         if not pending:
             break

@@ -1,8 +1,8 @@
-"""Reading one value by several requests, such that all that is read of it belongs to one state of it.
+"""Read one value with several requests, so that all parts belong to the same state of the value.
 
-A part of a shard is read by asking for its index first, and by what that says for ranges of bytes. Were the value
-replaced in between, these ranges would hold other chunks. A `RangeReader` sees to it that this shows: each kind of
-store has its own way to tell one state of a value from the next. What can tell nothing is read whole.
+To read a part of a shard, its index is read first, and then the byte ranges that the index names. If the value is
+replaced in between, these ranges hold other chunks. A `RangeReader` detects this: each kind of store has its own way to
+tell one state of a value from the next. If a store has no way, the value is read whole.
 """
 
 from __future__ import annotations
@@ -35,62 +35,62 @@ class _Changed(Enum):
 
 
 CHANGED: Final = _Changed.CHANGED
-"""Answer for a value that isn't the one any more of which something was read before: begin again."""
+"""Answer for a value that has changed since another part of it was read: the caller must start again."""
 
 RangeAnswer: TypeAlias = Buf | Literal[_Changed.CHANGED] | None
 
 
 class RangeReader:
-    """Reads values by rounds of requests; for one thread, and for one read.
+    """Reads values with several rounds of requests; used by one thread for one read.
 
     Attributes
     ----------
     tells : bool
-        False once it turned out that states of a value cannot be told apart: it must be read whole.
+        False if changes of a value cannot be detected, so that it must be read whole.
     """
 
     tells = True
 
     def get_many(self, requests: Sequence[Request]) -> Sequence[RangeAnswer]:
-        """Answer requests in their order, as `Store.get_many`; CHANGED for a key that is not as it was before."""
+        """Answer requests in their order, like `Store.get_many`; CHANGED if the value of a key has changed."""
         raise NotImplementedError
 
     def version(self, key: str) -> object:
-        """Version of the value that is read here, to be compared; None where that is not known."""
+        """Return the version of the value that is read, for comparison; None if unknown."""
         return None
 
     def lasting_version(self, key: str) -> object:
-        """The version for whoever keeps it: no later state of the value has an equal one, as long as it is kept."""
+        """Return a version to keep in a cache: no later state of the value has an equal one as long as it is kept."""
         return self.version(key)
 
     def expect(self, key: str, version: object) -> None:
-        """Take any other version of a value for a change."""
+        """Treat any other version of the value as a change."""
 
     def close(self) -> None:
-        """Release what is held open."""
+        """Release open files."""
 
 
 def same_version(one: object, other: object) -> bool:
-    """Whether two versions are of one state of a value: the same object, or equal tuples or texts."""
+    """Return whether two versions are of the same state of a value: the same object, or equal tuples or strings."""
     return one is other or (isinstance(one, (tuple, str)) and one == other)
 
 
 class PlainReader(RangeReader):
-    """Passes requests on: for reads of one request, which need no more."""
+    """Reader for reads of a single request, which need no comparison."""
 
     def __init__(self, store: Store) -> None:
         self.get_many = store.get_many  # type: ignore[method-assign]
 
 
 class VersionReader(RangeReader):
-    """Compares `Store.version` before and after each round; what has none is read whole, once.
+    """Reader that compares `Store.version` before and after each round; values without a version are read whole, once.
 
     Parameters
     ----------
     store : Store
-        Where to read.
+        Store to read.
     whole : bool, default False
-        Read everything whole.
+        Whether to read all values whole.
     """
 
     def __init__(self, store: Store, *, whole: bool = False) -> None:
@@ -118,7 +118,7 @@ class VersionReader(RangeReader):
         return [CHANGED if key in changed else answer for (key, _), answer in zip(requests, found, strict=True)]
 
     def _now(self, key: str) -> object:
-        # of what has no version, all comes from one value, or the caller has said that it may be older
+        # without a version, all parts are cut from one value, unless the caller accepts an older state
         return None if self._versions[key] is None else self._store.version(key)
 
     def _keep(self, keys: Sequence[str]) -> None:
@@ -131,9 +131,9 @@ class VersionReader(RangeReader):
 
 
 class WitnessReader(RangeReader):
-    """For stores that answer a batch in one step: each round asks again for all that was read of a value before.
+    """Reader for stores that answer a batch atomically: each round reads again all earlier parts of the value.
 
-    When those answers are the same, all of them are of the state that the value has in that step.
+    If the answers are the same, all parts belong to the state of the value at that moment.
     """
 
     def __init__(self, get_at_once: Callable[[Sequence[Request]], Sequence[Buf | None]]) -> None:
@@ -152,18 +152,18 @@ class WitnessReader(RangeReader):
 
 
 Tagged: TypeAlias = tuple[Buf | None, str | None]
-"""Answer to a request, and the tag (such as the ETag) of the value that it is a part of; None: it has none."""
+"""Answer to a request, and the tag (such as the ETag) of the whole value; None: it has no tag."""
 
 
 class TaggedReader(RangeReader):
-    """For services that send a tag of the value with each part of it: all parts must have the same.
+    """Reader for services that send a tag of the value with each part: all parts must have the same tag.
 
     Parameters
     ----------
     fetch : callable
-        Gives for requests their answers with the tags.
+        Returns the answers to requests, with their tags.
     blind : callable
-        Called when the service turned out to send no tags.
+        Called if the service sends no tags.
     """
 
     def __init__(

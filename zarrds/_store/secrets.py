@@ -1,4 +1,4 @@
-"""Credentials: find them in a URL and in storage options, and keep them out of messages and tracebacks."""
+"""Find credentials in URLs and storage options, and keep them out of messages and tracebacks."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ __all__ = ["empty", "redact_text", "safe_cause", "secret_values", "text_of"]
 
 _SENSITIVE = re.compile(r"secret|key|token|pass|pwd|auth|cred|sas|sig|cookie|header|connection_string", re.IGNORECASE)
 _SHORTEST = 4
-"""Shorter values are hidden only where they stand alone, and those of fewer than three characters not at all."""
+"""Shorter values are hidden only as separate words, and those of fewer than three characters not at all."""
 
 _DEEPEST = 16
-"""Levels of options that are looked into: file systems may hold others."""
+"""Levels of nested options that are searched: file systems may contain others."""
 
 
 def secret_values(url: str, options: Mapping[str, Any]) -> frozenset[str]:
-    """Return what must not be shown: credentials and query of `url`, and options whose names sound secret.
+    """Return the texts that must not be shown: credentials and query of `url`, and options with names of secrets.
 
-    URLs among the options, at whatever depth, are looked into as well.
+    URLs among the options, at any depth, are searched as well.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def _in_url(url: str) -> Iterator[str]:
             userinfo = rest[:end]
             user, _, password = userinfo.partition(":")
             yield from (userinfo, user, password)
-            # clients that take another character for the end of a password show a part of it
+            # clients that end a password at another character show a part of it
             yield from re.split(r"[/?#@:]", password)
             yield b64encode(unquote(userinfo).encode("utf-8", "replace")).decode("ascii")
         yield from (value for _, value in parse_qsl(rest[end + 1 :].partition("?")[2]))
@@ -81,7 +81,7 @@ _IN_CONNECTION_STRING = re.compile(r"(?:Key|Signature|Password)=([^;]+)", re.IGN
 
 
 def _spellings(value: str) -> Iterator[str]:
-    """Ways in which texts and reprs spell a value."""
+    """Yield the spellings of a value in texts and reprs."""
     for text in (value, unquote(value)):
         yield text
         yield repr(text)[1:-1]
@@ -97,14 +97,14 @@ def _is_unicode(text: str) -> bool:
 
 
 def text_of(error: BaseException) -> str:
-    """Return what an error says; nothing where saying it fails, as for errors of clients that were made half."""
+    """Return the text of an error; empty if its ``__str__`` fails, as for incomplete errors of some clients."""
     try:
         return str(error)
     except Exception:
         return ""
 
 
-# all of these begin with something fixed, so that a long text takes no more time than its length says
+# all of these begin with a fixed text, so that the search is linear in the length of a text
 
 _URL = re.compile(r"://(?:[^\s'\"<>:]|:(?!//))+")
 _PARAMETER = re.compile(r"([?&][^=&?\s'\"<>]{0,100}?=)[^&\s'\"<>]+")
@@ -117,10 +117,10 @@ _BEARER = re.compile(r"\b((?:Bearer|Basic)\s{1,3})[\w.~+/-]{6,}=*", re.IGNORECAS
 
 
 def redact_text(text: str, secrets: frozenset[str]) -> str:
-    """Return `text` without secrets, and without user names and queries in the URLs in it.
+    """Return `text` without secrets, and without user names and queries of URLs.
 
-    What else looks like credentials is left out too: parameters of queries, and what is assigned to a password, a
-    token or a signature.
+    Other text that looks like credentials is removed too: query parameters, and values assigned to a password, token or
+    signature.
     """
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _SHORTEST:
@@ -137,10 +137,10 @@ _BUILTINS = (PermissionError, ConnectionError, TimeoutError, FileNotFoundError, 
 
 
 def safe_cause(error: BaseException, secrets: frozenset[str]) -> BaseException:
-    """Return `error`, or a stand-in of the nearest builtin class where it, or what caused it, shows secrets.
+    """Return `error`, or a replacement of the nearest builtin class if it, or one of its causes, shows secrets.
 
-    Notes, arguments and other attributes count, as pickled errors and logs carry them; so do all causes, and what was
-    being handled when they were raised.
+    Notes, arguments and other attributes are checked, as pickled errors and logs contain them. All causes and contexts
+    are checked as well.
     """
     if not any(_shows(link, secrets) for link in _linked(error)):
         return error
@@ -150,9 +150,9 @@ def safe_cause(error: BaseException, secrets: frozenset[str]) -> BaseException:
 
 
 def empty(error: BaseException) -> None:
-    """Take everything out of an error that shows secrets.
+    """Remove everything from an error that shows secrets.
 
-    Python hangs it as context on what is raised while it is handled, where logs and pickles may find it.
+    Python sets it as context of errors that are raised while it is handled, where logs and pickles find it.
     """
     error.args = ()
     error.__cause__ = error.__context__ = None
@@ -163,7 +163,7 @@ def empty(error: BaseException) -> None:
 
 
 def _linked(error: BaseException) -> Iterator[BaseException]:
-    """The error, and all errors that it leads to."""
+    """Yield the error, and all its causes and contexts."""
     waiting: list[BaseException | None] = [error]
     seen: set[int] = set()
     while waiting:
@@ -183,7 +183,7 @@ def _shows(error: BaseException, secrets: frozenset[str]) -> bool:
     try:
         pickled = pickle.dumps(error)
     except Exception:
-        return False  # it will not travel
+        return False  # it cannot be pickled, so it stays in this process
     return any(secret.encode("utf-8", "surrogatepass") in pickled for secret in secrets if len(secret) >= _SHORTEST)
 
 

@@ -1,7 +1,7 @@
-"""Recipes to reopen a store: small values that travel in tasks, and the stores that this process opened from them.
+"""Specs of stores: small values that tasks carry, and the stores that this process has opened from them.
 
-A recipe names a class and its arguments. A store that lives in memory has a recipe as well, but one that only this
-process can follow: it says so, rather than carry the data or find nothing, when it is opened elsewhere.
+A spec names a class and its arguments. A store in memory has a spec as well, but only its own process can open it: in
+another process, `open` raises an error, rather than copy the data or find nothing.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MAX_OPEN_STORES = 128
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Frozen:
-    """A dict, list, set or other unhashable option in a hashable form, whose repr shows no values."""
+    """A dict, list, set or other unhashable option in a hashable form; its repr shows no values."""
 
     kind: str
     items: Any
@@ -44,7 +44,7 @@ class _Frozen:
 
 
 def freeze(value: Any) -> Hashable:
-    """`value` in a hashable form that `_thaw` turns back; hashable values stay as they are."""
+    """Return `value` in a hashable form, which `_thaw` converts back; hashable values are unchanged."""
     if isinstance(value, dict):
         pairs = [(freeze(key), freeze(item)) for key, item in value.items()]
         return _Frozen("dict", tuple(sorted(pairs, key=repr)))
@@ -69,19 +69,19 @@ def _thaw(value: Any) -> Any:
     return (list if value.kind == "list" else tuple)(map(_thaw, value.items))
 
 
-# --- recipes -------------------------------------------------------------------------------------------------------
+# --- specs ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class StoreSpec:
-    """How to reopen a store in another process: ``opener(location, **options)``.
+    """How to open a store in another process: ``opener(location, **options)``.
 
     Attributes
     ----------
     opener : callable
-        Class of the store (or function), found by name when the recipe is unpickled.
+        Class of the store, or a function; found by name when the spec is unpickled.
     location : str or StoreSpec
-        Path or URL of the store; for a wrapper the recipe of the wrapped store.
+        Path or URL of the store; for a wrapper the spec of the wrapped store.
     options : tuple of (str, hashable)
         Further keyword arguments, sorted and frozen. The repr does not show them, as they may hold credentials.
 
@@ -98,7 +98,7 @@ class StoreSpec:
     options: tuple[tuple[str, Hashable], ...] = ()
 
     def open(self) -> Store:
-        """Return the store; opened once per process and then shared."""
+        """Return the store; it is opened once per process and then shared."""
         return _opened.open(self)
 
     def build(self) -> Store:
@@ -113,14 +113,14 @@ class StoreSpec:
         return StoreSpec, (self.opener, self.location, self.options)
 
     def __dask_tokenize__(self) -> tuple[str, str]:
-        """A hash, as options may hold credentials, which are not to show in the names of tasks."""
+        """Return a hash, as options may hold credentials, which must not show in the names of tasks."""
         return "zarrds.StoreSpec", fingerprint(self.opener, self.location, self.options)
 
     def generation(self, directories: Sequence[str], *, deep: bool = False) -> tuple[object, ...]:
-        """Return what differs when the data have changed, where that can be known without a request.
+        """Return a value that differs if the data have changed, where that can be found without a request.
 
-        That is so in the memory of this process, for databases and files of a local disk, and for local directories
-        as far as `directories`, paths in the store, are those whose entries change; with `deep`, also those below.
+        This works in the memory of this process, for databases and files on a local disk, and for local directories:
+        there it sees changes of the entries of `directories` (paths in the store) and, with `deep`, of those below.
         """
         if isinstance(self.location, StoreSpec):
             return self.location.generation(directories, deep=deep)
@@ -128,25 +128,25 @@ class StoreSpec:
 
 
 def reverses_levels(spec: StoreSpec) -> bool:
-    """Whether the files of nested chunks lie in directories by their last index first, as those of N5 do."""
+    """Return whether the directories of nested chunks are named by the last index first, as in N5."""
     if spec.opener.__name__ in ("N5Store", "N5Mapping", "_over_files"):
         return True
     return isinstance(spec.location, StoreSpec) and reverses_levels(spec.location)
 
 
 def make_spec(opener: Callable[..., Store], location: str | StoreSpec, **options: Any) -> StoreSpec:
-    """Recipe for ``opener(location, **options)``; options that are None, the usual default, are left out."""
+    """Return the spec of ``opener(location, **options)``; options that are None, the usual default, are omitted."""
     kept = {name: freeze(value) for name, value in options.items() if value is not None}
     return StoreSpec(opener, location, tuple(sorted(kept.items())))
 
 
-# --- stores that live in this process ------------------------------------------------------------------------------
+# --- stores in the memory of this process --------------------------------------------------------------------------
 
 _live: weakref.WeakValueDictionary[str, Store] = weakref.WeakValueDictionary()
 
 
 class LiveSpec(StoreSpec):
-    """Recipe of a store that lives in the memory of one process; opens there only, as the very same object."""
+    """Spec of a store in the memory of one process; it opens only there, as the same object."""
 
     __slots__ = ("_pid", "_store")
     _pid: int
@@ -158,14 +158,14 @@ class LiveSpec(StoreSpec):
         object.__setattr__(self, "_store", store)
 
     def open(self) -> Store:
-        """Return the live store; raises StoreNotShareableError in any process but its own."""
+        """Return the store; raise StoreNotShareableError in any other process."""
         if self._store is not None and self._pid == os.getpid():
             return self._store
         return self.build()
 
     @property
     def kind(self) -> str:
-        """Class name of the live store."""
+        """Class name of the store."""
         return str(self.options[0][1])
 
     def __eq__(self, other: object) -> bool:
@@ -175,14 +175,14 @@ class LiveSpec(StoreSpec):
         return hash(self.location)
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        """The same for stores over the same data; another one once a store has changed these."""
+        """Return a token that is equal for stores over the same data, and differs after a store has changed them."""
         store = self._store if self._pid == os.getpid() else None
         if store is None or store.live is None:
             return "zarrds.LiveSpec", self.kind, self.location
         return "zarrds.LiveSpec", fingerprint(self.kind, store.live.name, store.live_options())
 
     def generation(self, directories: Sequence[str], *, deep: bool = False) -> tuple[object, ...]:
-        """Empty: the token tells each change already."""
+        """Return an empty tuple: the token differs after each change already."""
         return ()
 
     def __repr__(self) -> str:
@@ -204,7 +204,7 @@ def _find_live(kind: str, token: str, pid: int) -> LiveSpec:
 
 
 def not_shareable(kind: str) -> StoreNotShareableError:
-    """The error for whoever writes through a copy of a store that belongs to another process."""
+    """Return the error for a write through a copy of a store that belongs to another process."""
     return StoreNotShareableError(
         f"this is a copy, for reading, of a {kind} that belongs to the process that opened it for writing",
         hint="write in that process, or use a store that processes can share (a DirectoryStore, or a URL)",
@@ -212,9 +212,9 @@ def not_shareable(kind: str) -> StoreNotShareableError:
 
 
 def live_spec(store: Store, token: str | None) -> tuple[str, LiveSpec]:
-    """Recipe of a store that lives in this process, and the token to give next time (None: not given yet).
+    """Return the spec of a store in this process, and the token to pass at the next call (None at the first call).
 
-    The recipe holds the store, so the store must not keep its recipe: it keeps the token.
+    The spec holds the store, so the store must not hold its spec: it keeps the token instead.
     """
     if token is None or _live.get(token) is not store:
         token = uuid.uuid4().hex
@@ -222,17 +222,17 @@ def live_spec(store: Store, token: str | None) -> tuple[str, LiveSpec]:
     return token, LiveSpec(type(store).__name__, token, os.getpid(), store)
 
 
-# --- stores opened from recipes ------------------------------------------------------------------------------------
+# --- stores opened from specs --------------------------------------------------------------------------------------
 
 
 class _OpenStores:
-    """Stores of this process by recipe; least recently used ones are forgotten, not closed: others may hold them."""
+    """Stores of this process by spec; the least recently used are dropped but not closed, as others may use them."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything: in a forked child, connections and locks of the parent are of no use."""
+        """Drop all stores: a forked child cannot use connections and locks of its parent."""
         self._lock = threading.Lock()
         self._stores: OrderedDict[tuple[int, StoreSpec], Store] = OrderedDict()
 

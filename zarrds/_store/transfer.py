@@ -1,4 +1,4 @@
-"""Values copied from one store to another by the file system that both are on, without passing through this process."""
+"""Copy values between two stores on the same file system, without reading them into this process."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from zarrds.errors import StoreError
 __all__ = ["Mover", "local_directory", "mover"]
 
 Mover: TypeAlias = Callable[[Sequence[tuple[str, str]]], int]
-"""Copies values, given as pairs of source key and destination key; each atomically. Returns their bytes."""
+"""Function that copies values, given as (source key, destination key), each atomically; returns their size in bytes."""
 
 
 def mover(source: Store, dest: Store, source_path: str = "") -> Mover | None:
-    """How to copy values below `source_path` by the file system; None when the stores do not share one."""
+    """Return a function that copies values below `source_path` in the file system; None if the stores share none."""
     if not dest.is_writeable():
         return None
     source_dir, dest_dir = local_directory(source), local_directory(dest)
@@ -37,7 +37,7 @@ def mover(source: Store, dest: Store, source_path: str = "") -> Mover | None:
 
 
 def local_directory(store: Store) -> DirectoryStore | None:
-    """The local directory of a store, as a store of our own: subclasses may do something else with their values."""
+    """Return the local directory of a store as a `DirectoryStore`; None for other stores, subclasses included."""
     if type(store) in (DirectoryStore, NestedDirectoryStore, TempStore):
         assert isinstance(store, DirectoryStore)
         return store
@@ -47,14 +47,14 @@ def local_directory(store: Store) -> DirectoryStore | None:
 
 
 def _copies(fs: AbstractFileSystem) -> bool:
-    """Whether a file system copies files by itself."""
+    """Return whether a file system copies files by itself."""
     if isinstance(fs, AsyncFileSystem):
         return type(fs)._cp_file is not AsyncFileSystem._cp_file and not isinstance(fs, DirFileSystem)
     return type(fs).cp_file is not AbstractFileSystem.cp_file
 
 
 class _FileSystemMover:
-    """Copies inside one fsspec file system; on object stores the service does it, several at a time."""
+    """Copies inside one fsspec file system; on object stores the service copies, several values at a time."""
 
     def __init__(self, source: FSStore, dest: FSStore, source_path: str) -> None:
         self.source, self.dest, self.path = source, dest, source_path
@@ -76,7 +76,7 @@ class _FileSystemMover:
         return sum(self._sizes[path.lstrip("/")] for path in old)
 
     def _listed(self) -> Mapping[str, int]:
-        """Sizes of all values, from one listing."""
+        """Return the sizes of all values, from one listing."""
         found = self.source.fs.find(self._place(self.source, self.path).rstrip("/"), detail=True)
         return {name.lstrip("/"): entry["size"] for name, entry in found.items()}
 

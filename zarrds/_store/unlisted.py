@@ -1,7 +1,7 @@
-"""Tell a place that is empty from a server that does not list what it has.
+"""Distinguish an empty place from a server that cannot list its keys.
 
-Web servers often answer a request for a directory with "not found", or with a page that names no files. Where documents
-can be read nevertheless, that answer is no empty listing.
+Web servers often answer a request for a directory with "not found", or with a page that names no files. If documents
+can be read there, that answer does not mean an empty listing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["nearest_node", "refuse_unlisted", "unlistable"]
 
 _EXISTS = ByteRange(0, 1)
 _REFUSALS = (405, 501)
-"""HTTP status codes of servers that have no listings at all: method not allowed, not implemented."""
+"""HTTP status codes of servers without listings: method not allowed, not implemented."""
 
 
 def unlistable(store: Store, path: str) -> NotListableError:
@@ -32,18 +32,18 @@ def unlistable(store: Store, path: str) -> NotListableError:
 
 
 def refuse_unlisted(store: Store, path: str, *, is_missing: bool, names_at: Callable[[str], Sequence[str]]) -> None:
-    """Raise NotListableError when nothing was listed at a path, though the store has documents there.
+    """Raise NotListableError if nothing was listed at a path, but the store has documents there.
 
     Parameters
     ----------
     store : Store
-        Store that was asked.
+        Store that was listed.
     path : str
         Normalised path at which nothing was listed.
     is_missing : bool
-        Whether the answer was that there is no such directory, which documents in it disprove.
+        Whether the answer was "no such directory"; a document in it proves that this is wrong.
     names_at : callable
-        Lists a path, without this check.
+        Function that lists a path, without this check.
     """
     node = nearest_node(store, path)
     if node is None:
@@ -55,7 +55,7 @@ def refuse_unlisted(store: Store, path: str, *, is_missing: bool, names_at: Call
 
 
 def nearest_node(store: Store, path: str) -> str | None:
-    """Return the path of the node at or above a path that is next to it, in one batch; None where there is none."""
+    """Return the path of the nearest node at or above a path, with one batch of requests; None if there is none."""
     paths = [path, *reversed(ancestors(path))]
     names = list(dict.fromkeys(key for known in FORMATS for key in known.node_keys("")))
     keys = [level(where) + name for where in paths for name in (*names, ATTRIBUTES_KEY)]
