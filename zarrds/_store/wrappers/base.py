@@ -1,4 +1,4 @@
-"""The base of stores over another store: it passes everything on, so that a wrapper says only what it changes."""
+"""Base class of stores over another store: it forwards everything, so a wrapper implements only what it changes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["ViewStore", "WrapperStore"]
 
 
 class WrapperStore(Store):
-    """A store that passes on to another one whatever a subclass does not override.
+    """A store that forwards all methods that a subclass does not override to another store.
 
-    That holds for the methods that stores implement. Those of the mapping go through them, so that a subclass that
-    changes what `get_many` answers has changed ``store[key]`` too.
+    This includes the methods that stores implement. Mapping methods are built on them, so a subclass that changes
+    `get_many` changes ``store[key]`` too.
 
     Parameters
     ----------
     store : Store
-        The store behind it.
+        The wrapped store.
     """
 
     reports_requests = True
@@ -45,7 +45,7 @@ class WrapperStore(Store):
     def iter_many(self, requests: Sequence[Request]) -> Iterator[Buf | None]:
         if type(self).get_many is WrapperStore.get_many:
             return self.store.iter_many(requests)
-        return iter(self.get_many(requests))  # whoever changes answers does so here too
+        return iter(self.get_many(requests))  # a subclass that changes answers must do so here too
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
         self.store.set_many(items)
@@ -84,7 +84,7 @@ class WrapperStore(Store):
         self.store.rmdir(path)
 
     def replace_below(self, path: str, items: Sequence[tuple[str, Buf]]) -> bool:
-        # whoever changes what is written or deleted does so here too
+        # a subclass that changes writes or deletes must do so here too
         return is_unchanged(self, WrapperStore) and self.store.replace_below(path, items)
 
     def staging(self, path: str) -> Staging | None:
@@ -106,7 +106,7 @@ class WrapperStore(Store):
     # --- the store ---------------------------------------------------------------------------------------------------
 
     def spec(self) -> StoreSpec:
-        """That of the store behind: for wrappers that are not to be made again elsewhere."""
+        """Return the spec of the wrapped store: for wrappers that other processes do not need."""
         return self.store.spec()
 
     def place(self, path: str = "") -> Place:
@@ -137,13 +137,13 @@ class WrapperStore(Store):
 
 
 def _compares(cls: type[Store]) -> bool:
-    """Whether `set_if` knows of what `get_many` and `set_many` of the class do: else it would compare other values."""
+    """Return whether `set_if` fits `get_many` and `set_many` of the class; if not, it would compare other values."""
     first = next(c for c in cls.__mro__ if not c.__dict__.keys().isdisjoint(("get_many", "set_many", "set_if")))
     return "set_if" in first.__dict__
 
 
 class ViewStore(WrapperStore):
-    """A wrapper with keys or values of its own: what goes over many of them goes over those, not over the store's."""
+    """A wrapper with its own keys or values: methods over many keys use these, not those of the wrapped store."""
 
     def rmdir(self, path: str | None = None) -> None:
         Store.rmdir(self, path)
@@ -158,5 +158,5 @@ class ViewStore(WrapperStore):
         return Store.size_below(self, path)
 
     def version(self, key: str) -> object:
-        """None: what the store says of a key of its own is not true of one here."""
+        """Return None: versions of the wrapped store's keys are not valid for the keys here."""
         return None

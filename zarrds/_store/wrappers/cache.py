@@ -1,4 +1,4 @@
-"""A wrapper that keeps the values that were read last in memory, for stores that are slow to ask."""
+"""A wrapper that caches recently read values in memory, for slow stores."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ __all__ = ["LRUStoreCache"]
 
 
 class LRUStoreCache(WrapperStore):
-    """A store whose values, parts of values, keys and listings are kept after they were read once.
+    """A store that caches values, parts of values, keys and listings once they were read.
 
-    What is written through the cache is seen at once. What others write to the store is seen after `invalidate`. Safe
-    to use from several threads. A pickled cache is empty.
+    Writes through the cache are visible at once. Writes of others to the store are visible after `invalidate`. Safe to
+    use from several threads. A pickled cache is empty.
 
     Parameters
     ----------
     store : Store or MutableMapping
         The store containing the actual data.
     max_size : int or None
-        Bytes of values that are kept, of which those that were not used for longest go first; None: all.
+        Largest size of all cached values in bytes; the least recently used are dropped first. None: no limit.
 
     Attributes
     ----------
     hits, misses : int
-        Values that were answered from the cache, and values that the store was asked for and had.
+        Number of values read from the cache, and of values read from the store.
 
     Examples
     --------
@@ -80,7 +80,7 @@ class LRUStoreCache(WrapperStore):
         return found
 
     def _recall(self, request: Request, found: list[Buf | None], number: int) -> bool:
-        """Answer from what is kept, if that can be; True for keys that are known to be absent, too."""
+        """Answer a request from the cache; return whether that was possible, also for keys known to be absent."""
         key, byte_range = request
         value: Buf | None = self._values.get(request)
         used = request
@@ -95,7 +95,7 @@ class LRUStoreCache(WrapperStore):
         return True
 
     def _learn(self, request: Request, answer: Buf | None, *, keep: bool) -> Buf | None:
-        """Count and keep an answer of the store; not if something was written meanwhile, as it may be older."""
+        """Count and cache an answer of the store; do not cache it if a write came in between, as it may be stale."""
         if answer is None:
             if keep:
                 self._present[request[0]] = False
@@ -162,7 +162,7 @@ class LRUStoreCache(WrapperStore):
         try:
             return self.store.set_if(key, value, expected)
         finally:
-            self._changed([key])  # also when it was not set: what is kept here is not what is there
+            self._changed([key])  # also if it was not set: then the cached value is stale
 
     def delete_many(self, keys: Sequence[str]) -> None:
         self._changed(keys)
@@ -205,7 +205,7 @@ class LRUStoreCache(WrapperStore):
             self._clear()
 
     def _changed(self, keys: Sequence[str]) -> int:
-        """Forget what is known of keys whose values change, before and after; tells the number of the change."""
+        """Drop cached data of keys that change, called before and after; return the number of the change."""
         with self._lock:
             self._changes += 1
             self._keys = None
@@ -245,13 +245,13 @@ class LRUStoreCache(WrapperStore):
         return list(names)
 
     def version(self, key: str) -> object:
-        """None: what the store says of its value is not true of the one that is kept here."""
+        """Return None: the version of the store's value is not valid for the cached value."""
         return None
 
-    # --- forgetting --------------------------------------------------------------------------------------------------
+    # --- invalidating ------------------------------------------------------------------------------------------------
 
     def invalidate(self) -> None:
-        """Completely clear the cache."""
+        """Clear the whole cache."""
         self.forgotten += 1
         self._clear()
 
@@ -260,7 +260,7 @@ class LRUStoreCache(WrapperStore):
         self._clear_keys()
 
     def invalidate_values(self) -> None:
-        """Clear the values cache."""
+        """Clear the cache of values."""
         self.forgotten += 1
         self._clear_values()
 
@@ -272,7 +272,7 @@ class LRUStoreCache(WrapperStore):
             self._size = 0
 
     def invalidate_keys(self) -> None:
-        """Clear the keys cache: listings, and which keys are there and which are not."""
+        """Clear the cache of keys: listings, and which keys exist or do not."""
         self.forgotten += 1
         self._clear_keys()
 
@@ -283,7 +283,7 @@ class LRUStoreCache(WrapperStore):
             self._present.clear()
             self._listings.clear()
 
-    # --- the store behind it -----------------------------------------------------------------------------------------
+    # --- the wrapped store -------------------------------------------------------------------------------------------
 
     def close(self) -> None:
         self._clear()
@@ -309,9 +309,9 @@ _alive: weakref.WeakValueDictionary[tuple[int, str], LRUStoreCache] = weakref.We
 
 
 class _CacheSpec(StoreSpec):
-    """Recipe of a cache: opens that very cache as long as it lives in this process, elsewhere the store without one.
+    """Spec of a cache: opens the same cache while it exists in this process, elsewhere the store without a cache.
 
-    A cache that nobody holds is one that nobody can make forget: tasks would read from it what was written over since.
+    An unreferenced cache can never be invalidated, so tasks would read stale values from it.
     """
 
     __slots__ = ("_token",)
@@ -322,7 +322,7 @@ class _CacheSpec(StoreSpec):
         object.__setattr__(self, "_token", token)
 
     def open(self) -> Store:
-        """The cache, or the store behind it."""
+        """Return the cache, or the wrapped store if the cache does not exist here."""
         cache = _alive.get((os.getpid(), self._token))
         if cache is not None:
             return cache
@@ -330,7 +330,7 @@ class _CacheSpec(StoreSpec):
         return self.location.open()
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        """That of the store behind, until the cache is told to forget: what it had may have been written over."""
+        """Return the token of the wrapped store and, once the cache was invalidated, a number that changes each time."""
         assert isinstance(self.location, StoreSpec)
         cache = _alive.get((os.getpid(), self._token))
         forgotten = 0 if cache is None else cache.forgotten

@@ -1,4 +1,4 @@
-"""A wrapper that answers for metadata keys from one document read before, and passes chunk keys through."""
+"""A wrapper that reads metadata keys from consolidated metadata, and chunk keys from the wrapped store."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ __all__ = ["ConsolidatedMetadataStore", "DocumentStore"]
 
 
 class DocumentStore(WrapperStore):
-    """A store whose metadata keys are those of a given mapping, and no others; they cannot be written.
+    """A store whose metadata keys are exactly those of a given mapping; they cannot be written.
 
     Parameters
     ----------
     store : Store
-        Where all other keys are read and written.
+        Store for all other keys.
     documents : Mapping
-        Metadata keys to their values: bytes, or JSON values to be encoded when they are read.
+        Metadata keys and their values: bytes, or JSON values that are encoded when they are read.
     names : tuple of str
-        Last names of the keys that are metadata.
+        Last names of metadata keys.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class DocumentStore(WrapperStore):
         return self.store.iter_many(requests)
 
     def reader(self) -> RangeReader:
-        return self.store.reader()  # documents are not read in parts
+        return self.store.reader()  # documents are never read in parts
 
     def _document(self, request: Request) -> Buf | None:
         key, byte_range = request
@@ -92,14 +92,14 @@ class DocumentStore(WrapperStore):
                 raise ReadOnlyError("consolidated metadata cannot be modified", key=key)
 
     def keys_below(self, prefix: str = "") -> Iterator[str]:
-        others = self.store.keys_below(prefix)  # asked first: a store that cannot list says so before anything is said
+        others = self.store.keys_below(prefix)  # first, so that a store without listings raises
         yield from [key for key in self.documents if key.startswith(prefix)]
         for key in others:
             if not self._is_metadata(key):
                 yield key
 
     def listdir(self, path: str | None = None) -> list[str]:
-        """Names below a path: of a group as the documents say, of an array also its chunks."""
+        """Return the names directly below a path: those in the documents and, below arrays, also their chunks."""
         where = normalize_path(path)
         names = self._names(where)
         if self._is_group(where):
@@ -107,12 +107,12 @@ class DocumentStore(WrapperStore):
         return sorted({*names, *(name for name in self.store.listdir(path) if name not in self.names)})
 
     def _is_group(self, path: str) -> bool:
-        """Whether the documents say that a group is there: what is not among its members is not looked for."""
+        """Return whether the documents have a group at a path; its members are then known without a request."""
         known = formats_with(self.names)
         return any(f.is_array(path, [self.documents.get(key) for key in f.node_keys(path)]) is False for f in known)
 
     def _names(self, path: str) -> dict[str, None]:
-        """Names that the documents have below a path, from an index made once: groups may have many members."""
+        """Return the names in the documents below a path, from an index built once, as groups may have many members."""
         if self._levels is None:
             levels: dict[str, dict[str, None]] = {}
             for key in filter(_is_normal, self.documents):
@@ -154,27 +154,27 @@ class DocumentStore(WrapperStore):
 
 
 class ConsolidatedMetadataStore(DocumentStore):
-    """A store with its consolidated metadata read in one batch of requests, when it is opened.
+    """A store that reads its consolidated metadata with one batch of requests when it is opened.
 
-    As a mapping it is what the manual's release has: metadata keys and JSON values, which cannot be changed. Arrays
-    write their chunks through it all the same. When the store behind changes its metadata, consolidate again.
+    As a mapping it has metadata keys with JSON values, as in the manual, which cannot be changed. Arrays can write
+    their chunks through it. If the metadata of the wrapped store change, consolidate them again.
 
     Parameters
     ----------
     store : Store or MutableMapping
         The store that holds the hierarchy.
     metadata_key : str, default ".zmetadata"
-        Key of the document with all metadata in format 2. By default the documents of groups, which hold them in format
-        3, are looked at too.
+        Key of the Zarr v2 document with all metadata. With the default, group documents of Zarr v3, which hold
+        consolidated metadata, are read too.
     path : str, optional
-        Group whose consolidated metadata will do, where those of the root are not there; format 3.
+        Group whose consolidated metadata are used if the root has none; Zarr v3 only.
 
     Raises
     ------
     KeyError
-        If there is no such document.
+        If there are no consolidated metadata.
     MetadataError
-        If it is broken.
+        If they are broken.
 
     Examples
     --------
@@ -198,7 +198,7 @@ class ConsolidatedMetadataStore(DocumentStore):
 
     @classmethod
     def just_written(cls, store: Store, metadata_key: str, written: Consolidated, path: str = "") -> Self:
-        """The same as opening it, for whoever knows the documents because they were written a moment ago."""
+        """Return the opened store without reading the documents, which the caller has just written."""
         made = cls.__new__(cls)
         DocumentStore.__init__(made, store, written.documents, written.names)
         made.metadata_key = metadata_key
@@ -243,6 +243,6 @@ def _read_consolidated(store: Store, metadata_key: str, path: str) -> Consolidat
 
 
 def _is_normal(key: str) -> bool:
-    """Whether `key` can be of a node: a document may hold any text, and nodes whose name is empty would never end."""
+    """Return whether `key` can be a key of a node: a document may hold any text, such as endless empty names."""
     padded = f"/{key}/"
     return "//" not in padded and "/../" not in padded and "/./" not in padded

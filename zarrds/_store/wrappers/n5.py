@@ -1,7 +1,7 @@
-"""N5 containers, shown as stores of format 2.
+"""N5 containers, presented as Zarr v2 stores.
 
-The keys ``.zarray``, ``.zgroup`` and ``.zattrs`` of a node all lie in its ``attributes.json``; a chunk ``2.0.1`` is the
-file ``1/0/2``. What the attributes mean is a matter of `zarrds._format.n5`.
+The keys ``.zarray``, ``.zgroup`` and ``.zattrs`` of a node are all stored in its ``attributes.json``; the chunk
+``2.0.1`` is the file ``1/0/2``. `zarrds._format.n5` interprets the attributes.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from zarrds.errors import UnsupportedFormatError
 __all__ = ["N5FSStore", "N5Mapping", "N5Store"]
 
 _DOCUMENTS = frozenset({v2.ARRAY_KEY, v2.GROUP_KEY, v2.ATTRS_KEY, "zarr.json"})
-"""Names of documents; none is ever a file of a container."""
+"""Names of documents; a container never has files with these names."""
 
 _SHARED = (v2.ARRAY_KEY, v2.ATTRS_KEY, v2.GROUP_KEY)
-"""Names of the documents that lie together in the ``attributes.json`` of a node."""
+"""Names of the documents that are stored together in the ``attributes.json`` of a node."""
 
 _CHUNK_NAME = re.compile(r"[0-9]+(\.[0-9]+)*")
 _GROUP_TEXT = b'{\n    "zarr_format": 2\n}'
@@ -40,7 +40,7 @@ _SPACE = b" \t\r\n"
 
 
 class Attributes(dict[str, JSON]):
-    """What the ``attributes.json`` of a node says, and the white space at its end: there writers leave their marks."""
+    """Content of an ``attributes.json``, and the white space at its end, in which writers leave their marks."""
 
     space: bytes = b""
 
@@ -62,12 +62,12 @@ def _space_of(text: Buf) -> bytes:
 
 
 class N5Mapping(WrapperStore):
-    """An N5 container in any store, shown with the keys of format 2.
+    """An N5 container in any store, presented with Zarr v2 keys.
 
     Parameters
     ----------
     files : Store
-        Where the files of the container are.
+        Store with the files of the container.
     """
 
     __module__ = "zarrds.n5"
@@ -96,7 +96,7 @@ class N5Mapping(WrapperStore):
         return found
 
     def _attributes(self, nodes: Iterable[str]) -> dict[str, Attributes | None]:
-        """Attributes of several nodes, in one batch; None where there is no such file."""
+        """Return the attributes of several nodes, in one batch; None for nodes without an ``attributes.json``."""
         keys = [level(node) + n5.ATTRIBUTES_KEY for node in nodes]
         texts = self.store.get_many([(key, None) for key in keys]) if keys else []
         return {
@@ -119,9 +119,9 @@ class N5Mapping(WrapperStore):
         return text + attributes.space
 
     def _is_implicit_group(self, node: str) -> bool:
-        """Whether a directory without attributes is a group: it has members, and lies in no array.
+        """Return whether a directory without attributes is a group: it has members, and is inside no array.
 
-        What is left of a deletion that was interrupted is none.
+        Remains of an interrupted deletion are no group.
         """
         if not self.store.listdir(node) or self._array_above(node) is not None:
             return False
@@ -131,7 +131,7 @@ class N5Mapping(WrapperStore):
         return all(attributes is not None for attributes in self._attributes(marked).values())
 
     def _array_above(self, path: str) -> str | None:
-        """The array at or above a path, whose blocks may be there; None when there is none."""
+        """Return the array at or above a path, whose blocks may be there; None if there is none."""
         above = [path, *reversed(ancestors(path))]
         attributes = self._attributes(above)
         return next((node for node in above if n5.is_array(attributes[node] or {})), None)
@@ -156,12 +156,12 @@ class N5Mapping(WrapperStore):
             attributes = None if text is None else Attributes.parsed(text, where)
             if not same_bytes(self._document(parent, name, attributes), expected):
                 return False
-            # the file holds other documents too: where only one of those was changed meanwhile, it is tried again
+            # the file holds other documents too: if only one of those was changed meanwhile, try again
             if self.store.set_if(where, _changed(attributes or Attributes(), parent, name, value).text(), text):
                 return True
 
     def _changed(self, items: Sequence[tuple[str, Buf]]) -> dict[str, Attributes]:
-        """Attributes of all nodes that have a document among the items, as they are when it is set."""
+        """Return the new attributes of all nodes that have a document among the items."""
         changed: dict[str, Attributes] = {}
         for key, value in items:
             parent, name = _split(check_key(key))
@@ -180,7 +180,7 @@ class N5Mapping(WrapperStore):
                 _expect_blocks(key, value)
 
     def lock_keys(self, key: str) -> tuple[str, ...]:
-        """Return the keys of all documents of a node, as they lie in one file; programs for Zarr v2 lock each alone."""
+        """Return the keys of all documents of a node, as they share one file; Zarr v2 programs lock each key."""
         parent, name = _split(key)
         return tuple(level(parent) + shared for shared in _SHARED) if name in _SHARED else (key,)
 
@@ -194,7 +194,7 @@ class N5Mapping(WrapperStore):
                 continue
             there = attributes[parent]
             if there is None or name not in _document_names(there):
-                continue  # what a node does not show is absent, and its file is that of other documents
+                continue  # a document that the node does not have is absent, though its file exists for other documents
             if name == v2.ATTRS_KEY:
                 kept = Attributes(n5.with_user_attributes(there, {}))
                 kept.space = there.space
@@ -216,7 +216,7 @@ class N5Mapping(WrapperStore):
     def staging(self, path: str) -> Staging | None:
         found = self.store.staging(path) if is_unchanged(self, N5Mapping) else None
         if found is None or (path and found.store is not self.store):
-            return None  # the root of a container says so, what lies in it does not
+            return None  # only the root of a container has the N5 version
         return replace(found, store=self if found.store is self.store else N5Mapping(found.store))
 
     # --- the hierarchy -----------------------------------------------------------------------------------------------
@@ -284,9 +284,9 @@ class N5Store(N5Mapping):
     path : str or os.PathLike
         Location of directory to use as the root of the storage hierarchy.
     normalize_keys : bool, default False
-        If True, all store keys are turned to lower case.
+        If True, all store keys are converted to lower case.
     dimension_separator : {".", "/"}, default "/"
-        Accepted for the manual's sake: N5 has one directory for each dimension.
+        Accepted as in the manual; N5 always has one directory for each dimension.
 
     Notes
     -----
@@ -315,7 +315,7 @@ class N5Store(N5Mapping):
 
     @property
     def path(self) -> str:
-        """Location of the directory."""
+        """Path of the directory."""
         return str(self.store.path)  # type: ignore[attr-defined]
 
     def spec(self) -> StoreSpec:
@@ -326,7 +326,7 @@ class N5Store(N5Mapping):
 
 
 class N5FSStore(N5Mapping):
-    """N5 containers in any file system of fsspec; see `N5Store` and, for the parameters, `zarrds.storage.FSStore`.
+    """N5 containers in any fsspec file system; see `N5Store` and, for the parameters, `zarrds.storage.FSStore`.
 
     Examples
     --------
@@ -356,7 +356,7 @@ class N5FSStore(N5Mapping):
 
 
 def _over_files(files: FSStore) -> N5FSStore:
-    """The store over another one that is there already."""
+    """Return an `N5FSStore` over an existing `FSStore`."""
     made = N5FSStore.__new__(N5FSStore)
     N5Mapping.__init__(made, files)
     made.dimension_separator = files.dimension_separator
@@ -372,13 +372,13 @@ def _split(key: str) -> tuple[str, str]:
 
 
 def _file_of(key: str) -> str:
-    """File of a chunk, dimensions reversed and one directory each; other keys stay as they are."""
+    """Return the file of a chunk: reversed dimensions, one directory each; other keys are unchanged."""
     parent, name = _split(check_key(key))
     return level(parent) + "/".join(reversed(name.split("."))) if _CHUNK_NAME.fullmatch(name) else key
 
 
 def _key_of(name: str, arrays: set[str]) -> str:
-    """Chunk key of a file that lies in one of the arrays; other files are called as they are."""
+    """Return the chunk key of a file inside one of the arrays; names of other files are unchanged."""
     parts = name.split("/")
     for end in range(len(parts) - 1, -1, -1):
         if not parts[end].isdigit():
@@ -394,7 +394,7 @@ def _document_names(attributes: Attributes) -> list[str]:
 
 
 def _expect_blocks(key: str, text: Buf) -> None:
-    """Raise for an array whose chunks are no blocks of N5 as they are."""
+    """Raise if the chunks of an array are not encoded as N5 blocks."""
     codec = Place(key).expect_object(loads(text, key)).get("compressor")
     if not isinstance(codec, dict) or codec.get("id") != "n5_wrapper":
         raise UnsupportedFormatError(
@@ -405,7 +405,7 @@ def _expect_blocks(key: str, text: Buf) -> None:
 
 
 def _changed(attributes: Attributes, node: str, name: str, text: Buf, quiet: bool = False) -> Attributes:
-    """Attributes of a node after one of its documents is set; a writer marks ``.zarray`` or ``.zgroup``."""
+    """Return the attributes of a node after setting one of its documents; a writer marks ``.zarray`` or ``.zgroup``."""
     found = Attributes(_members(attributes, node, name, text, quiet))
     found.space = attributes.space if name == v2.ATTRS_KEY else _space_of(text)
     return found

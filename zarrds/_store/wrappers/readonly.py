@@ -1,4 +1,4 @@
-"""A wrapper that refuses to write to a store."""
+"""A wrapper that raises an error for all writes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["ReadOnlyStore"]
 
 
 class ReadOnlyStore(WrapperStore):
-    """A store that can be read only.
+    """A read-only view of a store.
 
     Parameters
     ----------

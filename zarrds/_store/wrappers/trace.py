@@ -1,8 +1,8 @@
-"""Requests made visible: how many of each kind, and how many bytes, a piece of work costs.
+"""Count the requests and bytes that a block of code costs.
 
-Stores know nothing of it. While a trace is open, the methods of every store class that send requests are replaced by
-counting ones, and put back when the last trace closes: without a trace there is no cost at all. Stores that send other
-requests than they are asked for (they merge ranges, or try again) report themselves what goes out.
+While a trace is open, the methods of all store classes that send requests are replaced by counting ones; they are
+restored when the last trace closes. So there is no cost without a trace. Stores that send other requests than they are
+asked for (because they merge ranges, or try again) report the requests that they send.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Entry(NamedTuple):
     key : str
         Key, or the path that was listed.
     nbytes : int
-        Bytes of the value that was read or written; 0 for other verbs and for absent keys.
+        Size in bytes of the value that was read or written; 0 for other verbs and for absent keys.
     """
 
     verb: str
@@ -45,18 +45,18 @@ class Entry(NamedTuple):
 
 
 class Trace:
-    """Counts of what stores were asked; made by `trace`.
+    """Counts of requests to stores; created by `trace`.
 
     Attributes
     ----------
     requests : Counter
-        Requests by verb.
+        Number of requests by verb.
     nbytes : Counter
-        Bytes by verb.
+        Number of bytes by verb.
     batches : Counter
-        Calls by verb: requests of one call are sent together where the store can.
+        Number of calls by verb; the requests of one call are sent together if the store can do so.
     log : list of Entry
-        Every request, when keys were asked for.
+        All requests, if `keys` is True.
     """
 
     def __init__(self, *, keys: bool = False) -> None:
@@ -70,47 +70,47 @@ class Trace:
 
     @property
     def gets(self) -> int:
-        """Values and ranges asked for."""
+        """Number of requests for values and ranges."""
         return self.requests["get"] + self.requests["get range"]
 
     @property
     def range_gets(self) -> int:
-        """Ranges asked for."""
+        """Number of requests for ranges."""
         return self.requests["get range"]
 
     @property
     def heads(self) -> int:
-        """Questions whether a key is there, or how large it is."""
+        """Number of requests for the existence or the size of a key."""
         return self.requests["head"]
 
     @property
     def sets(self) -> int:
-        """Values written."""
+        """Number of values written."""
         return self.requests["set"]
 
     @property
     def deletes(self) -> int:
-        """Keys deleted; a whole directory counts once where a store deletes it at once."""
+        """Number of keys deleted; a directory that the store deletes at once counts as one."""
         return self.requests["delete"]
 
     @property
     def lists(self) -> int:
-        """Listings."""
+        """Number of listings."""
         return self.requests["list"]
 
     @property
     def total(self) -> int:
-        """All requests."""
+        """Number of all requests."""
         return sum(self.requests.values())
 
     @property
     def bytes_read(self) -> int:
-        """Bytes of all values and ranges that were read."""
+        """Number of bytes read."""
         return self.nbytes["get"] + self.nbytes["get range"]
 
     @property
     def bytes_written(self) -> int:
-        """Bytes of all values that were written."""
+        """Number of bytes written."""
         return self.nbytes["set"]
 
     def add(self, entries: Sequence[Entry]) -> None:
@@ -125,7 +125,7 @@ class Trace:
                 self.log.extend(entries)
 
     def reset(self) -> None:
-        """Begin anew."""
+        """Set all counts to zero."""
         with self._lock:
             for counter in (self.requests, self.nbytes, self.batches):
                 counter.clear()
@@ -156,7 +156,7 @@ class Trace:
 
 
 def trace(*, keys: bool = False) -> Trace:
-    """Count the requests that stores get inside a ``with`` block.
+    """Count the requests to stores inside a ``with`` block.
 
     Parameters
     ----------
@@ -171,8 +171,9 @@ def trace(*, keys: bool = False) -> Trace:
 
     Notes
     -----
-    Traces may be nested, and open in several threads or contexts at once: each counts what is done in its own. What
-    threads do that know no trace (those of a scheduler, say) counts for every open one. Other processes are not seen.
+    Traces may be nested, and open in several threads or contexts at once: each counts the requests of its own context.
+    Requests of threads without a trace (such as those of a scheduler) count for every open trace. Requests of other
+    processes are not counted.
 
     Examples
     --------
@@ -187,7 +188,7 @@ def trace(*, keys: bool = False) -> Trace:
     return Trace(keys=keys)
 
 
-# --- who listens -----------------------------------------------------------------------------------------------------
+# --- open traces -----------------------------------------------------------------------------------------------------
 
 _here: ContextVar[tuple[Trace, ...]] = ContextVar("zarrds_traces", default=())
 _everywhere: tuple[Trace, ...] = ()
@@ -203,12 +204,12 @@ _thread = _Thread()
 
 
 def is_open() -> bool:
-    """Whether any trace is open: stores that report themselves ask before they make a report."""
+    """Return whether any trace is open; stores check this before they build a report."""
     return bool(_everywhere)
 
 
 def record(entries: Sequence[Entry]) -> None:
-    """Report the requests of one call to the traces of this context, or to all where it knows none."""
+    """Report the requests of one call to the traces of this context, or to all traces if it has none."""
     if not entries:
         return
     _thread.recorded += 1
@@ -217,7 +218,7 @@ def record(entries: Sequence[Entry]) -> None:
 
 
 def carried(work: Function) -> Function:
-    """`work` for another thread, where it counts for the traces of this context; `work` itself without a trace."""
+    """Return `work` for another thread, where it counts for the traces of this context; `work` itself without traces."""
     listeners = _here.get()
     if not listeners:
         return work
@@ -274,7 +275,7 @@ def _counting(original: Callable[..., Any], entries: Callable[[Any, Any], list[E
     def method(self: Store, *args: Any, **kwargs: Any) -> Any:
         before = _thread.recorded
         answer = original(self, *args, **kwargs)
-        if _thread.recorded == before:  # else what it calls has reported
+        if _thread.recorded == before:  # otherwise the method that it calls has reported
             record(entries((*args, *kwargs.values(), "")[0], answer))
         return answer
 
@@ -300,7 +301,7 @@ def _counting_keys(original: Callable[..., Any], entries: Callable[[Any, Any], l
     def keys_below(self: Store, prefix: str = "") -> Iterator[str]:
         before = _thread.recorded
         keys = iter(original(self, prefix))
-        first = next(keys, None)  # generators send their requests only now
+        first = next(keys, None)  # generators send their requests only when they are iterated over
         if _thread.recorded == before:
             record(entries(prefix, None))
         if first is not None:
@@ -311,7 +312,7 @@ def _counting_keys(original: Callable[..., Any], entries: Callable[[Any, Any], l
 
 
 def gets(requests: Iterable[Request], answers: Iterable[Any]) -> list[Entry]:
-    """Entries of requests and what came back: a value, None, or an error."""
+    """Return the entries of requests from their answers: a value, None, or an error."""
     sizes = (0 if answer is None or isinstance(answer, BaseException) else buffer_size(answer) for answer in answers)
     return [
         Entry("get" if byte_range is None else "get range", key, size)
@@ -374,4 +375,4 @@ _REPORTS: dict[str, Callable[[Any, Any], list[Entry]]] = {
     "rmdir": _one("delete"),
     "rename": _one("rename"),
 }
-"""Methods that send requests; ``__setitem__`` and others that end in one of these are not among them."""
+"""Methods that send requests; methods that call one of these, such as ``__setitem__``, are not included."""

@@ -1,7 +1,7 @@
-"""Storage transformers: stores between an array of format 3 and the store of its chunks (manual 3.10).
+"""Storage transformers: stores between a Zarr v3 array and the store of its chunks (manual 3.10).
 
-A transformer is written by users, registered under the name that documents have for it, and made anew from its
-configuration wherever an array with it is opened.
+Users write a transformer class and register it under the name that documents use. A transformer is created from its
+configuration whenever an array that has it is opened.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ __all__ = ["ShardingStorageTransformer", "StorageTransformer", "register_storage
 
 
 class StorageTransformer(WrapperStore):
-    """Base class for storage transformers; what a subclass does not override passes data on as they are.
+    """Base class for storage transformers; methods that a subclass does not override pass data on unchanged.
 
-    A subclass has the name that documents call it by, `extension_uri`. It overrides `encode` and `decode`, which are
-    given whole values of chunks, or the methods of a store. `get_config` and the keywords of ``__init__`` belong
-    together: what the one gives, the other is given when an array is opened.
+    A subclass defines `extension_uri`, its name in documents. It overrides `encode` and `decode`, which get whole
+    values of chunks, or the methods of a store. `get_config` must return the keywords of ``__init__``, which are passed
+    when an array is opened.
 
     Parameters
     ----------
@@ -58,32 +58,32 @@ class StorageTransformer(WrapperStore):
             )
         self.type = _type
 
-    # --- what it is --------------------------------------------------------------------------------------------------
+    # --- configuration -----------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
-        """Keywords besides the type that make an equal one: JSON values."""
+        """Return the keywords, besides the type, that create an equal transformer; JSON values."""
         return {}
 
     @classmethod
     def from_config(cls, _type: str, config: dict[str, Any]) -> Self:
-        """One of that type and configuration."""
+        """Create a transformer of a type and configuration."""
         return cls(_type, **config)
 
     def spec_of_document(self) -> CodecSpec:
-        """Name and configuration, as documents have them."""
+        """Return name and configuration, as in documents."""
         return CodecSpec.of(self.extension_uri, {**self.get_config(), "type": self.type})
 
-    # --- where it stands ---------------------------------------------------------------------------------------------
+    # --- the store below ---------------------------------------------------------------------------------------------
 
     def over(self, store: Store) -> Self:
-        """This transformer over a store."""
+        """Return a copy of this transformer over a store."""
         found = copy(self)
         WrapperStore.__init__(found, store)
         return found
 
     @property
     def inner_store(self) -> Store:
-        """The store below; ValueError where there is none yet."""
+        """The store below; raises ValueError if there is none yet."""
         return self.store
 
     def __getattr__(self, name: str) -> Any:
@@ -91,14 +91,14 @@ class StorageTransformer(WrapperStore):
             raise ValueError("this storage transformer stands over no store")
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
-    # --- what it does ------------------------------------------------------------------------------------------------
+    # --- values ------------------------------------------------------------------------------------------------------
 
     def encode(self, key: str, value: Buf) -> Buf:
-        """What is stored for the value of a chunk."""
+        """Return the bytes to store for the value of a chunk."""
         return value
 
     def decode(self, key: str, value: Buf) -> Buf:
-        """The value of a chunk from what is stored."""
+        """Return the value of a chunk from the stored bytes."""
         return value
 
     def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
@@ -132,14 +132,14 @@ class StorageTransformer(WrapperStore):
 
 
 class ShardingStorageTransformer(StorageTransformer):
-    """Asks for shards: where it is passed to `create`, ``sharding_indexed`` of format 3 is what does it.
+    """Requests shards: `create` uses the Zarr v3 codec ``sharding_indexed`` for it.
 
     Parameters
     ----------
     _type : {"indexed"}
         Kind of shards.
     chunks_per_shard : int or tuple of int
-        Chunks of a shard along each dimension; an integer counts for all of them.
+        Number of chunks in a shard along each dimension; an integer applies to all dimensions.
 
     Examples
     --------
@@ -161,17 +161,17 @@ class ShardingStorageTransformer(StorageTransformer):
         self.chunks_per_shard = counts
 
     def get_config(self) -> dict[str, Any]:
-        """The chunks of a shard."""
+        """Return the number of chunks in a shard."""
         return {"chunks_per_shard": self.chunks_per_shard}
 
 
 def register_storage_transformer(cls: type[StorageTransformer]) -> None:
-    """Make a transformer known under its `extension_uri`: arrays that name it can be opened and created.
+    """Register a transformer under its `extension_uri`, so that arrays with it can be opened and created.
 
     Parameters
     ----------
     cls : type
-        A subclass of `StorageTransformer`; it replaces one of the same name.
+        A subclass of `StorageTransformer`; it replaces an earlier one of the same name.
     """
     if not (isinstance(cls, type) and issubclass(cls, StorageTransformer)) or not cls.extension_uri:
         raise TypeError(f"a storage transformer is a subclass of StorageTransformer with a name, found {cls!r}")
@@ -179,7 +179,7 @@ def register_storage_transformer(cls: type[StorageTransformer]) -> None:
 
 
 def transformed(store: Store, specs: Sequence[CodecSpec]) -> Store:
-    """A store below the transformers that a document names, in their order."""
+    """Return a store wrapped in the transformers that a document names, in their order."""
     for spec in specs:
         configuration = spec.configuration
         cls: type[StorageTransformer] = TRANSFORMERS[spec.name]

@@ -1,7 +1,7 @@
-"""Hierarchies in the experimental layout of zarr-python 2.11 to 2.17, shown as stores of format 2, for reading.
+"""Hierarchies in the experimental v3 layout of zarr-python 2.11 to 2.17, presented as read-only Zarr v2 stores.
 
-Documents lie below ``meta/root``, chunks below ``data/root``, several chunks in one shard where the array says so. What
-the documents mean is a matter of `zarrds._format.v3_experimental`.
+Documents are below ``meta/root``, chunks below ``data/root``; an array may store several chunks in one shard.
+`zarrds._format.v3_experimental` interprets the documents.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _ABSENT = 2**64 - 1
 
 
 class ExperimentalV3Store(ViewStore):
-    """A hierarchy in the experimental layout, shown with the keys of format 2; it cannot be written.
+    """A hierarchy in the experimental layout, presented with Zarr v2 keys; it cannot be written.
 
     Parameters
     ----------
     files : Store
-        Where the hierarchy is.
+        Store with the hierarchy.
     consolidated : bool, default False
-        Take all documents from the consolidated metadata.
+        Whether to read all documents from the consolidated metadata.
     """
 
     __module__ = "zarrds.storage"
@@ -56,7 +56,7 @@ class ExperimentalV3Store(ViewStore):
     # --- documents ---------------------------------------------------------------------------------------------------
 
     def _texts(self, keys: Sequence[str]) -> list[dict[str, JSON] | None]:
-        """Documents under their own keys, parsed; None where absent."""
+        """Return the parsed documents with these keys of the underlying store; None for absent ones."""
         if self._documents is not None:
             held = self._documents
             return [Place(key).expect_object(held[key]) if key in held else None for key in keys]
@@ -67,7 +67,7 @@ class ExperimentalV3Store(ViewStore):
         ]
 
     def _node(self, path: str) -> tuple[dict[str, JSON] | None, dict[str, JSON] | None]:
-        """Documents of the array and of the group at a path."""
+        """Return the documents of the array and of the group at a path."""
         keys = [_document_key(path, kind) for kind in ("array", "group")]
         array, group = self._texts(keys)
         return array, group
@@ -84,7 +84,7 @@ class ExperimentalV3Store(ViewStore):
         return _GROUP_TEXT if is_group else None
 
     def _meta_names(self, path: str) -> list[str]:
-        """Names below a path in the tree of documents."""
+        """Return the names below a path in the tree of documents."""
         where = f"{_META}/{path}" if path else _META
         if self._documents is None:
             return self.store.listdir(where)
@@ -110,7 +110,7 @@ class ExperimentalV3Store(ViewStore):
         return found
 
     def _chunks(self, path: str, wanted: list[tuple[str, ByteRange | None]]) -> list[Buf | None]:
-        """Values of chunks of the array at a path, in two batches at most."""
+        """Return the values of chunks of the array at a path, with at most two batches of requests."""
         where = self._layout(path)
         if where is None:
             return [None] * len(wanted)
@@ -122,7 +122,7 @@ class ExperimentalV3Store(ViewStore):
         return self._in_shards(path, where, coords, [part for _, part in wanted])
 
     def _layout(self, path: str) -> ArrayLayout | None:
-        """Where the chunks of an array lie; kept, as nothing writes this layout any more."""
+        """Return how the chunks of an array are stored; cached, as nothing writes this layout any more."""
         if path not in self._layouts:
             array, _ = self._node(path)
             if array is None:
@@ -135,7 +135,7 @@ class ExperimentalV3Store(ViewStore):
     ) -> list[Buf | None]:
         places = [None if at is None else _in_shard(path, at, where) for at in coords]
         for attempt in count():
-            # an index and the chunks that it tells of must be of one state of the shard
+            # an index and the chunks that it names must be of one state of the shard
             reader = self.store.reader() if attempt < 3 else VersionReader(self.store, whole=True)
             try:
                 found = self._by_index(where, places, parts, reader)
@@ -152,7 +152,7 @@ class ExperimentalV3Store(ViewStore):
         parts: list[ByteRange | None],
         reader: RangeReader,
     ) -> list[Buf | None] | None:
-        """Values of chunks in shards; None when a shard was replaced meanwhile."""
+        """Return the values of chunks in shards; None if a shard was replaced meanwhile."""
         shards = list(dict.fromkeys(place[0] for place in places if place is not None))
         texts = reader.get_many([(key, self._index_range(where)) for key in shards])
         if any(text is CHANGED for text in texts):
@@ -182,7 +182,7 @@ class ExperimentalV3Store(ViewStore):
         return ByteRange(-16 * prod(where.shard))
 
     def _indices(self, shards: list[str], where: ArrayLayout, texts: Sequence[Any]) -> list[NDArrayAny | None]:
-        """Offset and length of each chunk of each shard; the index has no checksum."""
+        """Return offset and length of each chunk of each shard; the index has no checksum."""
         nbytes = -self._index_range(where).start
         found: list[NDArrayAny | None] = []
         for key, text in zip(shards, texts, strict=True):
@@ -292,7 +292,7 @@ def _document_key(path: str, kind: str) -> str:
 
 
 def _holder(path: str, array: Any, group: Any) -> tuple[dict[str, JSON], str]:
-    """The document with the attributes of a node, and its key."""
+    """Return the document with the attributes of a node, and its key."""
     kind = "group" if array is None else "array"
     return (group or {}) if array is None else array, _document_key(path, kind)
 
@@ -302,7 +302,7 @@ def _name(coords: tuple[int, ...]) -> str:
 
 
 def _checked(index: NDArrayAny, key: str) -> NDArrayAny:
-    """The index of a shard, whose chunks must not overlap."""
+    """Return the index of a shard after checking that its chunks do not overlap."""
     present = index[index[:, 0] != _ABSENT]
     starts, lengths = present[np.argsort(present[:, 0])].T
     stops = starts + lengths
@@ -312,7 +312,7 @@ def _checked(index: NDArrayAny, key: str) -> NDArrayAny:
 
 
 def _coords(name: str, ndim: int) -> tuple[int, ...] | None:
-    """Coordinates that the name of a chunk has; None when it names none of an array with that many dimensions."""
+    """Return the coordinates in the name of a chunk; None if it is no chunk of an array with `ndim` dimensions."""
     parts = name.split(".")
     if not all(part.isascii() and part.isdigit() for part in parts) or len(parts) != max(ndim, 1):
         return None
@@ -324,7 +324,7 @@ def _data_key(path: str, coords: tuple[int, ...], where: ArrayLayout) -> str:
 
 
 def _in_shard(path: str, coords: tuple[int, ...], where: ArrayLayout) -> tuple[str, int]:
-    """Key of the shard with a chunk, and the chunk's number in it."""
+    """Return the key of the shard with a chunk, and the chunk's number in it."""
     assert where.shard is not None
     outer = tuple(at // n for at, n in zip(coords, where.shard, strict=True))
     number = 0
