@@ -1,1 +1,1 @@
-"""Stores, one file for each place where bytes can be."""
+"""Stores, one module for each storage system."""

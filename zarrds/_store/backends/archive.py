@@ -1,15 +1,15 @@
 """The open file behind a `ZipStore`.
 
-Python's `zipfile` reads and writes the central directory; entries are written and read here, each at its own place, so
-that an entry is listed only when it is complete, and threads read at the same time.
+Python's `zipfile` reads and writes the central directory. Entries are read and written here, each at its own offset, so
+that an entry is listed only when it is complete, and threads can read at the same time.
 
 1. Documents are kept in memory until the archive is flushed or closed, as they change often; chunks are not.
-2. Entries are only ever appended, behind the last central directory, which stays in the file: what was flushed before a
-   writer was killed is found again.
-3. An entry that was replaced is left out of the next central directory; its bytes stay in the file.
-4. What happens to one entry harms no other: names that ZIP cannot hold are refused when they are set, an entry that
-   could not be written is left out, and the central directory is written in any case. Where there is no space for it,
-   the entries written last are given up, back to what was flushed before.
+2. Entries are only appended, after the last central directory, which stays in the file: so flushed entries are found
+   again after a writer was killed.
+3. A replaced entry is omitted from the next central directory; its bytes stay in the file.
+4. A failure of one entry does not affect others: names that ZIP cannot hold raise when they are set, an entry that
+   could not be written is omitted, and the central directory is written in any case. If there is no space for it, the
+   entries written last are dropped, at most back to the last flush.
 """
 
 from __future__ import annotations
@@ -37,26 +37,26 @@ from zarrds.errors import InvalidKeyError, StoreAccessError, StoreError, StoreMe
 __all__ = ["Archive", "refuse_bomb"]
 
 _DOCUMENTS = (".zarray", ".zgroup", ".zattrs", ".zmetadata", ".json")
-"""Ends of the keys whose values are kept until the archive is flushed."""
+"""Suffixes of keys whose values are kept in memory until the archive is flushed."""
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _END_RECORD = struct.Struct("<4s8xLLH")
 _FILE, _DIRECTORY = 0o644 << 16, (0o40775 << 16) | 0x10
 _LIMIT = 2**31 - 1
-"""Bytes from which a size or a place needs the ZIP64 extensions."""
+"""Largest size or offset in bytes without the ZIP64 extensions."""
 _MOST_ENTRIES = 2**16 - 1
-"""Entries that an archive without the ZIP64 extensions may have."""
+"""Most entries of an archive without the ZIP64 extensions."""
 _LONGEST_NAME = 2**16 - 1
 _LARGE = 2**20
-"""Bytes from which a size is compared with that of the file before there is memory for it."""
+"""Size in bytes from which an entry is compared with the file size before memory is allocated."""
 _DIRECTORY_ENTRY, _DIRECTORY_END = 80, 100
-"""Bytes that an entry takes in the central directory beside its name, at most; and what follows the entries."""
+"""Most bytes of an entry in the central directory besides its name, and bytes after the entries."""
 _USUAL_RATIO = 100
-"""Values that are large themselves may decompress to so many times their size, as encoded chunks may."""
+"""A large value may decompress to this many times its size, like encoded chunks."""
 
 
 class _File(io.FileIO):
-    """A file whose writes are complete or raise, also when the system takes a part only."""
+    """A file whose writes are complete or raise, even if the system writes only a part at a time."""
 
     def write(self, data: Any, /) -> int:
         view = memoryview(data).cast("B")
@@ -67,7 +67,7 @@ class _File(io.FileIO):
 
 
 class Archive:
-    """The open file behind a `ZipStore`, which outlives it until everything is written."""
+    """The open file of a `ZipStore`; it exists until everything is written, also after the store is dropped."""
 
     def __init__(self, path: str, compression: int, zip64: bool, mode: str) -> None:
         self.path = path
@@ -75,7 +75,7 @@ class Archive:
         self.zip64 = zip64
         self.pid = os.getpid()
         self.live = LiveData()
-        self.users = 0  # stores: those that were pickled and unpickled in this process share it
+        self.users = 0  # number of stores: those that were pickled and unpickled in this process share the archive
         self.lock = threading.RLock()
         self.documents: dict[str, bytes] = {}
         self.changed = False
@@ -96,7 +96,7 @@ class Archive:
         self.offsets: dict[int, int] = {}
         self.comment = b""
         self.end = self.file.seek(0, io.SEEK_END)
-        self.is_listed = True  # whether the central directory at the end of the file is that of the entries
+        self.is_listed = True  # whether the central directory at the end of the file lists the current entries
         self.changed = self.end == 0 and mode != "r"
         if not self.changed:
             try:
@@ -137,7 +137,7 @@ class Archive:
             return list({key: None for key in (*self.entries, *self.documents) if key[-1:] != "/"})
 
     def version(self, key: str) -> object:
-        """The entry of a key: another one as soon as it was written again; None when it is absent."""
+        """Return the entry of a key, which is another object after each write; None if it is absent."""
         return self.documents.get(key) or self.entries.get(key)
 
     def size(self, key: str) -> int | None:
@@ -181,7 +181,7 @@ class Archive:
         return data
 
     def _offset(self, entry: zipfile.ZipInfo) -> int:
-        """Where the data of an entry begin: behind a header that may be longer than the central directory says."""
+        """Return the offset of an entry's data; its local header may be longer than the central directory says."""
         known = self.offsets.get(entry.header_offset)
         if known is not None:
             return known
@@ -221,7 +221,7 @@ class Archive:
     # --- writing -----------------------------------------------------------------------------------------------------
 
     def write(self, key: str, value: Buf) -> bool:
-        """Set a value under a checked name; return whether bytes in the file became useless by it."""
+        """Set a value under a checked name; return whether old bytes in the file are now unused."""
         with self.lock:
             self._require_owner()
             if not self.zip64:
@@ -281,7 +281,7 @@ class Archive:
                 raise failed
 
     def _append_documents(self) -> Exception | None:
-        """Write the documents that are kept in memory; those that fail stay there, and the first error is returned."""
+        """Write the documents from memory; those that fail stay in memory; return the first error."""
         failed: Exception | None = None
         for key, value in list(self.documents.items()):
             try:
@@ -292,7 +292,7 @@ class Archive:
         return failed
 
     def _write_directory(self) -> None:
-        """Have `zipfile` write the central directory of the entries that count, behind all data."""
+        """Write the central directory of the current entries with `zipfile`, after all data."""
         self.is_listed = False
         self.file.seek(0)
         try:
@@ -307,7 +307,7 @@ class Archive:
         self._remember_flushed()
 
     def _close_with_less(self) -> None:
-        """Write the central directory after an error, of as many entries as there is space for."""
+        """Write the central directory after an error, for as many entries as there is space."""
         self._append_documents()
         with suppress(StoreError):
             self._write_directory()
@@ -350,7 +350,7 @@ class Archive:
             raise StoreError("a zip file can be written only by the process that opened it", path=self.path)
 
     def release(self) -> None:
-        """Close the file when the last store that uses it is closed; until then make it readable."""
+        """Close the file if no other store uses it; otherwise flush it, so that it is readable."""
         with self.lock:
             self.users -= 1
             if self.users < 1:
@@ -374,7 +374,7 @@ class Archive:
 
 
 def refuse_bomb(entry: zipfile.ZipInfo, path: str) -> None:
-    """Raise StoreError for an entry that says to decompress to far more than its size, as for encoded chunks."""
+    """Raise StoreError for an entry that claims to decompress to far more than its size."""
     most = max(get_config().unsized_bytes, _USUAL_RATIO * entry.compress_size)
     if entry.file_size > most and entry.compress_type != zipfile.ZIP_STORED:
         raise StoreError(
@@ -388,7 +388,7 @@ def refuse_bomb(entry: zipfile.ZipInfo, path: str) -> None:
 
 
 def _encoded(entry: zipfile.ZipInfo, data: Flat) -> tuple[bytes, Flat]:
-    """Local header and data of an entry, whose sizes and checksum are filled in."""
+    """Return local header and data of an entry, and set the sizes and checksum of the entry."""
     if entry.compress_type == zipfile.ZIP_STORED or entry.is_dir():
         entry.compress_type = zipfile.ZIP_STORED
         entry.file_size = entry.compress_size = len(data)
@@ -416,7 +416,7 @@ def _decompressed(entry: zipfile.ZipInfo, data: bytes) -> bytes:
 
 
 def _lzma_decompressed(data: bytes, most: int) -> bytes:
-    """Decompress what ZIP calls LZMA: two bytes of a version, two of a length, properties, a raw stream."""
+    """Decompress LZMA data of ZIP: two bytes of version, two of length, properties, a raw stream."""
     length = int.from_bytes(data[2:4], "little")
     properties = lzma._decode_filter_properties(lzma.FILTER_LZMA1, data[4 : 4 + length])  # type: ignore[attr-defined]
     decompressor = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[properties])
@@ -424,18 +424,18 @@ def _lzma_decompressed(data: bytes, most: int) -> bytes:
 
 
 def _now() -> tuple[int, int, int, int, int, int]:
-    """The time for an entry; of clocks that are far off, the nearest that ZIP can say."""
+    """Return the current time for an entry, limited to the years that ZIP can store."""
     now = time.localtime()[:6]
     return min(max(now, (1980, 1, 1, 0, 0, 0)), (2107, 12, 31, 23, 59, 59))
 
 
 def _listed_bytes(entry: zipfile.ZipInfo) -> int:
-    """Bytes that an entry takes in the central directory, at most."""
+    """Return the most bytes that an entry takes in the central directory."""
     return _DIRECTORY_ENTRY + len(entry.filename.encode("utf-8", "replace")) + len(entry.extra) + len(entry.comment)
 
 
 def _end_of_flushed(file: _File) -> int | None:
-    """Where the last central directory ends when nothing but entries follow it, as after a writer was killed."""
+    """Return the end of the last central directory if only entries follow it, as after a kill; else None."""
     if not os.fstat(file.fileno()).st_size:
         return None
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -449,7 +449,7 @@ def _end_of_flushed(file: _File) -> int | None:
 
 
 def _ends_directory(data: mmap.mmap, place: int) -> bool:
-    """Whether the end record at `place` is one: the directory that it tells of lies right before it."""
+    """Return whether there is a valid end record at `place`: its central directory ends right before it."""
     _, size, offset, comment = _END_RECORD.unpack_from(data, place)
     has_zip64 = data[max(0, place - 20) : place - 16] == b"PK\6\7"
     return comment == 0 and (has_zip64 or offset + size == place)

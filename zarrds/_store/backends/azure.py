@@ -32,7 +32,7 @@ __all__ = ["ABSStore"]
 class ABSStore(Store):
     """Storage class using Azure Blob Storage (ABS).
 
-    The requests of a batch are sent at once, 64 at a time.
+    The requests of a batch are sent in parallel, 64 at a time.
 
     Parameters
     ----------
@@ -52,9 +52,9 @@ class ABSStore(Store):
     Raises
     ------
     ImportError
-        The package ``azure-storage-blob`` is missing; the extra ``azure`` brings it.
+        If the package ``azure-storage-blob`` is missing; the extra ``azure`` installs it.
     ValueError
-        Neither a client nor the name of a container is given.
+        If neither a client nor the name of a container is given.
 
     Examples
     --------
@@ -96,7 +96,7 @@ class ABSStore(Store):
         return [value for value, _ in self._get_tagged(requests)]
 
     def reader(self) -> RangeReader:
-        """Reader that compares ETags."""
+        """Return a reader that compares ETags."""
         return TaggedReader(self._get_tagged_and_traced)
 
     def _get_tagged_and_traced(self, requests: Sequence[Request]) -> list[Tagged]:
@@ -122,7 +122,7 @@ class ABSStore(Store):
                 return None, None
 
     def _read(self, blob: str, **limits: int) -> tuple[bytes, str]:
-        """Value, or a part of it, and its ETag."""
+        """Return a value, or a part of it, and its ETag."""
         reply = self.client.download_blob(blob, **limits)
         data: bytes | None = reply.readall()
         if data is None:
@@ -130,7 +130,7 @@ class ABSStore(Store):
         return data, reply.properties.etag
 
     def _read_range(self, blob: str, byte_range: ByteRange) -> Tagged:
-        """Bytes of a range, cut as a slice would be; the service has no ranges from the end, and refuses empty ones."""
+        """Return the bytes of a range, cut like a slice; the service has no suffix ranges, and refuses empty ranges."""
         start, stop = byte_range
         while start < 0 or (stop is not None and stop <= start):
             known = self.client.get_blob_client(blob).get_blob_properties()
@@ -138,7 +138,7 @@ class ABSStore(Store):
             if start >= 0 or first >= known.size:
                 return b"", known.etag
             data, tag = self._read_from(blob, first, known.size)
-            if tag == known.etag:  # else the size is that of another value by now
+            if tag == known.etag:  # otherwise the size belongs to another value by now
                 return data, tag
         return self._read_from(blob, start, stop)
 
@@ -146,12 +146,12 @@ class ABSStore(Store):
         try:
             return self._read(blob, offset=start, **({} if stop is None else {"length": stop - start}))
         except self._errors.HttpResponseError as error:
-            if error.status_code == 416:  # the range begins behind the end
+            if error.status_code == 416:  # the range begins after the end of the value
                 return b"", None
             raise
 
     def _require_container(self, error: Any) -> None:
-        """A blob that is not there is absent; a container that is not there is a failure."""
+        """Raise StoreError if the container is missing: only a missing blob counts as absent."""
         if says_no_container(error):
             raise error
 
@@ -176,7 +176,7 @@ class ABSStore(Store):
             try:
                 self.client.upload_blob(blob, to_bytes(value), metadata={MARK: marked(token, mark)}, **condition)
             except (self._errors.ResourceExistsError, self._errors.ResourceModifiedError):
-                # the client repeats what got no answer: the first of two requests may have been ours, and have worked
+                # the client repeats a request without a reply: the first attempt may have succeeded
                 return has_written(token, self._current(blob)[2])
             except self._errors.ResourceNotFoundError as error:
                 self._require_container(error)
@@ -204,7 +204,7 @@ class ABSStore(Store):
 
     @contextmanager
     def _reporting(self, action: str, key: str | None) -> Iterator[None]:
-        """Errors of the client, which has tried again already what may pass, as errors of this store."""
+        """Convert errors of the client, which has retried transient failures already, to errors of this store."""
         try:
             yield
         except (self._errors.AzureError, *CLIENT_FAULTS) as error:
@@ -260,7 +260,7 @@ class ABSStore(Store):
         return sum(blob.size for blob in self._level(where) if not blob.name.endswith("/"))
 
     def close(self) -> None:
-        """Nothing to do: the client is the caller's."""
+        """Do nothing: the client belongs to the caller."""
 
     # --- the manual's properties -------------------------------------------------------------------------------------
 
@@ -321,7 +321,7 @@ def _given(name: str, value: str | None) -> str | None:
 
 
 def _client_of(container: str | None, account: str | None, key: str | None, options: dict[str, Any] | None) -> Any:
-    """A client from the deprecated arguments."""
+    """Return a client from the deprecated arguments."""
     if not container:
         raise ValueError("a client is needed: ABSStore(client=ContainerClient(...)); or, deprecated, a container name")
     warnings.warn(
@@ -337,7 +337,7 @@ def _client_of(container: str | None, account: str | None, key: str | None, opti
 
 
 def _recipe(client: Any) -> dict[str, Any] | None:
-    """What opens the same container elsewhere, beside its URL; None when the credential lives in this process."""
+    """Return the options, besides the URL, to open the container elsewhere; None if the credential cannot be copied."""
     credential = getattr(client, "credential", None)
     if credential is None:
         return {}
@@ -350,7 +350,7 @@ def _recipe(client: Any) -> dict[str, Any] | None:
 def open_container(
     url: str, prefix: str = "", dimension_separator: Separator | None = None, **options: Any
 ) -> ABSStore:
-    """The store in the container at a URL, with what its recipe holds."""
+    """Return the store in the container at a URL, with the options of its spec."""
     blob = optional_module("azure.storage.blob", "azure")
     client = blob.ContainerClient.from_container_url(url, **options)
     return ABSStore(client=client, prefix=prefix, dimension_separator=dimension_separator)

@@ -1,4 +1,4 @@
-"""A store in a database of the DBM family: whatever Python's `dbm` finds, or what a given function opens."""
+"""A store in a database of the DBM family, opened by Python's `dbm` or by a given function."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ from zarrds.errors import ReadOnlyError, StoreAccessError, StoreError, StoreMemo
 __all__ = ["DBMStore"]
 
 _SUFFIXES = ("", ".db", ".dat", ".dir", ".pag")
-"""What the kinds of databases append to a path."""
+"""Suffixes that the database types append to a path."""
 
 _DAMAGE = (SyntaxError, ValueError, TypeError, OverflowError)
-"""What the kinds of databases raise for files that are none of theirs, besides their own errors."""
+"""Errors that the database types raise for files of another type, besides their own errors."""
 
 
 class DBMStore(Store):
     """Storage class using a DBM-style database.
 
-    What is written may reach the file with `flush` and `close` only. Safe to use from several threads. Only the process
-    that opened a database for writing writes: pickled and sent to another one, the store is a copy for reading there,
-    of what was flushed before, and writing to it raises StoreNotShareableError.
+    Data may reach the file only with `flush` and `close`. Safe to use from several threads. Only the process that
+    opened a database for writing may write: a pickled store in another process reads what was flushed before, and
+    raises StoreNotShareableError for writes.
 
-    The formats of the implementations differ; ``dbm.dumb``, the one that is always there, is slow with many keys, and
-    in replacing and deleting most of all.
+    The formats of the implementations differ; ``dbm.dumb``, which is always available, is slow with many keys, most of
+    all when values are replaced or deleted.
 
     Parameters
     ----------
     path : str or os.PathLike
         Location of the database file.
     flag : {"c", "r", "w", "n"}, default "c"
-        Create the file where it is missing; read; write to an existing file; begin a new one.
+        "c" creates the file if it is missing; "r" reads; "w" writes to an existing file; "n" always creates a new file.
     mode : int, default 0o666
         File mode used if a new file is created.
     open : callable, optional
@@ -81,7 +81,7 @@ class DBMStore(Store):
         **open_kwargs: Any,
     ) -> None:
         self._configure(path, flag, mode, open, write_lock, dimension_separator, open_kwargs)
-        opener, location = self.open, self.path  # the database may outlive this store
+        opener, location = self.open, self.path  # the database may be used after this store is dropped
         self._use(_Database(lambda flag: _opened(opener, location, flag, mode, open_kwargs), flag, write_lock))
         self._stamps = _stamps(self.path)
 
@@ -117,7 +117,7 @@ class DBMStore(Store):
 
     @property
     def db(self) -> Any:
-        """The open database; None when the store was closed."""
+        """The open database; None if the store is closed."""
         return None if self._is_closed else self._database.db
 
     @contextmanager
@@ -214,7 +214,7 @@ class DBMStore(Store):
             return len(db)
 
     def clear(self) -> None:
-        """Delete every key; Python's own databases are begun anew, which is faster."""
+        """Delete every key; databases of Python's own modules are recreated, which is faster."""
         if not str(getattr(self.open, "__module__", "")).startswith("dbm"):
             self.delete_many(list(self))
             return
@@ -256,7 +256,7 @@ class DBMStore(Store):
             self._is_closed = True
 
     def outlived(self) -> bool:
-        # databases keep an index in memory, so a reader misses what was written after it was opened, too
+        # databases keep an index in memory, so a reader does not see later writes
         return self.flag == "r" and _stamps(self.path) != self._stamps
 
     # --- identity ----------------------------------------------------------------------------------------------------
@@ -291,7 +291,7 @@ class DBMStore(Store):
         return _copied, (-1 if self._is_copy else os.getpid(), self.path, self._arguments(), self.open_kwargs)
 
     def _arguments(self) -> tuple[Any, ...]:
-        """Arguments behind the path with which another store opens this database, without beginning it anew."""
+        """Return the arguments, after the path, to open this database in another store without clearing it."""
         flag = "c" if self.flag == "n" else self.flag
         given = None if self.open is dbm.open else self.open
         return (flag, self.mode, given, self.write_lock, self.dimension_separator)
@@ -302,7 +302,7 @@ def _opened(opener: Callable[..., Any], path: str, flag: str, mode: int, open_kw
         return opener(path, flag, mode, **open_kwargs)
     except MemoryError as error:
         raise StoreMemoryError("cannot open: there is not enough memory", path=path) from error
-    except (*_DAMAGE, *dbm.error) as error:  # all errors of the system are among them
+    except (*_DAMAGE, *dbm.error) as error:  # this includes all errors of the system
         if isinstance(error, (FileNotFoundError, FileExistsError, IsADirectoryError, ZarrdsError)):
             raise
         is_denied = isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -311,11 +311,11 @@ def _opened(opener: Callable[..., Any], path: str, flag: str, mode: int, open_kw
 
 
 _written: weakref.WeakValueDictionary[str, _Database] = weakref.WeakValueDictionary()
-"""Databases that this process writes to, by place."""
+"""Databases that this process writes, by place."""
 
 
 def _copied(pid: int, path: str, arguments: tuple[Any, ...], open_kwargs: dict[str, Any]) -> DBMStore:
-    """The store that a pickled one, which may be written to, becomes: see `zarrds._store.backends.zip`."""
+    """Unpickle a writable store; see `zarrds._store.backends.zip`."""
     if pid != os.getpid():
         try:
             made = DBMStore(path, "r", *arguments[1:], **open_kwargs)
@@ -335,7 +335,7 @@ def _copied(pid: int, path: str, arguments: tuple[Any, ...], open_kwargs: dict[s
 
 
 class _Database:
-    """The open database, which the stores share that were pickled and unpickled in one process."""
+    """The open database, shared by stores that were pickled and unpickled in one process."""
 
     def __init__(self, opened: Callable[[str], Any], flag: str, has_lock: bool) -> None:
         self._opened = opened
@@ -356,7 +356,7 @@ class _Database:
         self._open(flag)
 
     def close(self) -> None:
-        """Close the file; a forked child leaves that of its parent alone."""
+        """Close the file; do nothing in a forked child, as the file belongs to its parent."""
         if self.db is not None and self.pid == os.getpid():
             self._forgotten.detach()
             self.db.close()
@@ -364,7 +364,7 @@ class _Database:
 
 
 def _close_own(db: Any, pid: int) -> None:
-    """Close the database of a store that nobody has any more; a forked child leaves that of its parent alone."""
+    """Close the database of a dropped store; do nothing in a forked child, as it belongs to its parent."""
     if pid == os.getpid():
         db.close()
 
@@ -374,7 +374,7 @@ def _reopened(path: str, arguments: tuple[Any, ...], open_kwargs: dict[str, Any]
 
 
 def _stamps(path: str) -> list[tuple[int, ...] | None]:
-    """What the files of a database, whatever its kind, look like now."""
+    """Return the current state (such as size and time) of the files of a database of any type."""
     found: list[tuple[int, ...] | None] = []
     for suffix in _SUFFIXES:
         try:
@@ -388,7 +388,7 @@ def _stamps(path: str) -> list[tuple[int, ...] | None]:
 
 @contextmanager
 def _one_commit(db: Any) -> Iterator[None]:
-    """Have `dbm.dumb`, which writes all of its index after each deletion, do so once for all of them."""
+    """Write the index of `dbm.dumb` once at the end of the block, not after each deletion."""
     if getattr(type(db), "__module__", None) != "dbm.dumb":
         yield
         return
@@ -401,7 +401,7 @@ def _one_commit(db: Any) -> Iterator[None]:
 
 
 class _NoLock:
-    """Stands where a lock would be."""
+    """Replacement for a lock that does nothing."""
 
     def __enter__(self) -> None:
         return

@@ -1,4 +1,4 @@
-"""Directory stores with something particular: nested directories for chunks, a life as long as the process."""
+"""Special directory stores: with nested chunk directories, and in a temporary directory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class NestedDirectoryStore(DirectoryStore):
     path : str or os.PathLike
         Directory that is the root of the store.
     normalize_keys : bool, default False
-        Whether keys are turned to lower case.
+        Whether keys are converted to lower case.
     dimension_separator : {"/"}, optional
         Separator of chunk keys; only ``/``.
     fsync : bool, default False
@@ -66,11 +66,11 @@ class TempStore(DirectoryStore):
     Parameters
     ----------
     suffix, prefix : str
-        Begin and end of the directory's name.
+        End and beginning of the directory's name.
     dir : str, optional
         Where to create the directory; the system's place for temporary files if not given.
     normalize_keys : bool, default False
-        Whether keys are turned to lower case.
+        Whether keys are converted to lower case.
     dimension_separator : {".", "/"}, optional
         Separator of chunk keys in arrays created here.
 

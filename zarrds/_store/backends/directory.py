@@ -1,6 +1,6 @@
 """Stores in directories of a local file system: one file per key, written atomically.
 
-Reading is a tight loop over the system calls, since the cost per chunk is what counts here.
+Reading is a tight loop over system calls, since the cost per chunk matters most here.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ __all__ = ["DirectoryStore"]
 
 _FAILURES = (OSError, ValueError, MemoryError, OverflowError)
 _SMALL = 2**15
-"""Bytes up to which values are read without asking for their size."""
+"""Size in bytes up to which values are read without asking for their size first."""
 
 
 class DirectoryStore(Store):
     """A directory of the local file system; every key is a file.
 
-    Writes are atomic: a value is written to a temporary file beside its place and moved there when it is complete.
+    Writes are atomic: a value is written to a temporary file in the same directory and renamed when it is complete.
     Safe to use from several threads and processes. Nothing is created before the first write.
 
     Parameters
@@ -67,12 +67,12 @@ class DirectoryStore(Store):
     path : str or os.PathLike
         Directory that is the root of the store.
     normalize_keys : bool, default False
-        Whether keys are turned to lower case.
+        Whether keys are converted to lower case.
     dimension_separator : {".", "/"}, optional
         Separator of chunk keys in arrays created here.
     fsync : bool, default False
-        Whether each value is on the disk before its name is, so that a power cut leaves the old value or the new one.
-        The end of a program, however sudden, needs no such care.
+        Whether each value is synced to the disk before its name, so that a power cut leaves the old or the new value.
+        This is not needed if only the program is killed.
 
     Raises
     ------
@@ -126,7 +126,7 @@ class DirectoryStore(Store):
             try:
                 fd = sys_open(root + key, READ)
                 try:
-                    # values of one batch are alike: where they are small, one more read beats asking for the size
+                    # values of one batch have similar sizes: for small ones, one more read is faster than `fstat`
                     data = read(fd, _SMALL) if small else read_sized(fd)
                     if small and read(fd, 1):
                         data = reread(fd)
@@ -142,7 +142,7 @@ class DirectoryStore(Store):
             del data
 
     def _read_checked(self, key: str, byte_range: ByteRange | None) -> bytes | None:
-        """Read what the tight loop leaves: byte ranges and suspicious keys."""
+        """Read what the tight loop does not handle: byte ranges and suspicious keys."""
         if is_partial(check_key(key)):
             return None
         try:
@@ -157,7 +157,7 @@ class DirectoryStore(Store):
             raise self.failed("cannot read", key, error) from error
 
     def failed(self, what: str, key: str, error: Exception) -> ZarrdsError:
-        """Return the error to raise for one of the system."""
+        """Return the zarrds error to raise for an OSError."""
         if isinstance(error, ValueError):
             return InvalidKeyError("the file system cannot have a file of this name", path=self.path, key=key)
         if not isinstance(error, OSError):
@@ -177,13 +177,13 @@ class DirectoryStore(Store):
             reader.close()
 
     def reader(self) -> RangeReader:
-        """Reader that opens each file once: what replaces it meanwhile is another file."""
+        """Return a reader that opens each file once, so it sees one state of a value: a replacement is another file."""
         if type(self).get_many is DirectoryStore.get_many and type(self).iter_many is DirectoryStore.iter_many:
             return OpenFiles(self)
         return super().reader()
 
     def open_file(self, key: str) -> int | None:
-        """Descriptor of the file of a key, opened for reading; None when there is none."""
+        """Open the file of a key for reading; return its descriptor, or None if there is no file."""
         if self.normalize_keys:
             key = key.lower()
         if is_partial(check_key(key)):
@@ -222,18 +222,18 @@ class DirectoryStore(Store):
         return True
 
     def file_of(self, key: str) -> str:
-        """Path of the file that holds the value of `key`, whether it exists or not."""
+        """Return the path of the file for the value of `key`, which need not exist."""
         return self._place(key)
 
     def set_file(self, key: str, file: str) -> int:
-        """Set a value to the contents of a file, which the operating system copies, atomically; its size in bytes."""
+        """Set a value to the contents of a file, atomically; the system copies it. Return the size in bytes."""
         try:
             return copy_atomically(file, self._place(key))
         except OSError as error:
             raise self.failed(f"cannot copy {file!r}", key, error) from error
 
     def abandoned(self, path: str | None = None) -> list[str]:
-        """Temporary files at and below `path`, relative to the root: of writers at work, or left by killed ones."""
+        """Return temporary files at and below `path`, relative to the root, of active or killed writers."""
         found: list[str] = []
         for directory, _, names in os.walk(self._directory(path)):
             files = [os.path.join(directory, name) for name in names if is_partial(name)]
@@ -241,7 +241,7 @@ class DirectoryStore(Store):
         return sorted(found)
 
     def remove_abandoned(self, names: Sequence[str]) -> None:
-        """Remove temporary files; their writers, if any are at work, fail."""
+        """Remove temporary files; writers that still use them fail."""
         for name in names:
             if not is_partial(name):
                 raise ValueError(f"{name!r} is no temporary file of this store")
@@ -257,7 +257,7 @@ class DirectoryStore(Store):
                 raise self.failed("cannot delete", key, error) from error
 
     def _place(self, key: str) -> str:
-        """Path of the file of a key that is about to change."""
+        """Return the path of the file of a key that is about to change."""
         if is_partial(check_key(key)):
             raise ValueError(f"invalid store key {key!r}: it looks like a temporary file of this store")
         return self._root + (key.lower() if self.normalize_keys else key)
@@ -316,13 +316,13 @@ class DirectoryStore(Store):
         return True
 
     def replace_below(self, path: str, items: Sequence[tuple[str, Buf]]) -> bool:
-        """Replace a directory by a new one, which is made beside it and swapped with it by the system.
+        """Replace a directory by a new one, which is written in the same parent directory and swapped by the system.
 
-        Where the directory cannot be renamed (a mount point, a directory of somebody else around it) nothing is done.
+        If the directory cannot be renamed (a mount point, a parent directory of another user), nothing is changed.
         """
         if not is_unchanged(self, DirectoryStore):
             return False
-        # where the root is a link, the directory that it leads to is replaced; of a link below it the link itself
+        # if the root is a link, its target directory is replaced; below the root, the link itself
         place = self._directory(path) if path else os.path.realpath(self.path)
         try:
             if path and not items:
@@ -332,7 +332,7 @@ class DirectoryStore(Store):
             raise self.failed("cannot replace", path, error) from error
 
     def staging(self, path: str) -> Staging | None:
-        """A new directory beside the one that it replaces; hidden, as temporary files are."""
+        """Return a new directory next to the one that it will replace, hidden like temporary files."""
         if not is_unchanged(self, DirectoryStore) or type(self).get_many is not DirectoryStore.get_many:
             return None
         place = self._directory(path) if path else os.path.realpath(self.path)
@@ -353,7 +353,7 @@ class DirectoryStore(Store):
         return Staging(root, "", put, made.discard)
 
     def _put(self, path: str, made: swap.Held, place: str) -> None:
-        """Put a directory in place, when it is still the one that was made, with all that was written into it."""
+        """Move a new directory to its place, if it is still the directory that was created and filled."""
         if not made.is_there():
             raise ConflictError(
                 "another task replaced what is above this path", store=repr(self), path=path, hint="try again"
@@ -372,7 +372,7 @@ class DirectoryStore(Store):
             hidden = swap.prepare(place)
             for name, value in files:
                 write_atomically(f"{hidden}/{name}", value, self.fsync)
-            with locked_directory(place):  # whoever compares a document in it may be about to set it
+            with locked_directory(place):  # a `set_if` of another process may be about to write a document in it
                 swap.put(hidden, place, durable=self.fsync)
         except BaseException as error:
             if hidden and os.path.lexists(hidden):
@@ -386,7 +386,7 @@ class DirectoryStore(Store):
         path, seen = normalize_path(path), {"": False}
 
         def is_linked(directory: str) -> bool:
-            """Whether a link is at or above a directory, not above `path`."""
+            """Return whether a directory, or one above it up to `path`, is a link."""
             if directory not in seen:
                 here = len(directory) >= len(path) and os.path.islink(self._directory(directory))
                 seen[directory] = here or is_linked(directory.rpartition("/")[0])
@@ -447,16 +447,16 @@ class DirectoryStore(Store):
 
 
 def _is_file(path: str) -> bool:
-    """Whether something other than a directory is at `path`.
+    """Return whether `path` exists and is not a directory.
 
-    Mostly a directory is there, which takes one question. Another process may make it after the first one: so the
-    first question is asked again.
+    Usually it is a directory, which needs one system call. Another process may create the directory after that call, so
+    the check is repeated.
     """
     return not os.path.isdir(path) and os.path.exists(path) and not os.path.isdir(path)
 
 
 class OpenFiles(RangeReader):
-    """Reads files that stay open until it is closed: all that is read of a value is of one state of it."""
+    """Reader that keeps files open until it is closed, so that all parts of a value are of one state."""
 
     def __init__(self, store: DirectoryStore) -> None:
         self._store = store

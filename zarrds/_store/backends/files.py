@@ -1,4 +1,4 @@
-"""Files of the local file system as a store needs them: read in few calls, written atomically, walked in order."""
+"""Read local files in few calls, write them atomically, and walk directories in order."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 PARTIAL_SUFFIX = ".partial"
 _PARTIAL = re.compile(r"\.[0-9a-f]{12}-[0-9a-f]+\.partial$")
-"""End of the names of files that are being written; not keys."""
+"""Suffix of temporary files, which are no keys."""
 
 
 class _Attempts:
@@ -70,7 +70,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def file_identity(path: str) -> tuple[int, int] | None:
-    """What tells the file at `path` from one that takes its place while it is held open; None when there is none."""
+    """Return the identity of the file at `path`, which no other file has while it is open; None if absent."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):
@@ -79,7 +79,7 @@ def file_identity(path: str) -> tuple[int, int] | None:
 
 
 def partial_name(path: str) -> str:
-    """Return a new name beside `path` that is no key: of a file or directory that is being written or removed."""
+    """Return a new name next to `path` that is no key, for a file or directory that is being written or removed."""
     return _attempts.partial(path)
 
 
@@ -88,20 +88,21 @@ def is_partial(name: str) -> bool:
 
 
 class Stamp(tuple[int, ...]):
-    """What tells a file from those that take its place: device, inode, times and size.
+    """Identity of a file, to detect its replacement: device, inode, times and size.
 
-    The times have steps. A file that was replaced twice within one step may look like the first one, when its inode is
-    used again. While a stamp of a young file is kept, that file is therefore held open: its inode is not free then.
+    File times have steps. A file that is replaced twice within one step may look like the first one if its inode is
+    reused. So a file stays open as long as a stamp of it is kept that was taken soon after a change: its inode is then
+    not free.
     """
 
     _fd: int | None = None
     _held: ClassVar[int] = 0
 
     def holding(self, fd: int) -> Stamp | None:
-        """The stamp for keeping; None where too many files are held open already."""
+        """Return the stamp for a cache; None if too many files are held open already."""
         if self._is_settled():
             return self
-        if os.name == "nt" or Stamp._held >= _MOST_HELD:  # there an open file could not be replaced
+        if os.name == "nt" or Stamp._held >= _MOST_HELD:  # on Windows, an open file could not be replaced
             return None
         kept = Stamp(self)
         kept._fd = os.dup(fd)
@@ -109,7 +110,7 @@ class Stamp(tuple[int, ...]):
         return kept
 
     def _is_settled(self) -> bool:
-        """Whether any change from now on shows in the times."""
+        """Return whether any later change will show in the times."""
         changed = self[2]
         step = _COARSE_NS if changed % 1_000_000 == 0 else _FINE_NS
         return time.time_ns() - changed > step
@@ -123,11 +124,11 @@ class Stamp(tuple[int, ...]):
 
 _MOST_HELD = 64
 _FINE_NS, _COARSE_NS = 100_000_000, 2_500_000_000
-"""More than the steps of times in nanoseconds, and of those that are whole milliseconds or seconds."""
+"""More than the steps of file times: for file systems with fine times, and for those with milliseconds or seconds."""
 
 
 def stamp_of(fd: int) -> Stamp:
-    """Stamp of an open file."""
+    """Return the stamp of an open file."""
     found = os.fstat(fd)
     return Stamp((found.st_dev, found.st_ino, found.st_ctime_ns, found.st_mtime_ns, found.st_size))
 
@@ -139,7 +140,7 @@ def read_sized(fd: int) -> bytes:
 
 
 def _read_on(fd: int, data: bytes) -> bytes:
-    """Read up to the end of the file after a short read, or after the file grew."""
+    """Read to the end of the file after a short read, or after the file grew."""
     parts = [data]
     while data:
         data = os.read(fd, 2**20)
@@ -153,13 +154,13 @@ def reread(fd: int) -> bytes:
 
 
 _TRIES = 100
-"""How often a file is written when other processes replace its directory each time."""
+"""Most attempts to write a file if other processes replace its directory each time."""
 _SMALL_RANGE = 2**16
 _NEAR = 2**40
 
 
 def read_range(fd: int, byte_range: ByteRange | None) -> bytes:
-    """Read a range, cut as slices are. Memory is taken for what the file has, not for what is asked for."""
+    """Read a range, cut like a slice; memory is allocated for what the file has, not for what is requested."""
     start, stop = byte_range or ByteRange(0)
     if start < 0 or stop is None or stop > _NEAR or stop - start > _SMALL_RANGE:
         start, stop = range_bounds(byte_range or ByteRange(0), os.fstat(fd).st_size)
@@ -180,7 +181,7 @@ _pread = getattr(os, "pread", _seek_and_read)
 
 
 def write_atomically(place: str, value: Buf, durable: bool) -> None:
-    """Write a file beside its place and move it there; when the directory is replaced meanwhile, write it once more."""
+    """Write a temporary file and rename it to `place`; write it again if the directory is replaced meanwhile."""
     try:
         _write(place, value, durable)
     except FileNotFoundError:
@@ -188,7 +189,7 @@ def write_atomically(place: str, value: Buf, durable: bool) -> None:
 
 
 def repeated(work: Callable[[], T]) -> T:
-    """Do work again that others hinder by replacing the directories that it is at work in."""
+    """Call `work`, and repeat it if it fails because others replace the directories that it uses."""
     for _ in range(_TRIES - 1):
         with contextlib.suppress(FileNotFoundError):
             return work()
@@ -233,10 +234,10 @@ def copy_atomically(file: str, place: str) -> int:
 
 
 def _copy_contents(source: int, target: int) -> int:
-    """Copy a file by the system, which may share the blocks, else through a small buffer; the size in bytes."""
+    """Copy a file with a system call, which may share blocks, else with a small buffer; return the size in bytes."""
     size, done = os.fstat(source).st_size, 0
     with contextlib.suppress(OSError, AttributeError):
-        # other file systems, kernels and systems refuse, some by copying nothing
+        # some file systems and kernels refuse, some by copying nothing
         while done < size and (count := os.copy_file_range(source, target, size - done)):
             done += count
     while data := os.read(source, 2**20):
@@ -246,7 +247,7 @@ def _copy_contents(source: int, target: int) -> int:
 
 
 def sync_directory(path: str) -> None:
-    """Put the names in a directory on the disk, where directories can be opened."""
+    """Sync the names in a directory to the disk, on systems that can open directories."""
     with contextlib.suppress(PermissionError):
         fd = os.open(path, os.O_RDONLY)
         try:
@@ -256,7 +257,7 @@ def sync_directory(path: str) -> None:
 
 
 def _create(path: str) -> int:
-    """Create a file; its directories are made only when they turn out to be missing."""
+    """Create a file; create its directories only if they are missing."""
     while True:
         try:
             return os.open(path, _CREATE, 0o666)
@@ -265,10 +266,10 @@ def _create(path: str) -> int:
 
 
 def _make_directory(path: str) -> None:
-    # what others remove at the same moment is made when the file is tried again
+    # a directory that others remove at this moment is created by the next attempt
     with contextlib.suppress(FileExistsError):
         try:
-            os.mkdir(path)  # the one above is there, as a rule
+            os.mkdir(path)  # the parent directory usually exists
         except FileNotFoundError:
             os.makedirs(path, exist_ok=True)
 
@@ -289,7 +290,7 @@ def unlink_quietly(path: str) -> None:
 def walk(root: str, prefix: str) -> Iterator[str]:
     """Iterate over the files below a directory as keys, in order, at any depth; `root` ends in a slash.
 
-    Links are followed, but for those that lead back (see `leads_back`).
+    Links are followed, except those that lead back (see `leads_back`).
     """
     waiting = [_entries(root, prefix)]
     while waiting:
@@ -306,7 +307,7 @@ def walk(root: str, prefix: str) -> Iterator[str]:
 
 
 def _entries(root: str, prefix: str) -> tuple[str, Iterator[tuple[str, bool]]]:
-    """Return the prefix, and names in its directory with whether they are directories; none where there is none."""
+    """Return the prefix and (name, is directory) of each entry in its directory; no entries if it does not exist."""
     try:
         with os.scandir(root + prefix) as found:
             entries = [
@@ -321,7 +322,7 @@ def _entries(root: str, prefix: str) -> tuple[str, Iterator[tuple[str, bool]]]:
 
 
 def names_in(root: str, path: str) -> list[str]:
-    """Names in a directory, sorted, without links that lead back."""
+    """Return the sorted names in a directory, without links that lead back."""
     prefix = f"{path}/" if path else ""
     with os.scandir(root + prefix) as found:
         return sorted(
@@ -330,13 +331,13 @@ def names_in(root: str, path: str) -> list[str]:
 
 
 _MOST_LINKS = 8
-"""Links that a path may go through: more of them, each beside another, would be exponentially many paths."""
+"""Most links in a path: more of them, several in each directory, would give exponentially many paths."""
 
 
 def leads_back(root: str, key: str) -> bool:
-    """Return whether a link leads to a directory that its path goes through, or to one above: it has no end.
+    """Return whether a link leads to a directory in its own path, or above it, so that following it never ends.
 
-    Raises OSError where links in links are too deep, though they end.
+    Raises OSError if links are nested too deeply, even without a loop.
     """
     target = os.path.realpath(root + key).rstrip("/") + "/"
     place, links = root + key, 1
@@ -351,7 +352,7 @@ def leads_back(root: str, key: str) -> bool:
 
 
 def empty_directory(directory: str) -> None:
-    """Remove what is in a directory; links are removed, not followed."""
+    """Remove the contents of a directory; links are removed, not followed."""
     with os.scandir(directory) as found:
         entries = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in found]
     for path, is_dir in entries:

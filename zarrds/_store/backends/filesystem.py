@@ -1,8 +1,8 @@
-"""What a file system of fsspec is like, and batches of requests to it, each answered by itself.
+"""Properties of fsspec file systems, and batches of requests in which each request has its own answer.
 
-The batch calls of fsspec fail as a whole, or leave out what failed; here every request has its own answer: what came,
-None, or the error. File systems that are asynchronous get all requests of a batch together, bounded by ``concurrency``
-of the configuration; others one after the other.
+The batch calls of fsspec fail as a whole, or omit what failed; here every request has its own answer: the value, None,
+or the error. Asynchronous file systems get all requests of a batch together, limited by the configuration
+``concurrency``; others get one after the other.
 """
 
 from __future__ import annotations
@@ -61,18 +61,18 @@ __all__ = [
 ]
 
 NOT_FOUND = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
-"""What says "there is no such key"; a KeyError comes from inside of a client, and says nothing about keys."""
+"""Errors that mean "no such key"; a KeyError comes from inside a client and means nothing."""
 _of_parents: list[AbstractFileSystem] = []
-"""File systems inherited by a fork: were they collected, their sockets would leave the parent's event loop as well."""
+"""File systems inherited by a fork: if they were collected, their sockets would leave the parent's event loop too."""
 BULK_DELETE = 1000
-"""Keys that S3 deletes with one request."""
+"""Most keys that S3 deletes with one request."""
 
 
-# --- what it is like -------------------------------------------------------------------------------------------------
+# --- properties ------------------------------------------------------------------------------------------------------
 
 
 def opened(url: str, options: Mapping[str, Any]) -> tuple[AbstractFileSystem, str]:
-    """Open the file system of a URL; its errors, which often hold the URL, come without credentials."""
+    """Open the file system of a URL; remove credentials from errors, which often contain the URL."""
     try:
         fs, path = url_to_fs(url, **options)
         return fs, path
@@ -80,18 +80,18 @@ def opened(url: str, options: Mapping[str, Any]) -> tuple[AbstractFileSystem, st
         failed = safe_cause(error, secret_values(url, options))
         if failed is error:
             raise
-    raise failed  # outside of the handler, which would hang the other error on it
+    raise failed  # outside the handler, which would set the other error as context
 
 
 def blocking(fs: AbstractFileSystem) -> AbstractFileSystem:
-    """The file system itself, or its twin for blocking calls when it was made for use inside an event loop."""
+    """Return the file system, or an equal one for blocking calls if it was created for use inside an event loop."""
     if not getattr(fs, "asynchronous", False):
         return fs
     return type(fs)(*fs.storage_args, **{**fs.storage_options, "asynchronous": False})
 
 
 def reopened(fs: AbstractFileSystem) -> AbstractFileSystem:
-    """The file system opened anew in a forked child, where its connections, files and event loop are the parent's."""
+    """Open the file system again in a forked child, whose connections, files and event loop belong to the parent."""
     if isinstance(fs, LocalFileSystem) or any(isinstance(layer, MemoryFileSystem) for layer in _layers(fs)):
         return fs
     again: AbstractFileSystem = pickle.loads(pickle.dumps(fs))
@@ -100,22 +100,22 @@ def reopened(fs: AbstractFileSystem) -> AbstractFileSystem:
 
 
 def _layers(fs: AbstractFileSystem) -> list[AbstractFileSystem]:
-    """The file system and those that it wraps (archives, caches)."""
+    """Return the file system and those that it wraps (archives, caches)."""
     layers = [fs]
-    # caches answer for the file system behind them, also when they are asked for attributes
+    # a cache forwards attributes to the file system behind it
     while isinstance(inner := object.__getattribute__(layers[-1], "__dict__").get("fs"), AbstractFileSystem):
         layers.append(inner)
     return layers
 
 
 def has_protocol(fs: AbstractFileSystem, *names: str) -> bool:
-    """Whether the file system, or one that it wraps, has one of the protocols."""
+    """Return whether the file system, or one that it wraps, has one of the protocols."""
     spoken = [(layer.protocol,) if isinstance(layer.protocol, str) else layer.protocol for layer in _layers(fs)]
     return any(name in protocols for protocols in spoken for name in names)
 
 
 def has_urls(fs: AbstractFileSystem) -> bool:
-    """Whether paths are URLs, in which some characters mean something else than themselves."""
+    """Return whether paths are URLs, in which some characters have a special meaning."""
     *above, last = _layers(fs)
     return has_protocol(last, "http", "https") and all(
         isinstance(fs, CachingFileSystem | DirFileSystem) for fs in above
@@ -123,12 +123,12 @@ def has_urls(fs: AbstractFileSystem) -> bool:
 
 
 def lists_reliably(fs: AbstractFileSystem) -> bool:
-    """Whether an empty listing means that there is nothing: not on web servers, nor where nothing is known of that."""
+    """Return whether an empty listing means that there is nothing; False for web servers and unknown file systems."""
     return not has_protocol(fs, "http", "https") and has_protocol(fs, *known_implementations)
 
 
 def size_of(fs: AbstractFileSystem, entry: dict[str, Any]) -> int | None:
-    """Size of the value of an entry; entries of values that references hold in base64 have that of the text."""
+    """Return the size of the value of an entry; for base64 values in references, the entry has the size of the text."""
     if entry.get("type") == "file" and has_protocol(fs, "reference"):
         held = getattr(fs, "references", {}).get(entry.get("name"))
         text = held.encode() if isinstance(held, str) else held
@@ -139,29 +139,29 @@ def size_of(fs: AbstractFileSystem, entry: dict[str, Any]) -> int | None:
 
 
 def local_path(fs: AbstractFileSystem, path: str) -> str | None:
-    """Local directory of `path`, where our own store writes atomically; None elsewhere."""
+    """Return the local directory of `path`, where `DirectoryStore` writes atomically; None for other file systems."""
     while type(fs) is DirFileSystem:
         fs, path = fs.fs, f"{fs.path}/{path}"
     return path or "/" if type(fs) is LocalFileSystem else None
 
 
 def is_batched(fs: AbstractFileSystem) -> bool:
-    """Whether `fs` sends a batch at once: it and what it wraps (a DirFileSystem may wrap anything)."""
+    """Return whether `fs`, and all that it wraps (a DirFileSystem may wrap anything), sends a batch in parallel."""
     return all(isinstance(layer, AsyncFileSystem) and layer.async_impl is True for layer in _layers(fs))
 
 
 def profile_of(fs: AbstractFileSystem) -> StoreProfile:
-    """What the engine may expect of a store on `fs`."""
+    """Return the profile of a store on `fs`."""
     layers = _layers(fs)
     in_memory = any(isinstance(layer, MemoryFileSystem) for layer in layers)
-    cached = any(isinstance(layer, CachingFileSystem) for layer in layers)  # on disk, once it was fetched
+    cached = any(isinstance(layer, CachingFileSystem) for layer in layers)  # on disk after the first read
     if not cached and any(is_batched(layer) for layer in layers):
         return StoreProfile("network", is_batched(fs), native_ranges=True, shareable=not in_memory)
     return StoreProfile("memory" if in_memory and not cached else "disk", native_ranges=True, shareable=not in_memory)
 
 
 def live_data_of(fs: AbstractFileSystem) -> LiveData | None:
-    """What counts the changes to the memory of this process, where `fs` keeps its files there; all share it."""
+    """Return the shared change counter if `fs` keeps its files in the memory of this process; else None."""
     in_memory = any(isinstance(layer, MemoryFileSystem) for layer in _layers(fs))
     return live_data(MemoryFileSystem.store) if in_memory else None
 
@@ -169,15 +169,15 @@ def live_data_of(fs: AbstractFileSystem) -> LiveData | None:
 def missing_set(
     exceptions: Iterable[type[Exception]], missing_exceptions: Iterable[type[Exception]] | None
 ) -> tuple[type[Exception], ...]:
-    """Those exceptions that say "there is no such key", with the ones that the caller names."""
+    """Return the exceptions that mean "no such key", including those that the caller names."""
     given = {*exceptions, *(missing_exceptions or ())} - set(NOT_FOUND)
     return NOT_FOUND + tuple(sorted(given, key=lambda cls: cls.__name__))
 
 
 def widen_pool(fs: AbstractFileSystem) -> None:
-    """Let S3 clients that are not connected yet keep as many connections as we have requests in flight.
+    """Allow S3 clients that are not connected yet as many connections as there are parallel requests.
 
-    Their default is 10, which would make ten requests of 64 wait for others.
+    Their default is 10, so that most of 64 parallel requests would wait for others.
     """
     for layer in _layers(fs):
         given = getattr(layer, "config_kwargs", None)
@@ -185,11 +185,11 @@ def widen_pool(fs: AbstractFileSystem) -> None:
             layer.config_kwargs = {"max_pool_connections": get_config().concurrency, **given}
 
 
-# --- what is asked for, and what comes -------------------------------------------------------------------------------
+# --- ranges ----------------------------------------------------------------------------------------------------------
 
 
 def limits(byte_range: ByteRange | None) -> tuple[int | None, int | None]:
-    """Start and end to ask for; for an empty range one byte, since there is no way to ask for none."""
+    """Return the start and end to request; one byte for an empty range, which cannot be requested."""
     if byte_range is None:
         return None, None
     start, stop = byte_range
@@ -197,7 +197,7 @@ def limits(byte_range: ByteRange | None) -> tuple[int | None, int | None]:
 
 
 def trim(answer: bytes, byte_range: ByteRange) -> Buf:
-    """The answer, cut when more came than was asked for."""
+    """Return the answer, cut if it is longer than requested."""
     start, stop = byte_range
     if start < 0:
         return answer if len(answer) <= -start else cut(answer, byte_range)
@@ -207,7 +207,7 @@ def trim(answer: bytes, byte_range: ByteRange) -> Buf:
 
 
 def may_be_short(size: int, byte_range: ByteRange) -> bool:
-    """Whether fewer bytes came than the range names: the value ends there, or the answer was cut short."""
+    """Return whether an answer is shorter than its range: the value ends there, or the answer is truncated."""
     start, stop = byte_range
     if start < 0:
         return size < -start
@@ -222,7 +222,7 @@ def _together(fs: AbstractFileSystem, calls: Sequence[Callable[[], Awaitable[Any
 
 
 def gathered(calls: Sequence[Callable[[], Awaitable[Any]]], limit: int, loop: Any = None) -> list[Any]:
-    """Answer or error of each call, at most `limit` in flight, in an event loop that runs in a thread of fsspec."""
+    """Return the answer or error of each call, at most `limit` at a time, from an event loop in a thread of fsspec."""
     answers: list[Any] = sync(loop or get_loop(), _gathered, calls, limit)
     return answers
 
@@ -251,14 +251,14 @@ def _one_by_one(calls: Iterator[Callable[[], Any]]) -> list[Any]:
 
 
 def read_each(fs: AbstractFileSystem, paths: Sequence[str], ends: Sequence[tuple[int | None, int | None]]) -> list[Any]:
-    """Value, or part of it from start to end, at each path; an error where there is none."""
+    """Return the value, or its bytes from start to end, at each path; an error for each path that failed."""
     if is_batched(fs):
-        # s3fs would otherwise ask for the size of every value before it fetches it
+        # otherwise s3fs requests the size of every value before it fetches it
         extra = {"max_concurrency": 1} if has_protocol(fs, "s3") else {}
         pairs = zip(paths, ends, strict=True)
         return _together(fs, [partial(fs._cat_file, path, start=a, end=b, **extra) for path, (a, b) in pairs])
     if len(paths) > 1 and profile_of(fs).kind == "network":
-        try:  # some fetch what they lack together, but report one absent file for all of them
+        try:  # some caches fetch missing files together, but report one absent file for all of them
             firsts, lasts = [start for start, _ in ends], [end for _, end in ends]
             return list(fs.cat_ranges(list(paths), firsts, lasts, on_error="return"))
         except NOT_FOUND:
@@ -277,26 +277,26 @@ def _read_from_zip(fs: ZipFileSystem, path: str, start: int | None, end: int | N
 
 
 _fetching = [threading.Lock() for _ in range(64)]
-"""Held by path while a cache may be fetching a file: other threads would take the beginning of it for all of it."""
+"""Locks by path while a cache may be fetching a file: other threads would mistake the first part for the whole file."""
 
 
 def _read_cached(fs: WholeFileCacheFileSystem, path: str, start: int | None, end: int | None) -> Any:
     """Read from a cache of whole files.
 
-    It takes any failure for an absent file, and keeps what came of a file before fetching it failed.
+    Such a cache treats any failure as an absent file, and keeps the part of a file that it read before a failure.
     """
     with _fetching[hash(path) % len(_fetching)]:
         known = fs._check_file(path)
         try:
             if start is None or start >= 0:
                 return fs.cat_file(path, start, end)
-            with fs.open(path, "rb") as file:  # these files do not tell their size
+            with fs.open(path, "rb") as file:  # these files have no size
                 file.seek(max(0, file.seek(0, os.SEEK_END) + start))
                 return file.read()
         except FileNotFoundError:
             if known:
                 raise
-            return fs.fs.cat_file(path, start, end)  # raises what is the matter
+            return fs.fs.cat_file(path, start, end)  # raises the actual error
         except Exception:
             if not known:
                 _forget(fs, path)
@@ -310,7 +310,7 @@ def _forget(fs: WholeFileCacheFileSystem, path: str) -> None:
 
 
 def write_each(fs: AbstractFileSystem, items: Sequence[tuple[str, bytes]]) -> list[Any]:
-    """None for each value that was written, else the error."""
+    """Write values; return for each None, or the error."""
     if is_batched(fs):
         calls = [partial(fs._pipe_file, path, value) for path, value in items]
         return [reply if isinstance(reply, Exception) else None for reply in _together(fs, calls)]
@@ -326,7 +326,7 @@ def _write_one(fs: AbstractFileSystem, path: str, value: bytes) -> None:
 
 
 def copy_each(fs: AbstractFileSystem, pairs: Sequence[tuple[str, str]]) -> list[Any]:
-    """None for each (source, target) that was copied, within the service where it can; else the error."""
+    """Copy (source, target) pairs, inside the service if it can; return for each None, or the error."""
     if is_batched(fs):
         replies = _together(fs, [partial(fs._cp_file, source, target) for source, target in pairs])
     else:
@@ -337,7 +337,7 @@ def copy_each(fs: AbstractFileSystem, pairs: Sequence[tuple[str, str]]) -> list[
 
 
 def delete_each(fs: AbstractFileSystem, paths: Sequence[str]) -> list[Any]:
-    """None for each path that is no longer there, else the error."""
+    """Delete paths; return for each None if it no longer exists, else the error."""
     if not is_batched(fs):
         answers = _one_by_one(partial(fs.rm_file, path) for path in paths)
     elif has_protocol(fs, "s3") and hasattr(fs, "_call_s3") and len(paths) > 1:
@@ -352,7 +352,7 @@ def _says_gone(error: Exception) -> bool:
 
 
 def _delete_from_s3(fs: AbstractFileSystem, paths: Sequence[str]) -> list[Any]:
-    """Delete up to 1000 keys with one request; the bulk delete of s3fs does not report what could not be deleted."""
+    """Delete up to 1000 keys with one request; the bulk delete of s3fs does not report keys that it did not delete."""
     bulks = [paths[first : first + BULK_DELETE] for first in range(0, len(paths), BULK_DELETE)]
     replies = _together(fs, [partial(_bulk_delete, fs, bulk) for bulk in bulks])
     return [

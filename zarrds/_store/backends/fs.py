@@ -1,7 +1,7 @@
-"""Stores behind fsspec: object stores, archives, caches, anything with a URL.
+"""Stores on fsspec file systems: object stores, archives, caches, anything with a URL.
 
-Batches go out together. Only a definite "not found" reads as absent: whatever else a service answers (denied, timed
-out, connection lost) raises, since a chunk that is taken for absent is silently filled.
+The requests of a batch are sent together. Only a definite "not found" means absent: all other failures (denied, timed
+out, connection lost) raise, since an absent chunk silently reads as fill value.
 """
 
 from __future__ import annotations
@@ -43,40 +43,39 @@ _MODES = ("r", "r+", "a", "w", "w-", "x")
 
 
 class FSStore(FSReading):
-    """A place that fsspec reaches by a URL.
+    """A store at a URL that fsspec can open.
 
     Parameters
     ----------
     url : str
         Protocol and path, such as ``s3://bucket/root``; with `fs`, a path within that file system.
     normalize_keys : bool, default False
-        Whether keys are turned to lower case.
+        Whether keys are converted to lower case.
     key_separator : {".", "/"}, optional
         Older name of `dimension_separator`.
     mode : str, default "w"
         "r" refuses writes; the other modes of files ("w", "a", "r+", "w-", "x") are all the same here.
     exceptions : tuple of exception classes
-        Exceptions to take for an absent key. The default, unlike in Zarr-Python, means only what says "not found";
-        other tuples are obeyed.
+        Exceptions that mean an absent key. The default, unlike in Zarr-Python, includes only "not found" errors; other
+        tuples are used as they are.
     dimension_separator : {".", "/"}, optional
         Separator of chunk keys in arrays created here.
     fs : fsspec.AbstractFileSystem, optional
         An existing file system to use.
     check : bool, default False
-        Whether to test that the place is there and can be written to.
+        Whether to test that the root exists and is writable.
     create : bool, default False
         Whether to create the root directory.
     missing_exceptions : tuple of exception classes, optional
-        Exceptions to take for an absent key, in addition to "not found".
+        Exceptions that mean an absent key, in addition to "not found" errors.
     **storage_options
-        Options of the file system; not together with `fs`. For chained URLs by protocol: ``s3={...}``.
+        Options of the file system; not allowed with `fs`. For chained URLs by protocol: ``s3={...}``.
 
     Notes
     -----
-    Requests that fail in passing (lost connections, time-outs, throttling, short reads) are repeated, with growing
-    pauses, as often as ``attempts`` of `zarrds.get_config` says. What fails for good raises a
-    `zarrds.errors.StoreError`, which is also a `PermissionError`, `ConnectionError` or `TimeoutError` where the cause
-    was one.
+    Requests with transient failures (lost connections, time-outs, throttling, short reads) are repeated, with growing
+    pauses, as often as ``attempts`` of `zarrds.get_config` says. A final failure raises a `zarrds.errors.StoreError`,
+    which is also a `PermissionError`, `ConnectionError` or `TimeoutError` if its cause was one.
 
     Examples
     --------
@@ -140,12 +139,12 @@ class FSStore(FSReading):
         in_memory = type(fs) is MemoryFileSystem
         self.can_set_if = self._local is not None or in_memory or s3_place(fs, self.path) is not None
         self._sends_tags = tags.are_sent(fs, self.path)
-        # whether the server obeys ranges; those of HTTP may ignore them, which the first range will show
+        # whether the server supports ranges; an HTTP server may ignore them, which the first range shows
         self._serves_ranges = None if filesystem.has_protocol(fs, "http", "https") else True
 
     @property
     def fs(self) -> AbstractFileSystem:
-        """The file system; opened anew in a forked process."""
+        """The file system; opened again in a forked process."""
         if self._pid != os.getpid():
             self._fs, self._pid = sending_once(filesystem.reopened(self._fs)), os.getpid()
             self._set_up()
@@ -153,7 +152,7 @@ class FSStore(FSReading):
 
     @property
     def map(self) -> FSMap:
-        """The same place as fsspec's mapping."""
+        """The same place as an fsspec mapping."""
         return FSMap(self.path, self.fs, missing_exceptions=self._missing)
 
     @property
@@ -167,7 +166,7 @@ class FSStore(FSReading):
         return self._missing
 
     def dir_path(self, path: str | None = None) -> str:
-        """Path in the file system of a path in the store."""
+        """Return the path in the file system of a path in the store."""
         return self._directory(path)[1]
 
     # --- writing -----------------------------------------------------------------------------------------------------
@@ -253,13 +252,13 @@ class FSStore(FSReading):
     # --- the hierarchy -----------------------------------------------------------------------------------------------
 
     def _directory(self, path: str | None) -> tuple[str, str]:
-        """Normalised path in the store, and path in the file system."""
+        """Return the normalised path in the store, and the path in the file system."""
         path = normalize_path(path)
         path = path.lower() if self.normalize_keys else path
         return path, self._root + (quote(path) if self._has_urls else path) if path else self.path
 
     def _list(self, path: str, place: str, *, deep: bool) -> list[tuple[str, dict[str, Any]]]:
-        """Name below `place` (empty for itself) and entry of what is there now; raises where nothing can be listed."""
+        """List `place` now: return (name relative to it, entry); raise NotListableError if it cannot be listed."""
         found = self._listed(path, place, deep=deep)
         if not self._lists_reliably and not any(name for name, _ in found or ()):
             refuse_unlisted(self, path, is_missing=found is None, names_at=self._names_at)
@@ -270,7 +269,7 @@ class FSStore(FSReading):
         return [name for name, _ in self._listed(path, place, deep=False) or () if name]
 
     def _listed(self, path: str, place: str, *, deep: bool) -> list[tuple[str, dict[str, Any]]] | None:
-        """The same; None where there is no such directory. Listing caches are emptied before."""
+        """List `place` like `_list`, but return None if there is no such directory; clear listing caches first."""
         if trace.is_open():
             trace.record([trace.Entry("list", place[len(self._root) :], 0)])
         found, attempts = entries_at(self.fs, place, deep=deep)
@@ -293,7 +292,7 @@ class FSStore(FSReading):
             raise unlistable(self, path) from self._failed("cannot list", path, answer)
 
     def is_listable(self) -> bool:
-        """Whether keys can be listed; asks the server where the kind of file system does not say it."""
+        """Return whether keys can be listed; ask the server if the type of file system does not decide it."""
         try:
             if not self._lists_reliably:
                 self._list("", self.path, deep=False)
@@ -324,7 +323,7 @@ class FSStore(FSReading):
             self._remove_empty(place)
 
     def _swapping(self) -> DirectoryStore | None:
-        """The local directory, which can be swapped with another, where keys and values are the store's own."""
+        """Return the local directory as a `DirectoryStore`, to swap directories; None if keys or values differ."""
         self._require_writeable()
         plain = type(self).get_many is FSStore.get_many and is_unchanged(self, FSStore)
         return self._local if plain and not self.normalize_keys else None
@@ -341,7 +340,7 @@ class FSStore(FSReading):
         return list(keys) if self._local is None else self._local.removable(path, keys)
 
     def _remove_empty(self, place: str) -> None:
-        """Remove the directories that deleting keys leaves behind on file systems that have directories."""
+        """Remove directories that are empty after keys were deleted, on file systems that have directories."""
         try:
             self.fs.invalidate_cache()
             left = {*self.fs.find(place, withdirs=True), place} if self.fs.isdir(place) else ()
@@ -384,7 +383,7 @@ class FSStore(FSReading):
             entries, unknown = [], -1
             if nearest_node(self, path) == path:
                 return unknown
-        if not entries and path and self._has_urls:  # listings of a key are empty there
+        if not entries and path and self._has_urls:  # there, listings of a key are empty
             info = self._info(path)
             return unknown if info is None else -1 if info["size"] is None else info["size"]
         return self._size(entries) or unknown

@@ -1,4 +1,4 @@
-"""How an `FSStore` reads: whole values and ranges, in batches, and what the answers of services mean."""
+"""The reading half of `FSStore`: read values and ranges in batches, and interpret the answers of services."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["FSReading"]
 
 
 class FSReading(Store):
-    """The reading half of `FSStore`, which says what the file system is."""
+    """Reading methods of `FSStore`, which provides the file system."""
 
     url: str
     normalize_keys: bool
@@ -86,7 +86,7 @@ class FSReading(Store):
         return [self._judged(request, reply) for request, reply in zip(requests, replies, strict=True)]
 
     def reader(self) -> RangeReader:
-        """Reader that compares ETags where the service sends them; files of this machine stay open."""
+        """Return a reader that compares ETags if the service sends them; for local files, one that keeps them open."""
         if self._local is not None and self._missing == NOT_FOUND:
             return self._local.reader()
         if not self._sends_tags or type(self).get_many is not FSReading.get_many:
@@ -97,12 +97,12 @@ class FSReading(Store):
         self._sends_tags = False
 
     def _fetch_tagged(self, requests: Sequence[Request]) -> list[Tagged]:
-        """Answers with the ETags of the values, of as few requests as `get_many` makes of them."""
+        """Return answers with the ETags of their values, with as few requests as `get_many` sends."""
         if self.normalize_keys:
             requests = [(key.lower(), byte_range) for key, byte_range in requests]
         whole = not self._obeys_ranges(requests)
         if whole:
-            self._sends_tags = False  # whole values need none
+            self._sends_tags = False  # whole values need no tag
         asked = [(key, None) for key, _ in requests] if whole else requests
         merged = coalesce(asked, max_gap_bytes=get_config().max_gap_bytes)
         found, attempts = answered(merged.requests, self._read_tagged)
@@ -126,7 +126,7 @@ class FSReading(Store):
         ]
 
     def _judged(self, request: Request, reply: Any) -> Buf | Exception | None:
-        """What a reply means: a value, None for an absent key, or an error."""
+        """Interpret a reply: return a value, None for an absent key, or an error."""
         key, byte_range = request
         if isinstance(reply, Exception):
             if self._means_absent(reply):
@@ -154,13 +154,13 @@ class FSReading(Store):
         return status in (404, 410) or (status in (401, 403) and PermissionError in self._missing)
 
     def _starts_beyond(self, key: str, byte_range: ByteRange) -> bool:
-        """Whether a range lies beyond the end of its value; services refuse to answer those."""
+        """Return whether a range starts after the end of its value; services refuse such ranges."""
         info = self._info(key) or {}
         size = info.get("size") if info.get("type") == "file" else None
         return size is not None and (size == 0 or byte_range.start >= size)
 
     def _info(self, key: str) -> dict[str, Any] | None:
-        """What the file system knows of a key now; None when it does not say."""
+        """Return the current information of the file system about a key; None if it has none."""
         (found,), _ = answered([key], self._heads)
         return None if isinstance(found, Exception) else found
 
@@ -179,7 +179,7 @@ class FSReading(Store):
         return self._root + (quote(check_key(key)) if self._has_urls else check_key(key))
 
     def version(self, key: str) -> object:
-        """Version of a file of this machine, or in memory; services tell it with each answer only."""
+        """Return the version of a local or in-memory file; None for services, which send it only with answers."""
         if self._local is not None:
             return self._local.version(key)
         fs = self.fs

@@ -26,7 +26,7 @@ __all__ = ["LMDBStore"]
 T = TypeVar("T")
 
 _FIRST_MAP_SIZE = 2**28
-"""Bytes that the map of a new environment holds; it doubles when they are full."""
+"""Size in bytes of the map of a new environment; it is doubled when the map is full."""
 
 _DEFAULTS = {"lock": True, "sync": False, "metasync": False, "map_async": False, "meminit": False, "max_readers": 126}
 
@@ -34,24 +34,25 @@ _DEFAULTS = {"lock": True, "sync": False, "metasync": False, "map_async": False,
 class LMDBStore(Store):
     """Storage class using LMDB.
 
-    Writes reach the disk when the system wants, or with `flush` and `close`. A batch of values is one transaction. The
-    map grows when it is full. Safe to use from several threads and processes on one machine. Keys have up to 511 bytes.
+    The system decides when writes reach the disk, at the latest with `flush` and `close`. A batch of values is one
+    transaction. The map grows when it is full. Safe to use from several threads and processes on one machine. Keys have
+    up to 511 bytes.
 
     Parameters
     ----------
     path : str or os.PathLike
         Location of the database: a directory, or a file with ``subdir=False``.
     buffers : bool, default True
-        Whether parts of values are cut without copying the whole of them first.
+        Whether parts of values are read without copying the whole value first.
     dimension_separator : {".", "/"}, optional
         Separator placed between the dimensions of a chunk.
     **kwargs
-        Keyword arguments passed through to ``lmdb.open``; ``map_size`` is the size to begin with.
+        Keyword arguments passed through to ``lmdb.open``; ``map_size`` is the initial size.
 
     Raises
     ------
     ImportError
-        The package ``lmdb`` is missing; the extra ``lmdb`` brings it.
+        If the package ``lmdb`` is missing; the extra ``lmdb`` installs it.
 
     Examples
     --------
@@ -110,7 +111,7 @@ class LMDBStore(Store):
         wanted = [(encoded_key(key), byte_range) for key, byte_range in requests]
 
         def work(txn: Any) -> list[Buf | None]:
-            # what a buffer shows may change when the transaction ends, so the parts that are wanted are copied
+            # a buffer may change when the transaction ends, so the requested parts are copied
             found = ((_get(txn, name), byte_range) for name, byte_range in wanted)
             return [None if value is None else to_bytes(cut(value, byte_range)) for value, byte_range in found]
 
@@ -233,7 +234,7 @@ def _delete_below(txn: Any, prefix: bytes) -> None:
     cursor = txn.cursor()
     found = cursor.set_range(prefix) if prefix else cursor.first()
     while found and bytes(cursor.key()).startswith(prefix):
-        found = cursor.delete()  # and go to the next, if there is one
+        found = cursor.delete()  # then continue with the next one, if there is one
 
 
 def _reopened(path: str, buffers: bool, separator: Separator | None, kwargs: dict[str, Any]) -> LMDBStore:
@@ -258,7 +259,7 @@ def _names(txn: Any, prefix: bytes) -> Iterator[bytes]:
 
 
 def _level(txn: Any, prefix: bytes) -> Iterator[bytes]:
-    """Names of one level; from one with keys below it, the next step goes behind all of them: 0 follows the slash."""
+    """Yield the names of one level; skip the keys below a name by seeking to the name with "0", which follows "/"."""
     cursor = txn.cursor()
     found = cursor.set_range(prefix) if prefix else cursor.first()
     while found and (key := bytes(cursor.key())).startswith(prefix):
@@ -271,9 +272,9 @@ def _level(txn: Any, prefix: bytes) -> Iterator[bytes]:
 
 
 class _Map:
-    """The open environment of one path: one per process, whatever the number of stores, as LMDB wants it.
+    """The open environment of one path: one per process for all stores, as LMDB requires.
 
-    Its size may change only while no transaction runs in this process.
+    Its size can be changed only while no transaction runs in this process.
     """
 
     def __init__(self, lmdb: Any, path: str, kwargs: dict[str, Any]) -> None:
@@ -288,7 +289,7 @@ class _Map:
         self.resizing = False
 
     def outlived(self) -> bool:
-        """Whether the database was deleted, and perhaps made anew, while it was open here."""
+        """Return whether the database was deleted, and perhaps created again, while it was open here."""
         return file_identity(self.file) != self.identity
 
     @contextmanager
@@ -304,9 +305,9 @@ class _Map:
                 self.idle.notify_all()
 
     def run(self, work: Callable[[Any], T], *, write: bool, buffers: bool) -> T:
-        """Do `work` in a transaction; again in a larger map when this one is full, or was made larger elsewhere."""
+        """Call `work` in a transaction; repeat it with a larger map if the map is full, or was enlarged elsewhere."""
         while True:
-            # the map is asked for its size only while it is in use: it cannot be asked while another thread resizes it
+            # read the size only while the map is in use, as it cannot be read while another thread resizes it
             with self.using() as env:
                 try:
                     with env.begin(write=write, buffers=buffers) as txn:
@@ -319,7 +320,7 @@ class _Map:
             self._resize(seen, size)
 
     def _resize(self, seen: int, size: int) -> None:
-        """Set the size of the map, unless another thread did so since it was `seen`; 0 takes that of the file."""
+        """Set the size of the map, unless another thread has changed it from `seen`; 0 means the size of the file."""
         with self.idle:
             self.idle.wait_for(lambda: not self.resizing)
             self.resizing = True
@@ -360,7 +361,7 @@ def _shared_map(lmdb: Any, path: str, kwargs: dict[str, Any]) -> _Map:
     with _opening:
         opened = _maps.get(place)
         if opened is not None and opened.pid != os.getpid():
-            opened.env.close()  # the parent's own environment is not touched by that
+            opened.env.close()  # this does not affect the parent's environment
             opened = None
         if opened is None or opened.outlived():
             opened = _Map(lmdb, path, kwargs)

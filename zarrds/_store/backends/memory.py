@@ -1,4 +1,4 @@
-"""Stores in the memory of this process: a user's mapping, and a tree of levels of our own."""
+"""Stores in the memory of this process: over a mapping of the user, or in a tree of dicts."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ __all__ = ["DictStore", "KVStore", "MemoryStore"]
 class KVStore(Store):
     """Any mapping from keys to bytes as a store.
 
-    Values are returned as they are in the mapping when they are bytes-like; what is set becomes bytes. A dict that
-    Zarr-Python 3 filled has objects of its class ``Buffer``: they are read, and what is set becomes such objects, too,
-    so that Zarr-Python can read it. Methods
-    ``listdir``, ``rmdir``, ``rename``, ``getsize`` and ``getitems`` of the mapping are used where it has them.
+    Bytes-like values of the mapping are returned unchanged; values that are set are converted to bytes. A dict that
+    Zarr-Python 3 has filled holds objects of its class ``Buffer``: they can be read, and values that are set are
+    converted to such objects, so that Zarr-Python can read them. If the mapping has the methods ``listdir``,
+    ``rmdir``, ``rename``, ``getsize`` and ``getitems``, they are used.
 
     Parameters
     ----------
     mutablemapping : MutableMapping
-        The mapping; a read-only `Mapping` is refused only when written to.
+        The mapping; a read-only `Mapping` is allowed, but writing to it raises an error.
 
     Examples
     --------
@@ -59,7 +59,7 @@ class KVStore(Store):
         self._token: str | None = None
         self._getitems = _batch_getter(mutablemapping)
         self._kept_as = _class_of_values(mutablemapping)
-        self.can_set_if = isinstance(mutablemapping, dict)  # others may have writers elsewhere
+        self.can_set_if = isinstance(mutablemapping, dict)  # other mappings may have writers elsewhere
         if self._getitems is not None:
             self.profile = StoreProfile("network", native_batch=True)
 
@@ -87,12 +87,12 @@ class KVStore(Store):
             raise KeyError(key) from None
 
     def _require_absent(self, error: KeyError, what: str, key: str) -> None:
-        """Raise StoreError for a KeyError that comes from inside of the mapping, and does not mean an absent key."""
+        """Raise StoreError for a KeyError that comes from inside the mapping and does not mean an absent key."""
         if not says_absent(error, self._mapping, check_key(key)):
             raise store_failure(what, error, store=repr(self), key=key, attempts=1)
 
     def version(self, key: str) -> object:
-        # of other mappings nobody knows what asking them costs
+        # the cost of reading from other mappings is unknown
         return self._mapping.get(key) if isinstance(self._mapping, dict) else None
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
@@ -223,13 +223,13 @@ def _is_buffer(value: Any) -> bool:
 
 
 def _class_of_values(mapping: Mapping[str, Any]) -> Callable[[bytes], Any]:
-    """What makes bytes a value of the mapping: of the class that Zarr-Python 3 uses, where it filled a dict."""
+    """Return the function that converts bytes to values of the mapping, such as ``Buffer`` of Zarr-Python 3."""
     first = next(iter(mapping.values()), None) if isinstance(mapping, dict) else None
     return type(first).from_bytes if _is_buffer(first) and not isinstance(first, int) else bytes  # type: ignore[union-attr]
 
 
 def _batch_getter(mapping: Mapping[str, Any]) -> Callable[[list[str]], Mapping[str, Any]] | None:
-    """The mapping's own way to fetch several keys; absent ones are missing in its answer."""
+    """Return the mapping's own function to fetch several keys, which omits absent keys; None if it has none."""
     own = getattr(mapping, "getitems", None)
     if own is None:
         return None
@@ -355,7 +355,7 @@ class MemoryStore(Store):
         return node
 
     def _drop_empty(self, path: str) -> None:
-        """Remove levels without members, from `path` upwards."""
+        """Remove empty levels, from `path` upwards."""
         while path:
             parent, _, name = path.rpartition("/")
             members = self._level(parent)
@@ -412,7 +412,7 @@ class MemoryStore(Store):
         return Staging(made, "", lambda: self._put(path, made.root), made.clear)
 
     def _put(self, path: str, members: MutableMapping[str, Any]) -> None:
-        """Replace a level by another one; at the root, whose mapping is the user's, its members are replaced."""
+        """Replace a level by another one; at the root, replace its members, as the mapping belongs to the user."""
         with self._write_lock:
             if not path:
                 self.root.clear()

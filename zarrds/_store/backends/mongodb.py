@@ -25,14 +25,14 @@ __all__ = ["MongoDBStore"]
 _KEY, _VALUE = "key", "value"
 _MAX_DOCUMENT_BYTES = 16 * 2**20
 _OVERHEAD_BYTES = 128
-"""What a document takes beyond its key and value: names, types, lengths and its identifier."""
+"""Bytes of a document besides its key and value: names, types, lengths and its identifier."""
 
 
 class MongoDBStore(Store):
     """Storage class using MongoDB.
 
     Documents have the members ``key`` and ``value``. A batch of requests is one query or one bulk write. The server
-    takes no documents above 16 MB: larger chunks are refused.
+    does not accept documents above 16 MB, so larger chunks raise an error.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class MongoDBStore(Store):
     Raises
     ------
     ImportError
-        The package ``pymongo`` is missing; the extra ``mongodb`` brings it.
+        If the package ``pymongo`` is missing; the extra ``mongodb`` installs it.
 
     Examples
     --------
@@ -81,7 +81,7 @@ class MongoDBStore(Store):
 
     @property
     def client(self) -> Any:
-        """Client of this process: connections do not survive a fork."""
+        """The client of this process, as connections do not survive a fork."""
         if self._client is None or self._pid != os.getpid():
             self._client = self._pymongo.MongoClient(**self._kwargs)
             self._pid = os.getpid()
@@ -97,7 +97,7 @@ class MongoDBStore(Store):
         try:
             yield
         except (self._pymongo.errors.PyMongoError, *CLIENT_FAULTS) as error:
-            # the client has tried again already what may be repeated
+            # the client has retried already
             failed = store_failure(
                 f"{action} failed", error, store=repr(self), key=key, attempts=1, secrets=self._secrets
             )
@@ -134,10 +134,10 @@ class MongoDBStore(Store):
             return bool(self.collection.update_one(old, {"$set": {_VALUE: new}}).matched_count)
 
     def _insert(self, key: str, value: bytes) -> bool:
-        """Insert the document of a key that is absent; whether it was.
+        """Insert the document of an absent key; return whether it was inserted.
 
-        Inserting writers give the document one identifier, of which the server takes the first. One that is in use may
-        also be that of a document that was renamed: then they all go on to the next.
+        All writers of a key use the same identifier, of which the server accepts only the first. If a renamed document
+        still has this identifier, all writers go on to the next one.
         """
         for number in count():
             document = {"_id": f"zarrds:{number}:{key}", _VALUE: value}
@@ -151,7 +151,7 @@ class MongoDBStore(Store):
         raise AssertionError("numbers do not end")
 
     def _index(self) -> None:
-        """Have the server find keys without looking at all of them; only speed depends on it, and rights may not do."""
+        """Create the index of keys; failures are ignored, as it only affects speed and may need more rights."""
         if not self._is_indexed:
             self._is_indexed = True
             with suppress(self._pymongo.errors.OperationFailure):
@@ -247,5 +247,5 @@ def _stored(value: Any) -> Any:
 
 
 def _below(prefix: str) -> dict[str, Any]:
-    """Filter for keys that start with a prefix, which is empty or ends in a slash; "0" follows "/"."""
+    """Return the filter for keys that start with a prefix, which is empty or ends in a slash; "0" follows "/"."""
     return {_KEY: {"$gte": prefix, "$lt": prefix[:-1] + "0"}} if prefix else {}

@@ -43,12 +43,12 @@ _IN_MEMORY, _LOCAL = "MemoryStore", "LocalStore"
 
 
 def is_obstore(value: object) -> bool:
-    """Whether `value` is a store object of obstore, which need not be imported for that."""
+    """Return whether `value` is an obstore object, without importing obstore."""
     return any(cls.__module__.partition(".")[0] == "obstore" for cls in type(value).__mro__) and hasattr(value, "get")
 
 
 def from_obstore(store: Any) -> Store:
-    """The store for an obstore object: folders on disk are served by our own store, which survives forks."""
+    """Return the store for an obstore object; a `DirectoryStore` for a folder on disk, as this works after a fork."""
     if type(store).__name__ == _LOCAL and store.prefix:
         return DirectoryStore(str(store.prefix))
     return ObstoreStore(store)
@@ -57,16 +57,16 @@ def from_obstore(store: Any) -> Store:
 class ObstoreStore(Store):
     """A store object of the package ``obstore``; needs the extra ``obstore``.
 
-    Such objects are accepted wherever a store is, so that this class is seldom named.
+    Such objects are accepted wherever a store is, so this class is seldom needed directly.
 
     Parameters
     ----------
     store : obstore.store.ObjectStore
-        S3Store, GCSStore, AzureStore, HTTPStore, LocalStore or MemoryStore; its prefix is the root.
+        S3Store, GCSStore, AzureStore, HTTPStore, LocalStore or MemoryStore; its prefix is the root of this store.
 
     Notes
     -----
-    obstore cannot live in a forked process: where it was used before the fork, the child gets a `StoreError`. Start
+    obstore does not work in a forked process: if it was used before the fork, the child gets a `StoreError`. Start
     processes with "spawn". Folders on disk (LocalStore) become a `DirectoryStore` when they are passed as a store.
 
     Examples
@@ -98,7 +98,7 @@ class ObstoreStore(Store):
     # --- requests ----------------------------------------------------------------------------------------------------
 
     def _client(self) -> ModuleType:
-        """The package, unless it would hang: its threads do not survive a fork."""
+        """Return the obstore package; raise StoreError in a forked child, where it would hang without its threads."""
         global _used_by
         if self.profile.kind != "memory" and _used_by is not None and _used_by != os.getpid():
             raise StoreError(
@@ -110,7 +110,7 @@ class ObstoreStore(Store):
         return self._obs
 
     def _each(self, name: str, arguments: Sequence[tuple[Any, ...]], options: Sequence[dict[str, Any]]) -> list[Any]:
-        """Answer or error of each call of a function of obstore; calls to a network are in flight together."""
+        """Call an obstore function several times; return each answer or error. Calls to a network run in parallel."""
         client = self._client()
         pairs = list(zip(arguments, options, strict=True))
         if self.profile.native_batch and len(pairs) > 1:
@@ -142,8 +142,8 @@ class ObstoreStore(Store):
         return split_answers(merged, self._fetch(merged.requests))
 
     def reader(self) -> RangeReader:
-        """Reader that compares ETags."""
-        if type(self.store).__name__ == _LOCAL:  # where the ETag is no more than time and size
+        """Return a reader that compares ETags."""
+        if type(self.store).__name__ == _LOCAL:  # where the ETag is only made of time and size
             return self._directory().reader()
         return TaggedReader(self._fetch_tagged)
 
@@ -220,7 +220,7 @@ class ObstoreStore(Store):
                 return False
             done = self._put_if(key, to_bytes(value), version or "create", marked(token, mark))
             self.live.changed()
-            # obstore repeats what got no answer: the first of two requests may have been ours, and have worked
+            # obstore repeats a request without a reply: the first attempt may have succeeded
             return done or has_written(token, self._current(key)[2])
         except Exception as error:
             self._raise_first("cannot write", [key], [error])
@@ -264,7 +264,7 @@ class ObstoreStore(Store):
         try:
             self._client().delete(self.store, keys)
             self.live.changed()
-        except Exception:  # one of them may be absent: ask for each
+        except Exception:  # one of them may be absent: request each one
             answers = self._each("delete", [([key],) for key in keys], [{}] * len(keys))
             self.live.changed()
             answers = [None if isinstance(a, Exception) and _means_absent(a) else a for a in answers]
@@ -328,7 +328,7 @@ class ObstoreStore(Store):
         return found
 
     def _raise_unlistable(self, path: str, error: Exception) -> None:
-        """Raise NotListableError where a web server does not know the request for listings, which is that of WebDAV."""
+        """Raise NotListableError if a web server does not support listings, which use WebDAV."""
         if type(self.store).__name__ == "HTTPStore" and "PROPFIND" in str(error) and "non-2xx" in str(error):
             raise unlistable(self, path) from None
 
@@ -372,12 +372,12 @@ class ObstoreStore(Store):
 
 
 def obstore_object(location: str, *, store: Any) -> ObstoreStore:
-    """Opener of specs: the store object travels pickled, `location` is how it shows."""
+    """Open a spec: the obstore object is pickled in it; `location` is only for its repr."""
     return ObstoreStore(store)
 
 
 def _options(byte_range: ByteRange | None) -> dict[str, Any]:
-    """Options of a get; for an empty range one byte, since there is no way to ask for none."""
+    """Return the options of a get; one byte for an empty range, which cannot be requested."""
     if byte_range is None:
         return {}
     start, stop = byte_range
@@ -418,6 +418,6 @@ def _came_in_part(error: Exception) -> bool:
 
 
 def _means_absent(error: Exception) -> bool:
-    """Not found; a folder on disk says in its own way that a file lies in the way of a key, or that it is a folder."""
+    """Return whether an error means an absent key; folders on disk have own errors if a path is a file or a folder."""
     is_missing = isinstance(error, FileNotFoundError) or any(words in str(error) for words in _NO_FILE)
     return is_missing and not says_no_container(error)

@@ -27,7 +27,7 @@ from zarrds.errors import PathNotFoundError, StoreError
 __all__ = ["RedisStore"]
 
 _SCAN_COUNT = 1000
-"""Keys that one round of a scan looks at, and that one batch deletes."""
+"""Number of keys in one step of a scan, and in one batch of deletions."""
 
 
 _SET_IF = """
@@ -38,19 +38,19 @@ if (ARGV[1] == '0' and found == false) or (ARGV[1] == '1' and found == ARGV[2]) 
 end
 return 0
 """
-"""Compares and sets; the server runs it in one step."""
+"""Script for compare-and-set, which the server runs atomically."""
 
 
 class RedisStore(Store):
     """Storage class using Redis.
 
-    A batch of requests is one pipeline, so one round trip. Keys are found with ``SCAN``, never with ``KEYS``, which
-    would block the server; a listing therefore looks at all keys of the database.
+    A batch of requests is one pipeline, so one round trip. Keys are listed with ``SCAN``, never with ``KEYS``, which
+    would block the server; so a listing scans all keys of the database.
 
     Parameters
     ----------
     prefix : str, default "zarr"
-        Keys of this store begin with it and a colon.
+        Keys of this store begin with the prefix and a colon.
     dimension_separator : {".", "/"}, optional
         Separator placed between the dimensions of a chunk.
     **kwargs
@@ -59,7 +59,7 @@ class RedisStore(Store):
     Raises
     ------
     ImportError
-        The package ``redis`` is missing; the extra ``redis`` brings it.
+        If the package ``redis`` is missing; the extra ``redis`` installs it.
 
     Examples
     --------
@@ -86,7 +86,7 @@ class RedisStore(Store):
         return f"{self.prefix}:{check_key(key)}"
 
     def _answer(self, what: str, key: str | None, send: Callable[[], Any]) -> Any:
-        """Send commands that may be repeated; connections that break are tried again."""
+        """Send commands that may be repeated; retry after a lost connection."""
         for attempt in rounds():
             try:
                 return send()
@@ -110,7 +110,7 @@ class RedisStore(Store):
         return WitnessReader(self._get_at_once)
 
     def _get_at_once(self, requests: Sequence[Request]) -> list[Buf | None]:
-        """Answers in one step of the server (``MULTI``), in one round trip like any others."""
+        """Answer requests in one atomic step of the server (``MULTI``), in one round trip as usual."""
         found = self._get(requests, at_once=True)
         if trace.is_open():
             trace.record(trace.gets(requests, found))
@@ -123,7 +123,7 @@ class RedisStore(Store):
             if byte_range is None:
                 pipe.get(name)
             else:
-                # an absent key gives an empty range: whether it is there must be asked as well
+                # an absent key gives an empty range, so its existence must be requested as well
                 pipe.exists(name)
                 pipe.getrange(name, *_inclusive(byte_range))
         answers = iter(self._run("cannot read", requests[0][0], pipe) if requests else ())
@@ -153,7 +153,7 @@ class RedisStore(Store):
 
     @cached_property
     def _impatient(self) -> Any:
-        """A client that sends each command once: a second script could not tell the work of the first from others'."""
+        """A client without retries: a repeated script could not tell its own first run from a write of others."""
         redis = optional_module("redis", "redis")
         retry = import_module("redis.retry").Retry(import_module("redis.backoff").NoBackoff(), 0)
         return redis.Redis(**{**self._kwargs, "retry": retry})
@@ -165,7 +165,7 @@ class RedisStore(Store):
             self._answer("cannot delete", keys[start], partial(self.client.unlink, *batch))
 
     def _run(self, what: str, key: str, pipe: Any) -> list[Any]:
-        """Answers to the commands of a pipeline, which forgets them when it is sent."""
+        """Return the answers to the commands of a pipeline, which forgets its commands when they are sent."""
         commands = list(pipe.command_stack)
 
         def send() -> Any:
@@ -180,7 +180,7 @@ class RedisStore(Store):
     def keys_below(self, prefix: str = "") -> Iterator[str]:
         start = len(self.prefix) + 1
         pattern = _literal(f"{self.prefix}:{prefix}") + "*"
-        seen: set[str] = set()  # a scan may give a key twice
+        seen: set[str] = set()  # a scan may return a key twice
         cursor = 0
         while True:
             scan = partial(self.client.scan, cursor, match=pattern, count=_SCAN_COUNT)
@@ -211,7 +211,7 @@ class RedisStore(Store):
         for key in keys:
             pipe.rename(self._name(key), self._name(renamed(key, src, dst)))
         try:
-            pipe.execute()  # once: the keys are gone when it has succeeded
+            pipe.execute()  # no retry: after a success the old keys are gone
         except self._errors.RedisError as error:
             failed = self._failed("cannot rename", src, error, 1)
             raise failed from failed.__cause__
@@ -265,11 +265,11 @@ def _rebuild(prefix: str, dimension_separator: Separator | None, kwargs: dict[st
 
 
 def _inclusive(byte_range: ByteRange) -> tuple[int, int]:
-    """First and last byte, as ``GETRANGE`` wants them; -1 is the end of the value."""
+    """Return the first and last byte for ``GETRANGE``; -1 is the end of the value."""
     start, stop = byte_range
     return start, -1 if stop is None else max(stop - 1, 0)
 
 
 def _literal(text: str) -> str:
-    """Text with the characters escaped that a pattern of Redis would expand."""
+    """Return text with the special characters of Redis patterns escaped."""
     return "".join("\\" + character if character in "*?[]\\^-" else character for character in text)

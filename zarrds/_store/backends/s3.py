@@ -19,7 +19,7 @@ _CONFLICTS = (409, 412)
 
 
 def s3_place(fs: AbstractFileSystem, path: str) -> tuple[AbstractFileSystem, str] | None:
-    """File system of s3fs that `path` is sent to, and the path in it; None where there is another one."""
+    """Return the s3fs file system behind `fs`, and the path in it; None for other file systems."""
     while type(fs) is DirFileSystem:
         fs, path = fs.fs, f"{fs.path}/{path}"
     protocols = (fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol
@@ -31,8 +31,8 @@ def set_object_if(
 ) -> tuple[bool | Exception, int]:
     """Set an object if it still has the value `expected` (None: if it is absent).
 
-    When another writer replaces the object between our request for it and ours to set it, the service refuses the
-    second one, since its condition (``If-Match`` or ``If-None-Match``) is not met. When the answer to ours is lost,
+    If another writer replaces the object between reading and setting it, the service refuses the write, since its
+    condition (``If-Match`` or ``If-None-Match``) is not met. When the answer to ours is lost,
     the mark of the object says whether it was done, though others may have replaced it since.
 
     Returns

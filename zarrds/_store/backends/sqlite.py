@@ -28,7 +28,7 @@ from zarrds.errors import InvalidKeyError, PathNotFoundError, ReadOnlyError, Sto
 __all__ = ["SQLiteStore"]
 
 _BATCH = 500
-"""Keys that one query asks for."""
+"""Most keys in one query."""
 
 _TIMEOUT_S = 60.0
 """Seconds to wait for another writer."""
@@ -39,9 +39,9 @@ _BELOW = "k >= ? AND k < ?"
 class SQLiteStore(Store):
     """Storage class using SQLite.
 
-    The database has one table ``zarr(k TEXT PRIMARY KEY, v BLOB)``, as those of Zarr-Python have. A batch of values is
-    one transaction. Safe to use from several threads and processes on one machine; the write-ahead log is used where
-    the file system has what it needs, so that readers do not wait for writers.
+    The database has one table ``zarr(k TEXT PRIMARY KEY, v BLOB)``, as in Zarr-Python. A batch of values is one
+    transaction. Safe to use from several threads and processes on one machine; the write-ahead log is used if the file
+    system supports it, so that readers do not wait for writers.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class SQLiteStore(Store):
         self._identity = file_identity(self.path)
 
     def _can_only_read(self) -> bool:
-        """Whether the database can be read where nothing may be written, beside it either."""
+        """Return whether the database can only be read, as nothing may be written to it or beside it."""
         for uri in _read_only_uris(self.path, self.kwargs):
             self._connections.read_only(uri)
             try:
@@ -104,13 +104,13 @@ class SQLiteStore(Store):
 
     def _set_up(self) -> None:
         with self._using("cannot open") as db:
-            with suppress(sqlite3.OperationalError):  # a log needs shared memory, and a place that can be written to
+            with suppress(sqlite3.OperationalError):  # a log needs shared memory, and a writable directory
                 db.execute("PRAGMA journal_mode=WAL")
             db.execute("CREATE TABLE IF NOT EXISTS zarr(k TEXT PRIMARY KEY, v BLOB)")
             self._require_plain_table(db)
 
     def _require_plain_table(self, db: sqlite3.Connection) -> None:
-        """Raise StoreError for a file in which reading or writing rows runs more than a table: views and triggers."""
+        """Raise StoreError for a database with views or triggers, which run other SQL when rows are read or written."""
         kinds = db.execute("SELECT type, sql FROM sqlite_master WHERE tbl_name = 'zarr' COLLATE NOCASE").fetchall()
         columns = {(name, hidden) for _, name, *_, hidden in db.execute("PRAGMA table_xinfo(zarr)")}
         is_plain = all(kind in ("table", "index") and not str(sql).startswith("CREATE VIRTUAL") for kind, sql in kinds)
@@ -138,7 +138,7 @@ class SQLiteStore(Store):
 
     @contextmanager
     def _writing(self, action: str, key: str | None = None) -> Iterator[sqlite3.Connection]:
-        """One transaction, all or nothing."""
+        """Open a transaction for the block; commit all of it, or nothing after an error."""
         if self._is_read_only:
             raise ReadOnlyError("the database and its directory can only be read", path=self.path, key=key)
         with self._using(action, key) as db:
@@ -165,7 +165,7 @@ class SQLiteStore(Store):
         return WitnessReader(self._get_at_once)
 
     def _get_at_once(self, requests: Sequence[Request]) -> list[Buf | None]:
-        """Answers in one transaction: all of them are of one state of the database."""
+        """Answer requests in one transaction, so that all answers are of one state of the database."""
         if len(requests) < 2:
             return self.get_many(requests)
         with self._using("cannot read", requests[0][0]) as db:
@@ -213,7 +213,7 @@ class SQLiteStore(Store):
         return iter(self._texts(f"SELECT k FROM zarr WHERE {where} ORDER BY k", values))
 
     def _texts(self, query: str, values: Sequence[object]) -> list[str]:
-        """Answers of a query that are keys or parts of keys; StoreError when the table holds others than texts."""
+        """Return the results of a query for keys or parts of keys; raise StoreError if one is not text."""
         found = [text for (text,) in self._rows(query, values)]
         if not set(map(type, found)) <= {str}:
             odd = next(text for text in found if type(text) is not str)
@@ -274,7 +274,7 @@ class SQLiteStore(Store):
     # --- opening and closing -----------------------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Make sure that what was written survives a power cut."""
+        """Sync written data to the disk, so that they survive a power cut."""
         if self._is_read_only:
             return
         with self._using("cannot flush") as db:
@@ -321,9 +321,9 @@ def _reopened(path: str, dimension_separator: Separator | None, kwargs: dict[str
 
 
 def _read_only_uris(path: str, kwargs: dict[str, Any]) -> list[str]:
-    """Ways to open a database without writing anything: beside the log of a writer; without one, as it lies there.
+    """Return URIs to open a database without writing: with the log of a writer or, without a log, as immutable.
 
-    While there is a log, the file alone is not the state of the database.
+    While there is a log, the file alone is not the current state of the database.
     """
     if path == ":memory:" or kwargs.get("uri") or not os.path.isfile(path):
         return []
@@ -339,9 +339,9 @@ def _log_size(path: str) -> int:
 
 
 class _Connections:
-    """Connections of this process that wait for use: one is taken at a time by each thread.
+    """Idle connections of this process; each thread takes one at a time.
 
-    A forked child opens its own and leaves those of its parent alone, as closing them would drop the parent's locks.
+    A forked child opens its own and never closes those of its parent, as this would release the parent's locks.
     """
 
     def __init__(self, path: str, in_memory: bool, kwargs: dict[str, Any]) -> None:
@@ -361,7 +361,7 @@ class _Connections:
         self.idle: list[sqlite3.Connection] = []
 
     def read_only(self, uri: str) -> None:
-        """Open connections by a URI from now on."""
+        """Open connections with a URI from now on."""
         with self.lock:
             while self.idle:
                 self.idle.pop().close()
@@ -369,7 +369,7 @@ class _Connections:
             self.state = self._state()
 
     def _state(self) -> object:
-        """What shows that somebody else, who may, writes to a database that is taken for one that nobody changes."""
+        """Return the state of the file, to detect writes of others to a database that was opened as immutable."""
         if not self.place.endswith("immutable=1"):
             return None
         found = os.stat(self.path)
@@ -432,7 +432,7 @@ class _Connections:
 
 
 def _values(db: sqlite3.Connection, keys: Sequence[str]) -> dict[str, bytes]:
-    """Whole values of those keys that are there."""
+    """Return the whole values of those keys that exist."""
     found: dict[str, bytes] = {}
     for start in range(0, len(keys), _BATCH):
         batch = keys[start : start + _BATCH]
@@ -452,7 +452,7 @@ def _no_blob(key: str) -> sqlite3.DataError:
 
 
 def _part(db: sqlite3.Connection, key: str, byte_range: ByteRange) -> Buf | None:
-    """The range of one value, of which nothing else is copied."""
+    """Return a range of one value, without reading the rest of it."""
     start, stop = byte_range
     if start < 0:
         query = "SELECT substr(v, max(1, length(v) + ?)), typeof(v) FROM zarr WHERE k = ?"
@@ -464,13 +464,13 @@ def _part(db: sqlite3.Connection, key: str, byte_range: ByteRange) -> Buf | None
         row = db.execute("SELECT substr(v, ?, ?), typeof(v) FROM zarr WHERE k = ?", (start + 1, size, key)).fetchone()
     if row is not None and row[1] != "blob":
         raise _no_blob(key)
-    # a part of an empty value is NULL
+    # SQL returns NULL for a part of an empty value
     return None if row is None else (row[0] or b"")
 
 
 def _below(prefix: str) -> tuple[str, tuple[str, ...]]:
-    """Condition on keys that begin with `prefix`, which is empty or ends in a slash, and its values.
+    """Return the SQL condition, and its values, for keys with `prefix`, which is empty or ends in a slash.
 
-    The character after the slash is ``0``, so a range of the index says it, and no pattern has to be escaped.
+    The character after the slash is ``0``, so a range of the index suffices, and no pattern has to be escaped.
     """
     return ("1", ()) if not prefix else (_BELOW, (prefix, prefix[:-1] + "0"))

@@ -1,4 +1,4 @@
-"""Directories replaced in one step: made beside their place under a hidden name, and swapped with what is there."""
+"""Replace directories atomically: write a new one under a hidden name, then swap it with the old one."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from zarrds._store.backends.files import empty_directory, file_identity, is_part
 __all__ = ["Held", "cannot_swap", "discard", "may_swap", "prepare", "put", "take_away"]
 
 _CANNOT = frozenset({errno.EACCES, errno.EPERM, errno.EBUSY, errno.EXDEV, errno.EROFS, errno.EINVAL, errno.ENOTDIR})
-"""What systems say of a directory that cannot be renamed: a mount point, or one in a directory of somebody else."""
+"""Error numbers for a directory that cannot be renamed: a mount point, or in a directory of another user."""
 _REMOVED = ".removed"
 _TRIES = 100
 
 
 def cannot_swap(error: OSError) -> bool:
-    """Return whether an error means that this directory cannot be renamed, not that something failed."""
+    """Return whether an error means that this directory can never be renamed, rather than that the call failed."""
     return error.errno in _CANNOT
 
 
 def may_swap(place: str) -> bool:
-    """Return whether `place` may be replaced by another directory: no file, and not where this process works in."""
+    """Return whether `place` may be replaced by another directory: not a file, and not the working directory."""
     if os.path.lexists(place) and not os.path.isdir(place):
         return False
     try:
@@ -37,7 +37,7 @@ def may_swap(place: str) -> bool:
 
 
 def prepare(place: str) -> str:
-    """Make an empty directory beside `place`, with the same rights as the directory there; return its path."""
+    """Create an empty directory next to `place`, with the permissions of the directory there; return its path."""
     hidden = partial_name(place)
     try:
         os.mkdir(hidden)
@@ -52,10 +52,10 @@ def prepare(place: str) -> str:
 
 
 def put(hidden: str, place: str, *, durable: bool = False) -> None:
-    """Put the directory `hidden` at `place` in one step, and remove the one that was there.
+    """Move the directory `hidden` to `place` in one step, and remove the directory that was there.
 
-    When another process puts one there at the same moment, the last one stays: each step either takes the place while
-    it is free or exchanges the two directories. With `durable`, the new name is on the disk before the old files go.
+    If another process does so at the same moment, the last one wins: each step either takes the free place or exchanges
+    the two directories. With `durable`, the new name is on the disk before the old files are removed.
     """
     for _ in range(_TRIES):
         try:
@@ -79,7 +79,7 @@ def put(hidden: str, place: str, *, durable: bool = False) -> None:
 
 
 def _exchanged(hidden: str, place: str) -> str:
-    """Put `hidden` at `place`; return the new name of the directory that was there, which marks it as removed."""
+    """Move `hidden` to `place`; return the new name of the directory that was there, which marks it as removed."""
     removed = partial_name(place + _REMOVED)
     if _exchange(hidden, place):
         os.rename(hidden, removed)
@@ -88,7 +88,7 @@ def _exchanged(hidden: str, place: str) -> str:
     try:
         os.rename(hidden, place)
     except BaseException:
-        with contextlib.suppress(OSError):  # another one is there now
+        with contextlib.suppress(OSError):  # another process has put one there
             os.rename(removed, place)
         raise
     return removed
@@ -100,12 +100,12 @@ def _sync(place: str, durable: bool) -> None:
 
 
 class Held:
-    """A new directory that is held open, so that no other can be taken for it when it is moved or removed by others.
+    """A new directory that is kept open, so that it cannot be confused with another one if others move or remove it.
 
     Attributes
     ----------
     path : str
-        Where it was made.
+        Path at which it was created.
     """
 
     def __init__(self, path: str) -> None:
@@ -113,27 +113,27 @@ class Held:
         self._identity = file_identity(path)
         try:
             self._fd: int | None = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-        except OSError:  # a system that does not open directories
+        except OSError:  # a system that cannot open directories
             self._fd = None
 
     def is_there(self) -> bool:
-        """Return whether the directory is still where it was made."""
+        """Return whether the directory is still at its path."""
         return self._identity is not None and file_identity(self.path) == self._identity
 
     def discard(self) -> None:
-        """Remove the directory, or what others have put in its place: its name is nobody else's."""
+        """Remove the directory, or whatever is at its path: nobody else uses this name."""
         discard(self.path)
         self.close()
 
     def close(self) -> None:
-        """Let go of the directory."""
+        """Close the descriptor of the directory."""
         fd, self._fd = self._fd, None
         if fd is not None:
             os.close(fd)
 
 
 def take_away(place: str, *, durable: bool = False) -> None:
-    """Remove the directory at `place`, which disappears in one step; what an earlier removal left goes as well."""
+    """Remove the directory at `place`, which disappears in one step, and remains of earlier removals."""
     removed = partial_name(place + _REMOVED)
     with contextlib.suppress(FileNotFoundError):
         os.rename(place, removed)
@@ -143,19 +143,19 @@ def take_away(place: str, *, durable: bool = False) -> None:
 
 
 def _sweep(place: str) -> None:
-    """Remove what removals that were interrupted have left beside `place`."""
+    """Remove the remains of interrupted removals next to `place`."""
     parent, name = os.path.split(place)
     start = name + _REMOVED + "."
     try:
         left = [found for found in os.listdir(parent) if found.startswith(start) and is_partial(found)]
-    except OSError:  # a directory that may be entered, but not listed
+    except OSError:  # a directory that cannot be listed
         return
     for found in left:
         discard(os.path.join(parent, found))
 
 
 def discard(directory: str) -> None:
-    """Remove a directory with what is in it; another process may be doing so at the same moment."""
+    """Remove a directory and its contents; another process may do so at the same moment."""
     if os.path.islink(directory):
         os.unlink(directory)
         return
@@ -166,7 +166,7 @@ def discard(directory: str) -> None:
         except FileNotFoundError:
             return
         except OSError as error:
-            # a writer that had a file open there may still put it in place
+            # a writer with an open file there may still rename it into the directory
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or attempt == _TRIES - 1:
                 raise
         else:
@@ -191,7 +191,7 @@ def _exchange(one: str, other: str) -> bool:
 
 @cache
 def _exchanging() -> Callable[[bytes, bytes], int] | None:
-    """The call of this system that exchanges two paths: ``renameat2`` of Linux, ``renamex_np`` of macOS."""
+    """Return the system call that exchanges two paths: ``renameat2`` of Linux, ``renamex_np`` of macOS."""
     try:
         library = ctypes.CDLL(None, use_errno=True)
     except (OSError, TypeError):

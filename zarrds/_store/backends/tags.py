@@ -1,4 +1,4 @@
-"""Values, or parts of them, with the tags by which S3 and HTTP tell one state of a value from the next."""
+"""Read values, or parts of them, with the tags of S3 and HTTP that identify the state of a value."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from zarrds._types import ByteRange
 __all__ = ["are_sent", "read_tagged"]
 
 _SETTLED_S = 2
-"""Seconds after which a change shows in Last-Modified, which has whole seconds."""
+"""Seconds after which any change shows in Last-Modified, which has whole seconds."""
 
 
 def are_sent(fs: AbstractFileSystem, path: str) -> bool:
-    """Whether answers of the file system may have tags."""
+    """Return whether answers of the file system may have tags."""
     return s3_place(fs, path) is not None or _http_place(fs, path) is not None
 
 
@@ -34,7 +34,7 @@ def _http_place(fs: AbstractFileSystem, path: str) -> tuple[AbstractFileSystem, 
 
 
 def read_tagged(fs: AbstractFileSystem, paths: Sequence[str], ranges: Sequence[ByteRange | None]) -> list[Any]:
-    """For each path an error, or the value (a part of it, for a range) and its tag, None where it has none."""
+    """Return for each path an error, or the value (or its range) and its tag, which may be None."""
     calls = []
     for path, byte_range in zip(paths, ranges, strict=True):
         place, read = s3_place(fs, path), _read_s3
@@ -46,7 +46,7 @@ def read_tagged(fs: AbstractFileSystem, paths: Sequence[str], ranges: Sequence[B
 
 
 def _header(byte_range: ByteRange | None) -> dict[str, str]:
-    """The header of a range; for an empty one of one byte, since there is no way to ask for none."""
+    """Return the HTTP header of a range; one byte for an empty range, which cannot be requested."""
     if byte_range is None:
         return {}
     start, stop = byte_range
@@ -75,7 +75,7 @@ async def _read_http(fs: Any, path: str, header: dict[str, str]) -> tuple[bytes,
 
 
 def _http_tag(headers: Mapping[str, str]) -> str | None:
-    """The strong ETag, else the time of the last change, once that is long ago enough for the next one to differ."""
+    """Return the strong ETag, else the time of the last change if it is old enough for the next change to differ."""
     tag = headers.get("ETag")
     if tag is not None and not tag.startswith("W/"):
         return tag

@@ -25,23 +25,23 @@ __all__ = ["ZipStore"]
 class ZipStore(Store):
     """One ZIP file; every key is an entry.
 
-    Entries cannot be removed, as in Zarr-Python. They can be replaced: documents (attributes, shapes) as often as you
-    like, chunks with a warning, since the old bytes stay in the file. There is never a second entry of one name.
+    Entries cannot be removed, as in Zarr-Python. They can be replaced: documents (attributes, shapes) without limit,
+    chunks with a warning, since the old bytes stay in the file. There is never a second entry with the same name.
 
-    Close the store after writing, or use it as a context manager: what makes the file readable is written then. Safe to
-    use from several threads. Only the process that opened it writes: pickled and sent to another one, the store is a
-    copy for reading there, of what was written before, and writing to it raises StoreNotShareableError.
+    Close the store after writing, or use it as a context manager: only then is the central directory written, without
+    which the file cannot be read. Safe to use from several threads. Only the process that opened the store may write: a
+    pickled store in another process reads what was written before, and raises StoreNotShareableError for writes.
 
     Parameters
     ----------
     path : str or os.PathLike
         The file.
     compression : int, default zipfile.ZIP_STORED
-        Method of the archive itself, ``zipfile.ZIP_DEFLATED`` for instance. Chunks are compressed already.
+        Compression of the archive itself, such as ``zipfile.ZIP_DEFLATED``. Chunks are usually compressed already.
     allowZip64 : bool, default True
-        Whether archives may grow beyond 2 GiB; if not, that raises `zipfile.LargeZipFile`.
+        Whether archives may grow beyond 2 GiB; if False, this raises `zipfile.LargeZipFile`.
     mode : {"r", "w", "a", "x"}, default "a"
-        Read an existing file; write a new one, in place of an existing one; append; create, which must not exist.
+        "r" reads an existing file; "w" writes a new file, "x" only if none exists; "a" appends.
     dimension_separator : {".", "/"}, optional
         Separator of chunk keys in arrays created here.
 
@@ -122,7 +122,7 @@ class ZipStore(Store):
         return self._archive.version(key)
 
     def delete_many(self, keys: Sequence[str]) -> None:
-        """Raise NotErasableError when one of the keys is there; absent ones are no error."""
+        """Raise NotErasableError if one of the keys exists; absent keys are no error."""
         self._require_writeable()
         for key in keys:
             if check_key(key) in self._archive:
@@ -155,7 +155,7 @@ class ZipStore(Store):
         return sum(self._archive.size(key) or 0 for key in below)
 
     def rmdir(self, path: str | None = None) -> None:
-        """Empty the archive when `path` is the root; below it, as for `delete_many`."""
+        """Clear the archive if `path` is the root; below the root, do the same as `delete_many`."""
         self._require_writeable()
         if normalize_path(path):
             super().rmdir(path)
@@ -168,7 +168,7 @@ class ZipStore(Store):
         raise self._not_erasable(src_path)
 
     def clear(self) -> None:
-        """Begin the archive anew."""
+        """Delete everything and start a new archive."""
         self._require_writeable()
         self._archive.clear()
         self.live.changed()
@@ -196,12 +196,12 @@ class ZipStore(Store):
     # --- opening and closing -----------------------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Write all documents and the central directory: the file can be read, and be written on."""
+        """Write all documents and the central directory, so that the file is readable; writing can go on afterwards."""
         if self.mode != "r":
             self._archive.flush()
 
     def close(self) -> None:
-        """Write what makes the file readable, and close it; nothing may be read or written from then on."""
+        """Write all documents and the central directory, and close the file; then the store cannot be used any more."""
         if self._finalizer.detach() is not None:
             self._archive.release()
 
@@ -209,7 +209,7 @@ class ZipStore(Store):
 
     def spec(self) -> StoreSpec:
         if self.mode == "r":
-            # a file that was written anew has another recipe: stores that are kept open know the old one's entries
+            # a rewritten file has another spec, since stores that are kept open know the entries of the old file
             return make_spec(_reopened, self.path, stamp=self._stamp, dimension_separator=self.dimension_separator)
         self._token, spec = live_spec(self, self._token)
         return spec
@@ -239,14 +239,14 @@ class ZipStore(Store):
 
 
 _written: weakref.WeakValueDictionary[str, Archive] = weakref.WeakValueDictionary()
-"""Archives that this process writes to, by the place of the file."""
+"""Archives that this process writes, by the place of the file."""
 
 
 def _copied(pid: int, arguments: tuple[str, int, bool], dimension_separator: Separator | None) -> ZipStore:
-    """The store that a pickled one, which may be written to, becomes.
+    """Unpickle a writable store.
 
-    In its own process it uses the same open file: what two of them wrote, each on its own, would be lost but for the
-    last. In any other it is a copy for reading.
+    In its own process it uses the same open file: with two open files, only the entries of the last one closed would
+    survive. In any other process it can only read.
     """
     if pid != os.getpid():
         made = ZipStore(*arguments, "r", dimension_separator)
@@ -265,7 +265,7 @@ def _copied(pid: int, arguments: tuple[str, int, bool], dimension_separator: Sep
 
 
 def _stamp(path: str) -> tuple[int, ...]:
-    """What tells one state of a file from another."""
+    """Return a value that identifies the state of a file."""
     found = os.stat(path)
     return found.st_ino, found.st_mtime_ns, found.st_size
 
@@ -275,7 +275,7 @@ def _reopened(path: str, *, stamp: tuple[int, ...], dimension_separator: Separat
 
 
 def _abandon(archive: Archive) -> None:
-    """Write and close the file of a store that was dropped; a forked child must not write."""
+    """Write and close the file of a dropped store; a forked child must not write."""
     forgotten = archive.changed and archive.pid == os.getpid()
     archive.release()
     if forgotten and archive.file.closed:

@@ -330,7 +330,7 @@ class _CacheSpec(StoreSpec):
         return self.location.open()
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        """Return the token of the wrapped store and, once the cache was invalidated, a number that changes each time."""
+        """Return the token of the wrapped store and, after an invalidation, a number that changes each time."""
         assert isinstance(self.location, StoreSpec)
         cache = _alive.get((os.getpid(), self._token))
         forgotten = 0 if cache is None else cache.forgotten

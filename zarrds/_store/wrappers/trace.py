@@ -218,7 +218,7 @@ def record(entries: Sequence[Entry]) -> None:
 
 
 def carried(work: Function) -> Function:
-    """Return `work` for another thread, where it counts for the traces of this context; `work` itself without traces."""
+    """Return `work` for another thread, where it counts for the traces of this context."""
     listeners = _here.get()
     if not listeners:
         return work
