@@ -55,7 +55,7 @@ def test_format_2(codec, layout, dtype):
         lambda codec: {"compressor": codec, "shards": (10, 8)},
         lambda codec: {"codecs": [{"name": "transpose", "configuration": {"order": [1, 0]}}, codec]},
     ],
-    ids=["compressor", "serializer", "turned", "shards", "codecs"],
+    ids=["compressor", "serializer", "transposed", "shards", "codecs"],
 )
 def test_format_3(codec, chain):
     z = written(SMOOTH, zarr_format=3, **chain(codec))

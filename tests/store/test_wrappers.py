@@ -48,7 +48,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "place": ("z",),
     "close": (),
     "flush": (),
-    "outlived": (),
+    "is_stale": (),
     "is_listable": (),
     "is_writeable": (),
     "is_erasable": (),

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._codec import bytes, compress, crc32c, numcodecs, transpose, vlen  # noqa: F401  (they register their links)
+from zarrds._codec import bytes, compress, crc32c, numcodecs, transpose, vlen  # noqa: F401  (they register their codecs)
 from zarrds._codec.base import ChunkCodec
 from zarrds._codec.links import Kind, Layout, check_members, kind_of, link_of
 from zarrds._codec.pipeline import Pipeline, filters_of
 from zarrds._codec.plain import PlainCodec
 from zarrds._codec.shard.codec import ShardCodec
 from zarrds._codec.shard.index import inner_grid, inner_shape
-from zarrds._codec.shard.transposed import TurnedShardCodec
+from zarrds._codec.shard.transposed import TransposedShardCodec
 from zarrds._codec.transpose import TransposeFilter
 from zarrds._format import NO_FILL, SHARDING, ChunkSpec, CodecSpec, Fill
 from zarrds._types import Shape
@@ -47,9 +47,9 @@ def _built(spec: ChunkSpec, partial_blosc: bool) -> ChunkCodec:
     if spec.serializer.name != SHARDING:
         return Pipeline(spec, filters, link_of(spec.serializer, Kind.SERIALIZER, layout))
     shards = _shards(spec, layout, spec.serializer.configuration)
-    if spec.compressors or not all(isinstance(link, TransposeFilter) for link in filters):
+    if spec.compressors or not all(isinstance(codec, TransposeFilter) for codec in filters):
         return Pipeline(spec, filters, shards)
-    return TurnedShardCodec(spec, filters, shards) if filters else shards  # type: ignore[arg-type]
+    return TransposedShardCodec(spec, filters, shards) if filters else shards  # type: ignore[arg-type]
 
 
 # --- shards -----------------------------------------------------------------------------------------------------------
@@ -65,9 +65,9 @@ def _shards(spec: ChunkSpec, layout: Layout, configuration: dict[str, Any]) -> S
     place = configuration.get("index_location", "end")
     if place not in ("start", "end"):
         raise BadCompressorError("unknown place of the index", codec=SHARDING, expected="start or end", found=place)
-    inner = build_codec(_chain(chunk_shape, layout.dtype, _fill(spec, layout), configuration.get("codecs")))
+    inner = build_codec(_pipeline_spec(chunk_shape, layout.dtype, _fill(spec, layout), configuration.get("codecs")))
     pairs = (*inner_grid(layout.shape, chunk_shape), 2)
-    index = build_codec(_chain(pairs, np.dtype("u8"), NO_FILL, configuration.get("index_codecs")))
+    index = build_codec(_pipeline_spec(pairs, np.dtype("u8"), NO_FILL, configuration.get("index_codecs")))
     size = index.encoded_size if isinstance(index, Pipeline) else None
     if size is None:
         raise BadCompressorError("the size of the index must be known", codec=SHARDING, hint="do not compress it")
@@ -85,22 +85,24 @@ def _fill(spec: ChunkSpec, layout: Layout) -> Fill:
     return Fill(raw=np.frombuffer(spec.fill.raw, spec.dtype).astype(layout.dtype).tobytes())
 
 
-def _chain(shape: Shape, dtype: np.dtype[Any], fill: Fill, codecs: Any) -> ChunkSpec:
+def _pipeline_spec(shape: Shape, dtype: np.dtype[Any], fill: Fill, codecs: Any) -> ChunkSpec:
     """Return the chunk spec of a codec pipeline in a configuration: filters, one serializer, then compressors."""
     if not isinstance(codecs, list) or not codecs:
         raise BadCompressorError("a chain of codecs is missing", codec=SHARDING, expected="a list", found=codecs)
-    links = [link for given in codecs if (link := _link(given)) is not None]
-    at = [number for number, link in enumerate(links) if link.name == SHARDING or kind_of(link.name) is Kind.SERIALIZER]
+    specs = [codec for given in codecs if (codec := _codec_spec(given)) is not None]
+    at = [
+        number for number, codec in enumerate(specs) if codec.name == SHARDING or kind_of(codec.name) is Kind.SERIALIZER
+    ]
     if len(at) != 1:
         raise BadCompressorError(
             "a chain has exactly one codec that makes bytes of arrays",
             codec=SHARDING,
-            found=[link.name for link in links],
+            found=[codec.name for codec in specs],
         )
-    return ChunkSpec(shape, dtype, fill, "C", tuple(links[: at[0]]), links[at[0]], tuple(links[at[0] + 1 :]))
+    return ChunkSpec(shape, dtype, fill, "C", tuple(specs[: at[0]]), specs[at[0]], tuple(specs[at[0] + 1 :]))
 
 
-def _link(given: Any) -> CodecSpec | None:
+def _codec_spec(given: Any) -> CodecSpec | None:
     """Return the spec of one codec, in any accepted spelling; None for an unknown codec that need not be understood."""
     given = {"name": given} if isinstance(given, str) else given
     if not isinstance(given, dict) or not isinstance(given.get("name"), str):

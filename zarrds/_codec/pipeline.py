@@ -84,8 +84,8 @@ class Pipeline:
                 data = self._last.decode(data, spec.nbytes)
             name = spec.serializer.name if spec.serializer is not None else ""
             array = self._serializer.decode(data, None if self._filters else out)
-            for link, filter_ in zip(reversed(spec.filters), reversed(self._filters), strict=True):
-                name = link.name
+            for filter_spec, filter_ in zip(reversed(spec.filters), reversed(self._filters), strict=True):
+                name = filter_spec.name
                 array = filter_.decode(array)
         except ChunkDecodeError as error:
             error.codec = error.codec or name
@@ -100,8 +100,8 @@ class Pipeline:
         data: Any = np.asarray(array, dtype=spec.dtype)
         name = ""
         try:
-            for link, filter_ in zip(spec.filters, self._filters, strict=True):
-                name = link.name
+            for filter_spec, filter_ in zip(spec.filters, self._filters, strict=True):
+                name = filter_spec.name
                 data = filter_.encode(data)
             name = spec.serializer.name if spec.serializer is not None else ""
             data = self._serializer.encode(data)
@@ -131,7 +131,7 @@ def filters_of(spec: ChunkSpec) -> list[Filter]:
     """Build the filters of a codec pipeline, each for the output of the one before."""
     made: list[Filter] = []
     layout = Layout(spec.shape, spec.dtype)
-    for link in spec.filters:
-        made.append(link_of(link, Kind.FILTER, layout))
+    for filter_spec in spec.filters:
+        made.append(link_of(filter_spec, Kind.FILTER, layout))
         layout = made[-1].makes
     return made

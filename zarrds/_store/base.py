@@ -227,7 +227,7 @@ class Store(MutableMapping[str, bytes]):
     def flush(self) -> None:
         """Make everything that was set durable."""
 
-    def outlived(self) -> bool:
+    def is_stale(self) -> bool:
         """Return whether an open file or database is stale: another one has replaced it at its place."""
         return False
 

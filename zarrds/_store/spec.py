@@ -240,7 +240,7 @@ class _OpenStores:
         key = (os.getpid(), spec)
         with self._lock:
             store = self._stores.get(key)
-            if store is not None and store.outlived():
+            if store is not None and store.is_stale():
                 store = None
                 del self._stores[key]
             if store is not None:

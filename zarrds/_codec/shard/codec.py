@@ -397,7 +397,7 @@ class ShardCodec:
                     inner.merge(nested, chunk_part, own, put, inside, replace)
                     new = nested.join()
                 else:
-                    chunk = self._blank() if old is None else _writeable(inner.decode(old))
+                    chunk = self._empty_chunk() if old is None else _writeable(inner.decode(old))
                     put(chunk, chunk_part, own)
                     new = self._encoded(chunk)
             except ChunkDecodeError as error:
@@ -405,7 +405,7 @@ class ShardCodec:
                 raise
             shard.replace(number, new)
 
-    def _blank(self) -> NDArrayAny:
+    def _empty_chunk(self) -> NDArrayAny:
         chunk = new_array(self._inner.spec.shape, self.spec.dtype)
         put_fill(chunk, (), self._fill)
         return chunk

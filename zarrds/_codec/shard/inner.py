@@ -10,7 +10,7 @@ import numpy as np
 from zarrds._plan import Plan, Projection, plan_basic, plan_everything, plan_mixed, plan_orthogonal, points_axis
 from zarrds._types import Chunks, Part, Shape
 
-__all__ = ["every_inner_chunk", "inner_plan", "turned_part"]
+__all__ = ["every_inner_chunk", "inner_plan", "transposed_part"]
 
 
 def inner_plan(part: Part, shape: Shape, chunks: Chunks) -> Plan:
@@ -39,17 +39,17 @@ def every_inner_chunk(shape: Shape, chunks: Chunks) -> tuple[Projection, ...]:
     return tuple(plan_everything(shape, chunks))
 
 
-def turned_part(part: Part, order: tuple[int, ...]) -> tuple[Part, tuple[int, ...]]:
+def transposed_part(part: Part, order: tuple[int, ...]) -> tuple[Part, tuple[int, ...]]:
     """Return a part of an array as part of ``array.transpose(order)``, and the axes that transpose its result back.
 
-    ``array.transpose(order)[turned]`` is ``array[part].transpose(axes)``.
+    ``array.transpose(order)[transposed]`` is ``array[part].transpose(axes)``.
     """
-    turned = tuple([part[axis] for axis in order])
+    transposed = tuple([part[axis] for axis in order])
     arrays = [item for item in part if isinstance(item, np.ndarray)]
     if len(arrays) == len(part) > 1 and arrays[0].ndim > 1:
-        return tuple([item.transpose(order) for item in turned if isinstance(item, np.ndarray)]), order
-    before, after = _axes_kept(part, range(len(part))), _axes_kept(turned, order)
-    return turned, tuple([before.index(axis) for axis in after])
+        return tuple([item.transpose(order) for item in transposed if isinstance(item, np.ndarray)]), order
+    before, after = _axes_kept(part, range(len(part))), _axes_kept(transposed, order)
+    return transposed, tuple([before.index(axis) for axis in after])
 
 
 def _axes_kept(part: Part, axes: Sequence[int]) -> list[int]:

@@ -8,15 +8,15 @@ import numpy as np
 
 from zarrds._codec.base import Put, Reading, ReadSteps, Rounds, Spread, in_turn
 from zarrds._codec.shard.codec import PackedShard, ShardCodec
-from zarrds._codec.shard.inner import turned_part
+from zarrds._codec.shard.inner import transposed_part
 from zarrds._codec.transpose import TransposeFilter
 from zarrds._format import ChunkSpec
 from zarrds._types import Buf, NDArrayAny, Part, Shape
 
-__all__ = ["TurnedShardCodec"]
+__all__ = ["TransposedShardCodec"]
 
 
-class TurnedShardCodec:
+class TransposedShardCodec:
     """A sharding codec after `transpose` codecs."""
 
     divided = True
@@ -26,8 +26,8 @@ class TurnedShardCodec:
         self._shards = shards
         self.index_range = shards.index_range
         order = tuple(range(len(spec.shape)))
-        for turn in filters:
-            order = tuple([order[axis] for axis in turn.order])
+        for transpose in filters:
+            order = tuple([order[axis] for axis in transpose.order])
         self._order = order
         self._reverse = tuple([order.index(axis) for axis in range(len(order))])
 
@@ -42,9 +42,9 @@ class TurnedShardCodec:
     def read(self, part: Part, reading: Reading | None = None) -> ReadSteps:
         """Read the transposed part; transpose the result back."""
         reading = reading or Reading()
-        turned, axes = turned_part(part, self._order)
+        transposed, axes = transposed_part(part, self._order)
         out = None if reading.out is None else reading.out.transpose(axes)
-        found = yield from self._shards.read(turned, reading._replace(out=out))
+        found = yield from self._shards.read(transposed, reading._replace(out=out))
         return None if found is None else found.transpose(np.argsort(axes) if axes else ())
 
     def decode(self, data: Buf, out: NDArrayAny | None = None, spread: Spread = in_turn) -> NDArrayAny:
@@ -64,6 +64,6 @@ class TurnedShardCodec:
 
     def merge(self, shard: PackedShard, part: Part, piece: NDArrayAny, put: Put, valid: Shape, replace: bool) -> None:
         """Change a part; see `ShardCodec.merge`."""
-        turned, axes = turned_part(part, self._order)
+        transposed, axes = transposed_part(part, self._order)
         piece = piece.transpose(axes) if piece.ndim else piece
-        self._shards.merge(shard, turned, piece, put, tuple([valid[axis] for axis in self._order]), replace)
+        self._shards.merge(shard, transposed, piece, put, tuple([valid[axis] for axis in self._order]), replace)

@@ -212,7 +212,7 @@ class ABSStore(Store):
             raise failed from failed.__cause__
 
     def _failed(self, action: str, key: str | None, error: Exception, attempts: int = 1) -> StoreError:
-        secrets = secret_values(self.client.url, _recipe(self.client) or {})
+        secrets = secret_values(self.client.url, _portable_options(self.client) or {})
         what = f"{action} failed"
         return store_failure(what, error, store=repr(self), key=key, attempts=attempts, secrets=secrets)
 
@@ -282,11 +282,11 @@ class ABSStore(Store):
     # --- identity ----------------------------------------------------------------------------------------------------
 
     def spec(self) -> StoreSpec:
-        recipe = _recipe(self.client)
-        if recipe is None:
+        portable = _portable_options(self.client)
+        if portable is None:
             self._token, live = live_spec(self, self._token)
             return live
-        options = {**recipe, "prefix": self.prefix, "dimension_separator": self.dimension_separator}
+        options = {**portable, "prefix": self.prefix, "dimension_separator": self.dimension_separator}
         frozen = tuple(sorted((name, freeze(value)) for name, value in options.items()))
         return StoreSpec(open_container, self.client.url, frozen)
 
@@ -307,12 +307,12 @@ class ABSStore(Store):
         return f"<zarrds.storage.ABSStore {join_path(redact_url(self.client.url), self.prefix)!r}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        recipe = _recipe(self.client)
-        if recipe is None:
+        portable = _portable_options(self.client)
+        if portable is None:
             raise TypeError(
                 "the credential of this client cannot be pickled: use a key, a SAS token or an anonymous client"
             )
-        return _rebuild, (self.client.url, recipe, self.prefix, self.dimension_separator)
+        return _rebuild, (self.client.url, portable, self.prefix, self.dimension_separator)
 
 
 def _given(name: str, value: str | None) -> str | None:
@@ -336,7 +336,7 @@ def _client_of(container: str | None, account: str | None, key: str | None, opti
     return blob.ContainerClient(url, container, **arguments)
 
 
-def _recipe(client: Any) -> dict[str, Any] | None:
+def _portable_options(client: Any) -> dict[str, Any] | None:
     """Return the options, besides the URL, to open the container elsewhere; None if the credential cannot be copied."""
     credential = getattr(client, "credential", None)
     if credential is None:
@@ -356,5 +356,5 @@ def open_container(
     return ABSStore(client=client, prefix=prefix, dimension_separator=dimension_separator)
 
 
-def _rebuild(url: str, recipe: dict[str, Any], prefix: str, dimension_separator: Separator | None) -> ABSStore:
-    return open_container(url, prefix, dimension_separator, **recipe)
+def _rebuild(url: str, portable: dict[str, Any], prefix: str, dimension_separator: Separator | None) -> ABSStore:
+    return open_container(url, prefix, dimension_separator, **portable)

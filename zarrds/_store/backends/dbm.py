@@ -255,7 +255,7 @@ class DBMStore(Store):
                 self._database.close()
             self._is_closed = True
 
-    def outlived(self) -> bool:
+    def is_stale(self) -> bool:
         # databases keep an index in memory, so a reader does not see later writes
         return self.flag == "r" and _stamps(self.path) != self._stamps
 

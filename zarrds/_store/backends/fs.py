@@ -442,10 +442,10 @@ class FSStore(FSReading):
         return f"<zarrds.storage.FSStore {redact_url(self.url)!r}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        recipe = make_spec(FSStore, self.url, **self._arguments())
+        spec = make_spec(FSStore, self.url, **self._arguments())
         if not self.profile.shareable:
-            return _built_here, (os.getpid(), recipe, self.spec())
-        return StoreSpec.build, (recipe,)
+            return _built_here, (os.getpid(), spec, self.spec())
+        return StoreSpec.build, (spec,)
 
 
 def _are_equal(one: Any, other: Any) -> bool:
@@ -458,5 +458,5 @@ def _are_equal(one: Any, other: Any) -> bool:
     )
 
 
-def _built_here(pid: int, recipe: StoreSpec, live: LiveSpec) -> Store:
-    return recipe.build() if pid == os.getpid() else StoreElsewhere(live)
+def _built_here(pid: int, spec: StoreSpec, live: LiveSpec) -> Store:
+    return spec.build() if pid == os.getpid() else StoreElsewhere(live)

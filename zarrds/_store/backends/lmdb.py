@@ -211,8 +211,8 @@ class LMDBStore(Store):
                 self.flush()
             self._map = None
 
-    def outlived(self) -> bool:
-        return self._map is not None and self._map.outlived()
+    def is_stale(self) -> bool:
+        return self._map is not None and self._map.is_stale()
 
     # --- identity ----------------------------------------------------------------------------------------------------
 
@@ -288,7 +288,7 @@ class _Map:
         self.running = 0
         self.resizing = False
 
-    def outlived(self) -> bool:
+    def is_stale(self) -> bool:
         """Return whether the database was deleted, and perhaps created again, while it was open here."""
         return file_identity(self.file) != self.identity
 
@@ -363,7 +363,7 @@ def _shared_map(lmdb: Any, path: str, kwargs: dict[str, Any]) -> _Map:
         if opened is not None and opened.pid != os.getpid():
             opened.env.close()  # this does not affect the parent's environment
             opened = None
-        if opened is None or opened.outlived():
+        if opened is None or opened.is_stale():
             opened = _Map(lmdb, path, kwargs)
             _maps[place] = opened
         return opened

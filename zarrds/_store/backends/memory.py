@@ -218,7 +218,7 @@ def _checked(value: Any, key: str) -> Buf:
 
 
 def _is_buffer(value: Any) -> bool:
-    """Whether a value is an object of Zarr-Python 3 that holds bytes."""
+    """Return whether a value is a ``Buffer`` of Zarr-Python 3, which holds bytes."""
     return callable(getattr(value, "to_bytes", None)) and callable(getattr(type(value), "from_bytes", None))
 
 

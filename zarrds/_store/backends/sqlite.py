@@ -287,7 +287,7 @@ class SQLiteStore(Store):
     def is_writeable(self) -> bool:
         return not self._is_read_only
 
-    def outlived(self) -> bool:
+    def is_stale(self) -> bool:
         return self._identity is not None and file_identity(self.path) != self._identity
 
     # --- identity ----------------------------------------------------------------------------------------------------

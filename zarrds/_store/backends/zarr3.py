@@ -1,8 +1,8 @@
-"""Stores of Zarr-Python 3, and whatever follows its interface of a store, as stores of zarrds.
+"""Use stores of Zarr-Python 3, and other objects with its store interface, as stores of zarrds.
 
-They are known by what they offer, so that Zarr-Python is not imported: who passes such a store has it imported already.
-Where such a store is only a way to a directory, a file system of fsspec or a client of obstore, our own store of that
-kind takes its place. Of all others the coroutines are called, many at once, in the event loop of fsspec's thread.
+They are recognised by their methods, so that Zarr-Python is not imported. If such a store only wraps a directory, an
+fsspec file system or an obstore client, our own store of that kind replaces it. For all others the coroutines are
+called, many at once, in the event loop of fsspec's thread.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _INTERFACE = ("get", "set", "delete", "list_prefix", "list_dir", "read_only", "s
 
 
 def is_zarr3(store: object) -> bool:
-    """Return whether an object offers what stores of Zarr-Python 3 do."""
+    """Return whether an object has the methods of a Zarr-Python 3 store."""
     return not isinstance(store, Store) and all(hasattr(type(store), name) for name in _INTERFACE)
 
 
@@ -50,14 +50,14 @@ def from_zarr3(store: Any, *, mode: str) -> Store:
     Raises
     ------
     ReadOnlyError
-        If it can only be read, and `mode` says that it is to be written to.
+        If the store is read-only, and `mode` allows writing.
     NotAStoreError
-        If it is a ZIP file that is open for writing, and `mode` says that it is to be read.
+        If the store is a ZIP file that is open for writing, and `mode` is for reading.
     """
     if store.read_only and mode not in ("r", "r+", "a"):
         raise ReadOnlyError("the store of Zarr-Python is read-only", found=repr(store), hint="open it to write")
     if mode == "r" and not store.read_only and isinstance(getattr(store, "path", None), PurePath):
-        # dask pickles and unpickles what is opened, and an unpickled ZipStore begins its file anew
+        # dask pickles and unpickles stores, and an unpickled ZipStore would start a new, empty file
         raise NotAStoreError(f"{store!r} is open to be written; close it, and read it by its path or mode='r'")
     own = _own_store(store)
     if own is None:
@@ -66,7 +66,7 @@ def from_zarr3(store: Any, *, mode: str) -> Store:
 
 
 def _own_store(store: Any) -> Store | None:
-    """Return our own store of the place behind a store that is a way to a directory, a file system or a client."""
+    """Return our own store if a store wraps a directory, a file system or a client; else None."""
     root, fs, path, client = (getattr(store, name, None) for name in ("root", "fs", "path", "store"))
     if isinstance(root, PurePath):
         return DirectoryStore(os.fspath(root))
@@ -76,9 +76,9 @@ def _own_store(store: Any) -> Store | None:
 
 
 class Zarr3Store(Store):
-    """A store of Zarr-Python 3 in memory, in a ZIP file, or of another library, by way of its coroutines.
+    """Adapter for a Zarr-Python 3 store in memory, in a ZIP file, or of another library; calls its coroutines.
 
-    It belongs to this process. It is closed by whoever opened it.
+    It belongs to this process. The caller that opened the Zarr-Python store closes it.
 
     Parameters
     ----------
@@ -87,8 +87,8 @@ class Zarr3Store(Store):
 
     Notes
     -----
-    Two writers of this process compare and swap where they use one store in memory; what Zarr-Python itself writes at
-    the same moment is not held up by that. Of two that set one key the later one stays.
+    For a store in memory, `set_if` is atomic between the writers of this process that use zarrds; it does not block
+    writes of Zarr-Python itself at the same moment. If two writers set the same key, the last one wins.
     """
 
     def __init__(self, store: Any) -> None:
@@ -106,7 +106,7 @@ class Zarr3Store(Store):
             message = f"a {type(store).__name__} is a store of Zarr-Python 3, which is not here to make its values"
             raise NotAStoreError(message) from error
         opener = getattr(store, "_ensure_open", None)
-        if opener is not None:  # a ZIP file cannot be read before
+        if opener is not None:  # a ZIP file cannot be read before it is opened
             self._answers("cannot open", [""], [opener])
 
     # --- values ------------------------------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ class Zarr3Store(Store):
         return bool(self._answers("cannot read", [key], [partial(self.store.exists, key)])[0])
 
     def _answers(self, what: str, keys: Sequence[str], calls: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
-        """Answers to calls of coroutines, of which many are in flight; the first error is raised."""
+        """Run coroutines, many at the same time, and return their results; raise the first error."""
         answers = gathered(calls, get_config().concurrency) if calls else []
         for key, answer in zip(keys, answers, strict=True):
             if isinstance(answer, StoreError):
@@ -177,7 +177,7 @@ class Zarr3Store(Store):
 
     def _listed(self, prefix: str) -> list[str]:
         found = self._answers("cannot list", [prefix], [partial(_all_of, self.store.list_prefix, prefix)])[0]
-        return sorted(set(found))  # a ZIP file has a key as often as it was set
+        return sorted(set(found))  # a ZIP file lists a key once for each time it was set
 
     def listdir(self, path: str | None = None) -> list[str]:
         prefix = level(normalize_path(path))
@@ -207,7 +207,7 @@ class Zarr3Store(Store):
     __hash__ = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if not self.carries_data:  # a ZIP file, say, would be emptied where it is opened to be written again
+        if not self.carries_data:  # a ZIP file, for example, would be emptied when it is opened for writing again
             raise not_shareable(type(self.store).__name__)
         return Zarr3Store, (self.store,)
 

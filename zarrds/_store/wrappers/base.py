@@ -118,8 +118,8 @@ class WrapperStore(Store):
     def flush(self) -> None:
         self.store.flush()
 
-    def outlived(self) -> bool:
-        return self.store.outlived()
+    def is_stale(self) -> bool:
+        return self.store.is_stale()
 
     def is_listable(self) -> bool:
         return self.store.is_listable()
