@@ -184,7 +184,7 @@ class ABSStore(Store):
         return True
 
     def _current(self, blob: str) -> tuple[bytes | None, str | None, str | None]:
-        """Value, ETag and mark of a blob; three times None when it is absent."""
+        """Return value, ETag and mark of a blob; three times None if it is absent."""
         try:
             reply = self.client.download_blob(blob)
             return reply.readall(), reply.properties.etag, (reply.properties.metadata or {}).get(MARK)

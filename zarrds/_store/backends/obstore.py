@@ -1,7 +1,7 @@
 """Any object of the obstore package as a store: S3, Google, Azure, HTTP, local folders, memory.
 
-obstore repeats what fails in passing by itself (``retry_config`` of its stores); only what came in part is
-asked for again here.
+obstore repeats requests with transient failures itself (``retry_config`` of its stores); only truncated answers are
+requested again here.
 """
 
 from __future__ import annotations
@@ -240,7 +240,7 @@ class ObstoreStore(Store):
         return True
 
     def _current(self, key: str) -> tuple[Buf | None, dict[str, str] | None, str | None]:
-        """Value, version and mark of an object; three times None when it is absent."""
+        """Return value, version and mark of an object; three times None if it is absent."""
 
         def send(keys: Sequence[str]) -> list[Any]:
             try:

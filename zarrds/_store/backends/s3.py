@@ -32,8 +32,8 @@ def set_object_if(
     """Set an object if it still has the value `expected` (None: if it is absent).
 
     If another writer replaces the object between reading and setting it, the service refuses the write, since its
-    condition (``If-Match`` or ``If-None-Match``) is not met. When the answer to ours is lost,
-    the mark of the object says whether it was done, though others may have replaced it since.
+    condition (``If-Match`` or ``If-None-Match``) is not met. If the answer to our write is lost, the mark of the object
+    shows whether it succeeded, even if others have replaced the object since.
 
     Returns
     -------
@@ -73,7 +73,7 @@ async def _attempt(fs: Any, path: str, value: bytes, expected: bytes | None, tok
 
 
 async def _current(fs: Any, place: dict[str, str]) -> tuple[bytes | None, str | None, str | None]:
-    """Value, ETag and mark of an object; three times None when it is absent."""
+    """Return value, ETag and mark of an object; three times None if it is absent."""
     try:
         reply = await fs._call_s3("get_object", **place)
     except FileNotFoundError as error:

@@ -1,7 +1,7 @@
-"""Marks in the metadata of objects that say who wrote them, by which a lost answer is told from a lost race.
+"""Marks in the metadata of objects that name their writers, to distinguish a lost answer from a lost race.
 
-Whoever sets an object under a condition puts a token of its own before those of the writers that came before it. A
-writer whose answer was lost finds its token there, also when others have replaced the object since.
+A writer that sets an object under a condition puts its own token before the tokens of earlier writers. If the answer to
+a write is lost, the writer looks for its token in the mark; it is there even if others have replaced the object.
 """
 
 from __future__ import annotations
@@ -32,5 +32,5 @@ def marked(token: str, before: str | None) -> str:
 
 
 def has_written(token: str, mark: str | None) -> bool:
-    """Whether the object with this mark, or one of those that it came after, was written with `token`."""
+    """Return whether the object with this mark, or one that it replaced, was written with `token`."""
     return token in (mark or "").split("-")
