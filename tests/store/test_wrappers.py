@@ -23,6 +23,7 @@ from zarrds._store.wrappers.v3_experimental import ExperimentalV3Store
 from zarrds._types import ByteRange
 from zarrds.core.appending import _BehindTheEnd
 from zarrds.errors import StoreError
+from zarrds.parallel import _ComparingStore
 from zarrds.storage import KVStore, LRUStoreCache, MemoryStore, ReadOnlyStore
 
 CALLS: dict[str, tuple[Any, ...]] = {
@@ -123,6 +124,10 @@ WRAPPERS: dict[str, tuple[Callable[[Store], WrapperStore], set[str]]] = {
     "_BehindTheEnd": (
         lambda store: _BehindTheEnd(store, Claim(store, "zarr.json", b"{}", b"", False)),
         {"get_many", "iter_many", "reader", "set_many", "set_if", "delete_many", "replace_below", "staging"},
+    ),
+    "_ComparingStore": (
+        _ComparingStore,
+        {"get_many", "iter_many", "reader", "set_many", "can_set_if", "delete_many", "replace_below", "staging"},
     ),
     "PendingStore": (PendingStore, {*READING, *WRITING, *SIZES, "version", "flush", "close", "spec"}),
 }
