@@ -127,7 +127,17 @@ WRAPPERS: dict[str, tuple[Callable[[Store], WrapperStore], set[str]]] = {
     ),
     "_ComparingStore": (
         _ComparingStore,
-        {"get_many", "iter_many", "reader", "set_many", "can_set_if", "delete_many", "replace_below", "staging"},
+        {
+            "get_many",
+            "iter_many",
+            "reader",
+            "set_many",
+            "set_if",
+            "can_set_if",
+            "delete_many",
+            "replace_below",
+            "staging",
+        },
     ),
     "PendingStore": (PendingStore, {*READING, *WRITING, *SIZES, "version", "flush", "close", "spec"}),
 }
@@ -211,6 +221,7 @@ def test_what_is_not_changed_is_passed_on(name: str, method: str) -> None:
         by_others = {
             "iter_many": type(wrapper).get_many is not WrapperStore.get_many,
             "reader": type(wrapper).get_many is not WrapperStore.get_many,
+            "set_if": not wrapper.can_set_if,
             "replace_below": not is_unchanged(wrapper, WrapperStore),
             "staging": not is_unchanged(wrapper, WrapperStore) or type(wrapper).get_many is not WrapperStore.get_many,
         }
