@@ -1,5 +1,6 @@
-"""Translate data types, options and attributes between arrays and HDF5. h5py is imported only when one of its objects
-is given.
+"""Translate data types, options and attributes between arrays and HDF5.
+
+h5py is imported only when one of its objects is given.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def _entries_of(page: dict[str, Any], start: int, base: str) -> list[Entry]:
 
 
 def _object_itself(fs: Any, bucket: str, key: str, place: str) -> tuple[Listing, int]:
-    """The entry of the object at the path itself, below which there is nothing."""
+    """Return the entry of the object at the path itself, below which there is nothing."""
     (head,), attempts = answered([{"Bucket": bucket, "Key": key}], partial(_asked_of_s3, fs, "head_object"))
     if head is None or isinstance(head, Exception):
         return head, attempts
