@@ -93,6 +93,7 @@ def odd(answer: Any) -> tuple[Odd, FSStore]:
     return fs, FSStore("b/a", fs=fs)
 
 
+@pytest.mark.usefixtures("waits")
 @pytest.mark.parametrize("zarr_format", [2, 3])
 @pytest.mark.parametrize("answer", [*ANSWERS.values(), None], ids=[*ANSWERS, "None"])
 def test_failures_of_a_file_system_are_no_fill_values(answer: Any, zarr_format: int) -> None:
