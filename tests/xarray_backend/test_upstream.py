@@ -36,6 +36,7 @@ KNOWN = {
         "test_append": "counts requests of the zarr library",
         "test_region_write": "counts requests of the zarr library",
         "test_write_region": "consolidated=True, of a store that says it has no consolidated metadata, is an error",
+        "test_roundtrip_consolidated": "consolidated=True, of a store that says it has no consolidated metadata, is an error",
         "test_dataarray_to_zarr_no_name": _ZIP,
         "test_dataarray_to_zarr_with_name": _ZIP,
         "test_dataarray_to_zarr_coord_name_clash": _ZIP,
