@@ -76,7 +76,7 @@ def dask_array(source: Any, dest: Any) -> Any:
 def dataset(source: Any, dest: Any) -> Any:
     from xarray_backend import open_zarrds, to_zarrds
 
-    ds = open_zarrds(source) + 1
+    ds = open_zarrds(source, consolidated=False) + 1
     return to_zarrds(ds.chunk(t_u=4, t_v=4, x=12), dest, compute=False, encoding={n: {"chunks": (4, 12)} for n in "uv"})
 
 
