@@ -18,6 +18,7 @@ _ALONE = "fails with xarray alone, too, as it is for the other format"
 _PATCHED = "looks into the zarr library, which has no part in it"
 _SHOWN = "codecs of format 3 are shown as zarr.json has them, not as objects of the zarr library"
 _ZIP = "fails with xarray alone, too: the ZipStore was opened to be read, and xarray's own set-up skips the case"
+_UNCONSOLIDATED = "consolidated=True, of a store that says it has no consolidated metadata, is an error"
 _BLOCKS = "blocks are taken as chunks, or joined to whole shards, where nobody asked for others"
 
 KNOWN = {
@@ -35,8 +36,8 @@ KNOWN = {
         "test_indexing": "async: " + _PATCHED,
         "test_append": "counts requests of the zarr library",
         "test_region_write": "counts requests of the zarr library",
-        "test_write_region": "consolidated=True, of a store that says it has no consolidated metadata, is an error",
-        "test_roundtrip_consolidated": "consolidated=True, of a store that says it has no consolidated metadata, is an error",
+        "test_write_region": _UNCONSOLIDATED,
+        "test_roundtrip_consolidated": _UNCONSOLIDATED,
         "test_dataarray_to_zarr_no_name": _ZIP,
         "test_dataarray_to_zarr_with_name": _ZIP,
         "test_dataarray_to_zarr_coord_name_clash": _ZIP,
