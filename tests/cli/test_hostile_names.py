@@ -42,7 +42,7 @@ def run(*arguments: str) -> tuple[int, str, str]:
 
 
 def harmful(text: str) -> list[str]:
-    """Characters in a text that may not be printed; lines are told apart by newlines."""
+    """Return the characters of a text that must not be printed; a newline ends a line and is allowed."""
     return [c for c in text.replace("\n", "") if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")]
 
 

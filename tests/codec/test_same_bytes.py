@@ -100,7 +100,7 @@ def test_in_another_process() -> None:
 
 
 def digest() -> str:
-    """A digest of what all codecs make of some data, but for the slowest."""
+    """Return a digest of the bytes that all codecs except the slowest make of some data."""
     found = hashlib.sha256()
     for name, encode in CASES.items():
         if "lzma" not in name and "bz2" not in name:

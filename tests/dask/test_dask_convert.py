@@ -67,7 +67,7 @@ def kinds(number: int) -> zarrds.KVStore:
 
 
 def shards() -> zarrds.KVStore:
-    """Arrays of format 3 that are encoded anew on the way to format 2."""
+    """Arrays of Zarr v3 that must be encoded again to become Zarr v2."""
     store = zarrds.KVStore({})
     root = zarrds.open_group(store, mode="w", zarr_format=3)
     root.attrs["title"] = "shards"

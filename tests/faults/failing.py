@@ -15,7 +15,7 @@ class StoppedError(Exception):
 
 
 class FailingStore(WrappedStore):
-    """Passes everything to another store, but for the n-th operation (from 0), or for all from that one on.
+    """A store that passes every operation to another one, except that the n-th (from 0), or all from it on, fail.
 
     Each key that is set or deleted is an operation of its own, so that a batch fails in its middle; so are a batch of
     reads, a listing, a rename. ``at_once`` says whether the store may replace and rename in one step where the store

@@ -112,7 +112,7 @@ class TurnStore(WrappedStore):
 class FailingStore(WrappedStore):
     """Raises at the `nth` call (from 0) of any method that asks or changes; once, or from then on.
 
-    `fail_at` begins to count anew; without it nothing fails. With `after`, what was asked for is done first.
+    `fail_at` starts the count again at 0; without it nothing fails. With `after`, the operation is done first.
     """
 
     def __init__(self, store: Store) -> None:

@@ -160,7 +160,7 @@ def test_whatever_fails_once_is_put_back(kind: str, error: BaseException, change
 
 
 def expect_clean_growth(store: Store, expected: Any, fill: Any, *, trimmed: bool) -> None:
-    """What was cut off, but for what edge chunks hold, does not come back."""
+    """Rows that were cut off do not come back, except those that an edge chunk still holds."""
     z = zarrds.open_array(store, mode="r+")
     z.resize(60, expected.shape[1])
     unit = z.shards[0] if getattr(z, "shards", None) else z.chunks[0]

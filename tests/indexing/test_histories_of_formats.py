@@ -48,7 +48,7 @@ def layouts(ndim: int) -> dict[str, dict[str, Any]]:
         "3, turned": {"zarr_format": 3, "chunks": chunks, "codecs": [turn, LITTLE, ZSTD, CRC]},
         "3, shards": {"zarr_format": 3, "chunks": chunks, "shards": large},
         "3, plain shards": {**packed, "codecs": [shards(chunks, [LITTLE], "start")]},
-        "3, turned shards": {**packed, "codecs": [turn, shards([1] * ndim, [LITTLE, CRC])]},
+        "3, transposed shards": {**packed, "codecs": [turn, shards([1] * ndim, [LITTLE, CRC])]},
         "3, shards in shards": {**packed, "codecs": [shards(chunks, [shards(small, [LITTLE, ZSTD])])]},
         "3, packed shards": {**packed, "codecs": [shards(chunks, [LITTLE]), ZSTD]},
         "n5": {"chunks": chunks, "compressor": numcodecs.GZip(1)},

@@ -56,7 +56,7 @@ def _layout(name: str, ndim: int) -> dict[str, Any]:
     if ndim <= 2 and (ndim or name in ("2, order F", "3")):
         return layouts(ndim)[name]
     chunks = [2, 3, 1, 2][:ndim]
-    if "turned shards" in name:
+    if "transposed shards" in name:
         order = [2, 0, 3, 1] if ndim == 4 else [2, 0, 1][:ndim]
         turn = {"name": "transpose", "configuration": {"order": order}}
         inner = {

@@ -79,7 +79,7 @@ class Counts:
 class CountingStore(WrappedStore):
     """Counts calls, keys and bytes per verb ("get", "set", "delete", "keys", "listdir", "rmdir", ...).
 
-    ``store.counts.log`` holds (verb, items): requests for "get", keys for all others. `reset` begins anew.
+    ``store.counts.log`` holds (verb, items): requests for "get", keys for all others. `reset` sets all counts to 0.
     """
 
     def __init__(self, store: Store) -> None:
@@ -87,7 +87,7 @@ class CountingStore(WrappedStore):
         self.counts = Counts()
 
     def reset(self) -> Counts:
-        """Return what was counted and begin anew."""
+        """Return the counts so far and set them to 0."""
         seen, self.counts = self.counts, Counts()
         return seen
 

@@ -216,14 +216,14 @@ def _to_2(meta: ArrayMeta, exact: bool) -> ArrayMeta:
         raise cannot_say(2, "codecs", "it has no shards", SHARDING)
     pipeline = pipeline_of(chunk)
     # codecs around a sharding codec only change the layout of its bytes
-    order, turned = _memory_order(pipeline.filters, len(chunk.shape), exact)
-    filters = [_codec_2(codec) for codec in turned]
+    order, filters_3 = _memory_order(pipeline.filters, len(chunk.shape), exact)
+    filters = [_codec_2(codec) for codec in filters_3]
     compressors = [_codec_2(codec) for codec in pipeline.compressors]
     dtype = chunk.dtype
     if pipeline.serializer.name in _OBJECTS:
         filters = [CodecSpec.of(pipeline.serializer.name), *filters]
     elif pipeline.serializer.name == "bytes":
-        dtype = dtype.newbyteorder(_order_in_2(turned, pipeline.serializer))
+        dtype = dtype.newbyteorder(_byte_order(filters_3, pipeline.serializer))
     else:
         compressors = [_codec_2(pipeline.serializer), *compressors]
     return ArrayMeta(
@@ -241,7 +241,7 @@ def _to_2(meta: ArrayMeta, exact: bool) -> ArrayMeta:
     )
 
 
-def _order_in_2(filters: list[CodecSpec], serializer: CodecSpec) -> Literal["<", ">"]:
+def _byte_order(filters: list[CodecSpec], serializer: CodecSpec) -> Literal["<", ">"]:
     """Return the byte order of elements; v2 codecs get them as in memory, so the first filter determines it."""
     said = [codec.configuration.get("dtype") or codec.configuration.get("decode_dtype") for codec in filters]
     if any(said):
