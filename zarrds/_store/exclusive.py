@@ -47,12 +47,14 @@ def locked_directory(path: str) -> Iterator[None]:
     The directory itself is locked (``flock``), so no file is left behind. Network file systems and Windows cannot do
     that: there a lock file, named like a temporary file, is used and removed afterwards.
     """
-    while True:
+    if fcntl is None:
         os.makedirs(path, exist_ok=True)
+    while True:
         try:
             fd = None if fcntl is None else os.open(path, _DIRECTORY)
-        except FileNotFoundError:
-            continue  # another process has just deleted it
+        except FileNotFoundError:  # mostly it is there; another process may delete it at any moment
+            os.makedirs(path, exist_ok=True)
+            continue
         try:
             if fd is None or not _flock(fd):
                 with _locked_file(path):
