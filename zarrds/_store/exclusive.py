@@ -47,8 +47,6 @@ def locked_directory(path: str) -> Iterator[None]:
     The directory itself is locked (``flock``), so no file is left behind. Network file systems and Windows cannot do
     that: there a lock file, named like a temporary file, is used and removed afterwards.
     """
-    if fcntl is None:
-        os.makedirs(path, exist_ok=True)
     while True:
         try:
             fd = None if fcntl is None else os.open(path, _DIRECTORY)
