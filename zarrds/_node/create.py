@@ -130,7 +130,7 @@ def _create(
     format_of(meta).check_path(path)
     chunks_in = chunk_store if is_separate(store, chunk_store) else None
     if known_group is not None and not overwrite and _is_free_member(store, path, meta, known_group, chunks_in):
-        if _claim(store, _new_documents(path, meta, attributes)):
+        if _set_if_absent(store, _new_documents(path, meta, attributes)):
             return meta
         known_group = None
     for _ in range(_ROUNDS):
@@ -167,8 +167,8 @@ def _create(
             return made
         # parents first, so that no reader finds a node without its parents
         for key, text in _new_groups(missing, made):
-            _claim(store, [(key, text)])
-        if _claim(store, documents):
+            _set_if_absent(store, [(key, text)])
+        if _set_if_absent(store, documents):
             return made
     raise ConflictError(
         "others create and delete at this path again and again",
@@ -217,10 +217,10 @@ def _missing_groups(above: Sequence[list[Found]], meta: Node, *, overwrite: bool
     return [at[0].path for at in above if first_kind(at) or not _is_group(at, meta)]
 
 
-# --- claiming a place -------------------------------------------------------------------------------------------------
+# --- documents that only the first writer sets -----------------------------------------------------------------------
 
 
-def _claim(store: Store, documents: Sequence[tuple[str, bytes]]) -> bool:
+def _set_if_absent(store: Store, documents: Sequence[tuple[str, bytes]]) -> bool:
     """Set the documents of a new node, unless there is one; return whether they were set.
 
     If two tasks do so at the same moment, one of them wins where the store can compare and set in one step; where it
@@ -266,7 +266,7 @@ def _replace(
     chunks = None if chunk_store is None else expect_ours(chunk_store, top, chunks_only=True)
     for key, text in documents:
         if not key.startswith(prefix):
-            _claim(store, [(key, text)])
+            _set_if_absent(store, [(key, text)])
     if chunk_store is not None and chunks is not None:
         mark_removal(chunk_store, top, chunks)
         remove(store, top, below)
@@ -386,6 +386,11 @@ def move_node(store: Store, src: str, dst: str, *, chunk_store: Store | None = N
     """Move the node at `src` to `dst`, by the store's own rename, and create the groups above it.
 
     Chunks in a separate chunk store are moved first, so that a reader of the new path never misses them.
+
+    Where `Store.rename` is one step, a reader finds the node at one of the two paths. Elsewhere its keys are copied and
+    then deleted: a reader may find it at both, or incomplete. Nobody else may write to the node meanwhile.
+    Two tasks that move nodes to one path at the same moment do not notice each other
+    without a synchronizer.
     """
     refuse_consolidated(store, src)
     if not src or dst == src or dst.startswith(src + "/"):
@@ -400,8 +405,8 @@ def move_node(store: Store, src: str, dst: str, *, chunk_store: Store | None = N
     if array is not None:
         raise ContainsArrayError("an array is where a group is needed", path=array)
     missing = [at[0].path for at in found if not _is_group(at, node)]
-    if missing:
-        store.set_many(_new_groups(missing, node))
+    for key, text in _new_groups(missing, node):
+        _set_if_absent(store, [(key, text)])
     if chunk_store is not None and chunk_store is not store:
         # an array without chunks has no keys there
         with suppress(PathNotFoundError):
