@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -348,11 +349,11 @@ def _refuse_moved_blocks(plans: list[DatasetPlan], target: Store) -> None:
     writes = [write for plan in plans for write in plan.writes]
     places = [target.place(write.source.path) for write in writes]
     names = [place.names() for place in places]
-    for number, write in enumerate(writes):
+    writers = Counter(name for written in names for name in written)
+    for write, own in zip(writes, names, strict=True):
         if write.values.chunks is None:
-            read = [place.names() for place in places_of(write.values)]
-            others = frozenset().union(*names[:number], *names[number + 1 :]) if read else frozenset()
-            if any(others & found for found in read):
+            read = [name for place in places_of(write.values) for name in place.names()]
+            if any(writers[name] > (name in own) for name in read):  # another variable overwrites it
                 write.values.load()
     if all(write.values.chunks is None for write in writes):
         return

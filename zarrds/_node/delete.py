@@ -141,7 +141,7 @@ def remove(store: Store, path: str, below: Below) -> None:
 
 
 def _batches(path: str, keys: Sequence[str]) -> list[list[str]]:
-    """Yield the keys in deletion order; within a batch a store may delete them in any order.
+    """Return the keys in deletion order; within a batch a store may delete them in any order.
 
     The order is: consolidated metadata, then the document that makes `path` a node, then documents below it, then the
     rest.
