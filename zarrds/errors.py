@@ -176,14 +176,14 @@ class ZarrdsError(Exception):
 
     def __str__(self) -> str:
         parts = []
-        message, told = self.message, self.path_message is not None and self.path is not None
-        if told and message == self.default_message:
+        message, names_path = self.message, self.path_message is not None and self.path is not None
+        if names_path and message == self.default_message:
             message = str(self.path_message).format(self.path)
         else:
-            told = False
+            names_path = False
         if self.store is not None:
             parts.append(f"store {self.store}")
-        if self.path and not told:
+        if self.path and not names_path:
             parts.append(f"path {_brief(repr(self.path))}")
         if self.key is not None:
             parts.append(f"key {_brief(repr(self.key))}")

@@ -380,8 +380,8 @@ def _is_dead(mark: bytes) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    except (OSError, OverflowError):
-        return False
+    except (OSError, OverflowError):  # it is another user's, or the number is too large for this system
+        pass
     return False
 
 

@@ -106,14 +106,14 @@ class VersionReader(RangeReader):
 
     def get_many(self, requests: Sequence[Request]) -> Sequence[RangeAnswer]:
         keys = dict.fromkeys(key for key, _ in requests)
-        untold = {key for key in keys if self.version(key) is None}
-        if untold and (self._whole or not get_config().shard_index_ms):
-            self._keep([key for key in untold if key not in self._values])
+        unversioned = {key for key in keys if self.version(key) is None}
+        if unversioned and (self._whole or not get_config().shard_index_ms):
+            self._keep([key for key in unversioned if key not in self._values])
         else:
-            untold = set()
-        asked = [request for request in requests if request[0] not in untold]
+            unversioned = set()
+        asked = [request for request in requests if request[0] not in unversioned]
         answers = iter(self._store.get_many(asked) if asked else ())
-        found = [self._cut(request) if request[0] in untold else next(answers) for request in requests]
+        found = [self._cut(request) if request[0] in unversioned else next(answers) for request in requests]
         changed = {key for key in keys if not same_version(self._versions[key], self._now(key))}
         return [CHANGED if key in changed else answer for (key, _), answer in zip(requests, found, strict=True)]
 

@@ -275,10 +275,10 @@ class Group(Creating):
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
         specs = [store.spec() for store in (self._store, self._chunk_store) if store is not None]
-        told = [
+        parts = [
             (*spec.__dask_tokenize__(), spec.generation([f"{self._path}/".lstrip("/")], deep=True)) for spec in specs
         ]
-        return (type(self).__qualname__, told, self._path, self._format)
+        return (type(self).__qualname__, parts, self._path, self._format)
 
 
 def _unpickled(store: Store, path: str, meta: GroupMeta, options: dict[str, Any]) -> Group:
