@@ -344,7 +344,7 @@ class DirectoryStore(Store):
             hidden = None
         if hidden is None:
             return None
-        made = swap.Held(hidden)
+        made = swap.NewDirectory(hidden)
         put = partial(self._put, path, made, place)
         if path:
             return Staging(self, hidden[len(self._root) :], put, made.discard)
@@ -352,7 +352,7 @@ class DirectoryStore(Store):
         root = DirectoryStore(hidden, **options, fsync=self.fsync)  # type: ignore[arg-type]
         return Staging(root, "", put, made.discard)
 
-    def _put(self, path: str, made: swap.Held, place: str) -> None:
+    def _put(self, path: str, made: swap.NewDirectory, place: str) -> None:
         """Move a new directory to its place, if it is still the directory that was created and filled."""
         if not made.is_there():
             raise ConflictError(

@@ -12,7 +12,7 @@ from functools import cache
 
 from zarrds._store.backends.files import empty_directory, file_identity, is_partial, partial_name, sync_directory
 
-__all__ = ["Held", "cannot_swap", "discard", "may_swap", "prepare", "put", "take_away"]
+__all__ = ["NewDirectory", "cannot_swap", "discard", "may_swap", "prepare", "put", "take_away"]
 
 _CANNOT = frozenset({errno.EACCES, errno.EPERM, errno.EBUSY, errno.EXDEV, errno.EROFS, errno.EINVAL, errno.ENOTDIR})
 """Error numbers for a directory that cannot be renamed: a mount point, or in a directory of another user."""
@@ -99,7 +99,7 @@ def _sync(place: str, durable: bool) -> None:
         sync_directory(os.path.dirname(place))
 
 
-class Held:
+class NewDirectory:
     """A new directory that is kept open, so that it cannot be confused with another one if others move or remove it.
 
     Attributes
