@@ -55,11 +55,15 @@ class Asked:
 Plan = Callable[[Asked], "str | None"]
 
 
-def some_of(share: float, kinds: Sequence[str] = KINDS, seed: int = 0) -> Plan:
-    """Plan that does one of several things to a share of all requests."""
+def some_of(share: float, kinds: Sequence[str] = KINDS, seed: int = 0, *, ignore: str) -> Plan:
+    """Plan that does one of several things to a share of all requests.
+
+    `ignore` is the part of the path that differs from run to run, such as the name of a bucket: what happens must be
+    the same each time.
+    """
 
     def plan(asked: Asked) -> str | None:
-        path = asked.target.partition("?")[0].split("/", 2)[-1]  # names of buckets and tokens of pages are random
+        path = asked.target.partition("?")[0].replace(ignore, "")  # without the query: tokens of pages are random
         drawn = random.Random(f"{seed} {asked.method} {path} {asked.before}")
         return drawn.choice(list(kinds)) if drawn.random() < share else None
 
