@@ -130,7 +130,7 @@ def toxic(address: str, plan: Plan = lambda asked: None) -> Iterator[Proxy]:
     handler = type("Handler", (_Connection,), {"proxy": proxy})
     server = _Server(("127.0.0.1", 0), handler)
     proxy.address = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread = threading.Thread(target=server.serve_forever, args=(0.005,))
     thread.start()
     try:
         yield proxy

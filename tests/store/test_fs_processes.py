@@ -6,41 +6,26 @@ import asyncio
 import subprocess
 import sys
 import textwrap
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import zarrds
+from tests.store.web import Quiet, serving
 from zarrds.storage import FSStore
 
 DATA = np.arange(400).reshape(20, 20)
-
-
-class Handler(SimpleHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args: object) -> None:
-        pass
 
 
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
     """URL of an array of 16 chunks on a server in a thread of this process."""
     zarrds.open_array(str(tmp_path / "z"), mode="w", shape=DATA.shape, chunks=(5, 5), dtype=DATA.dtype)[:] = DATA
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(tmp_path)))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/z"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(tmp_path, Quiet, lambda handler: False) as (address, _):
+        yield f"{address}/z"
 
 
 def script(text: str, url: str) -> str:

@@ -16,6 +16,10 @@ from typing import Any
 class Quiet(SimpleHTTPRequestHandler):
     """Serves files, ignores ranges; `asked` holds what came, `fail` may answer in its place."""
 
+    # one packet for head and body: the body would wait some 40 ms for the receipt of the head
+    wbufsize = 1 << 16
+    disable_nagle_algorithm = True
+
     asked: list[str]
     fail: Callable[[SimpleHTTPRequestHandler], bool]
 
@@ -88,12 +92,18 @@ class Untagged(Ranged):
     suffixes = True
 
 
+class Server(ThreadingHTTPServer):
+    """A server for batches of requests: connections that it has no room for are tried again after a second."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+
 @contextmanager
 def serving(folder: Path, kind: type[Quiet], fail: Callable[[Any], bool]) -> Iterator[tuple[str, list[str]]]:
     handler = type("Handler", (kind,), {"asked": [], "fail": fail, "protocol_version": "HTTP/1.1"})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=str(folder)))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    server = Server(("127.0.0.1", 0), functools.partial(handler, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, args=(0.005,))
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}", handler.asked  # type: ignore[attr-defined]
