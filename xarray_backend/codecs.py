@@ -17,7 +17,7 @@ from zarrds import Array
 from zarrds.codecs import CodecSpec, codec_spec, codecs_of
 from zarrds.errors import BadCompressorError
 
-__all__ = ["CodecDocument", "as_tuple", "codec_of_format_2", "codec_of_format_3", "shown_codecs"]
+__all__ = ["CodecDocument", "as_tuple", "codec_v2", "codec_v3", "encoding_of_codecs"]
 
 _TEXT_CODECS = frozenset(["vlen-utf8", "vlen-bytes", "vlen-array", "json2", "msgpack2", "pickle", "categorize"])
 _SHUFFLES = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
@@ -48,15 +48,15 @@ class CodecDocument(dict[str, Any]):
         return dict(self)
 
 
-def shown_codecs(array: Array) -> dict[str, Any]:
+def encoding_of_codecs(array: Array) -> dict[str, Any]:
     """Return the codec entries of the encoding of an array; with shards, the codecs of the inner chunks."""
     if array.zarr_format == 2:
         return {"compressors": array.compressors, "filters": tuple(array.filters or ())}
-    chain = codecs_of(array)
+    pipeline = codecs_of(array)
     return {
-        "compressors": tuple(map(_document, chain.compressors)),
-        "filters": tuple(map(_document, chain.filters)),
-        "serializer": _document(chain.serializer),
+        "compressors": tuple(map(_document, pipeline.compressors)),
+        "filters": tuple(map(_document, pipeline.filters)),
+        "serializer": _document(pipeline.serializer),
     }
 
 
@@ -77,7 +77,7 @@ def as_tuple(value: Any) -> tuple[Any, ...]:
 # --- Zarr v3 ---------------------------------------------------------------------------------------------------------
 
 
-def codec_of_format_3(name: str, value: Any, dtype: np.dtype[Any], *, explicit: bool) -> CodecSpec | None:
+def codec_v3(name: str, value: Any, dtype: np.dtype[Any], *, explicit: bool) -> CodecSpec | None:
     """Return the codec for the variable `name`; None also for codecs of text, which the dtype determines."""
     try:
         spec = codec_spec(value, np.dtype(object) if dtype.kind == "T" else dtype)
@@ -91,7 +91,7 @@ def codec_of_format_3(name: str, value: Any, dtype: np.dtype[Any], *, explicit: 
 # --- Zarr v2 ---------------------------------------------------------------------------------------------------------
 
 
-def codec_of_format_2(name: str, value: Any, *, explicit: bool) -> Any:
+def codec_v2(name: str, value: Any, *, explicit: bool) -> Any:
     """Return the numcodecs codec for the variable `name`; None also for codecs of text (the dtype determines them)."""
     try:
         codec = value if isinstance(value, numcodecs.abc.Codec) else numcodecs.get_codec(_configuration(value))

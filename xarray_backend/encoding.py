@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xarray_backend._compat import is_vlen_text
-from xarray_backend.codecs import as_tuple, codec_of_format_2, codec_of_format_3
+from xarray_backend.codecs import as_tuple, codec_v2, codec_v3
 from xarray_backend.fills import array_fill, fill_to_attribute
 from xarray_backend.reader import DIMENSIONS
 from zarrds.errors import BadCompressorError, UnsupportedFormatError
@@ -55,7 +55,7 @@ def array_options(name: str, encoded: xr.Variable, *, explicit: bool, zarr_forma
     encoding = dict(encoded.encoding)
     if explicit:
         _refuse_unusable(name, encoding, zarr_format)
-    make = _options_of_format_3 if zarr_format == 3 else _options_of_format_2
+    make = _options_v3 if zarr_format == 3 else _options_v2
     options = {"dtype": stored_dtype(encoded.dtype), **make(name, encoded, encoding, explicit)}
     if explicit and encoding.get("order") is not None:
         options["order"] = encoding["order"]
@@ -127,9 +127,7 @@ def _compressors(encoding: Mapping[str, Any]) -> tuple[Any, ...]:
 # --- Zarr v3 ----------------------------------------------------------------------------------------------------------
 
 
-def _options_of_format_3(
-    name: str, encoded: xr.Variable, encoding: Mapping[str, Any], explicit: bool
-) -> dict[str, Any]:
+def _options_v3(name: str, encoded: xr.Variable, encoding: Mapping[str, Any], explicit: bool) -> dict[str, Any]:
     dtype = encoded.dtype
     options: dict[str, Any] = {
         "fill_value": array_fill(dtype, encoding.get("fill_value"), explicit=explicit),
@@ -137,13 +135,13 @@ def _options_of_format_3(
     }
     given = _compressors(encoding)
     if given is not _DEFAULT:
-        found = [codec_of_format_3(name, item, dtype, explicit=explicit) for item in given]
+        found = [codec_v3(name, item, dtype, explicit=explicit) for item in given]
         if None not in found:
             options["compressors"] = found
-    filters = [codec_of_format_3(name, item, dtype, explicit=explicit) for item in as_tuple(encoding.get("filters"))]
+    filters = [codec_v3(name, item, dtype, explicit=explicit) for item in as_tuple(encoding.get("filters"))]
     options["filters"] = [codec for codec in filters if codec is not None] or None
     for serializer in as_tuple(encoding.get("serializer"))[:1]:
-        codec = codec_of_format_3(name, serializer, dtype, explicit=explicit)
+        codec = codec_v3(name, serializer, dtype, explicit=explicit)
         # the dtype determines the serializer of text, and may have changed since this one was inherited
         if codec is not None and (explicit or not is_vlen_text(dtype)):
             options["serializer"] = codec
@@ -156,14 +154,12 @@ def _options_of_format_3(
 # --- Zarr v2 ----------------------------------------------------------------------------------------------------------
 
 
-def _options_of_format_2(
-    name: str, encoded: xr.Variable, encoding: Mapping[str, Any], explicit: bool
-) -> dict[str, Any]:
+def _options_v2(name: str, encoded: xr.Variable, encoding: Mapping[str, Any], explicit: bool) -> dict[str, Any]:
     options: dict[str, Any] = {"fill_value": encoded.attrs.get("_FillValue")}
     given = _compressors(encoding)
     if given is not _DEFAULT:
         options.update(_compressor(name, given, explicit))
-    filters = [codec_of_format_2(name, item, explicit=explicit) for item in as_tuple(encoding.get("filters"))]
+    filters = [codec_v2(name, item, explicit=explicit) for item in as_tuple(encoding.get("filters"))]
     options["filters"] = [codec for codec in filters if codec is not None] or None
     separator = _separator(name, encoding.get("chunk_key_encoding"), explicit=explicit)
     if separator is not None:
@@ -182,7 +178,7 @@ def _compressor(name: str, given: tuple[Any, ...], explicit: bool) -> dict[str, 
             expected="one compressor",
             found=given,
         )
-    found = codec_of_format_2(name, given[0], explicit=explicit) if len(given) == 1 else None
+    found = codec_v2(name, given[0], explicit=explicit) if len(given) == 1 else None
     return {} if found is None else {"compressor": found}
 
 

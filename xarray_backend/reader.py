@@ -13,7 +13,7 @@ import xarray as xr
 
 import zarrds
 from xarray_backend._compat import AbstractDataStore, indexing
-from xarray_backend.codecs import shown_codecs
+from xarray_backend.codecs import encoding_of_codecs
 from xarray_backend.fills import fill_from_attribute
 from xarray_backend.lazy import ZarrdsArrayWrapper
 from zarrds import Array, Group
@@ -224,7 +224,7 @@ def _encoding(array: Array, dims: tuple[str, ...]) -> dict[str, Any]:
     encoding: dict[str, Any] = {
         "chunks": array.chunks,
         "preferred_chunks": dict(zip(dims, array.chunks, strict=True)),
-        **shown_codecs(array),
+        **encoding_of_codecs(array),
         "shards": array.shards,
     }
     if array.dtype == object:

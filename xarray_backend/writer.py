@@ -183,7 +183,7 @@ def to_zarrds(
         if any(write.values.chunks is not None for plan in plans for write in plan.writes):
             refuse_unshareable(target, dask_options)
         if existing is not None:
-            _refuse_moved_blocks(plans, target)
+            _refuse_read_after_write(plans, target)
         documents = new_documents(plans, root, number)
         target.check_documents(documents)  # raise for what the store cannot express before anything is deleted
         written = existing if existing is not None else _make_room(target, root, mode, number)
@@ -344,7 +344,7 @@ def _make_room(target: Store, path: str, mode: str, zarr_format: int) -> Group:
         ) from error
 
 
-def _refuse_moved_blocks(plans: list[DatasetPlan], target: Store) -> None:
+def _refuse_read_after_write(plans: list[DatasetPlan], target: Store) -> None:
     """Refuse read-after-write hazards; read lazy data that are not dask arrays now."""
     writes = [write for plan in plans for write in plan.writes]
     places = [target.place(write.source.path) for write in writes]
@@ -357,9 +357,9 @@ def _refuse_moved_blocks(plans: list[DatasetPlan], target: Store) -> None:
                 write.values.load()
     if all(write.values.chunks is None for write in writes):
         return
-    from zarrds.dask import PlannedWrite, refuse_moved_blocks
+    from zarrds.dask import PlannedWrite, refuse_read_after_write
 
-    refuse_moved_blocks(
+    refuse_read_after_write(
         [
             PlannedWrite(
                 w.source.path, place, w.origin, w.values.shape, None if w.values.chunks is None else w.values.data

@@ -10,10 +10,10 @@ from numcodecs import get_codec, register_codec
 from numcodecs.registry import codec_registry
 
 from zarrds._format import CodecSpec
-from zarrds._metadata import Chain, pipeline_of, v3_codec
+from zarrds._metadata import CodecPipeline, pipeline_of, v3_codec
 from zarrds.core.properties import ArrayProperties
 
-__all__ = ["Chain", "CodecSpec", "codec_registry", "codec_spec", "codecs_of", "get_codec", "register_codec"]
+__all__ = ["CodecPipeline", "CodecSpec", "codec_registry", "codec_spec", "codecs_of", "get_codec", "register_codec"]
 
 
 def codec_spec(codec: Any, dtype: Any) -> CodecSpec:
@@ -47,7 +47,7 @@ def codec_spec(codec: Any, dtype: Any) -> CodecSpec:
     return v3_codec(codec, np.dtype(dtype))
 
 
-def codecs_of(array: ArrayProperties) -> Chain:
+def codecs_of(array: ArrayProperties) -> CodecPipeline:
     """Return the codecs of a Zarr v3 array as in ``zarr.json``; for arrays with shards those of the inner chunks.
 
     Parameters
@@ -57,7 +57,7 @@ def codecs_of(array: ArrayProperties) -> Chain:
 
     Returns
     -------
-    Chain
+    CodecPipeline
         The codecs, as ``filters``, ``serializer`` and ``compressors``.
 
     Raises

@@ -10,7 +10,7 @@ import numcodecs
 import numpy as np
 import pytest
 
-from tests.codec.chains import BIG, LITTLE, chain, numbers
+from tests.codec.pipelines import BIG, LITTLE, chain, numbers
 from zarrds.errors import BadCompressorError, ChunkDecodeError, ChunkEncodeError
 
 COMPRESSORS = {

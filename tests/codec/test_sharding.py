@@ -8,8 +8,8 @@ import google_crc32c
 import numpy as np
 import pytest
 
-from tests.codec.chains import BIG, LITTLE, chain, numbers, sharding, spec
-from zarrds._codec.base import Reading
+from tests.codec.pipelines import BIG, LITTLE, chain, numbers, sharding, spec
+from zarrds._codec.base import ReadOptions
 from zarrds._codec.build import build_codec
 from zarrds.errors import BadCompressorError, ChunkDecodeError
 
@@ -125,7 +125,7 @@ def test_what_is_asked_for():
     np.testing.assert_array_equal(drive(made.read((slice(0, 4, 1), slice(0, 6, 1))), value, asked), data)
     assert asked == [[None]]
     asked.clear()
-    np.testing.assert_array_equal(drive(made.read(part, Reading(ranges=False)), value, asked), data[part])
+    np.testing.assert_array_equal(drive(made.read(part, ReadOptions(ranges=False)), value, asked), data[part])
     assert asked == [[None]]
     assert drive(made.read(part), None) is None
 
@@ -138,7 +138,7 @@ def test_reading_into_a_view():
         value = bytes(made.encode(data))
         result = np.zeros((10, 10), "i4")
         view = result[1:4, 2:6]
-        assert drive(made.read((slice(0, 3, 1), slice(2, 6, 1)), Reading(out=view)), value) is not None
+        assert drive(made.read((slice(0, 3, 1), slice(2, 6, 1)), ReadOptions(out=view)), value) is not None
         np.testing.assert_array_equal(view, data[:3, 2:])
         assert result.sum() == data[:3, 2:].sum()
 
@@ -146,7 +146,7 @@ def test_reading_into_a_view():
 def test_a_remembered_index_that_does_not_hold():
     """What a reader with an old index gets of a shard that was rewritten is what the shard holds now."""
 
-    class Memo:
+    class CachedIndex:
         index = None
 
         def load(self):
@@ -156,24 +156,24 @@ def test_a_remembered_index_that_does_not_hold():
             self.index = found
 
     made = shards((2,), (8,), "i4")
-    memo = Memo()
+    cached_index = CachedIndex()
     part = (slice(0, 2, 1),)
     old = bytes(made.encode(np.array([0, 0, 1, 2, 3, 4, 0, 0], "i4")))
-    assert drive(made.read((slice(2, 4, 1),), Reading(memo=memo)), old).tolist() == [1, 2]
+    assert drive(made.read((slice(2, 4, 1),), ReadOptions(cached_index=cached_index)), old).tolist() == [1, 2]
     new = bytes(made.encode(np.array([8, 8, 1, 9, 3, 4, 5, 6], "i4")))
     asked: list = []
     # absent in the old index: asked again
-    assert drive(made.read(part, Reading(memo=memo)), new, asked).tolist() == [8, 8]
+    assert drive(made.read(part, ReadOptions(cached_index=cached_index)), new, asked).tolist() == [8, 8]
     assert len(asked) == 2
     asked.clear()
-    assert drive(made.read(part, Reading(memo=memo)), new, asked).tolist() == [8, 8]
+    assert drive(made.read(part, ReadOptions(cached_index=cached_index)), new, asked).tolist() == [8, 8]
     assert len(asked) == 1
     # other places: what is there does not decode, or is cut
     asked.clear()
     short = bytes(made.encode(np.array([0, 0, 0, 0, 0, 0, 5, 6], "i4")))
-    assert drive(made.read((slice(6, 8, 1),), Reading(memo=memo)), short, asked).tolist() == [5, 6]
+    assert drive(made.read((slice(6, 8, 1),), ReadOptions(cached_index=cached_index)), short, asked).tolist() == [5, 6]
     assert len(asked) == 3
-    assert drive(made.read(part, Reading(memo=memo)), None) is None
+    assert drive(made.read(part, ReadOptions(cached_index=cached_index)), None) is None
 
 
 @pytest.mark.parametrize("place", ["start", "end"])

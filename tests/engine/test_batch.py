@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import zarrds
-from tests.codec.chains import LITTLE, sharding, source, spec
+from tests.codec.pipelines import LITTLE, sharding, source, spec
 from tests.engine.counting import CountingStore
 from zarrds._engine.batch import PendingStore
 from zarrds._engine.reading import read

@@ -54,9 +54,9 @@ def test_a_chunk_that_is_spread_over_the_result():
 @pytest.mark.parametrize("compressor", [None, "default"])
 def test_whole_chunks_beside_parts_of_others(tmp_path, compressor, monkeypatch):
     """In a window of which some chunks are read in parts, chunks that are covered whole are placed as they are."""
-    from zarrds._codec import plain
+    from zarrds._codec import numcodecs_pipeline
 
-    monkeypatch.setattr(plain, "PARTIAL_BYTES", 0)
+    monkeypatch.setattr(numcodecs_pipeline, "PARTIAL_BYTES", 0)
     data = np.arange(9.0)
     path = str(tmp_path / "a.zarr")
     zarrds.create(9, chunks=6, store=path, compressor=compressor)[:] = data

@@ -26,7 +26,7 @@ from zarrds._config import config_context
 from zarrds._store.backends import files
 from zarrds._store.backends.fs import FSStore
 from zarrds._store.base import Store, StoreProfile
-from zarrds._store.rounds import RangeReader
+from zarrds._store.readers import RangeReader
 from zarrds._store.wrappers.consolidated import DocumentStore
 from zarrds._store.wrappers.n5 import N5Mapping
 from zarrds._types import Request

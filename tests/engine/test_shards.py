@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from tests.codec.chains import LITTLE, chain, numbers, sharding, source, spec
+from tests.codec.pipelines import LITTLE, chain, numbers, sharding, source, spec
 from tests.engine.counting import CountingStore
 from zarrds._config import config_context
 from zarrds._engine.bulk import delete_outside, trim_edges

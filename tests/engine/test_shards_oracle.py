@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.codec.chains import BIG, LITTLE, numbers, sharding, source, spec
+from tests.codec.pipelines import BIG, LITTLE, numbers, sharding, source, spec
 from tests.engine.counting import CountingStore
 from zarrds._engine.reading import read
 from zarrds._engine.writing import write

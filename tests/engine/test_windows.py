@@ -80,7 +80,7 @@ def test_the_next_window_is_fetched_while_one_decodes():
 
     class Decoder:
         spec = z._opened.codec.spec
-        rounds = z._opened.codec.rounds
+        read_strategy = z._opened.codec.read_strategy
 
         def decode(self, data, out=None):
             if "decode" not in order:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.plan import oracle, strategies
-from zarrds._codec import plain
+from zarrds._codec import numcodecs_pipeline
 
 from .worlds import STORES, World, assert_same, items, opened_world, options
 
@@ -29,7 +29,7 @@ CASES = st.one_of(
 def _small_parts():
     """Small chunks are read in parts, too."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plain, "PARTIAL_BYTES", 0)
+        patch.setattr(numcodecs_pipeline, "PARTIAL_BYTES", 0)
         yield
 
 

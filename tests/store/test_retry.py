@@ -11,7 +11,7 @@ from aiohttp import ClientConnectionError, ClientPayloadError, ClientResponseErr
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from zarrds import config_context
-from zarrds._store.retry import answered, http_status, is_transient, rounds
+from zarrds._store.retry import answered, attempts, http_status, is_transient
 
 
 def answer(status: int) -> ClientError:
@@ -51,7 +51,7 @@ def test_only_errors_are_tried_again() -> None:
 
 def test_waits_grow_to_a_bound(waits: list[float]) -> None:
     with config_context(attempts=6, retry_delay_ms=100, retry_max_delay_ms=500):
-        assert list(rounds()) == [1, 2, 3, 4, 5, 6]
+        assert list(attempts()) == [1, 2, 3, 4, 5, 6]
     bounds = [0.1, 0.2, 0.4, 0.5, 0.5]
     assert all(bound / 2 <= wait <= bound for wait, bound in zip(waits, bounds, strict=True))
 

@@ -12,7 +12,7 @@ import xarray as xr
 import zarrds
 from tests.xarray_backend.samples import assert_same, need_zarr, waves
 from xarray_backend import open_zarrds, to_zarrds
-from xarray_backend.codecs import CodecDocument, codec_of_format_2, codec_of_format_3, shown_codecs
+from xarray_backend.codecs import CodecDocument, codec_v2, codec_v3, encoding_of_codecs
 from zarrds.errors import BadCompressorError
 
 ZSTD = {"name": "zstd", "configuration": {"level": 3, "checksum": False}}
@@ -28,27 +28,27 @@ class OfAnotherLibrary:
 
 @pytest.mark.parametrize("value", [ZSTD, CodecDocument(ZSTD), OfAnotherLibrary(), numcodecs.Zstd(level=3)])
 def test_whoever_named_it(value):
-    found = codec_of_format_3("u", value, F8, explicit=True)
+    found = codec_v3("u", value, F8, explicit=True)
     assert (found.name, found.configuration) == ("zstd", ZSTD["configuration"])
-    assert codec_of_format_2("u", value, explicit=True).get_config()["level"] == 3
+    assert codec_v2("u", value, explicit=True).get_config()["level"] == 3
 
 
 @pytest.mark.parametrize("value", [3, {"no": "name"}, {"id": "no such codec"}, object()])
 def test_what_is_no_codec(value):
     with pytest.raises(BadCompressorError, match="'u'"):
-        codec_of_format_2("u", value, explicit=True)
-    assert codec_of_format_2("u", value, explicit=False) is None
+        codec_v2("u", value, explicit=True)
+    assert codec_v2("u", value, explicit=False) is None
     if value == {"id": "no such codec"}:
         return  # format 3 has codecs of others: that one is unknown is found when an array is made
     with pytest.raises(BadCompressorError, match="'u'"):
-        codec_of_format_3("u", value, F8, explicit=True)
-    assert codec_of_format_3("u", value, F8, explicit=False) is None
+        codec_v3("u", value, F8, explicit=True)
+    assert codec_v3("u", value, F8, explicit=False) is None
 
 
 @pytest.mark.parametrize("explicit", [False, True])
 def test_codecs_of_text_are_chosen_by_the_dtype(explicit):
-    assert codec_of_format_3("u", {"name": "vlen-utf8"}, F8, explicit=explicit) is None
-    assert codec_of_format_2("u", numcodecs.VLenUTF8(), explicit=explicit) is None
+    assert codec_v3("u", {"name": "vlen-utf8"}, F8, explicit=explicit) is None
+    assert codec_v2("u", numcodecs.VLenUTF8(), explicit=explicit) is None
 
 
 def test_what_readers_are_shown():
@@ -56,7 +56,7 @@ def test_what_readers_are_shown():
     array = zarrds.create(
         (4, 4), chunks=2, shards=4, zarr_format=3, filters=[turned], compressors=[ZSTD, {"name": "crc32c"}], dtype="f4"
     )
-    found = shown_codecs(array)
+    found = encoding_of_codecs(array)
     assert found == {
         "filters": (turned,),
         "serializer": {"name": "bytes", "configuration": {"endian": "little"}},

@@ -1,7 +1,17 @@
 """Encode arrays to bytes and decode them; codecs do no I/O and never see a store."""
 
 from zarrds._codec import blosc, fills
-from zarrds._codec.base import NO_MEMO, ChunkCodec, DividedCodec, Held, Reading, ReadSteps, Rounds, Spread, in_turn
+from zarrds._codec.base import (
+    NOT_CACHED,
+    ChunkCodec,
+    MapInner,
+    PendingValue,
+    ReadOptions,
+    ReadSteps,
+    ReadStrategy,
+    ShardingCodec,
+    in_turn,
+)
 from zarrds._codec.build import build_codec
 from zarrds._codec.fills import decode_fill, encode_fill, is_all_fill, new_fill, put_fill
 from zarrds._codec.limits import new_array
@@ -9,15 +19,15 @@ from zarrds._codec.n5 import N5ChunkWrapper
 from zarrds._codec.table import get_codec, spec_of
 
 __all__ = [
-    "NO_MEMO",
+    "NOT_CACHED",
     "ChunkCodec",
-    "DividedCodec",
-    "Held",
+    "MapInner",
     "N5ChunkWrapper",
+    "PendingValue",
+    "ReadOptions",
     "ReadSteps",
-    "Reading",
-    "Rounds",
-    "Spread",
+    "ReadStrategy",
+    "ShardingCodec",
     "blosc",
     "build_codec",
     "decode_fill",

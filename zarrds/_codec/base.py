@@ -10,15 +10,15 @@ from zarrds._format import ChunkSpec
 from zarrds._types import Buf, ByteRange, NDArrayAny, Part, Shape
 
 __all__ = [
-    "NO_MEMO",
+    "NOT_CACHED",
+    "CachedIndex",
     "ChunkCodec",
-    "DividedCodec",
-    "Memo",
+    "MapInner",
     "Put",
+    "ReadOptions",
     "ReadSteps",
-    "Reading",
-    "Rounds",
-    "Spread",
+    "ReadStrategy",
+    "ShardingCodec",
     "in_turn",
 ]
 
@@ -26,7 +26,7 @@ ReadSteps: TypeAlias = Generator[Sequence[ByteRange | None], list[Buf | None], N
 """Generator that yields byte ranges of one value, receives their bytes, returns the part (None: absent chunk)."""
 
 
-class Rounds(Enum):
+class ReadStrategy(Enum):
     """How to read a part of a chunk."""
 
     WHOLE = "whole"  # one request for the whole value, which is passed to `decode`
@@ -38,10 +38,10 @@ class ChunkCodec(Protocol):
     """Encodes and decodes the chunks of one array. Stateless, thread-safe, does no I/O."""
 
     spec: ChunkSpec
-    divided: bool
-    """Whether chunks are shards, which consist of inner chunks: then the codec is a `DividedCodec`."""
+    has_inner_chunks: bool
+    """Whether chunks are shards, which consist of inner chunks: then the codec is a `ShardingCodec`."""
 
-    def rounds(self, part: Part, *, native_ranges: bool) -> Rounds:
+    def read_strategy(self, part: Part, *, native_ranges: bool) -> ReadStrategy:
         """Return how to read `part`; `native_ranges`: the store reads a range cheaper than a whole value."""
 
     def read(self, part: Part) -> ReadSteps:
@@ -60,8 +60,8 @@ class ChunkCodec(Protocol):
 
 # --- shards -----------------------------------------------------------------------------------------------------------
 
-Spread: TypeAlias = Callable[[Callable[[range], None], int, int], None]
-"""Calls ``work(numbers)`` with ranges that together cover ``range(count)``: ``spread(work, count, bytes of each)``."""
+MapInner: TypeAlias = Callable[[Callable[[range], None], int, int], None]
+"""Calls ``work(numbers)`` with ranges that together cover ``range(count)``: ``map_inner(work, count, nbytes)``."""
 
 Put: TypeAlias = Callable[[NDArrayAny, Part, NDArrayAny], None]
 """Assigns a value to a part of a chunk: ``put(chunk, part, value)``."""
@@ -72,7 +72,7 @@ def in_turn(work: Callable[[range], None], count: int, nbytes: int) -> None:
     work(range(count))
 
 
-class Memo(Protocol):
+class CachedIndex(Protocol):
     """The cached shard index of one value."""
 
     def load(self) -> Any:
@@ -82,7 +82,7 @@ class Memo(Protocol):
         """Cache an index."""
 
 
-class _NoMemo:
+class _NotCached:
     def load(self) -> Any:
         return None
 
@@ -90,10 +90,10 @@ class _NoMemo:
         pass
 
 
-NO_MEMO: Memo = _NoMemo()
+NOT_CACHED: CachedIndex = _NotCached()
 
 
-class Reading(NamedTuple):
+class ReadOptions(NamedTuple):
     """Options for reading a part of a shard.
 
     Attributes
@@ -104,20 +104,20 @@ class Reading(NamedTuple):
         Whether reading byte ranges is cheaper than reading the whole value.
     whole : bool
         Whether the part covers all of the shard that is inside the array.
-    memo : Memo
+    cached_index : CachedIndex
         Cache of the shard index of this value.
-    spread : Spread
+    map_inner : MapInner
         Runs the work on inner chunks, in one or in several threads.
     """
 
     out: NDArrayAny | None = None
     ranges: bool = True
     whole: bool = False
-    memo: Memo = NO_MEMO
-    spread: Spread = in_turn
+    cached_index: CachedIndex = NOT_CACHED
+    map_inner: MapInner = in_turn
 
 
-class Held:
+class PendingValue:
     """A pending shard: its encoded value is built only when it is written, so it can be changed again before."""
 
     __slots__ = ("nbytes",)
@@ -128,7 +128,7 @@ class Held:
         raise NotImplementedError
 
 
-class DividedCodec(ChunkCodec, Protocol):
+class ShardingCodec(ChunkCodec, Protocol):
     """The sharding codec, whose chunks consist of inner chunks.
 
     Its `decode` accepts an `out` in any memory layout.
@@ -140,13 +140,13 @@ class DividedCodec(ChunkCodec, Protocol):
     def least_bytes(self, index: Buf) -> int:
         """Return the least size in bytes of a value with this index; raise ChunkDecodeError if it is invalid."""
 
-    def read(self, part: Part, reading: Reading | None = None) -> ReadSteps:
-        """Read a part; return ``reading.out`` if it is given, else a new array."""
+    def read(self, part: Part, options: ReadOptions | None = None) -> ReadSteps:
+        """Read a part; return ``options.out`` if it is given, else a new array."""
 
-    def encode(self, array: NDArrayAny, spread: Spread = in_turn) -> Buf | None:
+    def encode(self, array: NDArrayAny, map_inner: MapInner = in_turn) -> Buf | None:
         """Encode a whole shard; None if every element is the fill value, so that nothing is stored."""
 
-    def opened(self, old: Any) -> Held:
+    def opened(self, old: Any) -> PendingValue:
         """Split a value (None: absent), or an earlier result, into inner chunks for `merge`; `old` is not modified."""
 
     def merge(self, shard: Any, part: Part, piece: NDArrayAny, put: Put, valid: Shape, replace: bool) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 
 from zarrds._codec import bytes, compress, crc32c, numcodecs, transpose, vlen  # noqa: F401  (they register their codecs)
 from zarrds._codec.base import ChunkCodec
-from zarrds._codec.links import Kind, Layout, check_members, kind_of, link_of
+from zarrds._codec.numcodecs_pipeline import NumcodecsPipeline
 from zarrds._codec.pipeline import Pipeline, filters_of
-from zarrds._codec.plain import PlainCodec
+from zarrds._codec.registry import ArraySpec, CodecKind, check_members, kind_of, make_codec
 from zarrds._codec.shard.codec import ShardCodec
 from zarrds._codec.shard.index import inner_grid, inner_shape
 from zarrds._codec.shard.transposed import TransposedShardCodec
@@ -41,12 +41,12 @@ _latest: dict[bool, tuple[ChunkSpec, ChunkCodec]] = {}
 @lru_cache(maxsize=1024)
 def _built(spec: ChunkSpec, partial_blosc: bool) -> ChunkCodec:
     if spec.serializer is None:
-        return PlainCodec(spec, partial_blosc=partial_blosc)
+        return NumcodecsPipeline(spec, partial_blosc=partial_blosc)
     filters = filters_of(spec)
-    layout = filters[-1].makes if filters else Layout(spec.shape, spec.dtype)
+    array_spec = filters[-1].makes if filters else ArraySpec(spec.shape, spec.dtype)
     if spec.serializer.name != SHARDING:
-        return Pipeline(spec, filters, link_of(spec.serializer, Kind.SERIALIZER, layout))
-    shards = _shards(spec, layout, spec.serializer.configuration)
+        return Pipeline(spec, filters, make_codec(spec.serializer, CodecKind.SERIALIZER, array_spec))
+    shards = _shards(spec, array_spec, spec.serializer.configuration)
     if spec.compressors or not all(isinstance(codec, TransposeFilter) for codec in filters):
         return Pipeline(spec, filters, shards)
     return TransposedShardCodec(spec, filters, shards) if filters else shards  # type: ignore[arg-type]
@@ -58,15 +58,17 @@ def _built(spec: ChunkSpec, partial_blosc: bool) -> ChunkCodec:
 _MOST_INDEX_BYTES = 2**62
 
 
-def _shards(spec: ChunkSpec, layout: Layout, configuration: dict[str, Any]) -> ShardCodec:
-    """Return the sharding codec for arrays of a layout."""
+def _shards(spec: ChunkSpec, array_spec: ArraySpec, configuration: dict[str, Any]) -> ShardCodec:
+    """Return the sharding codec for arrays of this shape and dtype."""
     check_members(configuration, ("chunk_shape", "codecs", "index_codecs", "index_location"))
-    chunk_shape = inner_shape(layout.shape, configuration.get("chunk_shape"))
+    chunk_shape = inner_shape(array_spec.shape, configuration.get("chunk_shape"))
     place = configuration.get("index_location", "end")
     if place not in ("start", "end"):
         raise BadCompressorError("unknown place of the index", codec=SHARDING, expected="start or end", found=place)
-    inner = build_codec(_pipeline_spec(chunk_shape, layout.dtype, _fill(spec, layout), configuration.get("codecs")))
-    pairs = (*inner_grid(layout.shape, chunk_shape), 2)
+    inner = build_codec(
+        _pipeline_spec(chunk_shape, array_spec.dtype, _fill(spec, array_spec), configuration.get("codecs"))
+    )
+    pairs = (*inner_grid(array_spec.shape, chunk_shape), 2)
     index = build_codec(_pipeline_spec(pairs, np.dtype("u8"), NO_FILL, configuration.get("index_codecs")))
     size = index.encoded_size if isinstance(index, Pipeline) else None
     if size is None:
@@ -74,28 +76,30 @@ def _shards(spec: ChunkSpec, layout: Layout, configuration: dict[str, Any]) -> S
     if size > _MOST_INDEX_BYTES:
         raise BadCompressorError("shards have more inner chunks than can be counted", codec=SHARDING, found=pairs[:-1])
     return ShardCodec(
-        ChunkSpec(layout.shape, layout.dtype, inner.spec.fill), inner, index, size, at_start=place == "start"
+        ChunkSpec(array_spec.shape, array_spec.dtype, inner.spec.fill), inner, index, size, at_start=place == "start"
     )
 
 
-def _fill(spec: ChunkSpec, layout: Layout) -> Fill:
+def _fill(spec: ChunkSpec, array_spec: ArraySpec) -> Fill:
     """Return the fill value of inner chunks; filters may have changed the dtype."""
-    if spec.fill.raw is None or layout.dtype == spec.dtype:
+    if spec.fill.raw is None or array_spec.dtype == spec.dtype:
         return spec.fill
-    return Fill(raw=np.frombuffer(spec.fill.raw, spec.dtype).astype(layout.dtype).tobytes())
+    return Fill(raw=np.frombuffer(spec.fill.raw, spec.dtype).astype(array_spec.dtype).tobytes())
 
 
 def _pipeline_spec(shape: Shape, dtype: np.dtype[Any], fill: Fill, codecs: Any) -> ChunkSpec:
     """Return the chunk spec of a codec pipeline in a configuration: filters, one serializer, then compressors."""
     if not isinstance(codecs, list) or not codecs:
-        raise BadCompressorError("a chain of codecs is missing", codec=SHARDING, expected="a list", found=codecs)
+        raise BadCompressorError("the list of codecs is missing", codec=SHARDING, expected="a list", found=codecs)
     specs = [codec for given in codecs if (codec := _codec_spec(given)) is not None]
     at = [
-        number for number, codec in enumerate(specs) if codec.name == SHARDING or kind_of(codec.name) is Kind.SERIALIZER
+        number
+        for number, codec in enumerate(specs)
+        if codec.name == SHARDING or kind_of(codec.name) is CodecKind.SERIALIZER
     ]
     if len(at) != 1:
         raise BadCompressorError(
-            "a chain has exactly one codec that makes bytes of arrays",
+            "a codec pipeline has exactly one codec that encodes an array to bytes",
             codec=SHARDING,
             found=[codec.name for codec in specs],
         )

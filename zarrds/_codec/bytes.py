@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from zarrds._codec.links import Kind, Layout, check_members, register, size_of, wrong_size
+from zarrds._codec.registry import ArraySpec, CodecKind, check_members, register, size_of, wrong_size
 from zarrds._types import Buf, NDArrayAny
 from zarrds.errors import BadCompressorError
 
@@ -23,12 +23,12 @@ class BytesSerializer:
     `native`: the stored bytes equal those in memory, so a compressor may decode directly into the array.
     """
 
-    def __init__(self, layout: Layout, endian: str | None) -> None:
-        self._layout = layout
-        self._stored = stored_dtype(layout.dtype, endian)
-        self._swapped = endian is not None and endian != sys.byteorder and _swaps_bits(layout.dtype)
-        self.native = self._stored == layout.dtype and not self._swapped
-        self.encoded_size: int | None = prod(layout.shape) * layout.dtype.itemsize
+    def __init__(self, array_spec: ArraySpec, endian: str | None) -> None:
+        self._array_spec = array_spec
+        self._stored = stored_dtype(array_spec.dtype, endian)
+        self._swapped = endian is not None and endian != sys.byteorder and _swaps_bits(array_spec.dtype)
+        self.native = self._stored == array_spec.dtype and not self._swapped
+        self.encoded_size: int | None = prod(array_spec.shape) * array_spec.dtype.itemsize
 
     def encode(self, array: NDArrayAny) -> Buf:
         """Return the bytes of an array, without a copy if they are contiguous and in the stored byte order."""
@@ -44,7 +44,7 @@ class BytesSerializer:
         found = size_of(data)
         if found != self.encoded_size:
             raise wrong_size(self.encoded_size, found)
-        dtype, shape = self._layout.dtype, self._layout.shape
+        dtype, shape = self._array_spec.dtype, self._array_spec.shape
         if not found:
             return np.zeros(shape, dtype)
         if self._swapped:
@@ -85,12 +85,12 @@ def _bits(array: NDArrayAny) -> NDArrayAny:
     return array.view(f"u{array.dtype.itemsize}")
 
 
-def _make(configuration: dict[str, Any], layout: Layout) -> BytesSerializer:
+def _make(configuration: dict[str, Any], array_spec: ArraySpec) -> BytesSerializer:
     check_members(configuration, ("endian",))
     endian = configuration.get("endian")
     if endian is not None and endian not in _ORDERS:
         raise BadCompressorError("unknown byte order", codec="bytes", expected="'little' or 'big'", found=repr(endian))
-    return BytesSerializer(layout, endian)
+    return BytesSerializer(array_spec, endian)
 
 
-register("bytes", Kind.SERIALIZER, _make)
+register("bytes", CodecKind.SERIALIZER, _make)

@@ -20,7 +20,7 @@ from numcodecs.abc import Codec
 
 from zarrds._codec import blosc, zstd
 from zarrds._codec.limits import LARGE_BYTES, most_of, too_large
-from zarrds._codec.links import Compressor, Kind, Layout, put_decoded, register, size_of, wrong_size
+from zarrds._codec.registry import ArraySpec, CodecKind, Compressor, put_decoded, register, size_of, wrong_size
 from zarrds._types import Buf, NDArrayAny
 from zarrds.errors import BadCompressorError, ChunkDecodeError
 
@@ -385,7 +385,7 @@ def _level(level: Any, least: int, most: int) -> int:
 _SHUFFLES = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2, 0: 0, 1: 1, 2: 2}
 
 
-def _make_blosc(configuration: dict[str, Any], layout: Layout) -> BloscCompressor:
+def _make_blosc(configuration: dict[str, Any], array_spec: ArraySpec) -> BloscCompressor:
     shuffle = configuration.get("shuffle", "noshuffle")
     if isinstance(shuffle, bool) or shuffle not in _SHUFFLES:
         raise BadCompressorError("unknown shuffle", expected="noshuffle, shuffle or bitshuffle", found=repr(shuffle))
@@ -396,18 +396,18 @@ def _make_blosc(configuration: dict[str, Any], layout: Layout) -> BloscCompresso
         str(configuration.get("cname", "lz4")),
         _level(configuration.get("clevel", 5), 0, 9),
         _SHUFFLES[shuffle],
-        layout.dtype.itemsize if typesize is None else typesize,
+        array_spec.dtype.itemsize if typesize is None else typesize,
         int(configuration.get("blocksize", 0)),
     )
 
 
-def _make_zstd(configuration: dict[str, Any], layout: Layout) -> ZstdCompressor:
+def _make_zstd(configuration: dict[str, Any], array_spec: ArraySpec) -> ZstdCompressor:
     return ZstdCompressor(
         _level(configuration.get("level", 0), -131072, 22), bool(configuration.get("checksum", False))
     )
 
 
-def _make_gzip(configuration: dict[str, Any], layout: Layout) -> StreamCompressor:
+def _make_gzip(configuration: dict[str, Any], array_spec: ArraySpec) -> StreamCompressor:
     return gzip_of(configuration.get("level", 5))
 
 
@@ -421,6 +421,6 @@ _BOUNDED: dict[str, Compressor] = {
 }
 """For decoding only, so levels do not matter."""
 
-register("blosc", Kind.COMPRESSOR, _make_blosc)
-register("zstd", Kind.COMPRESSOR, _make_zstd)
-register("gzip", Kind.COMPRESSOR, _make_gzip)
+register("blosc", CodecKind.COMPRESSOR, _make_blosc)
+register("zstd", CodecKind.COMPRESSOR, _make_zstd)
+register("gzip", CodecKind.COMPRESSOR, _make_gzip)

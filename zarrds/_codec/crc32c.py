@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from google_crc32c import value as crc32c
 
-from zarrds._codec.links import Kind, Layout, register, size_of
+from zarrds._codec.registry import ArraySpec, CodecKind, register, size_of
 from zarrds._types import Buf, NDArrayAny
 from zarrds.errors import ChunkDecodeError
 
@@ -58,8 +58,8 @@ def _flat(data: Buf) -> Any:
     return np.frombuffer(data, np.uint8)
 
 
-def _make(configuration: dict[str, Any], layout: Layout) -> Crc32cCompressor:
+def _make(configuration: dict[str, Any], array_spec: ArraySpec) -> Crc32cCompressor:
     return Crc32cCompressor()
 
 
-register("crc32c", Kind.COMPRESSOR, _make)
+register("crc32c", CodecKind.COMPRESSOR, _make)

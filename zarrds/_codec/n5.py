@@ -17,7 +17,7 @@ from numcodecs.compat import ensure_bytes, ensure_contiguous_ndarray
 
 from zarrds._codec.compress import bounded
 from zarrds._codec.encoding import encode_with
-from zarrds._codec.links import size_of
+from zarrds._codec.registry import size_of
 from zarrds._types import Buf, NDArrayAny, Shape
 from zarrds.errors import ChunkDecodeError
 

@@ -1,6 +1,6 @@
 """Zarr v3 codecs named ``numcodecs.*``: those of numcodecs, with the configuration that they have in Zarr v2.
 
-A configuration may omit members that have a default in numcodecs or follow from the layout.
+A configuration may omit members that have a default in numcodecs or follow from the shape and dtype of the array.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from numcodecs.abc import Codec
 
 from zarrds._codec.bytes import flat_bytes
 from zarrds._codec.compress import BloscCompressor, Lz4Compressor, ZstdCompressor, bz2_of, gzip_of, lzma_of, zlib_of
-from zarrds._codec.links import Compressor, Kind, Layout, put_decoded, register, size_of, wrong_size
 from zarrds._codec.numeric import decode_numbers
+from zarrds._codec.registry import ArraySpec, CodecKind, Compressor, put_decoded, register, size_of, wrong_size
 from zarrds._codec.table import get_codec
 from zarrds._format import ChunkSpec, CodecSpec
 from zarrds._types import Buf, NDArrayAny
@@ -31,19 +31,19 @@ PREFIX = "numcodecs."
 class NumcodecsFilter:
     """A numcodecs codec used as array-to-array codec.
 
-    `codec` works on arrays of the dtype `takes`; its output has the layout `makes`.
+    `codec` works on arrays of the dtype `takes`; its output has the shape and dtype of `makes`.
     """
 
-    def __init__(self, layout: Layout, codec: Codec, takes: np.dtype[Any], makes: Layout) -> None:
-        if takes.itemsize != layout.dtype.itemsize:
+    def __init__(self, array_spec: ArraySpec, codec: Codec, takes: np.dtype[Any], makes: ArraySpec) -> None:
+        if takes.itemsize != array_spec.dtype.itemsize:
             raise BadCompressorError(
-                "filter for elements of another size", expected=str(layout.dtype), found=f"dtype {takes}"
+                "filter for elements of another size", expected=str(array_spec.dtype), found=f"dtype {takes}"
             )
-        self._layout, self._codec, self._takes, self.makes = layout, codec, takes, makes
+        self._array_spec, self._codec, self._takes, self.makes = array_spec, codec, takes, makes
         self._stored = makes.dtype
         # a dtype of another kind means the same bits, as in numcodecs
-        self._bits = takes.newbyteorder("=") if takes.newbyteorder("=") != layout.dtype else None
-        self.makes = Layout(makes.shape, makes.dtype.newbyteorder("="))
+        self._bits = takes.newbyteorder("=") if takes.newbyteorder("=") != array_spec.dtype else None
+        self.makes = ArraySpec(makes.shape, makes.dtype.newbyteorder("="))
 
     def encode(self, array: NDArrayAny) -> NDArrayAny:
         """Encode elements in C order."""
@@ -59,41 +59,41 @@ class NumcodecsFilter:
         found = np.asarray(self._codec.decode(np.ascontiguousarray(array, dtype=self._stored)))
         if found.dtype != self._takes:
             found = found.view(self._takes)
-        if found.size != prod(self._layout.shape):
-            raise wrong_size(prod(self._layout.shape) * self._takes.itemsize, found.nbytes)
+        if found.size != prod(self._array_spec.shape):
+            raise wrong_size(prod(self._array_spec.shape) * self._takes.itemsize, found.nbytes)
         if self._bits is not None:
-            found = found.astype(self._bits, copy=False).view(self._layout.dtype)
-        return found.reshape(self._layout.shape).astype(self._layout.dtype, copy=False)
+            found = found.astype(self._bits, copy=False).view(self._array_spec.dtype)
+        return found.reshape(self._array_spec.shape).astype(self._array_spec.dtype, copy=False)
 
 
 def _filter(name: str) -> None:
     """Register a filter whose configuration has its dtypes as `dtype` and `astype`."""
 
-    def make(configuration: dict[str, Any], layout: Layout) -> NumcodecsFilter:
-        configuration = {"dtype": layout.dtype.str, **configuration}
+    def make(configuration: dict[str, Any], array_spec: ArraySpec) -> NumcodecsFilter:
+        configuration = {"dtype": array_spec.dtype.str, **configuration}
         codec = _codec(name, configuration)
         takes = np.dtype(configuration["dtype"])
         makes = np.dtype(configuration.get("astype") or takes)
-        return NumcodecsFilter(layout, codec, takes, Layout(layout.shape, makes))
+        return NumcodecsFilter(array_spec, codec, takes, ArraySpec(array_spec.shape, makes))
 
-    register(PREFIX + name, Kind.FILTER, make)
-
-
-def _make_bitround(configuration: dict[str, Any], layout: Layout) -> NumcodecsFilter:
-    return NumcodecsFilter(layout, _codec("bitround", configuration), layout.dtype, layout)
+    register(PREFIX + name, CodecKind.FILTER, make)
 
 
-def _make_packbits(configuration: dict[str, Any], layout: Layout) -> NumcodecsFilter:
-    if layout.dtype != bool:
-        raise BadCompressorError("packbits packs truth values", expected="bool", found=str(layout.dtype))
-    makes = Layout((1 + -(-prod(layout.shape) // 8),), np.dtype("u1"))
-    return NumcodecsFilter(layout, _codec("packbits", configuration), layout.dtype, makes)
+def _make_bitround(configuration: dict[str, Any], array_spec: ArraySpec) -> NumcodecsFilter:
+    return NumcodecsFilter(array_spec, _codec("bitround", configuration), array_spec.dtype, array_spec)
 
 
-def _make_astype(configuration: dict[str, Any], layout: Layout) -> NumcodecsFilter:
-    configuration = {"decode_dtype": layout.dtype.str, **configuration}
+def _make_packbits(configuration: dict[str, Any], array_spec: ArraySpec) -> NumcodecsFilter:
+    if array_spec.dtype != bool:
+        raise BadCompressorError("packbits packs truth values", expected="bool", found=str(array_spec.dtype))
+    makes = ArraySpec((1 + -(-prod(array_spec.shape) // 8),), np.dtype("u1"))
+    return NumcodecsFilter(array_spec, _codec("packbits", configuration), array_spec.dtype, makes)
+
+
+def _make_astype(configuration: dict[str, Any], array_spec: ArraySpec) -> NumcodecsFilter:
+    configuration = {"decode_dtype": array_spec.dtype.str, **configuration}
     codec: Any = _codec("astype", configuration)
-    return NumcodecsFilter(layout, codec, codec.decode_dtype, Layout(layout.shape, codec.encode_dtype))
+    return NumcodecsFilter(array_spec, codec, codec.decode_dtype, ArraySpec(array_spec.shape, codec.encode_dtype))
 
 
 # --- array to bytes ---------------------------------------------------------------------------------------------------
@@ -105,9 +105,9 @@ class NumcodecsSerializer:
     encoded_size: int | None = None
     native = False
 
-    def __init__(self, layout: Layout, codec: Codec) -> None:
-        self._layout, self._codec = layout, codec
-        self._spec = ChunkSpec(layout.shape, layout.dtype)
+    def __init__(self, array_spec: ArraySpec, codec: Codec) -> None:
+        self._array_spec, self._codec = array_spec, codec
+        self._spec = ChunkSpec(array_spec.shape, array_spec.dtype)
 
     def encode(self, array: NDArrayAny) -> Buf:
         """Encode an array in C order."""
@@ -116,19 +116,19 @@ class NumcodecsSerializer:
 
     def decode(self, data: Buf, out: NDArrayAny | None = None) -> NDArrayAny:
         """Decode to an array, and check its size."""
-        layout = self._layout
-        size = prod(layout.shape) * layout.dtype.itemsize
+        array_spec = self._array_spec
+        size = prod(array_spec.shape) * array_spec.dtype.itemsize
         found = np.asarray(decode_numbers(self._codec, data, self._spec, size, alone=True))
         if found.nbytes != size:
             raise wrong_size(size, found.nbytes)
-        return found.reshape(-1).view(layout.dtype).reshape(layout.shape)
+        return found.reshape(-1).view(array_spec.dtype).reshape(array_spec.shape)
 
 
 def _serializer(name: str) -> None:
-    def make(configuration: dict[str, Any], layout: Layout) -> NumcodecsSerializer:
-        return NumcodecsSerializer(layout, _codec(name, configuration))
+    def make(configuration: dict[str, Any], array_spec: ArraySpec) -> NumcodecsSerializer:
+        return NumcodecsSerializer(array_spec, _codec(name, configuration))
 
-    register(PREFIX + name, Kind.SERIALIZER, make)
+    register(PREFIX + name, CodecKind.SERIALIZER, make)
 
 
 # --- bytes to bytes ---------------------------------------------------------------------------------------------------
@@ -164,24 +164,24 @@ def _as_bytes(found: Any) -> Buf:
 
 
 def _compressor(name: str, added: int) -> None:
-    def make(configuration: dict[str, Any], layout: Layout) -> NumcodecsCompressor:
+    def make(configuration: dict[str, Any], array_spec: ArraySpec) -> NumcodecsCompressor:
         return NumcodecsCompressor(_codec(name, configuration), added)
 
-    register(PREFIX + name, Kind.COMPRESSOR, make)
+    register(PREFIX + name, CodecKind.COMPRESSOR, make)
 
 
-def _make_shuffle(configuration: dict[str, Any], layout: Layout) -> NumcodecsCompressor:
-    elementsize = configuration.get("elementsize") or layout.dtype.itemsize
+def _make_shuffle(configuration: dict[str, Any], array_spec: ArraySpec) -> NumcodecsCompressor:
+    elementsize = configuration.get("elementsize") or array_spec.dtype.itemsize
     return NumcodecsCompressor(_codec("shuffle", {**configuration, "elementsize": elementsize}), 0)
 
 
-def _make_blosc(configuration: dict[str, Any], layout: Layout) -> Compressor:
+def _make_blosc(configuration: dict[str, Any], array_spec: ArraySpec) -> Compressor:
     codec = _codec("blosc", configuration)
-    shuffle = codec.shuffle if codec.shuffle >= 0 else 2 if layout.dtype.itemsize == 1 else 1
-    return BloscCompressor(codec.cname, codec.clevel, shuffle, layout.dtype.itemsize, codec.blocksize)
+    shuffle = codec.shuffle if codec.shuffle >= 0 else 2 if array_spec.dtype.itemsize == 1 else 1
+    return BloscCompressor(codec.cname, codec.clevel, shuffle, array_spec.dtype.itemsize, codec.blocksize)
 
 
-def _make_zstd(configuration: dict[str, Any], layout: Layout) -> Compressor:
+def _make_zstd(configuration: dict[str, Any], array_spec: ArraySpec) -> Compressor:
     codec = _codec("zstd", configuration)
     return ZstdCompressor(codec.level, bool(getattr(codec, "checksum", False)))
 
@@ -192,18 +192,18 @@ def _codec(name: str, configuration: dict[str, Any]) -> Codec:
 
 for _name in ("delta", "fixedscaleoffset", "quantize"):
     _filter(_name)
-register("numcodecs.bitround", Kind.FILTER, _make_bitround)
-register("numcodecs.packbits", Kind.FILTER, _make_packbits)
-register("numcodecs.astype", Kind.FILTER, _make_astype)
+register("numcodecs.bitround", CodecKind.FILTER, _make_bitround)
+register("numcodecs.packbits", CodecKind.FILTER, _make_packbits)
+register("numcodecs.astype", CodecKind.FILTER, _make_astype)
 for _name in ("pcodec", "zfpy"):
     _serializer(_name)
 for _name in ("crc32", "crc32c", "adler32", "fletcher32", "jenkins_lookup3"):
     _compressor(_name, 4)
-register("numcodecs.shuffle", Kind.COMPRESSOR, _make_shuffle)
-register("numcodecs.blosc", Kind.COMPRESSOR, _make_blosc)
-register("numcodecs.zstd", Kind.COMPRESSOR, _make_zstd)
-register("numcodecs.lz4", Kind.COMPRESSOR, lambda given, layout: Lz4Compressor(_codec("lz4", given).acceleration))
-register("numcodecs.gzip", Kind.COMPRESSOR, lambda given, layout: gzip_of(_codec("gzip", given).level))
-register("numcodecs.zlib", Kind.COMPRESSOR, lambda given, layout: zlib_of(_codec("zlib", given).level))
-register("numcodecs.bz2", Kind.COMPRESSOR, lambda given, layout: bz2_of(_codec("bz2", given).level))
-register("numcodecs.lzma", Kind.COMPRESSOR, lambda given, layout: lzma_of(_codec("lzma", given)))
+register("numcodecs.shuffle", CodecKind.COMPRESSOR, _make_shuffle)
+register("numcodecs.blosc", CodecKind.COMPRESSOR, _make_blosc)
+register("numcodecs.zstd", CodecKind.COMPRESSOR, _make_zstd)
+register("numcodecs.lz4", CodecKind.COMPRESSOR, lambda given, _: Lz4Compressor(_codec("lz4", given).acceleration))
+register("numcodecs.gzip", CodecKind.COMPRESSOR, lambda given, _: gzip_of(_codec("gzip", given).level))
+register("numcodecs.zlib", CodecKind.COMPRESSOR, lambda given, _: zlib_of(_codec("zlib", given).level))
+register("numcodecs.bz2", CodecKind.COMPRESSOR, lambda given, _: bz2_of(_codec("bz2", given).level))
+register("numcodecs.lzma", CodecKind.COMPRESSOR, lambda given, _: lzma_of(_codec("lzma", given)))

@@ -13,7 +13,7 @@ import numpy as np
 from numcodecs.abc import Codec
 from numcodecs.compat import ensure_bytes, ensure_text
 
-from zarrds._codec.links import size_of
+from zarrds._codec.registry import size_of
 from zarrds._types import Buf, NDArrayAny
 from zarrds.errors import ChunkDecodeError
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._codec.base import ReadSteps, Rounds
+from zarrds._codec.base import ReadSteps, ReadStrategy
 from zarrds._codec.bytes import BytesSerializer
 from zarrds._codec.limits import LARGE_BYTES, after_encoding, most_of, new_array
-from zarrds._codec.links import Compressor, Filter, Kind, Layout, Serializer, link_of, size_of
 from zarrds._codec.raw import rows_needed
+from zarrds._codec.registry import ArraySpec, CodecKind, Compressor, Filter, Serializer, make_codec, size_of
 from zarrds._format import ChunkSpec
 from zarrds._types import Buf, NDArrayAny, Part
 from zarrds.errors import ChunkDecodeError, ChunkEncodeError, ItemTypeError
@@ -26,15 +26,15 @@ class Pipeline:
     If the serialized bytes equal those in memory, the innermost compressor decodes directly into the result.
     """
 
-    divided = False
+    has_inner_chunks = False
 
     def __init__(self, spec: ChunkSpec, filters: Sequence[Filter], serializer: Serializer) -> None:
         assert spec.serializer is not None
-        layout = filters[-1].makes if filters else Layout(spec.shape, spec.dtype)
+        array_spec = filters[-1].makes if filters else ArraySpec(spec.shape, spec.dtype)
         self.spec = spec
         self._filters = filters
         self._serializer = serializer
-        self._compressors = [link_of(c, Kind.COMPRESSOR, layout) for c in spec.compressors]
+        self._compressors = [make_codec(c, CodecKind.COMPRESSOR, array_spec) for c in spec.compressors]
         self._names = [c.name for c in spec.compressors]
         sizes: list[int | None] = [serializer.encoded_size]
         bounds = [serializer.encoded_size if sizes[0] is not None else _bound(spec)]
@@ -50,9 +50,9 @@ class Pipeline:
             self._last = self._compressors[0]
             self._outside.pop()
 
-    def rounds(self, part: Part, *, native_ranges: bool) -> Rounds:
+    def read_strategy(self, part: Part, *, native_ranges: bool) -> ReadStrategy:
         """Return how to read `part`; only uncompressed chunks can be read in parts."""
-        return Rounds.RANGE if native_ranges and self._raw else Rounds.WHOLE
+        return ReadStrategy.RANGE if native_ranges and self._raw else ReadStrategy.WHOLE
 
     def read(self, part: Part) -> ReadSteps:
         """Read the rows that hold `part` from an uncompressed chunk."""
@@ -62,7 +62,7 @@ class Pipeline:
             return None if data is None else self.decode(data)[part]
         wanted, rows, inner = rows_needed(part, spec.shape, spec.dtype.itemsize, "C")
         (data,) = yield (wanted,)
-        return None if data is None else BytesSerializer(Layout(rows, spec.dtype), sys.byteorder).decode(data)[inner]
+        return None if data is None else BytesSerializer(ArraySpec(rows, spec.dtype), sys.byteorder).decode(data)[inner]
 
     def decode(self, data: Buf, out: NDArrayAny | None = None) -> NDArrayAny:
         """Decode a whole value; see `ChunkCodec.decode`."""
@@ -130,8 +130,8 @@ def _bound(spec: ChunkSpec) -> int | None:
 def filters_of(spec: ChunkSpec) -> list[Filter]:
     """Build the filters of a codec pipeline, each for the output of the one before."""
     made: list[Filter] = []
-    layout = Layout(spec.shape, spec.dtype)
+    array_spec = ArraySpec(spec.shape, spec.dtype)
     for filter_spec in spec.filters:
-        made.append(link_of(filter_spec, Kind.FILTER, layout))
-        layout = made[-1].makes
+        made.append(make_codec(filter_spec, CodecKind.FILTER, array_spec))
+        array_spec = made[-1].makes
     return made

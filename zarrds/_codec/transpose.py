@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._codec.links import Kind, Layout, check_members, register
+from zarrds._codec.registry import ArraySpec, CodecKind, check_members, register
 from zarrds._types import NDArrayAny
 from zarrds.errors import BadCompressorError
 
@@ -16,10 +16,10 @@ __all__ = ["TransposeFilter"]
 class TransposeFilter:
     """Filter whose output axis i is axis ``order[i]`` of its input."""
 
-    def __init__(self, layout: Layout, order: tuple[int, ...]) -> None:
+    def __init__(self, array_spec: ArraySpec, order: tuple[int, ...]) -> None:
         self.order = order
         self.reverse = tuple(int(i) for i in np.argsort(order)) if order else ()
-        self.makes = Layout(tuple(layout.shape[i] for i in order), layout.dtype)
+        self.makes = ArraySpec(tuple(array_spec.shape[i] for i in order), array_spec.dtype)
 
     def encode(self, array: NDArrayAny) -> NDArrayAny:
         """Return a view with its dimensions transposed."""
@@ -30,9 +30,9 @@ class TransposeFilter:
         return array.transpose(self.reverse)
 
 
-def _make(configuration: dict[str, Any], layout: Layout) -> TransposeFilter:
+def _make(configuration: dict[str, Any], array_spec: ArraySpec) -> TransposeFilter:
     check_members(configuration, ("order",))
-    order, axes = configuration.get("order"), range(len(layout.shape))
+    order, axes = configuration.get("order"), range(len(array_spec.shape))
     if order == "C":  # spelling of older writers
         order = list(axes)
     elif order == "F":
@@ -41,7 +41,7 @@ def _make(configuration: dict[str, Any], layout: Layout) -> TransposeFilter:
         raise BadCompressorError(
             "not an order of the dimensions", codec="transpose", expected=f"permutation of {list(axes)}", found=order
         )
-    return TransposeFilter(layout, tuple(order))
+    return TransposeFilter(array_spec, tuple(order))
 
 
-register("transpose", Kind.FILTER, _make)
+register("transpose", CodecKind.FILTER, _make)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numcodecs import VLenArray, VLenBytes, VLenUTF8
 
-from zarrds._codec.links import Kind, Layout, register
 from zarrds._codec.objects import check_count
+from zarrds._codec.registry import ArraySpec, CodecKind, register
 from zarrds._types import Buf, NDArrayAny
 from zarrds.errors import BadCompressorError
 
@@ -22,10 +22,12 @@ class VlenSerializer:
     encoded_size: int | None = None
     native = False
 
-    def __init__(self, layout: Layout, codec: Any) -> None:
-        if not layout.dtype.hasobject:
-            raise BadCompressorError("elements have a fixed size", expected="an object dtype", found=str(layout.dtype))
-        self._layout, self._codec = layout, codec
+    def __init__(self, array_spec: ArraySpec, codec: Any) -> None:
+        if not array_spec.dtype.hasobject:
+            raise BadCompressorError(
+                "elements have a fixed size", expected="an object dtype", found=str(array_spec.dtype)
+            )
+        self._array_spec, self._codec = array_spec, codec
 
     def encode(self, array: NDArrayAny) -> Buf:
         """Encode the items of an array."""
@@ -35,9 +37,9 @@ class VlenSerializer:
 
     def decode(self, data: Buf, out: NDArrayAny | None = None) -> NDArrayAny:
         """Decode items; check their number first, since memory is allocated for it."""
-        check_count(data, prod(self._layout.shape))
+        check_count(data, prod(self._array_spec.shape))
         found: NDArrayAny = np.asarray(self._codec.decode(data))
-        return found.reshape(self._layout.shape)
+        return found.reshape(self._array_spec.shape)
 
 
 class VLenTimes(VLenArray):  # type: ignore[misc]
@@ -70,13 +72,13 @@ class VLenTimes(VLenArray):  # type: ignore[misc]
         return f"VLenArray(dtype={self._times.str!r})"
 
 
-def _make_utf8(configuration: dict[str, Any], layout: Layout) -> VlenSerializer:
-    return VlenSerializer(layout, VLenUTF8())
+def _make_utf8(configuration: dict[str, Any], array_spec: ArraySpec) -> VlenSerializer:
+    return VlenSerializer(array_spec, VLenUTF8())
 
 
-def _make_bytes(configuration: dict[str, Any], layout: Layout) -> VlenSerializer:
-    return VlenSerializer(layout, VLenBytes())
+def _make_bytes(configuration: dict[str, Any], array_spec: ArraySpec) -> VlenSerializer:
+    return VlenSerializer(array_spec, VLenBytes())
 
 
-register("vlen-utf8", Kind.SERIALIZER, _make_utf8)
-register("vlen-bytes", Kind.SERIALIZER, _make_bytes)
+register("vlen-utf8", CodecKind.SERIALIZER, _make_utf8)
+register("vlen-bytes", CodecKind.SERIALIZER, _make_bytes)

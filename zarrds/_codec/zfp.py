@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numcodecs.abc import Codec
 
-from zarrds._codec.links import size_of
+from zarrds._codec.registry import size_of
 from zarrds._types import Buf, NDArrayAny, Shape
 from zarrds.errors import ChunkDecodeError
 

@@ -117,7 +117,7 @@ def plan_steps(
 def _step(old: Found, where: str, to: int, exact: bool) -> Step:
     if isinstance(old.node, GroupMeta):
         return Step(old, Found(where, _group(old.node, to), old.attributes), raw=True)
-    meta, raw = (_kept(old.node, to), True) if exact else _kept_or_anew(old.node, to)
+    meta, raw = (_kept(old.node, to), True) if exact else _kept_or_reencoded(old.node, to)
     meta, attributes = _with_dimensions(old, meta)
     return Step(old, Found(where, meta, attributes), raw=raw)
 
@@ -139,7 +139,7 @@ def _kept(old: ArrayMeta, to: int) -> ArrayMeta:
     raise cannot_say(to, "chain of codecs", "chunks would have to be encoded anew; convert to a dest", old.chunk)
 
 
-def _kept_or_anew(old: ArrayMeta, to: int) -> tuple[ArrayMeta, bool]:
+def _kept_or_reencoded(old: ArrayMeta, to: int) -> tuple[ArrayMeta, bool]:
     try:
         return _kept(old, to), True
     except UnsupportedFormatError:

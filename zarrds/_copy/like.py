@@ -30,7 +30,7 @@ def options_between(source: Array, new_format: int, given: Mapping[str, Any]) ->
     if source.zarr_format == new_format:
         options.update(options_like(source.source().meta, given))
     elif new_format == 2:
-        options.update(_to_format_2(source))
+        options.update(_options_v2(source))
     else:
         compressor = source.compressor
         if isinstance(compressor, N5ChunkWrapper):  # which only makes blocks of N5
@@ -39,7 +39,7 @@ def options_between(source: Array, new_format: int, given: Mapping[str, Any]) ->
     return {**options, **given}
 
 
-def _to_format_2(source: Array) -> dict[str, Any]:
+def _options_v2(source: Array) -> dict[str, Any]:
     compressors = [codec for codec in source.compressors if isinstance(codec, Codec) and codec.codec_id != "crc32c"]
     filters = [codec for codec in source.filters or () if isinstance(codec, Codec)]
     options: dict[str, Any] = {"compressor": compressors[0] if compressors else None, "order": source.order}

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from zarrds._codec import Held
+from zarrds._codec import PendingValue
 from zarrds._engine.indexes import note_written
 from zarrds._store import (
     RangeReader,
@@ -32,7 +32,7 @@ _FLUSH_KEYS = 64
 _FLUSH_BYTES = 64 * 2**20
 
 
-class PendingChunk(Held):
+class PendingChunk(PendingValue):
     """A changed chunk, kept decoded: it is encoded when it is stored or read."""
 
     __slots__ = ("_encode", "_value", "array")
@@ -64,7 +64,7 @@ class PendingStore(ViewStore):
     def __init__(self, store: Store, max_bytes: int = BATCH_BYTES) -> None:
         super().__init__(store)
         self._max_bytes = max_bytes
-        self._pending: OrderedDict[str, Buf | Held | None] = OrderedDict()  # None: deleted
+        self._pending: OrderedDict[str, Buf | PendingValue | None] = OrderedDict()  # None: deleted
         self._nbytes = 0
         self._lock = threading.RLock()
 
@@ -78,7 +78,7 @@ class PendingStore(ViewStore):
         there = iter(self.store.get_many(rest) if rest else ())
         return [here[key] if key in here else next(there) for key in keys]
 
-    def add(self, key: str, value: Buf | Held | None) -> None:
+    def add(self, key: str, value: Buf | PendingValue | None) -> None:
         """Add a pending write; None: the key will be deleted."""
         with self._lock:
             self._drop(key)
@@ -142,7 +142,7 @@ class PendingStore(ViewStore):
 
     def set_many(self, items: Sequence[tuple[str, Any]]) -> None:
         for key, value in items:
-            self.add(key, value if isinstance(value, Held) else to_bytes(value))
+            self.add(key, value if isinstance(value, PendingValue) else to_bytes(value))
 
     def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
         self.flush()  # what is set with set_if must not become visible before what was set earlier
@@ -179,7 +179,7 @@ class PendingStore(ViewStore):
 
 
 def _joined(value: Any) -> Buf | None:
-    if value is None or not isinstance(value, Held):
+    if value is None or not isinstance(value, PendingValue):
         return value
     return value.join()
 

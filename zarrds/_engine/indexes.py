@@ -50,12 +50,12 @@ class IndexCache:
         self._nbytes = 0
         self._lock = threading.Lock()
 
-    def memo(self, key: str, reader: RangeReader, again: bool = False) -> KeyMemo:
+    def of_key(self, key: str, reader: RangeReader, again: bool = False) -> CachedIndexOfKey:
         """Return the place where a codec loads and saves the index of one value, made before the value is read.
 
         With `again`, the cached index is not used, because the value was replaced since.
         """
-        return KeyMemo(self, key, reader, again)
+        return CachedIndexOfKey(self, key, reader, again)
 
     def find(self, key: str, reader: RangeReader) -> Any:
         """Return the cached index of a value; None if there is none that may still be used."""
@@ -95,8 +95,8 @@ def _holds(entry: _Entry, version: object) -> bool:
     return same_version(version, entry.version)
 
 
-class KeyMemo:
-    """The `Memo` of one key. It is made before any read of the value, so that later writes invalidate the index."""
+class CachedIndexOfKey:
+    """The `CachedIndex` of one key, made before any read of the value, so that later writes invalidate the index."""
 
     __slots__ = ("_again", "_asked", "_cache", "_key", "_reader", "_writes")
 

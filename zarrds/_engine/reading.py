@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from zarrds._codec import ReadSteps, Rounds, put_fill
+from zarrds._codec import ReadSteps, ReadStrategy, put_fill
 from zarrds._config import get_config
 from zarrds._engine.drive import StepsOf, read_parts, read_ranges, window_length, windows
 from zarrds._engine.pool import prefetched, run_all, usable_threads
@@ -68,7 +68,7 @@ def read(
         _check_out(out, shape)
     reshaped = plan.work_shape != plan.result_shape
     target = _result_array(plan.work_shape, dtype, source.meta.chunk.order, like) if out is None or reshaped else out
-    job = (_ShardRead if source.divided else _Read)(source, target, plan, fields, missing, threads)
+    job = (_ShardRead if source.has_inner_chunks else _Read)(source, target, plan, fields, missing, threads)
     single = plan.single()
     if single is None:
         _read_windows(job, plan, len(plan), threads)
@@ -152,7 +152,7 @@ class _Read:
         """Read one chunk."""
         source = self.source
         in_parts = source.store.profile.native_ranges and not projection.whole
-        if in_parts and source.codec.rounds(projection.chunk_part, native_ranges=True) is not Rounds.WHOLE:
+        if in_parts and source.codec.read_strategy(projection.chunk_part, native_ranges=True) is not ReadStrategy.WHOLE:
             self.run([projection])
         else:
             self.scatter((projection,), source.store.get_many(((source.key(projection.coords), None),)))
@@ -173,10 +173,13 @@ class _Read:
 
     def _parts(self, window: list[Projection]) -> list[Any] | None:
         """Return the parts of the chunks if less than the whole values can be requested; else None."""
-        rounds = self.source.codec.rounds
+        strategy_of = self.source.codec.read_strategy
         for projection in window:
-            if not projection.whole and (how := rounds(projection.chunk_part, native_ranges=True)) is not Rounds.WHOLE:
-                read = read_ranges if how is Rounds.RANGE else read_parts
+            if (
+                not projection.whole
+                and (how := strategy_of(projection.chunk_part, native_ranges=True)) is not ReadStrategy.WHOLE
+            ):
+                read = read_ranges if how is ReadStrategy.RANGE else read_parts
                 steps = self._steps(window)
                 return [None if part is None else _Part(part) for part in read(self.source, window, steps)]
         return None

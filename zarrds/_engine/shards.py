@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
-from zarrds._codec import NO_MEMO, DividedCodec, Reading, ReadSteps, Spread, in_turn
+from zarrds._codec import NOT_CACHED, MapInner, ReadOptions, ReadSteps, ShardingCodec, in_turn
 from zarrds._config import get_config
 from zarrds._engine.pool import run_all, usable_threads
 from zarrds._engine.source import OpenSource
@@ -13,25 +13,25 @@ from zarrds._plan import Projection
 from zarrds._store import RangeReader
 from zarrds._types import NDArrayAny
 
-__all__ = ["shard_steps", "shards_of", "spread_over"]
+__all__ = ["map_inner_in", "shard_steps", "shards_of"]
 
 _THREADED_SHARD_BYTES = 2**20
 _THREADED_INNER_BYTES = 32 * 2**10
 """Decoded bytes of a shard, and of each inner chunk, from which several threads are worth their cost."""
 
 
-def shards_of(source: OpenSource) -> DividedCodec:
+def shards_of(source: OpenSource) -> ShardingCodec:
     """Return the sharding codec of a source whose chunks are shards."""
-    assert source.divided
-    return cast("DividedCodec", source.codec)
+    assert source.has_inner_chunks
+    return cast("ShardingCodec", source.codec)
 
 
-def spread_over(threads: int | None) -> Spread:
+def map_inner_in(threads: int | None) -> MapInner:
     """Process inner chunks with at most that many threads; None: as many as are useful."""
     if threads == 1:
         return in_turn
 
-    def spread(work: Callable[[range], None], count: int, nbytes: int) -> None:
+    def map_inner(work: Callable[[range], None], count: int, nbytes: int) -> None:
         large = count * nbytes >= _THREADED_SHARD_BYTES and nbytes >= _THREADED_INNER_BYTES
         used = usable_threads(threads, 1 if large else 0, 1, count)
         if used == 1:
@@ -40,7 +40,7 @@ def spread_over(threads: int | None) -> Spread:
         step = max(1, -(-count // (4 * used)))
         run_all(work, [range(first, min(first + step, count)) for first in range(0, count, step)], used)
 
-    return spread
+    return map_inner
 
 
 def shard_steps(
@@ -56,8 +56,8 @@ def shard_steps(
     With `again` (the shard was replaced since), the shard-index cache is not used.
     """
     indexes = source.indexes if get_config().shard_index_bytes > 0 else None
-    memo = NO_MEMO if indexes is None else indexes.memo(source.key(projection.coords), reader, again)
+    cached_index = NOT_CACHED if indexes is None else indexes.of_key(source.key(projection.coords), reader, again)
     ranges = source.store.profile.native_ranges
     objects = source.meta.dtype.hasobject  # decoding objects holds the interpreter lock
-    reading = Reading(view, ranges, projection.whole, memo, in_turn if objects else spread_over(threads))
-    return shards_of(source).read(projection.chunk_part, reading)
+    options = ReadOptions(view, ranges, projection.whole, cached_index, in_turn if objects else map_inner_in(threads))
+    return shards_of(source).read(projection.chunk_part, options)

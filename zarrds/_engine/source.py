@@ -37,7 +37,7 @@ class OpenSource:
         Whether single Blosc blocks are read for parts of chunks that Blosc compressed.
     """
 
-    __slots__ = ("_fill", "codec", "divided", "indexes", "meta", "path", "prefix", "store")
+    __slots__ = ("_fill", "codec", "has_inner_chunks", "indexes", "meta", "path", "prefix", "store")
 
     def __init__(self, store: Store, path: str, meta: ArrayMeta, *, partial_decompress: bool = False) -> None:
         self.store = transformed(store, meta.transformers) if meta.transformers else store
@@ -50,8 +50,8 @@ class OpenSource:
             error.store, error.path = repr(store), path
             raise
         self._fill: Any = _NOT_DECODED
-        self.divided: bool = getattr(self.codec, "divided", False)
-        self.indexes = IndexCache() if self.divided else None
+        self.has_inner_chunks: bool = getattr(self.codec, "has_inner_chunks", False)
+        self.indexes = IndexCache() if self.has_inner_chunks else None
 
     @property
     def fill(self) -> Any:
@@ -117,7 +117,7 @@ class ChunkSource:
         """Open in this process; stores, codecs and shard indexes of stores on a disk are kept for the next call."""
         found = OpenSource(self.store.open(), self.path, self.meta)
         # on a network, cached indexes may usually not be reused; those of a memory store would keep the store alive
-        if found.divided and found.store.profile.kind == "disk" and found.store.profile.shareable:
+        if found.has_inner_chunks and found.store.profile.kind == "disk" and found.store.profile.shareable:
             found.indexes = _indexes_of(self)
         return found
 

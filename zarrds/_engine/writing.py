@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._codec import Held, fills, new_array
+from zarrds._codec import PendingValue, fills, new_array
 from zarrds._config import get_config
 from zarrds._engine.batch import PendingChunk, PendingStore
 from zarrds._engine.drive import window_length, windows
@@ -21,7 +21,7 @@ from zarrds._engine.indexes import note_written
 from zarrds._engine.items import check_items
 from zarrds._engine.pool import run_all, usable_threads
 from zarrds._engine.reading import Fields, field_dtype
-from zarrds._engine.shards import shards_of, spread_over
+from zarrds._engine.shards import map_inner_in, shards_of
 from zarrds._engine.source import OpenSource
 from zarrds._engine.values import prepared
 from zarrds._format import valid_part
@@ -78,7 +78,9 @@ def write(
     value = prepared(value, dtype, plan)
     if source.meta.dtype.hasobject and len(plan):
         check_items(value, source.meta.chunk)
-    job = (_ShardWrite if source.divided else _Write)(source, value, plan.drop_axes, field, write_empty_chunks, threads)
+    job = (_ShardWrite if source.has_inner_chunks else _Write)(
+        source, value, plan.drop_axes, field, write_empty_chunks, threads
+    )
     single = plan.single()
     if single is not None and lock is None:
         job.run([single])
@@ -164,7 +166,7 @@ class _Write:
             return dict(zip(partial, self.pending.take_many(partial), strict=True))
         return dict(zip(partial, self.source.store.get_many([(key, None) for key in partial]), strict=True))
 
-    def _encoded(self, projection: Projection, old: Any) -> Buf | Held | None:
+    def _encoded(self, projection: Projection, old: Any) -> Buf | PendingValue | None:
         """Return the bytes of the changed chunk; None: it is empty and will not be stored."""
         source = self.source
         if projection.whole and not self.field:
@@ -254,7 +256,7 @@ class _ShardWrite(_Write):
         finally:
             note_written(keys)  # again, as a reader may have cached the index in between
 
-    def _encoded(self, projection: Projection, old: Any) -> Buf | Held | None:
+    def _encoded(self, projection: Projection, old: Any) -> Buf | PendingValue | None:
         """Return the bytes of the changed shard; None: nothing is in it."""
         source = self.source
         codec = shards_of(source)
@@ -262,7 +264,7 @@ class _ShardWrite(_Write):
             if self.same is not None and is_everything(projection.chunk_part, source.meta.chunk.shape):
                 return self.same
             chunk, every = self._whole_chunk(projection)
-            data = codec.encode(chunk, spread_over(self.threads))
+            data = codec.encode(chunk, map_inner_in(self.threads))
             self.same = data if every else None
             return data
         shard = codec.opened(old)

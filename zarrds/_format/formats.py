@@ -96,7 +96,7 @@ _PLAIN_GROUP_TEXT = v2.format_group(_PLAIN_GROUP)
 
 
 @dataclass(frozen=True, slots=True)
-class _Format2:
+class _FormatV2:
     """Zarr v2: ``.zarray`` or ``.zgroup``, and ``.zattrs`` beside it."""
 
     number: int = 2
@@ -153,7 +153,7 @@ _OF_XARRAY = frozenset(["__xarray_dataarray_variable__", "__values__"])
 
 
 @dataclass(frozen=True, slots=True)
-class _Format3:
+class _FormatV3:
     """Zarr v3: ``zarr.json``, with everything in it."""
 
     number: int = 3
@@ -209,7 +209,7 @@ class _Format3:
 
 # --- the table --------------------------------------------------------------------------------------------------------
 
-FORMATS: tuple[Format, ...] = (_Format3(), _Format2())
+FORMATS: tuple[Format, ...] = (_FormatV3(), _FormatV2())
 """All formats, the preferred one first."""
 
 DOCUMENT_NAMES = frozenset[str]().union(*(known.names for known in FORMATS))

@@ -10,7 +10,7 @@ from zarrds._metadata.build import (
 )
 from zarrds._metadata.codecs import (
     FILTERS,
-    Chain,
+    CodecPipeline,
     make_pipeline,
     order_of,
     pipeline_of,
@@ -22,7 +22,7 @@ from zarrds._metadata.codecs import (
 __all__ = [
     "FILTERS",
     "OPTIONS_OF_ARRAYS",
-    "Chain",
+    "CodecPipeline",
     "array_meta",
     "check_version",
     "fallback_compressor",

@@ -30,7 +30,7 @@ from zarrds._format import (
     parse_extension,
     parse_transformers,
 )
-from zarrds._metadata.codecs import Chain, make_pipeline, pipeline_of, sharded, to_numcodecs
+from zarrds._metadata.codecs import CodecPipeline, make_pipeline, pipeline_of, sharded, to_numcodecs
 from zarrds._store import ShardingStorageTransformer, StorageTransformer, Store
 from zarrds._types import Chunks, Order, Shape
 from zarrds.errors import BadCompressorError, UnsupportedFormatError
@@ -92,7 +92,7 @@ def _shape_and_order(request: ArrayRequest) -> tuple[Shape, Order]:
 
 
 def _meta_2(request: ArrayRequest) -> ArrayMeta:
-    _refuse_format_3(request)
+    _refuse_v3(request)
     dtype, implied_codec = normalize_dtype(request.dtype)
     shape, order = _shape_and_order(request)
     if dtype.subdtype is not None:
@@ -116,7 +116,7 @@ def _meta_2(request: ArrayRequest) -> ArrayMeta:
     )
 
 
-def _refuse_format_3(request: ArrayRequest) -> None:
+def _refuse_v3(request: ArrayRequest) -> None:
     for name in ("codecs", "shards", "chunk_key_encoding", "dimension_names", "storage_transformers"):
         if getattr(request, name) not in (None, (), []):
             raise ValueError(f"{name} may only be set for format 3; pass zarr_format=3")
@@ -238,7 +238,7 @@ _OBJECTS = {"vlen-utf8": "string", "vlen-bytes": "variable_length_bytes"}
 _OBJECT_CODECS = {name: CodecSpec.of(codec) for codec, name in _OBJECTS.items()}
 
 
-def _pipeline(request: ArrayRequest, dtype: Any, objects: str | None, order: Order, ndim: int) -> Chain:
+def _pipeline(request: ArrayRequest, dtype: Any, objects: str | None, order: Order, ndim: int) -> CodecPipeline:
     """Return the codec pipeline of the chunks; order "F" becomes a transpose codec."""
     given = request.object_codec
     codec = _OBJECT_CODECS.get(objects, CodecSpec.of(objects)) if objects else None
@@ -345,7 +345,7 @@ def options_like(meta: ArrayMeta, given: Collection[str], zarr_format: int | Non
     name = data_type_name(chunk)
     dtype: dict[str, Any] = {} if name is None else {"dtype": name}
     if zarr_format not in (None, meta.zarr_format):
-        return _options_in_format_2(chunk, name)
+        return _options_v2(chunk, name)
     encoding = {"name": meta.keys.style, "separator": meta.keys.separator}
     options: dict[str, Any] = {"zarr_format": meta.zarr_format, "dimension_names": meta.dimension_names, **dtype}
     if meta.transformers and "storage_transformers" not in given:
@@ -370,7 +370,7 @@ def _own_compressor(chunk: ChunkSpec) -> Any:
     return compressor.configuration.get("compressor_config") if is_block and compressor is not None else compressor
 
 
-def _options_in_format_2(chunk: ChunkSpec, name: str | None) -> dict[str, Any]:
+def _options_v2(chunk: ChunkSpec, name: str | None) -> dict[str, Any]:
     """Return the first compressor of a codec pipeline and its numcodecs filters: what Zarr v2 can express of it."""
     pipeline = pipeline_of(chunk)
     compressors = [codec for codec in map(to_numcodecs, pipeline.compressors) if not isinstance(codec, CodecSpec)]

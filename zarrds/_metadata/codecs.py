@@ -18,7 +18,7 @@ from zarrds.errors import BadCompressorError, UnsupportedFormatError
 
 __all__ = [
     "FILTERS",
-    "Chain",
+    "CodecPipeline",
     "make_pipeline",
     "order_of",
     "pipeline_of",
@@ -41,7 +41,7 @@ _SHUFFLES = {0: "noshuffle", 1: "shuffle", 2: "bitshuffle"}
 _OBJECT_CODECS = {"vlen-utf8", "vlen-bytes"}
 
 
-class Chain(NamedTuple):
+class CodecPipeline(NamedTuple):
     """Codec pipeline of one array, as specs."""
 
     filters: tuple[CodecSpec, ...]
@@ -57,7 +57,7 @@ def make_pipeline(
     filters: Any = None,
     serializer: Any = "auto",
     compressors: Any = "auto",
-) -> Chain:
+) -> CodecPipeline:
     """Return the codec pipeline for arrays of `dtype` from its parts, or from the whole list (`codecs`)."""
     if codecs is not None:
         return _whole_pipeline(codecs, dtype, filters, serializer, compressors)
@@ -73,16 +73,18 @@ def make_pipeline(
         found = last.pop(0)  # a compressor of Zarr v2 that compresses arrays, not bytes
     else:
         found = objects[0] if objects else _default_serializer(dtype, object_codec)
-    return _checked(Chain(tuple(inner), found, (*outer, *last)))
+    return _checked(CodecPipeline(tuple(inner), found, (*outer, *last)))
 
 
-def _whole_pipeline(codecs: Any, dtype: np.dtype[Any], filters: Any, serializer: Any, compressors: Any) -> Chain:
+def _whole_pipeline(
+    codecs: Any, dtype: np.dtype[Any], filters: Any, serializer: Any, compressors: Any
+) -> CodecPipeline:
     if filters is not None or not _is_auto(serializer) or not _is_auto(compressors):
-        raise ValueError("codecs is the whole chain: filters, serializer and compressors cannot be given beside it")
+        raise ValueError("codecs is the whole pipeline: filters, serializer and compressors cannot be given beside it")
     if isinstance(codecs, Mapping | str) or not isinstance(codecs, Sequence):
         raise TypeError(f"codecs must be a list of codecs, found {codecs!r}")
     specs = [v3_codec(codec, dtype) for codec in codecs]
-    pipeline = Chain(*split_codecs(codecs_to_json(specs), _CODECS))
+    pipeline = CodecPipeline(*split_codecs(codecs_to_json(specs), _CODECS))
     return pipeline._replace(serializer=with_endian(pipeline.serializer, dtype))
 
 
@@ -92,9 +94,9 @@ def with_endian(serializer: CodecSpec, dtype: np.dtype[Any]) -> CodecSpec:
     return _default_serializer(dtype, None) if is_open and dtype.kind != "O" else serializer
 
 
-def _checked(pipeline: Chain) -> Chain:
+def _checked(pipeline: CodecPipeline) -> CodecPipeline:
     """Return the codec pipeline; raise if a codec is at a place where its kind is not allowed."""
-    return Chain(
+    return CodecPipeline(
         *split_codecs(codecs_to_json([*pipeline.filters, pipeline.serializer, *pipeline.compressors]), _CODECS)
     )
 
@@ -193,7 +195,7 @@ _TRANSLATIONS: dict[str, Callable[[dict[str, Any], np.dtype[Any]], CodecSpec]] =
 }
 
 
-def sharded(pipeline: Chain, chunks: Chunks) -> Chain:
+def sharded(pipeline: CodecPipeline, chunks: Chunks) -> CodecPipeline:
     """Return the codec pipeline of shards whose inner chunks have that shape and are encoded by `pipeline`."""
     configuration = {
         "chunk_shape": list(chunks),
@@ -201,25 +203,25 @@ def sharded(pipeline: Chain, chunks: Chunks) -> Chain:
         "index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}],
         "index_location": "end",
     }
-    return Chain((), CodecSpec.of(SHARDING, configuration), ())
+    return CodecPipeline((), CodecSpec.of(SHARDING, configuration), ())
 
 
 # --- from Zarr v3 to numcodecs ----------------------------------------------------------------------------------------
 
 
-def pipeline_of(chunk: ChunkSpec) -> Chain:
+def pipeline_of(chunk: ChunkSpec) -> CodecPipeline:
     """Return the codec pipeline of what users call a chunk (inner chunks, if there are shards).
 
     The serializer is that of Zarr v3.
     """
     assert chunk.serializer is not None
-    pipeline = Chain(chunk.filters, chunk.serializer, chunk.compressors)
+    pipeline = CodecPipeline(chunk.filters, chunk.serializer, chunk.compressors)
     while pipeline.serializer.name == SHARDING:
-        pipeline = Chain(*split_codecs(pipeline.serializer.configuration.get("codecs", []), _CODECS))
+        pipeline = CodecPipeline(*split_codecs(pipeline.serializer.configuration.get("codecs", []), _CODECS))
     return pipeline
 
 
-def order_of(pipeline: Chain, ndim: int) -> Order:
+def order_of(pipeline: CodecPipeline, ndim: int) -> Order:
     """Return "F" if the first codec reverses the order of the dimensions, else "C"."""
     turns = pipeline.filters[0].configuration.get("order") if pipeline.filters and ndim > 1 else None
     return "F" if turns == list(range(ndim))[::-1] and pipeline.filters[0].name == "transpose" else "C"

@@ -18,8 +18,8 @@ from zarrds._store.fingerprints import fingerprint
 from zarrds._store.fsplace import place_in_other_store
 from zarrds._store.paths import REMOVAL_MARK, SYSTEM_NAME, TEMPORARY, ancestors, join_path, level, normalize_path
 from zarrds._store.place import Place, place_in_file, place_on_disk, refuse_overlap
+from zarrds._store.readers import CHANGED, PlainReader, RangeReader, VersionReader, same_version
 from zarrds._store.request import buffer_size, byte_view, cut, to_bytes
-from zarrds._store.rounds import CHANGED, PlainReader, RangeReader, VersionReader, same_version
 from zarrds._store.spec import LiveSpec, StoreSpec, reverses_levels
 from zarrds._store.transfer import local_directory, mover
 from zarrds._store.wrappers.base import ViewStore, WrapperStore

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from zarrds._store.paths import level, normalize_path
 from zarrds._store.place import Place
+from zarrds._store.readers import RangeReader, VersionReader
 from zarrds._store.request import buffer_size, to_bytes
-from zarrds._store.rounds import RangeReader, VersionReader
 from zarrds._types import Buf, ByteRange, Request, Separator
 from zarrds.errors import PathNotFoundError, StoreError
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from zarrds._config import get_config
 
-__all__ = ["answered", "http_status", "is_transient", "may_be_beyond", "rounds", "sleep"]
+__all__ = ["answered", "attempts", "http_status", "is_transient", "may_be_beyond", "sleep"]
 
 Item = TypeVar("Item")
 
@@ -84,7 +84,7 @@ def may_be_beyond(error: BaseException) -> bool:
     return not is_lost and type(error).__module__.partition(".")[0] not in _SERVICE_MODULES
 
 
-def rounds() -> Iterator[int]:
+def attempts() -> Iterator[int]:
     """Yield the numbers of the attempts, from 1; wait before each except the first.
 
     The configuration ``attempts`` is their number. The n-th wait is at most ``retry_delay_ms * 2**(n-1)`` milliseconds,
@@ -126,7 +126,7 @@ def answered(
     answers: list[Any] = [None] * len(items)
     pending = list(range(len(items)))
     attempt = 0
-    for attempt in rounds():
+    for attempt in attempts():
         replies = send(items if attempt == 1 else [items[number] for number in pending])
         failed = []
         for number, reply in zip(pending, replies, strict=True):

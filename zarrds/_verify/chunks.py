@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from zarrds._codec import DividedCodec, N5ChunkWrapper, blosc
+from zarrds._codec import N5ChunkWrapper, ShardingCodec, blosc
 from zarrds._config import get_config
 from zarrds._engine import OpenSource, shards_of, windows
 from zarrds._types import Buf, ByteRange
@@ -44,7 +44,7 @@ def sized(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
     plain = plain and all(codec.name == "transpose" for codec in chunk.filters)
     block = _block_codec(source)
     for batch in windows(keys, _BATCH):
-        if source.divided:
+        if source.has_inner_chunks:
             yield from _shards(source, shards_of(source), batch)
         elif block is not None:
             yield from _blocks(source, block, batch)
@@ -76,7 +76,7 @@ def _blosc(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
     yield from _ends(source, sizes)
 
 
-def _shards(source: OpenSource, codec: DividedCodec, keys: Sequence[str]) -> Iterator[Finding]:
+def _shards(source: OpenSource, codec: ShardingCodec, keys: Sequence[str]) -> Iterator[Finding]:
     """Check shards, whose index locates the inner chunks; only the last byte of a shard is requested."""
     sizes: dict[str, int] = {}
     indexes = source.store.get_many([(key, codec.index_range) for key in keys])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zarrds.dask.consolidate import consolidate_metadata
 from zarrds.dask.converting.job import convert
 from zarrds.dask.copying import CopyReport, copy_store
-from zarrds.dask.hazards import PlannedWrite, refuse_moved_blocks
+from zarrds.dask.hazards import PlannedWrite, refuse_read_after_write
 from zarrds.dask.jobs import Job
 from zarrds.dask.progress import progress
 from zarrds.dask.rechunking.job import rechunk
@@ -31,7 +31,7 @@ __all__ = [
     "progress",
     "rechunk",
     "rechunk_plan",
-    "refuse_moved_blocks",
+    "refuse_read_after_write",
     "to_zarr",
 ]
 

@@ -32,7 +32,7 @@ from zarrds.core import Array
 from zarrds.creation import open_array
 from zarrds.dask.blocks import BlockGrid, check_alignment, fitting_blocks, merged_chunks
 from zarrds.dask.dimensions import chunks_of_axes, dimension_names
-from zarrds.dask.hazards import PlannedWrite, refuse_moved_blocks
+from zarrds.dask.hazards import PlannedWrite, refuse_read_after_write
 from zarrds.dask.jobs import Job, require_shareable, unique_name
 from zarrds.dask.places import opened
 from zarrds.dask.tasks import open_target, read_block, write_block
@@ -272,7 +272,7 @@ def _existing_target(
     require_shareable(array.chunk_store)
     target = array.source()
     x = _aligned(x, target.meta.write_unit, array.path, align, origin)
-    refuse_moved_blocks([PlannedWrite(target.path, target.place(), origin, x.shape, x)])
+    refuse_read_after_write([PlannedWrite(target.path, target.place(), origin, x.shape, x)])
     return x, target, origin
 
 

@@ -19,7 +19,7 @@ from zarrds._engine import stored_place, values_in, values_of, wrappers_of
 from zarrds._store import Place
 from zarrds.errors import SelfOverwriteError
 
-__all__ = ["PlannedWrite", "refuse_moved_blocks"]
+__all__ = ["PlannedWrite", "refuse_read_after_write"]
 
 Box = tuple[tuple[int, int], ...]
 """Begin and end of the elements along each dimension."""
@@ -61,7 +61,7 @@ class PlannedWrite:
             yield (self.data.name, *at), tuple((e[i], e[i + 1]) for e, i in zip(edges, at, strict=True))
 
 
-def refuse_moved_blocks(writes: Sequence[PlannedWrite]) -> None:
+def refuse_read_after_write(writes: Sequence[PlannedWrite]) -> None:
     """Raise SelfOverwriteError if tasks would read what other tasks of the same job overwrite.
 
     Parameters
@@ -77,10 +77,10 @@ def refuse_moved_blocks(writes: Sequence[PlannedWrite]) -> None:
     Examples
     --------
     >>> import dask.array as da, zarrds, zarrds.dask
-    >>> from zarrds.dask import PlannedWrite, refuse_moved_blocks
+    >>> from zarrds.dask import PlannedWrite, refuse_read_after_write
     >>> z = zarrds.zeros(4, chunks=2)
     >>> doubled = zarrds.dask.from_zarr(z) * 2
-    >>> refuse_moved_blocks([PlannedWrite("", z.source().place(), (0,), (4,), doubled)])
+    >>> refuse_read_after_write([PlannedWrite("", z.source().place(), (0,), (4,), doubled)])
     """
     read = {write.path: _Reads(write, writes) for write in writes if write.data is not None}
     for own in read.values():

@@ -14,10 +14,20 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrds._codec.base import ChunkCodec, DividedCodec, Held, Put, Reading, ReadSteps, Rounds, Spread, in_turn
+from zarrds._codec.base import (
+    ChunkCodec,
+    MapInner,
+    PendingValue,
+    Put,
+    ReadOptions,
+    ReadSteps,
+    ReadStrategy,
+    ShardingCodec,
+    in_turn,
+)
 from zarrds._codec.fills import decode_fill, is_all_fill, put_fill
 from zarrds._codec.limits import LARGE_BYTES, new_array
-from zarrds._codec.links import size_of
+from zarrds._codec.registry import size_of
 from zarrds._codec.shard.index import (
     Index,
     Places,
@@ -47,7 +57,7 @@ Ranges = Generator[Sequence[ByteRange | None], list[Buf | None], bool]
 """Generator that yields byte ranges and returns whether all of them were found."""
 
 
-class PackedShard(Held):
+class PackedShard(PendingValue):
     """A pending shard: the encoded inner chunks by their numbers, not joined yet."""
 
     __slots__ = ("codec", "pieces")
@@ -86,7 +96,7 @@ class ShardCodec:
         Whether the index is at the start of the value, else at its end.
     """
 
-    divided = True
+    has_inner_chunks = True
     native = False
     encoded_size: int | None = None
 
@@ -108,34 +118,34 @@ class ShardCodec:
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
-    def rounds(self, part: Part, *, native_ranges: bool) -> Rounds:
+    def read_strategy(self, part: Part, *, native_ranges: bool) -> ReadStrategy:
         """Return STEPS always, so that only the inner chunks that are needed are decoded."""
-        return Rounds.STEPS
+        return ReadStrategy.STEPS
 
-    def read(self, part: Part, reading: Reading | None = None) -> ReadSteps:
-        """Read a part, with the options of `Reading`; the whole value is requested if most of it is needed."""
-        reading = reading or Reading()
+    def read(self, part: Part, options: ReadOptions | None = None) -> ReadSteps:
+        """Read a part, with the options of `ReadOptions`; the whole value is requested if most of it is needed."""
+        options = options or ReadOptions()
         plan = inner_plan(part, self.spec.shape, self._inner.spec.shape)
         single = plan.single()  # small reads need one inner chunk
         wanted = list(plan) if single is None else [single]
-        out = np.empty(plan.work_shape, self.spec.dtype) if reading.out is None else reading.out
-        job = _Job(wanted, self._numbers(wanted), is_plain(part), out, reading.spread)
-        if not reading.ranges or reading.whole or 4 * len(wanted) >= 3 * self._count:
+        out = np.empty(plan.work_shape, self.spec.dtype) if options.out is None else options.out
+        job = _Job(wanted, self._numbers(wanted), is_plain(part), out, options.map_inner)
+        if not options.ranges or options.whole or 4 * len(wanted) >= 3 * self._count:
             (data,) = yield (None,)
             if data is None:
                 return None
             self._read_whole(data, job)
             return out
-        found = yield from self._read_ranges(job, reading)
+        found = yield from self._read_ranges(job, options)
         return out if found else None
 
-    def decode(self, data: Buf, out: NDArrayAny | None = None, spread: Spread = in_turn) -> NDArrayAny:
+    def decode(self, data: Buf, out: NDArrayAny | None = None, map_inner: MapInner = in_turn) -> NDArrayAny:
         """Decode a whole shard, into `out` if given, in any memory layout."""
         if size_of(data) < self._index_bytes:  # check before allocating the array
             raise _truncated(f"at least {self._index_bytes} bytes, for the index", size_of(data))
         out = new_array(self.spec.shape, self.spec.dtype) if out is None else out
         wanted = every_inner_chunk(self.spec.shape, self._inner.spec.shape)
-        self._read_whole(data, _Job(wanted, np.arange(self._count), True, out, spread))
+        self._read_whole(data, _Job(wanted, np.arange(self._count), True, out, map_inner))
         return out
 
     def _numbers(self, wanted: Sequence[Projection]) -> NDArray[np.intp]:
@@ -184,7 +194,7 @@ class ShardCodec:
         order = in_order(places)
         return (int(places.stops[order[-1]]) if order.size else low) + after
 
-    def _read_ranges(self, job: _Job, reading: Reading) -> Ranges:
+    def _read_ranges(self, job: _Job, options: ReadOptions) -> Ranges:
         """Read inner chunks by byte ranges; return False if the shard is absent.
 
         1. If the index is cached, read the inner chunks directly. A stale index shows in truncated ranges, in values
@@ -192,7 +202,7 @@ class ShardCodec:
         2. Read the index, then the inner chunks. If another writer replaces the shard in between, so that decoding
            fails, read both again; raise the error if this fails a second time.
         """
-        index: Index | None = reading.memo.load()
+        index: Index | None = options.cached_index.load()
         if index is not None and job.all_in(index):
             try:
                 if (yield from self._read_inner(job, index)):
@@ -213,7 +223,7 @@ class ShardCodec:
                 before = index
                 continue
             if found:
-                reading.memo.save(index)
+                options.cached_index.save(index)
             return found
 
     def _read_inner(self, job: _Job, index: Index) -> Ranges:
@@ -254,7 +264,9 @@ class ShardCodec:
             raise _truncated(f"{int(places.stops[order].max())} bytes", "less")
 
     def _has_steps(self, job: _Job) -> bool:
-        return any(self._inner.rounds(p.chunk_part, native_ranges=True) is not Rounds.WHOLE for p in job.wanted)
+        return any(
+            self._inner.read_strategy(p.chunk_part, native_ranges=True) is not ReadStrategy.WHOLE for p in job.wanted
+        )
 
     def _read_steps(self, job: _Job, places: Places) -> Ranges:
         """Read parts of inner chunks; the ranges of all inner chunks are requested together in each step."""
@@ -284,7 +296,7 @@ class ShardCodec:
         """Decode inner chunks into the output array."""
 
         def work(numbers: range) -> None:
-            small = not self._inner.divided and self._inner.spec.nbytes < LARGE_BYTES
+            small = not self._inner.has_inner_chunks and self._inner.spec.nbytes < LARGE_BYTES
             scratch = np.empty(self._inner.spec.shape, self.spec.dtype) if small else None
             for number in numbers:
                 projection = job.wanted[number]
@@ -297,7 +309,7 @@ class ShardCodec:
         if len(job.wanted) == 1:
             work(range(1))
         else:
-            job.spread(work, len(job.wanted), self._inner.spec.nbytes)
+            job.map_inner(work, len(job.wanted), self._inner.spec.nbytes)
 
     def _put_one(self, job: _Job, projection: Projection, value: Buf | None, scratch: NDArrayAny | None) -> None:
         _, chunk_part, out_part, whole = projection
@@ -307,19 +319,19 @@ class ShardCodec:
             return
         if whole and job.plain:
             view = out[out_part] if out_part else out
-            if view.shape == inner.spec.shape and (view.flags.c_contiguous or inner.divided):
+            if view.shape == inner.spec.shape and (view.flags.c_contiguous or inner.has_inner_chunks):
                 found = inner.decode(value, view)
                 if found is not view:
                     view[...] = found
                 return
-        if inner.divided:
+        if inner.has_inner_chunks:
             out[out_part] = _part_of(inner, value, chunk_part)
         else:
             out[out_part] = inner.decode(value, scratch)[(*chunk_part, ...)]
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
-    def encode(self, array: NDArrayAny, spread: Spread = in_turn) -> Buf | None:
+    def encode(self, array: NDArrayAny, map_inner: MapInner = in_turn) -> Buf | None:
         """Encode a whole shard; None if every element is the fill value."""
         array = np.asarray(array, self.spec.dtype)
         wanted = every_inner_chunk(self.spec.shape, self._inner.spec.shape)
@@ -329,7 +341,7 @@ class ShardCodec:
             for number in numbers:
                 pieces[number] = self._encoded(array[wanted[number].out_part or ...])
 
-        spread(work, len(wanted), self._inner.spec.nbytes)
+        map_inner(work, len(wanted), self._inner.spec.nbytes)
         return self.joined({number: piece for number, piece in enumerate(pieces) if piece is not None})
 
     def _encoded(self, chunk: NDArrayAny) -> Buf | None:
@@ -414,7 +426,7 @@ class ShardCodec:
 class _Job:
     """The inner chunks that are wanted of a shard, and the output array."""
 
-    __slots__ = ("numbers", "out", "plain", "spread", "wanted")
+    __slots__ = ("map_inner", "numbers", "out", "plain", "wanted")
 
     def __init__(
         self,
@@ -422,13 +434,13 @@ class _Job:
         numbers: NDArray[np.intp],
         plain: bool,
         out: NDArrayAny,
-        spread: Spread,
+        map_inner: MapInner,
     ) -> None:
         self.wanted = wanted
         self.numbers = numbers
         self.plain = plain
         self.out = out
-        self.spread = spread
+        self.map_inner = map_inner
 
     def all_in(self, index: Index) -> bool:
         """Return whether all wanted inner chunks are in the index; a single one, as in small reads, is checked fast."""
@@ -439,7 +451,7 @@ class _Job:
 
 def _part_of(codec: ChunkCodec, value: Buf, part: Part) -> Any:
     """Return a part of a nested shard from its whole value."""
-    steps = cast("DividedCodec", codec).read(part, Reading(ranges=False))
+    steps = cast("ShardingCodec", codec).read(part, ReadOptions(ranges=False))
     next(steps)
     try:
         steps.send([value])

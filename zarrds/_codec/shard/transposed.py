@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zarrds._codec.base import Put, Reading, ReadSteps, Rounds, Spread, in_turn
+from zarrds._codec.base import MapInner, Put, ReadOptions, ReadSteps, ReadStrategy, in_turn
 from zarrds._codec.shard.codec import PackedShard, ShardCodec
 from zarrds._codec.shard.inner import transposed_part
 from zarrds._codec.transpose import TransposeFilter
@@ -19,7 +19,7 @@ __all__ = ["TransposedShardCodec"]
 class TransposedShardCodec:
     """A sharding codec after `transpose` codecs."""
 
-    divided = True
+    has_inner_chunks = True
 
     def __init__(self, spec: ChunkSpec, filters: Sequence[TransposeFilter], shards: ShardCodec) -> None:
         self.spec = spec
@@ -31,32 +31,32 @@ class TransposedShardCodec:
         self._order = order
         self._reverse = tuple([order.index(axis) for axis in range(len(order))])
 
-    def rounds(self, part: Part, *, native_ranges: bool) -> Rounds:
+    def read_strategy(self, part: Part, *, native_ranges: bool) -> ReadStrategy:
         """Return how the sharding codec reads the transposed part."""
-        return self._shards.rounds(part, native_ranges=native_ranges)
+        return self._shards.read_strategy(part, native_ranges=native_ranges)
 
     def least_bytes(self, index: Buf) -> int:
         """Return the smallest size of a value with this index; the value does not depend on the transpose."""
         return self._shards.least_bytes(index)
 
-    def read(self, part: Part, reading: Reading | None = None) -> ReadSteps:
+    def read(self, part: Part, options: ReadOptions | None = None) -> ReadSteps:
         """Read the transposed part; transpose the result back."""
-        reading = reading or Reading()
+        options = options or ReadOptions()
         transposed, axes = transposed_part(part, self._order)
-        out = None if reading.out is None else reading.out.transpose(axes)
-        found = yield from self._shards.read(transposed, reading._replace(out=out))
+        out = None if options.out is None else options.out.transpose(axes)
+        found = yield from self._shards.read(transposed, options._replace(out=out))
         return None if found is None else found.transpose(np.argsort(axes) if axes else ())
 
-    def decode(self, data: Buf, out: NDArrayAny | None = None, spread: Spread = in_turn) -> NDArrayAny:
+    def decode(self, data: Buf, out: NDArrayAny | None = None, map_inner: MapInner = in_turn) -> NDArrayAny:
         """Decode a whole shard, into `out` if given, in any memory layout."""
         if out is None:
-            return self._shards.decode(data, None, spread).transpose(self._reverse)
-        self._shards.decode(data, out.transpose(self._order), spread)
+            return self._shards.decode(data, None, map_inner).transpose(self._reverse)
+        self._shards.decode(data, out.transpose(self._order), map_inner)
         return out
 
-    def encode(self, array: NDArrayAny, spread: Spread = in_turn) -> Buf | None:
+    def encode(self, array: NDArrayAny, map_inner: MapInner = in_turn) -> Buf | None:
         """Encode a whole shard."""
-        return self._shards.encode(np.asarray(array).transpose(self._order), spread)
+        return self._shards.encode(np.asarray(array).transpose(self._order), map_inner)
 
     def opened(self, old: Buf | PackedShard | None) -> PackedShard:
         """Split a shard into its encoded inner chunks."""

@@ -17,9 +17,9 @@ from zarrds._store.failure import store_failure
 from zarrds._store.optional import optional_module
 from zarrds._store.paths import check_key, join_path, level, normalize_path, redact_url
 from zarrds._store.place import Place, server_name
+from zarrds._store.readers import RangeReader, Tagged, TaggedReader
 from zarrds._store.request import coalesce, same_bytes, split_answers, to_bytes
 from zarrds._store.retry import answered
-from zarrds._store.rounds import RangeReader, Tagged, TaggedReader
 from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, freeze, live_spec
 from zarrds._store.wrappers import trace

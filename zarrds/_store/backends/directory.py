@@ -33,8 +33,8 @@ from zarrds._store.base import Staging, Store, StoreProfile, is_unchanged
 from zarrds._store.exclusive import locked_directory
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.place import Place, place_on_disk
+from zarrds._store.readers import RangeReader
 from zarrds._store.request import same_bytes
-from zarrds._store.rounds import RangeReader
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._store.wrappers import trace
 from zarrds._types import Buf, ByteRange, Request, Separator

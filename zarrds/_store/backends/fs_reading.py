@@ -17,9 +17,9 @@ from zarrds._store.backends.filesystem import NOT_FOUND
 from zarrds._store.base import Store
 from zarrds._store.failure import store_failure
 from zarrds._store.paths import check_key
+from zarrds._store.readers import RangeReader, Tagged, TaggedReader, VersionReader
 from zarrds._store.request import coalesce, cut, range_bounds, split_answers
 from zarrds._store.retry import answered, http_status, may_be_beyond
-from zarrds._store.rounds import RangeReader, Tagged, TaggedReader, VersionReader
 from zarrds._store.secrets import secret_values
 from zarrds._store.wrappers import trace
 from zarrds._types import Buf, ByteRange, Request

@@ -15,8 +15,8 @@ from zarrds._store.base import Store, StoreProfile, is_unchanged
 from zarrds._store.optional import optional_module
 from zarrds._store.paths import encoded_key, level, normalize_path
 from zarrds._store.place import Place, place_in_file, place_on_disk
+from zarrds._store.readers import RangeReader, WitnessReader
 from zarrds._store.request import byte_view, cut, same_bytes, to_bytes
-from zarrds._store.rounds import RangeReader, WitnessReader
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._types import Buf, Request, Separator
 from zarrds.errors import StoreAccessError, StoreError, StoreMemoryError

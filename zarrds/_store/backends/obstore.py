@@ -24,9 +24,9 @@ from zarrds._store.live import LiveData, live_data
 from zarrds._store.optional import optional_module
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.place import Place
+from zarrds._store.readers import RangeReader, Tagged, TaggedReader
 from zarrds._store.request import buffer_size, coalesce, same_bytes, split_answers, to_bytes
 from zarrds._store.retry import answered
-from zarrds._store.rounds import RangeReader, Tagged, TaggedReader
 from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
 from zarrds._store.unlisted import unlistable

@@ -15,9 +15,9 @@ from zarrds._store.failure import store_failure
 from zarrds._store.optional import optional_module
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.place import Place, server_name
+from zarrds._store.readers import RangeReader, WitnessReader
 from zarrds._store.request import to_bytes
-from zarrds._store.retry import rounds
-from zarrds._store.rounds import RangeReader, WitnessReader
+from zarrds._store.retry import attempts
 from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, freeze
 from zarrds._store.wrappers import trace
@@ -87,7 +87,7 @@ class RedisStore(Store):
 
     def _answer(self, what: str, key: str | None, send: Callable[[], Any]) -> Any:
         """Send commands that may be repeated; retry after a lost connection."""
-        for attempt in rounds():
+        for attempt in attempts():
             try:
                 return send()
             except (self._errors.RedisError, *CLIENT_FAULTS) as error:

@@ -18,8 +18,8 @@ from zarrds._store.base import Store, StoreProfile, is_unchanged
 from zarrds._store.live import LiveData
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.place import Place, place_in_file, place_on_disk
+from zarrds._store.readers import RangeReader, WitnessReader
 from zarrds._store.request import byte_view, same_bytes
-from zarrds._store.rounds import RangeReader, WitnessReader
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
 from zarrds._store.wrappers import trace
 from zarrds._types import Buf, ByteRange, Request, Separator

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from zarrds._store.base import Staging, Store, is_unchanged
 from zarrds._store.place import Place
-from zarrds._store.rounds import RangeReader, VersionReader
+from zarrds._store.readers import RangeReader, VersionReader
 from zarrds._store.spec import StoreSpec
 from zarrds._types import Buf, Request
 

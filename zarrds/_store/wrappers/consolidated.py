@@ -17,8 +17,8 @@ from zarrds._format import (
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
 from zarrds._store.paths import normalize_path
+from zarrds._store.readers import RangeReader
 from zarrds._store.request import cut
-from zarrds._store.rounds import RangeReader
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._store.wrappers.base import WrapperStore
 from zarrds._types import JSON, Buf, Request

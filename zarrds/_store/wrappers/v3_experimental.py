@@ -17,8 +17,8 @@ from zarrds._format import ArrayLayout, Place, dumps, loads, v2
 from zarrds._format import v3_experimental as layout
 from zarrds._store.base import Store
 from zarrds._store.paths import check_key, level, normalize_path
+from zarrds._store.readers import CHANGED, RangeReader, VersionReader
 from zarrds._store.request import byte_view, cut
-from zarrds._store.rounds import CHANGED, RangeReader, VersionReader
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._store.wrappers.base import ViewStore
 from zarrds._types import JSON, Buf, ByteRange, NDArrayAny, Request

@@ -1,4 +1,4 @@
-"""The kinds of codecs in a Zarr v3 codec pipeline, and the registry of their names.
+"""The codecs of a Zarr v3 codec pipeline: what each kind does, and the registry of their names.
 
 A codec pipeline has any number of filters (array to array), one serializer (array to bytes), and any number of
 compressors (bytes to bytes). Each codec is built for its input: filters may change shape and dtype.
@@ -18,13 +18,13 @@ from zarrds._types import Buf, NDArrayAny, Shape
 from zarrds.errors import BadCompressorError, ChunkDecodeError
 
 __all__ = [
+    "ArraySpec",
+    "CodecKind",
     "Compressor",
     "Filter",
-    "Kind",
-    "Layout",
     "Serializer",
     "check_members",
-    "link_of",
+    "make_codec",
     "put_decoded",
     "register",
     "size_of",
@@ -32,14 +32,14 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ArraySpec:
     """Shape and dtype of the arrays, in C order, that pass between two codecs."""
 
     shape: Shape
     dtype: np.dtype[Any]
 
 
-class Kind(Enum):
+class CodecKind(Enum):
     """Input and output of a codec, in the order of a codec pipeline."""
 
     FILTER = "array->array"
@@ -50,13 +50,13 @@ class Kind(Enum):
 class Filter(Protocol):
     """An array-to-array codec."""
 
-    makes: Layout
+    makes: ArraySpec
 
     def encode(self, array: NDArrayAny) -> NDArrayAny:
-        """Encode an array of the layout that the filter was built for to an array of the layout `makes`."""
+        """Encode an array, which has the shape and dtype that the filter was built for, to an array as `makes` says."""
 
     def decode(self, array: NDArrayAny) -> NDArrayAny:
-        """Decode an array of the layout `makes`."""
+        """Decode an array that has the shape and dtype of `makes`."""
 
 
 class Serializer(Protocol):
@@ -87,27 +87,30 @@ class Compressor(Protocol):
         """Return the encoded size of `size` bytes; None if it depends on the data."""
 
 
-Make = Callable[[dict[str, Any], Layout], Any]
-_links: dict[str, tuple[Kind, Make]] = {}
+Make = Callable[[dict[str, Any], ArraySpec], Any]
+_registry: dict[str, tuple[CodecKind, Make]] = {}
 
 
-def register(name: str, kind: Kind, make: Make) -> None:
-    """Register the function that builds the codec `name` from its configuration and the layout of its input."""
-    _links[name] = (kind, make)
+def register(name: str, kind: CodecKind, make: Make) -> None:
+    """Register the function that builds the codec `name` from its configuration and the `ArraySpec` of its input."""
+    _registry[name] = (kind, make)
 
 
-def link_of(spec: CodecSpec, kind: Kind, layout: Layout) -> Any:
+def make_codec(spec: CodecSpec, kind: CodecKind, array_spec: ArraySpec) -> Any:
     """Build a codec; raise BadCompressorError if it is unknown, of another kind, or its configuration is invalid."""
-    if spec.name not in _links:
+    if spec.name not in _registry:
         hint = "a codec of numcodecs is named 'numcodecs.' and its id"
         raise BadCompressorError("unknown codec", codec=repr(spec.name), hint=hint)
-    found, make = _links[spec.name]
+    found, make = _registry[spec.name]
     if found is not kind:
         raise BadCompressorError(
-            "codec at the wrong place of its chain", codec=repr(spec.name), expected=kind.value, found=found.value
+            "codec at the wrong place of the pipeline",
+            codec=repr(spec.name),
+            expected=kind.value,
+            found=found.value,
         )
     try:
-        return make(spec.configuration, layout)
+        return make(spec.configuration, array_spec)
     except BadCompressorError as error:
         error.codec = error.codec or repr(spec.name)
         raise
@@ -117,9 +120,9 @@ def link_of(spec: CodecSpec, kind: Kind, layout: Layout) -> Any:
         ) from error
 
 
-def kind_of(name: str) -> Kind | None:
+def kind_of(name: str) -> CodecKind | None:
     """Return the kind of a codec; None if it is unknown."""
-    return _links[name][0] if name in _links else None
+    return _registry[name][0] if name in _registry else None
 
 
 def check_members(configuration: dict[str, Any], known: Iterable[str]) -> None:

@@ -11,32 +11,32 @@ from numcodecs.abc import Codec
 from numcodecs.blosc import Blosc
 
 from zarrds._codec import blosc
-from zarrds._codec.base import ReadSteps, Rounds
+from zarrds._codec.base import ReadSteps, ReadStrategy
 from zarrds._codec.compress import bounded
 from zarrds._codec.encoding import encode_with, flat_in_memory_order, flat_ordered
 from zarrds._codec.limits import LARGE_BYTES, after_encoding, most_of, new_array
-from zarrds._codec.links import size_of
 from zarrds._codec.numeric import decode_numbers
 from zarrds._codec.objects import decode_objects
 from zarrds._codec.raw import rows_needed
+from zarrds._codec.registry import size_of
 from zarrds._codec.table import PICKLE_HINT, get_codec
 from zarrds._format import ChunkSpec
 from zarrds._types import Buf, ByteRange, NDArrayAny, Part
 from zarrds.errors import BadCompressorError, ChunkDecodeError, ChunkEncodeError, ItemTypeError
 
-__all__ = ["PlainCodec"]
+__all__ = ["NumcodecsPipeline"]
 
 PARTIAL_BYTES = 64 * 2**10
 """Chunks below this many decoded bytes are read as a whole: a second request would cost more."""
 
 
-class PlainCodec:
+class NumcodecsPipeline:
     """Zarr v2 codec pipeline of whole chunks, built from numcodecs codecs.
 
     Decoding checks every known size, so a truncated or foreign value raises an error and is never read as data.
     """
 
-    divided = False
+    has_inner_chunks = False
 
     def __init__(self, spec: ChunkSpec, *, partial_blosc: bool = False) -> None:
         self.spec = spec
@@ -57,13 +57,13 @@ class PlainCodec:
         self._raw = not self._filters and not self._compressors and not self._is_object
         self._partial = partial_blosc and self._only_blosc and self._nbytes >= PARTIAL_BYTES
 
-    def rounds(self, part: Part, *, native_ranges: bool) -> Rounds:
+    def read_strategy(self, part: Part, *, native_ranges: bool) -> ReadStrategy:
         """Return how to read `part`: uncompressed chunks in parts, Blosc chunks too if enabled and worthwhile."""
         if not native_ranges or not (self._raw or self._partial):
-            return Rounds.WHOLE
+            return ReadStrategy.WHOLE
         if self._raw:
-            return Rounds.RANGE
-        return Rounds.WHOLE if self._small_range(part) is None else Rounds.STEPS
+            return ReadStrategy.RANGE
+        return ReadStrategy.WHOLE if self._small_range(part) is None else ReadStrategy.STEPS
 
     def _small_range(self, part: Part) -> ByteRange | None:
         """Return the decoded byte range that holds a part; None if it exceeds half of the chunk."""
@@ -111,9 +111,9 @@ class PlainCodec:
             except RuntimeError as error:
                 raise ChunkDecodeError(f"value is corrupt: {error}", codec="blosc") from error
             return out
-        return self._decode_chain(data)
+        return self._decode_all(data)
 
-    def _decode_chain(self, data: Any) -> NDArrayAny:
+    def _decode_all(self, data: Any) -> NDArrayAny:
         spec = self.spec
         for codec, compressor in self._backwards:
             try:
