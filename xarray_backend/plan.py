@@ -1,7 +1,7 @@
 """Plan how a dataset is written: decide and check everything before anything is written.
 
-A plan contains the documents of new arrays (made in a store in memory, with the functions of zarrds), the arrays to be
-enlarged, and for each variable its values and the region to which they are written.
+A plan contains the new arrays, the arrays to be enlarged, and for each variable its values and the region to which they
+are written.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-import zarrds
 from xarray_backend import _compat
 from xarray_backend.chunks import Grid, aligned_blocks, check_blocks, choose_grid
 from xarray_backend.encoded import encode_like_stored, encode_new
@@ -21,6 +20,7 @@ from xarray_backend.encoding import added_attributes, array_attributes, array_op
 from xarray_backend.region import Region
 from xarray_backend.stored import Stored
 from zarrds import Array, Group
+from zarrds.creation import NewArray, NewGroup, new_array, new_group
 from zarrds.errors import ContainsGroupError, MetadataError, UnknownVariableError, UnsupportedFormatError
 
 __all__ = ["DatasetPlan", "Options", "VariableWrite", "check_dataset", "plan_dataset"]
@@ -63,24 +63,26 @@ class VariableWrite:
     ----------
     values : xarray.Variable
         CF-encoded values; still lazy.
-    source : ChunkSource
-        Source of the array; for a new array that of the staged one, whose store is not the target.
+    array : Array or NewArray
+        The array that they are written to.
+    shape : tuple of int
+        Shape of that array, after it has grown.
     origin : tuple of int
         Where the values begin in the array.
     write_empty_chunks : bool
         Whether empty chunks (all fill value) are stored.
-    is_new : bool
-        Whether the array is new, so that no other writer uses it.
-    grows : bool
-        Whether the values are behind the present end of the array.
     """
 
     values: xr.Variable
-    source: Any
+    array: Array | NewArray
+    shape: tuple[int, ...]
     origin: tuple[int, ...]
     write_empty_chunks: bool
-    is_new: bool = True
-    grows: bool = False
+
+    @property
+    def grows(self) -> bool:
+        """Whether the array is a stored one, and the values are behind its present end."""
+        return isinstance(self.array, Array) and self.shape != self.array.shape
 
 
 @dataclass(slots=True)
@@ -91,31 +93,43 @@ class DatasetPlan:
     ----------
     path : str
         Path of the group.
-    stage : zarrds store in memory
-        Documents of new arrays and of the group.
+    zarr_format : {2, 3}
+        Format of the group.
     stored : Group or None
         The group, if it is in the store already.
     attrs : dict or None
         New attributes of the group; None: they stay.
     writes : list of VariableWrite
-        Values to be written.
+        Values to be written; the arrays of some of them are new.
     resizes : list of (Array, tuple of int)
         Stored arrays to be enlarged, with their new shapes.
     """
 
     path: str
-    stage: Any
+    zarr_format: int
     stored: Group | None
     attrs: dict[str, Any] | None
     writes: list[VariableWrite] = field(default_factory=list)
     resizes: list[tuple[Array, tuple[int, ...]]] = field(default_factory=list)
+
+    @property
+    def new_arrays(self) -> list[NewArray]:
+        """The arrays to be created."""
+        return [write.array for write in self.writes if isinstance(write.array, NewArray)]
+
+    def new_nodes(self) -> list[NewArray | NewGroup]:
+        """Return the group and its arrays as nodes to be created; in a new hierarchy that is all of it."""
+        return [self.new_group(self.attrs), *self.new_arrays]
+
+    def new_group(self, attributes: Mapping[str, Any] | None = None) -> NewGroup:
+        """Return the group, as one to be created."""
+        return new_group(self.path, zarr_format=self.zarr_format, attributes=attributes)
 
 
 def plan_dataset(
     ds: xr.Dataset,
     path: str,
     *,
-    stage: Any,
     stored: Stored,
     encoding: Mapping[Any, Mapping[str, Any]],
     options: Options,
@@ -126,9 +140,8 @@ def plan_dataset(
     if unknown:
         raise UnknownVariableError(f"encoding is given for {unknown[0]!r}, which is not a variable of the dataset")
     variables, attrs = _compat.encode_coordinates(ds)
-    group = zarrds.group(stage, path=path, zarr_format=options.zarr_format)
     attrs = attributes_as_json("the dataset", attrs)
-    plan = DatasetPlan(path, stage, stored.group, None if options.mode == "r+" else attrs)
+    plan = DatasetPlan(path, options.zarr_format, stored.group, None if options.mode == "r+" else attrs)
     for name, var in variables.items():
         stored_name = "__values__" if name is None else name
         explicit = encoding.get(name)
@@ -139,7 +152,7 @@ def plan_dataset(
         if array is not None and not (explicit is not None and not array.size and options.mode in ("a", "a-")):
             _plan_existing(plan, stored_name, var, stored, explicit, options, region)
         else:
-            _plan_new(plan, group, stored_name, var, explicit, options, region)
+            _plan_new(plan, stored_name, var, explicit, options, region)
     if stored.group is not None and plan.attrs is not None:
         names = _unnamed_coordinates(ds, variables, stored)
         plan.attrs = added_attributes(stored.group.attrs.asdict(), plan.attrs, names)
@@ -184,7 +197,6 @@ def _check_names(ds: xr.Dataset) -> None:
 
 def _plan_new(
     plan: DatasetPlan,
-    group: Group,
     name: str,
     var: xr.Variable,
     explicit: Mapping[str, Any] | None,
@@ -199,24 +211,41 @@ def _plan_new(
     elif _would_cut_text(var):
         del var.encoding["dtype"]
     encoded = encode_new(name, var)
-    number = options.zarr_format
-    created = array_options(name, encoded, explicit=explicit is not None, zarr_format=number)
-    if number == 2:
-        created.setdefault("dimension_separator", options.separator)
-    shape = region.full_shape(encoded)
-    grid = _grid(name, encoded, shape, explicit, options)
-    if grid.shards is not None:
-        created["shards"] = grid.shards
-    try:
-        array = group.create_dataset(name, shape=shape, chunks=grid.chunks, **created)
-    except MetadataError as error:
-        error.path = name
-        raise
-    array.attrs.put(array_attributes(name, encoded, number))
+    grid = _grid(name, encoded, region.full_shape(encoded), explicit, options)
+    array = _new_array(plan, name, encoded, grid, options, region, explicit=explicit is not None)
     empty = _writes_empty(name, options, encoded.encoding.get("write_empty_chunks"), explicit is not None)
     if grid.merges:
         options = replace(options, align_chunks=True)
     plan.writes.append(_checked_write(name, encoded, array, region.origin(encoded.dims), options, empty, region))
+
+
+def _new_array(
+    plan: DatasetPlan,
+    name: str,
+    encoded: xr.Variable,
+    grid: Grid,
+    options: Options,
+    region: Region,
+    *,
+    explicit: bool,
+) -> NewArray:
+    number = options.zarr_format
+    created = array_options(name, encoded, explicit=explicit, zarr_format=number)
+    if grid.shards is not None:
+        created["shards"] = grid.shards
+    try:
+        return new_array(
+            f"{plan.path}/{name}",
+            shape=region.full_shape(encoded),
+            chunks=grid.chunks,
+            zarr_format=number,
+            store_separator=options.separator,
+            attributes=array_attributes(name, encoded, number),
+            **created,
+        )
+    except MetadataError as error:
+        error.path = name
+        raise
 
 
 def _grid(
@@ -259,7 +288,7 @@ def _writes_empty(name: str, options: Options, encoded: Any, explicit: bool) -> 
 def _checked_write(
     name: str,
     encoded: xr.Variable,
-    array: Array,
+    array: Array | NewArray,
     origin: tuple[int, ...],
     options: Options,
     write_empty: bool,
@@ -277,7 +306,7 @@ def _checked_write(
     elif region.slices and region.append_dim is None and options.safe_chunks and not options.keeps_parts:
         blocks = tuple((n,) for n in encoded.shape)
         check_blocks(name, encoded.dims, blocks, array.write_unit, starts=origin, lengths=region.full_shape(encoded))
-    return VariableWrite(encoded, array.source(), origin, write_empty)
+    return VariableWrite(encoded, array, region.full_shape(encoded), origin, write_empty)
 
 
 # --- stored arrays ---------------------------------------------------------------------------------------------------
@@ -304,7 +333,6 @@ def _plan_existing(
         raise ValueError(f"variable {name!r} has dimensions {var.dims}, but is stored with {stored.dims}")
     encoded = encode_like_stored(name, var.transpose(*stored.dims), stored, array)
     shape = region.full_shape(encoded)
-    source_of = array
     if shape != array.shape:
         if (
             region.append_dim is None
@@ -318,10 +346,7 @@ def _plan_existing(
             )
         plan.resizes.append((array, shape))
     empty = bool(options.write_empty_chunks)
-    write = _checked_write(name, encoded, source_of, region.origin(encoded.dims), options, empty, region)
-    source = array.source()
-    source = replace(source, meta=replace(source.meta, shape=shape))
-    plan.writes.append(replace(write, source=source, is_new=False, grows=shape != array.shape))
+    plan.writes.append(_checked_write(name, encoded, array, region.origin(encoded.dims), options, empty, region))
 
 
 def _grows(old: tuple[int, ...], new: tuple[int, ...], dims: tuple[Any, ...], region: Region) -> bool:

@@ -8,7 +8,7 @@ One writer at a time appends to a group (`zarrds.parallel.group_turn`), any numb
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import zarrds
@@ -16,12 +16,11 @@ from xarray_backend.blocks import BlockTarget, block_starts, block_writes, finis
 from xarray_backend.plan import DatasetPlan, VariableWrite
 from xarray_backend.reader import ZarrdsStore
 from zarrds import Array, Group
-from zarrds.parallel import Turn, settle, take_back
+from zarrds.creation import NewArray, NewGroup, consolidated
+from zarrds.parallel import Turn, larger, settle, take_back
 from zarrds.storage import Store
 
 __all__ = ["Job", "ancestors", "carry_out", "new_documents"]
-
-_CONSOLIDATED = {2: ".zmetadata", 3: "zarr.json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +66,10 @@ def carry_out(
         later = _write_values(plans, target, job, appends=False)
     else:
         later = _append(plans, resizes, target, job, job.turn)
-    consolidated = job.consolidated
-    if changed and not fresh and not consolidated:
-        consolidated = _is_consolidated(target)  # existing consolidated metadata must not become stale
-    _finish_metadata(plans, target, written, fresh=fresh and not written.path, consolidated=consolidated)
+    consolidates = job.consolidated
+    if changed and not fresh and not consolidates:
+        consolidates = _is_consolidated(target)  # existing consolidated metadata must not become stale
+    _finish_metadata(plans, target, fresh=fresh and not written.path, consolidates=consolidates)
     target.flush()
     if job.compute:
         return ZarrdsStore(written)
@@ -116,8 +115,9 @@ def _write_values(plans: list[DatasetPlan], target: Store, job: Job, *, appends:
 
 def _block_target(write: VariableWrite, target: Store, job: Job, *, appends: bool) -> BlockTarget:
     """Return where the values of a variable are written, and whether other writers may write there too."""
-    shared = "no" if write.is_new else "grown" if appends and write.grows else "yes"
-    source = _source_in(target, write.source) if write.is_new else write.source
+    array = write.array
+    shared = "no" if isinstance(array, NewArray) else "grown" if appends and write.grows else "yes"
+    source = _source_in(target, array) if isinstance(array, NewArray) else larger(array.source(), write.shape)
     chunks = write.values.chunks
     starts = tuple(map(block_starts, chunks)) if chunks is not None else write.values.shape
     return BlockTarget(
@@ -125,19 +125,19 @@ def _block_target(write: VariableWrite, target: Store, job: Job, *, appends: boo
     )
 
 
-def _source_in(target: Store, source: Any) -> Any:
+def _source_in(target: Store, array: NewArray) -> Any:
     """Return the source of an array in the target; read its document there if the target has its own layout."""
-    return replace(source, store=target.spec()) if target.keeps_documents else Array(target, source.path).source()
+    return array.source(target) if target.keeps_documents else Array(target, array.path).source()
 
 
-def new_documents(plans: Sequence[DatasetPlan], root: str, zarr_format: int) -> list[tuple[str, bytes]]:
+def new_documents(plans: Sequence[DatasetPlan], root: str) -> list[tuple[str, bytes]]:
     """Return the documents of new arrays and of groups below the root, parents first."""
-    stage = plans[0].stage
-    name = {2: ".zgroup", 3: "zarr.json"}[zarr_format]
-    above = {f"{part}/{name}".lstrip("/") for part in ancestors(root)}
-    above |= {f"{plan.path}/{name}".lstrip("/") for plan in plans if plan.stored is not None}
-    keys = [key for key in stage.keys_below("") if key not in above]
-    return [(key, stage[key]) for key in sorted(keys, key=lambda key: (key.count("/"), key))]
+    groups: list[NewArray | NewGroup] = [
+        plan.new_group() for plan in plans if plan.stored is None and plan.path != root
+    ]
+    arrays: list[NewArray | NewGroup] = [array for plan in plans for array in plan.new_arrays]
+    documents = [document for node in groups + arrays for document in node.documents()]
+    return sorted(documents, key=lambda document: (document[0].count("/"), document[0]))
 
 
 def ancestors(path: str) -> list[str]:
@@ -154,26 +154,21 @@ def _is_consolidated(target: Store) -> bool:
     return True
 
 
-def _finish_metadata(
-    plans: list[DatasetPlan], target: Store, written: Group, *, fresh: bool, consolidated: bool
-) -> None:
+def _finish_metadata(plans: list[DatasetPlan], target: Store, *, fresh: bool, consolidates: bool) -> None:
     """Write the attributes of groups, then consolidated metadata; all in one batch in a new hierarchy."""
-    stage = plans[0].stage
-    keys: dict[str, None] = {}
+    documents: dict[str, bytes] = {}
     for plan in plans:
         if plan.attrs is None:
             continue
         if plan.stored is not None:
             plan.stored.attrs.update(plan.attrs)  # keep the other members of its document
             continue
-        attrs = zarrds.open_group(stage, mode="r+", path=plan.path).attrs
-        attrs.put(plan.attrs)
-        keys[attrs.key] = None
-    if consolidated and fresh:
-        zarrds.consolidate_metadata(stage)
-        key = _CONSOLIDATED[written.zarr_format]
-        keys.pop(key, None)
-        keys[key] = None  # written last
-    target.set_many([(key, stage[key]) for key in keys])
-    if consolidated and not fresh:
+        (key, text), *_ = plan.new_group(plan.attrs).documents()  # another one, if there is any, is stored already
+        documents[key] = text
+    if consolidates and fresh:
+        ((key, text),) = consolidated(node for plan in plans for node in plan.new_nodes())
+        documents.pop(key, None)
+        documents[key] = text  # written last
+    target.set_many(list(documents.items()))
+    if consolidates and not fresh:
         zarrds.consolidate_metadata(target)

@@ -19,7 +19,7 @@ from xarray_backend.storing import Job, ancestors, carry_out, new_documents
 from zarrds import Array, Group
 from zarrds.errors import ContainsArrayError, ContainsGroupError, GroupNotFoundError
 from zarrds.parallel import Turn, check_synchronizer, group_turn
-from zarrds.storage import MemoryStore, Store, places_of, refuse_overlap
+from zarrds.storage import MemoryStore, Store, document_keys, places_of, refuse_overlap
 
 __all__ = ["DatasetExistsError", "to_zarrds"]
 
@@ -184,7 +184,7 @@ def to_zarrds(
             refuse_unshareable(target, dask_options)
         if existing is not None:
             _refuse_read_after_write(plans, target)
-        documents = new_documents(plans, root, number)
+        documents = new_documents(plans, root)
         target.check_documents(documents)  # raise for what the store cannot express before anything is deleted
         written = existing if existing is not None else _make_room(target, root, mode, number)
         job = Job(compute, consolidates, dask_options, synchronizer, turn)
@@ -206,14 +206,11 @@ def _planned(
     region: Any,
 ) -> list[DatasetPlan]:
     """Return the plans for all datasets, checked against the stored group."""
-    stage, plans = MemoryStore(), []
+    plans = []
     for path, ds in datasets.items():
         where = "/".join(part for part in (root, path.strip("/")) if part)
         stored, ds, part = _part_of(ds, _stored_group(existing, path), append_dim, region)
-        plan = plan_dataset(
-            ds, where, stage=stage, stored=stored, encoding=encodings[path], options=options, region=part
-        )
-        plans.append(plan)
+        plans.append(plan_dataset(ds, where, stored=stored, encoding=encodings[path], options=options, region=part))
     return plans
 
 
@@ -330,7 +327,7 @@ def _stored_group(existing: Group | None, path: str) -> Group | None:
 
 def _make_room(target: Store, path: str, mode: str, zarr_format: int) -> Group:
     """Create the group; in mode "w" delete the existing node first."""
-    if mode != "w" and f"{path}/zarr.json".lstrip("/") in target:
+    if mode != "w" and any(key in target for key in document_keys(path, 3)):
         raise DatasetExistsError(
             "a node of Zarr format 3 is stored here", path=path, hint="mode='w' replaces it, mode='a' adds to it"
         )
@@ -347,7 +344,7 @@ def _make_room(target: Store, path: str, mode: str, zarr_format: int) -> Group:
 def _refuse_read_after_write(plans: list[DatasetPlan], target: Store) -> None:
     """Refuse read-after-write hazards; read lazy data that are not dask arrays now."""
     writes = [write for plan in plans for write in plan.writes]
-    places = [target.place(write.source.path) for write in writes]
+    places = [target.place(write.array.path) for write in writes]
     names = [place.names() for place in places]
     writers = Counter(name for written in names for name in written)
     for write, own in zip(writes, names, strict=True):
@@ -362,7 +359,7 @@ def _refuse_read_after_write(plans: list[DatasetPlan], target: Store) -> None:
     refuse_read_after_write(
         [
             PlannedWrite(
-                w.source.path, place, w.origin, w.values.shape, None if w.values.chunks is None else w.values.data
+                w.array.path, place, w.origin, w.values.shape, None if w.values.chunks is None else w.values.data
             )
             for w, place in zip(writes, places, strict=True)
         ]

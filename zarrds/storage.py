@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from zarrds import _node
 from zarrds._engine import places_of
-from zarrds._format import ARRAY_KEY, ATTRS_KEY, GROUP_KEY, GroupMeta
+from zarrds._format import ARRAY_KEY, ATTRS_KEY, GROUP_KEY, GroupMeta, format_of
 from zarrds._metadata import array_meta, fallback_compressor
 from zarrds._store import (
     ABSStore,
@@ -70,6 +70,7 @@ __all__ = [
     "contains_array",
     "contains_group",
     "default_compressor",
+    "document_keys",
     "getsize",
     "group_meta_key",
     "init_array",
@@ -334,3 +335,25 @@ def contains_group(store: AnyStore, path: str | bytes | None = None, explicit_on
     """Return True if the store contains a group at the given logical path."""
     with _opened(store, "r") as real_store:
         return _node.contains_group(real_store, normalize_path(path))
+
+
+def document_keys(path: str | bytes | None, zarr_format: int) -> tuple[str, ...]:
+    """Return the keys of all documents that a node at `path` may have in a format.
+
+    Parameters
+    ----------
+    path : str, bytes or None
+        Path of the node.
+    zarr_format : {2, 3}
+        The format.
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> document_keys("a", 2)
+    ('a/.zarray', 'a/.zgroup', 'a/.zattrs')
+    """
+    return format_of(zarr_format).document_keys(normalize_path(path))

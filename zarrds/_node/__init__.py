@@ -14,6 +14,7 @@ from zarrds._node.claim import (
 )
 from zarrds._node.create import create_array, create_group, move_node
 from zarrds._node.delete import delete_node, finish_deletion
+from zarrds._node.documents import node_documents
 from zarrds._node.locking import check_synchronizer, document_locked, structure_locked
 from zarrds._node.lookup import (
     NOT_INSTALLED,
@@ -73,6 +74,7 @@ __all__ = [
     "locate_node",
     "migrate",
     "move_node",
+    "node_documents",
     "not_found",
     "other_layout",
     "save_array",

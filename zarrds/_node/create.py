@@ -23,6 +23,7 @@ from zarrds._node.delete import (
     remove,
     set_mark,
 )
+from zarrds._node.documents import group_documents, node_documents
 from zarrds._node.lookup import Found, expect_free, find_node, first_kind, first_node, look
 from zarrds._store import REMOVAL_MARK, Store, ancestors, level, renamed
 from zarrds._types import Request
@@ -130,7 +131,7 @@ def _create(
     format_of(meta).check_path(path)
     chunks_in = chunk_store if is_separate(store, chunk_store) else None
     if known_group is not None and not overwrite and _is_free_member(store, path, meta, known_group, chunks_in):
-        if _set_if_absent(store, _new_documents(path, meta, attributes)):
+        if _set_if_absent(store, node_documents(path, meta, attributes)):
             return meta
         known_group = None
     for _ in range(_ROUNDS):
@@ -151,7 +152,7 @@ def _create(
             known_group = None
             continue
         arrays = [at[0].path for at in found if first_kind(at)]
-        documents = _new_documents(path, made, attributes)
+        documents = node_documents(path, made, attributes)
         if overwrite:
             top = arrays[0] if arrays else path
             inside = None if fill is None else partial(fill, meta=made)
@@ -159,14 +160,14 @@ def _create(
                 store,
                 top,
                 path,
-                [*_new_groups(missing, made), *documents],
+                [*group_documents(missing, made.zarr_format), *documents],
                 chunks_in,
                 inside,
                 isinstance(made, GroupMeta),
             )
             return made
         # parents first, so that no reader finds a node without its parents
-        for key, text in _new_groups(missing, made):
+        for key, text in group_documents(missing, made.zarr_format):
             _set_if_absent(store, [(key, text)])
         if _set_if_absent(store, documents):
             return made
@@ -326,17 +327,6 @@ def _replace_filled(
 # --- what is there ----------------------------------------------------------------------------------------------------
 
 
-def _new_documents(path: str, meta: Node, attributes: Mapping[str, Any] | None = None) -> list[tuple[str, bytes]]:
-    """Return the documents of a new node; the one that makes it a node is last."""
-    known = format_of(meta)
-    documents = known.array_documents(path, meta) if isinstance(meta, ArrayMeta) else known.group_documents(path, meta)
-    if attributes is None:
-        return documents
-    where = known.attributes_key(path)
-    text = known.format_attributes(attributes, where, dict(documents).get(where))
-    return [(where, text), *[(key, other) for key, other in documents if key != where]]
-
-
 def _format_above(found: Sequence[list[Found]]) -> int | None:
     """Return the format of the nearest group above."""
     kinds = (at.format.number for path in reversed(found) for at in path if at.is_array() is False)
@@ -377,11 +367,6 @@ def _is_group(found: list[Found], below: Node) -> bool:
     return bool(numbers)
 
 
-def _new_groups(paths: Sequence[str], below: Node) -> list[tuple[str, bytes]]:
-    group = GroupMeta(zarr_format=below.zarr_format)
-    return [document for p in paths for document in format_of(group).group_documents(p, group)]
-
-
 def move_node(store: Store, src: str, dst: str, *, chunk_store: Store | None = None) -> None:
     """Move the node at `src` to `dst`, by the store's own rename, and create the groups above it.
 
@@ -405,7 +390,7 @@ def move_node(store: Store, src: str, dst: str, *, chunk_store: Store | None = N
     if array is not None:
         raise ContainsArrayError("an array is where a group is needed", path=array)
     missing = [at[0].path for at in found if not _is_group(at, node)]
-    for key, text in _new_groups(missing, node):
+    for key, text in group_documents(missing, node.zarr_format):
         _set_if_absent(store, [(key, text)])
     if chunk_store is not None and chunk_store is not store:
         # an array without chunks has no keys there
