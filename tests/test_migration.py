@@ -1,4 +1,4 @@
-"""Arrays of format 1 are migrated as Zarr-Python 2.17.2 migrates them; what cannot be migrated stays as it is."""
+"""Arrays of Zarr v1 are migrated as Zarr-Python 2.17.2 migrates them; what cannot be migrated stays as it is."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_a_second_run_fails_and_changes_nothing() -> None:
     store = array_of_format_1(np.arange(4), (2,), None)
     migrate_1to2(store)
     before = dict(store)
-    with pytest.raises(KeyError, match="format 1"):
+    with pytest.raises(KeyError, match="Zarr v1"):
         migrate_1to2(store)
     assert store == before
     mixed = {**array_of_format_1(np.arange(4), (2,), None), ".zarray": before[".zarray"]}

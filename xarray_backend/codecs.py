@@ -104,7 +104,7 @@ def codec_v2(name: str, value: Any, *, explicit: bool) -> Any:
 
 def _bad(name: str, value: Any, number: int, expected: str) -> BadCompressorError:
     return BadCompressorError(
-        f"encoding of variable {name!r} has a codec that format {number} cannot name",
+        f"encoding of variable {name!r} has a codec that Zarr v{number} cannot name",
         path=name,
         expected=expected,
         found=repr(value),

@@ -79,7 +79,7 @@ def _fill_attribute(name: str, encoded: xr.Variable) -> Any:
     if is_vlen_text(encoded.dtype):
         # xarray refuses to write it, and could not open a store that has it
         raise UnsupportedFormatError(
-            f"variable {name!r} is text of any length, for which format 3 has no '_FillValue'",
+            f"variable {name!r} is text of any length, for which Zarr v3 has no '_FillValue'",
             path=name,
             found=encoded.attrs["_FillValue"],
             hint=f"drop it: del ds[{name!r}].encoding['_FillValue']",
@@ -107,11 +107,11 @@ def _refuse_unusable(name: str, encoding: Mapping[str, Any], zarr_format: int) -
     if zarr_format == 3:
         return
     if encoding.get("fill_value") is not None:
-        raise ValueError(f"encoding of variable {name!r}: in format 2 pass CF's '_FillValue', not 'fill_value'")
+        raise ValueError(f"encoding of variable {name!r}: in Zarr v2 pass CF's '_FillValue', not 'fill_value'")
     for key in ("shards", "serializer"):
         if encoding.get(key) not in (None, "auto"):
             raise UnsupportedFormatError(
-                f"encoding of variable {name!r}: {key!r} needs Zarr format 3", path=name, hint="pass zarr_format=3"
+                f"encoding of variable {name!r}: {key!r} needs Zarr v3", path=name, hint="pass zarr_format=3"
             )
 
 
@@ -192,7 +192,7 @@ def _separator(name: str, value: Any, *, explicit: bool) -> str | None:
         return str(found)
     if explicit:
         raise UnsupportedFormatError(
-            f"encoding of variable {name!r}: this chunk_key_encoding needs Zarr format 3",
+            f"encoding of variable {name!r}: this chunk_key_encoding needs Zarr v3",
             path=name,
             found=value,
             hint="pass zarr_format=3",

@@ -29,7 +29,7 @@ class ZarrdsBackendEntrypoint(BackendEntrypoint):
     array([1., 2., 3.])
     """
 
-    description: ClassVar[str] = "Open Zarr stores (formats 2 and 3) in xarray using zarrds"
+    description: ClassVar[str] = "Open Zarr stores (Zarr v2 and v3) in xarray using zarrds"
     url: ClassVar[str] = "https://docs.xarray.dev/en/stable/user-guide/io.html"
     supports_groups: ClassVar[bool] = True
     open_dataset_parameters: ClassVar[Any] = None

@@ -14,10 +14,10 @@ from dask.delayed import Delayed
 
 from xarray_backend.blocks import BlockTarget, block_writes, finish_later
 
-__all__ = ["LaterWrites"]
+__all__ = ["DelayedWrites"]
 
 
-class LaterWrites(Delayed):  # type: ignore[misc]
+class DelayedWrites(Delayed):  # type: ignore[misc]
     """Delayed that writes all blocks of some dask arrays.
 
     Parameters

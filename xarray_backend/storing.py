@@ -75,9 +75,9 @@ def carry_out(
         return ZarrdsStore(written)
     if not later:
         return finish_later([])
-    from xarray_backend.later import LaterWrites
+    from xarray_backend.later import DelayedWrites
 
-    return LaterWrites(later)
+    return DelayedWrites(later)
 
 
 def _append(

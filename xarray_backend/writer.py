@@ -307,7 +307,7 @@ def _format_to_write(target: Store, path: str, existing: Group | None, asked: in
     if found is None and asked is None:
         found = next(filter(None, (_format_at(target, above) for above in reversed(ancestors(path)[:-1]))), None)
     if found is not None and asked not in (None, found):
-        raise ValueError(f"zarr_format is {asked}, but the group {path or '/'!r} is of format {found} and keeps it")
+        raise ValueError(f"zarr_format is {asked}, but the group {path or '/'!r} is in Zarr v{found} and keeps it")
     return asked or found or target.documents_format or zarrds.get_config().default_format
 
 
@@ -329,7 +329,7 @@ def _make_room(target: Store, path: str, mode: str, zarr_format: int) -> Group:
     """Create the group; in mode "w" delete the existing node first."""
     if mode != "w" and any(key in target for key in document_keys(path, 3)):
         raise DatasetExistsError(
-            "a node of Zarr format 3 is stored here", path=path, hint="mode='w' replaces it, mode='a' adds to it"
+            "a node of Zarr v3 is stored here", path=path, hint="mode='w' replaces it, mode='a' adds to it"
         )
     try:
         return zarrds.open_group(target, mode="w" if mode == "w" else "w-", path=path, zarr_format=zarr_format)

@@ -75,5 +75,5 @@ def codecs_of(array: ArrayProperties) -> CodecPipeline:
     """
     chunk = array._opened.meta.chunk
     if chunk.serializer is None:
-        raise ValueError(f"the array is of format {array.zarr_format}, not of format 3")
+        raise ValueError(f"the array is in Zarr v{array.zarr_format}; codecs_of needs Zarr v3")
     return pipeline_of(chunk)

@@ -137,7 +137,7 @@ def test_astype_of_text_is_as_long_as_it_gets(dtype: str, text: Any) -> None:
 
 
 def test_astype_of_objects_without_a_length() -> None:
-    with pytest.raises(TypeError, match="say one"):
+    with pytest.raises(TypeError, match="give one"):
         zarrds.zeros(2, dtype=str).astype("U")
 
 

@@ -27,7 +27,7 @@ def store(tmp_path: Path) -> Path:
 def test_in_place(store: Path) -> None:
     found = run("convert", store, "--to", 3)
     assert found.exit_code == 0
-    assert found.stdout == "all done: / is of format 3\n"
+    assert found.stdout == "all done: / is in Zarr v3\n"
     assert sorted(p.name for p in (store / "g" / "u").iterdir()) == ["0", "1", "zarr.json"]
     assert run("convert", store, "--to", 2, "--quiet").stdout == ""
     assert zarrds.open(str(store), mode="r")["g/u"][:].tolist() == [0, 1, 2, 3]
@@ -36,7 +36,7 @@ def test_in_place(store: Path) -> None:
 def test_elsewhere(store: Path, tmp_path: Path) -> None:
     found = run("convert", store, tmp_path / "b", "--path", "g", "--dest-path", "x/y")
     assert found.exit_code == 0
-    assert found.stdout == "copy /x/y/u (4,) int64\nall done: /x/y is of format 3\n"
+    assert found.stdout == "copy /x/y/u (4,) int64\nall done: /x/y is in Zarr v3\n"
     assert zarrds.open(str(tmp_path / "b"), mode="r")["x/y/u"][:].tolist() == [0, 1, 2, 3]
 
 
@@ -44,6 +44,6 @@ def test_what_cannot_be_said(store: Path) -> None:
     zarrds.open_group(str(store)).create_dataset("bad", shape=3, dtype="array:i4")
     found = run("convert", store)
     assert found.exit_code == 1
-    assert found.stderr.startswith("Error: format 3 cannot say 'filters'")
+    assert found.stderr.startswith("Error: Zarr v3 cannot express 'filters'")
     assert "'bad'" in found.stderr
     assert run("convert", store, "--to", 4).exit_code == 2

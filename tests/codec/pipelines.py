@@ -1,4 +1,4 @@
-"""Chains of format 3 for tests, in short hand."""
+"""Build codec pipelines of Zarr v3 for tests from a short notation."""
 
 from __future__ import annotations
 

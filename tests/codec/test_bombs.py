@@ -47,7 +47,7 @@ def little_memory(most: int = 16 * 2**20) -> Iterator[None]:
 
 
 def configured(codec: Any) -> dict[str, Any]:
-    """A codec of numcodecs as format 3 has it."""
+    """A codec of numcodecs as Zarr v3 has it."""
     configuration = {name: value for name, value in codec.get_config().items() if name != "id"}
     return {"name": f"numcodecs.{codec.codec_id}", "configuration": configuration}
 

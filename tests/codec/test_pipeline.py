@@ -1,4 +1,4 @@
-"""Every codec of format 3: what is encoded decodes to the same; what is damaged raises and is never data."""
+"""Every codec of Zarr v3: what is encoded decodes to the same; what is damaged raises and is never data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays of many kinds in format 2, and what a conversion must keep of them."""
+"""Arrays of many kinds in Zarr v2, and what a conversion must keep of them."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _array(array: zarrds.Array) -> Any:
     data = array[...]
     attributes = array.attrs.asdict()
     names = attributes.pop("_ARRAY_DIMENSIONS", None) or array.dimension_names
-    attributes.pop("_FillValue", None)  # for xarray, in format 3 only
+    attributes.pop("_FillValue", None)  # for xarray, in Zarr v3 only
     elements = data.tolist() if data.dtype == object else data.astype(data.dtype.newbyteorder("<")).tobytes()
     fill = array.fill_value
     # an undefined fill value is zero afterwards
@@ -99,7 +99,7 @@ def _array(array: zarrds.Array) -> Any:
 
 
 def format_1() -> zarrds.KVStore:
-    """An array of format 1, of whose three chunks one is stored."""
+    """An array of Zarr v1, of whose three chunks one is stored."""
     store = zarrds.KVStore({})
     store["meta"] = (
         b'{"zarr_format": 1, "shape": [5], "chunks": [2], "dtype": "<i4", "compression": "zlib", '
@@ -111,7 +111,7 @@ def format_1() -> zarrds.KVStore:
 
 
 def experimental(sharded: bool) -> zarrds.KVStore:
-    """A hierarchy of the experimental format 3; its array has its chunks in shards, or not."""
+    """A hierarchy of the experimental Zarr v3; its array has its chunks in shards, or not."""
     core = "https://purl.org/zarr/spec/protocol/core/3.0"
     array: dict[str, Any] = {
         "attributes": {"units": "m"},

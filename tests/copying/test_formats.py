@@ -1,4 +1,4 @@
-"""Copying within format 3 and between formats."""
+"""Copying within Zarr v3 and between formats."""
 
 from __future__ import annotations
 

@@ -103,11 +103,11 @@ def n5(path: Path) -> zarrds.N5Store:
 
 
 SOURCES: dict[str, tuple[Callable[[Path], Any], tuple[int, ...]]] = {
-    "format 2": (lambda path: kinds(2), (3,)),
-    "format 3": (lambda path: kinds(3), (2,)),
+    "Zarr v2": (lambda path: kinds(2), (3,)),
+    "Zarr v3": (lambda path: kinds(3), (2,)),
     "shards": (lambda path: shards(), (2,)),
     "n5": (n5, (2, 3)),
-    "format 1": (lambda path: format_1(), (2, 3)),
+    "Zarr v1": (lambda path: format_1(), (2, 3)),
     "experimental": (lambda path: experimental(False), (2, 3)),
     "experimental shards": (lambda path: experimental(True), (2, 3)),
 }

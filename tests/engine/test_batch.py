@@ -215,7 +215,7 @@ def test_what_cannot_be_deleted_stops_a_batch_from_shrinking(tmp_path):
         {"zarr_format": 3, "compressors": []},
         {"zarr_format": 3, "chunks": (5, 5), "shards": SHARD, "compressors": []},
     ],
-    ids=["format 2", "format 3", "shards"],
+    ids=["Zarr v2", "Zarr v3", "shards"],
 )
 def test_buffers_that_a_store_hands_out_are_not_written_to(options):
     """A store may hold values in memory that can be written to: they change when they are set, not before."""

@@ -91,7 +91,7 @@ CASES: dict[str, tuple[Callable[[], Files], str]] = {
     "shards 3": (lambda: zarr(3, chunks=(4, 6), codecs=[OUTER]), "a/zarr.json"),
     "consolidated 3": (lambda: zarr(3, True), "zarr.json"),
     "n5": (n5, "a/attributes.json"),
-    "format 1": (old, "meta"),
+    "Zarr v1": (old, "meta"),
     "experimental": (experimental, "meta/root/a.array.json"),
 }
 

@@ -1,4 +1,4 @@
-"""Documents of format 2, well formed and malformed, and those of other implementations."""
+"""Documents of Zarr v2, well formed and malformed, and those of other implementations."""
 
 import json
 import pickle

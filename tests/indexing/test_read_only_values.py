@@ -11,9 +11,9 @@ import zarrds
 
 ITEMS = {
     "bytes": (b"a", {"dtype": bytes}),
-    "bytes, format 3": (b"a", {"dtype": bytes, "zarr_format": 3}),
+    "bytes, Zarr v3": (b"a", {"dtype": bytes, "zarr_format": 3}),
     "text": ("a", {"dtype": str}),
-    "text, format 3": ("a", {"dtype": str, "zarr_format": 3}),
+    "text, Zarr v3": ("a", {"dtype": str, "zarr_format": 3}),
     "arrays": (np.arange(3), {"dtype": "array:i8"}),
     "JSON": ([1, "a"], {"dtype": object, "object_codec": zarrds.JSON()}),
 }

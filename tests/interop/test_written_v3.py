@@ -1,4 +1,4 @@
-"""What is written in format 3 is read by zarr-python 3 and tensorstore: data types, fill values, codecs, keys."""
+"""What is written in Zarr v3 is read by zarr-python 3 and tensorstore: data types, fill values, codecs, keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays of format 2 that zarrds writes for other implementations to read: what each is made of, and its content."""
+"""Arrays of Zarr v2 that zarrds writes for other implementations to read: what each is made of, and its content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Formats asked of N5 containers: they have documents of format 2, and what they cannot have changes nothing."""
+"""Formats asked of N5 containers: they have documents of Zarr v2, and what they cannot have changes nothing."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_format_3_is_refused_before_anything_changes(name: str, make: N5Class, t
     store = make(str(tmp_path / "a.n5"))
     zarrds.array(DATA, chunks=3, store=store, path="z")
     before = files(tmp_path)
-    with pytest.raises(UnsupportedFormatError, match="format 2"):
+    with pytest.raises(UnsupportedFormatError, match="Zarr v2"):
         CREATING[name](store, zarr_format=3)
     assert files(tmp_path) == before
 

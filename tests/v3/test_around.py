@@ -1,4 +1,4 @@
-"""What is built on arrays works for format 3: copying, rechunking, dask, xarray, the command line, consolidation."""
+"""What is built on arrays works for Zarr v3: copying, rechunking, dask, xarray, the command line, consolidation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DATA = np.arange(24.0).reshape(4, 6)
 
 @pytest.fixture
 def root():
-    """A hierarchy of format 3 with numbers and text."""
+    """A hierarchy of Zarr v3 with numbers and text."""
     group = zarrds.open_group(zarrds.MemoryStore(), mode="w", zarr_format=3)
     group.attrs["title"] = "t"
     u = group.create_dataset("g/u", data=DATA, chunks=(2, 3), dimension_names=["y", "x"], fill_value=-1)

@@ -1,4 +1,4 @@
-"""Arrays of format 3: keywords, what they say of themselves, what can be done with them."""
+"""Arrays of Zarr v3: keywords, what they say of themselves, what can be done with them."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_what_cannot_be_made_leaves_nothing(store, options, kind):
     "options", [{"codecs": ["bytes"]}, {"shards": 4}, {"dimension_names": ["x"]}, {"chunk_key_encoding": "default"}]
 )
 def test_format_2_has_no_such_keywords(store, options):
-    with pytest.raises(ValueError, match="format 3"):
+    with pytest.raises(ValueError, match="Zarr v3"):
         zarrds.zeros(4, store=store, **options)
     assert list(store) == []
 

@@ -1,4 +1,4 @@
-"""Documents of format 3 <-> values: every spelling, round trips, and broken ones, which are errors that say where."""
+"""Documents of Zarr v3 <-> values: every spelling, round trips, and broken ones, which are errors that say where."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def test_unknown_ones_are_refused_by_name() -> None:
 
 
 def test_format_2_has_none() -> None:
-    with pytest.raises(ValueError, match="format 3"):
+    with pytest.raises(ValueError, match="Zarr v3"):
         zarrds.create(3, storage_transformers=[Shifted("bytes")], zarr_format=2)
     z = _array(storage_transformers=[Shifted("bytes")])
     with pytest.raises(UnsupportedFormatError, match="storage_transformers"):

@@ -1,4 +1,4 @@
-"""The experimental layout of format 3, as zarr-python 2.17 wrote it."""
+"""The experimental layout of Zarr v3, as zarr-python 2.17 wrote it."""
 
 from __future__ import annotations
 

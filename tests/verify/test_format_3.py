@@ -1,4 +1,4 @@
-"""Verifying hierarchies of format 3."""
+"""Verifying hierarchies of Zarr v3."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ FAULTS: dict[str, tuple[Callable[[MemoryStore], Any], str, list[tuple[str, str]]
         [("array-above", "g/plain/sub")],
     ),
     "chunk outside the grid": (lambda s: s.__setitem__("g/plain/c/3", b""), "keys", [("stray", "g/plain/c/3")]),
-    "chunk of format 2": (lambda s: s.__setitem__("g/plain/0", b""), "keys", [("stray", "g/plain/0")]),
+    "chunk of Zarr v2": (lambda s: s.__setitem__("g/plain/0", b""), "keys", [("stray", "g/plain/0")]),
     "foreign file": (lambda s: s.__setitem__("README", b""), "keys", [("stray", "README")]),
     "stale consolidated metadata": (stale, "keys", [("stale-consolidated", "zarr.json")]),
     "truncated": (

@@ -1,4 +1,4 @@
-"""Verifying what is no hierarchy of format 2: N5 containers, format 1; and sizes of shards without decoding them."""
+"""Verifying what is no hierarchy of Zarr v2: N5 containers, Zarr v1; and sizes of shards without decoding them."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_strays_and_broken_attributes_in_containers(container: Path) -> None:
     assert kinds(str(container), "keys") == [("invalid-document", "g/raw/attributes.json")]
 
 
-# --- format 1 ---------------------------------------------------------------------------------------------------------
+# --- Zarr v1 ---------------------------------------------------------------------------------------------------------
 
 
 def array_of_format_1(**changes: Any) -> KVStore:

@@ -39,7 +39,7 @@ def test_what_is_no_codec(value):
         codec_v2("u", value, explicit=True)
     assert codec_v2("u", value, explicit=False) is None
     if value == {"id": "no such codec"}:
-        return  # format 3 has codecs of others: that one is unknown is found when an array is made
+        return  # Zarr v3 has codecs of others: that one is unknown is found when an array is made
     with pytest.raises(BadCompressorError, match="'u'"):
         codec_v3("u", value, F8, explicit=True)
     assert codec_v3("u", value, F8, explicit=False) is None

@@ -101,7 +101,7 @@ def test_a_group_keeps_its_format(tmp_path, zarr_format):
     other = {2: 3, 3: 2}[zarr_format]
     to_zarrds(waves(), tmp_path / "a.zarr")
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(ValueError, match=f"is of format {zarr_format}"):
+    with pytest.raises(ValueError, match=f"is in Zarr v{zarr_format}"):
         to_zarrds(waves(), tmp_path / "a.zarr", mode="a", zarr_format=other)
     with pytest.raises(ContainsGroupError, match="another format"):
         to_zarrds(waves(), tmp_path / "a.zarr", group="g", mode="w", zarr_format=other)

@@ -1,4 +1,4 @@
-"""Fill values of format 3."""
+"""Fill values of Zarr v3."""
 
 from __future__ import annotations
 

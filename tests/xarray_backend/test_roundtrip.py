@@ -102,7 +102,7 @@ ENCODINGS = {
     "compressor": {"compressor": numcodecs.Zstd(level=3)},
     "compressors": {"compressors": (numcodecs.GZip(level=1),)},
     "configuration": {"compressor": {"id": "lz4", "acceleration": 1}},
-    "format 3 configuration": {"compressors": [{"name": "zstd", "configuration": {"level": 1, "checksum": False}}]},
+    "Zarr v3 configuration": {"compressors": [{"name": "zstd", "configuration": {"level": 1, "checksum": False}}]},
     "none": {"compressor": None},
     "filters": {"filters": [numcodecs.Delta(dtype="f8")], "_FillValue": None},
     "chunks": {"chunks": (3, 4)},

@@ -86,7 +86,7 @@ def test_a_region_keeps_what_another_writer_puts_into_its_chunk(mode, verb, lazy
 @pytest.mark.parametrize("shards", [None, (8, 3)])
 def test_regions_from_threads(tmp_path, shards, zarr_format):
     if shards and zarr_format == 2:
-        pytest.skip("format 2 has no shards")
+        pytest.skip("Zarr v2 has no shards")
     for store in ({}, DirectoryStore(str(tmp_path / "a")), SQLiteStore(str(tmp_path / "a.db"))):
         table(24, 8, store=store, **({"shards": shards} if shards else {}))
         with ThreadPoolExecutor(8) as pool:

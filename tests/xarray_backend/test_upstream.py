@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 _ALONE = "fails with xarray alone, too, as it is for the other format"
 _PATCHED = "looks into the zarr library, which has no part in it"
-_SHOWN = "codecs of format 3 are shown as zarr.json has them, not as objects of the zarr library"
+_SHOWN = "codecs of Zarr v3 are shown as zarr.json has them, not as objects of the zarr library"
 _ZIP = "fails with xarray alone, too: the ZipStore was opened to be read, and xarray's own set-up skips the case"
 _UNCONSOLIDATED = "consolidated=True, of a store that says it has no consolidated metadata, is an error"
 _BLOCKS = "blocks are taken as chunks, or joined to whole shards, where nobody asked for others"
@@ -27,7 +27,7 @@ KNOWN = {
         "test_dimension_names": _ALONE,
         "test_zarr_fill_value_in_encoding_on_read": _ALONE,
         "test_shard_encoding_with_dask": _ALONE,
-        "test_zarr_fill_value_setting": "use_zarr_fill_value_as_mask counts in format 2, too",
+        "test_zarr_fill_value_setting": "use_zarr_fill_value_as_mask counts in Zarr v2, too",
         "test_compressor_encoding": _SHOWN,
         "test_zarr_encoding": _SHOWN,
         "test_async_load_multiple_variables": _PATCHED,
@@ -52,7 +52,7 @@ KNOWN["write"] = KNOWN["read"] | {
     "test_chunk_encoding_with_dask": _BLOCKS,
     "test_avoid_excess_metadata_calls": _PATCHED,
     "test_zarr_region_append": "region='auto' does not look up the dimension that is appended to",
-    "test_to_zarr_compute_false": "without a fill value, zeros in memory are written in format 2",
+    "test_to_zarr_compute_false": "without a fill value, zeros in memory are written in Zarr v2",
 }
 """Tests that fail, by mode, with the reason; docs/differences.md has those that users can meet."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from zarrds import _node
 from zarrds._convert.mask import MASK, mask_attribute
 from zarrds._convert.probe import same_bytes
-from zarrds._convert.translate import cannot_say, in_other_order, translated
+from zarrds._convert.translate import cannot_express, in_other_order, translated
 from zarrds._format import CONSOLIDATED_KEY, ArrayMeta, GroupMeta, Node, canonical, format_of, node_key, v3_experimental
 from zarrds._format import document as v3
 from zarrds._store import ExperimentalV3Store, Store, join_path
@@ -108,7 +108,7 @@ def plan_steps(
             error.store, error.path = repr(source), old.path or "/"
             raise
         except ValueError as error:
-            refused = cannot_say(to, "path", error, old.path)
+            refused = cannot_express(to, "path", error, old.path)
             refused.store, refused.path = repr(source), old.path or "/"
             raise refused from error
     return steps
@@ -136,7 +136,7 @@ def _kept(old: ArrayMeta, to: int) -> ArrayMeta:
         return meta
     if to == 2 and same_bytes(old.chunk, in_other_order(meta).chunk):
         return in_other_order(meta)
-    raise cannot_say(to, "chain of codecs", "chunks would have to be encoded anew; convert to a dest", old.chunk)
+    raise cannot_express(to, "codec pipeline", "chunks would have to be encoded again; pass a dest", old.chunk)
 
 
 def _kept_or_reencoded(old: ArrayMeta, to: int) -> tuple[ArrayMeta, bool]:
@@ -165,9 +165,9 @@ def _with_dimensions(old: Found, meta: ArrayMeta) -> tuple[ArrayMeta, dict[str, 
     if names_3 is None or all(name is None for name in names_3):
         return meta, attributes
     if None in names_3:
-        raise cannot_say(2, "dimension_names", "xarray's attribute names all dimensions or none", names_3)
+        raise cannot_express(2, "dimension_names", "xarray's attribute names all dimensions or none", names_3)
     if attributes.get(_DIMENSIONS, list(names_3)) != list(names_3):
-        raise cannot_say(2, "dimension_names", f"the attribute {_DIMENSIONS} says something else", names_3)
+        raise cannot_express(2, "dimension_names", f"the attribute {_DIMENSIONS} has other names", names_3)
     if MASK in attributes and attributes[MASK] == mask_attribute(old.node.chunk):
         del attributes[MASK]
     return meta, {**attributes, _DIMENSIONS: list(names_3)}
@@ -179,7 +179,7 @@ def expect_same(store: Store, there: Found, wanted: Found) -> None:
         return
     error = ContainsArrayError if isinstance(there.node, ArrayMeta) else ContainsGroupError
     raise error(
-        f"something else of format {there.node.zarr_format} is there already",
+        f"something else of Zarr v{there.node.zarr_format} is there already",
         store=repr(store),
         path=there.path or "/",
         hint="delete it, or convert to another place",

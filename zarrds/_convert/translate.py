@@ -33,7 +33,7 @@ from zarrds._metadata import FILTERS, make_pipeline, pipeline_of, to_numcodecs, 
 from zarrds._types import Order
 from zarrds.errors import UnsupportedFormatError
 
-__all__ = ["cannot_say", "in_other_order", "translated"]
+__all__ = ["cannot_express", "in_other_order", "translated"]
 
 _OBJECTS = {"vlen-utf8": "string", "vlen-bytes": "variable_length_bytes"}
 _SERIALIZERS = frozenset({"pcodec", "zfpy"})
@@ -42,9 +42,9 @@ _N5 = "n5_wrapper"
 _Anything = TypeVar("_Anything")
 
 
-def cannot_say(number: int, member: str, reason: object, found: object = None) -> UnsupportedFormatError:
+def cannot_express(number: int, member: str, reason: object, found: object = None) -> UnsupportedFormatError:
     """Make the error for something that a format cannot express."""
-    return UnsupportedFormatError(f"format {number} cannot say {member!r}: {reason}", found=found)
+    return UnsupportedFormatError(f"Zarr v{number} cannot express {member!r}: {reason}", found=found)
 
 
 @lru_cache(maxsize=1024)
@@ -56,17 +56,17 @@ def translated(meta: ArrayMeta, to: int, *, exact: bool) -> ArrayMeta:
     if meta.zarr_format == to and not _is_n5(meta.chunk):
         return meta
     if _is_n5(meta.chunk) and exact:
-        raise cannot_say(to, "compressor", "blocks of N5 have headers, chunks of Zarr have none")
+        raise cannot_express(to, "compressor", "blocks of N5 have headers, chunks of Zarr have none")
     new = (_to_3 if to == 3 else _to_2)(meta, exact)
     _attempt(to, "codecs", lambda: build_codec(new.chunk))
     # check that the document reads back equal: a NaN with a payload, for example, does not in Zarr v2
     again = _attempt(to, "document", lambda: _read_back(new))
     if again.chunk.fill != new.chunk.fill:
-        raise cannot_say(to, "fill_value", "its bits would change", decode_fill(meta.chunk))
+        raise cannot_express(to, "fill_value", "its bits would change", decode_fill(meta.chunk))
     if again != new:
-        raise cannot_say(to, "document", "it does not read as it was written")
+        raise cannot_express(to, "document", "it does not read as it was written")
     if not exact and not same_elements(plain_chunk(meta), plain_chunk(new)):
-        raise cannot_say(to, "filters", "elements would change", [codec.name for codec in new.chunk.filters])
+        raise cannot_express(to, "filters", "elements would change", [codec.name for codec in new.chunk.filters])
     return new
 
 
@@ -89,7 +89,7 @@ def _attempt(to: int, member: str, action: Callable[[], _Anything]) -> _Anything
     try:
         return action()
     except (ValueError, TypeError, NotImplementedError, OverflowError) as error:
-        raise cannot_say(to, member, error) from error
+        raise cannot_express(to, member, error) from error
 
 
 def _is_n5(chunk: ChunkSpec) -> bool:
@@ -121,7 +121,7 @@ def _to_3(meta: ArrayMeta, exact: bool) -> ArrayMeta:
     if dtype.kind != "O":
         dtype = _attempt(3, "dtype", lambda: normalize_dtype_v3(chunk.dtype)[0].newbyteorder("="))
     if exact and dtype.itemsize != chunk.dtype.itemsize:
-        raise cannot_say(3, "dtype", "structures have no padding", chunk.dtype)
+        raise cannot_express(3, "dtype", "structures have no padding", chunk.dtype)
     filters, serializer, compressors = _pipeline_3(chunk)
     if chunk.order == "F" and len(chunk.shape) > 1:
         turn = CodecSpec.of("transpose", {"order": list(range(len(chunk.shape)))[::-1]})
@@ -154,7 +154,7 @@ def _unwrapped(codec: CodecSpec) -> CodecSpec:
 def _check_objects(chunk: ChunkSpec) -> None:
     if chunk.dtype.kind == "O" and (not chunk.filters or chunk.filters[0].name not in _OBJECTS):
         found = chunk.filters[0].name if chunk.filters else None
-        raise cannot_say(3, "filters", "objects are stored as text (vlen-utf8) or as bytes (vlen-bytes)", found)
+        raise cannot_express(3, "filters", "objects are stored as text (vlen-utf8) or as bytes (vlen-bytes)", found)
 
 
 def _pipeline_3(chunk: ChunkSpec) -> tuple[tuple[CodecSpec, ...], CodecSpec, tuple[CodecSpec, ...]]:
@@ -166,7 +166,7 @@ def _pipeline_3(chunk: ChunkSpec) -> tuple[tuple[CodecSpec, ...], CodecSpec, tup
     count = next((n for n, codec in enumerate(new) if codec.name not in FILTERS), len(new))
     filters, rest = new[:count], new[count:]
     if any(codec.name in FILTERS for codec in rest) or (maker is not None and filters):
-        raise cannot_say(3, "filters", "codecs of arrays come before those of bytes", [codec.name for codec in old])
+        raise cannot_express(3, "filters", "codecs of arrays come before those of bytes", [codec.name for codec in old])
     if maker is not None:
         return (), CodecSpec.of(maker.name), tuple(rest)
     if rest and rest[0].name.removeprefix("numcodecs.") in _SERIALIZERS:
@@ -210,10 +210,10 @@ def _to_2(meta: ArrayMeta, exact: bool) -> ArrayMeta:
         kept = tuple(codec for codec in map(_unwrapped, chunk.compressors) if codec.name)
         return replace(meta, chunk=replace(chunk, compressors=kept))
     if meta.transformers:
-        raise cannot_say(2, "storage_transformers", "it has none", [spec.name for spec in meta.transformers])
+        raise cannot_express(2, "storage_transformers", "it has none", [spec.name for spec in meta.transformers])
     is_sharded = chunk.serializer.name == SHARDING
     if exact and is_sharded:
-        raise cannot_say(2, "codecs", "it has no shards", SHARDING)
+        raise cannot_express(2, "codecs", "it has no shards", SHARDING)
     pipeline = pipeline_of(chunk)
     # codecs around a sharding codec only change the layout of its bytes
     order, filters_3 = _memory_order(pipeline.filters, len(chunk.shape), exact)
@@ -255,7 +255,7 @@ def _memory_order(filters: tuple[CodecSpec, ...], ndim: int, exact: bool) -> tup
     is_whole = bool(filters) and filters[0].name == "transpose" and _turns_round(filters[0], ndim)
     rest = filters[1:] if is_whole else filters
     if exact and any(codec.name == "transpose" for codec in rest):
-        raise cannot_say(2, "codecs", "dimensions can be turned round as a whole only", "transpose")
+        raise cannot_express(2, "codecs", "only the order that reverses all dimensions can be expressed", "transpose")
     return ("F" if is_whole and ndim > 1 else "C"), [codec for codec in rest if codec.name != "transpose"]
 
 
@@ -266,7 +266,7 @@ def _turns_round(codec: CodecSpec, ndim: int) -> bool:
 def _codec_2(codec: CodecSpec) -> CodecSpec:
     found = _attempt(2, "codecs", lambda: to_numcodecs(codec))
     if not isinstance(found, Codec):
-        raise cannot_say(2, "codecs", "numcodecs has nothing that does the same", codec.name)
+        raise cannot_express(2, "codecs", "numcodecs has nothing that does the same", codec.name)
     return spec_of(found)
 
 
@@ -274,5 +274,5 @@ def _fill_2(chunk: ChunkSpec, dtype: np.dtype[Any]) -> Fill:
     if chunk.fill.raw is None or dtype.kind != "O":
         return chunk.fill if chunk.fill.raw is None else Fill(raw=_converted(chunk.fill.raw, chunk.dtype, dtype))
     if chunk.fill.raw:
-        raise cannot_say(2, "fill_value", "there are no bytes in JSON", chunk.fill.raw)
+        raise cannot_express(2, "fill_value", "there are no bytes in JSON", chunk.fill.raw)
     return Fill(text="0")  # Zarr v2 has always stored 0 for "empty"

@@ -15,7 +15,7 @@ from numcodecs import VLenArray, VLenBytes, VLenUTF8
 from zarrds.core import Array
 
 __all__ = [
-    "CannotTravelError",
+    "NotCopyableError",
     "TextReader",
     "fill_attribute",
     "h5py_attribute",
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-class CannotTravelError(Exception):
+class NotCopyableError(Exception):
     """Error for something that the other side cannot store; the message names it."""
 
 
@@ -55,14 +55,14 @@ class TextReader:
 def options_for_zarrds(dataset: Any) -> tuple[Any, dict[str, Any]]:
     """Return a dataset to read from, and the keywords to create an array like it."""
     if dataset.shape is None:
-        raise CannotTravelError("an empty dataset has no shape")
+        raise NotCopyableError("an empty dataset has no shape")
     options: dict[str, Any] = {"shape": dataset.shape, "chunks": dataset.chunks or True}
     dtype = dataset.dtype
     if dtype.kind == "O":
         reader, more = _object_options(dataset)
         return reader, {**options, **more}
     if dtype.hasobject:
-        raise CannotTravelError("records with text of any length, sequences or references inside")
+        raise NotCopyableError("records with text of any length, sequences or references inside")
     return dataset, {**options, "dtype": _plain_dtype(dtype), "fill_value": dataset.fillvalue}
 
 
@@ -78,8 +78,8 @@ def _object_options(dataset: Any) -> tuple[Any, dict[str, Any]]:
     if items is not None and not items.hasobject:
         return dataset, {"dtype": object, "object_codec": VLenArray(_plain_dtype(items)), "fill_value": None}
     if h5py.check_ref_dtype(dataset.dtype) is not None:
-        raise CannotTravelError("references into the file")
-    raise CannotTravelError("objects of a kind that arrays do not have")
+        raise NotCopyableError("references into the file")
+    raise NotCopyableError("objects of a kind that arrays do not have")
 
 
 def _plain_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -113,10 +113,10 @@ def _odd_attribute(value: Any) -> Any:
     if isinstance(value, h5py.Empty):
         if value.dtype.kind in "SU" or h5py.check_string_dtype(value.dtype) is not None:
             return ""
-        raise CannotTravelError("an empty value")
+        raise NotCopyableError("an empty value")
     if isinstance(value, (h5py.Reference, h5py.RegionReference)):
-        raise CannotTravelError("a reference into the file")
-    raise CannotTravelError(f"JSON has nothing like {type(value).__name__}")
+        raise NotCopyableError("a reference into the file")
+    raise NotCopyableError(f"JSON has nothing like {type(value).__name__}")
 
 
 def _decoded(value: bytes | str) -> str:
@@ -170,7 +170,7 @@ def _h5py_dtype(array: Array) -> tuple[Any, np.dtype[Any]]:
     if dtype.kind in "Mm":
         return array, h5py.opaque_dtype(dtype)
     if dtype.names is not None and any(kind in "OUMm" for kind in _kinds(dtype)):
-        raise CannotTravelError("records with text, dates or objects inside")
+        raise NotCopyableError("records with text, dates or objects inside")
     if dtype.kind != "O":
         return array, dtype
     codec = array.filters[0] if array.filters else None
@@ -180,7 +180,7 @@ def _h5py_dtype(array: Array) -> tuple[Any, np.dtype[Any]]:
         return array, h5py.string_dtype("ascii")
     if isinstance(codec, VLenArray):
         return array, h5py.vlen_dtype(np.dtype(codec.dtype))
-    raise CannotTravelError(f"HDF5 has nothing like objects of {codec!r}")
+    raise NotCopyableError(f"HDF5 has nothing like objects of {codec!r}")
 
 
 def _kinds(dtype: np.dtype[Any]) -> Iterable[str]:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from zarrds._copy.hdf5 import (
-    CannotTravelError,
+    NotCopyableError,
     fill_attribute,
     h5py_attribute,
     is_h5py,
@@ -310,7 +310,7 @@ class _Copy:
         for name in source.attrs:
             try:
                 found[name] = json_attribute(source.attrs[name]) if is_h5py(source) else source.attrs[name]
-            except CannotTravelError as reason:
+            except NotCopyableError as reason:
                 self.say(f"skip attribute {name!r} of {source.name}: {reason}")
         return found
 
@@ -365,7 +365,7 @@ class _Copy:
             return
         try:
             reader, options = self._options(source, dest)
-        except CannotTravelError as reason:
+        except NotCopyableError as reason:
             self._skip(_described(source), str(reason))
             return
         self.say(f"copy {_described(source)}")
@@ -421,7 +421,7 @@ def _travels(value: Any) -> bool:
     """Return whether an attribute value can be copied to another HDF5 file: whether it has no reference."""
     try:
         json_attribute(value)
-    except CannotTravelError:
+    except NotCopyableError:
         return not value.dtype.hasobject if hasattr(value, "dtype") else False
     return True
 
@@ -431,7 +431,7 @@ def _same_in_h5py(source: Any) -> tuple[Any, dict[str, Any]]:
     import h5py
 
     if source.shape is None or (source.dtype.hasobject and h5py.check_ref_dtype(source.dtype) is not None):
-        raise CannotTravelError("references into the file, or nothing at all")
+        raise NotCopyableError("references into the file, or nothing at all")
     options = {"shape": source.shape, "dtype": source.dtype, "maxshape": None, "fillvalue": source.fillvalue}
     if source.dtype.kind == "O":
         del options["fillvalue"]

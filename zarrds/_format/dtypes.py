@@ -64,7 +64,7 @@ def _from_json(document: JSON, place: Place) -> DType:
     if _is_generic_time(dtype):
         raise place.error("date or time type with a unit", text, hint=_UNIT_HINT)
     if dtype.base.kind not in _KINDS:
-        raise place.error("type that format 2 has", text)
+        raise place.error("type that Zarr v2 has", text)
     return dtype
 
 
@@ -121,7 +121,7 @@ def dtype_to_v2(dtype: DType) -> JSON:
     if dtype.names is not None:
         return _fields_to_json(dtype)
     if dtype.kind not in _KINDS or dtype.isbuiltin == 2:
-        raise TypeError(f"dtype {dtype} cannot be stored in zarr format 2")
+        raise TypeError(f"dtype {dtype} cannot be stored in Zarr v2")
     if _is_generic_time(dtype):
         raise MetadataError("date and time dtypes need a unit", found=dtype.str, hint=_UNIT_HINT)
     return dtype.str

@@ -173,7 +173,7 @@ class _FormatV3:
     def check_path(self, path: str) -> None:
         for name in path.split("/") if path else ():
             if (name.startswith("__") and name not in _OF_XARRAY) or name == v3.DOCUMENT_KEY or not name.strip("."):
-                raise ValueError(f"{name!r} cannot be the name of a node in format 3")
+                raise ValueError(f"{name!r} cannot be the name of a node in Zarr v3")
 
     def parse_node(self, path: str, texts: Texts) -> Node | None:
         (text,) = texts

@@ -90,7 +90,7 @@ def _is(target: DType | None, kinds: str, *, none: bool = False) -> bool:
 
 
 def _missing(what: str, hint: str) -> MissingValueError:
-    return MissingValueError("numpy cannot say that a value is missing", found=what, hint=hint)
+    return MissingValueError("numpy has no missing value of this dtype", found=what, hint=hint)
 
 
 # --- dtypes of pandas -------------------------------------------------------------------------------------------------

@@ -42,8 +42,8 @@ _ARRAY_MEMBERS = frozenset(
     ["chunks", "compressor", "dimension_separator", "dtype", "fill_value", "filters", "order", "shape", "zarr_format"]
 )
 _FORMAT_HINTS = {
-    1: "metadata of format 1 belongs under the key 'meta'",
-    3: "metadata of format 3 belongs under the key 'zarr.json'",
+    1: "metadata of Zarr v1 belongs under the key 'meta'",
+    3: "metadata of Zarr v3 belongs under the key 'zarr.json'",
 }
 
 
@@ -114,13 +114,15 @@ def array_to_document(meta: ArrayMeta) -> dict[str, JSON]:
 
 def _check_expressible(meta: ArrayMeta) -> None:
     if meta.chunk.serializer is not None:
-        raise UnsupportedFormatError("format 2 has no array-to-bytes codecs", codec=meta.chunk.serializer.name)
+        raise UnsupportedFormatError("Zarr v2 has no array-to-bytes codecs", codec=meta.chunk.serializer.name)
     if len(meta.chunk.compressors) > 1:
         raise UnsupportedFormatError(
-            "format 2 has one compressor at most", found=[codec.name for codec in meta.chunk.compressors]
+            "Zarr v2 has one compressor at most", found=[codec.name for codec in meta.chunk.compressors]
         )
     if meta.keys.style != "v2" or (meta.keys.separator != "." and not meta.keys.written):
-        raise UnsupportedFormatError("format 2 cannot say these chunk keys", expected="keys like 0.1", found=meta.keys)
+        raise UnsupportedFormatError(
+            "Zarr v2 cannot express these chunk keys", expected="keys like 0.1", found=meta.keys
+        )
 
 
 def _check_format(members: Mapping[str, JSON], place: Place) -> None:

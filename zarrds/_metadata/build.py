@@ -119,9 +119,9 @@ def _meta_2(request: ArrayRequest) -> ArrayMeta:
 def _refuse_v3(request: ArrayRequest) -> None:
     for name in ("codecs", "shards", "chunk_key_encoding", "dimension_names", "storage_transformers"):
         if getattr(request, name) not in (None, (), []):
-            raise ValueError(f"{name} may only be set for format 3; pass zarr_format=3")
+            raise ValueError(f"{name} may only be set for Zarr v3; pass zarr_format=3")
     if not (isinstance(request.serializer, str) and request.serializer == "auto"):
-        raise ValueError("serializer may only be set for format 3; pass zarr_format=3")
+        raise ValueError("serializer may only be set for Zarr v3; pass zarr_format=3")
 
 
 def _only_compressor(request: ArrayRequest) -> Any:
@@ -131,7 +131,7 @@ def _only_compressor(request: ArrayRequest) -> Any:
         return request.compressor
     several = several if isinstance(several, list | tuple) else () if several is None else (several,)
     if len(several) > 1:
-        raise ValueError(f"format 2 has one compressor at most, found {len(several)}")
+        raise ValueError(f"Zarr v2 has one compressor at most, found {len(several)}")
     return several[0] if several else None
 
 
@@ -253,7 +253,7 @@ def _pipeline(request: ArrayRequest, dtype: Any, objects: str | None, order: Ord
     if order == "C" or ndim < 2:
         return pipeline
     if request.codecs is not None:
-        raise ValueError("order='F' is a codec of its own in format 3: put it into codecs, as \"transpose\"")
+        raise ValueError("order='F' is a codec in Zarr v3: add it to codecs, as \"transpose\"")
     turn = CodecSpec.of("transpose", {"order": list(range(ndim))[::-1]})
     return pipeline._replace(filters=(turn, *pipeline.filters))
 
@@ -405,10 +405,10 @@ def new_format(asked: int | None, store: Store) -> int:
         return get_config().default_format if asked is None else asked
     if asked not in (None, only):
         raise UnsupportedFormatError(
-            f"this store can hold arrays and groups of format {only} alone",
+            f"this store can hold arrays and groups of Zarr v{only} only",
             store=repr(store),
-            expected=f"format {only}",
-            found=f"format {asked}",
+            expected=f"Zarr v{only}",
+            found=f"Zarr v{asked}",
             hint="leave zarr_format out, or choose another store",
         )
     return only

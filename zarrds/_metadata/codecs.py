@@ -1,4 +1,4 @@
-"""Turn the codecs that users give into codec pipelines of Zarr v3.
+"""Make codec pipelines of Zarr v3 from the codecs that users give.
 
 Users may give codec objects of numcodecs, their configurations (with an ``id``), codecs as ``zarr.json`` has them (with
 a ``name``), or objects with a ``to_dict`` method that returns one of these.
@@ -123,12 +123,12 @@ def _default_serializer(dtype: np.dtype[Any], object_codec: CodecSpec | None) ->
         return CodecSpec.of("bytes", {"endian": "big" if dtype.str[0] == ">" else "little"})
     if object_codec is None:
         raise ValueError(
-            "format 3 stores objects as text or as bytes: use dtype=str or dtype=bytes, or pass "
+            "Zarr v3 stores objects as text or as bytes: use dtype=str or dtype=bytes, or pass "
             "object_codec=numcodecs.VLenUTF8() or VLenBytes()"
         )
     if object_codec.name not in _OBJECT_CODECS:
         raise UnsupportedFormatError(
-            "format 3 has no data type for what this object codec stores",
+            "Zarr v3 has no data type for what this object codec stores",
             codec=object_codec.name,
             expected="vlen-utf8 or vlen-bytes",
         )

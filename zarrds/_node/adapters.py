@@ -48,10 +48,10 @@ def _old_array(store: Store, mode: str) -> Store:
     """Return the metadata of a Zarr v1 array, for reading."""
     if mode != "r":
         raise UnsupportedFormatError(
-            "an array of format 1 can be read only",
+            "an array of Zarr v1 can be read only",
             store=repr(store),
             key=v1.META,
-            hint="open it with mode='r', or turn it into one of format 2 with zarrds.storage.migrate_1to2(store)",
+            hint="open it with mode='r', or turn it into one of Zarr v2 with zarrds.storage.migrate_1to2(store)",
         )
     text, attributes = store.get_many([(key, None) for key in (v1.META, v1.ATTRS)])
     assert text is not None

@@ -360,8 +360,8 @@ def _is_group(found: list[Found], below: Node) -> bool:
         raise ContainsGroupError(
             "a group of another format is above",
             path=found[0].path or "/",
-            expected=f"format {below.zarr_format}",
-            found=f"format {numbers[0]}",
+            expected=f"Zarr v{below.zarr_format}",
+            found=f"Zarr v{numbers[0]}",
             hint=f"pass zarr_format={numbers[0]}, or choose another place",
         )
     return bool(numbers)

@@ -170,7 +170,7 @@ def as_stored(store: Store, node: _SomeNode) -> _SomeNode:
 
 def _warn_of_both(store: Store, taken: Found) -> None:
     warnings.warn(
-        f"documents of several formats are at {'/' + taken.path!r} in {store!r}; format {taken.format.number} is used, "
+        f"documents of several formats are at {'/' + taken.path!r} in {store!r}; Zarr v{taken.format.number} is used, "
         "zarr_format= chooses another",
         UserWarning,
         stacklevel=4,

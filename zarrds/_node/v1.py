@@ -25,9 +25,9 @@ def migrate(store: Store) -> None:
     """Rewrite the documents at the root of a store; the new ones are written before the old ones are deleted."""
     old, attributes, new = store.get_many([(META, None), (ATTRS, None), (".zarray", None)])
     if old is None:
-        raise OldArrayNotFoundError("no array of format 1", store=repr(store), key=META)
+        raise OldArrayNotFoundError("no array of Zarr v1", store=repr(store), key=META)
     if new is not None:
-        raise ContainsArrayError("an array of format 2 is already there", store=repr(store), key=".zarray")
+        raise ContainsArrayError("an array of Zarr v2 is already there", store=repr(store), key=".zarray")
     if not store.is_erasable():
         raise NotErasableError(store=repr(store), key=META, hint="entries are not removed from it: copy it first")
     meta = parse(old)

@@ -1,4 +1,4 @@
-"""Stores of format 3, under the names of the manual (3.10): the same classes as for format 2."""
+"""Stores of Zarr v3, under the names of the manual (3.10): the same classes as for Zarr v2."""
 
 from zarrds import storage
 from zarrds._storage.store import BaseStore, Store, StoreV3

@@ -70,7 +70,7 @@ def _blosc(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
         if stated is None:
             yield Finding("wrong-size", key, "the value is too short for a blosc header, or holds none")
         elif stated[0] != wanted:
-            yield Finding("wrong-size", key, f"its header tells of {stated[0]:,} bytes, the chunk has {wanted:,}")
+            yield Finding("wrong-size", key, f"its header states {stated[0]:,} bytes, the chunk has {wanted:,}")
         else:
             sizes[key] = stated[1]
     yield from _ends(source, sizes)

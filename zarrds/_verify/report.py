@@ -40,7 +40,7 @@ KINDS: dict[Kind, str] = {
     "undecodable": "a chunk does not decode to what it should",
     "unknown-codec": "an array needs a codec that is not there",
     "wrong-size": "the value of a chunk is longer or shorter than it says, or must be",
-    "wrong-index": "the index of a shard tells of inner chunks that cannot be there",
+    "wrong-index": "the index of a shard lists inner chunks that cannot be there",
 }
 _SHOWN = 50
 

@@ -153,14 +153,14 @@ def copy(source: str, dest: str, source_path: str, dest_path: str, if_exists: st
 def convert(source: str, dest: str | None, to: str, path: str, dest_path: str, keep: bool, quiet: bool) -> None:
     """Convert a hierarchy to another format: in place, or from SRC to DEST.
 
-    What the new format cannot say is refused before anything is written. Run it again if it was stopped.
+    What the new format cannot express is refused before anything is written. Run it again if it was stopped.
     """
     with _problems_reported():
         node = convert_store(
             source, dest, int(to), path=path, dest_path=dest_path, keep=keep, log=None if quiet else echo_text
         )
         if not quiet:
-            echo_text(visible(f"all done: {node.name or '/'} is of format {node.zarr_format}"))
+            echo_text(visible(f"all done: {node.name or '/'} is in Zarr v{node.zarr_format}"))
 
 
 @contextmanager

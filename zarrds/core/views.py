@@ -62,7 +62,7 @@ def astype_meta(meta: ArrayMeta, dtype: Any) -> ArrayMeta:
     new = np.dtype(dtype)
     if new.kind in "SU" and not new.itemsize:
         if meta.dtype.hasobject:
-            raise TypeError(f"text of objects has no length of its own: say one, such as '{new.kind}10'")
+            raise TypeError(f"text of objects has no length of its own: give one, such as '{new.kind}10'")
         new = np.empty(0, meta.dtype).astype(new).dtype  # as long as the longest item as text
     kinds = {"encode_dtype": dtype_to_v2(meta.dtype), "decode_dtype": dtype_to_v2(new)}
     convert = _filter_spec({"id": AsType.codec_id, **kinds}, meta)

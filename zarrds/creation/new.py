@@ -33,7 +33,7 @@ class InGroup(NamedTuple):
         """Return the store, the group path and the format of the group; raise if another format was asked for."""
         if asked not in (None, self.zarr_format):
             raise ValueError(
-                f"a group of format {self.zarr_format} has no members of format {asked}: a hierarchy is of one format"
+                f"a group in Zarr v{self.zarr_format} has no members in Zarr v{asked}: a hierarchy is of one format"
             )
         return self.store, self.known_group, self.zarr_format
 

@@ -93,7 +93,7 @@ def kind_of_document(document: JSON, where: str) -> bool:
     here = place.member("zarr_format")
     if isinstance(found, str):
         raise UnsupportedFormatError(
-            "this is the experimental format 3, which zarrds does not read yet", key=where, found=repr(found)
+            "this is the experimental Zarr v3, which zarrds does not read yet", key=where, found=repr(found)
         )
     if here.expect_int(found) != 3:
         raise here.error("3", found)
@@ -119,7 +119,7 @@ def checked_extra(extra: str) -> str:
     members = json.loads(extra)
     taken = sorted((_ARRAY_MEMBERS | _GROUP_MEMBERS).intersection(members))
     if taken:
-        raise UnsupportedFormatError("members have a meaning of their own in format 3", found=taken)
+        raise UnsupportedFormatError("these names are reserved in Zarr v3", found=taken)
     return _extra(members, frozenset(), Place(""))
 
 
@@ -239,7 +239,7 @@ def array_to_document(meta: ArrayMeta, attributes: Mapping[str, JSON] | None = N
     """Return the document of an array; raise UnsupportedFormatError or TypeError if Zarr v3 cannot express it."""
     chunk = meta.chunk
     if chunk.serializer is None or not chunk.fill.defined or chunk.order != "C":
-        raise UnsupportedFormatError("format 3 needs an array-to-bytes codec and a fill value", found=chunk)
+        raise UnsupportedFormatError("Zarr v3 needs an array-to-bytes codec and a fill value", found=chunk)
     separator: JSON = meta.keys.separator
     document: dict[str, JSON] = {
         "shape": list(meta.shape),

@@ -262,7 +262,7 @@ def _packed(dtype: DType) -> DType:
 def dtype_to_v3(dtype: DType) -> JSON:
     """Return the JSON of a dtype; raise TypeError if Zarr v3 has no name for it, as for objects."""
     if dtype.subdtype is not None:
-        raise TypeError(f"format 3 has no sub-arrays in structures, found {dtype}")
+        raise TypeError(f"Zarr v3 has no sub-arrays in structures, found {dtype}")
     if dtype.names is not None:
         return extension_to_json("structured", {"fields": _fields_to_json(dtype)})
     if dtype.isbuiltin == 2 and dtype.name in ML_NAMES:
@@ -271,7 +271,7 @@ def dtype_to_v3(dtype: DType) -> JSON:
         return str(dtype.name)
     writer = _WRITERS.get(dtype.kind) if dtype.isbuiltin != 2 and dtype.itemsize else None
     if writer is None:
-        raise TypeError(f"dtype {dtype} cannot be stored in zarr format 3")
+        raise TypeError(f"dtype {dtype} cannot be stored in Zarr v3")
     return writer(dtype)
 
 

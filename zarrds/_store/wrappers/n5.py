@@ -400,7 +400,7 @@ def _expect_blocks(key: str, text: Buf) -> None:
         raise UnsupportedFormatError(
             "chunks of this array are no blocks of N5",
             key=key,
-            hint="zarrds.copy and zarrds.copy_all encode them anew",
+            hint="zarrds.copy and zarrds.copy_all encode them again",
         )
 
 
@@ -415,7 +415,7 @@ def _members(attributes: Attributes, node: str, name: str, text: Buf, quiet: boo
     where = level(node) + name
     if name not in (v2.ARRAY_KEY, v2.GROUP_KEY, v2.ATTRS_KEY):
         raise UnsupportedFormatError(
-            "an N5 container shows documents of format 2 alone", key=where, hint="leave zarr_format out, or pass 2"
+            "an N5 container has documents of Zarr v2 only", key=where, hint="leave zarr_format out, or pass 2"
         )
     document = Place(where).expect_object(loads(text, where))
     if name == v2.ATTRS_KEY:

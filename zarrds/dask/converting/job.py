@@ -30,8 +30,8 @@ from zarrds._store import LRUStoreCache, Store, StoreSpec, level
 from zarrds.core import Array
 from zarrds.dask.batches import Batches, Limits, count_of, flat_ranges
 from zarrds.dask.converting.tasks import (
+    ConvertWork,
     InPlaceWork,
-    ToWork,
     complete_array,
     convert_arrays,
     convert_part,
@@ -170,7 +170,7 @@ def _elsewhere(source: Store, dest: Store, plan: PlanTo, batches: _Cutting, retr
         weight = 1 if step.raw else ENCODED_WEIGHT
         amounts.append(_Amount(_ranges(reader, units), expected_bytes(reader.meta), weight))
         absent.append(_absent(reader, bool(units)))
-    work = ToWork(source.spec(), dest.spec(), plan, tuple(absent))
+    work = ConvertWork(source.spec(), dest.spec(), plan, tuple(absent))
     return _job_elsewhere(work, batches(amounts), notes, retries)
 
 
@@ -195,7 +195,7 @@ def _absent(reader: OpenSource, is_dirty: bool) -> Absent:
     return "raise" if reader.store.profile.kind == "disk" and is_listed(reader) else "skip"
 
 
-def _job_elsewhere(work: ToWork, batches: Batches, notes: set[str], retries: int) -> Job:
+def _job_elsewhere(work: ConvertWork, batches: Batches, notes: set[str], retries: int) -> Job:
     graph = GraphBuilder(work, retries=retries)
     done = [graph.stage("zarrds-convert", convert_arrays, batches.shared)] if batches.shared else []
     for number, own in batches.own.items():

@@ -35,8 +35,8 @@ from zarrds._store import StoreSpec, join_path
 from zarrds.dask.batches import Batch, Part, coords_between
 
 __all__ = [
+    "ConvertWork",
     "InPlaceWork",
-    "ToWork",
     "complete_array",
     "convert_arrays",
     "convert_part",
@@ -64,7 +64,7 @@ def _move(source: OpenSource, dest: OpenSource, parts: Iterable[Part], *, raw: b
 
 
 @dataclass(frozen=True, slots=True)
-class ToWork:
+class ConvertWork:
     """Arguments that all tasks of a conversion to another place share.
 
     Attributes
@@ -83,7 +83,7 @@ class ToWork:
     absent: tuple[Absent, ...]
 
 
-def convert_arrays(work: ToWork, batch: Batch, after: object = None) -> int:
+def convert_arrays(work: ConvertWork, batch: Batch, after: object = None) -> int:
     """Convert small arrays, each as a whole, with their documents."""
     count = 0
     for number, parts in groupby(batch, key=lambda part: part.number):
@@ -92,7 +92,7 @@ def convert_arrays(work: ToWork, batch: Batch, after: object = None) -> int:
     return count
 
 
-def convert_part(work: ToWork, batch: Batch, after: object = None) -> int:
+def convert_part(work: ConvertWork, batch: Batch, after: object = None) -> int:
     """Convert some chunks of one large array, and record it by a note if the store can delete keys."""
     number, dest = batch[0].number, work.dest.open()
     count = _move_to(work, number, batch)
@@ -101,7 +101,7 @@ def convert_part(work: ToWork, batch: Batch, after: object = None) -> int:
     return count
 
 
-def _move_to(work: ToWork, number: int, parts: Iterable[Part]) -> int:
+def _move_to(work: ConvertWork, number: int, parts: Iterable[Part]) -> int:
     step = work.plan.arrays[number]
     source, dest = open_both(work.source.open(), work.dest.open(), step)
     return _move(source, dest, parts, raw=step.raw, absent=work.absent[number])
@@ -114,7 +114,7 @@ def note_key(source: StoreSpec, step: Step, batch: Batch) -> str:
     return join_path(step.new.path, f"{NOTES}/{token}")
 
 
-def complete_array(work: ToWork, number: int, after: int = 0) -> int:
+def complete_array(work: ConvertWork, number: int, after: int = 0) -> int:
     """Write the documents of a large array whose parts are all there, and delete its notes."""
     dest, step = work.dest.open(), work.plan.arrays[number]
     if dest.is_erasable():
@@ -123,7 +123,7 @@ def complete_array(work: ToWork, number: int, after: int = 0) -> int:
     return after
 
 
-def finish_conversion(work: ToWork, batch: None, after: int = 0) -> int:
+def finish_conversion(work: ConvertWork, batch: None, after: int = 0) -> int:
     """Write the remaining documents, and read all documents back."""
     dest = work.dest.open()
     require_groups_above(dest, work.plan)
