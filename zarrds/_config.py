@@ -47,6 +47,9 @@ class Config:
         Most requests that a store opened from a URL sends at a time.
     attempts : int
         How often a request that fails temporarily (connection lost, timeout, throttling) is sent before it is an error.
+    connect_attempts : int
+        How often a connection is tried where nobody listens at the address, or where its host is unknown; never more
+        than `attempts`. Raise it where a service may be restarted while it is used.
     retry_delay_ms : int
         Longest wait before the second attempt; doubles with each further one.
     retry_max_delay_ms : int
@@ -65,6 +68,7 @@ class Config:
     default_format: int = 2
     concurrency: int = 64
     attempts: int = 10
+    connect_attempts: int = 7
     retry_delay_ms: int = 50
     retry_max_delay_ms: int = 2000
 

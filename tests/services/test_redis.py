@@ -105,9 +105,9 @@ def test_a_lost_connection_is_no_absent_key(store: RedisStore, waits: list[float
         with pytest.raises(StoreError, match="Connection") as caught:
             attempt()
         assert "canary" not in str(caught.value)
-        assert caught.value.attempts == zarrds.get_config().attempts > 1
+        assert caught.value.attempts == zarrds.get_config().connect_attempts > 1
     assert "canary" not in repr(gone)
-    assert len(waits) == 4 * (zarrds.get_config().attempts - 1)
+    assert len(waits) == 4 * (zarrds.get_config().connect_attempts - 1)
     with pytest.raises(StoreError):
         zarrds.open(gone, mode="r")
 

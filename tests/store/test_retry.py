@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from aiohttp import ClientConnectionError, ClientPayloadError, ClientResponseErr
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from zarrds import config_context
-from zarrds._store.retry import answered, attempts, http_status, is_transient
+from zarrds._store.retry import answered, attempts, http_status, is_transient, is_unreached
 
 
 def answer(status: int) -> ClientError:
@@ -88,3 +89,47 @@ def test_one_lasting_failure_ends_it(waits: list[float]) -> None:
     assert isinstance(answers[1], PermissionError)
     assert waits == []
     assert answered([], lambda items: []) == ([], 1)
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    """Return `error` as a client raises it while it handles `cause`."""
+    error.__context__ = cause
+    return error
+
+
+REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, "refused")
+UNREACHED = [
+    REFUSED,
+    socket.gaierror(-2, "name or service not known"),
+    caused(EndpointConnectionError(endpoint_url="u"), REFUSED),
+    caused(EndpointConnectionError(endpoint_url="u"), caused(ClientConnectionError(), REFUSED)),
+]
+REACHED = [
+    ConnectionResetError(), TimeoutError(), http(503), answer(503), EndpointConnectionError(endpoint_url="u"),
+    caused(TimeoutError(), REFUSED),  # what the caller is handling
+    caused(answer(503), REFUSED),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("error", UNREACHED, ids=repr)
+def test_where_nobody_listens_fewer_attempts_are_made(error: Exception, waits: list[float]) -> None:
+    assert is_unreached(error)
+    with config_context(attempts=9, connect_attempts=4):
+        assert answered(["a"], lambda items: [error]) == ([error], 4)
+    with config_context(attempts=3, connect_attempts=4):
+        assert answered(["a"], lambda items: [error])[1] == 3
+
+
+@pytest.mark.parametrize("error", REACHED, ids=repr)
+def test_a_service_that_was_reached_has_all_attempts(error: Exception, waits: list[float]) -> None:
+    assert not is_unreached(error)
+    with config_context(attempts=5, connect_attempts=2):
+        assert answered(["a"], lambda items: [error])[1] == 5
+        # of a batch, whatever was sent to a service that was reached is sent again
+        assert answered(["a", "b"], lambda items: [error, REFUSED][: len(items)])[1] == 5
+
+
+def test_a_chain_of_errors_may_be_a_circle() -> None:
+    one, other = ClientConnectionError(), ClientConnectionError()
+    one.__context__, other.__context__ = other, one
+    assert not is_unreached(one)

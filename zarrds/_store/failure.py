@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from zarrds._store.retry import http_status
+from zarrds._store.retry import http_status, is_unreached
 from zarrds._store.secrets import empty, redact_text, safe_cause, text_of
 from zarrds.errors import ShortReadError, StoreAccessError, StoreConnectionError, StoreError, StoreTimeoutError
 
 __all__ = ["store_failure"]
 
 _ABSENT_HINT = "if the service answers so for absent keys, pass missing_exceptions=(PermissionError,)"
+_UNREACHED_HINT = (
+    "check host and port (for S3: endpoint_url in client_kwargs), and that the service runs; "
+    "where it may be restarted meanwhile, raise connect_attempts of zarrds.set_config"
+)
 
 
 def store_failure(
@@ -41,7 +45,7 @@ def store_failure(
     text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     tried = "" if attempts == 1 else f" in {attempts} attempts"
     kind = _kind(error)
-    hint = _ABSENT_HINT if kind is StoreAccessError else None
+    hint = _UNREACHED_HINT if is_unreached(error) else _ABSENT_HINT if kind is StoreAccessError else None
     failed = kind(f"{what}{tried}: {text}", store=store, key=key, hint=hint)
     failed.attempts = attempts
     failed.errno = getattr(error, "errno", None)

@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import errno
 import random
+import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from zarrds._config import get_config
 
-__all__ = ["answered", "attempts", "http_status", "is_transient", "may_be_beyond", "sleep"]
+__all__ = [
+    "answered",
+    "attempts",
+    "http_status",
+    "is_transient",
+    "is_unreached",
+    "may_be_beyond",
+    "most_attempts",
+    "sleep",
+]
 
 Item = TypeVar("Item")
 
@@ -34,6 +44,9 @@ _SERVICE_MODULES = frozenset(
      "paramiko", "requests", "urllib3"}
 )  # fmt: skip
 _LASTING_WORDS = ("credential", "permission", "unauthenticated", "validation", "notsupported", "invalid", "denied")
+
+_MOST_CAUSES = 8
+"""How many causes of an error are looked at: its chain may be a circle."""
 
 
 def http_status(error: BaseException) -> int | None:
@@ -73,6 +86,35 @@ def is_transient(error: BaseException) -> bool:
         name = type(error).__name__.lower()
         return not any(word in name for word in _LASTING_WORDS)
     return False
+
+
+def is_unreached(error: BaseException) -> bool:
+    """Return whether no connection could be made: nobody listens at the address, or no host has the name.
+
+    Examples
+    --------
+    >>> is_unreached(ConnectionRefusedError()), is_unreached(ConnectionResetError())
+    (True, False)
+    """
+    cause: BaseException | None = error
+    for _ in range(_MOST_CAUSES):
+        if cause is None or http_status(cause) is not None:
+            return False
+        if isinstance(cause, (ConnectionRefusedError, socket.gaierror)):
+            return True
+        # clients raise their errors while they handle that of the socket; what a caller handles is no cause of ours
+        is_of_client = type(cause).__module__ != "builtins"
+        cause = cause.__cause__ or (cause.__context__ if is_of_client else None)
+    return False
+
+
+def most_attempts(error: BaseException) -> int:
+    """Return after how many attempts a failure is final: fewer than usual where no connection could be made.
+
+    The address is wrong then, as a rule, and a user who waits should hear of it within seconds.
+    """
+    config = get_config()
+    return min(config.attempts, config.connect_attempts) if is_unreached(error) else config.attempts
 
 
 def may_be_beyond(error: BaseException) -> bool:
@@ -136,6 +178,6 @@ def answered(
         if not all(may_pass(answers[number]) for number in failed):
             break  # one permanent failure fails the whole batch
         pending = failed
-        if not pending:
+        if not pending or attempt >= max(most_attempts(answers[number]) for number in pending):
             break
     return answers, attempt

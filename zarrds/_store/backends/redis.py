@@ -8,7 +8,6 @@ from importlib import import_module
 from itertools import islice
 from typing import Any
 
-from zarrds._config import get_config
 from zarrds._store.absence import CLIENT_FAULTS
 from zarrds._store.base import Store, StoreProfile, names_below, renamed
 from zarrds._store.failure import store_failure
@@ -17,7 +16,7 @@ from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.place import Place, server_name
 from zarrds._store.readers import RangeReader, WitnessReader
 from zarrds._store.request import to_bytes
-from zarrds._store.retry import attempts
+from zarrds._store.retry import attempts, most_attempts
 from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, freeze
 from zarrds._store.wrappers import trace
@@ -93,7 +92,7 @@ class RedisStore(Store):
             except (self._errors.RedisError, *CLIENT_FAULTS) as error:
                 passing = isinstance(error, (self._errors.ConnectionError, self._errors.TimeoutError))
                 lasting = isinstance(error, self._errors.AuthenticationError)
-                if lasting or not passing or attempt >= get_config().attempts:
+                if lasting or not passing or attempt >= most_attempts(error):
                     failed = self._failed(what, key, error, attempt)
                     raise failed from failed.__cause__
         raise AssertionError("there is at least one attempt")
