@@ -42,7 +42,14 @@ def test_every_chunk_is_in_one_batch_and_small_arrays_are_whole(arrays: list[tup
 
 def test_a_graph_has_no_more_tasks_than_there_is_room_for() -> None:
     limits = Limits.of(1000, 10, 10**9)
-    assert 10**9 / limits.chunks(10) <= 10_000
-    assert Limits.of(1000, 10, 50).chunks(1) == 10
-    assert Limits.of(1000, 100, 50).chunks(1, weight=8) == 12
+    assert 10**9 / limits.chunks(10) <= 1000
+    assert Limits.of(1000, 10, 10_000).chunks(1) == 16
+    assert Limits.of(1000, 100, 10_000).chunks(1) == 100
+    assert Limits.of(1000, 100, 10_000).chunks(1, weight=8) == 16
+    assert Limits.of(1000, 100, 6400).chunks(1, weight=8) == 12
+
+
+def test_a_small_job_has_enough_tasks_to_be_stopped_halfway() -> None:
+    assert Limits.of(1000, 10**6, 640).chunks(1) == 10
+    assert Limits.of(1000, 10**6, 10).chunks(1) == 1
     assert Limits.of(1, 1, 0).chunks(0) == 1

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import zarrds
 from tests.store.doubles import CountingStore
 from zarrds.dask import CopyReport, consolidate_metadata, copy_store
-from zarrds.dask.copying import KeyRange
+from zarrds.dask.copy_tasks import KeyRange
 from zarrds.errors import (
     ContainsArrayError,
     CopyError,
@@ -64,7 +64,7 @@ def test_chunk_keys_are_never_listed_and_documents_come_last() -> None:
     copy_store(source, dest).compute(scheduler="sync")
     assert not source.counts.calls["keys"]
     assert {path for verb, (path, *_) in source.counts.log if verb == "listdir"} <= {"", "a", "a/b"}
-    written = [key for verb, keys in dest.counts.log if verb == "set" for key in keys]
+    written = [key for verb, keys in dest.counts.log if verb == "set" for key in keys if ".zarrds-job" not in key]
     first_document = next(i for i, key in enumerate(written) if ".z" in key)
     assert all(".z" in key for key in written[first_document:])
     documents = [key for key in written if key.endswith((".zarray", ".zgroup"))]
@@ -144,7 +144,7 @@ def test_many_small_arrays_share_tasks() -> None:
     root = zarrds.open_group(zarrds.MemoryStore(), mode="w")
     for i in range(100):
         root.zeros(f"u{i}", shape=4, chunks=2)
-    assert len(copy_store(root.store, zarrds.MemoryStore()).__dask_graph__()) < 6
+    assert len(copy_store(root.store, zarrds.MemoryStore()).__dask_graph__()) < 64 + 6
 
 
 @given(st.lists(st.integers(1, 5), max_size=3), st.data())

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from zarrds._format import DOCUMENT_NAMES, FORMATS
-from zarrds._store import REMOVAL_MARK, SYSTEM_NAME, TEMPORARY, DocumentStore, Store, level
+from zarrds._store import JOB_FOLDER, REMOVAL_MARK, SYSTEM_NAME, TEMPORARY, DocumentStore, Store, level
 from zarrds._types import Buf
 from zarrds.errors import ForeignFilesError, ReadOnlyError
 
@@ -31,6 +31,7 @@ _MARK_TEXT = b'{"zarrds": "what lies below this path was deleted, and is to be r
 _CONSOLIDATED = ".zmetadata"
 _NODE_NAMES = frozenset(name for known in FORMATS for name in known.node_keys(""))
 _ANY_CHUNK = re.compile("|".join(f"(?:{known.chunk_keys.pattern})" for known in FORMATS))
+_CHUNK_BELOW = re.compile(f"(?:.+/)?(?:{_ANY_CHUNK.pattern})", re.DOTALL)
 _CHUNK_NAME = re.compile(r"c|(?:c\.)?[0-9].*")
 
 
@@ -184,17 +185,21 @@ def keys_below(store: Store, path: str, *, chunks_only: bool = False) -> Below:
     """Separate the keys of a hierarchy from foreign ones, by one listing that stops at the first surely foreign key.
 
     Known keys are documents, consolidated metadata under any hidden name, chunks of arrays, leftovers of killed
-    writers, and the files that operating systems create in directories (``.DS_Store``, ``Thumbs.db``, ...).
+    writers and unfinished jobs, and the files that operating systems create in directories (``.DS_Store``,
+    ``Thumbs.db``, ...).
     """
     documents: list[str] = []
     chunks: list[str] = []
     marked: list[str] = []
+    unfinished: list[str] = []
     keys: list[str] = []
     for key in store.keys_below(level(path)):
         keys.append(key)
         name = TEMPORARY.sub("", key).rpartition("/")[2]
         if name in DOCUMENT_NAMES or name == _CONSOLIDATED:
             documents.append(key)
+        elif f"/{JOB_FOLDER}/" in f"/{key}":
+            unfinished.append(f"/{key}".partition(f"/{JOB_FOLDER}/")[0].lstrip("/"))
         elif name == REMOVAL_MARK:
             marked.append(key.rpartition("/")[0])
         elif _CHUNK_NAME.fullmatch(name):
@@ -207,6 +212,8 @@ def keys_below(store: Store, path: str, *, chunks_only: bool = False) -> Below:
     patterns = {} if chunks_only else _array_patterns(store, documents)
     # an interrupted deletion leaves chunks without the documents of their arrays
     patterns.update(dict.fromkeys(marked, _ANY_CHUNK))
+    # a job writes the documents of its arrays last: until then, there are chunks at any depth without them
+    patterns.update({path: patterns.get(path, _CHUNK_BELOW) for path in unfinished})
     strays = (key for key in chunks if not _is_chunk(TEMPORARY.sub("", key), patterns, chunks_only))
     return Below(documents, next(strays, None), empty=False, keys=keys)
 

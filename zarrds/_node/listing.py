@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zarrds._format import DOCUMENT_NAMES
-from zarrds._store import ConsolidatedMetadataStore, DocumentStore, Store
+from zarrds._store import JOB_FOLDER, ConsolidatedMetadataStore, DocumentStore, Store
 from zarrds.errors import ConsolidatedNotFoundError, NotListableError, StoreAccessError, StoreError
 
 __all__ = ["consolidated", "member_names", "whats_there"]
@@ -47,5 +47,7 @@ def whats_there(store: Store, path: str) -> str:
         return "the store cannot list what is below this path; check the spelling"
     if not names:
         return "there is nothing below this path; check the spelling"
+    if JOB_FOLDER in names:
+        return "a job that writes here is not finished: run it again, or remove what it left with zarrds.dask.cleanup"
     shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
     return f"no document of an array or group is among what is there: {shown}"

@@ -16,12 +16,21 @@ from zarrds._store.backends.zip import ZipStore
 from zarrds._store.base import Store, names_below, renamed
 from zarrds._store.fingerprints import fingerprint
 from zarrds._store.fsplace import place_in_other_store
-from zarrds._store.paths import REMOVAL_MARK, SYSTEM_NAME, TEMPORARY, ancestors, join_path, level, normalize_path
+from zarrds._store.paths import (
+    JOB_FOLDER,
+    REMOVAL_MARK,
+    SYSTEM_NAME,
+    TEMPORARY,
+    ancestors,
+    join_path,
+    level,
+    normalize_path,
+)
 from zarrds._store.place import Place, place_in_file, place_on_disk, refuse_overlap
 from zarrds._store.readers import CHANGED, PlainReader, RangeReader, VersionReader, same_version
 from zarrds._store.request import buffer_size, byte_view, cut, to_bytes
 from zarrds._store.spec import LiveSpec, StoreSpec, reverses_levels
-from zarrds._store.transfer import local_directory, mover
+from zarrds._store.transfer import copier, local_directory, mover, sizes_of
 from zarrds._store.wrappers.base import ViewStore, WrapperStore
 from zarrds._store.wrappers.cache import LRUStoreCache
 from zarrds._store.wrappers.consolidated import ConsolidatedMetadataStore, DocumentStore
@@ -38,6 +47,7 @@ from zarrds._store.wrappers.v3_experimental import ExperimentalV3Store
 
 __all__ = [
     "CHANGED",
+    "JOB_FOLDER",
     "REMOVAL_MARK",
     "SYSTEM_NAME",
     "TEMPORARY",
@@ -81,6 +91,7 @@ __all__ = [
     "byte_view",
     "carried",
     "check_mode",
+    "copier",
     "cut",
     "fingerprint",
     "join_path",
@@ -97,6 +108,7 @@ __all__ = [
     "renamed",
     "reverses_levels",
     "same_version",
+    "sizes_of",
     "to_bytes",
     "trace",
     "transformed",

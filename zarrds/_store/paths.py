@@ -7,6 +7,7 @@ import re
 from zarrds.errors import InvalidKeyError
 
 __all__ = [
+    "JOB_FOLDER",
     "REMOVAL_MARK",
     "SYSTEM_NAME",
     "TEMPORARY",
@@ -28,6 +29,9 @@ SYSTEM_NAME = re.compile(r"\.DS_Store|\._.+|Thumbs\.db|desktop\.ini")
 
 REMOVAL_MARK = ".zarrds-removal"
 """Last name of a key that marks a removal: everything below its path is being deleted, unless a node is there."""
+
+JOB_FOLDER = ".zarrds-job"
+"""Name below the target of a job. Keys below it record what is done; while there are any, the job is not finished."""
 
 _NORMAL = re.compile(r"[^/\\.]+(?:/[^/\\.]+)*", re.DOTALL)
 """Matches most normal paths, for speed; normal paths with dots do not match."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
@@ -16,12 +18,16 @@ from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.fs import FSStore
 from zarrds._store.base import Store
 from zarrds._store.paths import level
+from zarrds._store.request import buffer_size
 from zarrds.errors import StoreError
 
-__all__ = ["Mover", "local_directory", "mover"]
+__all__ = ["Copier", "Mover", "copier", "local_directory", "mover", "sizes_of"]
 
 Mover: TypeAlias = Callable[[Sequence[tuple[str, str]]], int]
 """Function that copies values, given as (source key, destination key), each atomically; returns their size in bytes."""
+
+Copier: TypeAlias = Callable[[Sequence[tuple[str, str]]], list[int | None]]
+"""Function that copies those values that exist, each atomically; returns their sizes, None for an absent value."""
 
 
 def mover(source: Store, dest: Store, source_path: str = "") -> Mover | None:
@@ -34,6 +40,62 @@ def mover(source: Store, dest: Store, source_path: str = "") -> Mover | None:
     if type(source) is FSStore and type(dest) is FSStore and source.fs is dest.fs and _copies(source.fs):
         return _FileSystemMover(source, dest, source_path)
     return None
+
+
+def copier(source: Store, dest: Store) -> Copier | None:
+    """Return a function that copies values, some of which may be absent, in the file system; None without a common one.
+
+    Unlike `mover`, it lists nothing: it asks for the size of each value first.
+    """
+    if not dest.is_writeable():
+        return None
+    source_dir, dest_dir = local_directory(source), local_directory(dest)
+    if source_dir is not None and dest_dir is not None:
+        return lambda pairs: [_copied_file(source_dir, dest_dir, key, new) for key, new in pairs]
+    if type(source) is FSStore and type(dest) is FSStore and source.fs is dest.fs and _copies(source.fs):
+        return lambda pairs: _copied_in_service(source, dest, pairs)
+    return None
+
+
+def _copied_file(source: DirectoryStore, dest: DirectoryStore, key: str, new: str) -> int | None:
+    if _file_size(source, key) is None:
+        return None
+    return dest.set_file(new, source.file_of(key))
+
+
+def _copied_in_service(source: FSStore, dest: FSStore, pairs: Sequence[tuple[str, str]]) -> list[int | None]:
+    sizes = source.sizes([key for key, _ in pairs])
+    there = [pair for pair, size in zip(pairs, sizes, strict=True) if size is not None]
+    if there:
+        dest.copy_from(source, there)
+    return sizes
+
+
+def sizes_of(store: Store, keys: Sequence[str]) -> list[int | None]:
+    """Return the sizes of values in bytes; None for an absent key.
+
+    Files and file systems of fsspec are asked; values of other stores are read.
+    """
+    directory = local_directory(store)
+    if directory is not None:
+        return [_file_size(directory, key) for key in keys]
+    if type(store) is FSStore:
+        sizes = store.sizes(keys)
+        if -1 not in sizes:
+            return sizes
+    values = store.get_many([(key, None) for key in keys]) if keys else []
+    return [None if value is None else buffer_size(value) for value in values]
+
+
+def _file_size(directory: DirectoryStore, key: str) -> int | None:
+    """Return the size of the file of a key; None if there is none, or a directory."""
+    try:
+        found = os.stat(directory.file_of(key))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise directory.failed("cannot ask for the size of", key, error) from error
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def local_directory(store: Store) -> DirectoryStore | None:

@@ -20,7 +20,7 @@ from zarrds._format import (
     loads,
 )
 from zarrds._node import as_stored
-from zarrds._store import SYSTEM_NAME, TEMPORARY, Store, level
+from zarrds._store import JOB_FOLDER, SYSTEM_NAME, TEMPORARY, Store, level
 from zarrds._types import Buf
 from zarrds._verify.report import Finding
 from zarrds.errors import MetadataError
@@ -28,6 +28,7 @@ from zarrds.errors import MetadataError
 __all__ = ["Surveyed", "survey"]
 
 _BATCH = 512
+_UNFINISHED = "a job that writes here is not finished; run it again, or remove what it left with zarrds.dask.cleanup"
 _MARK = b'"zarr_consolidated_format"'
 _INLINE_MARK = b'"consolidated_metadata"'
 
@@ -62,7 +63,11 @@ def survey(store: Store, path: str) -> Surveyed:
     found = Surveyed()
     documents: dict[str, Buf] = {}
     others: list[str] = []
+    unfinished: set[str] = set()
     for key in store.keys_below(level(path)):
+        if f"/{JOB_FOLDER}/" in f"/{key}":
+            unfinished.add(f"/{key}".partition(f"/{JOB_FOLDER}/")[0].lstrip("/"))
+            continue
         name = key.rpartition("/")[2]
         if name in DOCUMENT_NAMES or name.startswith("."):
             documents[key] = b""
@@ -77,6 +82,7 @@ def survey(store: Store, path: str) -> Surveyed:
     _other_keys(others, broken, found)
     _hidden_keys(documents, found)
     _absent_chunks(found)
+    found.findings += [Finding("unfinished", where or "/", _UNFINISHED) for where in unfinished]
     return found
 
 

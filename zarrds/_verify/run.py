@@ -49,6 +49,7 @@ def verify(
         ``report.findings`` holds what was found. Kinds of findings: ``invalid-document``, ``unknown-codec``,
         ``two-nodes`` (an array and a group at one path), ``array-above`` (a node below an array), ``missing-parent``,
         ``stray`` (a key that belongs to nothing), ``temporary`` (left by a stopped writer), ``stale-consolidated``,
+        ``unfinished`` (a job was stopped),
         ``wrong-size``, ``wrong-index`` (of a shard), ``undecodable``; and, as no problem, ``absent-chunks``.
 
     Raises

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from zarrds.dask.consolidate import consolidate_metadata
 from zarrds.dask.converting.job import convert
-from zarrds.dask.copying import CopyReport, copy_store
+from zarrds.dask.copying import copy_store
 from zarrds.dask.hazards import PlannedWrite, refuse_read_after_write
 from zarrds.dask.jobs import Job
 from zarrds.dask.progress import progress
+from zarrds.dask.receipts import cleanup
 from zarrds.dask.rechunking.job import rechunk
 from zarrds.dask.rechunking.plan import RechunkPlan, rechunk_plan
+from zarrds.dask.reports import CopyReport, DeleteReport
 from zarrds.dask.sync import DistributedSynchronizer
 
 if TYPE_CHECKING:
@@ -20,10 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CopyReport",
+    "DeleteReport",
     "DistributedSynchronizer",
     "Job",
     "PlannedWrite",
     "RechunkPlan",
+    "cleanup",
     "consolidate_metadata",
     "convert",
     "copy_store",

@@ -15,8 +15,11 @@ from zarrds._types import Shape
 
 __all__ = ["Batches", "Limits", "Part", "coords_between", "count_of", "flat_ranges"]
 
-MAX_TASKS = 10_000
+MAX_TASKS = 1000
 """Largest number of tasks in a graph; with more work, each task does more."""
+
+LEAST_TASKS = 64
+"""Number of tasks that a job with enough chunks has at least."""
 
 Ranges = Sequence[tuple[int, int]]
 
@@ -52,7 +55,11 @@ class Limits:
 
     @classmethod
     def of(cls, keys: int, nbytes: int, total: int) -> Limits:
-        """Return the limits of one task when there are `total` chunks in all."""
+        """Return the limits of one task when there are `total` chunks in all.
+
+        A small job has some 64 tasks too, so that little is lost if it is stopped.
+        """
+        keys = min(keys, -(-total // LEAST_TASKS))
         # a power of two, so that a repeated job, part of which is done, mostly has the same batches as the first one
         return cls(max(1, keys), max(1, nbytes), 1 << (-(-total // MAX_TASKS) - 1).bit_length() if total else 1)
 

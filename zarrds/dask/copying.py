@@ -8,111 +8,42 @@ parents and consolidated metadata last, so that no reader finds a node before it
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Any, get_args
 
 from zarrds import _node
-from zarrds._copy import differing_separator, document_rank, spelled_out
-from zarrds._engine import windows
+from zarrds._copy import document_rank
 from zarrds._format import (
     CONSOLIDATED_KEY,
     FORMATS,
     GROUP_KEY,
     ArrayMeta,
-    GroupMeta,
-    KeyEncoding,
     Node,
     chunk_count,
-    format_of,
     grid_shape,
     node_key,
 )
-from zarrds._store import Store, StoreSpec, ancestors, as_store, buffer_size, normalize_path, refuse_overlap
-from zarrds._types import Buf, ByteRange, Shape
-from zarrds.dask.batches import Batches, Limits, Part, coords_between
+from zarrds._store import Store, ancestors, as_store, normalize_path, refuse_overlap
+from zarrds._types import Buf
+from zarrds.dask.batches import Batches, Limits, Part
+from zarrds.dask.copy_tasks import (
+    EXISTS,
+    CopyBatch,
+    CopyWork,
+    IfExists,
+    KeyRange,
+    OnError,
+    Verify,
+    begin,
+    copy_documents,
+    copy_keys,
+)
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
+from zarrds.dask.receipts import notes_of
+from zarrds.dask.reports import CopyReport
 from zarrds.errors import ContainsArrayError, CopyError
 
-__all__ = ["CopyReport", "KeyRange", "copy_documents", "copy_keys", "copy_store"]
-
-HELD_BYTES = 16 * 2**20
-"""Decoded bytes of the chunks that a task copies at once; their encoded values are seldom larger."""
-HELD_KEYS = 512
-
-IfExists = Literal["raise", "replace", "skip"]
-_EXISTS = ByteRange(0, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class CopyReport:
-    """Result of a copy.
-
-    Attributes
-    ----------
-    copied : int
-        Keys copied, documents included.
-    skipped : int
-        Keys that were in the destination already and were not copied.
-    bytes : int
-        Bytes of the values copied.
-    missing : int
-        Chunks that are absent in the source.
-    """
-
-    copied: int = 0
-    skipped: int = 0
-    bytes: int = 0
-    missing: int = 0
-
-    def __add__(self, other: CopyReport) -> CopyReport:
-        return CopyReport(
-            self.copied + other.copied,
-            self.skipped + other.skipped,
-            self.bytes + other.bytes,
-            self.missing + other.missing,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class KeyRange:
-    """Some chunks of one array, in C order of its grid.
-
-    Attributes
-    ----------
-    path : str
-        Path of the array, relative to what is copied.
-    grid : tuple of int
-        Number of chunks along each dimension.
-    keys : KeyEncoding
-        Translates coordinates to keys.
-    chunk_bytes : int
-        Decoded bytes of a chunk.
-    start, stop : int
-        First chunk, and one past the last.
-    """
-
-    path: str
-    grid: Shape
-    keys: KeyEncoding
-    chunk_bytes: int
-    start: int
-    stop: int
-
-    def __iter__(self) -> Iterator[str]:
-        prefix = f"{self.path}/" if self.path else ""
-        return (prefix + self.keys.key(at) for at in coords_between(self.grid, self.start, self.stop))
-
-
-@dataclass(frozen=True, slots=True)
-class CopyWork:
-    """Arguments that all tasks of one copy share: both places, and what to do with keys that exist."""
-
-    source: StoreSpec
-    dest: StoreSpec
-    source_path: str
-    dest_path: str
-    if_exists: IfExists
-    zarr_format: int
+__all__ = ["copy_store"]
 
 
 def copy_store(
@@ -122,15 +53,25 @@ def copy_store(
     dest_path: str = "",
     *,
     if_exists: IfExists = "raise",
+    verify: Verify | None = None,
+    on_error: OnError = "raise",
+    dry_run: bool = False,
+    resume: bool = True,
     batch_keys: int = 1000,
     batch_bytes: int = 128 * 2**20,
     retries: int = 3,
     storage_options: Mapping[str, Any] | None = None,
+    dest_storage_options: Mapping[str, Any] | None = None,
 ) -> Job:
     """Prepare to copy arrays and groups from one store to another without decoding chunks.
 
     The copy contains documents, consolidated metadata, and the chunks of the arrays, but no other keys. This call reads
-    the metadata; the job that it returns does everything else.
+    the metadata; the job that it returns does everything else. Within one file system or service (two directories, two
+    places in S3 with the same options) the service copies the values, which do not pass through this machine.
+
+    While the job is at work, it keeps small receipts in the destination, below ``.zarrds-job``: one for each batch that
+    is done. If it was stopped, prepare and compute the same copy again: it copies what is not done yet. Chunks of the
+    source that have changed in between are not copied again.
 
     Parameters
     ----------
@@ -138,15 +79,28 @@ def copy_store(
         Stores of source and destination.
     source_path, dest_path : str
         Group or array to copy, and where to put it; the roots by default.
-    if_exists : {"raise", "replace", "skip"}
+    if_exists : {"raise", "replace", "skip", "skip_same"}
         What to do with keys of the destination: "raise" an error if a node is there, before anything is copied;
-        "replace" them, and delete chunks that are absent in the source; or "skip" them.
+        "replace" them, and delete chunks that are absent in the source; "skip" them; or "skip_same", as "replace", but
+        without writing values that have the same size and contents already.
+    verify : {"size", "read", "hash"}, optional
+        Check each chunk after it was copied: its "size"; that it can be "read" and decoded; or that all its bytes are
+        those of the source ("hash"). By default nothing is read back.
+    on_error : {"raise", "report"}
+        What to do when a chunk cannot be copied, or is not as `verify` expects: "raise" the error; or copy all others,
+        and "report" it. With an error no document is written; a repeated copy tries those batches again.
+    dry_run : bool, default False
+        Copy nothing, and report what would be copied.
+    resume : bool, default True
+        Go on with an earlier run of the same copy that was stopped. If False, begin again.
     batch_keys, batch_bytes : int
-        Largest number of chunks, and of their decoded bytes, that one task copies.
+        Largest number of chunks, and of their decoded bytes, that one task copies. A task also does no more than a
+        64th of the work, so that little is lost if the job is stopped.
     retries : int, default 3
         How often a cluster repeats a task that failed.
-    storage_options : dict, optional
-        Options of the file systems behind URLs.
+    storage_options, dest_storage_options : dict, optional
+        Options of the file systems behind the URLs of source and destination; the second are those of the first by
+        default.
 
     Returns
     -------
@@ -156,7 +110,7 @@ def copy_store(
     Raises
     ------
     CopyError
-        With ``if_exists="raise"``, a node is at the destination. Nothing has been written.
+        With ``if_exists="raise"``, a node is at the destination; or another job writes there. Nothing has been written.
     PathNotFoundError
         Nothing is at the source.
     SelfOverwriteError
@@ -170,28 +124,51 @@ def copy_store(
     >>> store, copy = zarrds.MemoryStore(), zarrds.MemoryStore()
     >>> z = zarrds.group(store).array("foo/bar", [1] * 100, chunks=10)
     >>> zarrds.dask.copy_store(store, copy).compute()
-    CopyReport(copied=13, skipped=0, bytes=..., missing=0)
+    CopyReport(copied=13, skipped=0, bytes=..., seconds=..., missing=0, errors=0)
     >>> int(zarrds.open_group(copy)["foo/bar"][:].sum())
     100
     """
-    if if_exists not in ("raise", "replace", "skip"):
-        raise ValueError(f"if_exists must be 'raise', 'replace' or 'skip', found {if_exists!r}")
+    _check_choices(if_exists, verify, on_error)
+    options = storage_options if dest_storage_options is None else dest_storage_options
     from_store = as_store(source, mode="r", storage_options=storage_options)
-    to_store = as_store(dest, mode="w", storage_options=storage_options)
+    to_store = as_store(dest, mode="w", storage_options=options)
     from_path, to_path = normalize_path(source_path), normalize_path(dest_path)
     refuse_overlap([from_store.place(from_path)], [to_store.place(to_path)], path=to_path, linked=True)
     require_shareable(from_store, to_store)
-    documents = _node.documents_below(from_store, from_path)
-    if not documents:
-        raise _node.not_found(from_store, from_path)
-    start = len(from_path) + 1 if from_path else 0
-    parsed = {key[start:]: value for key, value in documents.items()}
-    to_store.check_documents([(node_key(to_path, key), text) for key, text in parsed.items()], encoded=True)
-    _check_destination(to_store, to_path, parsed, if_exists)
-    nodes = [(path, _node.as_stored(from_store, node)) for path, node in _parsed(parsed)]
+    documents = _documents(from_store, from_path)
+    to_store.check_documents([(node_key(to_path, key), text) for key, text in documents.items()], encoded=True)
+    nodes = [(path, _node.as_stored(from_store, node)) for path, node in _parsed(documents)]
+    batches = _batches(nodes, batch_keys, batch_bytes, keep_meta=verify == "read")
+    notes, receipts = None, None
+    if not dry_run:
+        identity = from_store.spec(), from_path, to_path, documents, batch_keys, batch_bytes
+        notes, receipts = notes_of(
+            to_store, to_path, f"copy of /{from_path} of {from_store!r}", *identity, resume=resume
+        )
+    # what a stopped run of this copy has written is no reason to refuse it
+    _check_destination(to_store, to_path, documents, if_exists if receipts is None else "replace")
     formats = [node.zarr_format for path, node in nodes if not path] or [node.zarr_format for _, node in nodes] or [2]
-    work = CopyWork(from_store.spec(), to_store.spec(), from_path, to_path, if_exists, formats[0])
-    return _job(work, parsed, _batches(nodes, batch_keys, batch_bytes), retries)
+    how = (if_exists, verify, on_error, dry_run, notes)
+    work = CopyWork(from_store.spec(), to_store.spec(), from_path, to_path, formats[0], *how)
+    return _job(work, documents, batches, receipts or {}, retries)
+
+
+def _check_choices(if_exists: Any, verify: Any, on_error: Any) -> None:
+    """Raise ValueError for a choice that does not exist."""
+    for name, given, kind in (("if_exists", if_exists, IfExists), ("on_error", on_error, OnError)):
+        if given not in get_args(kind):
+            raise ValueError(f"{name} must be one of {get_args(kind)}, found {given!r}")
+    if verify is not None and verify not in get_args(Verify):
+        raise ValueError(f"verify must be one of {get_args(Verify)} or None, found {verify!r}")
+
+
+def _documents(store: Store, path: str) -> dict[str, Buf]:
+    """Return the documents at and below a path, by keys relative to it; raise an error if there are none."""
+    found = _node.documents_below(store, path)
+    if not found:
+        raise _node.not_found(store, path)
+    start = len(path) + 1 if path else 0
+    return {key[start:]: value for key, value in found.items()}
 
 
 def _parsed(documents: Mapping[str, Buf]) -> Iterator[tuple[str, Node]]:
@@ -211,14 +188,14 @@ def _check_destination(store: Store, path: str, documents: Mapping[str, Buf], if
     if if_exists != "raise":
         return
     keys = [node_key(path, key) for key in documents]
-    for key, found in zip(keys, store.get_many([(key, _EXISTS) for key in keys]), strict=True):
+    for key, found in zip(keys, store.get_many([(key, EXISTS) for key in keys]), strict=True):
         if found is not None:
             raise CopyError(
                 "the destination holds this already", key=key, hint="pass if_exists='replace' or if_exists='skip'"
             )
 
 
-def _batches(nodes: Sequence[tuple[str, Node]], keys: int, nbytes: int) -> list[tuple[KeyRange, ...]]:
+def _batches(nodes: Sequence[tuple[str, Node]], keys: int, nbytes: int, *, keep_meta: bool) -> list[CopyBatch]:
     """Return the chunks of all arrays in batches, one for each task; small arrays share a batch."""
     arrays = [(path, node) for path, node in nodes if isinstance(node, ArrayMeta)]
     counts = [chunk_count(meta.shape, meta.write_unit) for _, meta in arrays]
@@ -227,19 +204,32 @@ def _batches(nodes: Sequence[tuple[str, Node]], keys: int, nbytes: int) -> list[
         if count:
             batches.add(number, [(0, count)], limits.chunks(meta.chunk.nbytes))
     batches.close()
-    return [tuple(_key_range(*arrays[part.number], part) for part in batch) for batch in batches.every()] or [()]
+    ranges = [tuple(_key_range(*arrays[part.number], part, keep_meta) for part in batch) for batch in batches.every()]
+    return [CopyBatch(number, some) for number, some in enumerate(ranges or [()])]
 
 
-def _key_range(path: str, meta: ArrayMeta, part: Part) -> KeyRange:
-    grid = grid_shape(meta.shape, meta.write_unit)
-    return KeyRange(path, grid, meta.keys, max(1, meta.chunk.nbytes), part.start, part.stop)
+def _key_range(path: str, meta: ArrayMeta, part: Part, keep_meta: bool) -> KeyRange:
+    grid, nbytes = grid_shape(meta.shape, meta.write_unit), max(1, meta.chunk.nbytes)
+    return KeyRange(path, grid, meta.keys, nbytes, part.start, part.stop, meta if keep_meta else None)
 
 
-def _job(work: CopyWork, documents: Mapping[str, Buf], batches: Sequence[tuple[KeyRange, ...]], retries: int) -> Job:
+def _job(
+    work: CopyWork,
+    documents: Mapping[str, Buf],
+    batches: Sequence[CopyBatch],
+    receipts: Mapping[str, Any],
+    retries: int,
+) -> Job:
+    """Return the job for all batches that have no receipt."""
+    # a receipt of "skip" says less than what the other choices promise
+    done = {n: r for n, r in receipts.items() if work.if_exists == "skip" or r.get("if_exists") != "skip"}
+    todo = [batch for batch in batches if str(batch.number) not in done] or [CopyBatch(0, ())]
     graph = GraphBuilder(work, retries=retries)
-    chunks = graph.stage("zarrds-copy", copy_keys, batches)
-    done = graph.stage("zarrds-meta", copy_documents, [_in_order(documents)], after=chunks)
-    return graph.job(done, _report, stores=(work.source, work.dest))
+    begun = None if work.notes is None else graph.stage("zarrds-begin", begin, [None])
+    chunks = graph.stage("zarrds-copy", copy_keys, todo, after=begun)
+    finished = graph.stage("zarrds-documents", copy_documents, [_in_order(documents)], after=chunks)
+    resumed = CopyReport(resumed=sum(int(receipt.get("keys", 0)) for receipt in done.values()))
+    return graph.job(finished, partial(_report, resumed), stores=(work.source, work.dest))
 
 
 def _in_order(documents: Mapping[str, Buf]) -> tuple[str, ...]:
@@ -252,52 +242,5 @@ def _in_order(documents: Mapping[str, Buf]) -> tuple[str, ...]:
     return (*keys, *(node_key(path, CONSOLIDATED_KEY) for path in sorted(groups, reverse=True)))
 
 
-def _report(found: CopyReport) -> CopyReport:
-    return found
-
-
-# --- tasks -----------------------------------------------------------------------------------------------------------
-
-
-def copy_keys(work: CopyWork, batch: Sequence[KeyRange], after: Any = None) -> CopyReport:
-    """Copy some chunks in batches of bounded size."""
-    report = CopyReport()
-    for keys in batch:
-        held = max(1, min(HELD_KEYS, HELD_BYTES // keys.chunk_bytes))
-        for some in windows(keys, held):
-            report += _copy_some(work, some)
-    return report
-
-
-def copy_documents(work: CopyWork, keys: Sequence[str], chunks: CopyReport) -> CopyReport:
-    """Copy documents in the given order, after the chunks; return the receipts of both in one."""
-    dest = work.dest.open()
-    missing = [path for path in ancestors(work.dest_path) if not _node.contains_group(dest, path)]
-    report = chunks
-    for some in windows(keys, HELD_KEYS):
-        found = _copy_some(work, some)
-        report += CopyReport(found.copied, found.skipped, found.bytes)
-    group = GroupMeta(zarr_format=work.zarr_format)
-    for path in reversed(missing):
-        dest.set_many(format_of(group).group_documents(path, group))
-    return report
-
-
-def _copy_some(work: CopyWork, keys: list[str]) -> CopyReport:
-    source, dest = work.source.open(), work.dest.open()
-    skipped = 0
-    if work.if_exists == "skip":
-        there = dest.get_many([(node_key(work.dest_path, key), _EXISTS) for key in keys])
-        skipped = sum(found is not None for found in there)
-        keys = [key for key, found in zip(keys, there, strict=True) if found is None]
-    values = source.get_many([(node_key(work.source_path, key), None) for key in keys]) if keys else []
-    found = [(node_key(work.dest_path, k), v) for k, v in zip(keys, values, strict=True) if v is not None]
-    separator = differing_separator(source, dest)
-    if separator is not None:
-        found = [(key, spelled_out(key, value, separator)) for key, value in found]
-    dest.set_many(found)
-    if work.if_exists == "replace" and len(found) < len(keys):
-        absent = [key for key, value in zip(keys, values, strict=True) if value is None]
-        dest.delete_many([node_key(work.dest_path, key) for key in absent])
-    nbytes = sum(buffer_size(value) for _, value in found)
-    return CopyReport(len(found), skipped, nbytes, len(keys) - len(found))
+def _report(earlier: CopyReport, found: CopyReport) -> CopyReport:
+    return earlier + found

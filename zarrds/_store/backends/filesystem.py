@@ -336,6 +336,13 @@ def copy_each(fs: AbstractFileSystem, pairs: Sequence[tuple[str, str]]) -> list[
     return [reply if isinstance(reply, Exception) else None for reply in replies]
 
 
+def info_of_each(fs: AbstractFileSystem, paths: Sequence[str]) -> list[Any]:
+    """Return for each path what the file system tells about it, or the error."""
+    if is_batched(fs):
+        return _together(fs, [partial(fs._info, path) for path in paths])
+    return _one_by_one(partial(fs.info, path) for path in paths)
+
+
 def delete_each(fs: AbstractFileSystem, paths: Sequence[str]) -> list[Any]:
     """Delete paths; return for each None if it no longer exists, else the error."""
     if not is_batched(fs):

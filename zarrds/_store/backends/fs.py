@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -367,6 +368,14 @@ class FSStore(FSReading):
         self.delete_many(keys)
         if not self.profile.native_batch:
             self._remove_empty(self._root + src)
+
+    def copy_from(self, source: FSStore, pairs: Sequence[tuple[str, str]]) -> None:
+        """Set values to those of a store on the same file system, which copies them: (key there, key here)."""
+        self._require_writeable()
+        places = [(source._place(key), self._place(target)) for key, target in pairs]
+        answers, attempts = answered(places, partial(filesystem.copy_each, self.fs))
+        self._forget_listings([target for _, target in pairs])
+        self._raise_first("cannot copy to", [target for _, target in pairs], answers, attempts)
 
     def _copy(self, pairs: Sequence[tuple[str, str]]) -> list[Any]:
         if trace.is_open():

@@ -1,0 +1,284 @@
+"""Tasks of a copy of encoded values: a batch of chunks each, and the documents at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from time import time
+from typing import Any, Literal
+
+from zarrds import _node
+from zarrds._copy import differing_separator, spelled_out
+from zarrds._engine import OpenSource, windows
+from zarrds._format import ArrayMeta, GroupMeta, KeyEncoding, format_of, node_key
+from zarrds._store import Store, StoreSpec, ancestors, buffer_size, copier, sizes_of
+from zarrds._types import Buf, ByteRange, Shape
+from zarrds.dask.batches import coords_between
+from zarrds.dask.receipts import JobNotes
+from zarrds.dask.reports import CopyReport
+from zarrds.errors import CopyError, ZarrdsError
+
+__all__ = ["CopyBatch", "CopyWork", "IfExists", "KeyRange", "OnError", "Verify", "begin", "copy_documents", "copy_keys"]
+
+HELD_BYTES = 16 * 2**20
+"""Decoded bytes of the chunks that a task copies at once; their encoded values are seldom larger."""
+HELD_KEYS = 512
+
+IfExists = Literal["raise", "replace", "skip", "skip_same"]
+Verify = Literal["size", "read", "hash"]
+OnError = Literal["raise", "report"]
+EXISTS = ByteRange(0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRange:
+    """Some chunks of one array, in C order of its grid.
+
+    Attributes
+    ----------
+    path : str
+        Path of the array, relative to what is copied.
+    grid : tuple of int
+        Number of chunks along each dimension.
+    keys : KeyEncoding
+        Translates coordinates to keys.
+    chunk_bytes : int
+        Decoded bytes of a chunk.
+    start, stop : int
+        First chunk, and one past the last.
+    meta : ArrayMeta, optional
+        Metadata of the array, where its chunks are to be decoded.
+    """
+
+    path: str
+    grid: Shape
+    keys: KeyEncoding
+    chunk_bytes: int
+    start: int
+    stop: int
+    meta: ArrayMeta | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        prefix = f"{self.path}/" if self.path else ""
+        return (prefix + self.keys.key(at) for at in coords_between(self.grid, self.start, self.stop))
+
+
+@dataclass(frozen=True, slots=True)
+class CopyBatch:
+    """Chunks that one task copies, and the number of the batch among all."""
+
+    number: int
+    ranges: tuple[KeyRange, ...]
+
+    def count(self) -> int:
+        """Return the number of chunks."""
+        return sum(some.stop - some.start for some in self.ranges)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyWork:
+    """Arguments that all tasks of one copy share.
+
+    Attributes
+    ----------
+    source, dest : StoreSpec
+        Stores of source and destination.
+    source_path, dest_path : str
+        What is copied, and where it goes.
+    zarr_format : int
+        Format of groups that are made above the destination.
+    if_exists, verify, on_error, dry_run
+        See `zarrds.dask.copy_store`.
+    notes : JobNotes, optional
+        Where batches are recorded that are done.
+    """
+
+    source: StoreSpec
+    dest: StoreSpec
+    source_path: str
+    dest_path: str
+    zarr_format: int
+    if_exists: IfExists
+    verify: Verify | None = None
+    on_error: OnError = "raise"
+    dry_run: bool = False
+    notes: JobNotes | None = None
+
+
+def begin(work: CopyWork, batch: None, after: Any = None) -> CopyReport:
+    """Record in the destination that the copy is at work."""
+    if work.notes is not None:
+        work.notes.begin()
+    return CopyReport()
+
+
+def copy_keys(work: CopyWork, batch: CopyBatch, after: Any = None) -> CopyReport:
+    """Copy some chunks in rounds of bounded size, and leave a receipt if all of them were copied."""
+    started, report = time(), CopyReport(dry_run=work.dry_run)
+    for keys in batch.ranges:
+        held = max(1, min(HELD_KEYS, HELD_BYTES // keys.chunk_bytes))
+        decoder = None if keys.meta is None else OpenSource(work.dest.open(), keys.path, keys.meta)
+        for some in windows(keys, held):
+            report += _copy_or_report(work, some, decoder)
+    if work.notes is not None and report.ok:
+        work.notes.leave(batch.number, keys=batch.count() - report.missing, if_exists=work.if_exists)
+    return report.since(started)
+
+
+def copy_documents(work: CopyWork, keys: Sequence[str], chunks: CopyReport) -> CopyReport:
+    """Copy documents in the given order, after the chunks; return the receipts of both in one.
+
+    No document is copied if a chunk was not, so that no reader takes an absent chunk for fill value.
+    """
+    if not chunks.ok:
+        return chunks
+    started, report = time(), chunks
+    for some in windows(keys, HELD_KEYS):
+        report += replace(_copy_some(work, some, None, is_document=True), missing=0)
+    if not work.dry_run:
+        _groups_above(work)
+    if work.notes is not None:
+        work.notes.remove()
+    return report.since(started)
+
+
+def _groups_above(work: CopyWork) -> None:
+    """Create the groups that are lacking above the destination."""
+    dest, group = work.dest.open(), GroupMeta(zarr_format=work.zarr_format)
+    missing = [path for path in ancestors(work.dest_path) if not _node.contains_group(dest, path)]
+    for path in reversed(missing):
+        dest.set_many(format_of(group).group_documents(path, group))
+
+
+def _copy_or_report(work: CopyWork, keys: list[str], decoder: OpenSource | None) -> CopyReport:
+    """Copy some chunks; with ``on_error="report"`` those that fail are named in the report."""
+    try:
+        return _copy_some(work, keys, decoder)
+    except (ZarrdsError, OSError) as error:
+        if work.on_error == "raise":
+            raise
+        if len(keys) == 1:
+            return CopyReport(errors=((keys[0], f"{type(error).__name__}: {error}"),), failed=1)
+    # one after the other, to find those that fail
+    report = CopyReport()
+    for key in keys:
+        report += _copy_or_report(work, [key], decoder)
+    return report
+
+
+def _copy_some(work: CopyWork, keys: list[str], decoder: OpenSource | None, *, is_document: bool = False) -> CopyReport:
+    """Copy the values of some keys together."""
+    source, dest = work.source.open(), work.dest.open()
+    pairs = [(node_key(work.source_path, key), node_key(work.dest_path, key)) for key in keys]
+    kept = _kept(work, source, dest, pairs)
+    todo = [pair for pair, keep in zip(pairs, kept, strict=True) if not keep]
+    sizes = _sizes(work, source, dest, todo, decoder, is_document) if todo else []
+    found = [size for size in sizes if size is not None]
+    report = CopyReport(len(found), sum(kept), sum(found), len(todo) - len(found), dry_run=work.dry_run)
+    if work.if_exists in ("replace", "skip_same") and report.missing and not work.dry_run:
+        dest.delete_many([new for (_, new), size in zip(todo, sizes, strict=True) if size is None])
+    return report
+
+
+def _kept(work: CopyWork, source: Store, dest: Store, pairs: Sequence[tuple[str, str]]) -> list[bool]:
+    """Return for each pair of keys whether the value in the destination stays as it is."""
+    if work.if_exists == "skip":
+        return [found is not None for found in dest.get_many([(new, EXISTS) for _, new in pairs])]
+    if work.if_exists != "skip_same":
+        return [False] * len(pairs)
+    old, new = sizes_of(source, [key for key, _ in pairs]), sizes_of(dest, [key for _, key in pairs])
+    alike = [n for n, (a, b) in enumerate(zip(old, new, strict=True)) if a == b and a is not None]
+    values = _values(source, [pairs[n][0] for n in alike]), _values(dest, [pairs[n][1] for n in alike])
+    same = {n for n, a, b in zip(alike, *values, strict=True) if a is not None and _equal(a, b)}
+    return [n in same for n in range(len(pairs))]
+
+
+def _values(store: Store, keys: Sequence[str]) -> list[Buf | None]:
+    return store.get_many([(key, None) for key in keys]) if keys else []
+
+
+def _equal(a: Buf | None, b: Buf | None) -> bool:
+    return a is not None and b is not None and memoryview(a).cast("B") == memoryview(b).cast("B")
+
+
+def _sizes(
+    work: CopyWork,
+    source: Store,
+    dest: Store,
+    pairs: Sequence[tuple[str, str]],
+    decoder: OpenSource | None,
+    is_document: bool,
+) -> list[int | None]:
+    """Copy values, or only ask for them in a dry run; return their sizes, None for an absent value."""
+    if work.dry_run:
+        return sizes_of(source, [key for key, _ in pairs])
+    copy = None if is_document else copier(source, dest)
+    if copy is not None:
+        sizes = copy(pairs)
+        _check(work, source, dest, pairs, sizes, None, decoder)
+        return sizes
+    values = _values(source, [key for key, _ in pairs])
+    separator = differing_separator(source, dest) if is_document else None
+    found: list[tuple[str, Buf]] = []
+    for (_, new), value in zip(pairs, values, strict=True):
+        if value is not None:
+            found.append((new, value if separator is None else spelled_out(new, value, separator)))
+    if found:
+        dest.set_many(found)
+    sizes = [None if value is None else buffer_size(value) for value in values]
+    if not is_document:
+        _check(work, source, dest, pairs, sizes, values, decoder)
+    return sizes
+
+
+# --- verifying --------------------------------------------------------------------------------------------------------
+
+
+def _check(
+    work: CopyWork,
+    source: Store,
+    dest: Store,
+    pairs: Sequence[tuple[str, str]],
+    sizes: Sequence[int | None],
+    values: Sequence[Buf | None] | None,
+    decoder: OpenSource | None,
+) -> None:
+    """Raise CopyError if a value in the destination is not what was copied, as far as `verify` asks for that."""
+    if work.verify is None:
+        return
+    there = [(pair, size) for pair, size in zip(pairs, sizes, strict=True) if size is not None]
+    keys = [new for (_, new), _ in there]
+    if work.verify == "size":
+        for (_, size), key, found in zip(there, keys, sizes_of(dest, keys), strict=True):
+            _expect(dest, key, size, found)
+        return
+    copied = _values(dest, keys)
+    for (_, size), key, value in zip(there, keys, copied, strict=True):
+        _expect(dest, key, size, None if value is None else buffer_size(value))
+        if decoder is not None and value is not None:
+            _decode(decoder, dest, key, value)
+    if work.verify == "hash":
+        real = _values(source, [old for (old, _), _ in there]) if values is None else values
+        originals = [value for value in real if value is not None]
+        for key, value, original in zip(keys, copied, originals, strict=True):
+            if not _equal(value, original):
+                raise CopyError("the copy has other bytes than the source", store=repr(dest), key=key)
+
+
+def _decode(decoder: OpenSource, dest: Store, key: str, value: Buf) -> None:
+    try:
+        decoder.codec.decode(value)
+    except ZarrdsError as error:
+        error.store, error.key = repr(dest), key
+        raise
+
+
+def _expect(dest: Store, key: str, size: int | None, found: int | None) -> None:
+    if size != found:
+        raise CopyError(
+            "the copy has another size than the source",
+            store=repr(dest),
+            key=key,
+            expected=f"{size} bytes",
+            found="nothing" if found is None else f"{found} bytes",
+        )
