@@ -76,6 +76,15 @@ def test_servers_without_ranges_send_a_value_once(folder: Path) -> None:
         assert asked == ["/k"]
 
 
+@pytest.mark.parametrize("kind", [Quiet, Ranged])
+def test_shards_that_are_read_whole_need_no_ranges(tmp_path: Path, kind: type[Quiet]) -> None:
+    """The first thing that is asked of a server may be whole values, before it is known whether it obeys ranges."""
+    options: dict[str, Any] = {"chunks": (2, 5), "shards": (4, 10), "zarr_format": 3}
+    zarrds.open_array(str(tmp_path / "z"), mode="w", shape=(8, 10), dtype="i8", **options)[:] = DATA[:8, :10]
+    with serving(tmp_path, kind, lambda handler: False) as (url, _):
+        np.testing.assert_array_equal(zarrds.open_array(f"{url}/z", mode="r")[:], DATA[:8, :10])
+
+
 def short(handler: Any) -> bool:
     """Promise 100 bytes, send 10, hang up."""
     handler.send_response(200)

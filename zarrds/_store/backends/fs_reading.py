@@ -64,8 +64,12 @@ class FSReading(Store):
         return split_answers(merged, self._fetch(merged.requests))
 
     def _obeys_ranges(self, requests: Sequence[Request]) -> bool:
+        """Return whether the server answers these requests with what they ask for, and no more."""
+        parts = [key for key, byte_range in requests if byte_range is not None]
+        if not parts:
+            return True
         if self._serves_ranges is None:
-            info = self._info(next(key for key, byte_range in requests if byte_range is not None))
+            info = self._info(parts[0])
             if info is None:
                 return False
             self._serves_ranges = info.get("partial") is True
