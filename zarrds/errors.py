@@ -97,6 +97,7 @@ __all__ = [
     "NegativeStepError",
     "NestedTooDeepError",
     "NotAStoreError",
+    "NotBytesError",
     "NotErasableError",
     "NotListableError",
     "OldArrayNotFoundError",
@@ -458,6 +459,10 @@ class StoreTimeoutError(StoreError, TimeoutError):
 
 class ShortReadError(StoreError, EOFError):
     """A store sent fewer bytes than were requested, though the value has them."""
+
+
+class NotBytesError(StoreError, TypeError):
+    """A mapping that serves as a store has a value that is not bytes-like."""
 
 
 class StoreMemoryError(StoreError, MemoryError):

@@ -12,7 +12,7 @@ import fsspec
 import pytest
 
 from zarrds._store.adapt import as_store
-from zarrds.errors import ReadOnlyError, StoreError, UnsupportedFormatError
+from zarrds.errors import NotBytesError, ReadOnlyError, UnsupportedFormatError
 from zarrds.storage import DirectoryStore, FSStore, KVStore, MemoryStore
 
 
@@ -112,6 +112,8 @@ def test_own_methods_of_a_mapping_are_used() -> None:
 def test_values_are_returned_as_they_are() -> None:
     value = memoryview(b"abc")
     assert KVStore({"a": value})["a"] is value
-    with pytest.raises(StoreError) as caught:
-        KVStore({"a": "text"})["a"]
-    assert (caught.value.key, caught.value.found) == ("a", "str")
+    assert KVStore({"a": "text"})["a"] == "text"  # type: ignore[comparison-overlap]
+    assert KVStore({"a": "text"}).get_many([("a", None)]) == [b"text"]
+    with pytest.raises(NotBytesError) as caught:
+        KVStore({"a": [1]}).get_many([("a", None)])
+    assert (caught.value.key, caught.value.found) == ("a", "list")

@@ -7,7 +7,7 @@ from typing import Any
 
 from zarrds._store.retry import http_status
 
-__all__ = ["CLIENT_FAULTS", "says_absent", "says_no_container"]
+__all__ = ["CLIENT_FAULTS", "names_key", "says_absent", "says_no_container"]
 
 CLIENT_FAULTS = (LookupError, AttributeError)
 """Errors that a client raises when it fails to read a reply; a caller could mistake them for "absent"."""
@@ -71,7 +71,7 @@ def says_absent(error: KeyError, mapping: Mapping[str, Any], key: str) -> bool:
     It does if its argument is the key, or if it has none. Any other KeyError comes from inside the mapping, whose
     client may have failed to read a reply: then the mapping is asked whether it has the key.
     """
-    if not error.args or error.args == (key,) or _names(error.args[0], key):
+    if names_key(error, key):
         return True
     contains = type(mapping).__contains__
     if contains is not Mapping.__contains__:  # the default would take any KeyError for "absent"
@@ -79,7 +79,10 @@ def says_absent(error: KeyError, mapping: Mapping[str, Any], key: str) -> bool:
     return not any(found == key for found in mapping)
 
 
-def _names(text: object, key: str) -> bool:
-    """Return whether a text, such as a longer key or a sentence, names the key."""
+def names_key(error: KeyError, key: str) -> bool:
+    """Return whether a KeyError says nothing, or names the key: with it alone, a longer key or a sentence."""
+    if not error.args or error.args == (key,):
+        return True
+    text = error.args[0]
     words = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
     return key.lower() in words.lower()

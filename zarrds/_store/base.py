@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequen
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
+from zarrds._store.overrides import follow_overrides
 from zarrds._store.paths import level, normalize_path
 from zarrds._store.place import Place
 from zarrds._store.readers import RangeReader, VersionReader
 from zarrds._store.request import buffer_size, to_bytes
+from zarrds._store.subclasses import send_subclass, spec_of_own_store
 from zarrds._types import Buf, ByteRange, Request, Separator
 from zarrds.errors import PathNotFoundError, StoreError
 
@@ -72,12 +74,41 @@ class StoreProfile:
 
 
 class Store(MutableMapping[str, bytes]):
-    """A mapping from keys to bytes, read and written in batches.
+    """The base class of all stores: a mapping from keys to bytes, read and written in batches.
 
-    Subclasses implement `get_many`, `set_many`, `delete_many`, `keys_below`, `listdir`, `profile` and `spec`.
+    Derive from it to write a store of your own. A subclass implements either the five methods of a mapping
+    (``__getitem__``, ``__setitem__``, ``__delitem__``, ``__iter__``, ``__len__``) or the four batch methods
+    (`get_many`, `set_many`, `delete_many`, `keys_below`); the other ones are built on them. If a subclass of any store
+    overrides ``__getitem__``, ``__setitem__``, ``__delitem__``, ``__iter__``, `getitems`, `setitems` or `delitems`, all
+    reads and writes of arrays and groups go through these methods.
+
+    Notes
+    -----
+    The page "Stores of your own" of the documentation is the contract; `zarrds.testing` has tests for it.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> from zarrds.storage import Store
+    >>> class Plain(Store):
+    ...     def __init__(self):
+    ...         self.values_of = {}
+    ...     def __getitem__(self, key):
+    ...         return self.values_of[key]
+    ...     def __setitem__(self, key, value):
+    ...         self.values_of[key] = value
+    ...     def __delitem__(self, key):
+    ...         del self.values_of[key]
+    ...     def __iter__(self):
+    ...         return iter(self.values_of)
+    ...     def __len__(self):
+    ...         return len(self.values_of)
+    >>> store = Plain()
+    >>> zarrds.array([1, 2, 3], store=store, path="a")[:], store.listdir("a")
+    (array([1, 2, 3]), ['.zarray', '0'])
     """
 
-    profile: StoreProfile
+    profile: StoreProfile = StoreProfile("memory")
     dimension_separator: Separator | None = None
     """Separator of chunk keys in new arrays of this store, if the caller gives none."""
     reports_requests: ClassVar[bool] = False
@@ -95,6 +126,20 @@ class Store(MutableMapping[str, bytes]):
     """Whether a pickled store holds a copy of all data, so that it can be read anywhere."""
     live: LiveData | None = None
     """Identity and change counter of data in the memory of this process; None for other stores."""
+
+    _batches_below: ClassVar[bool] = False
+    """Whether `getitems` and its like work below what a subclass overrides of ``__getitem__`` and its like."""
+    _sends_itself: ClassVar[bool] = True
+    """Whether the spec of a subclass that a user writes names this subclass; if not, the spec is inherited as it is."""
+    _compares_in_batches: ClassVar[bool] = False
+    """Whether `set_if` reads with `get_many` and writes with `set_many`, so that it fits what a subclass overrides."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.__module__.partition(".")[0] != "zarrds":  # our own classes are whole
+            base: Any = Store
+            follow_overrides(cls, base, StoreProfile("network", native_batch=True))
+            send_subclass(cls, base)
 
     @property
     def _dimension_separator(self) -> Separator | None:
@@ -122,15 +167,20 @@ class Store(MutableMapping[str, bytes]):
     def keys_below(self, prefix: str = "") -> Iterator[str]:
         """Iterate over the full keys that start with `prefix`: empty, or ending in ``/``."""
 
-    @abstractmethod
+    # --- what a store may do better ----------------------------------------------------------------------------------
+
     def listdir(self, path: str | None = None) -> list[str]:
         """Return the sorted names of keys and prefixes directly below `path`; empty if there are none."""
+        prefix = level(normalize_path(path))
+        return names_below(self.keys_below(prefix), prefix)
 
-    @abstractmethod
     def spec(self) -> StoreSpec:
-        """Return a small, hashable, picklable value from which this store can be opened (see `zarrds._store.spec`)."""
+        """Return a small, hashable, picklable value from which this store can be opened.
 
-    # --- what a store may do better ----------------------------------------------------------------------------------
+        Stores that do not override it, and whose `profile` says that they are shareable, are pickled for other
+        processes. All others can be opened in this process only.
+        """
+        return spec_of_own_store(self)
 
     def iter_many(self, requests: Sequence[Request]) -> Iterator[Buf | None]:
         """Yield the answers to requests, in their order.
@@ -261,29 +311,29 @@ class Store(MutableMapping[str, bytes]):
     # --- the mapping -------------------------------------------------------------------------------------------------
 
     def __getitem__(self, key: str) -> bytes:
-        value = self.get_many([(key, None)])[0]
+        value = self._get_own([(key, None)])[0]
         if value is None:
             raise KeyError(key)
         return to_bytes(value)
 
     def __setitem__(self, key: str, value: Buf) -> None:
-        self.set_many([(key, value)])
+        self._set_own([(key, value)])
 
     def __delitem__(self, key: str) -> None:
         if key not in self:
             raise KeyError(key)
-        self.delete_many([key])
+        self._delete_own([key])
 
     def __contains__(self, key: object) -> bool:
         if not isinstance(key, str) or not key:
             return False
-        return self.get_many([(key, ByteRange(0, 1))])[0] is not None
+        return self._get_own([(key, ByteRange(0, 1))])[0] is not None
 
     def __iter__(self) -> Iterator[str]:
-        return self.keys_below("")
+        return self._keys_own("")
 
     def __len__(self) -> int:
-        return sum(1 for _ in self.keys_below(""))
+        return sum(1 for _ in self._keys_own(""))
 
     def clear(self) -> None:
         """Delete every key."""
@@ -292,16 +342,39 @@ class Store(MutableMapping[str, bytes]):
     def getitems(self, keys: Iterable[str], *, contexts: object = None) -> dict[str, bytes]:
         """Return the values of those `keys` that exist; `contexts` is accepted as in the manual, and ignored."""
         keys = list(keys)
-        found = zip(keys, self.get_many([(key, None) for key in keys]), strict=True)
+        found = zip(keys, self._get_own_batch([(key, None) for key in keys]), strict=True)
         return {key: to_bytes(value) for key, value in found if value is not None}
 
     def setitems(self, values: dict[str, Buf]) -> None:
         """Set several values in one batch."""
-        self.set_many(list(values.items()))
+        self._set_own_batch(list(values.items()))
 
     def delitems(self, keys: Iterable[str]) -> None:
         """Delete several keys in one batch; absent ones are no error."""
-        self.delete_many(list(keys))
+        self._delete_own_batch(list(keys))
+
+    # the batch methods for the methods above; in classes that override some of these, `follow_overrides` replaces them
+
+    def _get_own(self, requests: Sequence[Request]) -> list[Buf | None]:
+        return self.get_many(requests)
+
+    def _set_own(self, items: Sequence[tuple[str, Buf]]) -> None:
+        self.set_many(items)
+
+    def _delete_own(self, keys: Sequence[str]) -> None:
+        self.delete_many(keys)
+
+    def _get_own_batch(self, requests: Sequence[Request]) -> list[Buf | None]:
+        return self.get_many(requests)
+
+    def _set_own_batch(self, items: Sequence[tuple[str, Buf]]) -> None:
+        self.set_many(items)
+
+    def _delete_own_batch(self, keys: Sequence[str]) -> None:
+        self.delete_many(keys)
+
+    def _keys_own(self, prefix: str) -> Iterator[str]:
+        return self.keys_below(prefix)
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
         spec = self.spec()

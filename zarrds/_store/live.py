@@ -28,6 +28,9 @@ class LiveData:
         self._token = uuid.uuid4().hex
         self._generation = 0
 
+    def __reduce__(self) -> tuple[type[LiveData], tuple[()]]:
+        return LiveData, ()  # what is unpickled are other data
+
     def changed(self) -> None:
         """Count a change; with several threads, each change gets its own number."""
         self._generation = next(_numbers)

@@ -1,6 +1,5 @@
 """Array, the central class (manual 3.2)."""
 
-from zarrds.core.array import Array, opened_array
-from zarrds.core.options import OPTION_NAMES, OpenOptions
+from zarrds.core.array import Array
 
-__all__ = ["OPTION_NAMES", "Array", "OpenOptions", "opened_array"]
+__all__ = ["Array"]

@@ -68,6 +68,7 @@ class DBMStore(Store):
 
     __module__ = "zarrds.storage"
     can_set_if = True
+    _compares_in_batches = True
     of_hierarchies_alone = True
 
     def __init__(

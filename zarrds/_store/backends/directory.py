@@ -92,6 +92,7 @@ class DirectoryStore(Store):
     __module__ = "zarrds.storage"
     profile = StoreProfile("disk", native_ranges=True, shareable=True)
     can_set_if = True
+    _compares_in_batches = True
 
     def __init__(
         self,
@@ -112,7 +113,7 @@ class DirectoryStore(Store):
     # --- reading -----------------------------------------------------------------------------------------------------
 
     def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
-        return list(self.iter_many(requests))
+        return list(DirectoryStore.iter_many(self, requests))
 
     def iter_many(self, requests: Sequence[Request]) -> Iterator[Buf | None]:
         sys_open, read, close, root, lower = os.open, os.read, os.close, self._root, self.normalize_keys
@@ -212,9 +213,9 @@ class DirectoryStore(Store):
             return False
         try:
             with locked_directory(directory):
-                if not same_bytes(self._read_checked(key.lower() if self.normalize_keys else key, None), expected):
+                if not same_bytes(self.get_many([(key, None)])[0], expected):
                     return False
-                write_atomically(place, value, self.fsync)
+                self.set_many([(key, value)])
         except _FAILURES as error:
             if isinstance(error, ZarrdsError):
                 raise

@@ -31,6 +31,7 @@ __all__ = ["FSReading"]
 class FSReading(Store):
     """Reading methods of `FSStore`, which provides the file system."""
 
+    _batches_below = True
     url: str
     normalize_keys: bool
     _fs: AbstractFileSystem

@@ -8,8 +8,6 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, cast
 
-import numpy as np
-
 from zarrds._store.absence import says_absent
 from zarrds._store.base import Staging, Store, StoreProfile, is_unchanged, names_below, renamed
 from zarrds._store.exclusive import locked_object
@@ -20,8 +18,9 @@ from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.place import Place
 from zarrds._store.request import cut, same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, live_spec
+from zarrds._store.values import as_buffer, is_bytes_like, is_zarr3_buffer
 from zarrds._types import Buf, Request, Separator
-from zarrds.errors import NotListableError, PathNotFoundError, ReadOnlyError, StoreError
+from zarrds.errors import NotBytesError, NotListableError, PathNotFoundError, ReadOnlyError, StoreError
 
 __all__ = ["DictStore", "KVStore", "MemoryStore"]
 
@@ -51,6 +50,7 @@ class KVStore(Store):
 
     __module__ = "zarrds.storage"
     profile = StoreProfile("memory")
+    _compares_in_batches = True
 
     def __init__(self, mutablemapping: Mapping[str, Any]) -> None:
         self._mapping = cast("MutableMapping[str, Any]", mutablemapping)
@@ -66,12 +66,12 @@ class KVStore(Store):
     def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
         if self._getitems is not None and len(requests) > 1:
             values = self._getitems(list(dict.fromkeys(key for key, _ in requests)))
-            return [cut(_checked(values[key], key), part) if key in values else None for key, part in requests]
+            return [cut(as_buffer(values[key], key), part) if key in values else None for key, part in requests]
         mapping = self._mapping
         found: list[Buf | None] = []
         for key, byte_range in requests:
             try:
-                value = _checked(mapping[key], key)
+                value = as_buffer(mapping[key], key)
             except KeyError as error:
                 self._require_absent(error, "cannot read", key)
                 found.append(None)
@@ -81,10 +81,19 @@ class KVStore(Store):
 
     def __getitem__(self, key: str) -> bytes:
         try:
-            return cast("bytes", _checked(self._mapping[key], key))
+            value = self._mapping[key]
         except KeyError as error:
             self._require_absent(error, "cannot read", key)
             raise KeyError(key) from None
+        return cast("bytes", value.to_bytes() if is_zarr3_buffer(value) else value)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if is_bytes_like(value):
+            super().__setitem__(key, value)
+            return
+        self._require_mutable()  # as in Zarr-Python 2, a mapping may hold other values, which are no chunks
+        self._mapping[check_key(key)] = value
+        self.live.changed()
 
     def _require_absent(self, error: KeyError, what: str, key: str) -> None:
         """Raise StoreError for a KeyError that comes from inside the mapping and does not mean an absent key."""
@@ -110,8 +119,7 @@ class KVStore(Store):
         with locked_object(id(self._mapping)):
             if not same_bytes(self.get_many([(check_key(key), None)])[0], expected):
                 return False
-            self._mapping[key] = self._kept_as(to_bytes(value))
-            self.live.changed()
+            self.set_many([(key, value)])
         return True
 
     def delete_many(self, keys: Sequence[str]) -> None:
@@ -165,7 +173,12 @@ class KVStore(Store):
 
     def getsize(self, path: str | None = None) -> int:
         own = self._own("getsize")
-        return int(own(normalize_path(path))) if own is not None else super().getsize(path)
+        if own is not None:
+            return int(own(normalize_path(path)))
+        try:
+            return super().getsize(path)
+        except NotBytesError:
+            return -1
 
     def spec(self) -> StoreSpec:
         self._token, spec = live_spec(self, self._token)
@@ -206,26 +219,10 @@ class KVStore(Store):
         return type(self), (self._mapping,)
 
 
-def _checked(value: Any, key: str) -> Buf:
-    if isinstance(value, (bytes, bytearray, memoryview, np.ndarray)):
-        return cast("Buf", value)
-    if _is_buffer(value):
-        return cast("Buf", value.to_bytes())
-    try:
-        return memoryview(value)
-    except TypeError:
-        raise StoreError("value is not bytes-like", key=key, found=type(value).__name__) from None
-
-
-def _is_buffer(value: Any) -> bool:
-    """Return whether a value is a ``Buffer`` of Zarr-Python 3, which holds bytes."""
-    return callable(getattr(value, "to_bytes", None)) and callable(getattr(type(value), "from_bytes", None))
-
-
 def _class_of_values(mapping: Mapping[str, Any]) -> Callable[[bytes], Any]:
     """Return the function that converts bytes to values of the mapping, such as ``Buffer`` of Zarr-Python 3."""
     first = next(iter(mapping.values()), None) if isinstance(mapping, dict) else None
-    return type(first).from_bytes if _is_buffer(first) and not isinstance(first, int) else bytes  # type: ignore[union-attr]
+    return type(first).from_bytes if is_zarr3_buffer(first) else bytes  # type: ignore[union-attr]
 
 
 def _batch_getter(mapping: Mapping[str, Any]) -> Callable[[list[str]], Mapping[str, Any]] | None:
@@ -264,6 +261,7 @@ class MemoryStore(Store):
     __module__ = "zarrds.storage"
     profile = StoreProfile("memory")
     can_set_if = True
+    _compares_in_batches = True
     carries_data = True
 
     def __init__(
@@ -447,9 +445,6 @@ class MemoryStore(Store):
             value = self.get_many([(path, None)])[0]
             return 0 if value is None else len(to_bytes(value))
         return sum(len(to_bytes(node)) for node in list(members.values()) if not isinstance(node, self.cls))
-
-    def __iter__(self) -> Iterator[str]:
-        return self.keys_below("")
 
     # --- identity ----------------------------------------------------------------------------------------------------
 

@@ -90,7 +90,7 @@ class ZipStore(Store):
     # --- values ------------------------------------------------------------------------------------------------------
 
     def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
-        return list(self.iter_many(requests))
+        return list(ZipStore.iter_many(self, requests))
 
     def iter_many(self, requests: Sequence[Request]) -> Iterator[Buf | None]:
         read = self._archive.read

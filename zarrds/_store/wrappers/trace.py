@@ -259,7 +259,8 @@ def _replace_methods() -> None:
     for cls in _subclasses(Store):  # type: ignore[type-abstract]
         for name, entries in _REPORTS.items():
             original = cls.__dict__.get(name)
-            if original is not None and not cls.reports_requests:
+            is_by_batches = name == "iter_many" and hasattr(original, "follows_overrides")  # `get_many` reports
+            if original is not None and not cls.reports_requests and not is_by_batches:
                 _replaced.append((cls, name, original))
                 setattr(cls, name, _SPECIAL.get(name, _counting)(original, entries))
 

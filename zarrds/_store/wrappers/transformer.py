@@ -48,6 +48,7 @@ class StorageTransformer(WrapperStore):
     (b'\\xff\\xfe\\xfd\\xfc', array([0, 1, 2, 3], dtype=uint8))
     """
 
+    _sends_itself = False  # documents name the transformers, so a task finds them itself
     extension_uri: ClassVar[str] = ""
     valid_types: ClassVar[Sequence[str]] = ()
 
