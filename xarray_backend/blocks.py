@@ -16,7 +16,16 @@ from zarrds import Array
 from zarrds.errors import BlockShapeError, StoreNotShareableError
 from zarrds.parallel import write_part
 
-__all__ = ["BlockTarget", "block_writes", "finish_later", "finish_now", "refuse_unshareable"]
+__all__ = [
+    "BlockTarget",
+    "LazyWrite",
+    "block_starts",
+    "block_writes",
+    "finish_later",
+    "finish_now",
+    "refuse_unshareable",
+    "regrouped",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +138,27 @@ def block_writes(data: Any, target: BlockTarget) -> Any:
         chunks=tuple((1,) * n for n in data.numblocks),
         meta=np.empty((0,) * data.ndim, dtype=bool),
     )
+
+
+def regrouped(data: Any, blocks: tuple[Blocks, ...] | None) -> Any:
+    """Return a dask array in other blocks, gathered by the tasks that need them; unchanged if `blocks` is None.
+
+    Workers would exchange ("p2p") all blocks, and wait for each other, where neighbours are all that is needed.
+    """
+    return data if blocks is None or blocks == data.chunks else data.rechunk(blocks, method="tasks")
+
+
+@dataclass(frozen=True, slots=True)
+class LazyWrite:
+    """Dask array, the blocks in which it is written (None: its own), and where these are written."""
+
+    data: Any
+    blocks: tuple[Blocks, ...] | None
+    target: BlockTarget
+
+    def receipts(self) -> Any:
+        """Make the dask array of receipts whose computation writes the blocks."""
+        return block_writes(regrouped(self.data, self.blocks), self.target)
 
 
 # --- carrying it out -------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ Along one dimension, blocks are given as their lengths, and `start` is where the
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -14,7 +15,18 @@ import numpy as np
 
 from zarrds.errors import BlockAlignmentError
 
-__all__ = ["Grid", "aligned_blocks", "check_blocks", "choose_chunks", "choose_grid", "split_chunk", "uniform_length"]
+__all__ = [
+    "Blocks",
+    "Grid",
+    "aligned_blocks",
+    "check_blocks",
+    "choose_chunks",
+    "choose_grid",
+    "fitting_blocks",
+    "gathered",
+    "split_chunk",
+    "uniform_length",
+]
 
 Blocks = tuple[int, ...]
 
@@ -52,6 +64,28 @@ def aligned_blocks(blocks: Blocks, chunk: int, start: int = 0) -> Blocks:
     moved = [found[0], *(min(-(-edge // chunk) * chunk, found[-1]) for edge in found[1:-1]), found[-1]]
     lengths = tuple(stop - begin for begin, stop in pairwise(dict.fromkeys(moved)))
     return lengths or (0,)
+
+
+def fitting_blocks(blocks: Sequence[Blocks], unit: Sequence[int], starts: Sequence[int]) -> tuple[Blocks, ...] | None:
+    """Return blocks of which no two write one chunk or shard; None if the given ones are such."""
+    axes = list(zip(blocks, unit, starts, strict=True))
+    if not any(split_chunk(*axis) for axis in axes):
+        return None
+    return tuple(aligned_blocks(*axis) for axis in axes)
+
+
+def gathered(blocks: Sequence[Blocks], target: Sequence[Blocks]) -> int:
+    """Return how many elements move when blocks are regrouped: all but the largest part of each new block."""
+    total = kept = 1
+    for old, new in zip(blocks, target, strict=True):
+        total *= sum(old)
+        borders, found = edges(old), edges(new)
+        largest = 0
+        for start, stop in pairwise(found):
+            first, last = bisect_right(borders, start), bisect_left(borders, stop)
+            largest += max(b - a for a, b in pairwise([start, *borders[first:last], stop]))
+        kept *= largest
+    return total - kept
 
 
 def choose_chunks(
@@ -254,8 +288,8 @@ def _misaligned(
         path=name,
         expected=f"blocks that begin at multiples of the chunk length {chunk}",
         found=f"block lengths {_shown(blocks)}" + (f" beginning at {start}" if start else ""),
-        hint=f"rechunk with ds.chunk({{{dim!r}: {chunk}}}) or a multiple of it, let align_chunks=True do so, leave "
-        "encoding['chunks'] out, or pass safe_chunks=False if the blocks are written one after the other",
+        hint=f"rechunk with ds.chunk({{{dim!r}: {chunk}}}) or a multiple of it, let align='auto' or align_chunks=True "
+        "do so, leave encoding['chunks'] out, or pass safe_chunks=False if the blocks are written one after the other",
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from dask.delayed import Delayed
 
-from xarray_backend.blocks import BlockTarget, block_writes, finish_later
+from xarray_backend.blocks import LazyWrite, finish_later
 
 __all__ = ["DelayedWrites"]
 
@@ -22,13 +22,13 @@ class DelayedWrites(Delayed):  # type: ignore[misc]
 
     Parameters
     ----------
-    writes : list of (dask array, BlockTarget)
-        Pairs of values and the place to write them.
+    writes : list of LazyWrite
+        Values and the places to write them.
     """
 
     __slots__ = ("_made", "_making", "_writes")
 
-    def __init__(self, writes: list[tuple[Any, BlockTarget]]) -> None:
+    def __init__(self, writes: list[LazyWrite]) -> None:
         super().__init__(f"to_zarrds-{uuid.uuid4().hex}", None)
         self._writes = writes
         self._made: Any = None
@@ -37,7 +37,7 @@ class DelayedWrites(Delayed):  # type: ignore[misc]
     def _whole(self) -> Any:
         with self._making:
             if self._made is None:
-                self._made = finish_later([block_writes(*write) for write in self._writes], self._key)
+                self._made = finish_later([write.receipts() for write in self._writes], self._key)
         return self._made
 
     @property

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from xarray_backend import _compat
-from xarray_backend.chunks import Grid, aligned_blocks, check_blocks, choose_grid
+from xarray_backend.chunks import Blocks, Grid, check_blocks, choose_grid, fitting_blocks
 from xarray_backend.encoded import encode_like_stored, encode_new
 from xarray_backend.encoding import added_attributes, array_attributes, array_options, attributes_as_json
 from xarray_backend.region import Region
@@ -34,8 +34,9 @@ class Options:
     ----------
     mode : {"w", "w-", "a", "a-", "r+"}
         As for `to_zarrds`.
-    safe_chunks, align_chunks : bool
-        Whether blocks that share chunks raise an error, or are rechunked to fit.
+    align : {"auto", "raise", "rechunk", "never"}
+        What is done with blocks of dask arrays that share chunks. "auto" and "rechunk": they are regrouped into blocks
+        of whole chunks ("rechunk" also keeps inherited chunks that do not fit); "raise": an error; "never": nothing.
     write_empty_chunks : bool or None
         Whether empty chunks (all fill value) are stored.
     separator : {".", "/"} or None
@@ -47,8 +48,7 @@ class Options:
     """
 
     mode: str
-    safe_chunks: bool = True
-    align_chunks: bool = False
+    align: str = "auto"
     write_empty_chunks: bool | None = None
     separator: str | None = None
     zarr_format: int = 2
@@ -71,6 +71,9 @@ class VariableWrite:
         Where the values begin in the array.
     write_empty_chunks : bool
         Whether empty chunks (all fill value) are stored.
+    blocks : tuple of tuple of int, optional
+        Lengths of the blocks into which a dask array is regrouped when it is written; None: its own blocks are written.
+        No graph is made for it before that.
     """
 
     values: xr.Variable
@@ -78,11 +81,17 @@ class VariableWrite:
     shape: tuple[int, ...]
     origin: tuple[int, ...]
     write_empty_chunks: bool
+    blocks: tuple[Blocks, ...] | None = None
 
     @property
     def grows(self) -> bool:
         """Whether the array is a stored one, and the values are behind its present end."""
         return isinstance(self.array, Array) and self.shape != self.array.shape
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether the values are a dask array."""
+        return self.values.chunks is not None
 
 
 @dataclass(slots=True)
@@ -215,7 +224,7 @@ def _plan_new(
     array = _new_array(plan, name, encoded, grid, options, region, explicit=explicit is not None)
     empty = _writes_empty(name, options, encoded.encoding.get("write_empty_chunks"), explicit is not None)
     if grid.merges:
-        options = replace(options, align_chunks=True)
+        options = replace(options, align="rechunk")
     plan.writes.append(_checked_write(name, encoded, array, region.origin(encoded.dims), options, empty, region))
 
 
@@ -262,8 +271,8 @@ def _grid(
         explicit_shards=given.get("shards"),
         inherited=inherited.get("chunks"),
         inherited_shards=inherited.get("shards"),
-        align=options.align_chunks,
-        safe=options.safe_chunks,
+        align=options.align == "rechunk",
+        safe=options.align != "never",
     )
 
 
@@ -294,19 +303,23 @@ def _checked_write(
     write_empty: bool,
     region: Region,
 ) -> VariableWrite:
-    """Return the write after checking dask's blocks, or rechunking them to fit."""
-    if encoded.chunks is not None:
-        blocks = encoded.chunks
-        if options.align_chunks:
-            found = [aligned_blocks(b, c, o) for b, c, o in zip(blocks, array.write_unit, origin, strict=True)]
-            encoded = encoded.copy(deep=False, data=encoded.data.rechunk(tuple(found)))
-        elif options.safe_chunks:
-            lengths = region.full_shape(encoded) if options.mode == "r+" else None
-            check_blocks(name, encoded.dims, blocks, array.write_unit, starts=origin, lengths=lengths)
-    elif region.slices and region.append_dim is None and options.safe_chunks and not options.keeps_parts:
-        blocks = tuple((n,) for n in encoded.shape)
-        check_blocks(name, encoded.dims, blocks, array.write_unit, starts=origin, lengths=region.full_shape(encoded))
-    return VariableWrite(encoded, array, region.full_shape(encoded), origin, write_empty)
+    """Return the write after checking dask's blocks, or choosing blocks that fit."""
+    unit, dims = array.write_unit, encoded.dims
+    is_part = bool(region.slices) and region.append_dim is None
+    alone = region.full_shape(encoded) if is_part and not options.keeps_parts else None
+    if encoded.chunks is None:
+        if alone is not None and options.align != "never":
+            check_blocks(name, dims, tuple((n,) for n in encoded.shape), unit, starts=origin, lengths=alone)
+        return VariableWrite(encoded, array, region.full_shape(encoded), origin, write_empty)
+    blocks = None
+    if options.align in ("auto", "rechunk"):
+        blocks = fitting_blocks(encoded.chunks, unit, origin)
+        if options.align == "auto" and alone is not None:
+            check_blocks(name, dims, blocks or encoded.chunks, unit, starts=origin, lengths=alone)
+    elif options.align == "raise":
+        lengths = region.full_shape(encoded) if options.mode == "r+" else None
+        check_blocks(name, dims, encoded.chunks, unit, starts=origin, lengths=lengths)
+    return VariableWrite(encoded, array, region.full_shape(encoded), origin, write_empty, blocks)
 
 
 # --- stored arrays ---------------------------------------------------------------------------------------------------

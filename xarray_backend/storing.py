@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import zarrds
-from xarray_backend.blocks import BlockTarget, block_starts, block_writes, finish_later, finish_now
+from xarray_backend.blocks import BlockTarget, LazyWrite, block_starts, finish_later, finish_now
 from xarray_backend.plan import DatasetPlan, VariableWrite
 from xarray_backend.reader import ZarrdsStore
 from zarrds import Array, Group
@@ -96,20 +96,20 @@ def _append(
     return []
 
 
-def _write_values(plans: list[DatasetPlan], target: Store, job: Job, *, appends: bool) -> list[Any]:
+def _write_values(plans: list[DatasetPlan], target: Store, job: Job, *, appends: bool) -> list[LazyWrite]:
     """Write values in memory, and dask arrays if `compute` is set; return the dask arrays still to be written."""
-    lazy = []
+    lazy: list[LazyWrite] = []
     for write in (write for plan in plans for write in plan.writes):
         place = _block_target(write, target, job, appends=appends)
-        if write.values.chunks is not None:
-            lazy.append((write.values.data, place))
+        if write.is_lazy:
+            lazy.append(LazyWrite(write.values.data, write.blocks, place))
             continue
         values = write.values.to_numpy()
         if values.size:
             place.write_region(tuple(slice(o, o + n) for o, n in zip(write.origin, values.shape, strict=True)), values)
     if not job.compute or not lazy:
         return lazy
-    finish_now([block_writes(*one) for one in lazy], job.dask_options)
+    finish_now([one.receipts() for one in lazy], job.dask_options)
     return []
 
 
@@ -118,7 +118,7 @@ def _block_target(write: VariableWrite, target: Store, job: Job, *, appends: boo
     array = write.array
     shared = "no" if isinstance(array, NewArray) else "grown" if appends and write.grows else "yes"
     source = _source_in(target, array) if isinstance(array, NewArray) else larger(array.source(), write.shape)
-    chunks = write.values.chunks
+    chunks = write.blocks or write.values.chunks
     starts = tuple(map(block_starts, chunks)) if chunks is not None else write.values.shape
     return BlockTarget(
         source, starts, write.origin, write.write_empty_chunks, write.values.shape, shared, job.synchronizer

@@ -10,7 +10,7 @@ from typing import Any
 import xarray as xr
 
 import zarrds
-from xarray_backend.blocks import refuse_unshareable
+from xarray_backend.blocks import refuse_unshareable, regrouped
 from xarray_backend.plan import DatasetPlan, Options, check_dataset, plan_dataset
 from xarray_backend.reader import check_format
 from xarray_backend.region import Region, appended_region, parse_region, region_names
@@ -42,8 +42,9 @@ def to_zarrds(
     consolidated: bool | None = None,
     append_dim: Any = None,
     region: Any = None,
-    safe_chunks: bool = True,
-    align_chunks: bool = False,
+    align: str | None = None,
+    safe_chunks: bool | None = None,
+    align_chunks: bool | None = None,
     storage_options: Mapping[str, Any] | None = None,
     zarr_format: int | None = None,
     write_empty_chunks: bool | None = None,
@@ -92,11 +93,17 @@ def to_zarrds(
         A dict from dimensions to slices of the stored arrays; "auto" finds slices by coordinate values. Index
         coordinates are not written to a region; the others, and all variables, must have one of its dimensions. The
         empty region ``{}`` is the whole of every variable, scalars too.
-    safe_chunks : bool
-        Whether it is an error if two blocks of a dask array would write one chunk, or one shard, or if a region covers
-        a part of a chunk that another writer could be changing without seeing this one.
-    align_chunks : bool
-        Whether dask arrays are rechunked so that no two blocks write one chunk, or one shard.
+    align : {"auto", "raise"}, optional
+        What is done if two blocks of a dask array would write one chunk, or one shard. "auto", the default where
+        neither `safe_chunks` nor `align_chunks` is given: each task gathers the blocks, or parts of blocks, that make
+        up whole chunks. "raise": BlockAlignmentError. In both cases it is an error if a region covers a part of a chunk
+        that another writer could be changing without seeing this one; with "raise" also if dask blocks do so in mode
+        "r+", wherever they are.
+    safe_chunks : bool, optional
+        As in `to_zarr`. True means ``align="raise"``; with False blocks are written as they are.
+    align_chunks : bool, optional
+        As in `to_zarr`. True means ``align="auto"``, and that chunks which came with a variable are kept even if its
+        blocks do not fit them.
     storage_options : dict, optional
         Options of the file system behind a URL.
     zarr_format : {2, 3, None}, optional
@@ -152,6 +159,7 @@ def to_zarrds(
     True
     """
     check_format(zarr_format)
+    aligned = _checked_align(align, safe_chunks, align_chunks)
     mode = _checked_mode(mode, append_dim, region)
     datasets, encodings = _datasets_of(obj, encoding, write_inherited_coords)
     if len(datasets) > 1 and (append_dim is not None or region is not None):
@@ -172,7 +180,7 @@ def to_zarrds(
     dask_options = dict(chunkmanager_store_kwargs or {})
     consolidates = mode != "r+" and consolidated is not False
     keeps = target.can_set_if or synchronizer is not None or not target.profile.shareable
-    options = Options(mode, safe_chunks, align_chunks, write_empty_chunks, target.dimension_separator, number, keeps)
+    options = Options(mode, aligned, write_empty_chunks, target.dimension_separator, number, keeps)
     with _turn(existing, append_dim, synchronizer) as turn:
         if turn is not None:
             existing = _open_existing(target, root)  # others may have appended before it was our turn
@@ -180,7 +188,7 @@ def to_zarrds(
                 with turn.or_abandoned():
                     undo_unfinished(read_stored(existing), append_dim)
         plans = _planned(datasets, encodings, existing, root, options, append_dim, region)
-        if any(write.values.chunks is not None for plan in plans for write in plan.writes):
+        if any(write.is_lazy for plan in plans for write in plan.writes):
             refuse_unshareable(target, dask_options)
         if existing is not None:
             _refuse_read_after_write(plans, target)
@@ -229,6 +237,21 @@ def _checked_mode(mode: str | None, append_dim: Any, region: Any) -> str:
     if region is not None and mode not in ("a", "a-", "r+"):
         raise ValueError(f"region needs mode 'a', 'a-' or 'r+', found {mode!r}")
     return mode
+
+
+def _checked_align(align: str | None, safe: bool | None, rechunk: bool | None) -> str:
+    """Return the rule for blocks that share chunks, as `Options.align`."""
+    if align not in (None, "auto", "raise"):
+        raise ValueError(f"align must be 'auto' or 'raise', found {align!r}")
+    if align is not None:
+        if safe is not None or rechunk is not None:
+            raise ValueError("align takes the place of safe_chunks and align_chunks; give one or the other")
+        return align
+    if rechunk:
+        return "rechunk"
+    if safe is None and rechunk is None:
+        return "auto"
+    return "never" if safe is False else "raise"
 
 
 def _datasets_of(
@@ -348,18 +371,22 @@ def _refuse_read_after_write(plans: list[DatasetPlan], target: Store) -> None:
     names = [place.names() for place in places]
     writers = Counter(name for written in names for name in written)
     for write, own in zip(writes, names, strict=True):
-        if write.values.chunks is None:
+        if not write.is_lazy:
             read = [name for place in places_of(write.values) for name in place.names()]
             if any(writers[name] > (name in own) for name in read):  # another variable overwrites it
                 write.values.load()
-    if all(write.values.chunks is None for write in writes):
+    if not any(write.is_lazy for write in writes):
         return
     from zarrds.dask import PlannedWrite, refuse_read_after_write
 
     refuse_read_after_write(
         [
             PlannedWrite(
-                w.array.path, place, w.origin, w.values.shape, None if w.values.chunks is None else w.values.data
+                w.array.path,
+                place,
+                w.origin,
+                w.values.shape,
+                regrouped(w.values.data, w.blocks) if w.is_lazy else None,
             )
             for w, place in zip(writes, places, strict=True)
         ]

@@ -9,12 +9,12 @@ from typing import Any
 
 from zarrds._format import ATTRS_KEY, Format, format_of_key
 from zarrds._node import document_locked, set_document, with_mark_of
-from zarrds._store import as_store
+from zarrds._store import Store, as_store
 from zarrds._types import Buf
 from zarrds.errors import ReadOnlyError
 from zarrds.sync import Synchronizer
 
-__all__ = ["Attributes"]
+__all__ = ["Attributes", "known_attributes"]
 
 
 class Attributes(MutableMapping[str, Any]):
@@ -57,8 +57,6 @@ class Attributes(MutableMapping[str, Any]):
         cache: bool = True,
         synchronizer: Synchronizer | None = None,
         cached_dict: dict[str, Any] | None = None,
-        *,
-        _document: Buf | dict[str, Any] | None = None,
     ) -> None:
         self.store = as_store(store, mode="r" if read_only else "r+")
         self.key = key
@@ -66,7 +64,7 @@ class Attributes(MutableMapping[str, Any]):
         self.cache = cache
         self.synchronizer = synchronizer
         self._cached: dict[str, Any] | None = _copied(cached_dict) if cache else None
-        self._document = _document if cache else None
+        self._document: Buf | dict[str, Any] | None = None  # read with the node, not yet parsed
 
     @property
     def _format(self) -> Format:
@@ -165,6 +163,24 @@ class Attributes(MutableMapping[str, Any]):
                 # keep what a reader of the document would get, not the caller's mutable objects, in the given order
                 found = self._parsed(data)
                 self._cached = {name: found[name] for name in attributes}
+
+
+def known_attributes(
+    store: Store,
+    key: str,
+    *,
+    read_only: bool,
+    cache: bool,
+    synchronizer: Synchronizer | None,
+    document: Buf | dict[str, Any] | None,
+) -> Attributes:
+    """Return the attributes of a node; if its `document` was read and holds them, they are taken from it.
+
+    The document is parsed at the first use, as there may be thousands of nodes.
+    """
+    attributes = Attributes(store, key, read_only, cache, synchronizer)
+    attributes._document = document if cache else None
+    return attributes
 
 
 def _with_text_names(attributes: dict[Any, Any]) -> dict[str, Any]:

@@ -27,10 +27,10 @@ from zarrds._store import (
     refuse_overlap,
 )
 from zarrds._verify import verify
-from zarrds.core import Array
+from zarrds.core import Array, OpenOptions, opened_array
 from zarrds.creation import array, open_array, open_existing, refuse_missing
 from zarrds.errors import GroupNotFoundError, MetadataError
-from zarrds.hierarchy import Group, group, open_group
+from zarrds.hierarchy import Group, create_filled_group, open_group, opened_group
 from zarrds.hierarchy import open_existing as open_existing_group
 from zarrds.hierarchy.tree import TreeViewer
 
@@ -114,12 +114,12 @@ def open(
     if isinstance(node, ArrayMeta):
         assert real_store is not None
         _warn_of_unknown(kwargs)
-        return open_existing(real_store, where, node, mode, **kwargs)
+        return open_existing(real_store, where, node, mode, kwargs)
     if "shape" in kwargs and (node is None or mode == "a"):
         return open_array(real_store, mode=mode, path=where, zarr_format=asked, **kwargs)
     if node is not None:
         assert real_store is not None
-        return open_existing_group(real_store, where, node, mode, **kwargs)
+        return open_existing_group(real_store, where, node, mode, kwargs)
     return open_group(real_store, mode=mode, path=where, zarr_format=asked, **kwargs)
 
 
@@ -220,7 +220,7 @@ def save_group(
             for name, arr in {**named, **kwargs}.items():
                 target.create_dataset(name, data=arr if hasattr(arr, "shape") else np.asanyarray(arr), overwrite=True)
 
-        group(real_store, overwrite=True, path=path, zarr_format=asked, _fill=fill)
+        create_filled_group(real_store, where, asked, fill)
 
 
 @contextmanager
@@ -337,8 +337,8 @@ def load(
     where = normalize_path(path)
     real_store, node = _node.locate_node(real_store, where, asked, "r")
     if isinstance(node, ArrayMeta):
-        return Array(real_store, where, read_only=True, _meta=node)[...]
-    return None if node is None else LazyLoader(Group(real_store, where, read_only=True, _meta=node))
+        return opened_array(real_store, where, node, OpenOptions(read_only=True))[...]
+    return None if node is None else LazyLoader(opened_group(real_store, where, node, OpenOptions(read_only=True)))
 
 
 def tree(grp: Any, expand: bool = False, level: int | None = None) -> TreeViewer:

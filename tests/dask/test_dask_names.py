@@ -24,7 +24,19 @@ from dask.base import tokenize
 import zarrds
 import zarrds.dask
 from zarrds._store.fingerprints import fingerprint
-from zarrds.storage import DBMStore, FSStore, KVStore, LMDBStore, LRUStoreCache, SQLiteStore, TempStore, ZipStore
+from zarrds.core import OpenOptions, opened_array
+from zarrds.hierarchy import opened_group
+from zarrds.storage import (
+    DBMStore,
+    FSStore,
+    KVStore,
+    LMDBStore,
+    LRUStoreCache,
+    SQLiteStore,
+    TempStore,
+    ZipStore,
+    as_store,
+)
 
 
 def references(values: Any, **options: Any) -> FSStore:
@@ -68,7 +80,7 @@ def arrays(store: Any) -> dict[str, zarrds.Array]:
 
     def opened(path: str = "a", read: Any = None, **options: Any) -> zarrds.Array:
         made = zarrds.create(6, store={}, **{"chunks": 3, "dtype": "i4", **options})
-        return zarrds.Array(store, path, _meta=made.source().meta, **(read or {}))
+        return opened_array(as_store(store), path, made.source().meta, OpenOptions.of(read or {}))
 
     return {
         "as it is": opened(),
@@ -94,9 +106,9 @@ def tokens(tmp_path: Path) -> dict[str, str]:
     for name, store in stores(tmp_path).items():
         found[f"store {name}"] = tokenize(store)
         found[f"recipe {name}"] = tokenize(store.spec())
-        found[f"group {name}"] = tokenize(zarrds.Group(store, _meta=_GROUP))
-        found[f"array {name}"] = tokenize(zarrds.Array(store, "a", _meta=_META))
-        found[f"source {name}"] = tokenize(zarrds.Array(store, "a", _meta=_META).source())
+        found[f"group {name}"] = tokenize(opened_group(store, "", _GROUP))
+        found[f"array {name}"] = tokenize(opened_array(store, "a", _META))
+        found[f"source {name}"] = tokenize(opened_array(store, "a", _META).source())
     for name, array in arrays(zarrds.DirectoryStore(str(tmp_path / "c"))).items():
         found[f"options {name}"] = tokenize(array)
         found[f"from_array {name}"] = da.from_array(array).name
@@ -129,7 +141,7 @@ def test_equal_recipes_have_equal_names_and_others_have_others_in_two_processes(
 
 def test_secrets_do_not_show(tmp_path: Path) -> None:
     store = FSStore("s3://bucket/a", key="k", secret="hidden-1", token="hidden-2")
-    array = zarrds.Array(store, "a", _meta=_META)
+    array = opened_array(store, "a", _META)
     for value in (store, store.spec(), array, array.source()):
         assert "hidden" not in str(value.__dask_tokenize__())
     assert "hidden" not in zarrds.dask.from_zarr(array).name + da.from_array(array).name

@@ -12,6 +12,7 @@ from tests.store.doubles import CountingStore, FaultyStore, WrappedStore
 from zarrds import config_context
 from zarrds._engine.pool import prefetched
 from zarrds._store.base import StoreProfile
+from zarrds.core import opened_array
 from zarrds.errors import ChunkDecodeError, MissingChunkError, StoreError
 from zarrds.storage import MemoryStore
 
@@ -200,7 +201,7 @@ def test_large_chunks_are_read_by_several_threads():
     z = zarrds.zeros((8, 200_000), chunks=(1, 200_000))
     z[:] = 1
     store = Asleep(z.store)
-    parallel = zarrds.Array(store, _meta=z._opened.meta)
+    parallel = opened_array(store, "", z.source().meta)
     with config_context(threads=2):
         assert (parallel[:] == 1).all()
 

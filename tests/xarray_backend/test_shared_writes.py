@@ -16,7 +16,7 @@ import pytest
 import xarray as xr
 from dask.delayed import Delayed
 
-import xarray_backend.later
+import xarray_backend.blocks
 import zarrds
 from tests.store.doubles import CountingStore, FaultyStore, WrappedStore
 from tests.xarray_backend.samples import is_document
@@ -381,8 +381,8 @@ def test_a_killed_append_is_invisible_and_keeps_nobody_waiting(tmp_path):
 
 def test_a_template_has_no_graph_until_it_is_computed(monkeypatch):
     made = []
-    make = xarray_backend.later.block_writes
-    monkeypatch.setattr(xarray_backend.later, "block_writes", lambda *args: made.append(args) or make(*args))
+    make = xarray_backend.blocks.block_writes
+    monkeypatch.setattr(xarray_backend.blocks, "block_writes", lambda *args: made.append(args) or make(*args))
     store: dict[str, bytes] = {}
     ds = xr.Dataset({"v": (("t", "x"), da.arange(20, chunks=1).reshape(10, 2)), "w": ("t", da.ones(10, chunks=1))})
     later = to_zarrds(ds, store, compute=False)

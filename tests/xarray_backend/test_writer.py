@@ -167,7 +167,7 @@ def test_append_of_blocks_that_would_share_a_chunk(tmp_path):
     to_zarrds(ds.isel(t=slice(0, 3)).chunk(t=2), tmp_path / "a.zarr")
     rest = ds.isel(t=slice(3, 8)).chunk(t=2)
     with pytest.raises(BlockAlignmentError, match="beginning at 3"):
-        to_zarrds(rest, tmp_path / "a.zarr", append_dim="t")
+        to_zarrds(rest, tmp_path / "a.zarr", append_dim="t", align="raise")
     to_zarrds(rest, tmp_path / "a.zarr", append_dim="t", align_chunks=True)
     assert_same(open_zarrds(tmp_path / "a.zarr"), ds)
 
@@ -210,7 +210,7 @@ def test_regions_that_do_not_fit(tmp_path, region, error):
     to_zarrds(waves(chunk=2), tmp_path / "a.zarr")
     part = waves().isel(t=slice(2, 6)).drop_vars(["x", "label"]).assign_coords(t=[1, 3, 5, 7]).chunk(t=2)
     with pytest.raises(error):
-        to_zarrds(part, tmp_path / "a.zarr", region=region)
+        to_zarrds(part, tmp_path / "a.zarr", region=region, align="raise")
 
 
 # --- stores, and what others have written -----------------------------------------------------------------------------
@@ -347,7 +347,7 @@ def test_foreign_files_are_never_deleted(tmp_path):
 
 def test_nothing_is_written_when_blocks_do_not_fit(tmp_path):
     with pytest.raises(BlockAlignmentError):
-        to_zarrds(waves(chunk=2), tmp_path / "a.zarr", encoding={"u": {"chunks": (3, 3)}})
+        to_zarrds(waves(chunk=2), tmp_path / "a.zarr", encoding={"u": {"chunks": (3, 3)}}, safe_chunks=True)
     assert not os.path.exists(tmp_path / "a.zarr")
 
 

@@ -77,6 +77,7 @@ def _writer(owner: Any) -> Callable[..., Any]:
 
     def to_zarr(*args: Any, **options: Any) -> Any:
         given = signature.bind(*args, **options).arguments
+        given.setdefault("safe_chunks", True)  # the default of that method; ours regroups blocks
         obj = given.pop("self")
         options = given.pop("kwargs", {})
         with zarrds.config_context(default_format=zarr.config.get("default_zarr_format")):

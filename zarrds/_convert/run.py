@@ -11,9 +11,9 @@ from zarrds._convert.to_dest import convert_to
 from zarrds._copy import writing_to
 from zarrds._format import ArrayMeta, other_format
 from zarrds._store import ConsolidatedMetadataStore, Store, as_store, join_path, normalize_path
-from zarrds.core import Array
+from zarrds.core import Array, opened_array
 from zarrds.errors import UnsupportedFormatError
-from zarrds.hierarchy import Group
+from zarrds.hierarchy import Group, opened_group
 
 __all__ = ["Places", "convert", "find_places", "opened"]
 
@@ -158,5 +158,5 @@ def opened(store: Store, path: str, to: int) -> Array | Group:
     """Open the converted node for reading and writing."""
     node = _node.find_node(store, path, to)
     if isinstance(node, ArrayMeta):
-        return Array(store, path, _meta=node)
-    return Group(store, path, zarr_version=to, _meta=node)
+        return opened_array(store, path, node)
+    return Group(store, path, zarr_version=to) if node is None else opened_group(store, path, node)

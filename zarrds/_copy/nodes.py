@@ -25,7 +25,7 @@ from zarrds._node import bounded_depth
 from zarrds._store import Place, normalize_path, place_in_file, place_on_disk, refuse_overlap
 from zarrds.core import Array
 from zarrds.errors import CopyError
-from zarrds.hierarchy import Group
+from zarrds.hierarchy import Group, create_member
 
 __all__ = ["copy", "copy_all"]
 
@@ -401,7 +401,7 @@ class _Copy:
         if exists and not is_h5py(dest):
             found = None if self.without_attrs else self._attributes_of(source)
             fill = partial(self._copy_data, source, reader)
-            dest.create_dataset(name, overwrite=True, _fill=fill, _attributes=found, **options)
+            create_member(dest, name, {**options, "overwrite": True}, fill=fill, attributes=found)
             return
         if exists:
             del dest[name]

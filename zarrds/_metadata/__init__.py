@@ -2,7 +2,10 @@
 
 from zarrds._metadata.build import (
     OPTIONS_OF_ARRAYS,
+    REQUEST_NAMES,
+    ArrayRequest,
     array_meta,
+    array_meta_of,
     check_version,
     fallback_compressor,
     new_format,
@@ -22,8 +25,11 @@ from zarrds._metadata.codecs import (
 __all__ = [
     "FILTERS",
     "OPTIONS_OF_ARRAYS",
+    "REQUEST_NAMES",
+    "ArrayRequest",
     "CodecPipeline",
     "array_meta",
+    "array_meta_of",
     "check_version",
     "fallback_compressor",
     "make_pipeline",

@@ -65,17 +65,21 @@ class ArrayRequest:
     storage_transformers: Any = ()
 
 
-OPTIONS_OF_ARRAYS = frozenset(field.name for field in fields(ArrayRequest)) - {"shape", "chunks", "dtype"}
+REQUEST_NAMES = tuple(field.name for field in fields(ArrayRequest))
+
+OPTIONS_OF_ARRAYS = frozenset(REQUEST_NAMES) - {"shape", "chunks", "dtype"}
 """Names of the keywords that users may give for a new array, besides its shape, chunks and dtype."""
 
 
 def array_meta(*, zarr_format: int = 2, **asked: Any) -> ArrayMeta:
-    """Return the metadata of an array to be created; raise ValueError, TypeError or MetadataError for bad keywords.
+    """Return the metadata of an array to be created; the keywords are the members of `ArrayRequest`."""
+    return array_meta_of(ArrayRequest(**asked), zarr_format)
 
-    The keywords are the members of `ArrayRequest`.
-    """
+
+def array_meta_of(request: ArrayRequest, zarr_format: int) -> ArrayMeta:
+    """Return the metadata of an array to be created; raise ValueError, TypeError or MetadataError for bad requests."""
     make = {2: _meta_2, 3: _meta_3}[format_of(zarr_format).number]
-    meta = make(ArrayRequest(**asked))
+    meta = make(request)
     build_codec(meta.chunk)  # an unknown codec is refused before anything is written
     return meta
 

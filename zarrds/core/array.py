@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import Any, Literal, Self, cast
 
 import numpy as np
@@ -27,15 +28,16 @@ from zarrds._node import check_synchronizer, document_locked
 from zarrds._plan import Mode, plan_selection
 from zarrds._store import Store, as_store, normalize_path
 from zarrds._types import NDArrayAny, Shape
-from zarrds.attrs import Attributes
+from zarrds.attrs import Attributes, known_attributes
 from zarrds.core.appending import append
 from zarrds.core.changing import Target, change_meta, resize
+from zarrds.core.options import OpenOptions
 from zarrds.core.properties import ArrayProperties
 from zarrds.core.resize import resized_shape, with_fill
 from zarrds.errors import ReadOnlyError
 from zarrds.sync import Synchronizer
 
-__all__ = ["Array"]
+__all__ = ["Array", "opened_array"]
 
 
 _NUMPY_ARRAY = np.empty(())
@@ -109,41 +111,35 @@ class Array(ArrayProperties):
         meta_array: Any = None,
         *,
         read_missing: Literal["fill", "raise"] = "fill",
-        _meta: ArrayMeta | None = None,
-        _document: Any = None,
     ) -> None:
-        self._store: Store = as_store(store, mode="r" if read_only else "r+")
-        self._path = normalize_path(path)
-        self._chunk_store: Store | None = None if chunk_store is None else as_store(chunk_store, mode="r+")
-        self._read_only = bool(read_only)
-        self._synchronizer = synchronizer
+        options = OpenOptions.of(locals())
+        real_store, where = as_store(store, mode="r" if read_only else "r+"), normalize_path(path)
         if synchronizer is not None:
-            check_synchronizer(synchronizer, self._path, self._store, self._chunk_store)
-        self._cache_metadata = cache_metadata
-        self._partial_decompress = partial_decompress
-        self._write_empty_chunks = write_empty_chunks
-        self._meta_array = _NUMPY_ARRAY if meta_array is None else np.empty_like(meta_array, shape=())
-        self._like = None if type(self._meta_array) is np.ndarray else self._meta_array
-        self._read_missing: Literal["fill", "raise"] = read_missing
+            check_synchronizer(synchronizer, where, real_store, options.chunk_store)
+        self._open(real_store, where, _node.load_array(real_store, where, check_version(zarr_version)), options)
+
+    def _open(self, store: Store, path: str, meta: ArrayMeta, options: OpenOptions, document: Any = None) -> None:
+        """Set all attributes of a new object; `document` holds the attributes too, where they are in it."""
+        self._store = store
+        self._path = path
+        self._options = options
         self._is_view = False
         self._pending: PendingStore | None = None
-        meta = _node.load_array(self._store, self._path, check_version(zarr_version)) if _meta is None else _meta
         self._opened = self._at(meta)
-        self._cache_attrs = cache_attrs
-        self._document = _document
+        self._document = document
         self._attrs: Attributes | None = None  # made when first asked for, as there may be thousands of arrays
 
     # --- how selections are carried out ------------------------------------------------------------------------------
 
     def _source(self) -> OpenSource:
         """Return the chunks and metadata as they are now."""
-        if not self._cache_metadata and not self._is_view:
+        if not self._options.cache_metadata and not self._is_view:
             self._refresh()
         return self._opened
 
     def _at(self, meta: ArrayMeta) -> OpenSource:
         store = self.chunk_store if self._pending is None else self._pending
-        return OpenSource(store, self._path, meta, partial_decompress=self._partial_decompress)
+        return OpenSource(store, self._path, meta, partial_decompress=self._options.partial_decompress)
 
     def _refresh(self) -> None:
         """Read the metadata again, as another writer may have changed it."""
@@ -152,7 +148,9 @@ class Array(ArrayProperties):
     def _get(self, selection: Any, mode: Mode, out: NDArrayAny | None, fields: Fields) -> Any:
         source = self._source()
         plan = plan_selection(selection, source.meta.shape, source.meta.chunk.shape, mode)
-        result = read(source, plan, out, fields=fields, missing=self._read_missing, like=self._like)
+        result = read(
+            source, plan, out, fields=fields, missing=self._options.read_missing, like=self._options.meta_array
+        )
         if plan.result_shape or (mode == "basic" and not source.meta.shape and _is_ellipsis(selection)):
             return result
         return result[()]
@@ -161,18 +159,20 @@ class Array(ArrayProperties):
         self._refuse_read_only()
         source = self._source()
         plan = plan_selection(selection, source.meta.shape, source.meta.chunk.shape, mode)
-        write(source, plan, value, fields=fields, lock=self._lock, write_empty_chunks=self._write_empty_chunks)
+        write(source, plan, value, fields=fields, lock=self._lock, write_empty_chunks=self._options.write_empty_chunks)
 
     def _get_masked(self, selection: Any, fields: Fields) -> Any:
-        return read_masked(self._source(), selection, fields, missing=self._read_missing, like=self._like)
+        return read_masked(
+            self._source(), selection, fields, missing=self._options.read_missing, like=self._options.meta_array
+        )
 
     def _set_masked(self, selection: Any, value: Any, fields: Fields) -> None:
         self._refuse_read_only()
-        keep = self._write_empty_chunks
+        keep = self._options.write_empty_chunks
         write_masked(self._source(), selection, value, fields, lock=self._lock, write_empty_chunks=keep)
 
     def _refuse_read_only(self) -> None:
-        if self._read_only:
+        if self.read_only:
             raise ReadOnlyError(path=self._path or None)
 
     def _refuse_view(self) -> None:
@@ -181,7 +181,7 @@ class Array(ArrayProperties):
 
     @property
     def _lock(self) -> Lock | None:
-        return None if self._synchronizer is None else self._synchronizer.__getitem__
+        return None if self.synchronizer is None else self.synchronizer.__getitem__
 
     def _show(self, meta: ArrayMeta) -> None:
         self._opened = self._at(meta)
@@ -190,14 +190,14 @@ class Array(ArrayProperties):
         store = self.chunk_store if self._pending is None else self._pending
         known = None
         if not self._store.can_set_if:
-            if self._synchronizer is not None:
+            if self.synchronizer is not None:
                 self._refresh()  # another writer may have changed it
             known = self._source().meta
         number = self._opened.meta.zarr_format
-        return Target(self._store, store, self._path, number, self._lock, self._write_empty_chunks, known)
+        return Target(self._store, store, self._path, number, self._lock, self._options.write_empty_chunks, known)
 
     def _metadata_lock(self) -> AbstractContextManager[Any]:
-        return document_locked(self._synchronizer, self._store, _node.array_key(self._path, self._opened.meta))
+        return document_locked(self.synchronizer, self._store, _node.array_key(self._path, self._opened.meta))
 
     @contextmanager
     def batch(self, max_bytes: int = BATCH_BYTES) -> Iterator[Array]:
@@ -237,7 +237,7 @@ class Array(ArrayProperties):
         999
         """
         self._refuse_read_only()
-        if self._synchronizer is not None:
+        if self.synchronizer is not None:
             raise ValueError("batch() would hold the locks of the array's synchronizer for as long as it takes")
         if self._pending is not None:  # writes inside belong to the outer batch
             yield self
@@ -277,14 +277,8 @@ class Array(ArrayProperties):
         >>> zarrds.Array.from_source(z.source())[:]
         array([1, 2, 3])
         """
-        return cls(
-            source.store.open(),
-            source.path,
-            read_only=read_only,
-            write_empty_chunks=write_empty_chunks,
-            read_missing=read_missing,
-            _meta=source.meta,
-        )
+        options = OpenOptions.of(locals())
+        return opened_array(source.store.open(), source.path, source.meta, options)
 
     # --- what the array is -------------------------------------------------------------------------------------------
 
@@ -296,23 +290,23 @@ class Array(ArrayProperties):
     @property
     def chunk_store(self) -> Store:
         """A MutableMapping providing the underlying storage for array chunks."""
-        return self._store if self._chunk_store is None else self._chunk_store
+        return self._store if self._options.chunk_store is None else self._options.chunk_store
 
     @property
     def read_only(self) -> bool:
         """A boolean, True if modification operations are not permitted."""
-        return self._read_only
+        return self._options.read_only
 
     @read_only.setter
     def read_only(self, value: bool) -> None:
-        self._read_only = bool(value)
+        self._options = replace(self._options, read_only=bool(value))
         if self._attrs is not None:
-            self._attrs.read_only = self._read_only
+            self._attrs.read_only = bool(value)
 
     @property
     def synchronizer(self) -> Synchronizer | None:
         """Object used to synchronize write access to the array."""
-        return self._synchronizer
+        return self._options.synchronizer
 
     @property
     def shape(self) -> Shape:
@@ -338,25 +332,26 @@ class Array(ArrayProperties):
     def attrs(self) -> Attributes:
         """A MutableMapping containing user-defined attributes; values must be JSON serializable."""
         if self._attrs is None:
-            self._attrs = Attributes(
+            key = _node.attributes_key(self._path, self._opened.meta)
+            self._attrs = known_attributes(
                 self._store,
-                key=_node.attributes_key(self._path, self._opened.meta),
-                read_only=self._read_only,
-                cache=self._cache_attrs,
-                synchronizer=self._synchronizer,
-                _document=self._document,
+                key,
+                read_only=self.read_only,
+                cache=self._options.cache_attrs,
+                synchronizer=self.synchronizer,
+                document=self._document,
             )
         return self._attrs
 
     @property
     def meta_array(self) -> Any:
         """An array-like instance to use for determining arrays to create and return to users."""
-        return self._meta_array
+        return _NUMPY_ARRAY if self._options.meta_array is None else self._options.meta_array
 
     @property
     def write_empty_chunks(self) -> bool:
         """A Boolean, True if chunks composed of the array's fill value will be stored."""
-        return self._write_empty_chunks
+        return self._options.write_empty_chunks
 
     @property
     def is_view(self) -> bool:
@@ -433,17 +428,14 @@ class Array(ArrayProperties):
             return append(self._target(), data, axis, self._show)
 
     def _viewed(self, meta: ArrayMeta, read_only: bool | None, synchronizer: Synchronizer | None) -> Self:
-        view = Array(
-            self._store,
-            path=self._path,
-            read_only=self._read_only if read_only is None else read_only,
-            chunk_store=self._chunk_store,
-            synchronizer=self._synchronizer if synchronizer is None else synchronizer,
-            cache_metadata=True,
-            write_empty_chunks=self._write_empty_chunks,
-            read_missing=self._read_missing,
-            _meta=meta,
+        options = OpenOptions(
+            read_only=self.read_only if read_only is None else read_only,
+            chunk_store=self._options.chunk_store,
+            synchronizer=self.synchronizer if synchronizer is None else synchronizer,
+            write_empty_chunks=self.write_empty_chunks,
+            read_missing=self._options.read_missing,
         )
+        view = opened_array(self._store, self._path, meta, options)
         view._is_view = True
         return cast("Self", view)
 
@@ -455,7 +447,7 @@ class Array(ArrayProperties):
             isinstance(other, Array)
             and self._store == other._store
             and self._path == other._path
-            and self._read_only == other._read_only
+            and self.read_only == other.read_only
             and not self._is_view
             and not other._is_view
         )
@@ -464,39 +456,43 @@ class Array(ArrayProperties):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # metadata are pickled too, so that unpickling needs no request
-        options = {
-            "read_only": self._read_only,
-            "chunk_store": self._chunk_store,
-            "synchronizer": self._synchronizer,
-            "cache_metadata": self._cache_metadata,
-            "cache_attrs": self._cache_attrs,
-            "partial_decompress": self._partial_decompress,
-            "write_empty_chunks": self._write_empty_chunks,
-            "read_missing": self._read_missing,
-        }
-        given = {name: value for name, value in options.items() if value is not _DEFAULTS[name]}
-        return _unpickled, (self._store, self._path, self._opened.meta, self._is_view, given)
+        return _unpickled, (self._store, self._path, self._opened.meta, self._is_view, self._options.changes())
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
         """Identify the tasks that read this array: by what it reads, and by the options that affect the result."""
-        kind = None if self._like is None else f"{type(self._like).__module__}.{type(self._like).__qualname__}"
-        return (type(self).__qualname__, *self.source().__dask_tokenize__(), self._read_missing, kind)
+        like = self._options.meta_array
+        kind = None if like is None else f"{type(like).__module__}.{type(like).__qualname__}"
+        return (type(self).__qualname__, *self.source().__dask_tokenize__(), self._options.read_missing, kind)
 
 
-_DEFAULTS = {
-    "read_only": False,
-    "chunk_store": None,
-    "synchronizer": None,
-    "cache_metadata": True,
-    "cache_attrs": True,
-    "partial_decompress": False,
-    "write_empty_chunks": True,
-    "read_missing": "fill",
-}
+def opened_array(
+    store: Store, path: str, meta: ArrayMeta, options: OpenOptions | None = None, *, document: Any = None
+) -> Array:
+    """Return the array at `path` whose document was read; no request is made.
+
+    Parameters
+    ----------
+    store : Store
+        Store of the documents.
+    path : str
+        Normalised path.
+    meta : ArrayMeta
+        Metadata from the document.
+    options : OpenOptions, optional
+        Options with which it is opened; those of `Array` by default.
+    document : bytes or dict, optional
+        The document, if the attributes are in it: they are not read again.
+    """
+    array = Array.__new__(Array)
+    array._open(store, path, meta, _DEFAULTS if options is None else options, document)
+    return array
+
+
+_DEFAULTS = OpenOptions()
 
 
 def _unpickled(store: Store, path: str, meta: ArrayMeta, is_view: bool, options: dict[str, Any]) -> Array:
-    array = Array(store, path, _meta=meta, **options)
+    array = opened_array(store, path, meta, OpenOptions(**options))
     array._is_view = is_view
     return array
 

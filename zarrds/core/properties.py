@@ -20,6 +20,7 @@ from zarrds.core import resize, views
 from zarrds.core.html import facts_table, grid_svg
 from zarrds.core.indexing import Selections
 from zarrds.core.info import InfoReporter, bytes_text, type_name
+from zarrds.core.options import OpenOptions
 from zarrds.errors import NotListableError
 
 if TYPE_CHECKING:
@@ -37,10 +38,8 @@ class ArrayProperties(Selections):
     """Mixin for the part of an array that only looks at its metadata and its store."""
 
     _store: Store
-    _chunk_store: Store | None
     _path: str
-    _read_only: bool
-    _synchronizer: Synchronizer | None
+    _options: OpenOptions
     _opened: OpenSource
 
     def _source(self) -> OpenSource:
@@ -194,11 +193,9 @@ class ArrayProperties(Selections):
         """Bytes stored for the array, metadata and attributes included; -1 where the store cannot tell."""
         # nested chunks are listed recursively; flat ones need one directory only
         nested = self._source().meta.keys.key((0, 0)) != "0.0"
-        stored = self._store.size_below(self._path) if nested else self._store.getsize(self._path)
-        if self._chunk_store is None:
-            return stored
-        chunks = self._chunk_store.size_below(self._path) if nested else self._chunk_store.getsize(self._path)
-        return -1 if stored < 0 or chunks < 0 else stored + chunks
+        stores = [store for store in (self._store, self._options.chunk_store) if store is not None]
+        sizes = [store.size_below(self._path) if nested else store.getsize(self._path) for store in stores]
+        return -1 if min(sizes) < 0 else sum(sizes)
 
     @property
     def info(self) -> InfoReporter:
@@ -240,15 +237,15 @@ class ArrayProperties(Selections):
             ("Chunk shape", str(self.chunks)),
             *([] if self.shards is None else [("Shard shape", str(self.shards))]),
             ("Order", self.order),
-            ("Read-only", str(self._read_only)),
+            ("Read-only", str(self._options.read_only)),
         ]
         rows += [(f"Filter [{i}]", repr(f)) for i, f in enumerate(self.filters or ())]
         rows.append(("Compressor", repr(self.compressor)))
-        if self._synchronizer is not None:
-            rows.append(("Synchronizer type", type_name(self._synchronizer)))
+        if self._options.synchronizer is not None:
+            rows.append(("Synchronizer type", type_name(self._options.synchronizer)))
         rows.append(("Store type", type_name(self._store)))
-        if self._chunk_store is not None:
-            rows.append(("Chunk store type", type_name(self._chunk_store)))
+        if self._options.chunk_store is not None:
+            rows.append(("Chunk store type", type_name(self._options.chunk_store)))
         rows.append(("No. bytes", bytes_text(self.nbytes)))
         stored = self.nbytes_stored
         if stored > 0:
@@ -329,7 +326,7 @@ class ArrayProperties(Selections):
         if self.name is not None:
             words.append(repr(self.name))
         words += [str(self.shape), str(self.dtype)]
-        if self._read_only:
+        if self._options.read_only:
             words.append("read-only")
         return f"<{' '.join(words)}>"
 

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from zarrds._format import as_numpy, is_of_pandas
 from zarrds._metadata import check_version, options_like
 from zarrds.core import Array
-from zarrds.creation.new import InGroup
 from zarrds.creation.open import _dtype_or_none, empty, full, ones, open_array, zeros
 
-__all__ = ["empty_like", "full_like", "ones_like", "open_like", "zeros_like"]
+__all__ = ["empty_like", "filled_keywords", "full_like", "like_keywords", "ones_like", "open_like", "zeros_like"]
 
 
-def _like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Return the keywords for an array like `a`: its shape, chunks and dtype, and the options of a chunked array."""
+def like_keywords(a: Any, kwargs: Mapping[str, Any], zarr_format: int | None = None) -> dict[str, Any]:
+    """Return the keywords for an array like `a`: its shape, chunks and dtype, and the options of a chunked array.
+
+    `zarr_format` is that of the group in which the array is created, if there is one.
+    """
     options: dict[str, Any] = dict(kwargs)
     if is_of_pandas(a):
         a, dtype = as_numpy(a, _dtype_or_none(options.get("dtype")))
         options.setdefault("dtype", dtype)
     if isinstance(a, Array):
-        for name, value in options_like(a.source().meta, kwargs, _format_like(a, kwargs)).items():
+        for name, value in options_like(a.source().meta, kwargs, zarr_format or _format_like(a, kwargs)).items():
             options.setdefault(name, value)
     if hasattr(a, "shape"):
         options.setdefault("shape", a.shape)
@@ -34,13 +37,19 @@ def _like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
-def _format_like(a: Array, kwargs: dict[str, Any]) -> int:
-    """Return the format for an array like `a`: that of its group, else the requested one, else that of `a`."""
-    store = kwargs.get("store")
-    if isinstance(store, InGroup):
-        return store.zarr_format
+def _format_like(a: Array, kwargs: Mapping[str, Any]) -> int:
     asked = check_version(kwargs.get("zarr_version"), kwargs.get("zarr_format"))
     return a.zarr_format if asked is None else asked
+
+
+def filled_keywords(a: Any, kwargs: Mapping[str, Any], zarr_format: int | None = None) -> dict[str, Any]:
+    """Return the keywords for a filled array like `a`, with its fill value unless another is given."""
+    options = like_keywords(a, kwargs, zarr_format)
+    if isinstance(a, Array):
+        options.setdefault("fill_value", a.fill_value)
+    if "fill_value" not in options:
+        raise TypeError("fill_value is needed where the example has none")
+    return options
 
 
 def empty_like(a: Any, **kwargs: Any) -> Array:
@@ -52,32 +61,27 @@ def empty_like(a: Any, **kwargs: Any) -> Array:
     >>> zarrds.empty_like(zarrds.zeros((20, 20), chunks=5, dtype="i2")).chunks
     (5, 5)
     """
-    return empty(**_like(a, kwargs))
+    return empty(**like_keywords(a, kwargs))
 
 
 def zeros_like(a: Any, **kwargs: Any) -> Array:
     """Create an array of zeros like `a`."""
-    return zeros(**_like(a, kwargs))
+    return zeros(**like_keywords(a, kwargs))
 
 
 def ones_like(a: Any, **kwargs: Any) -> Array:
     """Create an array of ones like `a`."""
-    return ones(**_like(a, kwargs))
+    return ones(**like_keywords(a, kwargs))
 
 
 def full_like(a: Any, **kwargs: Any) -> Array:
     """Create a filled array like `a`, with its fill value unless another is given."""
-    options = _like(a, kwargs)
-    if isinstance(a, Array):
-        options.setdefault("fill_value", a.fill_value)
-    if "fill_value" not in options:
-        raise TypeError("fill_value is needed where the example has none")
-    return full(**options)
+    return full(**filled_keywords(a, kwargs))
 
 
 def open_like(a: Any, path: Any, **kwargs: Any) -> Array:
     """Open a persistent array like `a` at `path` (a location, as the first argument of `open_array`)."""
-    options = _like(a, kwargs)
+    options = like_keywords(a, kwargs)
     if isinstance(a, Array):
         options.setdefault("fill_value", a.fill_value)
     return open_array(path, **options)

@@ -1,41 +1,27 @@
-"""Create one new array: `create`, and what its options mean."""
+"""Create one new array: `create`, and `create_array`, which groups and other functions share with it."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal, NamedTuple
-
-from numcodecs.registry import codec_registry
+from typing import Any, Literal
 
 from zarrds import _node, storage
 from zarrds._format import ArrayMeta, normalize_dtype
-from zarrds._metadata import array_meta, check_version, new_format
+from zarrds._metadata import ArrayRequest, array_meta_of, check_version, new_format
 from zarrds._node import check_synchronizer, structure_locked
 from zarrds._store import KVStore, Store, as_store, normalize_path
 from zarrds._types import Separator
-from zarrds.core import Array
-from zarrds.errors import ArrayNotFoundError, BadCompressorError, ConflictError
+from zarrds.core import Array, OpenOptions, opened_array
+from zarrds.creation.keywords import array_request
+from zarrds.errors import ArrayNotFoundError, ConflictError
 from zarrds.sync import Synchronizer
 
-__all__ = ["InGroup", "create", "h5py_names"]
+__all__ = ["Destination", "create", "create_array", "destination_of"]
 
-
-class InGroup(NamedTuple):
-    """A store and a path in it, at and above which every node is known to be a group: these are not looked up again."""
-
-    store: Store
-    known_group: str
-    zarr_format: int
-
-    def checked(self, asked: int | None) -> tuple[Store, str, int]:
-        """Return the store, the group path and the format of the group; raise if another format was asked for."""
-        if asked not in (None, self.zarr_format):
-            raise ValueError(
-                f"a group in Zarr v{self.zarr_format} has no members in Zarr v{asked}: a hierarchy is of one format"
-            )
-        return self.store, self.known_group, self.zarr_format
+Fill = Callable[[Array], None]
 
 
 def create(
@@ -70,8 +56,6 @@ def create(
     shards: Any = None,
     chunk_key_encoding: Any = None,
     dimension_names: Any = None,
-    _fill: Callable[[Array], None] | None = None,
-    _attributes: Mapping[str, Any] | None = None,
     **kwargs: Any,
 ) -> Array:
     """Create an array.
@@ -159,125 +143,126 @@ def create(
     >>> zarrds.create((10000, 10000), chunks=(1000, 1000), dtype="i1", order="F", compressor=compressor)
     <zarrds.core.Array (10000, 10000) int8>
     """
-    asked = check_version(zarr_version, zarr_format)
-    compressor, fill_value = h5py_names(compressor, fill_value, kwargs)
-    store, known, asked = store.checked(asked) if isinstance(store, InGroup) else (store, None, asked)
-    real_store = KVStore({}) if store is None else as_store(store, mode="w")
-    real_chunk_store = None if chunk_store is None else as_store(chunk_store, mode="w")
-    make = partial(
-        array_meta,
-        shape=shape,
-        chunks=chunks,
-        dtype=dtype,
-        compressor=compressor,
+    given = locals()
+    given.update(given.pop("kwargs"))
+    return create_array(destination_of(given), given)
+
+
+# --- what the functions that create arrays share ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a new array is created.
+
+    Attributes
+    ----------
+    store : Store
+        Store of the document.
+    path : str
+        Path of the array.
+    chunk_store : Store, optional
+        Store of the chunks, if it is another.
+    zarr_format : {2, 3, None}
+        The format asked for; None: that of the groups above, or the default.
+    known_group : str, optional
+        A path: it and all paths above it are known to be groups of that format, which are not looked up again.
+    """
+
+    store: Store
+    path: str
+    chunk_store: Store | None = None
+    zarr_format: int | None = None
+    known_group: str | None = None
+
+
+def destination_of(given: Mapping[str, Any]) -> Destination:
+    """Return the destination that the keywords of `create` say."""
+    asked = check_version(given.get("zarr_version"), given.get("zarr_format"))
+    store, chunk_store = given.get("store"), given.get("chunk_store")
+    return Destination(
+        KVStore({}) if store is None else as_store(store, mode="w"),
+        normalize_path(given.get("path")),
+        None if chunk_store is None else as_store(chunk_store, mode="w"),
+        asked,
+    )
+
+
+def create_array(
+    to: Destination,
+    given: Mapping[str, Any],
+    *,
+    fill: Fill | None = None,
+    attributes: Mapping[str, Any] | None = None,
+) -> Array:
+    """Create an array.
+
+    Parameters
+    ----------
+    to : Destination
+        Where; keywords for that are ignored.
+    given : mapping
+        Keywords of `create`, by name; others have its defaults.
+    fill : callable, optional
+        Writes the data of the array, which a reader sees together with it; only with the keyword ``overwrite``.
+    attributes : mapping, optional
+        Its attributes.
+    """
+    request = replace(
+        array_request(given),
         default_compressor=storage.default_compressor,
-        fill_value=fill_value,
-        order=order,
-        filters=filters,
-        object_codec=object_codec,
-        dimension_separator=dimension_separator,
-        store_separator=real_store.dimension_separator,
-        compressors=compressors,
-        codecs=codecs,
-        serializer=serializer,
-        shards=shards,
-        chunk_key_encoding=chunk_key_encoding,
-        dimension_names=dimension_names,
-        storage_transformers=storage_transformers,
+        store_separator=to.store.dimension_separator,
     )
-    meta = make(zarr_format=new_format(asked, real_store))
-    _warn_of_missing_codec(meta, dtype, filters, object_codec)
-    where = normalize_path(path)
-    check_synchronizer(synchronizer, where, real_store, real_chunk_store)
-    opened = partial(
-        Array,
-        read_only=read_only,
-        chunk_store=real_chunk_store,
-        synchronizer=synchronizer,
-        cache_metadata=cache_metadata,
-        cache_attrs=cache_attrs,
-        partial_decompress=partial_decompress,
-        write_empty_chunks=write_empty_chunks,
-        meta_array=meta_array,
-        read_missing=read_missing,
-    )
-
-    def fill(store: Store, path: str, *, meta: ArrayMeta) -> None:
-        known = meta if store.keeps_documents else None
-        assert _fill is not None
-        _fill(opened(store, path=path, read_only=False, cache_metadata=True, _meta=known))
-
+    meta = array_meta_of(request, new_format(to.zarr_format, to.store))
+    _warn_of_missing_codec(meta, request)
+    options = OpenOptions.of(given, chunk_store=to.chunk_store)
+    check_synchronizer(options.synchronizer, to.path, to.store, to.chunk_store)
+    overwrite = bool(given.get("overwrite"))
     # without a group, a new array in a place that must be free cannot meet a writer who changes what is there
-    guard = synchronizer if overwrite or known is not None else None
-    with structure_locked(guard, real_store, where, zarr_format=asked):
+    guard = options.synchronizer if overwrite or to.known_group is not None else None
+    with structure_locked(guard, to.store, to.path, zarr_format=to.zarr_format):
         meta = _node.create_array(
-            real_store,
-            where,
+            to.store,
+            to.path,
             meta,
             overwrite=overwrite,
-            chunk_store=real_chunk_store,
-            known_group=known,
-            remake=None if asked else lambda number: make(zarr_format=number),
-            fill=None if _fill is None else fill,
-            attributes=_attributes,
+            chunk_store=to.chunk_store,
+            known_group=to.known_group,
+            remake=None if to.zarr_format else partial(array_meta_of, request),
+            fill=None if fill is None else partial(_filled, fill, options),
+            attributes=attributes,
         )
+    return _opened(to, meta, options)
+
+
+def _filled(fill: Fill, options: OpenOptions, store: Store, path: str, *, meta: ArrayMeta) -> None:
+    """Write the data of a new array, which may still be in a hidden place, and whose document may not be there yet."""
+    options = replace(options, read_only=False, cache_metadata=True)
+    known = meta if store.keeps_documents else _node.load_array(store, path)
+    fill(opened_array(store, path, known, options))
+
+
+def _opened(to: Destination, meta: ArrayMeta, options: OpenOptions) -> Array:
+    """Open the new array; read its document in stores of other layouts, which may change it."""
+    if to.store.keeps_documents:
+        return opened_array(to.store, to.path, meta, options)
     try:
-        return opened(real_store, path=where, _meta=meta if real_store.keeps_documents else None)
+        return opened_array(to.store, to.path, _node.load_array(to.store, to.path), options)
     except ArrayNotFoundError as error:
-        raise ConflictError(store=repr(real_store), path=where, hint="another task replaces it; try again") from error
+        raise ConflictError(store=repr(to.store), path=to.path, hint="another task replaces it; try again") from error
 
 
-def h5py_names(compressor: Any, fill_value: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:
-    """Accept h5py's names for compressor and fill value; warn of every other unknown keyword."""
-    rest = dict(kwargs)
-    fill_value = rest.pop("fillvalue", fill_value)
-    if not _is_default(compressor):
-        for name in ("compression", "compression_opts"):
-            if name in rest:
-                del rest[name]
-                _warn(f"{name!r} keyword argument overridden by 'compressor'")
-    elif "compression" in rest:
-        compressor = _h5py_codec(rest.pop("compression"), rest.pop("compression_opts", None))
-    for name in rest:
-        _warn(f"ignoring keyword argument {name!r}")
-    return compressor, fill_value
-
-
-def _is_default(compressor: Any) -> bool:
-    return isinstance(compressor, str) and compressor == "default"
-
-
-def _h5py_codec(compression: Any, options: Any) -> Any:
-    """Return the codec for h5py's ``compression``, a name, and ``compression_opts``: level, arguments, keywords."""
-    if compression in (None, "none"):
-        return None
-    if _is_default(compression) or not isinstance(compression, str):
-        return compression
-    if compression not in codec_registry:
-        raise BadCompressorError("unknown compression", found=repr(compression), expected="a name that numcodecs knows")
-    codec = codec_registry[compression]
-    if isinstance(options, dict):
-        return codec(**options)
-    if isinstance(options, list | tuple):
-        return codec(*options)
-    return codec() if options is None else codec(options)
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, UserWarning, stacklevel=4)
-
-
-def _warn_of_missing_codec(meta: ArrayMeta, dtype: Any, filters: Any, object_codec: Any) -> None:
+def _warn_of_missing_codec(meta: ArrayMeta, request: ArrayRequest) -> None:
     """Warn that the first filter is used as the object codec, as old programs do it."""
     if (
         meta.zarr_format == 2
         and meta.dtype.hasobject
-        and object_codec is None
-        and filters
-        and normalize_dtype(dtype)[1] is None
+        and request.object_codec is None
+        and request.filters
+        and normalize_dtype(request.dtype)[1] is None
     ):
         warnings.warn(
             "missing object_codec for object array: the first filter is taken for it; pass it as object_codec",
             FutureWarning,
-            stacklevel=3,
+            stacklevel=4,
         )

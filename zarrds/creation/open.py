@@ -13,14 +13,28 @@ from zarrds._codec import spec_of
 from zarrds._engine import check_texts, places_of
 from zarrds._format import ArrayMeta, as_numpy, data_type_name, is_of_pandas
 from zarrds._metadata import check_version, new_format
+from zarrds._node import check_synchronizer
 from zarrds._store import KVStore, Store, as_store, check_mode, normalize_path, refuse_overlap
 from zarrds._types import Separator
-from zarrds.core import Array
-from zarrds.creation.new import InGroup, create, h5py_names
+from zarrds.core import Array, OpenOptions, opened_array
+from zarrds.creation.keywords import h5py_names
+from zarrds.creation.new import Destination, create, create_array, destination_of
 from zarrds.errors import ArrayNotFoundError, ContainsArrayError, ContainsGroupError
 from zarrds.sync import Synchronizer
 
-__all__ = ["array", "create", "empty", "full", "ones", "open_array", "zeros"]
+__all__ = [
+    "array",
+    "array_keywords",
+    "create",
+    "create_filled",
+    "empty",
+    "full",
+    "ones",
+    "open_array",
+    "open_existing",
+    "refuse_missing",
+    "zeros",
+]
 
 
 def _separator_of_mappings(store: Store, zarr_format: int | None) -> Separator | None:
@@ -106,30 +120,44 @@ def array(data: Any, **kwargs: Any) -> Array:
     >>> zarrds.array(np.arange(100000000).reshape(10000, 10000), chunks=(1000, 1000))
     <zarrds.core.Array (10000, 10000) int64>
     """
-    data, dtype = _data_and_dtype(data, kwargs.get("dtype"))
-    options = {**kwargs, **_object_codec_of(data, kwargs)}
-    read_only = options.pop("read_only", False)
-    options["shape"] = data.shape
-    if kwargs.get("dtype") is None:
-        options["dtype"] = dtype if options.get("dtype") is None else options["dtype"]
-    if options.get("chunks") is None and getattr(data, "chunks", None) is not None:
-        options["chunks"] = _chunk_shape(data.chunks)
+    data, options = array_keywords(data, kwargs)
+    return create_filled(destination_of(options), options, data)
+
+
+def array_keywords(data: Any, given: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return the data for a new array, as an array of any kind, and the keywords of `create` for it.
+
+    Raise MissingValueError if a text is missing, before anything is created or overwritten.
+    """
+    data, dtype = _data_and_dtype(data, given.get("dtype"))
+    options = {**given, **_object_codec_of(data, given), "shape": data.shape}
+    if given.get("dtype") is None and options.get("dtype") is None:
+        options["dtype"] = dtype
     if options.get("chunks") is None:
-        options["chunks"] = True
-    options.setdefault("fill_value", 0)
-    if options.get("overwrite"):
-        _refuse_loss(data, options)
+        chunks = getattr(data, "chunks", None)
+        options["chunks"] = True if chunks is None else _chunk_shape(chunks)
     _refuse_missing(data, options)
+    return data, options
+
+
+def create_filled(to: Destination, given: Mapping[str, Any], data: Any) -> Array:
+    """Create an array and write its data; an existing node is replaced once all data are written.
+
+    Raise SelfOverwriteError if that would delete what the data are read from.
+    """
+    options = {**given, "read_only": False}
     if options.get("overwrite"):
-        made = create(**options, _fill=lambda array: _write_all(array, data))
+        targets = [store.place(to.path) for store in (to.store, to.chunk_store) if store is not None]
+        refuse_overlap(places_of(data), targets, path=to.path, whole=False)
+        made = create_array(to, options, fill=partial(_write_all, data))
     else:
-        made = create(**options)
-        _write_all(made, data)
-    made.read_only = read_only
+        made = create_array(to, options)
+        _write_all(data, made)
+    made.read_only = given.get("read_only", False)
     return made
 
 
-def _write_all(array: Array, data: Any) -> None:
+def _write_all(data: Any, array: Array) -> None:
     array[...] = data
 
 
@@ -188,19 +216,6 @@ def _chunk_shape(chunks: Any) -> Any:
     if not isinstance(chunks, tuple | list):
         return chunks
     return tuple(max(1, *part) if isinstance(part, tuple) else part for part in chunks)
-
-
-def _refuse_loss(data: Any, options: Mapping[str, Any]) -> None:
-    """Raise SelfOverwriteError if creating an array would delete the data that are to be written to it."""
-    sources = places_of(data)
-    if not sources:
-        return
-    path = normalize_path(options.get("path"))
-    given = [options.get("store"), options.get("chunk_store")]
-    stores = [
-        store.store if isinstance(store, InGroup) else as_store(store, mode="w") for store in given if store is not None
-    ]
-    refuse_overlap(sources, [store.place(path) for store in stores], path=path, whole=False)
 
 
 def _text_kept(dtype: Any) -> Any:
@@ -288,106 +303,46 @@ def open_array(
     >>> zarrds.open_array("data/example.zarr", mode="r")
     <zarrds.core.Array (100, 100) float64 read-only>
     """
-    asked = check_version(zarr_version, zarr_format)
+    given = locals()
+    return _open_array(given, given.pop("mode"), given.pop("kwargs"))
+
+
+def _open_array(given: dict[str, Any], mode: str, others: Mapping[str, Any]) -> Array:
+    """Open or create the array that the keywords of `open_array` say; `others` are keywords that it does not have."""
+    asked = check_version(given["zarr_version"], given["zarr_format"])
     check_mode(mode)
-    compressor, fill_value = h5py_names(compressor, fill_value, kwargs)
-    real_store = KVStore({}) if store is None else as_store(store, mode=mode, storage_options=storage_options)
-    where = normalize_path(path)
-    real_store, meta = _existing_array(real_store, where, mode, asked)
-    existing = partial(
-        open_existing,
-        real_store,
-        where,
-        mode=mode,
-        synchronizer=synchronizer,
-        cache_metadata=cache_metadata,
-        cache_attrs=cache_attrs,
-        chunk_store=chunk_store,
-        storage_options=storage_options,
-        partial_decompress=partial_decompress,
-        write_empty_chunks=write_empty_chunks,
-        meta_array=meta_array,
-        read_missing=read_missing,
-    )
+    given["compressor"], given["fill_value"] = h5py_names(given["compressor"], given["fill_value"], others)
+    store, path = given["store"], normalize_path(given["path"])
+    store = KVStore({}) if store is None else as_store(store, mode=mode, storage_options=given["storage_options"])
+    store, meta = _existing_array(store, path, mode, asked)
     if meta is not None:
-        return existing(meta)
-    required = _required_shape(shape, real_store, where, mode)
+        return open_existing(store, path, meta, mode, given)
+    _expect_shape(given["shape"], store, path, mode)
     try:
-        return create(
-            shape=required,
-            chunks=chunks,
-            dtype=dtype,
-            compressor=compressor,
-            fill_value=fill_value,
-            order=order,
-            store=real_store,
-            synchronizer=synchronizer,
-            overwrite=mode == "w",
-            path=where,
-            chunk_store=_chunk_store(chunk_store, mode, storage_options),
-            filters=filters,
-            cache_metadata=cache_metadata,
-            cache_attrs=cache_attrs,
-            object_codec=object_codec,
-            dimension_separator=_separator_of_mappings(real_store, asked)
-            if dimension_separator is None
-            else dimension_separator,
-            write_empty_chunks=write_empty_chunks,
-            meta_array=meta_array,
-            partial_decompress=partial_decompress,
-            read_missing=read_missing,
-            zarr_format=asked,
-            compressors=compressors,
-            codecs=codecs,
-            serializer=serializer,
-            shards=shards,
-            chunk_key_encoding=chunk_key_encoding,
-            dimension_names=dimension_names,
-        )
+        return _create_in_mode(store, path, mode, asked, given)
     except (ContainsArrayError, ContainsGroupError):
         # another task may have created it meanwhile
-        meta = _existing_array(real_store, where, mode, asked)[1] if mode == "a" else None
+        meta = _existing_array(store, path, mode, asked)[1] if mode == "a" else None
         if meta is None:
             raise
-        return existing(meta)
+        return open_existing(store, path, meta, mode, given)
 
 
-def open_existing(
-    store: Store,
-    path: str,
-    meta: ArrayMeta,
-    mode: str,
-    *,
-    synchronizer: Synchronizer | None = None,
-    cache_metadata: bool = True,
-    cache_attrs: bool = True,
-    chunk_store: Any = None,
-    storage_options: dict[str, Any] | None = None,
-    partial_decompress: bool = False,
-    write_empty_chunks: bool = True,
-    meta_array: Any = None,
-    read_missing: Literal["fill", "raise"] = "fill",
-    **_: Any,
-) -> Array:
-    """Return the Array of an existing array whose document was read; options for creating one are ignored."""
-    return Array(
-        store,
-        path=path,
-        read_only=mode == "r",
-        chunk_store=_chunk_store(chunk_store, mode, storage_options),
-        synchronizer=synchronizer,
-        cache_metadata=cache_metadata,
-        cache_attrs=cache_attrs,
-        partial_decompress=partial_decompress,
-        write_empty_chunks=write_empty_chunks,
-        meta_array=meta_array,
-        read_missing=read_missing,
-        _meta=meta,
-    )
+def _create_in_mode(store: Store, path: str, mode: str, asked: int | None, given: Mapping[str, Any]) -> Array:
+    options = {**given, "overwrite": mode == "w"}
+    storage_options, chunk_store = options.pop("storage_options"), options.pop("chunk_store")
+    if chunk_store is not None:
+        chunk_store = as_store(chunk_store, mode=mode, storage_options=storage_options)
+    if options["dimension_separator"] is None:
+        options["dimension_separator"] = _separator_of_mappings(store, asked)
+    return create_array(Destination(store, path, chunk_store, asked), options)
 
 
-def _chunk_store(given: Any, mode: str, storage_options: dict[str, Any] | None) -> Store | None:
-    return None if given is None else as_store(given, mode=mode, storage_options=storage_options)
+def open_existing(store: Store, path: str, meta: ArrayMeta, mode: str, given: Mapping[str, Any]) -> Array:
+    """Return the Array of an existing array whose document was read; keywords for creating one are ignored."""
+    options = OpenOptions.of(given, mode)
+    check_synchronizer(options.synchronizer, path, store, options.chunk_store)
+    return opened_array(store, path, meta, options)
 
 
 def _existing_array(store: Store, path: str, mode: str, zarr_format: int | None) -> tuple[Store, ArrayMeta | None]:
@@ -402,9 +357,9 @@ def _existing_array(store: Store, path: str, mode: str, zarr_format: int | None)
     raise ContainsGroupError(path=path)
 
 
-def _required_shape(shape: Any, store: Store, path: str, mode: str) -> Any:
+def _expect_shape(shape: Any, store: Store, path: str, mode: str) -> None:
+    """Raise if an array is to be created and no shape is given."""
     if shape is None:
         if mode != "w":
             _node.expect_free(_node.find_node(store, path), path)
         raise TypeError("shape is needed to create an array")
-    return shape

@@ -81,4 +81,4 @@ def merge(*receipts: Any) -> Any:
 
 def open_target(target: ChunkSource, receipt: Any) -> Array:
     """Return the array that a job has filled."""
-    return Array(target.store.open(), target.path, _meta=target.meta)
+    return Array.from_source(target, read_only=False)

@@ -1,5 +1,6 @@
 """Groups of arrays (manual 3.3)."""
 
-from zarrds.hierarchy.groups import Group, group, open_existing, open_group
+from zarrds.hierarchy.create import create_member
+from zarrds.hierarchy.groups import Group, create_filled_group, group, open_existing, open_group, opened_group
 
-__all__ = ["Group", "group", "open_existing", "open_group"]
+__all__ = ["Group", "create_filled_group", "create_member", "group", "open_existing", "open_group", "opened_group"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -10,32 +10,27 @@ import numpy as np
 
 from zarrds import _node, creation
 from zarrds._format import ArrayMeta, GroupMeta
+from zarrds._metadata import check_version
 from zarrds._node import structure_locked
-from zarrds._store import Store
-from zarrds.core import Array
-from zarrds.creation.new import InGroup
+from zarrds.core import Array, OpenOptions
 from zarrds.errors import ContainsArrayError, ContainsGroupError, ReadOnlyError
 from zarrds.hierarchy.members import Members
-from zarrds.sync import Synchronizer
 
-__all__ = ["Creating"]
+__all__ = ["Creating", "create_member"]
 
 
 class Creating(Members):
     """Mixin for the part of a group that creates members."""
 
-    _read_only: bool
-    _chunk_store: Store | None
-    _synchronizer: Synchronizer | None
-    _cache_attrs: bool
+    _options: OpenOptions
 
     def _refuse_read_only(self) -> None:
-        if self._read_only:
+        if self._options.read_only:
             raise ReadOnlyError(path=self._path or None)
 
     def _structure_locked(self, *paths: str) -> AbstractContextManager[None]:
         """Hold the locks that guard the nodes at `paths` and the groups above, to create or delete nodes."""
-        return structure_locked(self._synchronizer, self._store, *paths, zarr_format=self._format)
+        return structure_locked(self._options.synchronizer, self._store, *paths, zarr_format=self._format)
 
     def create_group(self, name: str, overwrite: bool = False) -> Any:
         """Create a sub-group, and missing groups between.
@@ -57,7 +52,12 @@ class Creating(Members):
         meta = GroupMeta(zarr_format=self._format)
         with self._structure_locked(path):
             _node.create_group(
-                self._store, path, meta, overwrite=overwrite, chunk_store=self._chunk_store, known_group=self._path
+                self._store,
+                path,
+                meta,
+                overwrite=overwrite,
+                chunk_store=self._options.chunk_store,
+                known_group=self._path,
             )
         return self._subgroup(path)
 
@@ -91,7 +91,7 @@ class Creating(Members):
         return tuple(self.require_group(name) for name in names)
 
     def _subgroup(self, path: str) -> Any:
-        return self._member(path, GroupMeta(zarr_format=self._format))
+        return self._at(path, GroupMeta(zarr_format=self._format))
 
     def create_dataset(self, name: str, **kwargs: Any) -> Array:
         """Create an array, filled with `data` if that is given.
@@ -111,7 +111,7 @@ class Creating(Members):
         """
         data = kwargs.pop("data", None)
         if data is None:
-            return self._make(creation.create, name, **kwargs)
+            return create_member(self, name, kwargs)
         kwargs.pop("shape", None)  # the dtype is that of the data
         return self.array(name, data, **kwargs)
 
@@ -148,7 +148,7 @@ class Creating(Members):
                     raise
         if not isinstance(node, ArrayMeta):
             _node.expect_free(node, path)
-        return self._required(self._member(path, node), shape, dtype, exact)
+        return self._required(self._at(path, node), shape, dtype, exact)
 
     def _required(self, array: Array, shape: Any, dtype: Any, exact: bool) -> Array:
         """Return the existing array if it is as required; else raise."""
@@ -164,51 +164,73 @@ class Creating(Members):
 
     def create(self, name: str, **kwargs: Any) -> Array:
         """Create an array; keyword arguments as for `zarrds.create`."""
-        return self._make(creation.create, name, **kwargs)
+        return create_member(self, name, kwargs)
 
     def empty(self, name: str, **kwargs: Any) -> Array:
         """Create an array; keyword arguments as for `zarrds.empty`."""
-        return self._make(creation.empty, name, **kwargs)
+        return create_member(self, name, dict(fill_value=None, **kwargs))
 
     def zeros(self, name: str, **kwargs: Any) -> Array:
         """Create an array; keyword arguments as for `zarrds.zeros`."""
-        return self._make(creation.zeros, name, **kwargs)
+        return create_member(self, name, dict(fill_value=0, **kwargs))
 
     def ones(self, name: str, **kwargs: Any) -> Array:
         """Create an array; keyword arguments as for `zarrds.ones`."""
-        return self._make(creation.ones, name, **kwargs)
+        return create_member(self, name, dict(fill_value=1, **kwargs))
 
     def full(self, name: str, fill_value: Any, **kwargs: Any) -> Array:
         """Create an array; keyword arguments as for `zarrds.full`."""
-        return self._make(creation.full, name, fill_value=fill_value, **kwargs)
+        return create_member(self, name, dict(fill_value=fill_value, **kwargs))
 
     def array(self, name: str, data: Any, **kwargs: Any) -> Array:
         """Create an array; keyword arguments as for `zarrds.array`."""
-        return self._make(creation.array, name, data=data, **kwargs)
+        self._refuse_read_only()
+        data, given = creation.array_keywords(data, kwargs)
+        return creation.create_filled(self._destination(name, given), self._inherited(given), data)
 
     def empty_like(self, name: str, data: Any, **kwargs: Any) -> Array:
         """Create an array; keyword arguments as for `zarrds.empty_like`."""
-        return self._make(creation.empty_like, name, a=data, **kwargs)
+        return self.empty(name, **creation.like_keywords(data, kwargs, self._format))
 
     def zeros_like(self, name: str, data: Any, **kwargs: Any) -> Array:
         """Create an array; keyword arguments as for `zarrds.zeros_like`."""
-        return self._make(creation.zeros_like, name, a=data, **kwargs)
+        return self.zeros(name, **creation.like_keywords(data, kwargs, self._format))
 
     def ones_like(self, name: str, data: Any, **kwargs: Any) -> Array:
         """Create an array; keyword arguments as for `zarrds.ones_like`."""
-        return self._make(creation.ones_like, name, a=data, **kwargs)
+        return self.ones(name, **creation.like_keywords(data, kwargs, self._format))
 
     def full_like(self, name: str, data: Any, **kwargs: Any) -> Array:
         """Create an array; keyword arguments as for `zarrds.full_like`."""
-        return self._make(creation.full_like, name, a=data, **kwargs)
+        return self.full(name, **creation.filled_keywords(data, kwargs, self._format))
 
-    def _make(self, function: Callable[..., Array], name: str, **kwargs: Any) -> Array:
-        self._refuse_read_only()
-        kwargs.setdefault("synchronizer", self._synchronizer)
-        kwargs.setdefault("cache_attrs", self._cache_attrs)
-        return function(
-            store=InGroup(self._store, self._path, self._format),
-            path=self._where(name),
-            chunk_store=self._chunk_store,
-            **kwargs,
-        )
+    def _destination(self, name: str, given: Mapping[str, Any]) -> creation.Destination:
+        """Return where a member is created; raise for keywords that say another place or format."""
+        for keyword in ("store", "path", "chunk_store"):
+            if keyword in given:
+                raise TypeError(f"a group creates arrays in its own store: {keyword!r} cannot be given")
+        asked = check_version(given.get("zarr_version"), given.get("zarr_format"))
+        if asked not in (None, self._format):
+            raise ValueError(
+                f"a group in Zarr v{self._format} has no members in Zarr v{asked}: a hierarchy is of one format"
+            )
+        options = self._options
+        return creation.Destination(self._store, self._where(name), options.chunk_store, self._format, self._path)
+
+    def _inherited(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the keywords for a new member, with the options that it has from its group."""
+        return {"synchronizer": self._options.synchronizer, "cache_attrs": self._options.cache_attrs, **given}
+
+
+def create_member(
+    group: Creating,
+    name: str,
+    given: Mapping[str, Any],
+    *,
+    fill: Callable[[Array], None] | None = None,
+    attributes: Mapping[str, Any] | None = None,
+) -> Array:
+    """Create an array in a group; for the parameters see `creation.create_array`."""
+    group._refuse_read_only()
+    to = group._destination(name, given)
+    return creation.create_array(to, group._inherited(given), fill=fill, attributes=attributes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -13,15 +13,15 @@ from zarrds._format import ArrayMeta, GroupMeta
 from zarrds._metadata import check_version, new_format
 from zarrds._node import check_synchronizer, structure_locked
 from zarrds._store import MemoryStore, Store, as_store, check_mode, normalize_path
-from zarrds.attrs import Attributes
-from zarrds.core import Array
+from zarrds.attrs import Attributes, known_attributes
+from zarrds.core import OpenOptions, opened_array
 from zarrds.core.info import InfoReporter, type_name
 from zarrds.errors import ContainsArrayError, ContainsGroupError, GroupNotFoundError
 from zarrds.hierarchy.create import Creating
 from zarrds.hierarchy.members import Member
 from zarrds.sync import Synchronizer
 
-__all__ = ["Group", "group", "open_group"]
+__all__ = ["Group", "create_filled_group", "group", "open_existing", "open_group", "opened_group"]
 
 
 class Group(Creating):
@@ -77,27 +77,25 @@ class Group(Creating):
         zarr_version: int | None = None,
         *,
         meta_array: Any = None,
-        _meta: GroupMeta | None = None,
-        _document: Any = None,
     ) -> None:
-        asked = check_version(zarr_version)
-        self._store: Store = as_store(store, mode="r" if read_only else "r+")
-        self._chunk_store: Store | None = None if chunk_store is None else as_store(chunk_store, mode="r+")
-        self._path = normalize_path(path)
-        self._read_only = bool(read_only)
-        self._synchronizer = synchronizer
-        check_synchronizer(synchronizer, self._path, self._store, self._chunk_store)
-        self._cache_attrs = cache_attrs
-        self._meta_array = np.empty(()) if meta_array is None else np.empty_like(meta_array, shape=())
-        meta = _node.load_group(self._store, self._path, asked) if _meta is None else _meta
+        options = OpenOptions.of(locals())
+        real_store, where = as_store(store, mode="r" if read_only else "r+"), normalize_path(path)
+        check_synchronizer(synchronizer, where, real_store, options.chunk_store)
+        self._open(real_store, where, _node.load_group(real_store, where, check_version(zarr_version)), options)
+
+    def _open(self, store: Store, path: str, meta: GroupMeta, options: OpenOptions, document: Any = None) -> None:
+        """Set all attributes of a new object; `document` holds the attributes too, where they are in it."""
+        self._store = store
+        self._path = path
         self._format = meta.zarr_format
-        self._attrs = Attributes(
-            self._store,
-            key=_node.attributes_key(self._path, meta),
-            read_only=self._read_only,
-            cache=cache_attrs,
-            synchronizer=synchronizer,
-            _document=_document,
+        self._options = options
+        self._attrs = known_attributes(
+            store,
+            _node.attributes_key(path, meta),
+            read_only=options.read_only,
+            cache=options.cache_attrs,
+            synchronizer=options.synchronizer,
+            document=document,
         )
 
     # --- what the group is -------------------------------------------------------------------------------------------
@@ -110,7 +108,7 @@ class Group(Creating):
     @property
     def chunk_store(self) -> Store:
         """A MutableMapping providing the underlying storage for array chunks."""
-        return self._store if self._chunk_store is None else self._chunk_store
+        return self._store if self._options.chunk_store is None else self._options.chunk_store
 
     @property
     def path(self) -> str:
@@ -135,12 +133,12 @@ class Group(Creating):
     @property
     def read_only(self) -> bool:
         """A boolean, True if modification operations are not permitted."""
-        return self._read_only
+        return self._options.read_only
 
     @property
     def synchronizer(self) -> Synchronizer | None:
         """Object used to synchronize write access to groups and arrays."""
-        return self._synchronizer
+        return self._options.synchronizer
 
     @property
     def attrs(self) -> Attributes:
@@ -150,7 +148,7 @@ class Group(Creating):
     @property
     def meta_array(self) -> Any:
         """An array-like instance to use for determining arrays to create and return to users."""
-        return self._meta_array
+        return np.empty(()) if self._options.meta_array is None else self._options.meta_array
 
     @property
     def info(self) -> InfoReporter:
@@ -165,13 +163,13 @@ class Group(Creating):
         rows: list[tuple[str, Any]] = [
             ("Name", self.name),
             ("Type", type_name(self)),
-            ("Read-only", str(self._read_only)),
+            ("Read-only", str(self.read_only)),
         ]
-        if self._synchronizer is not None:
-            rows.append(("Synchronizer type", type_name(self._synchronizer)))
+        if self.synchronizer is not None:
+            rows.append(("Synchronizer type", type_name(self.synchronizer)))
         rows.append(("Store type", type_name(self._store)))
-        if self._chunk_store is not None:
-            rows.append(("Chunk store type", type_name(self._chunk_store)))
+        if self._options.chunk_store is not None:
+            rows.append(("Chunk store type", type_name(self._options.chunk_store)))
         rows += [
             ("No. members", len(groups) + len(arrays)),
             ("No. arrays", len(arrays)),
@@ -185,20 +183,10 @@ class Group(Creating):
 
     # --- members -----------------------------------------------------------------------------------------------------
 
-    def _options(self) -> dict[str, Any]:
-        """Return the options that members inherit from their group."""
-        return {
-            "read_only": self._read_only,
-            "chunk_store": self._chunk_store,
-            "cache_attrs": self._cache_attrs,
-            "synchronizer": self._synchronizer,
-            "meta_array": None if type(self._meta_array) is np.ndarray else self._meta_array,
-        }
-
-    def _at(self, path: str, node: ArrayMeta | GroupMeta, options: dict[str, Any]) -> Member:
+    def _at(self, path: str, node: ArrayMeta | GroupMeta, document: Any = None) -> Member:
         if isinstance(node, ArrayMeta):
-            return Array(self._store, path, _meta=node, **options)
-        return Group(self._store, path, _meta=node, **options)
+            return opened_array(self._store, path, node, self._options, document=document)
+        return opened_group(self._store, path, node, self._options, document=document)
 
     def __setitem__(self, item: str, value: Any) -> None:
         self.array(item, value, overwrite=True)
@@ -208,8 +196,8 @@ class Group(Creating):
         path = self._where(item)
         with self._structure_locked(path):
             if _node.has_node(self._store, path, self._format):
-                _node.delete_node(self._store, path, chunk_store=self._chunk_store)
-            elif not _node.finish_deletion(self._store, path, chunk_store=self._chunk_store):
+                _node.delete_node(self._store, path, chunk_store=self._options.chunk_store)
+            elif not _node.finish_deletion(self._store, path, chunk_store=self._options.chunk_store):
                 raise KeyError(item)
 
     # --- changing ----------------------------------------------------------------------------------------------------
@@ -236,7 +224,7 @@ class Group(Creating):
         self._refuse_read_only()
         src, dst = self._where(source), self._where(dest)
         with self._structure_locked(src, dst):
-            _node.move_node(self._store, src, dst, chunk_store=self._chunk_store)
+            _node.move_node(self._store, src, dst, chunk_store=self._options.chunk_store)
 
     # --- Python's protocols ------------------------------------------------------------------------------------------
 
@@ -247,42 +235,45 @@ class Group(Creating):
         self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
     ) -> None:
         self._store.close()
-        if self._chunk_store is not None:
-            self._chunk_store.close()
+        if self._options.chunk_store is not None:
+            self._options.chunk_store.close()
 
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Group)
             and self._store == other._store
-            and self._read_only == other._read_only
+            and self.read_only == other.read_only
             and self._path == other._path
         )
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        read_only = " read-only" if self._read_only else ""
+        read_only = " read-only" if self.read_only else ""
         return f"<{type(self).__module__}.{type(self).__name__} {self.name!r}{read_only}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        options = {
-            "read_only": self._read_only,
-            "chunk_store": self._chunk_store,
-            "cache_attrs": self._cache_attrs,
-            "synchronizer": self._synchronizer,
-        }
-        return _unpickled, (self._store, self._path, GroupMeta(zarr_format=self._format), options)
+        return _unpickled, (self._store, self._path, GroupMeta(zarr_format=self._format), self._options.changes())
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        specs = [store.spec() for store in (self._store, self._chunk_store) if store is not None]
+        specs = [store.spec() for store in (self._store, self._options.chunk_store) if store is not None]
         parts = [
             (*spec.__dask_tokenize__(), spec.generation([f"{self._path}/".lstrip("/")], deep=True)) for spec in specs
         ]
         return (type(self).__qualname__, parts, self._path, self._format)
 
 
+def opened_group(
+    store: Store, path: str, meta: GroupMeta, options: OpenOptions | None = None, *, document: Any = None
+) -> Group:
+    """Return the group at `path` whose document was read; no request is made. For the parameters see `opened_array`."""
+    group = Group.__new__(Group)
+    group._open(store, path, meta, OpenOptions() if options is None else options, document)
+    return group
+
+
 def _unpickled(store: Store, path: str, meta: GroupMeta, options: dict[str, Any]) -> Group:
-    return Group(store, path, _meta=meta, **options)
+    return opened_group(store, path, meta, OpenOptions(**options))
 
 
 def _created(
@@ -299,7 +290,7 @@ def _created(
 
     def filled(store: Store, path: str, *, meta: GroupMeta) -> None:
         assert fill is not None
-        fill(Group(store, path=path, chunk_store=chunk_store, _meta=meta))
+        fill(opened_group(store, path, meta, OpenOptions(chunk_store=chunk_store)))
 
     try:
         return _node.create_group(
@@ -333,7 +324,6 @@ def group(
     zarr_version: Literal[2, 3] | None = None,
     meta_array: Any = None,
     zarr_format: int | None = None,
-    _fill: Callable[[Group], None] | None = None,
 ) -> Group:
     """Create a group, or open an existing one.
 
@@ -366,52 +356,38 @@ def group(
     >>> zarrds.group()
     <zarrds.hierarchy.Group '/'>
     """
+    options = OpenOptions.of(locals(), chunk_store=None if chunk_store is None else as_store(chunk_store, mode="w"))
     asked = check_version(zarr_version, zarr_format)
     real_store = MemoryStore() if store is None else as_store(store, mode="w")
-    real_chunk_store = None if chunk_store is None else as_store(chunk_store, mode="w")
     where = normalize_path(path)
-    check_synchronizer(synchronizer, where, real_store, real_chunk_store)
+    check_synchronizer(synchronizer, where, real_store, options.chunk_store)
     node = None if overwrite else _node.find_node(real_store, where, asked)
     if isinstance(node, ArrayMeta):
         _node.expect_free(node, where)
     meta = node if isinstance(node, GroupMeta) else GroupMeta(zarr_format=new_format(asked, real_store))
     if node is None:
         with structure_locked(synchronizer, real_store, where, zarr_format=asked):
-            meta = _created(real_store, where, meta, asked, "w" if overwrite else "a", real_chunk_store, _fill)
-    return Group(
-        real_store,
-        path=where,
-        chunk_store=real_chunk_store,
-        cache_attrs=cache_attrs,
-        synchronizer=synchronizer,
-        meta_array=meta_array,
-        _meta=meta,
-    )
+            meta = _created(real_store, where, meta, asked, "w" if overwrite else "a", options.chunk_store)
+    return opened_group(real_store, where, meta, options)
 
 
-def open_existing(
-    store: Store,
-    path: str,
-    meta: GroupMeta,
-    mode: str,
-    *,
-    cache_attrs: bool = True,
-    synchronizer: Synchronizer | None = None,
-    chunk_store: Any = None,
-    storage_options: dict[str, Any] | None = None,
-    meta_array: Any = None,
-) -> Group:
-    """Return the Group of an existing group that was found; raise TypeError for options that groups do not have."""
-    return Group(
-        store,
-        path=path,
-        read_only=mode == "r",
-        chunk_store=None if chunk_store is None else as_store(chunk_store, mode=mode, storage_options=storage_options),
-        cache_attrs=cache_attrs,
-        synchronizer=synchronizer,
-        meta_array=meta_array,
-        _meta=meta,
-    )
+def create_filled_group(store: Store, path: str, zarr_format: int | None, fill: Callable[[Group], None]) -> None:
+    """Replace what is at `path` by a group, with all that `fill` writes to it: in one step where the store can."""
+    meta = GroupMeta(zarr_format=new_format(zarr_format, store))
+    _created(store, path, meta, zarr_format, "w", None, fill)
+
+
+def open_existing(store: Store, path: str, meta: GroupMeta, mode: str, given: Mapping[str, Any]) -> Group:
+    """Return the Group of an existing group that was found; raise TypeError for keywords that `open_group` lacks."""
+    unknown = sorted(set(given) - _KEYWORDS)
+    if unknown:
+        raise TypeError(f"open_group() got an unexpected keyword argument {unknown[0]!r}")
+    options = OpenOptions.of(given, mode)
+    check_synchronizer(options.synchronizer, path, store, options.chunk_store)
+    return opened_group(store, path, meta, options)
+
+
+_KEYWORDS = frozenset(["cache_attrs", "synchronizer", "chunk_store", "storage_options", "meta_array"])
 
 
 def open_group(
@@ -460,14 +436,13 @@ def open_group(
     >>> root == zarrds.open_group("data/group.zarr", mode="a")
     True
     """
+    given = locals()
     asked = check_version(zarr_version, zarr_format)
     check_mode(mode)
     real_store = MemoryStore() if store is None else as_store(store, mode=mode, storage_options=storage_options)
-    real_chunk_store = None
-    if chunk_store is not None:
-        real_chunk_store = as_store(chunk_store, mode=mode, storage_options=storage_options)
+    options = OpenOptions.of(given, mode)
     where = normalize_path(path)
-    check_synchronizer(synchronizer, where, real_store, real_chunk_store)
+    check_synchronizer(synchronizer, where, real_store, options.chunk_store)
     node = None
     if mode != "w":
         real_store, node = _node.locate_node(real_store, where, asked, mode)
@@ -478,14 +453,5 @@ def open_group(
     meta = node if isinstance(node, GroupMeta) else GroupMeta(zarr_format=new_format(asked, real_store))
     if node is None:
         with structure_locked(synchronizer, real_store, where, zarr_format=asked):
-            meta = _created(real_store, where, meta, asked, mode, real_chunk_store)
-    return Group(
-        real_store,
-        path=where,
-        read_only=mode == "r",
-        chunk_store=real_chunk_store,
-        cache_attrs=cache_attrs,
-        synchronizer=synchronizer,
-        meta_array=meta_array,
-        _meta=meta,
-    )
+            meta = _created(real_store, where, meta, asked, mode, options.chunk_store)
+    return opened_group(real_store, where, meta, options)

@@ -58,12 +58,8 @@ class Members(MutableMapping[str, Any]):
     """The latest listing: its iterator, and the number of members found."""
 
     @abstractmethod
-    def _options(self) -> dict[str, Any]:
-        """Return the options that members inherit from their group."""
-
-    @abstractmethod
-    def _at(self, path: str, node: ArrayMeta | GroupMeta, options: dict[str, Any]) -> Member:
-        """Return the array or group at a path, from its metadata, with the options of this group."""
+    def _at(self, path: str, node: ArrayMeta | GroupMeta, document: Any = None) -> Member:
+        """Return the array or group at a path, with the options of this group; its `document` may hold attributes."""
 
     def _where(self, name: object) -> str:
         """Return the path of a member in the store; a leading slash starts at the root."""
@@ -73,15 +69,12 @@ class Members(MutableMapping[str, Any]):
             return path
         return node_key(self._path, path) if path else self._path
 
-    def _member(self, path: str, node: ArrayMeta | GroupMeta) -> Member:
-        return self._at(path, node, self._options())
-
     def __getitem__(self, item: str) -> Member:
         path = self._where(item)
         node = _node.find_node(self._store, path, self._format)
         if node is None:
             raise KeyError(item)
-        return self._member(path, node)
+        return self._at(path, node)
 
     def __getattr__(self, item: str) -> Member:
         # only members are looked up: names that Python or a notebook tries cause no request
@@ -183,11 +176,10 @@ class Members(MutableMapping[str, Any]):
 
         If `failed` is given, errors of members that need what is not installed are put into it.
         """
-        prefix, options = level(self._path), self._options()
+        prefix = level(self._path)
         for name, node, document in nodes:
-            had = options if document is None else {**options, "_document": document}
             try:
-                member = self._at(prefix + name, node, had)
+                member = self._at(prefix + name, node, document)
             except _node.NOT_INSTALLED as error:
                 if failed is None:
                     raise

@@ -293,7 +293,7 @@ def _job(work: RechunkWork, retries: int) -> Job:
     for number, (kind, stage) in enumerate(zip(kinds, stages, strict=True)):
         done = graph.stage(kind, rechunk_blocks, _batches(number, stage), after=done)
     stores = [work.source.store, work.target.store, *([] if work.temp is None else [work.temp])]
-    target = Array(work.target.store.open(), work.target.path, _meta=work.target.meta)
+    target = Array.from_source(work.target, read_only=False)
     return graph.job(done, partial(finish_rechunk, work), stores=stores, target=target, plan=work.plan)
 
 
