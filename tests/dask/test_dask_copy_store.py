@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import zarrds
 from tests.store.doubles import CountingStore
 from zarrds.dask import CopyReport, consolidate_metadata, copy_store
-from zarrds.dask.copy_tasks import KeyRange
+from zarrds.dask.key_ranges import KeyRange
 from zarrds.errors import (
     ContainsArrayError,
     CopyError,

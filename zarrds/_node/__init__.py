@@ -13,7 +13,14 @@ from zarrds._node.claim import (
     with_mark_of,
 )
 from zarrds._node.create import create_array, create_group, move_node
-from zarrds._node.delete import delete_node, finish_deletion
+from zarrds._node.delete import (
+    begin_removal,
+    delete_node,
+    expect_ours,
+    finish_deletion,
+    has_removal_mark,
+    refuse_consolidated,
+)
 from zarrds._node.documents import node_documents
 from zarrds._node.locking import check_synchronizer, document_locked, structure_locked
 from zarrds._node.lookup import (
@@ -48,6 +55,7 @@ __all__ = [
     "array_key",
     "as_stored",
     "attributes_key",
+    "begin_removal",
     "bounded_depth",
     "changed_meanwhile",
     "check_synchronizer",
@@ -64,11 +72,13 @@ __all__ = [
     "document_locked",
     "documents_below",
     "expect_free",
+    "expect_ours",
     "find_named",
     "find_node",
     "finish_deletion",
     "has_mark",
     "has_node",
+    "has_removal_mark",
     "load_array",
     "load_group",
     "locate_node",
@@ -77,6 +87,7 @@ __all__ = [
     "node_documents",
     "not_found",
     "other_layout",
+    "refuse_consolidated",
     "save_array",
     "set_document",
     "structure_locked",

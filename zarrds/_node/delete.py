@@ -14,9 +14,11 @@ from zarrds.errors import ForeignFilesError, ReadOnlyError
 
 __all__ = [
     "Below",
+    "begin_removal",
     "delete_node",
     "expect_ours",
     "finish_deletion",
+    "has_removal_mark",
     "is_separate",
     "keys_below",
     "mark_removal",
@@ -74,7 +76,7 @@ def delete_node(store: Store, path: str, *, chunk_store: Store | None = None, fo
 def finish_deletion(store: Store, path: str, *, chunk_store: Store | None = None) -> bool:
     """Delete what an interrupted deletion left at a path without a node; return whether there was anything."""
     stores = [store, *([chunk_store] if chunk_store is not None else [])]
-    if not any(found.get_many([(level(path) + REMOVAL_MARK, None)]) != [None] for found in stores):
+    if not any(has_removal_mark(found, path) for found in stores):
         return False
     delete_node(store, path, chunk_store=chunk_store)
     return True
@@ -139,6 +141,21 @@ def remove(store: Store, path: str, below: Below) -> None:
     for keys in _batches(path, own):
         store.delete_many(keys)
     store.rmdir(path)
+
+
+def begin_removal(store: Store, path: str, below: Below) -> None:
+    """Delete everything below a path in one step or, where the store cannot, mark that and delete the documents."""
+    if below.empty or store.replace_below(path, ()):
+        return
+    mark_removal(store, path, below)
+    own = store.removable(path, [key for key in below.keys if _turn(key) < 2])
+    for keys in _batches(path, own):
+        store.delete_many(keys)
+
+
+def has_removal_mark(store: Store, path: str) -> bool:
+    """Return whether what is below a path is marked as deleted."""
+    return store.get_many([(level(path) + REMOVAL_MARK, None)]) != [None]
 
 
 def _batches(path: str, keys: Sequence[str]) -> list[list[str]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from html import escape
 from typing import Any, Literal, TypeAlias
 
@@ -97,6 +98,11 @@ class Report:
     chunks: int = 0
     findings: tuple[Finding, ...] = ()
     removed: tuple[str, ...] = ()
+
+    def with_findings(self, more: Iterable[Finding]) -> Report:
+        """Return the report with more findings, all in the order of their keys."""
+        every = sorted((*self.findings, *more), key=lambda finding: (finding.key, finding.kind, finding.message))
+        return replace(self, findings=tuple(every))
 
     @property
     def problems(self) -> tuple[Finding, ...]:

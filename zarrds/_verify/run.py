@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zarrds import _node
+from zarrds._engine import OpenSource
 from zarrds._store import Store, WrapperStore, as_store, local_directory, normalize_path
 from zarrds._verify.chunks import decoded, sized
 from zarrds._verify.hierarchy import Surveyed, survey
 from zarrds._verify.report import Finding, Level, Report
 from zarrds.errors import MetadataError, ReadOnlyError
 
-__all__ = ["verify"]
+__all__ = ["check_level", "chunk_findings", "verify"]
 
 
 def verify(
@@ -75,8 +76,7 @@ def verify(
     Problems  : 1 wrong-size
     ! wrong-size: u/1: the value is shorter than the 16 bytes that it must have
     """
-    if level not in ("keys", "sizes", "decode"):
-        raise ValueError(f"level must be 'keys', 'sizes' or 'decode', found {level!r}")
+    check_level(level)
     real_store = as_store(store, mode="r+" if clean else "r", storage_options=storage_options)
     where = normalize_path(path)
     if clean and not real_store.is_writeable():
@@ -86,16 +86,22 @@ def verify(
         raise _node.not_found(real_store, where)
     removed = _temporary(real_store, where, found, clean)
     found.findings += _chunk_findings(found, level)
-    return Report(
+    report = Report(
         store=repr(real_store),
         path=where,
         level=level,
         groups=len(found.groups),
         arrays=len(found.arrays),
         chunks=sum(map(len, found.chunks.values())),
-        findings=tuple(sorted(found.findings, key=lambda finding: (finding.key, finding.kind, finding.message))),
         removed=tuple(removed),
     )
+    return report.with_findings(found.findings)
+
+
+def check_level(level: object) -> None:
+    """Raise ValueError for a level that does not exist."""
+    if level not in ("keys", "sizes", "decode"):
+        raise ValueError(f"level must be 'keys', 'sizes' or 'decode', found {level!r}")
 
 
 def _surveyed(store: Store, path: str) -> Surveyed:
@@ -116,13 +122,19 @@ def _surveyed(store: Store, path: str) -> Surveyed:
 def _chunk_findings(found: Surveyed, level: Level) -> list[Finding]:
     if level == "keys":
         return []
-    findings: list[Finding] = []
-    for path, source in sorted(found.arrays.items()):
-        keys = sorted(found.chunks[path])
-        findings += sized(source, keys)
-        if level == "decode":
-            reported = {finding.key for finding in findings}
-            findings += decoded(source, [key for key in keys if key not in reported])
+    return [
+        finding
+        for path, source in sorted(found.arrays.items())
+        for finding in chunk_findings(source, sorted(found.chunks[path]), level)
+    ]
+
+
+def chunk_findings(source: OpenSource, keys: Sequence[str], level: Level) -> list[Finding]:
+    """Check some chunks of an array; absent ones are no problem."""
+    findings = list(sized(source, keys))
+    if level == "decode":
+        reported = {finding.key for finding in findings}
+        findings += decoded(source, [key for key in keys if key not in reported])
     return findings
 
 

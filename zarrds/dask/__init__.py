@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from zarrds.dask.consolidate import consolidate_metadata
 from zarrds.dask.converting.job import convert
 from zarrds.dask.copying import copy_store
+from zarrds.dask.deleting import delete
+from zarrds.dask.digesting import digest
 from zarrds.dask.hazards import PlannedWrite, refuse_read_after_write
 from zarrds.dask.jobs import Job
 from zarrds.dask.progress import progress
@@ -15,7 +17,9 @@ from zarrds.dask.receipts import cleanup
 from zarrds.dask.rechunking.job import rechunk
 from zarrds.dask.rechunking.plan import RechunkPlan, rechunk_plan
 from zarrds.dask.reports import CopyReport, DeleteReport
+from zarrds.dask.sizes import nbytes_stored
 from zarrds.dask.sync import DistributedSynchronizer
+from zarrds.dask.verifying import verify
 
 if TYPE_CHECKING:
     from zarrds.dask.arrays import from_zarr, to_zarr
@@ -31,12 +35,16 @@ __all__ = [
     "consolidate_metadata",
     "convert",
     "copy_store",
+    "delete",
+    "digest",
     "from_zarr",
+    "nbytes_stored",
     "progress",
     "rechunk",
     "rechunk_plan",
     "refuse_read_after_write",
     "to_zarr",
+    "verify",
 ]
 
 

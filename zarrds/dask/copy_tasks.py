@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import time
 from typing import Any, Literal
@@ -10,15 +10,15 @@ from typing import Any, Literal
 from zarrds import _node
 from zarrds._copy import differing_separator, spelled_out
 from zarrds._engine import OpenSource, windows
-from zarrds._format import ArrayMeta, GroupMeta, KeyEncoding, format_of, node_key
+from zarrds._format import GroupMeta, format_of, node_key
 from zarrds._store import Store, StoreSpec, ancestors, buffer_size, copier, sizes_of
-from zarrds._types import Buf, ByteRange, Shape
-from zarrds.dask.batches import coords_between
+from zarrds._types import Buf, ByteRange
+from zarrds.dask.key_ranges import KeyBatch
 from zarrds.dask.receipts import JobNotes
 from zarrds.dask.reports import CopyReport
 from zarrds.errors import CopyError, ZarrdsError
 
-__all__ = ["CopyBatch", "CopyWork", "IfExists", "KeyRange", "OnError", "Verify", "begin", "copy_documents", "copy_keys"]
+__all__ = ["CopyWork", "IfExists", "OnError", "Verify", "begin", "copy_documents", "copy_keys"]
 
 HELD_BYTES = 16 * 2**20
 """Decoded bytes of the chunks that a task copies at once; their encoded values are seldom larger."""
@@ -28,51 +28,6 @@ IfExists = Literal["raise", "replace", "skip", "skip_same"]
 Verify = Literal["size", "read", "hash"]
 OnError = Literal["raise", "report"]
 EXISTS = ByteRange(0, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class KeyRange:
-    """Some chunks of one array, in C order of its grid.
-
-    Attributes
-    ----------
-    path : str
-        Path of the array, relative to what is copied.
-    grid : tuple of int
-        Number of chunks along each dimension.
-    keys : KeyEncoding
-        Translates coordinates to keys.
-    chunk_bytes : int
-        Decoded bytes of a chunk.
-    start, stop : int
-        First chunk, and one past the last.
-    meta : ArrayMeta, optional
-        Metadata of the array, where its chunks are to be decoded.
-    """
-
-    path: str
-    grid: Shape
-    keys: KeyEncoding
-    chunk_bytes: int
-    start: int
-    stop: int
-    meta: ArrayMeta | None = None
-
-    def __iter__(self) -> Iterator[str]:
-        prefix = f"{self.path}/" if self.path else ""
-        return (prefix + self.keys.key(at) for at in coords_between(self.grid, self.start, self.stop))
-
-
-@dataclass(frozen=True, slots=True)
-class CopyBatch:
-    """Chunks that one task copies, and the number of the batch among all."""
-
-    number: int
-    ranges: tuple[KeyRange, ...]
-
-    def count(self) -> int:
-        """Return the number of chunks."""
-        return sum(some.stop - some.start for some in self.ranges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +67,7 @@ def begin(work: CopyWork, batch: None, after: Any = None) -> CopyReport:
     return CopyReport()
 
 
-def copy_keys(work: CopyWork, batch: CopyBatch, after: Any = None) -> CopyReport:
+def copy_keys(work: CopyWork, batch: KeyBatch, after: Any = None) -> CopyReport:
     """Copy some chunks in rounds of bounded size, and leave a receipt if all of them were copied."""
     started, report = time(), CopyReport(dry_run=work.dry_run)
     for keys in batch.ranges:

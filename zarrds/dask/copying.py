@@ -7,7 +7,7 @@ parents and consolidated metadata last, so that no reader finds a node before it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, get_args
 
@@ -17,21 +17,14 @@ from zarrds._format import (
     CONSOLIDATED_KEY,
     FORMATS,
     GROUP_KEY,
-    ArrayMeta,
-    Node,
-    chunk_count,
-    grid_shape,
     node_key,
 )
 from zarrds._store import Store, ancestors, as_store, normalize_path, refuse_overlap
 from zarrds._types import Buf
-from zarrds.dask.batches import Batches, Limits, Part
 from zarrds.dask.copy_tasks import (
     EXISTS,
-    CopyBatch,
     CopyWork,
     IfExists,
-    KeyRange,
     OnError,
     Verify,
     begin,
@@ -39,6 +32,7 @@ from zarrds.dask.copy_tasks import (
     copy_keys,
 )
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
+from zarrds.dask.key_ranges import KeyBatch, ListedChunks, documents_at, key_batches, nodes_at
 from zarrds.dask.receipts import notes_of
 from zarrds.dask.reports import CopyReport
 from zarrds.errors import ContainsArrayError, CopyError
@@ -135,10 +129,12 @@ def copy_store(
     from_path, to_path = normalize_path(source_path), normalize_path(dest_path)
     refuse_overlap([from_store.place(from_path)], [to_store.place(to_path)], path=to_path, linked=True)
     require_shareable(from_store, to_store)
-    documents = _documents(from_store, from_path)
+    documents = documents_at(from_store, from_path)
     to_store.check_documents([(node_key(to_path, key), text) for key, text in documents.items()], encoded=True)
-    nodes = [(path, _node.as_stored(from_store, node)) for path, node in _parsed(documents)]
-    batches = _batches(nodes, batch_keys, batch_bytes, keep_meta=verify == "read")
+    nodes = nodes_at(from_store, documents)
+    # chunks of the destination that are absent in the source are deleted, so both are listed
+    listed = ListedChunks(((from_store, from_path), (to_store, to_path)))
+    batches = key_batches(nodes, listed, batch_keys, batch_bytes, keep_meta=verify == "read")
     notes, receipts = None, None
     if not dry_run:
         identity = from_store.spec(), from_path, to_path, documents, batch_keys, batch_bytes
@@ -162,24 +158,6 @@ def _check_choices(if_exists: Any, verify: Any, on_error: Any) -> None:
         raise ValueError(f"verify must be one of {get_args(Verify)} or None, found {verify!r}")
 
 
-def _documents(store: Store, path: str) -> dict[str, Buf]:
-    """Return the documents at and below a path, by keys relative to it; raise an error if there are none."""
-    found = _node.documents_below(store, path)
-    if not found:
-        raise _node.not_found(store, path)
-    start = len(path) + 1 if path else 0
-    return {key[start:]: value for key, value in found.items()}
-
-
-def _parsed(documents: Mapping[str, Buf]) -> Iterator[tuple[str, Node]]:
-    """Return pairs of path and node for all documents; a path has several nodes if it has several formats."""
-    for path in dict.fromkeys(key.rpartition("/")[0] for key in documents):
-        for known in FORMATS:
-            node = known.parse_node(path, [documents.get(key) for key in known.node_keys(path)])
-            if node is not None:
-                yield path, node
-
-
 def _check_destination(store: Store, path: str, documents: Mapping[str, Buf], if_exists: str) -> None:
     """Raise an error for nodes that must not be replaced, and for arrays where groups are needed."""
     for above in ancestors(path):
@@ -195,35 +173,17 @@ def _check_destination(store: Store, path: str, documents: Mapping[str, Buf], if
             )
 
 
-def _batches(nodes: Sequence[tuple[str, Node]], keys: int, nbytes: int, *, keep_meta: bool) -> list[CopyBatch]:
-    """Return the chunks of all arrays in batches, one for each task; small arrays share a batch."""
-    arrays = [(path, node) for path, node in nodes if isinstance(node, ArrayMeta)]
-    counts = [chunk_count(meta.shape, meta.write_unit) for _, meta in arrays]
-    limits, batches = Limits.of(keys, nbytes, sum(counts)), Batches()
-    for number, (count, (_, meta)) in enumerate(zip(counts, arrays, strict=True)):
-        if count:
-            batches.add(number, [(0, count)], limits.chunks(meta.chunk.nbytes))
-    batches.close()
-    ranges = [tuple(_key_range(*arrays[part.number], part, keep_meta) for part in batch) for batch in batches.every()]
-    return [CopyBatch(number, some) for number, some in enumerate(ranges or [()])]
-
-
-def _key_range(path: str, meta: ArrayMeta, part: Part, keep_meta: bool) -> KeyRange:
-    grid, nbytes = grid_shape(meta.shape, meta.write_unit), max(1, meta.chunk.nbytes)
-    return KeyRange(path, grid, meta.keys, nbytes, part.start, part.stop, meta if keep_meta else None)
-
-
 def _job(
     work: CopyWork,
     documents: Mapping[str, Buf],
-    batches: Sequence[CopyBatch],
+    batches: Sequence[KeyBatch],
     receipts: Mapping[str, Any],
     retries: int,
 ) -> Job:
     """Return the job for all batches that have no receipt."""
     # a receipt of "skip" says less than what the other choices promise
     done = {n: r for n, r in receipts.items() if work.if_exists == "skip" or r.get("if_exists") != "skip"}
-    todo = [batch for batch in batches if str(batch.number) not in done] or [CopyBatch(0, ())]
+    todo = [batch for batch in batches if str(batch.number) not in done] or [KeyBatch(0, ())]
     graph = GraphBuilder(work, retries=retries)
     begun = None if work.notes is None else graph.stage("zarrds-begin", begin, [None])
     chunks = graph.stage("zarrds-copy", copy_keys, todo, after=begun)

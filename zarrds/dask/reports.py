@@ -144,8 +144,7 @@ class DeleteReport(Timed):
     Attributes
     ----------
     deleted : int
-        Keys that may have been stored and are deleted now: chunks that were absent count too where the store is not
-        listed.
+        Keys that were there, and are deleted now.
     dry_run : bool
         Whether nothing was deleted: the number says how many keys would be.
     """
