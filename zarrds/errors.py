@@ -51,6 +51,8 @@ The tree (in brackets the builtin that a caller may catch instead)::
       MemoryLimitError [ValueError]         a plan does not fit the memory it was given
       CopyError [RuntimeError]              a copy found something that it may not replace
         SelfOverwriteError [ValueError]     the source of a job is inside its target
+      SourceChangedError [ValueError]       a source has changed otherwise than by growing
+      UnfinishedJobError [RuntimeError]     a target has an unfinished job that is not the one asked for
       ConflictError [RuntimeError]          another writer changed the value that was to be replaced
 
 Errors have fields (`store`, `path`, `key`, `codec`, `expected`, `found`, `hint`) and build their message from them, so
@@ -106,6 +108,7 @@ __all__ = [
     "ReadOnlyError",
     "SelfOverwriteError",
     "ShortReadError",
+    "SourceChangedError",
     "StoreAccessError",
     "StoreConnectionError",
     "StoreError",
@@ -113,6 +116,7 @@ __all__ = [
     "StoreNotShareableError",
     "StoreTimeoutError",
     "SynchronizerPathError",
+    "UnfinishedJobError",
     "UnsupportedFormatError",
     "VindexInvalidSelectionError",
     "ZarrdsError",
@@ -528,6 +532,14 @@ class ConflictError(ZarrdsError, RuntimeError):
     """
 
     default_message = "another writer changed this meanwhile"
+
+
+class SourceChangedError(ZarrdsError, ValueError):
+    """A target was to grow with its source, but the source has changed in another way; nothing was written."""
+
+
+class UnfinishedJobError(ZarrdsError, RuntimeError):
+    """A target has an unfinished job, and what was asked for is another one; nothing was written."""
 
 
 class SelfOverwriteError(CopyError, ValueError):

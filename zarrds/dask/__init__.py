@@ -13,7 +13,7 @@ from zarrds.dask.digesting import digest
 from zarrds.dask.hazards import PlannedWrite, refuse_read_after_write
 from zarrds.dask.jobs import Job
 from zarrds.dask.progress import progress
-from zarrds.dask.receipts import cleanup
+from zarrds.dask.rechunking.cleanup import cleanup
 from zarrds.dask.rechunking.job import rechunk
 from zarrds.dask.rechunking.plan import RechunkPlan, rechunk_plan
 from zarrds.dask.reports import CopyReport, DeleteReport

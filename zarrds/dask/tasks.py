@@ -15,15 +15,13 @@ import numpy as np
 
 from zarrds._engine import ChunkSource, read, write
 from zarrds._plan import plan_selection
-from zarrds._store import StoreSpec
 from zarrds._types import NDArrayAny
 from zarrds.core import Array
 from zarrds.dask.blocks import BlockGrid
 from zarrds.dask.rechunking.stages import RechunkWork, StageRun
 from zarrds.errors import BlockShapeError
-from zarrds.hierarchy import Group
 
-__all__ = ["finish_group", "finish_rechunk", "merge", "open_target", "read_block", "rechunk_blocks", "write_block"]
+__all__ = ["merge", "open_target", "read_block", "rechunk_blocks", "write_block"]
 
 
 def read_block(source: ChunkSource, grid: BlockGrid, block_id: Sequence[int]) -> NDArrayAny:
@@ -51,27 +49,16 @@ def write_block(
     return np.full((1,) * len(block_id), len(plan), np.int64)
 
 
-def rechunk_blocks(work: RechunkWork, batch: tuple[int, int, int], after: Any = None) -> int:
-    """Move the blocks from `start` to `stop` of one stage (``batch = (stage, start, stop)``); return how many."""
-    stage, start, stop = batch
+def rechunk_blocks(work: RechunkWork, batch: tuple[int, ...], after: Any = None) -> int:
+    """Move the blocks from `start` to `stop` of one stage; return how many.
+
+    The batch is ``(stage, start, stop)``; with a fourth item, an earlier run has done a part of these blocks.
+    """
+    stage, start, stop, *partly = batch
     run = StageRun(work, stage)
     for number in range(start, stop):
-        run.move(number)
+        run.move(number, partly=bool(partly))
     return stop - start
-
-
-def finish_rechunk(work: RechunkWork, receipt: int) -> Array:
-    """Delete the intermediate objects; return the target."""
-    if work.temp is not None:
-        work.temp.open().rmdir(work.temp_path)
-    return open_target(work.target, receipt)
-
-
-def finish_group(works: Sequence[RechunkWork], store: StoreSpec, path: str, receipt: int) -> Group:
-    """Delete the intermediate objects of all arrays; return the target group."""
-    for work in works:
-        finish_rechunk(work, receipt)
-    return Group(store.open(), path)
 
 
 def merge(*receipts: Any) -> Any:

@@ -193,6 +193,8 @@ def rechunk_plan(
     *,
     model: CostModel = LOCAL,
     shuffles: int | None = None,
+    offset: Shape = (),
+    target_itemsize: int | None = None,
 ) -> RechunkPlan:
     """Plan a rechunk.
 
@@ -210,6 +212,10 @@ def rechunk_plan(
         Speed of the stores.
     shuffles : int, optional
         Number of shuffles (0: direct); by default the cheapest of 0 to 3.
+    offset : tuple of int, optional
+        Where the first element lies in its source chunk, if `shape` is a part of an array; zeros by default.
+    target_itemsize : int, optional
+        Bytes of an element of the target, if they are not those of the source.
 
     Returns
     -------
@@ -226,7 +232,7 @@ def rechunk_plan(
     >>> len(plan.stages), plan.read_bytes == plan.write_bytes == plan.nbytes
     (1, True)
     """
-    planner = _Planner(shape, source_chunks, target_chunks, itemsize, max_mem, model)
+    planner = _Planner(shape, source_chunks, target_chunks, itemsize, max_mem, model, offset, target_itemsize)
     found = list(planner.plans(range(4) if shuffles is None else (shuffles,)))
     if not found:
         raise MemoryLimitError(
@@ -240,10 +246,10 @@ def rechunk_plan(
 
 
 @lru_cache(maxsize=4096)
-def _touched(length: int, block: int, chunk: int) -> int:
+def _touched(length: int, block: int, chunk: int, offset: int) -> int:
     """Count the chunks that the blocks overlap along one axis; a chunk counts once for each block."""
-    starts = np.arange(0, length, block)
-    stops = np.minimum(starts + block, length)
+    starts = np.arange(offset, offset + length, block)
+    stops = np.minimum(starts + block, offset + length)
     return int(((stops - 1) // chunk - starts // chunk + 1).sum())
 
 
@@ -256,13 +262,23 @@ class _Planner:
     """Candidates for the plan of one rechunk, and their costs."""
 
     def __init__(
-        self, shape: Shape, source: Chunks, target: Chunks, itemsize: int, max_mem: int, model: CostModel
+        self,
+        shape: Shape,
+        source: Chunks,
+        target: Chunks,
+        itemsize: int,
+        max_mem: int,
+        model: CostModel,
+        offset: Shape = (),
+        target_itemsize: int | None = None,
     ) -> None:
         self.shape, self.source, self.target = shape, source, target
+        self.offset = offset or (0,) * len(shape)
+        self.converts = target_itemsize not in (None, itemsize)
         self.itemsize, self.max_mem, self.model = itemsize, max_mem, model
         self.batch_bytes = max(1, max_mem // 16)
         self.nbytes = prod(shape) * itemsize
-        self.source_bytes, self.target_bytes = prod(source) * itemsize, prod(target) * itemsize
+        self.source_bytes, self.target_bytes = prod(source) * itemsize, prod(target) * (target_itemsize or itemsize)
         orders = list(permutations(range(len(shape))))
         self.orders = orders if len(orders) <= 24 else [orders[0], orders[-1]]
 
@@ -345,7 +361,7 @@ class _Planner:
         block = grids[number]
         block_bytes = self._block_bytes(block)
         if number == 0:
-            chunks_read = prod(_touched(n, b, s) for n, b, s in zip(self.shape, block, self.source, strict=True))
+            chunks_read = prod(map(_touched, self.shape, block, self.source, self.offset))
             read_bytes, reads = chunks_read * self.source_bytes, chunks_read
             reading = 2 * max(self.source_bytes, self.batch_bytes // self.source_bytes * self.source_bytes)
         else:
@@ -357,6 +373,8 @@ class _Planner:
             write_bytes = writes * self.target_bytes
             one = block == self.target
             writing = self.target_bytes if one else 2 * max(self.target_bytes, self.batch_bytes)
+            if self.converts:
+                writing += max(self.target_bytes, self.batch_bytes)
         else:
             writes = chunk_count(self.shape, block)
             write_bytes = self.nbytes

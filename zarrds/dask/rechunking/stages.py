@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._engine import ChunkSource, OpenSource, read, write
+from zarrds._engine import ChunkSource, OpenSource, read, windows, write
 from zarrds._format import grid_shape
 from zarrds._plan import plan_selection
 from zarrds._store import Store, StoreSpec, byte_view
@@ -33,7 +33,7 @@ class RechunkWork:
     Attributes
     ----------
     source, target : ChunkSource
-        Arrays to read and to write; of the same shape and dtype.
+        Arrays to read and to write, of the same shape. Values are converted to the dtype of the target.
     temp : StoreSpec or None
         Store of the packed objects; None when there are none.
     temp_path : str
@@ -42,6 +42,11 @@ class RechunkWork:
         The grids of the stages.
     write_empty_chunks : bool
         Whether chunks that are all fill value are stored.
+    origin : tuple of int
+        Where the part that the plan is for begins in both arrays, at a chunk boundary of the target; empty: at their
+        beginning.
+    completes : int, optional
+        Axis along which the first chunks of that part were stored before, and are completed.
     """
 
     source: ChunkSource
@@ -50,6 +55,8 @@ class RechunkWork:
     temp_path: str
     plan: RechunkPlan
     write_empty_chunks: bool
+    origin: tuple[int, ...] = ()
+    completes: int | None = None
 
     def packed_key(self, stage: int, number: int) -> str:
         """Return the key of the packed object of a block."""
@@ -72,20 +79,24 @@ class StageRun:
         self._stage = stage
         plan = work.plan
         self._shape, self._block, self._batch_bytes = plan.shape, plan.grids[stage], plan.batch_bytes
+        self._origin = work.origin or (0,) * len(plan.shape)
         self._grid = grid_shape(plan.shape, self._block)
         self._dtype = work.source.meta.dtype
         self._source = work.source.open() if stage == 0 else None
         self._target = work.target.open() if stage == len(plan.grids) - 1 else None
         self._temp: Store | None = None if work.temp is None else work.temp.open()
 
-    def move(self, number: int) -> None:
-        """Read and write one block, given by its number in C order of the stage's grid."""
+    def move(self, number: int, partly: bool = False) -> None:
+        """Read and write one block, given by its number in C order of the stage's grid.
+
+        `partly` says that an earlier run has stored some chunks of the block; these are not written again.
+        """
         coords = tuple(int(at) for at in np.unravel_index(number, self._grid)) if self._grid else ()
         region = region_of(coords, self._block, self._shape)
         if self._target is not None:
             block = np.empty([r.stop - r.start for r in region], self._dtype, order=self._target.meta.chunk.order)
             self._assemble(region, coords, block)
-            self._write(self._target, region, block)
+            self._write(self._target, region, block, partly)
         else:
             self._pack(region, coords, number)
 
@@ -94,8 +105,9 @@ class StageRun:
     def _assemble(self, region: Region, coords: tuple[int, ...], block: NDArrayAny) -> None:
         """Fill `block`, the elements of a region, from the source array or from the pieces of the stage before."""
         if self._source is not None:
-            for unit in self._units(region, self._source):
-                _read(self._source, unit, block[_within(unit, region)])
+            stored = self._stored(region)
+            for unit in self._units(stored, self._source):
+                _read(self._source, unit, block[_within(unit, stored)])
             return
         for piece, found in self._pieces(region, coords):
             block[_within(piece, region)] = found
@@ -106,8 +118,16 @@ class StageRun:
         if self._source is None:
             yield from self._pieces(region, coords)
             return
-        for unit in self._units(region, self._source):
-            yield unit, _read(self._source, unit, None)
+        for unit in self._units(self._stored(region), self._source):
+            yield self._planned(unit), _read(self._source, unit, None)
+
+    def _stored(self, region: Region) -> Region:
+        """Return the region of the stored arrays for one of the plan."""
+        return tuple(slice(r.start + o, r.stop + o) for r, o in zip(region, self._origin, strict=True))
+
+    def _planned(self, region: Region) -> Region:
+        """Return the region of the plan for one of the stored arrays."""
+        return tuple(slice(r.start - o, r.stop - o) for r, o in zip(region, self._origin, strict=True))
 
     def _units(self, region: Region, array: OpenSource) -> Iterator[Region]:
         """Return boxes of whole chunks, each within one batch, that cover a region."""
@@ -153,11 +173,14 @@ class StageRun:
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
-    def _write(self, target: OpenSource, region: Region, block: NDArrayAny) -> None:
-        for unit in self._units(region, target):
-            plan = plan_selection(unit, self._shape, target.meta.write_unit, "basic")
+    def _write(self, target: OpenSource, region: Region, block: NDArrayAny, partly: bool) -> None:
+        stored = self._stored(region)
+        units = _absent(target, stored) if partly else self._units(stored, target)
+        for unit in units:
+            plan = plan_selection(unit, target.meta.shape, target.meta.write_unit, "basic")
             keep = self._work.write_empty_chunks
-            write(target, plan, block[_within(unit, region)], threads=1, write_empty_chunks=keep)
+            part = block[_within(unit, stored)]
+            write(target, plan, part.astype(target.meta.dtype, copy=False), threads=1, write_empty_chunks=keep)
 
     def _pack(self, region: Region, coords: tuple[int, ...], number: int) -> None:
         assert self._temp is not None
@@ -167,6 +190,15 @@ class StageRun:
             packing.put(packed, part_region, part)
             del part  # free it before the next one is read
         self._temp.set_many([(self._work.packed_key(self._stage, number), packed)])
+
+
+def _absent(target: OpenSource, region: Region) -> Iterator[Region]:
+    """Yield the chunks of a region that are not stored."""
+    unit = target.meta.write_unit
+    for some in windows(boxes(region, unit, 1), 1000):
+        coords = [tuple(part.start // length for part, length in zip(box, unit, strict=True)) for box in some]
+        found = target.store.get_many([(target.key(at), ByteRange(0, 1)) for at in coords])
+        yield from (box for box, value in zip(some, found, strict=True) if value is None)
 
 
 def boxes(region: Region, chunks: Chunks, count: int) -> Iterator[Region]:
