@@ -319,8 +319,9 @@ def larger(source: ChunkSource, shape: Shape) -> ChunkSource:
 def settle(arrays: Sequence[Array]) -> None:
     """Wait for writers that append to a single one of these arrays; clean up after killed ones."""
     for array in arrays:
-        text = array.store.get_many([(_document_key(array), None)])[0]
-        if text is not None and has_mark(text):
+        key = _document_key(array)
+        text = array.store.get_many([(key, None)])[0]
+        if text is not None and (has_mark(text) or array.store.was_left(key)):
             array.resize(array.shape)
 
 

@@ -21,6 +21,7 @@ from zarrds._node.delete import (
     has_removal_mark,
     refuse_consolidated,
 )
+from zarrds._node.document_lock import LockedClaim, locked, set_unless_left
 from zarrds._node.documents import node_documents
 from zarrds._node.locking import check_synchronizer, document_locked, structure_locked
 from zarrds._node.lookup import (
@@ -51,6 +52,7 @@ __all__ = [
     "NOT_INSTALLED",
     "Claim",
     "ClaimLost",
+    "LockedClaim",
     "array_documents",
     "array_key",
     "as_stored",
@@ -82,6 +84,7 @@ __all__ = [
     "load_array",
     "load_group",
     "locate_node",
+    "locked",
     "migrate",
     "move_node",
     "node_documents",
@@ -90,6 +93,7 @@ __all__ = [
     "refuse_consolidated",
     "save_array",
     "set_document",
+    "set_unless_left",
     "structure_locked",
     "unclaimed",
     "with_mark_of",

@@ -32,6 +32,7 @@ __all__ = [
     "claim_around",
     "claimed",
     "has_mark",
+    "registered",
     "set_document",
     "unclaimed",
     "with_mark_of",
@@ -154,6 +155,17 @@ class Claim:
         self.text = text
         return True
 
+    def prepare(self, change: Callable[[bytes], bytes]) -> None:
+        """Say which document is to come, before anything is written. The mark says enough."""
+
+    def is_held(self) -> bool:
+        """Return whether nobody has taken over and the document is not replaced yet."""
+        return not self.mark or self.refresh()
+
+    def set_if(self, store: Store, key: str, value: Buf, expected: Buf | None) -> bool:
+        """Compare and set another value that the owner of the claim changes, such as a chunk."""
+        return store.set_if(key, value, expected)
+
     def abandon(self) -> None:
         """Leave the mark where it is: the next writer cleans up what this one could not."""
         self._kept = True
@@ -232,11 +244,18 @@ def claimed(
 @contextmanager
 def unclaimed(store: Store, key: str, work: object) -> Iterator[Claim]:
     """Return a claim that excludes nobody but is found by `claim_around`: for stores that cannot compare and swap."""
-    claim, name = Claim(store, key, b"", b"", False), _new_mark()
-    claim.work = work
+    claim = Claim(store, key, b"", b"", False)
+    with registered(claim, work):
+        yield claim
+
+
+@contextmanager
+def registered(claim: Claim, work: object) -> Iterator[None]:
+    """Let `claim_around` find a claim that has no mark."""
+    claim.work, name = work, b"%d" % id(claim)
     _own[name] = claim
     try:
-        yield claim
+        yield
     finally:
         _own.pop(name, None)
 
@@ -324,8 +343,9 @@ def _taken(
         if text is None:
             raise PathNotFoundError("the document of what is to change is gone", store=repr(store), key=key)
         found = _MARK.search(text)
+        inherited = found is not None or store.was_left(key)
         if not store.can_set_if:
-            claim = Claim(store, key, text, b"", found is not None)
+            claim = Claim(store, key, text, b"", inherited)
             document = change(claim.document, claim.inherited)
             if document != claim.document:
                 claim._set(document)
@@ -334,13 +354,16 @@ def _taken(
             time.sleep(pause * random.uniform(0.5, 1))
             pause, text = min(pause * 1.5, longest), None
             continue
-        claim = Claim(store, key, text, _new_mark(), found is not None)
+        claim = Claim(store, key, text, _new_mark(), inherited)
         claim.work = work
         _own[claim.mark] = claim
         try:
             if claim._set(change(claim.document, claim.inherited) + claim.mark):
                 if found is not None and (other := _own.get(found[0])) is not None:
                     other.over = True
+                if store.was_left(key):  # by a writer that died, as others respect the mark from now on
+                    claim.inherited = True
+                    store.forget_left(key)
                 return claim
         except BaseException:
             del _own[claim.mark]

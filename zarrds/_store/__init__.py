@@ -7,6 +7,7 @@ from zarrds._store.backends.directories import NestedDirectoryStore, TempStore
 from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.fs import FSStore
 from zarrds._store.backends.lmdb import LMDBStore
+from zarrds._store.backends.locked import LockedDocument
 from zarrds._store.backends.memory import DictStore, KVStore, MemoryStore
 from zarrds._store.backends.mongodb import MongoDBStore
 from zarrds._store.backends.obstore import ObstoreStore
@@ -63,6 +64,7 @@ __all__ = [
     "LMDBStore",
     "LRUStoreCache",
     "LiveSpec",
+    "LockedDocument",
     "MemoryStore",
     "MongoDBStore",
     "N5FSStore",

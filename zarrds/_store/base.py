@@ -23,6 +23,7 @@ from zarrds._types import Buf, ByteRange, Request, Separator
 from zarrds.errors import PathNotFoundError, StoreError
 
 if TYPE_CHECKING:
+    from zarrds._store.backends.locked import LockedDocument
     from zarrds._store.live import LiveData
     from zarrds._store.spec import StoreSpec
 
@@ -204,6 +205,21 @@ class Store(MutableMapping[str, bytes]):
             key=key,
             hint="let one writer change it at a time, or use a synchronizer",
         )
+
+    def lock_document(self, key: str) -> LockedDocument | None:
+        """Keep all other writers away from the document under `key`, by a lock that ends with this process.
+
+        Return None if the store has no such locks, or if there is no document. For short work only: `set_if` of others
+        in the same directory waits, and must not be called by the owner, who calls the methods of what is returned.
+        """
+        return None
+
+    def was_left(self, key: str) -> bool:
+        """Return whether a change of the document under `lock_document` is going on, or was stopped by a kill."""
+        return False
+
+    def forget_left(self, key: str) -> None:
+        """Let `was_left` return False: nobody is changing the document, and what was left is known."""
 
     def reader(self) -> RangeReader:
         """Return a reader that reads several parts of a value, one after the other, all of one state of the value."""

@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import ClassVar
 
 from zarrds._store.backends.files import PARTIAL_SUFFIX, file_identity
 
@@ -17,7 +18,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["locked_directory", "locked_object"]
+__all__ = ["LockedDirectory", "NoDirectoryLocks", "locked_directory", "locked_object"]
 
 _LOCK_NAME = f".zarrds.000000000000-0{PARTIAL_SUFFIX}"
 """File that is locked if a directory cannot be; it is named like a temporary file, so no store lists it."""
@@ -40,34 +41,95 @@ def locked_object(identity: object) -> AbstractContextManager[object]:
     return _of_objects[hash(identity) % len(_of_objects)]
 
 
+class LockedDirectory:
+    """The lock of an existing directory (``flock``) against all threads and processes, until `close`.
+
+    The lock of a killed process is released by the system.
+
+    Raises
+    ------
+    FileNotFoundError, NotADirectoryError
+        There is no such directory.
+    NoDirectoryLocks
+        The system or the file system cannot lock directories.
+    """
+
+    _open: ClassVar[set[int]] = set()
+
+    def __init__(self, path: str) -> None:
+        self._pid, self._fd = os.getpid(), -1
+        while self._fd < 0:
+            self._take(path)
+
+    def _take(self, path: str) -> None:
+        if fcntl is None:
+            raise NoDirectoryLocks
+        fd = self._fd = os.open(path, _DIRECTORY)
+        try:
+            self._open.add(fd)
+            if not _flock(fd):
+                raise NoDirectoryLocks
+            # after waiting, this may be the lock of a directory that others have deleted and created again
+            if _identity(fd) != file_identity(path):
+                self.close()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Release the lock."""
+        fd, self._fd = self._fd, -1
+        if fd < 0 or self._pid != os.getpid():  # a forked process has closed its copy
+            return
+        self._open.discard(fd)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_UN)  # closing does not unlock if a fork has copied the descriptor
+        except OSError:  # there was no lock
+            pass
+        finally:
+            os.close(fd)
+
+    def __del__(self) -> None:
+        self.close()
+
+    @classmethod
+    def after_fork(cls) -> None:
+        """Close the copies of a forked process: they would keep the locks of its parent if that is killed."""
+        for fd in cls._open:
+            os.close(fd)
+        cls._open.clear()
+
+
+class NoDirectoryLocks(Exception):
+    """Directories cannot be locked here, as on network file systems and Windows."""
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=LockedDirectory.after_fork)
+
+
 @contextmanager
 def locked_directory(path: str) -> Iterator[None]:
     """Hold the lock of a directory against all threads and processes; create the directory if it is missing.
 
-    The directory itself is locked (``flock``), so no file is left behind. Network file systems and Windows cannot do
-    that: there a lock file, named like a temporary file, is used and removed afterwards.
+    The directory itself is locked, so no file is left behind. Where that is impossible, a lock file, named like a
+    temporary file, is used and removed afterwards.
     """
     while True:
         try:
-            fd = None if fcntl is None else os.open(path, _DIRECTORY)
+            lock = LockedDirectory(path)
+        except NoDirectoryLocks:
+            with _locked_file(path):
+                yield
+            return
         except FileNotFoundError:  # mostly it is there; another process may delete it at any moment
             os.makedirs(path, exist_ok=True)
             continue
         try:
-            if fd is None or not _flock(fd):
-                with _locked_file(path):
-                    yield
-                return
-            try:
-                # after waiting, this may be the lock of a directory that others have deleted and created again
-                if _identity(fd) == file_identity(path):
-                    yield
-                    return
-            finally:
-                fcntl.flock(fd, fcntl.LOCK_UN)  # closing does not unlock if a fork has copied the descriptor
+            yield
         finally:
-            if fd is not None:
-                os.close(fd)
+            lock.close()
+        return
 
 
 def _flock(fd: int) -> bool:

@@ -1,7 +1,8 @@
 """Append: write new chunks first, then the chunks at the edge, then the document.
 
 Readers of the old shape see nothing of the new data, readers of the new shape find all of them. A writer that appends
-claims the array (`_node.claim`). So several writers append one after the other, with or without locks. An append that
+claims the array (`_node.claim`); if it has little to write and the store has locks that end with the process, it takes
+such a lock instead. So several writers append one after the other, with or without locks. An append that
 fails puts back what it changed. If another writer takes the claim over because this process seemed dead, this writer
 starts again behind the end that it then finds.
 
@@ -15,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,7 @@ import numpy as np
 from zarrds import _node
 from zarrds._engine import OpenSource, PendingStore, note_written, write
 from zarrds._format import ArrayMeta
-from zarrds._node import Claim, ClaimLost, claim_around, claimed, unclaimed
+from zarrds._node import Claim, ClaimLost, claim_around, claimed, locked, unclaimed
 from zarrds._plan import plan_selection
 from zarrds._store import Store, WrapperStore, buffer_size, to_bytes
 from zarrds._types import Buf, NDArrayAny, Request, Shape
@@ -31,6 +33,8 @@ from zarrds.core.resize import appended, changed, whole_units
 
 __all__ = ["append"]
 
+_MOST_UNITS, _MOST_BYTES = 64, 16 * 2**20
+"""Most chunks or shards, and most bytes in them, that an append writes while the store keeps others out by a lock."""
 _KEPT_BYTES = 128 * 2**20
 """Most bytes of old edge chunks that are kept in memory to restore them after a failure."""
 
@@ -62,8 +66,15 @@ def append(target: Target, data: Any, axis: int, show: Callable[[ArrayMeta], Non
 
 
 def _append(target: Target, data: Any, axis: int, show: Callable[[ArrayMeta], None], waiting: _Waiting) -> Shape:
-    """Try to append until no other writer interferes."""
+    """Try to append until no other writer interferes: once under a lock of the store if that is short, else claimed."""
     attempt, again = 0, False
+    if _may_lock(target, data):
+        with locked(target.store, target.key, waiting) as claim:
+            if claim is not None and _is_short(target.meta(claim.document), data, axis):
+                shape = _Append(target, claim, again).run(data, axis, show)
+                if shape is not None:
+                    return shape
+                again = True
     while True:
         with _claim_of_array(target, attempt, waiting) as claim:
             work = _Append(target, claim, again)
@@ -71,6 +82,25 @@ def _append(target: Target, data: Any, axis: int, show: Callable[[ArrayMeta], No
         if shape is not None:
             return shape
         attempt, again = attempt + work.lost, True
+
+
+def _may_lock(target: Target, data: Any) -> bool:
+    """Return whether appending runs no code of others: under a lock, that code could wait for what it locks."""
+    return (
+        target.lock is None
+        and target.chunk_store is target.store
+        and type(data) is np.ndarray
+        and data.dtype.kind in "biufcmMSUV"
+        and not data.dtype.hasobject
+    )
+
+
+def _is_short(meta: ArrayMeta, data: Any, axis: int) -> bool:
+    """Return whether appending takes so little time that others may wait for it: few chunks or shards, not large."""
+    shape, where = appended(meta.shape, data, axis)
+    unit = meta.write_unit
+    count = prod([-(-n // c) - (part.start or 0) // c for n, part, c in zip(shape, where, unit, strict=True)])
+    return count <= _MOST_UNITS and count * prod(unit) * meta.dtype.itemsize <= _MOST_BYTES and not meta.dtype.hasobject
 
 
 def _claim_of_array(target: Target, attempt: int, waiting: _Waiting) -> AbstractContextManager[Claim]:
@@ -116,6 +146,7 @@ class _Append:
         if isinstance(claim.work, _Waiting):
             claim.work.shape = shape
         try:
+            claim.prepare(lambda document: self._grown(meta, shape, document))
             _write_rows(target, self.behind, meta, shape, data, axis % len(shape))
             if isinstance(target.chunk_store, PendingStore):
                 target.chunk_store.flush()  # no shape is stored before its data
@@ -139,19 +170,19 @@ class _Append:
         if self.target.known is not None:
             _node.save_array(self.target.store, self.target.path, changed(meta, shape=shape))
             return True
+        return self.claim.replace(lambda document: self._grown(meta, shape, document), release=True)
 
-        def grown(document: bytes) -> bytes:
-            present = self.target.meta(document)
-            if present.shape != meta.shape:
-                raise ClaimLost
-            return self.target.document(changed(present, shape=shape), document)
-
-        return self.claim.replace(grown, release=True)
+    def _grown(self, meta: ArrayMeta, shape: Shape, document: bytes) -> bytes:
+        """Return the document with the new shape; raise ClaimLost if another writer has changed the shape."""
+        present = self.target.meta(document)
+        if present.shape != meta.shape:
+            raise ClaimLost
+        return self.target.document(changed(present, shape=shape), document)
 
     def _undo(self, meta: ArrayMeta) -> None:
         """Put back what was changed; if that fails, the mark stays, and the next writer cleans up."""
         try:
-            if self.claim.mark and not self.claim.refresh():
+            if not self.claim.is_held():
                 return  # it was stored nevertheless, or another writer has taken over: there is nothing to put back
             self.behind.undo()
             if self.again:  # what an earlier attempt wrote
@@ -254,12 +285,12 @@ class _BehindTheEnd(WrapperStore):
 
     def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
         self._claim.keep()
-        return self.store.set_if(key, value, expected)
+        return self._claim.set_if(self.store, key, value, expected)
 
     def _replace(self, key: str, new: bytes) -> None:
         """Set a chunk at the edge if it is still as it was read."""
         old = self._old[key]
-        if not self.store.set_if(key, new, old):
+        if not self._claim.set_if(self.store, key, new, old):
             raise _ChunkChanged
         if self._claim.over and old is not None:  # the writer that took over did not change it: it must stay so
             self.store.set_if(key, old, new)
@@ -270,7 +301,7 @@ class _BehindTheEnd(WrapperStore):
         """Set a chunk that did not exist, or was not checked because it is behind the end."""
         self._note(key, None)
         expected: Buf | None = None
-        while not self.store.set_if(key, value, expected):
+        while not self._claim.set_if(self.store, key, value, expected):
             if key in self._old:
                 raise _ChunkChanged
             expected = self.store.get_many([(key, None)])[0]
@@ -301,7 +332,7 @@ class _BehindTheEnd(WrapperStore):
         self.store.delete_many(keys)
 
     def _expect_claim(self) -> None:
-        if self._claim.mark and not self._claim.refresh():
+        if not self._claim.is_held():
             raise ClaimLost
 
     def undo(self) -> None:
@@ -313,7 +344,7 @@ class _BehindTheEnd(WrapperStore):
             if new is None:
                 self.store.set_many([(key, old)])
             else:
-                self.store.set_if(key, old, new)  # another writer may have written to it meanwhile
+                self._claim.set_if(self.store, key, old, new)  # another writer may have written to it meanwhile
         if self._added:
             self.store.delete_many(sorted(self._added))
         note_written([*self._new, *self._added])

@@ -14,7 +14,16 @@ from dataclasses import dataclass
 from zarrds import _node
 from zarrds._engine import Lock, OpenSource, delete_behind, delete_outside, expect_none_outside, trim_edges
 from zarrds._format import ArrayMeta, format_of
-from zarrds._node import Claim, ClaimLost, changed_meanwhile, claimed, has_mark, set_document, with_mark_of
+from zarrds._node import (
+    Claim,
+    ClaimLost,
+    changed_meanwhile,
+    claimed,
+    has_mark,
+    set_document,
+    set_unless_left,
+    with_mark_of,
+)
 from zarrds._store import Store, to_bytes
 from zarrds._types import Shape
 from zarrds.core.resize import changed
@@ -146,10 +155,11 @@ def resize(target: Target, resized: Callable[[Shape], Shape], trim: bool) -> Arr
             raise changed_meanwhile(target.store, target.key, "shape")
         _check_erasable(target, meta, resized)
         first, shape = meta, resized(meta.shape)
-        if has_mark(text) or any(n < m for n, m in zip(shape, meta.shape, strict=True)):
+        shrinks = any(n < m for n, m in zip(shape, meta.shape, strict=True))
+        if shrinks or has_mark(text) or target.store.was_left(target.key):
             return _resize_alone(target, resized, trim, text)
         new = changed(meta, shape=shape)
-        if set_document(target.store, target.key, target.document(new, text), text):
+        if set_unless_left(target.store, target.key, target.document(new, text), text):
             return new
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -15,7 +16,6 @@ from zarrds._store.backends.files import (
     ABSENT,
     PARTIAL_SUFFIX,
     READ,
-    Stamp,
     copy_atomically,
     empty_directory,
     is_partial,
@@ -24,11 +24,12 @@ from zarrds._store.backends.files import (
     read_sized,
     repeated,
     reread,
-    stamp_of,
     unlink_quietly,
     walk,
     write_atomically,
 )
+from zarrds._store.backends.locked import LockedDocument, is_next_document, next_document, opened
+from zarrds._store.backends.open_files import OpenFiles
 from zarrds._store.base import Staging, Store, StoreProfile, is_unchanged
 from zarrds._store.exclusive import locked_directory
 from zarrds._store.paths import check_key, level, normalize_path
@@ -36,7 +37,6 @@ from zarrds._store.place import Place, place_on_disk
 from zarrds._store.readers import RangeReader
 from zarrds._store.request import same_bytes
 from zarrds._store.spec import StoreSpec, make_spec
-from zarrds._store.wrappers import trace
 from zarrds._types import Buf, ByteRange, Request, Separator
 from zarrds.errors import (
     ConflictError,
@@ -211,16 +211,37 @@ class DirectoryStore(Store):
         directory = os.path.dirname(place)
         if expected is not None and not os.path.isdir(directory):
             return False
+        with self.failing("cannot write", key), locked_directory(directory):
+            if not same_bytes(self.get_many([(key, None)])[0], expected):
+                return False
+            self.set_many([(key, value)])
+        return True
+
+    def lock_document(self, key: str) -> LockedDocument | None:
+        names = ("get_many", "iter_many", "set_many", "set_if", "delete_many")
+        if any(getattr(type(self), name) is not getattr(DirectoryStore, name) for name in names):
+            return None
+        return opened(self, key)
+
+    def was_left(self, key: str) -> bool:
+        return os.path.lexists(next_document(self._place(key)))
+
+    def forget_left(self, key: str) -> None:
+        unlink_quietly(next_document(self._place(key)))
+
+    def stored(self, key: str) -> bytes | None:
+        """Return the value of a key; None if it is absent."""
+        return self._read_checked(key.lower() if self.normalize_keys else key, None)
+
+    @contextmanager
+    def failing(self, what: str, key: str) -> Iterator[None]:
+        """Raise the zarrds error for an OSError in the block."""
         try:
-            with locked_directory(directory):
-                if not same_bytes(self.get_many([(key, None)])[0], expected):
-                    return False
-                self.set_many([(key, value)])
+            yield
         except _FAILURES as error:
             if isinstance(error, ZarrdsError):
                 raise
-            raise self.failed("cannot write", key, error) from error
-        return True
+            raise self.failed(what, key, error) from error
 
     def file_of(self, key: str) -> str:
         """Return the path of the file for the value of `key`, which need not exist."""
@@ -237,7 +258,7 @@ class DirectoryStore(Store):
         """Return temporary files at and below `path`, relative to the root, of active or killed writers."""
         found: list[str] = []
         for directory, _, names in os.walk(self._directory(path)):
-            files = [os.path.join(directory, name) for name in names if is_partial(name)]
+            files = [os.path.join(directory, name) for name in names if is_partial(name) and not is_next_document(name)]
             found += [os.path.relpath(file, self._root).replace(os.sep, "/") for file in files]
         return sorted(found)
 
@@ -454,47 +475,3 @@ def _is_file(path: str) -> bool:
     the check is repeated.
     """
     return not os.path.isdir(path) and os.path.exists(path) and not os.path.isdir(path)
-
-
-class OpenFiles(RangeReader):
-    """Reader that keeps files open until it is closed, so that all parts of a value are of one state."""
-
-    def __init__(self, store: DirectoryStore) -> None:
-        self._store = store
-        self._files: dict[str, int | None] = {}
-
-    def _file(self, key: str) -> int | None:
-        try:
-            return self._files[key]
-        except KeyError:
-            found = self._files[key] = self._store.open_file(key)
-            return found
-
-    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
-        found = [self._read(key, byte_range) for key, byte_range in requests]
-        if trace.is_open():
-            trace.record(trace.gets(requests, found))
-        return found
-
-    def _read(self, key: str, byte_range: ByteRange | None) -> Buf | None:
-        fd = self._file(key)
-        try:
-            return None if fd is None else read_range(fd, byte_range)
-        except IsADirectoryError:
-            return None
-        except OSError as error:
-            raise self._store.failed("cannot read", key, error) from error
-
-    def version(self, key: str) -> Stamp | None:
-        fd = self._file(key)
-        return None if fd is None else stamp_of(fd)
-
-    def lasting_version(self, key: str) -> Stamp | None:
-        fd = self._file(key)
-        return None if fd is None else stamp_of(fd).holding(fd)
-
-    def close(self) -> None:
-        for fd in self._files.values():
-            if fd is not None:
-                os.close(fd)
-        self._files.clear()

@@ -27,6 +27,7 @@ __all__ = [
     "leads_back",
     "names_in",
     "partial_name",
+    "publish_file",
     "read_range",
     "read_sized",
     "remove_tree",
@@ -37,12 +38,14 @@ __all__ = [
     "unlink_quietly",
     "walk",
     "write_atomically",
+    "write_file",
 ]
 
 T = TypeVar("T")
 
 READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_WRITE = os.O_WRONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_CREATE, _REWRITE = _WRITE | os.O_EXCL, _WRITE | os.O_TRUNC
 ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 PARTIAL_SUFFIX = ".partial"
@@ -200,18 +203,33 @@ def _write(place: str, value: Buf, durable: bool) -> None:
     partial = _attempts.partial(place)
     fd = _create(partial)
     try:
-        try:
-            _write_all(fd, value)
-            if durable:
-                os.fsync(fd)
-        finally:
-            os.close(fd)
-        os.replace(partial, place)
-        if durable:
-            sync_directory(os.path.dirname(place))
+        _write_open(fd, value, durable)
+        publish_file(partial, place, durable)
     except BaseException:
         unlink_quietly(partial)
         raise
+
+
+def _write_open(fd: int, value: Buf, durable: bool) -> None:
+    """Write a value to an open file, and close it."""
+    try:
+        _write_all(fd, value)
+        if durable:
+            os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_file(place: str, value: Buf, durable: bool) -> None:
+    """Write a file in place, in a directory that exists: for files that nobody else reads or writes."""
+    _write_open(os.open(place, _REWRITE, 0o666), value, durable)
+
+
+def publish_file(partial: str, place: str, durable: bool) -> None:
+    """Give a complete file its name, in one step."""
+    os.replace(partial, place)
+    if durable:
+        sync_directory(os.path.dirname(place))
 
 
 def copy_atomically(file: str, place: str) -> int:

@@ -21,6 +21,7 @@ from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.filesystem import NOT_FOUND
 from zarrds._store.backends.fs_listing import entries_at
 from zarrds._store.backends.fs_reading import FSReading
+from zarrds._store.backends.locked import LockedDocument
 from zarrds._store.backends.s3 import s3_place, set_object_if
 from zarrds._store.backends.s3_client import sending_once
 from zarrds._store.base import Staging, Store, StoreProfile, is_unchanged, renamed
@@ -328,6 +329,17 @@ class FSStore(FSReading):
         self._require_writeable()
         plain = type(self).get_many is FSStore.get_many and is_unchanged(self, FSStore)
         return self._local if plain and not self.normalize_keys else None
+
+    def lock_document(self, key: str) -> LockedDocument | None:
+        local = self._swapping() if type(self).set_if is FSStore.set_if else None
+        return None if local is None else local.lock_document(key)
+
+    def was_left(self, key: str) -> bool:
+        return self._local is not None and self._local.was_left(key)
+
+    def forget_left(self, key: str) -> None:
+        if self._local is not None:
+            self._local.forget_left(key)
 
     def replace_below(self, path: str, items: Sequence[tuple[str, Buf]]) -> bool:
         local = self._swapping()

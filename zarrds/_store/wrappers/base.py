@@ -58,6 +58,12 @@ class WrapperStore(Store):
     def delete_many(self, keys: Sequence[str]) -> None:
         self.store.delete_many(keys)
 
+    def was_left(self, key: str) -> bool:
+        return self.store.was_left(key)
+
+    def forget_left(self, key: str) -> None:
+        self.store.forget_left(key)
+
     def reader(self) -> RangeReader:
         if type(self).get_many is WrapperStore.get_many:
             return self.store.reader()
@@ -156,6 +162,12 @@ class ViewStore(WrapperStore):
 
     def size_below(self, path: str | None = None) -> int:
         return Store.size_below(self, path)
+
+    def was_left(self, key: str) -> bool:
+        return Store.was_left(self, key)
+
+    def forget_left(self, key: str) -> None:
+        Store.forget_left(self, key)
 
     def version(self, key: str) -> object:
         """Return None: versions of the wrapped store's keys are not valid for the keys here."""
