@@ -20,7 +20,7 @@ from zarrds.creation import NewArray, NewGroup, consolidated
 from zarrds.parallel import Turn, larger, settle, take_back
 from zarrds.storage import Store
 
-__all__ = ["Job", "ancestors", "carry_out", "new_documents"]
+__all__ = ["Job", "ancestors", "carry_out", "is_consolidated", "new_documents"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def carry_out(
         later = _append(plans, resizes, target, job, job.turn)
     consolidates = job.consolidated
     if changed and not fresh and not consolidates:
-        consolidates = _is_consolidated(target)  # existing consolidated metadata must not become stale
+        consolidates = is_consolidated(target)  # existing consolidated metadata must not become stale
     _finish_metadata(plans, target, fresh=fresh and not written.path, consolidates=consolidates)
     target.flush()
     if job.compute:
@@ -146,7 +146,8 @@ def ancestors(path: str) -> list[str]:
     return ["/".join(parts[:n]) for n in range(len(parts) + 1)]
 
 
-def _is_consolidated(target: Store) -> bool:
+def is_consolidated(target: Store) -> bool:
+    """Return whether a store has consolidated metadata at its root."""
     try:
         zarrds.open_consolidated(target, mode="r")
     except (KeyError, ValueError):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import xarray as xr
@@ -12,13 +12,13 @@ import xarray as xr
 import zarrds
 from xarray_backend.blocks import refuse_unshareable, regrouped
 from xarray_backend.plan import DatasetPlan, Options, check_dataset, plan_dataset
-from xarray_backend.reader import check_format
+from xarray_backend.reader import ZarrdsStore, check_format
 from xarray_backend.region import Region, appended_region, parse_region, region_names
 from xarray_backend.stored import Stored, read_stored, stored_names, undo_unfinished
-from xarray_backend.storing import Job, ancestors, carry_out, new_documents
+from xarray_backend.storing import Job, ancestors, carry_out, is_consolidated, new_documents
 from zarrds import Array, Group
 from zarrds.errors import ContainsArrayError, ContainsGroupError, GroupNotFoundError
-from zarrds.parallel import Turn, check_synchronizer, group_turn
+from zarrds.parallel import Turn, check_synchronizer, group_turn, replacing
 from zarrds.storage import MemoryStore, Store, document_keys, places_of, refuse_overlap
 
 __all__ = ["DatasetExistsError", "to_zarrds"]
@@ -69,11 +69,13 @@ def to_zarrds(
         What to write.
     store : str, os.PathLike or MutableMapping, optional
         Path, URL, zarrds store, or any mapping from keys to bytes; in memory when not given.
-    mode : {"w", "w-", "a", "a-", "r+"}, optional
-        "w": replace the group; "w-": FileExistsError if there is one; "a": replace values of stored variables and add
-        new ones, and set the dataset's attributes beside those that the group has; "a-": with `append_dim`, leave
-        variables without that dimension alone; "r+": change values of stored variables only. By default "w-"; "a" with
-        `append_dim`; "r+" with `region`.
+    mode : {"w", "w-", "a", "a-", "r+", "replace"}, optional
+        "w": delete the group, then write; "replace": write beside the group, then put the new one in its place, so that
+        readers find the old dataset or the new one, and the dataset may be made of what it replaces (in one step where
+        the store can rename, see docs/consistency.md); "w-": FileExistsError if there is a group; "a": replace values
+        of stored variables and add new ones, and set the dataset's attributes beside those that the group has; "a-":
+        with `append_dim`, leave variables without that dimension alone; "r+": change values of stored variables only.
+        By default "w-"; "a" with `append_dim`; "r+" with `region`.
     group : str, optional
         Path of the group in the store.
     encoding : dict, optional
@@ -139,8 +141,8 @@ def to_zarrds(
         The encoding, stored or given, cannot express some values (also a ValueError). Values in memory are checked
         before anything is written, those of dask arrays in the task that writes their block.
     zarrds.errors.SelfOverwriteError
-        Mode "w" on the store that the dataset is read from, or blocks computed from elements that other blocks
-        overwrite; nothing has been deleted or written.
+        Mode "w" on the store that the dataset is read from (mode "replace" can do that), or blocks computed from
+        elements that other blocks overwrite; nothing has been deleted or written.
     zarrds.errors.StoreNotShareableError
         The workers of the current scheduler cannot reach the store; nothing has been written.
     zarrds.errors.SynchronizerPathError
@@ -161,6 +163,8 @@ def to_zarrds(
     check_format(zarr_format)
     aligned = _checked_align(align, safe_chunks, align_chunks)
     mode = _checked_mode(mode, append_dim, region)
+    if mode == "replace" and not compute:
+        raise ValueError("mode 'replace' puts the dataset in its place when all is written, so compute=False is no use")
     datasets, encodings = _datasets_of(obj, encoding, write_inherited_coords)
     if len(datasets) > 1 and (append_dim is not None or region is not None):
         raise NotImplementedError("append_dim and region are for datasets; write the nodes of a tree one by one")
@@ -176,6 +180,21 @@ def to_zarrds(
         raise GroupNotFoundError("mode 'r+' changes what is stored, but there is no group", path=root)
     if mode == "w":
         _refuse_self_overwrite(target, root, datasets)
+    if mode == "replace":
+        with _replacing(target, root, zarr_format, consolidated, synchronizer) as (beside, staged):
+            to_zarrds(
+                obj,
+                beside,
+                encoding=encoding,
+                align=align,
+                safe_chunks=safe_chunks,
+                align_chunks=align_chunks,
+                write_empty_chunks=write_empty_chunks,
+                chunkmanager_store_kwargs=chunkmanager_store_kwargs,
+                write_inherited_coords=write_inherited_coords,
+                **staged,
+            )
+        return ZarrdsStore(zarrds.open_group(target, mode="r+", path=root))
     number = _format_to_write(target, root, existing, zarr_format)
     dask_options = dict(chunkmanager_store_kwargs or {})
     consolidates = mode != "r+" and consolidated is not False
@@ -228,8 +247,8 @@ def _planned(
 def _checked_mode(mode: str | None, append_dim: Any, region: Any) -> str:
     if mode is None:
         mode = "a" if append_dim is not None else "r+" if region is not None else "w-"
-    if mode not in ("w", "w-", "a", "a-", "r+"):
-        raise ValueError(f"mode must be one of 'w', 'w-', 'a', 'a-' and 'r+', found {mode!r}")
+    if mode not in ("w", "w-", "a", "a-", "r+", "replace"):
+        raise ValueError(f"mode must be one of 'w', 'w-', 'a', 'a-', 'r+' and 'replace', found {mode!r}")
     if append_dim is not None and isinstance(region, Mapping) and append_dim in region:
         raise ValueError(f"dimension {append_dim!r} cannot be in append_dim and in region: it grows, or it does not")
     if append_dim is not None and mode not in ("a", "a-"):
@@ -364,6 +383,21 @@ def _make_room(target: Store, path: str, mode: str, zarr_format: int) -> Group:
         ) from error
 
 
+@contextmanager
+def _replacing(
+    target: Store, path: str, asked: int | None, consolidates: bool | None, synchronizer: Any
+) -> Iterator[tuple[Store, dict[str, Any]]]:
+    """Yield where a new group is written, and options for that; at the end it replaces the group at `path`."""
+    number = _format_to_write(target, path, None, asked)
+    if path:
+        zarrds.open_group(target, mode="a", path=path.rpartition("/")[0], zarr_format=number)
+    with replacing(target, path, synchronizer) as (beside, hidden):
+        of_root = not path and not hidden and consolidates is not False
+        yield beside, {"group": hidden, "zarr_format": number, "consolidated": of_root, "mode": "w-"}
+    if (path or hidden) and (consolidates is not False or is_consolidated(target)):
+        zarrds.consolidate_metadata(target)
+
+
 def _refuse_read_after_write(plans: list[DatasetPlan], target: Store) -> None:
     """Refuse read-after-write hazards; read lazy data that are not dask arrays now."""
     writes = [write for plan in plans for write in plan.writes]
@@ -399,5 +433,5 @@ def _refuse_self_overwrite(target: Store, path: str, datasets: Mapping[str, xr.D
         [target.place(path)],
         path=path,
         whole=False,
-        hint="write to another store, load the dataset into memory first (ds.load()), or use mode='a'",
+        hint="use mode='replace', which writes beside it first, or write to another store",
     )

@@ -24,6 +24,7 @@ from zarrds._node import (
     claimed,
     document_locked,
     has_mark,
+    replacing,
     set_document,
     with_mark_of,
 )
@@ -36,7 +37,17 @@ from zarrds.errors import ConflictError, PathNotFoundError
 from zarrds.hierarchy import Group
 from zarrds.sync import Synchronizer
 
-__all__ = ["Turn", "check_synchronizer", "group_turn", "larger", "settle", "take_back", "tidy", "write_part"]
+__all__ = [
+    "Turn",
+    "check_synchronizer",
+    "group_turn",
+    "larger",
+    "replacing",
+    "settle",
+    "take_back",
+    "tidy",
+    "write_part",
+]
 
 
 # --- parts of chunks -------------------------------------------------------------------------------------------------

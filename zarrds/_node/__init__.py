@@ -46,6 +46,7 @@ from zarrds._node.lookup import (
     save_array,
 )
 from zarrds._node.named import find_named
+from zarrds._node.replace import replacing
 from zarrds._node.v1 import migrate
 
 __all__ = [
@@ -91,6 +92,7 @@ __all__ = [
     "not_found",
     "other_layout",
     "refuse_consolidated",
+    "replacing",
     "save_array",
     "set_document",
     "set_unless_left",

@@ -14,6 +14,7 @@ from zarrds.errors import ForeignFilesError, ReadOnlyError
 
 __all__ = [
     "Below",
+    "batches",
     "begin_removal",
     "delete_node",
     "expect_ours",
@@ -138,7 +139,7 @@ def remove(store: Store, path: str, below: Below) -> None:
     mark_removal(store, path, below)
     # a symbolic link may lead to another hierarchy: remove the link, never its target
     own = store.removable(path, [key for key in below.keys if key != level(path) + REMOVAL_MARK])
-    for keys in _batches(path, own):
+    for keys in batches(path, own):
         store.delete_many(keys)
     store.rmdir(path)
 
@@ -149,7 +150,7 @@ def begin_removal(store: Store, path: str, below: Below) -> None:
         return
     mark_removal(store, path, below)
     own = store.removable(path, [key for key in below.keys if _turn(key) < 2])
-    for keys in _batches(path, own):
+    for keys in batches(path, own):
         store.delete_many(keys)
 
 
@@ -158,7 +159,7 @@ def has_removal_mark(store: Store, path: str) -> bool:
     return store.get_many([(level(path) + REMOVAL_MARK, None)]) != [None]
 
 
-def _batches(path: str, keys: Sequence[str]) -> list[list[str]]:
+def batches(path: str, keys: Sequence[str]) -> list[list[str]]:
     """Return the keys in deletion order; within a batch a store may delete them in any order.
 
     The order is: consolidated metadata, then the document that makes `path` a node, then documents below it, then the

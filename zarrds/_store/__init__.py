@@ -14,7 +14,7 @@ from zarrds._store.backends.obstore import ObstoreStore
 from zarrds._store.backends.redis import RedisStore
 from zarrds._store.backends.sqlite import SQLiteStore
 from zarrds._store.backends.zip import ZipStore
-from zarrds._store.base import Store, names_below, renamed
+from zarrds._store.base import Staging, Store, names_below, renamed
 from zarrds._store.fingerprints import fingerprint
 from zarrds._store.fsplace import place_in_other_store
 from zarrds._store.paths import (
@@ -79,6 +79,7 @@ __all__ = [
     "RedisStore",
     "SQLiteStore",
     "ShardingStorageTransformer",
+    "Staging",
     "StorageTransformer",
     "Store",
     "StoreSpec",
