@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 
 from zarrds import config_context
 from zarrds._store.retry import answered, attempts, http_status, is_transient, is_unreached
+from zarrds.errors import ShortReadError, StoreError
 
 
 def answer(status: int) -> ClientError:
@@ -26,12 +27,12 @@ def http(status: int) -> ClientResponseError:
 PASSING = [
     ConnectionError(), ConnectionResetError(), TimeoutError(), EOFError(), OSError("odd"), OSError(errno.EBUSY, "slow"),
     OSError(errno.EIO, "inside"), http(503), http(429), http(500), answer(503), answer(408), ClientConnectionError(),
-    ClientPayloadError(), EndpointConnectionError(endpoint_url="u"),
+    ClientPayloadError(), EndpointConnectionError(endpoint_url="u"), ShortReadError("0 of 9 bytes"),
 ]  # fmt: skip
 LASTING = [
     PermissionError(), FileNotFoundError(), KeyError(), IsADirectoryError(), ValueError(), TypeError(), RuntimeError(),
     OSError(errno.ENOSPC, "full"), OSError(errno.EINVAL, "bad"), http(403), http(400), http(416), answer(403),
-    NoCredentialsError(), NotImplementedError(),
+    NoCredentialsError(), NotImplementedError(), StoreError("decompresses to too much"),
 ]  # fmt: skip
 
 

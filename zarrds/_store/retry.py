@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from zarrds._config import get_config
+from zarrds.errors import ZarrdsError
 
 __all__ = [
     "answered",
@@ -78,6 +79,8 @@ def is_transient(error: BaseException) -> bool:
         return status in _PASSING_STATUS or status >= 500
     if isinstance(error, (ConnectionError, TimeoutError, EOFError)):
         return True
+    if isinstance(error, ZarrdsError):
+        return False  # what we refuse ourselves, such as a value that decompresses to too much
     if isinstance(error, (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError)):
         return False
     if isinstance(error, OSError):
