@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -361,6 +361,7 @@ def consolidate_metadata(
     metadata_key: str = CONSOLIDATED_KEY,
     *,
     path: str | None = "",
+    only: Iterable[str] | None = None,
     storage_options: Mapping[str, Any] | None = None,
     zarr_version: int | None = None,
     zarr_format: int | None = None,
@@ -378,6 +379,9 @@ def consolidate_metadata(
         Key of the consolidated metadata in Zarr v2; Zarr v3 keeps them in the document of the group.
     path : str, optional
         Group to return; the root by default. Zarr v2 always consolidates the whole store, Zarr v3 that group.
+    only : iterable of str, optional
+        Paths, in the store, of nodes that have changed: only these are read, and replace what the consolidated
+        metadata have. A node that is gone is removed, with all below it. Several such calls may meet.
     storage_options : dict, optional
         Options of the file system behind a URL.
     zarr_version, zarr_format : {2, 3, None}, optional
@@ -392,6 +396,8 @@ def consolidate_metadata(
     ------
     GroupNotFoundError
         There is no hierarchy to consolidate.
+    ConsolidatedNotFoundError
+        With `only`: there are no consolidated metadata yet.
     MetadataError
         A document is broken; the old consolidated metadata stays.
 
@@ -408,6 +414,10 @@ def consolidate_metadata(
     where = normalize_path(path)
     node = _node.find_node(real_store, where, asked) if where else None
     root = where if isinstance(node, GroupMeta) and format_of(node).one_document else ""
+    if only is not None:
+        refreshed, above = _node.refresh_consolidated(real_store, only, metadata_key, root)
+        known = ConsolidatedMetadataStore.just_written(real_store, metadata_key, refreshed, above)
+        return open(known, mode="r+", path=where, chunk_store=real_store)
     documents = _node.documents_below(real_store, root, asked, listed=True)
     if not documents:
         raise _node.not_found(real_store, root, GroupNotFoundError)

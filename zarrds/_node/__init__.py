@@ -46,6 +46,7 @@ from zarrds._node.lookup import (
     save_array,
 )
 from zarrds._node.named import find_named
+from zarrds._node.refresh import refresh_consolidated, write_consolidated
 from zarrds._node.replace import replacing
 from zarrds._node.v1 import migrate
 
@@ -91,6 +92,7 @@ __all__ = [
     "node_documents",
     "not_found",
     "other_layout",
+    "refresh_consolidated",
     "refuse_consolidated",
     "replacing",
     "save_array",
@@ -99,4 +101,5 @@ __all__ = [
     "structure_locked",
     "unclaimed",
     "with_mark_of",
+    "write_consolidated",
 ]

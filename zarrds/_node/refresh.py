@@ -1,0 +1,135 @@
+"""Bring some nodes of consolidated metadata up to date, and leave the others as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from zarrds._format import FORMATS, Consolidated, consolidate_documents, consolidated_keys, dumps, find_consolidated
+from zarrds._node.claim import set_document
+from zarrds._store import Store, ancestors, level, normalize_path
+from zarrds._types import Buf
+from zarrds.errors import ConflictError, ConsolidatedNotFoundError
+
+__all__ = ["refresh_consolidated", "write_consolidated"]
+
+_ATTEMPTS = 100
+_BATCH = 1000
+
+
+def refresh_consolidated(
+    store: Store, paths: Iterable[str], metadata_key: str, root: str = ""
+) -> tuple[Consolidated, str]:
+    """Read the documents of some nodes again, and replace those in the consolidated metadata, in one write.
+
+    A node that is gone is removed, with all below it. Groups above a node that are lacking are added.
+    If others change the consolidated metadata at the same moment, and the store can compare, their changes are kept.
+
+    Parameters
+    ----------
+    store : Store
+        Store of the hierarchy.
+    paths : iterable of str
+        Paths of the nodes, in the store.
+    metadata_key : str
+        Key of the consolidated metadata of Zarr v2.
+    root : str
+        Group whose consolidated metadata they are; Zarr v3 only.
+
+    Returns
+    -------
+    Consolidated
+        The new consolidated metadata.
+    str
+        Path of the group that has them.
+
+    Raises
+    ------
+    ConsolidatedNotFoundError
+        There are no consolidated metadata.
+    ConflictError
+        Others change them again and again.
+    """
+    wanted = list(dict.fromkeys(map(normalize_path, paths)))
+    for _ in range(_ATTEMPTS):
+        old, text = _stored(store, metadata_key, root)
+        # Zarr v3 keeps them in the document of a group, with paths from there
+        above = old.key.rpartition("/")[0] if old.key != metadata_key else ""
+        texts = _replaced(store, old, above, wanted)
+        written, items = consolidate_documents(texts, metadata_key, above)
+        ((key, new),) = items
+        if set_document(store, key, new, text):
+            return written, above
+    raise _conflict(store, old.key)
+
+
+def _stored(store: Store, metadata_key: str, root: str) -> tuple[Consolidated, Buf]:
+    """Return the consolidated metadata, and the text that they were read from."""
+    keys = consolidated_keys(metadata_key, root)
+    texts = dict(zip(keys, store.get_many([(key, None) for key in keys]), strict=True))
+    found = find_consolidated(texts)
+    text = None if found is None else texts[found.key]
+    if found is None or text is None:
+        raise ConsolidatedNotFoundError(
+            store=repr(store), key=metadata_key, hint="consolidate the whole hierarchy first"
+        )
+    return found, text
+
+
+def _replaced(store: Store, old: Consolidated, root: str, paths: Iterable[str]) -> dict[str, Buf]:
+    """Return the documents of all nodes, those at some paths read again."""
+    held = {key.rpartition("/")[0] for key in old.documents}
+    every = dict.fromkeys(
+        at for path in paths for at in (*(a for a in ancestors(path) if a not in held), path) if _is_below(at, root)
+    )
+    new = _read(store, every, old.names)
+    texts: dict[str, Buf] = {key: dumps(value, key) for key, value in old.documents.items() if key != old.key}
+    gone = set(every) - {key.rpartition("/")[0] for key in new}
+    for key in list(texts):
+        at = key.rpartition("/")[0]
+        if at in every or not gone.isdisjoint(ancestors(at)):
+            del texts[key]
+    own = {old.key: dumps(old.documents[old.key], old.key)} if old.key in old.documents else {}
+    return {**own, **texts, **new}
+
+
+def _is_below(path: str, root: str) -> bool:
+    return not root or path == root or path.startswith(level(root))
+
+
+def _read(store: Store, paths: Mapping[str, Any], names: Iterable[str]) -> dict[str, Buf]:
+    """Return the documents with some names at some paths."""
+    known = set(names)
+    keys = [
+        key for path in paths for each in FORMATS for key in each.document_keys(path) if key.rpartition("/")[2] in known
+    ]
+    found: dict[str, Buf] = {}
+    for start in range(0, len(keys), _BATCH):
+        some = keys[start : start + _BATCH]
+        values = store.get_many([(key, None) for key in some])
+        found.update((key, value) for key, value in zip(some, values, strict=True) if value is not None)
+    return found
+
+
+def write_consolidated(
+    store: Store, texts: Mapping[str, Buf], metadata_key: str, root: str = ""
+) -> Consolidated | None:
+    """Write the consolidated metadata of documents in one step; return None if the document of the group has changed.
+
+    In Zarr v3 they are in the document of the group, which others may change at the same moment.
+    """
+    written, items = consolidate_documents(texts, metadata_key, root)
+    ((key, new),) = items
+    if key == metadata_key:
+        store.set_many(items)
+        return written
+    return written if set_document(store, key, new, texts[key]) else None
+
+
+def _conflict(store: Store, key: str) -> ConflictError:
+    return ConflictError(
+        "others change the consolidated metadata again and again",
+        store=repr(store),
+        key=key,
+        hint="repeat it when fewer writers are at work",
+    )
