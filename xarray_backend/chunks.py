@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from zarrds.errors import BlockAlignmentError
+from zarrds.errors import ArgumentError, ArgumentTypeError, BlockAlignmentError
 
 __all__ = [
     "Blocks",
@@ -216,7 +216,7 @@ def _inherited_shards(
 def _dividing(name: str, chunks: tuple[int, ...], shards: tuple[int, ...]) -> tuple[int, ...]:
     """Return the chunks; raise ValueError if shards are not multiples of them."""
     if any(s % c for s, c in zip(shards, chunks, strict=True)):
-        raise ValueError(
+        raise ArgumentError(
             f"shards must be whole chunks: each length of {shards} a multiple of that of {chunks}, in variable {name!r}"
         )
     return chunks
@@ -229,15 +229,17 @@ def checked_chunks(
     value = value.tolist() if isinstance(value, np.ndarray) else value
     lengths = [value] * len(shape) if _is_length(value) else value
     if not isinstance(lengths, (tuple, list)) or not all(map(_is_length, lengths)):
-        raise TypeError(f"{what} of variable {name!r} must be an int or a tuple of ints, found {value!r}")
+        raise ArgumentTypeError(f"{what} of variable {name!r} must be an int or a tuple of ints, found {value!r}")
     if len(lengths) != len(shape):
-        raise ValueError(
+        raise ArgumentError(
             f"{what} of variable {name!r} must have one length for each of its dimensions {tuple(dims)}, "
             f"found {value!r}"
         )
     found = tuple(max(n, 1) if int(c) == -1 else int(c) for c, n in zip(lengths, shape, strict=True))
     if any(c < 1 for c in found):
-        raise ValueError(f"{what} of variable {name!r} must be positive (or -1 for a whole dimension), found {value!r}")
+        raise ArgumentError(
+            f"{what} of variable {name!r} must be positive (or -1 for a whole dimension), found {value!r}"
+        )
     return found
 
 

@@ -118,7 +118,7 @@ def _configuration(value: Any) -> dict[str, Any]:
     elif hasattr(value, "get_config"):
         value = value.get_config()
     if not isinstance(value, Mapping):
-        raise TypeError(f"not a codec: {value!r}")
+        raise TypeError(f"not a codec: {value!r}")  # builtin: caught by the caller
     if "id" in value:
         return dict(value)
     codec, given = str(value["name"]).removeprefix("numcodecs."), dict(value.get("configuration") or {})

@@ -12,7 +12,7 @@ from xarray_backend._compat import is_vlen_text
 from xarray_backend.codecs import as_tuple, codec_v2, codec_v3
 from xarray_backend.fills import array_fill, fill_to_attribute
 from xarray_backend.reader import DIMENSIONS
-from zarrds.errors import BadCompressorError, UnsupportedFormatError
+from zarrds.errors import ArgumentError, ArgumentTypeError, BadCompressorError, UnsupportedFormatError
 
 __all__ = [
     "ARRAY_KEYS",
@@ -69,7 +69,7 @@ def array_attributes(name: str, encoded: xr.Variable, zarr_format: int) -> dict[
         if encoded.attrs.get("_FillValue") is not None:
             attrs["_FillValue"] = _fill_attribute(name, encoded)
     elif DIMENSIONS in attrs:
-        raise ValueError(f"variable {name!r} has an attribute {DIMENSIONS!r}, which is reserved")
+        raise ArgumentError(f"variable {name!r} has an attribute {DIMENSIONS!r}, which is reserved")
     else:
         attrs[DIMENSIONS] = list(encoded.dims)
     return attributes_as_json(f"variable {name!r}", attrs)
@@ -100,14 +100,14 @@ def _refuse_unusable(name: str, encoding: Mapping[str, Any], zarr_format: int) -
     }
     unknown = sorted(map(str, left - ARRAY_KEYS))
     if unknown:
-        raise ValueError(
+        raise ArgumentError(
             f"unexpected encoding for variable {name!r}: {', '.join(map(repr, unknown))}; known are those of CF and "
             f"{', '.join(sorted(ARRAY_KEYS))}"
         )
     if zarr_format == 3:
         return
     if encoding.get("fill_value") is not None:
-        raise ValueError(f"encoding of variable {name!r}: in Zarr v2 pass CF's '_FillValue', not 'fill_value'")
+        raise ArgumentError(f"encoding of variable {name!r}: in Zarr v2 pass CF's '_FillValue', not 'fill_value'")
     for key in ("shards", "serializer"):
         if encoding.get(key) not in (None, "auto"):
             raise UnsupportedFormatError(
@@ -208,11 +208,11 @@ def attributes_as_json(owner: str, attrs: Mapping[Any, Any]) -> dict[str, Any]:
     found = {}
     for name, value in attrs.items():
         if not isinstance(name, str):
-            raise TypeError(f"attribute names are strings, but {owner} has {name!r}")
+            raise ArgumentTypeError(f"attribute names are strings, but {owner} has {name!r}")
         try:
             found[name] = _as_json(value)
         except TypeError as error:
-            raise TypeError(f"attribute {name!r} of {owner} cannot be stored as JSON: {error}") from None
+            raise ArgumentTypeError(f"attribute {name!r} of {owner} cannot be stored as JSON: {error}") from None
     return found
 
 
@@ -242,4 +242,4 @@ def _as_json(value: Any) -> Any:
         return {str(key): _as_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_as_json(item) for item in value]
-    raise TypeError(f"{type(value).__name__} {value!r}")
+    raise TypeError(f"{type(value).__name__} {value!r}")  # builtin: caught by the caller

@@ -21,7 +21,14 @@ from xarray_backend.region import Region
 from xarray_backend.stored import Stored
 from zarrds import Array, Group
 from zarrds.creation import NewArray, NewGroup, new_array, new_group
-from zarrds.errors import ContainsGroupError, MetadataError, UnknownVariableError, UnsupportedFormatError
+from zarrds.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    ContainsGroupError,
+    MetadataError,
+    UnknownVariableError,
+    UnsupportedFormatError,
+)
 
 __all__ = ["DatasetPlan", "Options", "VariableWrite", "check_dataset", "plan_dataset"]
 
@@ -195,10 +202,10 @@ def _check_names(ds: xr.Dataset) -> None:
         if name is None:
             continue
         if not isinstance(name, str):
-            raise TypeError(f"names of stored variables are strings: each is a string or None, found {name!r}")
+            raise ArgumentTypeError(f"names of stored variables are strings: each is a string or None, found {name!r}")
         if not name or "/" in name or name.startswith(".z") or name in (".", ".."):
             hint = "" if name else ": the string must be length 1 or greater"
-            raise ValueError(f"a variable cannot be stored under the name {name!r}{hint}")
+            raise ArgumentError(f"a variable cannot be stored under the name {name!r}{hint}")
 
 
 # --- new arrays ------------------------------------------------------------------------------------------------------
@@ -213,7 +220,7 @@ def _plan_new(
     region: Region,
 ) -> None:
     if options.mode == "r+":
-        raise ValueError(f"variable {name!r} is not in the store, and mode 'r+' writes to stored variables only")
+        raise ArgumentError(f"variable {name!r} is not in the store, and mode 'r+' writes to stored variables only")
     var = var.copy(deep=False)
     if explicit is not None:
         var.encoding = dict(explicit)
@@ -288,7 +295,7 @@ def _would_cut_text(var: xr.Variable) -> bool:
 def _writes_empty(name: str, options: Options, encoded: Any, explicit: bool) -> bool:
     wanted = options.write_empty_chunks
     if wanted is not None and explicit and encoded is not None and bool(encoded) != wanted:
-        raise ValueError(
+        raise ArgumentError(
             f"write_empty_chunks={wanted} contradicts the encoding of variable {name!r}, which says {encoded}"
         )
     return bool(wanted if wanted is not None else encoded)
@@ -338,12 +345,12 @@ def _plan_existing(
     if options.mode == "a-" and region.append_dim is not None and region.append_dim not in var.dims:
         return
     if explicit is not None:
-        raise ValueError(
+        raise ArgumentError(
             f"variable {name!r} is stored already and keeps its encoding; leave it out of encoding=, or use mode='w'"
         )
     array, stored = members.arrays[name], members.variables[name]
     if set(var.dims) != set(stored.dims):
-        raise ValueError(f"variable {name!r} has dimensions {var.dims}, but is stored with {stored.dims}")
+        raise ArgumentError(f"variable {name!r} has dimensions {var.dims}, but is stored with {stored.dims}")
     encoded = encode_like_stored(name, var.transpose(*stored.dims), stored, array)
     shape = region.full_shape(encoded)
     if shape != array.shape:
@@ -352,7 +359,7 @@ def _plan_existing(
             or region.append_dim not in stored.dims
             or not _grows(array.shape, shape, stored.dims, region)
         ):
-            raise ValueError(
+            raise ArgumentError(
                 f"variable {name!r} has lengths {dict(zip(stored.dims, shape, strict=True))}, but is stored with "
                 f"{dict(zip(stored.dims, array.shape, strict=True))}; append_dim= or region= write another part, and "
                 "mode='w' replaces the store"

@@ -18,7 +18,7 @@ from xarray_backend.fills import fill_from_attribute
 from xarray_backend.lazy import ZarrdsArrayWrapper
 from zarrds import Array, Group
 from zarrds.attrs import Attributes
-from zarrds.errors import DimensionNamesError, GroupNotFoundError
+from zarrds.errors import ArgumentError, ArgumentTypeError, DimensionNamesError, GroupNotFoundError
 
 __all__ = ["DIMENSIONS", "ZarrdsStore", "attributes_of", "check_format", "glob", "open_stored_group", "stored_variable"]
 
@@ -126,7 +126,7 @@ class ZarrdsStore(AbstractDataStore):
 def check_format(zarr_format: Any) -> None:
     """Raise ValueError if this is not a Zarr format."""
     if zarr_format not in (None, 2, 3):
-        raise ValueError(f"zarr_format must be 2, 3 or None, found {zarr_format!r}")
+        raise ArgumentError(f"zarr_format must be 2, 3 or None, found {zarr_format!r}")
 
 
 def open_stored_group(
@@ -141,9 +141,9 @@ def open_stored_group(
     """Open a group for reading, with the consolidated metadata at the root of its store if there are any."""
     check_format(zarr_format)
     if mode not in ("r", "r+"):
-        raise ValueError(f"mode must be 'r' or 'r+' for reading, found {mode!r}; to write use to_zarrds")
+        raise ArgumentError(f"mode must be 'r' or 'r+' for reading, found {mode!r}; to write use to_zarrds")
     if not isinstance(store, (str, os.PathLike)) and storage_options:
-        raise TypeError(f"storage_options are for paths and URLs, not for a {type(store).__name__}")
+        raise ArgumentTypeError(f"storage_options are for paths and URLs, not for a {type(store).__name__}")
     options: dict[str, Any] = {
         "mode": mode,
         "path": group,
@@ -155,7 +155,7 @@ def open_stored_group(
             return _expect_group(zarrds.open_consolidated(store, **options), group)
         except KeyError:
             if consolidated:
-                raise ValueError(
+                raise ArgumentError(
                     f"consolidated metadata is not in {store!r}; make it with zarrds.consolidate_metadata, or pass "
                     "consolidated=False"
                 ) from None

@@ -11,6 +11,7 @@ import xarray as xr
 
 from xarray_backend import _compat
 from xarray_backend.stored import Stored, stored_names
+from zarrds.errors import ArgumentError, ArgumentKeyError, ArgumentTypeError
 
 __all__ = ["Region", "appended_region", "parse_region", "region_names"]
 
@@ -49,21 +50,21 @@ class Region:
 def appended_region(ds: xr.Dataset, append_dim: Any, stored: Stored) -> Region:
     """Return the region behind the stored elements along `append_dim`."""
     if append_dim not in ds.dims:
-        raise ValueError(f"append_dim {append_dim!r} is not a dimension of the dataset, which has {tuple(ds.dims)}")
+        raise ArgumentError(f"append_dim {append_dim!r} is not a dimension of the dataset, which has {tuple(ds.dims)}")
     if not stored.arrays and not stored.groups:
         return Region()
     old = stored.lengths.get(append_dim)
     if old is None:
-        raise ValueError(f"append_dim {append_dim!r} is not a dimension in the store")
+        raise ArgumentError(f"append_dim {append_dim!r} is not a dimension in the store")
     missing = [n for n, var in stored.variables.items() if n not in ds.variables and append_dim in var.dims]
     if missing:
-        raise ValueError(
+        raise ArgumentError(
             f"stored variable {missing[0]!r} has the dimension {append_dim!r} but is not in the dataset: the store "
             "could not be opened afterwards, as lengths would differ"
         )
     lengths = {n: var.sizes[append_dim] for n, var in stored.variables.items() if append_dim in var.dims}
     if len(set(lengths.values())) > 1:
-        raise ValueError(f"stored variables have different lengths along append_dim {append_dim!r}: {lengths}")
+        raise ArgumentError(f"stored variables have different lengths along append_dim {append_dim!r}: {lengths}")
     added = ds.sizes[append_dim]
     return Region({append_dim: slice(old, old + added)}, {append_dim: old + added}, append_dim)
 
@@ -86,9 +87,9 @@ def parse_region(ds: xr.Dataset, region: Any, stored: Stored, append_dim: Any = 
     others = [dim for dim in ds.dims if dim != append_dim]
     wanted = dict.fromkeys(others, "auto") if isinstance(region, str) and region == "auto" else region
     if append_dim is not None and not others:
-        raise ValueError(f"append_dim {append_dim!r} and a region go together only along different dimensions")
+        raise ArgumentError(f"append_dim {append_dim!r} and a region go together only along different dimensions")
     if not isinstance(wanted, Mapping):
-        raise TypeError(f"region must be 'auto' or a dict from dimensions to slices, found {region!r}")
+        raise ArgumentTypeError(f"region must be 'auto' or a dict from dimensions to slices, found {region!r}")
     lengths = stored.lengths
     slices = {dim: _slice_along(ds, dim, part, stored, lengths) for dim, part in wanted.items()}
     indexes = [name for name in ds.indexes if name in ds.variables and ds.variables[name].dims != (append_dim,)]
@@ -96,7 +97,7 @@ def parse_region(ds: xr.Dataset, region: Any, stored: Stored, append_dim: Any = 
         ds = ds.drop_vars(indexes)
     for name, var in ds.variables.items() if slices else ():
         if not set(var.dims) & {*slices, append_dim}:
-            raise ValueError(
+            raise ArgumentError(
                 f"variable {name!r} has no dimension in common with region {slices}; leave it out with "
                 f"ds.drop_vars({name!r})"
             )
@@ -105,16 +106,16 @@ def parse_region(ds: xr.Dataset, region: Any, stored: Stored, append_dim: Any = 
 
 def _slice_along(ds: xr.Dataset, dim: Any, part: Any, stored: Stored, lengths: Mapping[Any, int]) -> slice:
     if dim not in ds.dims or dim not in lengths:
-        raise ValueError(f"region has {dim!r}, which is not a dimension of both the dataset and the store")
+        raise ArgumentError(f"region has {dim!r}, which is not a dimension of both the dataset and the store")
     if isinstance(part, str) and part == "auto":
         return _matching_slice(ds, dim, stored, lengths[dim])
     if not isinstance(part, slice):
-        raise TypeError(f"region of dimension {dim!r} must be 'auto' or a slice of step 1, found {part!r}")
+        raise ArgumentTypeError(f"region of dimension {dim!r} must be 'auto' or a slice of step 1, found {part!r}")
     if part.step not in (None, 1):
-        raise ValueError(f"region of dimension {dim!r} must be a slice of step 1, found {part!r}")
+        raise ArgumentError(f"region of dimension {dim!r} must be a slice of step 1, found {part!r}")
     start, stop, _ = part.indices(lengths[dim])
     if stop - start != ds.sizes[dim]:
-        raise ValueError(
+        raise ArgumentError(
             f"region {part} along {dim!r} has {max(stop - start, 0)} elements of {lengths[dim]} stored, but the "
             f"dataset has {ds.sizes[dim]}"
         )
@@ -125,14 +126,16 @@ def _matching_slice(ds: xr.Dataset, dim: Any, stored: Stored, length: int) -> sl
     """Return the slice of the stored coordinate that contains the dataset's coordinate values."""
     if dim not in ds.variables or dim not in stored.variables:
         if ds.sizes[dim] != length:
-            raise ValueError(f"region 'auto' needs a coordinate along {dim!r} in the dataset and in the store")
+            raise ArgumentError(f"region 'auto' needs a coordinate along {dim!r} in the dataset and in the store")
         return slice(0, length)
     labels = _compat.decode_values(stored.variables[dim], dim).to_index()
     if not labels.is_unique:
-        raise ValueError(f"region 'auto' along {dim!r} needs unique values, but those of the stored coordinate repeat")
+        raise ArgumentError(
+            f"region 'auto' along {dim!r} needs unique values, but those of the stored coordinate repeat"
+        )
     found = labels.get_indexer(ds.variables[dim].to_index())
     if (found < 0).any():
-        raise KeyError(f"not all values of coordinate {dim!r} are in the store")
+        raise ArgumentKeyError(f"not all values of coordinate {dim!r} are in the store")
     if (np.diff(found) != 1).any():
-        raise ValueError(f"values of coordinate {dim!r} are not side by side in the store")
+        raise ArgumentError(f"values of coordinate {dim!r} are not side by side in the store")
     return slice(int(found[0]), int(found[-1]) + 1) if len(found) else slice(0, 0)

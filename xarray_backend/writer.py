@@ -17,7 +17,14 @@ from xarray_backend.region import Region, appended_region, parse_region, region_
 from xarray_backend.stored import Stored, read_stored, stored_names, undo_unfinished
 from xarray_backend.storing import Job, ancestors, carry_out, is_consolidated, new_documents
 from zarrds import Array, Group
-from zarrds.errors import ContainsArrayError, ContainsGroupError, GroupNotFoundError
+from zarrds.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    ContainsArrayError,
+    ContainsGroupError,
+    GroupNotFoundError,
+    NotSupportedError,
+)
 from zarrds.parallel import Turn, check_synchronizer, group_turn, replacing
 from zarrds.storage import MemoryStore, Store, document_keys, places_of, refuse_overlap
 
@@ -164,10 +171,12 @@ def to_zarrds(
     aligned = _checked_align(align, safe_chunks, align_chunks)
     mode = _checked_mode(mode, append_dim, region)
     if mode == "replace" and not compute:
-        raise ValueError("mode 'replace' puts the dataset in its place when all is written, so compute=False is no use")
+        raise ArgumentError(
+            "mode 'replace' puts the dataset in its place when all is written, so compute=False is no use"
+        )
     datasets, encodings = _datasets_of(obj, encoding, write_inherited_coords)
     if len(datasets) > 1 and (append_dim is not None or region is not None):
-        raise NotImplementedError("append_dim and region are for datasets; write the nodes of a tree one by one")
+        raise NotSupportedError("append_dim and region are for datasets; write the nodes of a tree one by one")
     for ds in datasets.values():
         check_dataset(ds if region is None else ds.drop_vars(ds.indexes, errors="ignore"))
     target = _open_store(store, storage_options)
@@ -248,23 +257,23 @@ def _checked_mode(mode: str | None, append_dim: Any, region: Any) -> str:
     if mode is None:
         mode = "a" if append_dim is not None else "r+" if region is not None else "w-"
     if mode not in ("w", "w-", "a", "a-", "r+", "replace"):
-        raise ValueError(f"mode must be one of 'w', 'w-', 'a', 'a-', 'r+' and 'replace', found {mode!r}")
+        raise ArgumentError(f"mode must be one of 'w', 'w-', 'a', 'a-', 'r+' and 'replace', found {mode!r}")
     if append_dim is not None and isinstance(region, Mapping) and append_dim in region:
-        raise ValueError(f"dimension {append_dim!r} cannot be in append_dim and in region: it grows, or it does not")
+        raise ArgumentError(f"dimension {append_dim!r} cannot be in append_dim and in region: it grows, or it does not")
     if append_dim is not None and mode not in ("a", "a-"):
-        raise ValueError(f"append_dim needs mode 'a' or 'a-', found {mode!r}")
+        raise ArgumentError(f"append_dim needs mode 'a' or 'a-', found {mode!r}")
     if region is not None and mode not in ("a", "a-", "r+"):
-        raise ValueError(f"region needs mode 'a', 'a-' or 'r+', found {mode!r}")
+        raise ArgumentError(f"region needs mode 'a', 'a-' or 'r+', found {mode!r}")
     return mode
 
 
 def _checked_align(align: str | None, safe: bool | None, rechunk: bool | None) -> str:
     """Return the rule for blocks that share chunks, as `Options.align`."""
     if align not in (None, "auto", "raise"):
-        raise ValueError(f"align must be 'auto' or 'raise', found {align!r}")
+        raise ArgumentError(f"align must be 'auto' or 'raise', found {align!r}")
     if align is not None:
         if safe is not None or rechunk is not None:
-            raise ValueError("align takes the place of safe_chunks and align_chunks; give one or the other")
+            raise ArgumentError("align takes the place of safe_chunks and align_chunks; give one or the other")
         return align
     if rechunk:
         return "rechunk"
@@ -282,7 +291,7 @@ def _datasets_of(
     if isinstance(obj, xr.Dataset):
         return {"/": obj}, {"/": dict(encoding or {})}
     if not isinstance(obj, xr.DataTree):
-        raise TypeError(f"a Dataset, DataArray or DataTree can be written, not a {type(obj).__name__}")
+        raise ArgumentTypeError(f"a Dataset, DataArray or DataTree can be written, not a {type(obj).__name__}")
     datasets = {}
     for node in obj.subtree:
         path = "/" + node.path[len(obj.path) :].strip("/")
@@ -290,7 +299,7 @@ def _datasets_of(
     given = {"/" + str(path).strip("/"): dict(by_name) for path, by_name in (encoding or {}).items()}
     unknown = sorted(set(given) - set(datasets))
     if unknown:
-        raise ValueError(f"encoding is given for {unknown[0]!r}, which is not a node of the tree")
+        raise ArgumentError(f"encoding is given for {unknown[0]!r}, which is not a node of the tree")
     return datasets, {path: given.get(path, {}) for path in datasets}
 
 
@@ -349,7 +358,7 @@ def _format_to_write(target: Store, path: str, existing: Group | None, asked: in
     if found is None and asked is None:
         found = next(filter(None, (_format_at(target, above) for above in reversed(ancestors(path)[:-1]))), None)
     if found is not None and asked not in (None, found):
-        raise ValueError(f"zarr_format is {asked}, but the group {path or '/'!r} is in Zarr v{found} and keeps it")
+        raise ArgumentError(f"zarr_format is {asked}, but the group {path or '/'!r} is in Zarr v{found} and keeps it")
     return asked or found or target.documents_format or zarrds.get_config().default_format
 
 

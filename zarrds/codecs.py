@@ -12,6 +12,7 @@ from numcodecs.registry import codec_registry
 from zarrds._format import CodecSpec
 from zarrds._metadata import CodecPipeline, pipeline_of, v3_codec
 from zarrds.core.properties import ArrayProperties
+from zarrds.errors import ArgumentError
 
 __all__ = ["CodecPipeline", "CodecSpec", "codec_registry", "codec_spec", "codecs_of", "get_codec", "register_codec"]
 
@@ -75,5 +76,5 @@ def codecs_of(array: ArrayProperties) -> CodecPipeline:
     """
     chunk = array._opened.meta.chunk
     if chunk.serializer is None:
-        raise ValueError(f"the array is in Zarr v{array.zarr_format}; codecs_of needs Zarr v3")
+        raise ArgumentError(f"the array is in Zarr v{array.zarr_format}; codecs_of needs Zarr v3")
     return pipeline_of(chunk)

@@ -29,7 +29,7 @@ from zarrds._store import (
 from zarrds._verify import verify
 from zarrds.core import Array, OpenOptions, opened_array
 from zarrds.creation import array, open_array, open_existing, refuse_missing
-from zarrds.errors import GroupNotFoundError, MetadataError
+from zarrds.errors import ArgumentError, GroupNotFoundError, MetadataError
 from zarrds.hierarchy import Group, create_filled_group, open_group, opened_group
 from zarrds.hierarchy import open_existing as open_existing_group
 from zarrds.hierarchy.tree import TreeViewer
@@ -204,11 +204,11 @@ def save_group(
     """
     asked = check_version(zarr_version, zarr_format)
     if not args and not kwargs:
-        raise ValueError("at least one array must be provided")
+        raise ArgumentError("at least one array must be provided")
     named = {f"arr_{i}": arr for i, arr in enumerate(args)}
     clash = sorted(set(named) & set(kwargs))
     if clash:
-        raise ValueError(f"cannot use positional arrays and keyword {clash[0]!r}")
+        raise ArgumentError(f"cannot use positional arrays and keyword {clash[0]!r}")
     with _opened(store, "w", storage_options) as real_store:
         where = normalize_path(path)
         sources = [place for arr in (*args, *kwargs.values()) for place in places_of(arr)]
@@ -266,7 +266,7 @@ def save(
     array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
     if not args and not kwargs:
-        raise ValueError("at least one array must be provided")
+        raise ArgumentError("at least one array must be provided")
     settings: dict[str, Any] = {
         "zarr_version": zarr_version,
         "path": path,

@@ -40,6 +40,7 @@ from zarrds._store import (
 )
 from zarrds._store import normalize_path as normalize_storage_path
 from zarrds._types import Separator
+from zarrds.errors import ArgumentError
 
 __all__ = [
     "ABSStore",
@@ -250,7 +251,7 @@ def init_array(
     ['.zgroup', 'foo/.zarray']
     """
     if storage_transformers:
-        raise ValueError("storage_transformers may only be set for Zarr v3; use zarrds.create(zarr_format=3)")
+        raise ArgumentError("storage_transformers may only be set for Zarr v3; use zarrds.create(zarr_format=3)")
     real_store = as_store(store, mode="w")
     meta = array_meta(
         shape=shape,

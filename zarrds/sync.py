@@ -132,4 +132,4 @@ def __getattr__(name: str) -> Any:
     # by name, as this layer knows nothing of dask: ``zarrds.sync.DistributedSynchronizer`` is found where it lives
     if name == "DistributedSynchronizer":
         return import_module("zarrds.dask.sync").DistributedSynchronizer
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")  # builtin: the protocol of attributes

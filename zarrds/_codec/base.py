@@ -125,7 +125,7 @@ class PendingValue:
 
     def join(self) -> Buf | None:
         """Return the encoded value; None: store nothing."""
-        raise NotImplementedError
+        raise NotImplementedError  # builtin: an abstract method
 
 
 class ShardingCodec(ChunkCodec, Protocol):

@@ -22,7 +22,7 @@ from zarrds._codec import blosc, zstd
 from zarrds._codec.limits import LARGE_BYTES, most_of, too_large
 from zarrds._codec.registry import ArraySpec, CodecKind, Compressor, put_decoded, register, size_of, wrong_size
 from zarrds._types import Buf, NDArrayAny
-from zarrds.errors import BadCompressorError, ChunkDecodeError
+from zarrds.errors import ArgumentError, BadCompressorError, ChunkDecodeError
 
 __all__ = ["BloscCompressor", "Lz4Compressor", "StreamCompressor", "ZstdCompressor", "bounded"]
 
@@ -31,7 +31,7 @@ class _Sized:
     """Base of compressors whose encoded size depends on the data."""
 
     def decode(self, data: Buf, size: int | None, most: int | None = None) -> Buf:
-        raise NotImplementedError
+        raise NotImplementedError  # builtin: an abstract method
 
     def decode_into(self, data: Buf, out: NDArrayAny) -> None:
         """Decode a value and copy the result into an array."""
@@ -211,7 +211,7 @@ class BloscCompressor(_Sized):
         """Encode data as one buffer, with elements of the configured type size."""
         size = size_of(data)
         if size > blosc_c.MAX_BUFFERSIZE:
-            raise ValueError(f"blosc takes at most {blosc_c.MAX_BUFFERSIZE} bytes, found {size}")
+            raise ArgumentError(f"blosc takes at most {blosc_c.MAX_BUFFERSIZE} bytes, found {size}")
         if self._typesize is not None and size and size % self._typesize == 0:
             data = np.frombuffer(data, f"V{self._typesize}")
         return blosc.in_order(blosc_c.compress(data, *self._settings))

@@ -19,7 +19,7 @@ from zarrds._codec.compress import bounded
 from zarrds._codec.encoding import encode_with
 from zarrds._codec.registry import size_of
 from zarrds._types import Buf, NDArrayAny, Shape
-from zarrds.errors import ChunkDecodeError
+from zarrds.errors import ArgumentError, ChunkDecodeError
 
 __all__ = ["N5ChunkWrapper"]
 
@@ -61,7 +61,7 @@ class N5ChunkWrapper(Codec):  # type: ignore[misc]
     ) -> None:
         if compressor is not None:
             if compressor_config is not None:
-                raise ValueError("only one of compressor_config and compressor can be given")
+                raise ArgumentError("only one of compressor_config and compressor can be given")
             compressor_config = compressor.get_config()
         self.dtype = np.dtype(dtype)
         self.chunk_shape: Shape = tuple(int(length) for length in chunk_shape)

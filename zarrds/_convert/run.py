@@ -12,7 +12,7 @@ from zarrds._copy import writing_to
 from zarrds._format import ArrayMeta, other_format
 from zarrds._store import ConsolidatedMetadataStore, Store, as_store, join_path, normalize_path
 from zarrds.core import Array, opened_array
-from zarrds.errors import UnsupportedFormatError
+from zarrds.errors import ArgumentError, UnsupportedFormatError
 from zarrds.hierarchy import Group, opened_group
 
 __all__ = ["Places", "convert", "find_places", "opened"]
@@ -121,7 +121,7 @@ def find_places(
 ) -> Places:
     """Find source and destination of a conversion; raise an error if there is no source or no room for it."""
     if to not in (2, 3):
-        raise ValueError(f"to must be 2 or 3, found {to!r}")
+        raise ArgumentError(f"to must be 2 or 3, found {to!r}")
     store, where = _place(source, path, "r+" if dest is None else "r", storage_options)
     shown, node = _node.locate_node(store, where, None if dest is not None else to, "r")
     if dest is not None:

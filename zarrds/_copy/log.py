@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zarrds._escaping import visible
+from zarrds.errors import ArgumentError, ArgumentTypeError
 
 __all__ = ["Tally", "checked_choice", "writing_to"]
 
@@ -26,7 +27,7 @@ def writing_to(log: Any) -> Iterator[Callable[[str], None]]:
     elif hasattr(log, "write"):
         yield lambda line: print(visible(line), file=log)
     else:
-        raise TypeError(f"log must be a callable function, file path or file-like object, found {log!r}")
+        raise ArgumentTypeError(f"log must be a callable function, file path or file-like object, found {log!r}")
 
 
 @dataclass(slots=True)
@@ -51,4 +52,4 @@ class Tally:
 def checked_choice(if_exists: Any, choices: list[str]) -> None:
     """Raise ValueError if `if_exists` is none of the choices."""
     if if_exists not in choices:
-        raise ValueError(f"if_exists must be one of {choices!r}; found {if_exists!r}")
+        raise ArgumentError(f"if_exists must be one of {choices!r}; found {if_exists!r}")

@@ -24,7 +24,7 @@ from zarrds._copy.log import Tally, checked_choice, writing_to
 from zarrds._node import bounded_depth
 from zarrds._store import Place, normalize_path, place_in_file, place_on_disk, refuse_overlap
 from zarrds.core import Array
-from zarrds.errors import CopyError
+from zarrds.errors import ArgumentError, ArgumentTypeError, CopyError
 from zarrds.hierarchy import Group, create_member
 
 __all__ = ["copy", "copy_all"]
@@ -166,7 +166,7 @@ def copy_all(
     checked_choice(if_exists, _CHOICES)
     _require_group(dest, if_exists)
     if not _is_group(source):
-        raise TypeError(f"source must be a group, got {source!r}")
+        raise ArgumentTypeError(f"source must be a group, got {source!r}")
     _refuse_overlap(source, dest, "", if_exists)
     with writing_to(log) as say, bounded_depth(getattr(source, "path", None)):
         job = _Copy(say, shallow, without_attrs, if_exists, dry_run, create_kws)
@@ -189,20 +189,22 @@ def _is_array(obj: Any) -> bool:
 
 def _require_group(dest: Any, if_exists: str) -> None:
     if not _is_group(dest):
-        raise ValueError(f"dest must be a group, got {dest!r}")
+        raise ArgumentError(f"dest must be a group, got {dest!r}")
     if if_exists == "skip_initialized" and is_h5py(dest):
-        raise ValueError(f"{if_exists!r} can only be used when copying to zarrds")
+        raise ArgumentError(f"{if_exists!r} can only be used when copying to zarrds")
 
 
 def _require_node(source: Any) -> None:
     if not _is_group(source) and not _is_array(source):
-        raise TypeError(f"source must be an array or group of zarrds, or a dataset or group of h5py, got {source!r}")
+        raise ArgumentTypeError(
+            f"source must be an array or group of zarrds, or a dataset or group of h5py, got {source!r}"
+        )
 
 
 def _name_of(source: Any) -> str:
     name = (source.name or "").rpartition("/")[2]
     if not name:
-        raise TypeError("source has no name, please provide the `name` parameter to indicate a name to copy to")
+        raise ArgumentTypeError("source has no name, please provide the `name` parameter to indicate a name to copy to")
     return str(name)
 
 

@@ -15,7 +15,7 @@ from zarrds._engine import ChunkKeys, OpenSource, stored_chunks, windows
 from zarrds._format import CONSOLIDATED_KEY, DOCUMENT_NAMES, FORMATS, ArrayMeta
 from zarrds._store import Store, as_store, level, normalize_path, refuse_overlap
 from zarrds._types import ByteRange
-from zarrds.errors import CopyError, MetadataError, NotListableError, StoreAccessError
+from zarrds.errors import ArgumentTypeError, CopyError, MetadataError, NotListableError, StoreAccessError
 
 __all__ = ["copy_store", "document_rank", "is_document"]
 
@@ -136,7 +136,7 @@ def _keys_below(store: Store, path: str) -> Iterable[str]:
 
 def _as_store(given: Any, mode: str) -> Store:
     if hasattr(given, "store") and hasattr(given, "attrs"):
-        raise TypeError(f"expected a store, found {given!r}; its store is {type(given).__name__.lower()}.store")
+        raise ArgumentTypeError(f"expected a store, found {given!r}; its store is {type(given).__name__.lower()}.store")
     return as_store(given, mode=mode)
 
 

@@ -21,7 +21,7 @@ from zarrds._engine.source import OpenSource
 from zarrds._plan import Plan, Projection, is_plain, take
 from zarrds._store import RangeReader
 from zarrds._types import Buf, NDArrayAny, Order, Request, Shape
-from zarrds.errors import ArrayIndexError, ChunkDecodeError, MissingChunkError
+from zarrds.errors import ArgumentError, ArgumentTypeError, ArrayIndexError, ChunkDecodeError, MissingChunkError
 
 __all__ = ["Fields", "read"]
 
@@ -117,9 +117,9 @@ def field_dtype(dtype: np.dtype[Any], fields: Fields) -> np.dtype[Any]:
 
 def _check_out(out: NDArrayAny, shape: Shape) -> None:
     if not hasattr(out, "shape"):
-        raise TypeError(f"out must be an array, found {type(out).__name__}")
+        raise ArgumentTypeError(f"out must be an array, found {type(out).__name__}")
     if tuple(out.shape) != shape:
-        raise ValueError(f"out has the wrong shape: expected {shape}, found {tuple(out.shape)}")
+        raise ArgumentError(f"out has the wrong shape: expected {shape}, found {tuple(out.shape)}")
 
 
 class _Read:

@@ -14,6 +14,7 @@ from zarrds._engine.items import without_missing
 from zarrds._format import as_numpy, is_of_pandas
 from zarrds._plan import Plan, PointPlan
 from zarrds._types import NDArrayAny, Shape
+from zarrds.errors import ArgumentError
 
 __all__ = ["broadcast_value", "prepared"]
 
@@ -34,7 +35,7 @@ def prepared(value: Any, dtype: DType, plan: Plan) -> Any:
             return value
         value = _as_items(value, plan.result_shape) if base.kind == "O" else _as_array(value, base)
         if value.ndim and not inner and not plan.result_shape:
-            raise ValueError(f"a sequence of shape {value.shape} cannot be stored as one element")
+            raise ArgumentError(f"a sequence of shape {value.shape} cannot be stored as one element")
     elif base.kind == "O" and not plan.result_shape and not inner:
         value = _one_item(value)
     if value.dtype.kind == "T":
@@ -81,7 +82,9 @@ def _broadcast_to(value: NDArrayAny, shape: Shape) -> NDArrayAny:
     try:
         return np.broadcast_to(value, shape)
     except ValueError:
-        raise ValueError(f"could not broadcast value of shape {value.shape} into selection of shape {shape}") from None
+        raise ArgumentError(
+            f"could not broadcast value of shape {value.shape} into selection of shape {shape}"
+        ) from None
 
 
 def _is_lazy(value: Any) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from zarrds._format.jsondoc import Place
 from zarrds._format.meta import CodecSpec
 from zarrds._types import JSON, Shape
-from zarrds.errors import DTypeNotSupportedError, MetadataError, UnsupportedFormatError
+from zarrds.errors import ArgumentTypeError, DTypeNotSupportedError, MetadataError, UnsupportedFormatError
 
 __all__ = ["dtype_from_v2", "dtype_to_v2", "normalize_dtype", "split_subarray"]
 
@@ -117,11 +117,11 @@ def _is_generic_time(dtype: DType) -> bool:
 def dtype_to_v2(dtype: DType) -> JSON:
     """Return the JSON of a dtype in Zarr v2 documents; raise TypeError or MetadataError if it has none."""
     if dtype.subdtype is not None:
-        raise TypeError(f"the shape of the sub-array dtype {dtype} belongs to the shape of the array")
+        raise ArgumentTypeError(f"the shape of the sub-array dtype {dtype} belongs to the shape of the array")
     if dtype.names is not None:
         return _fields_to_json(dtype)
     if dtype.kind not in _KINDS or dtype.isbuiltin == 2:
-        raise TypeError(f"dtype {dtype} cannot be stored in Zarr v2")
+        raise ArgumentTypeError(f"dtype {dtype} cannot be stored in Zarr v2")
     if _is_generic_time(dtype):
         raise MetadataError("date and time dtypes need a unit", found=dtype.str, hint=_UNIT_HINT)
     return dtype.str
@@ -134,13 +134,13 @@ def _fields_to_json(dtype: DType) -> list[JSON]:
     for name in dtype.names or ():
         field, offset, *title = fields[name]
         if not name or title or offset < end:
-            raise TypeError(f"structured dtype {dtype} has fields that overlap, lack a name or bear a title")
+            raise ArgumentTypeError(f"structured dtype {dtype} has fields that overlap, lack a name or bear a title")
         items += _padding(offset - end)
         base, shape = split_subarray(field)
         items.append([name, dtype_to_v2(base), list(shape)] if shape else [name, dtype_to_v2(base)])
         end = offset + field.itemsize
     if not items:
-        raise TypeError("a structured dtype needs at least one field")
+        raise ArgumentTypeError("a structured dtype needs at least one field")
     return items + _padding(dtype.itemsize - end)
 
 

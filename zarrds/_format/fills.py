@@ -303,21 +303,21 @@ def _object_of(value: object, dtype: DType) -> Fill:
 
 def _bool_of(value: object, dtype: DType) -> bytes:
     if not isinstance(value, bool | int | float | np.bool_ | np.number):
-        raise TypeError("not a truth value")
+        raise TypeError("not a truth value")  # builtin: the caller makes it a FillTypeError or MetadataError
     return _raw(bool(value), dtype)
 
 
 def _int_of(value: Any, dtype: DType) -> bytes:
     number = int(_not_complex(value))
     if not _fits(number, dtype):
-        raise ValueError("out of range")
+        raise ValueError("out of range")  # builtin: the caller makes it a FillTypeError or MetadataError
     return _raw(number, dtype)
 
 
 def _not_complex(value: Any) -> Any:
     """Return the value; raise if numpy would lose an imaginary part with only a warning."""
     if isinstance(value, complex | np.complexfloating):
-        raise TypeError("not a real number")
+        raise TypeError("not a real number")  # builtin: the caller makes it a FillTypeError or MetadataError
     return value
 
 
@@ -341,9 +341,11 @@ def _fixed_bytes_of(value: object, dtype: DType) -> bytes:
     raw = value.encode("ascii") if isinstance(value, str) else value
     raw = raw.tobytes() if isinstance(raw, np.void) else raw
     if not isinstance(raw, bytes | bytearray):
-        raise TypeError("not bytes")
+        raise TypeError("not bytes")  # builtin: the caller makes it a FillTypeError or MetadataError
     if len(raw) > dtype.itemsize:
-        raise ValueError(f"longer than {dtype.itemsize} bytes")
+        raise ValueError(  # builtin: the caller makes it a FillTypeError or MetadataError
+            f"longer than {dtype.itemsize} bytes"
+        )  # builtin: the caller makes it a FillTypeError or MetadataError
     return bytes(raw).ljust(dtype.itemsize, b"\0")
 
 
@@ -352,7 +354,9 @@ def _void_of(value: object, dtype: DType) -> bytes:
         return _fixed_bytes_of(value, dtype)
     if isinstance(value, bytes):
         if len(value) != dtype.itemsize:
-            raise ValueError(f"not the {dtype.itemsize} bytes of a record")
+            raise ValueError(  # builtin: the caller makes it a FillTypeError or MetadataError
+                f"not the {dtype.itemsize} bytes of a record"
+            )  # builtin: the caller makes it a FillTypeError or MetadataError
         return value
     record = np.zeros((), dtype)
     with np.errstate(over="ignore", under="ignore"):
@@ -362,17 +366,19 @@ def _void_of(value: object, dtype: DType) -> bytes:
 
 def _text_of(value: object, dtype: DType) -> bytes:
     if not isinstance(value, str):
-        raise TypeError("not a string")
+        raise TypeError("not a string")  # builtin: the caller makes it a FillTypeError or MetadataError
     if len(value) > dtype.itemsize // 4:
-        raise ValueError(f"longer than {dtype.itemsize // 4} characters")
+        raise ValueError(  # builtin: the caller makes it a FillTypeError or MetadataError
+            f"longer than {dtype.itemsize // 4} characters"
+        )  # builtin: the caller makes it a FillTypeError or MetadataError
     return _text_raw(str(value), dtype)
 
 
 def _time_of(value: Any, dtype: DType) -> bytes:
     if isinstance(value, bool | float | np.bool_ | np.inexact) or np.ndim(value) != 0:
-        raise TypeError("not a date, time or count")
+        raise TypeError("not a date, time or count")  # builtin: the caller makes it a FillTypeError or MetadataError
     if isinstance(value, np.datetime64 | np.timedelta64) and value.dtype.kind != dtype.kind and not np.isnat(value):
-        raise TypeError("dates are no durations")
+        raise TypeError("dates are no durations")  # builtin: the caller makes it a FillTypeError or MetadataError
     return _raw(value, dtype)
 
 

@@ -17,7 +17,7 @@ from zarrds._format.meta import ArrayMeta, GroupMeta
 from zarrds._format.paths import node_key
 from zarrds._format.v3 import document as v3
 from zarrds._types import JSON, Buf
-from zarrds.errors import MetadataError
+from zarrds.errors import ArgumentError, MetadataError
 
 __all__ = [
     "DOCUMENT_NAMES",
@@ -173,7 +173,7 @@ class _FormatV3:
     def check_path(self, path: str) -> None:
         for name in path.split("/") if path else ():
             if (name.startswith("__") and name not in _OF_XARRAY) or name == v3.DOCUMENT_KEY or not name.strip("."):
-                raise ValueError(f"{name!r} cannot be the name of a node in Zarr v3")
+                raise ArgumentError(f"{name!r} cannot be the name of a node in Zarr v3")
 
     def parse_node(self, path: str, texts: Texts) -> Node | None:
         (text,) = texts

@@ -14,6 +14,7 @@ from typing import TypeAlias, TypeGuard
 import numpy as np
 
 from zarrds._types import Chunks, Shape
+from zarrds.errors import ArgumentError, ArgumentTypeError
 
 __all__ = [
     "ChunksGiven",
@@ -82,7 +83,7 @@ def normalize_shape(shape: int | Iterable[int]) -> Shape:
     """Return the shape as Python ints; raise ValueError for negative lengths and texts, TypeError for non-integers."""
     lengths = tuple(_item(n, "shape") for n in shape) if _is_sequence(shape) else (_integer(shape, "shape"),)
     if any(length < 0 for length in lengths):
-        raise ValueError(f"shape must not be negative, found {lengths}")
+        raise ArgumentError(f"shape must not be negative, found {lengths}")
     return lengths
 
 
@@ -98,7 +99,7 @@ def normalize_chunks(chunks: ChunksGiven, shape: Shape, itemsize: int) -> Chunks
     if _is_sequence(chunks):
         given = tuple(None if chunk is None else _item(chunk, "chunks") for chunk in chunks)
     if len(given) > len(shape):
-        raise ValueError(f"too many dimensions in chunks: {len(given)}, but the array has {len(shape)}")
+        raise ArgumentError(f"too many dimensions in chunks: {len(given)}, but the array has {len(shape)}")
     given += (None,) * (len(shape) - len(given))
     return tuple(_chunk_length(chunk, length) for chunk, length in zip(given, shape, strict=True))
 
@@ -115,7 +116,7 @@ def _chunk_length(chunk: object, length: int) -> int:
     if given == -1 or (given == 0 and length == 0):
         return max(1, length)
     if given < 1:
-        raise ValueError(f"chunk lengths must be at least 1, or -1 for the whole dimension; found {given}")
+        raise ArgumentError(f"chunk lengths must be at least 1, or -1 for the whole dimension; found {given}")
     return given
 
 
@@ -126,13 +127,13 @@ def _item(value: object, what: str) -> int:
 
 def _integer(value: object, what: str) -> int:
     if isinstance(value, str | bytes):
-        raise ValueError(f"{what} must be integers, found {value!r}")
+        raise ArgumentError(f"{what} must be integers, found {value!r}")
     if isinstance(value, bool | np.bool_):
-        raise TypeError(f"{what} must be integers, found {value!r}")
+        raise ArgumentTypeError(f"{what} must be integers, found {value!r}")
     try:
         return index(value)  # type: ignore[arg-type]
     except TypeError:
-        raise TypeError(f"{what} must be integers, found {value!r} of type {type(value).__name__}") from None
+        raise ArgumentTypeError(f"{what} must be integers, found {value!r} of type {type(value).__name__}") from None
 
 
 def _whole(shape: Shape) -> Chunks:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from zarrds._types import JSON, Buf
-from zarrds.errors import MetadataError, NestedTooDeepError
+from zarrds.errors import ArgumentTypeError, MetadataError, NestedTooDeepError
 
 __all__ = ["MAX_DEPTH", "MAX_NDIM", "Place", "canonical", "dumps", "loads", "to_json"]
 
@@ -134,7 +134,7 @@ def to_json(value: object, where: str = "") -> JSON:
         ) from None
     except _NoJsonError as error:
         place = Place(where, tuple(trail)).name or "the value"
-        raise TypeError(f"{place}{_of(where)} {error}") from None
+        raise ArgumentTypeError(f"{place}{_of(where)} {error}") from None
 
 
 class _TooDeepError(Exception):

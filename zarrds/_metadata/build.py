@@ -33,7 +33,7 @@ from zarrds._format import (
 from zarrds._metadata.codecs import CodecPipeline, make_pipeline, pipeline_of, sharded, to_numcodecs
 from zarrds._store import ShardingStorageTransformer, StorageTransformer, Store
 from zarrds._types import Chunks, Order, Shape
-from zarrds.errors import BadCompressorError, UnsupportedFormatError
+from zarrds.errors import ArgumentError, BadCompressorError, UnsupportedFormatError
 
 __all__ = ["array_meta", "check_version", "fallback_compressor", "new_format", "options_like"]
 
@@ -86,9 +86,9 @@ def array_meta_of(request: ArrayRequest, zarr_format: int) -> ArrayMeta:
 
 def _shape_and_order(request: ArrayRequest) -> tuple[Shape, Order]:
     if request.order not in ("C", "F", "c", "f"):
-        raise ValueError(f"order must be 'C' or 'F', found {request.order!r}")
+        raise ArgumentError(f"order must be 'C' or 'F', found {request.order!r}")
     if request.dimension_separator not in (None, ".", "/"):
-        raise ValueError(f"dimension_separator must be '.' or '/', found {request.dimension_separator!r}")
+        raise ArgumentError(f"dimension_separator must be '.' or '/', found {request.dimension_separator!r}")
     return normalize_shape(request.shape), "F" if request.order in ("F", "f") else "C"
 
 
@@ -123,9 +123,9 @@ def _meta_2(request: ArrayRequest) -> ArrayMeta:
 def _refuse_v3(request: ArrayRequest) -> None:
     for name in ("codecs", "shards", "chunk_key_encoding", "dimension_names", "storage_transformers"):
         if getattr(request, name) not in (None, (), []):
-            raise ValueError(f"{name} may only be set for Zarr v3; pass zarr_format=3")
+            raise ArgumentError(f"{name} may only be set for Zarr v3; pass zarr_format=3")
     if not (isinstance(request.serializer, str) and request.serializer == "auto"):
-        raise ValueError("serializer may only be set for Zarr v3; pass zarr_format=3")
+        raise ArgumentError("serializer may only be set for Zarr v3; pass zarr_format=3")
 
 
 def _only_compressor(request: ArrayRequest) -> Any:
@@ -135,7 +135,7 @@ def _only_compressor(request: ArrayRequest) -> Any:
         return request.compressor
     several = several if isinstance(several, list | tuple) else () if several is None else (several,)
     if len(several) > 1:
-        raise ValueError(f"Zarr v2 has one compressor at most, found {len(several)}")
+        raise ArgumentError(f"Zarr v2 has one compressor at most, found {len(several)}")
     return several[0] if several else None
 
 
@@ -163,7 +163,7 @@ def _filters(
         if specs:
             _refuse_lists_of_structures(dtype, specs[0])
             return specs  # the first filter is the object codec, as when an array is created like another
-        raise ValueError(
+        raise ArgumentError(
             "missing object_codec for object array: pass object_codec=numcodecs.VLenUTF8() for text, VLenBytes(), "
             "VLenArray(dtype), JSON() or MsgPack(), or use dtype=str, dtype=bytes or dtype='array:<dtype>'"
         )
@@ -221,11 +221,11 @@ def _with_shards(request: ArrayRequest, shape: Shape, itemsize: int) -> ArrayReq
     if not wanted:
         return request
     if len(wanted) > 1 or request.shards is not None:
-        raise ValueError("shards are asked for twice: pass either shards or one ShardingStorageTransformer")
+        raise ArgumentError("shards are asked for twice: pass either shards or one ShardingStorageTransformer")
     counts = wanted[0].chunks_per_shard
     counts = counts * len(shape) if len(counts) == 1 else counts
     if len(counts) != len(shape):
-        raise ValueError(f"chunks_per_shard must be {len(shape)} numbers, one for each dimension; found {counts}")
+        raise ArgumentError(f"chunks_per_shard must be {len(shape)} numbers, one for each dimension; found {counts}")
     chunks = normalize_chunks(request.chunks, shape, itemsize)
     shards = tuple(chunk * count for chunk, count in zip(chunks, counts, strict=True))
     return replace(request, chunks=chunks, shards=shards, storage_transformers=others)
@@ -257,7 +257,7 @@ def _pipeline(request: ArrayRequest, dtype: Any, objects: str | None, order: Ord
     if order == "C" or ndim < 2:
         return pipeline
     if request.codecs is not None:
-        raise ValueError("order='F' is a codec in Zarr v3: add it to codecs, as \"transpose\"")
+        raise ArgumentError("order='F' is a codec in Zarr v3: add it to codecs, as \"transpose\"")
     turn = CodecSpec.of("transpose", {"order": list(range(ndim))[::-1]})
     return pipeline._replace(filters=(turn, *pipeline.filters))
 
@@ -268,7 +268,7 @@ def _compressors_3(request: ArrayRequest) -> Any:
     if isinstance(alone, str) and alone == "default":
         return several
     if not (isinstance(several, str) and several == "auto"):
-        raise ValueError("compressor and compressors are two names for one thing: pass one of them")
+        raise ArgumentError("compressor and compressors are two names for one thing: pass one of them")
     return None if alone is None or alone == "none" else alone
 
 
@@ -287,7 +287,7 @@ def _unit_and_chunks(request: ArrayRequest, shape: Shape, itemsize: int) -> tupl
         # a shard of whole dimensions: as many chunks as cover them
         shards = tuple(-(-shard // chunk) * chunk for shard, chunk in zip(shards, chunks, strict=True))
     if any(shard % chunk for shard, chunk in zip(shards, chunks, strict=True)):
-        raise ValueError(f"shards must be whole chunks: each length of {shards} a multiple of that of {chunks}")
+        raise ArgumentError(f"shards must be whole chunks: each length of {shards} a multiple of that of {chunks}")
     return shards, chunks
 
 
@@ -302,9 +302,9 @@ def _key_encoding(given: Any, separator: str | None) -> KeyEncoding:
     found = parse_extension({"name": given} if isinstance(given, str) else _nested(dict(given)), _KEYS)
     found_separator = found.configuration.get("separator", separator or {"v2": "."}.get(found.name, "/"))
     if found.name not in ("default", "v2") or found_separator not in (".", "/"):
-        raise ValueError(f"chunk_key_encoding must be 'default' or 'v2' with separator '.' or '/', found {given!r}")
+        raise ArgumentError(f"chunk_key_encoding must be 'default' or 'v2' with separator '.' or '/', found {given!r}")
     if separator not in (None, found_separator):
-        raise ValueError(f"dimension_separator {separator!r} and chunk_key_encoding {given!r} contradict each other")
+        raise ArgumentError(f"dimension_separator {separator!r} and chunk_key_encoding {given!r} contradict each other")
     return KeyEncoding("." if found_separator == "." else "/", "v2" if found.name == "v2" else "default", written=True)
 
 
@@ -323,7 +323,7 @@ def _dimension_names(given: Any, ndim: int) -> tuple[str | None, ...] | None:
         return None
     names = (given,) if isinstance(given, str) else tuple(given)
     if len(names) != ndim or not all(name is None or isinstance(name, str) for name in names):
-        raise ValueError(f"dimension_names must be {ndim} names or None, one for each dimension; found {given!r}")
+        raise ArgumentError(f"dimension_names must be {ndim} names or None, one for each dimension; found {given!r}")
     return names
 
 
@@ -391,12 +391,12 @@ def check_version(zarr_version: Any, zarr_format: Any = None) -> int | None:
     if zarr_version is None:
         zarr_version = zarr_format
     elif zarr_format not in (None, zarr_version):
-        raise ValueError(f"zarr_version {zarr_version!r} and zarr_format {zarr_format!r} contradict each other")
+        raise ArgumentError(f"zarr_version {zarr_version!r} and zarr_format {zarr_format!r} contradict each other")
     if zarr_version is None:
         return None
     if zarr_version in (2, 3):
         return int(zarr_version)
-    raise ValueError(f"zarr_version must be 2, 3 or None, found {zarr_version!r}")
+    raise ArgumentError(f"zarr_version must be 2, 3 or None, found {zarr_version!r}")
 
 
 def new_format(asked: int | None, store: Store) -> int:

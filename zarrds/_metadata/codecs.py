@@ -14,7 +14,7 @@ import numpy as np
 from zarrds._codec import get_codec, spec_of
 from zarrds._format import SERIALIZERS, SHARDING, ChunkSpec, CodecSpec, Place, codec_specs, codecs_to_json, split_codecs
 from zarrds._types import Chunks, Order
-from zarrds.errors import BadCompressorError, UnsupportedFormatError
+from zarrds.errors import ArgumentError, ArgumentTypeError, BadCompressorError, UnsupportedFormatError
 
 __all__ = [
     "FILTERS",
@@ -80,9 +80,11 @@ def _whole_pipeline(
     codecs: Any, dtype: np.dtype[Any], filters: Any, serializer: Any, compressors: Any
 ) -> CodecPipeline:
     if filters is not None or not _is_auto(serializer) or not _is_auto(compressors):
-        raise ValueError("codecs is the whole pipeline: filters, serializer and compressors cannot be given beside it")
+        raise ArgumentError(
+            "codecs is the whole pipeline: filters, serializer and compressors cannot be given beside it"
+        )
     if isinstance(codecs, Mapping | str) or not isinstance(codecs, Sequence):
-        raise TypeError(f"codecs must be a list of codecs, found {codecs!r}")
+        raise ArgumentTypeError(f"codecs must be a list of codecs, found {codecs!r}")
     specs = [v3_codec(codec, dtype) for codec in codecs]
     pipeline = CodecPipeline(*split_codecs(codecs_to_json(specs), _CODECS))
     return pipeline._replace(serializer=with_endian(pipeline.serializer, dtype))
@@ -122,7 +124,7 @@ def _default_serializer(dtype: np.dtype[Any], object_codec: CodecSpec | None) ->
             return CodecSpec.of("bytes")
         return CodecSpec.of("bytes", {"endian": "big" if dtype.str[0] == ">" else "little"})
     if object_codec is None:
-        raise ValueError(
+        raise ArgumentError(
             "Zarr v3 stores objects as text or as bytes: use dtype=str or dtype=bytes, or pass "
             "object_codec=numcodecs.VLenUTF8() or VLenBytes()"
         )

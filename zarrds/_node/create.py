@@ -27,7 +27,7 @@ from zarrds._node.documents import group_documents, node_documents
 from zarrds._node.lookup import Found, expect_free, find_node, first_kind, first_node, look
 from zarrds._store import REMOVAL_MARK, Store, ancestors, level, renamed
 from zarrds._types import Request
-from zarrds.errors import ConflictError, ContainsArrayError, ContainsGroupError, PathNotFoundError
+from zarrds.errors import ArgumentError, ConflictError, ContainsArrayError, ContainsGroupError, PathNotFoundError
 
 __all__ = ["create_array", "create_group", "move_node"]
 
@@ -379,7 +379,7 @@ def move_node(store: Store, src: str, dst: str, *, chunk_store: Store | None = N
     """
     refuse_consolidated(store, src)
     if not src or dst == src or dst.startswith(src + "/"):
-        raise ValueError(f"cannot move {'/' + src!r} to {'/' + dst!r}: that is in itself")
+        raise ArgumentError(f"cannot move {'/' + src!r} to {'/' + dst!r}: that is in itself")
     node = find_node(store, src)
     if node is None:
         raise PathNotFoundError("the source does not exist", path=src)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import zipfile
 from collections.abc import Mapping, MutableMapping, Sequence
@@ -18,7 +17,7 @@ from zarrds._store.backends.zarr3 import from_zarr3, is_zarr3
 from zarrds._store.backends.zip import ZipStore
 from zarrds._store.base import Store
 from zarrds._store.wrappers.n5 import N5Store
-from zarrds.errors import NotAStoreError, UnsupportedFormatError
+from zarrds.errors import ArgumentError, ArgumentTypeError, NotAStoreError, PathNotFoundError, UnsupportedFormatError
 
 __all__ = ["as_store", "check_mode"]
 
@@ -66,11 +65,11 @@ def as_store(store: object, *, mode: str = "r", storage_options: Mapping[str, An
 
 def _at_location(location: object, mode: str, storage_options: dict[str, Any]) -> Store:
     if not isinstance(location, str):
-        raise TypeError(f"paths of stores are str, not {type(location).__name__}")
+        raise ArgumentTypeError(f"paths of stores are str, not {type(location).__name__}")
     if "://" in location or "::" in location:
         return FSStore(location, mode=_fs_mode(mode), **storage_options)
     if storage_options:
-        raise ValueError("storage_options passed with non-fsspec path")
+        raise ArgumentError("storage_options passed with non-fsspec path")
     if location.endswith(".zip") and not os.path.isdir(location):
         return _zip_store(os.path.expanduser(location), mode)
     if location.rstrip("/").endswith(".n5"):
@@ -86,7 +85,7 @@ def _zip_store(path: str, mode: str) -> ZipStore:
     if mode == "r":
         return ZipStore(path, mode="r")
     if mode == "r+" and not os.path.exists(path):
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        raise PathNotFoundError("there is no such file", path=path, hint="mode 'a' creates it")
     try:
         return ZipStore(path, mode="a")
     except zipfile.BadZipFile:
@@ -114,4 +113,4 @@ _NOT_YET = {
 def check_mode(mode: str, allowed: Sequence[str] = ("r", "r+", "a", "w", "w-", "x")) -> None:
     """Raise ValueError for an unknown persistence mode."""
     if mode not in allowed:
-        raise ValueError(f"mode must be one of {', '.join(map(repr, allowed))}, found {mode!r}")
+        raise ArgumentError(f"mode must be one of {', '.join(map(repr, allowed))}, found {mode!r}")

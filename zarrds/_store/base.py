@@ -329,7 +329,7 @@ class Store(MutableMapping[str, bytes]):
     def __getitem__(self, key: str) -> bytes:
         value = self._get_own([(key, None)])[0]
         if value is None:
-            raise KeyError(key)
+            raise KeyError(key)  # builtin: the protocol of mappings
         return to_bytes(value)
 
     def __setitem__(self, key: str, value: Buf) -> None:
@@ -337,7 +337,7 @@ class Store(MutableMapping[str, bytes]):
 
     def __delitem__(self, key: str) -> None:
         if key not in self:
-            raise KeyError(key)
+            raise KeyError(key)  # builtin: the protocol of mappings
         self._delete_own([key])
 
     def __contains__(self, key: object) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
+from zarrds.errors import MissingPackageError
+
 __all__ = ["optional_module"]
 
 
 def optional_module(name: str, extra: str) -> ModuleType:
-    """Import a package; raise an ImportError that names the extra of zarrds which installs it."""
+    """Import a package; raise a MissingPackageError that names the extra of zarrds which installs it."""
     try:
         return import_module(name)
     except ImportError as error:
-        raise ImportError(f"this store needs the package {name!r}: pip install 'zarrds[{extra}]'") from error
+        raise MissingPackageError(f"this store needs the package {name!r}: pip install 'zarrds[{extra}]'") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from zarrds.errors import InvalidKeyError
+from zarrds.errors import ArgumentTypeError, InvalidKeyError
 
 __all__ = [
     "JOB_FOLDER",
@@ -79,7 +79,7 @@ def normalize_path(path: str | bytes | None) -> str:
 def check_key(key: object) -> str:
     """Return `key` if any store may hold it; raise InvalidKeyError if it could leave the root of a store."""
     if not isinstance(key, str):
-        raise TypeError(f"store keys are str, not {type(key).__name__}")
+        raise ArgumentTypeError(f"store keys are str, not {type(key).__name__}")
     if not key or key[0] == "/" or "\0" in key:
         raise InvalidKeyError(f"invalid store key {_brief(key)}: empty, absolute or with a NUL character")
     if ".." in key and ".." in key.replace("\\", "/").split("/"):

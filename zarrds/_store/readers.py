@@ -53,7 +53,7 @@ class RangeReader:
 
     def get_many(self, requests: Sequence[Request]) -> Sequence[RangeAnswer]:
         """Answer requests in their order, like `Store.get_many`; CHANGED if the value of a key has changed."""
-        raise NotImplementedError
+        raise NotImplementedError  # builtin: an abstract method
 
     def version(self, key: str) -> object:
         """Return the version of the value that is read, for comparison; None if unknown."""

@@ -11,7 +11,7 @@ from zarrds._store import Store, WrapperStore, as_store, local_directory, normal
 from zarrds._verify.chunks import decoded, sized
 from zarrds._verify.hierarchy import Surveyed, survey
 from zarrds._verify.report import Finding, Level, Report
-from zarrds.errors import MetadataError, ReadOnlyError
+from zarrds.errors import ArgumentError, MetadataError, ReadOnlyError
 
 __all__ = ["check_level", "chunk_findings", "verify"]
 
@@ -101,7 +101,7 @@ def verify(
 def check_level(level: object) -> None:
     """Raise ValueError for a level that does not exist."""
     if level not in ("keys", "sizes", "decode"):
-        raise ValueError(f"level must be 'keys', 'sizes' or 'decode', found {level!r}")
+        raise ArgumentError(f"level must be 'keys', 'sizes' or 'decode', found {level!r}")
 
 
 def _surveyed(store: Store, path: str) -> Surveyed:

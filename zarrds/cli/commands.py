@@ -106,7 +106,7 @@ def verify(store: str, path: str, level: Any, clean: bool, as_json: bool, storag
         report = verify_store(store, path, level, clean=clean, storage_options=storage_options)
     echo_json(report.to_dict()) if as_json else echo_text(str(report))
     if not report.ok:
-        raise SystemExit(1)
+        raise SystemExit(1)  # builtin: the exit status of the program
 
 
 @main.command()

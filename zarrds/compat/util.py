@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from zarrds._format import guess_chunks, normalize_chunks, normalize_shape
+from zarrds.errors import ArgumentError
 from zarrds.storage import normalize_storage_path
 
 __all__ = [
@@ -26,4 +27,4 @@ def normalize_dimension_separator(sep: Any) -> str | None:
     """
     if sep in (".", "/", None):
         return sep  # type: ignore[no-any-return]
-    raise ValueError(f"dimension_separator must be '.' or '/', found {sep!r}")
+    raise ArgumentError(f"dimension_separator must be '.' or '/', found {sep!r}")

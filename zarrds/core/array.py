@@ -34,7 +34,7 @@ from zarrds.core.changing import Target, change_meta, resize
 from zarrds.core.options import OpenOptions
 from zarrds.core.properties import ArrayProperties
 from zarrds.core.resize import resized_shape, with_fill
-from zarrds.errors import ReadOnlyError
+from zarrds.errors import ArgumentError, ReadOnlyError
 from zarrds.sync import Synchronizer
 
 __all__ = ["Array", "opened_array"]
@@ -177,7 +177,7 @@ class Array(ArrayProperties):
 
     def _refuse_view(self) -> None:
         if self._is_view:
-            raise PermissionError("operation not permitted for views")
+            raise ReadOnlyError("operation not permitted for views")
 
     @property
     def _lock(self) -> Lock | None:
@@ -238,7 +238,7 @@ class Array(ArrayProperties):
         """
         self._refuse_read_only()
         if self.synchronizer is not None:
-            raise ValueError("batch() would hold the locks of the array's synchronizer for as long as it takes")
+            raise ArgumentError("batch() would hold the locks of the array's synchronizer for as long as it takes")
         if self._pending is not None:  # writes inside belong to the outer batch
             yield self
             return
@@ -375,7 +375,7 @@ class Array(ArrayProperties):
 
         Raises
         ------
-        ReadOnlyError, PermissionError
+        ReadOnlyError
             The array is read-only, or a view.
         ConflictError
             Another writer changed the array at the same moment.

@@ -21,7 +21,7 @@ from zarrds.core.html import facts_table, grid_svg
 from zarrds.core.indexing import Selections
 from zarrds.core.info import InfoReporter, bytes_text, type_name
 from zarrds.core.options import OpenOptions
-from zarrds.errors import NotListableError
+from zarrds.errors import ArgumentError, ArgumentTypeError, NotListableError
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -282,9 +282,9 @@ class ArrayProperties(Selections):
     def __array__(self, *args: Any, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArrayAny:
         """Read the whole array; a dtype may be given, either by position or by name."""
         if len(args) + (dtype is not None) > 1:
-            raise TypeError(f"one dtype at most, found {args}, {dtype}")
+            raise ArgumentTypeError(f"one dtype at most, found {args}, {dtype}")
         if copy is False:
-            raise ValueError("a stored array cannot be had as a numpy array without a copy")
+            raise ArgumentError("a stored array cannot be had as a numpy array without a copy")
         wanted = args[0] if args else dtype
         found = np.asarray(self[...])
         return found if wanted is None else found.astype(wanted, copy=False)
@@ -294,7 +294,7 @@ class ArrayProperties(Selections):
 
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError("len() of unsized object")
+            raise ArgumentTypeError("len() of unsized object")
         return self.shape[0]
 
     def __bool__(self) -> bool:
@@ -313,12 +313,12 @@ class ArrayProperties(Selections):
     def __index__(self) -> int:
         # as for numpy: one-element arrays with dimensions are not integers, above all not in selections
         if self.shape:
-            raise TypeError("only integer scalar arrays can be converted to a scalar index")
+            raise ArgumentTypeError("only integer scalar arrays can be converted to a scalar index")
         return operator.index(self._only_item())
 
     def _only_item(self) -> Any:
         if self.size != 1:
-            raise TypeError("only arrays of one element can be converted to Python scalars")
+            raise ArgumentTypeError("only arrays of one element can be converted to Python scalars")
         return np.asarray(self[...]).reshape(())[()]
 
     def __repr__(self) -> str:
@@ -378,7 +378,7 @@ class ArrayProperties(Selections):
         return self._viewed(views.astype_meta(self._source().meta, dtype), True, None)
 
     def _viewed(self, meta: ArrayMeta, read_only: bool | None, synchronizer: Synchronizer | None) -> Self:
-        raise NotImplementedError
+        raise NotImplementedError  # builtin: an abstract method
 
     def islice(self, start: int | None = None, end: int | None = None) -> Iterator[Any]:
         """Yield the items of part of the array along its first dimension; each row of chunks is decoded once.

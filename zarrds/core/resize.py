@@ -17,6 +17,7 @@ from zarrds._engine import OpenSource, stored_chunks, windows
 from zarrds._format import ArrayMeta, box_coords, grid_shape, normalize_shape
 from zarrds._store import Store
 from zarrds._types import Shape
+from zarrds.errors import ArgumentError, ArgumentTypeError
 
 __all__ = ["appended", "changed", "digest", "iterate", "resized_shape", "whole_units", "with_fill"]
 
@@ -26,7 +27,7 @@ def resized_shape(shape: Shape, args: Sequence[Any]) -> Shape:
     new = args[0] if len(args) == 1 else tuple(args)
     new = (new,) if new is None or isinstance(new, int | np.integer) else tuple(new)
     if len(new) != len(shape):
-        raise ValueError(f"new shape must have {len(shape)} dimensions, found {len(new)}: {new}")
+        raise ArgumentError(f"new shape must have {len(shape)} dimensions, found {len(new)}: {new}")
     return normalize_shape(tuple(old if n is None else n for n, old in zip(new, shape, strict=True)))
 
 
@@ -60,7 +61,7 @@ def appended(shape: Shape, data: Any, axis: int) -> tuple[Shape, tuple[slice, ..
     if len(found) != len(shape) or any(
         n != m for dim, (n, m) in enumerate(zip(found, shape, strict=True)) if dim != axis
     ):
-        raise ValueError(f"data to append along axis {axis} must match {shape} elsewhere, found shape {found}")
+        raise ArgumentError(f"data to append along axis {axis} must match {shape} elsewhere, found shape {found}")
     new = tuple(n + found[axis] if dim == axis else n for dim, n in enumerate(shape))
     where = tuple(slice(shape[dim], new[dim]) if dim == axis else slice(None) for dim in range(len(shape)))
     return new, where
@@ -87,13 +88,13 @@ def iterate(
 ) -> Iterator[Any]:
     """Yield the items along the first dimension; each row of chunks is read once."""
     if not shape:
-        raise TypeError("iteration over a 0-d array")
+        raise ArgumentTypeError("iteration over a 0-d array")
     start = 0 if start is None else start
     end = shape[0] if end is None else end
     if not isinstance(start, int) or start < 0:
-        raise ValueError("start must be a nonnegative integer")
+        raise ArgumentError("start must be a nonnegative integer")
     if not isinstance(end, int) or end < 0:
-        raise ValueError("end must be a nonnegative integer")
+        raise ArgumentError("end must be a nonnegative integer")
     end = min(end, shape[0])
     while start < end:
         stop = min(end, (start // chunks[0] + 1) * chunks[0])

@@ -22,6 +22,7 @@ from zarrds._format import (
     normalize_shape,
 )
 from zarrds._metadata import v3_codec, with_endian
+from zarrds.errors import ArgumentError, ArgumentTypeError
 
 __all__ = ["astype_meta", "view_meta"]
 
@@ -48,7 +49,7 @@ def view_meta(
     if chunks is not None:
         chunk = replace(chunk, shape=normalize_chunks(chunks, new_shape, chunk.dtype.itemsize))
     if len(chunk.shape) != len(new_shape):
-        raise ValueError(f"a view of shape {new_shape} needs chunks of as many dimensions, found {chunk.shape}")
+        raise ArgumentError(f"a view of shape {new_shape} needs chunks of as many dimensions, found {chunk.shape}")
     return replace(meta, shape=new_shape, chunk=chunk)
 
 
@@ -62,7 +63,7 @@ def astype_meta(meta: ArrayMeta, dtype: Any) -> ArrayMeta:
     new = np.dtype(dtype)
     if new.kind in "SU" and not new.itemsize:
         if meta.dtype.hasobject:
-            raise TypeError(f"text of objects has no length of its own: give one, such as '{new.kind}10'")
+            raise ArgumentTypeError(f"text of objects has no length of its own: give one, such as '{new.kind}10'")
         new = np.empty(0, meta.dtype).astype(new).dtype  # as long as the longest item as text
     kinds = {"encode_dtype": dtype_to_v2(meta.dtype), "decode_dtype": dtype_to_v2(new)}
     convert = _filter_spec({"id": AsType.codec_id, **kinds}, meta)

@@ -10,7 +10,7 @@ from numcodecs.registry import codec_registry
 
 from zarrds._metadata import REQUEST_NAMES, ArrayRequest
 from zarrds.core import OPTION_NAMES
-from zarrds.errors import BadCompressorError
+from zarrds.errors import ArgumentTypeError, BadCompressorError
 
 __all__ = ["array_request", "h5py_names"]
 
@@ -22,7 +22,7 @@ def array_request(given: Mapping[str, Any]) -> ArrayRequest:
     """Return what the keywords of `create` ask for; accept h5py's names, and warn of unknown ones."""
     known = {name: given[name] for name in _REQUEST if name in given}
     if "shape" not in known:
-        raise TypeError("shape is needed to create an array")
+        raise ArgumentTypeError("shape is needed to create an array")
     rest = {name: value for name, value in given.items() if name not in _KNOWN}
     known["compressor"], known["fill_value"] = h5py_names(
         known.get("compressor", "default"), known.get("fill_value", 0), rest

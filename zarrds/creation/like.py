@@ -9,6 +9,7 @@ from zarrds._format import as_numpy, is_of_pandas
 from zarrds._metadata import check_version, options_like
 from zarrds.core import Array
 from zarrds.creation.open import _dtype_or_none, empty, full, ones, open_array, zeros
+from zarrds.errors import ArgumentTypeError
 
 __all__ = ["empty_like", "filled_keywords", "full_like", "like_keywords", "ones_like", "open_like", "zeros_like"]
 
@@ -28,7 +29,7 @@ def like_keywords(a: Any, kwargs: Mapping[str, Any], zarr_format: int | None = N
     if hasattr(a, "shape"):
         options.setdefault("shape", a.shape)
     elif "shape" not in options:
-        raise TypeError(f"shape is needed where the example, of type {type(a).__name__}, has none")
+        raise ArgumentTypeError(f"shape is needed where the example, of type {type(a).__name__}, has none")
     chunks = getattr(a, "chunks", None)
     if chunks is not None:
         options.setdefault("chunks", chunks)
@@ -48,7 +49,7 @@ def filled_keywords(a: Any, kwargs: Mapping[str, Any], zarr_format: int | None =
     if isinstance(a, Array):
         options.setdefault("fill_value", a.fill_value)
     if "fill_value" not in options:
-        raise TypeError("fill_value is needed where the example has none")
+        raise ArgumentTypeError("fill_value is needed where the example has none")
     return options
 
 

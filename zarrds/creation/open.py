@@ -19,7 +19,7 @@ from zarrds._types import Separator
 from zarrds.core import Array, OpenOptions, opened_array
 from zarrds.creation.keywords import h5py_names
 from zarrds.creation.new import Destination, create, create_array, destination_of
-from zarrds.errors import ArrayNotFoundError, ContainsArrayError, ContainsGroupError
+from zarrds.errors import ArgumentTypeError, ArrayNotFoundError, ContainsArrayError, ContainsGroupError
 from zarrds.sync import Synchronizer
 
 __all__ = [
@@ -362,4 +362,4 @@ def _expect_shape(shape: Any, store: Store, path: str, mode: str) -> None:
     if shape is None:
         if mode != "w":
             _node.expect_free(_node.find_node(store, path), path)
-        raise TypeError("shape is needed to create an array")
+        raise ArgumentTypeError("shape is needed to create an array")

@@ -54,4 +54,4 @@ def __getattr__(name: str) -> Any:
         from zarrds.dask import arrays
 
         return getattr(arrays, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")  # builtin: the protocol of attributes

@@ -36,7 +36,7 @@ from zarrds.dask.hazards import PlannedWrite, refuse_read_after_write
 from zarrds.dask.jobs import Job, require_shareable, unique_name
 from zarrds.dask.places import opened
 from zarrds.dask.tasks import open_target, read_block, write_block
-from zarrds.errors import ReadOnlyError
+from zarrds.errors import ArgumentError, ArgumentTypeError, ReadOnlyError
 
 __all__ = ["BlockIds", "from_zarr", "to_zarr"]
 
@@ -153,7 +153,9 @@ def _check_lengths(shape: tuple[int, ...], chunks: Any) -> None:
     for length, whole in zip(given, shape, strict=False):
         is_number = isinstance(length, (int, np.integer, np.bool_))
         if isinstance(length, (bool, np.bool_)) or (is_number and length < min(1, whole) and length != -1):
-            raise ValueError(f"lengths of blocks must be at least 1, or -1 for the whole dimension; found {length!r}")
+            raise ArgumentError(
+                f"lengths of blocks must be at least 1, or -1 for the whole dimension; found {length!r}"
+            )
 
 
 def to_zarr(
@@ -239,7 +241,7 @@ def to_zarr(
         path = None
     if isinstance(store, Array):
         if path or chunks is not None or overwrite or options:
-            raise TypeError("path, chunks and options of creation are not given where an array is there")
+            raise ArgumentTypeError("path, chunks and options of creation are not given where an array is there")
         x, target, origin = _existing_target(x, store, region, align)
     else:
         _check_options(options)
@@ -251,13 +253,13 @@ def to_zarr(
 
 def _require_known_chunks(x: da.Array) -> None:
     if any(np.isnan(length) for lengths in x.chunks for length in lengths):
-        raise ValueError("the array has blocks of unknown length; call its compute_chunk_sizes() first")
+        raise ArgumentError("the array has blocks of unknown length; call its compute_chunk_sizes() first")
 
 
 def _check_options(options: Mapping[str, Any]) -> None:
     unknown = sorted(set(options) - OPTIONS_OF_ARRAYS - {"zarr_format", "zarr_version"})
     if unknown:
-        raise TypeError(f"to_zarr() got an unexpected keyword argument {unknown[0]!r}")
+        raise ArgumentTypeError(f"to_zarr() got an unexpected keyword argument {unknown[0]!r}")
 
 
 def _existing_target(
@@ -266,7 +268,7 @@ def _existing_target(
     origin, shape = _origin_and_shape(region, array.shape)
     if x.shape != shape:
         where = f"one of shape {shape}" if region is None else f"the region {region!r} of shape {shape}"
-        raise ValueError(f"cannot store an array of shape {x.shape} in {where}")
+        raise ArgumentError(f"cannot store an array of shape {x.shape} in {where}")
     if array.read_only:
         raise ReadOnlyError(path=array.path)
     require_shareable(array.chunk_store)
@@ -283,7 +285,7 @@ def _origin_and_shape(region: Any, shape: Shape) -> tuple[tuple[int, ...], Shape
         at = parts.index(Ellipsis)
         parts = (*parts[:at], *[slice(None)] * (len(shape) - len(parts) + 1), *parts[at + 1 :])
     if len(parts) > len(shape) or not all(isinstance(part, slice) and part.step in (None, 1) for part in parts):
-        raise ValueError(f"region must be slices of step 1, one for each dimension of {shape}, found {region!r}")
+        raise ArgumentError(f"region must be slices of step 1, one for each dimension of {shape}, found {region!r}")
     parts = (*parts, *[slice(None)] * (len(shape) - len(parts)))
     bounds = [part.indices(size)[:2] for part, size in zip(parts, shape, strict=True)]
     return tuple(start for start, _ in bounds), tuple(max(0, stop - start) for start, stop in bounds)
@@ -323,7 +325,7 @@ def _new_target(
 
 def _aligned(x: da.Array, chunks: Chunks, path: str, align: str, origin: tuple[int, ...] = ()) -> da.Array:
     if align not in ("error", "rechunk"):
-        raise ValueError(f"align must be 'error' or 'rechunk', found {align!r}")
+        raise ArgumentError(f"align must be 'error' or 'rechunk', found {align!r}")
     try:
         check_alignment(x.chunks, chunks, path, origin)
     except ValueError:

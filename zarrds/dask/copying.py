@@ -35,7 +35,7 @@ from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
 from zarrds.dask.key_ranges import KeyBatch, ListedChunks, documents_at, key_batches, nodes_at
 from zarrds.dask.receipts import notes_of
 from zarrds.dask.reports import CopyReport
-from zarrds.errors import ContainsArrayError, CopyError
+from zarrds.errors import ArgumentError, ContainsArrayError, CopyError
 
 __all__ = ["copy_store"]
 
@@ -153,9 +153,9 @@ def _check_choices(if_exists: Any, verify: Any, on_error: Any) -> None:
     """Raise ValueError for a choice that does not exist."""
     for name, given, kind in (("if_exists", if_exists, IfExists), ("on_error", on_error, OnError)):
         if given not in get_args(kind):
-            raise ValueError(f"{name} must be one of {get_args(kind)}, found {given!r}")
+            raise ArgumentError(f"{name} must be one of {get_args(kind)}, found {given!r}")
     if verify is not None and verify not in get_args(Verify):
-        raise ValueError(f"verify must be one of {get_args(Verify)} or None, found {verify!r}")
+        raise ArgumentError(f"verify must be one of {get_args(Verify)} or None, found {verify!r}")
 
 
 def _check_destination(store: Store, path: str, documents: Mapping[str, Buf], if_exists: str) -> None:

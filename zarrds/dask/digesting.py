@@ -17,6 +17,7 @@ from zarrds._format import node_key
 from zarrds._store import StoreSpec
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
 from zarrds.dask.key_ranges import KeyBatch, ListedChunks, documents_at, key_batches, nodes_at, place_of_node
+from zarrds.errors import ArgumentError
 
 __all__ = ["digest"]
 
@@ -99,7 +100,7 @@ def digest(
     True
     """
     if not hashlib.new(hashname).digest_size:
-        raise ValueError(f"hashname must be a hash function with a digest of fixed size, found {hashname!r}")
+        raise ArgumentError(f"hashname must be a hash function with a digest of fixed size, found {hashname!r}")
     store, where = place_of_node(source, path, storage_options)
     require_shareable(store)
     documents = documents_at(store, where)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from zarrds.core import Array
+from zarrds.errors import ArgumentError
 
 __all__ = ["chunks_of_axes", "dimension_names"]
 
@@ -52,11 +53,11 @@ def chunks_of_axes(chunks: Any, names: Sequence[Any], default: Sequence[Any]) ->
         for key, item in chunks.items():
             axis = _axis(key, names)
             if axis in given:
-                raise ValueError(f"chunks for axis {axis} are given twice, as {given[axis]!r} and {key!r}")
+                raise ArgumentError(f"chunks for axis {axis} are given twice, as {given[axis]!r} and {key!r}")
             given[axis], found[axis] = key, item
         return tuple(found[axis] for axis in range(ndim))
     if isinstance(chunks, (tuple, list)) and len(chunks) != ndim:
-        raise ValueError(f"chunks {chunks!r} are of {len(chunks)} dimensions, but the array has {ndim}")
+        raise ArgumentError(f"chunks {chunks!r} are of {len(chunks)} dimensions, but the array has {ndim}")
     return chunks
 
 
@@ -64,10 +65,10 @@ def _axis(key: Any, names: Sequence[Any]) -> int:
     ndim = len(names)
     if isinstance(key, str) and key in names:
         if names.count(key) > 1:
-            raise ValueError(f"several dimensions are called {key!r}; give the number of the axis")
+            raise ArgumentError(f"several dimensions are called {key!r}; give the number of the axis")
         return names.index(key)
     if isinstance(key, (int, np.integer)) and key is not True and key is not False and -ndim <= key < ndim:
         return int(key) % ndim
     named = [name for name in names if name is not None]
     known = f"its dimensions are {', '.join(map(repr, named))}" if named else "its dimensions have no names"
-    raise ValueError(f"there is no dimension {key!r} in an array of {ndim} dimensions; {known}")
+    raise ArgumentError(f"there is no dimension {key!r} in an array of {ndim} dimensions; {known}")

@@ -15,7 +15,7 @@ from zarrds._store import Store, as_store, join_path, normalize_path
 from zarrds._types import Buf, Shape
 from zarrds.core import Array
 from zarrds.dask.batches import Batches, Limits, Part, coords_between, flat_ranges
-from zarrds.errors import MetadataError
+from zarrds.errors import ArgumentError, MetadataError
 from zarrds.hierarchy import Group
 
 __all__ = [
@@ -89,7 +89,9 @@ def place_of_node(
     if not isinstance(given, Array | Group):
         return as_store(given, mode=mode, storage_options=storage_options), normalize_path(path)
     if given.chunk_store is not given.store:
-        raise ValueError(f"the chunks of {given!r} are in another store than its documents; give one store and a path")
+        raise ArgumentError(
+            f"the chunks of {given!r} are in another store than its documents; give one store and a path"
+        )
     return given.store, join_path(given.path or "", normalize_path(path))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from zarrds._store import LiveSpec, StoreSpec
 from zarrds.core import Array
 from zarrds.creation import open_array
-from zarrds.errors import ContainsGroupError
+from zarrds.errors import ArgumentTypeError, ContainsGroupError
 from zarrds.hierarchy import Group, open_group
 
 __all__ = ["is_shareable", "opened", "opened_node"]
@@ -20,7 +20,7 @@ def opened(source: Any, path: str | None, storage_options: Mapping[str, Any] | N
         options = None if storage_options is None else dict(storage_options)
         return open_array(source, mode="r", path=path, storage_options=options)
     if path:
-        raise TypeError("a path is given with a store only, not with an array")
+        raise ArgumentTypeError("a path is given with a store only, not with an array")
     return source
 
 

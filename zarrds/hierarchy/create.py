@@ -13,7 +13,7 @@ from zarrds._format import ArrayMeta, GroupMeta
 from zarrds._metadata import check_version
 from zarrds._node import structure_locked
 from zarrds.core import Array, OpenOptions
-from zarrds.errors import ContainsArrayError, ContainsGroupError, ReadOnlyError
+from zarrds.errors import ArgumentError, ArgumentTypeError, ContainsArrayError, ContainsGroupError, ReadOnlyError
 from zarrds.hierarchy.members import Members
 
 __all__ = ["Creating", "create_member"]
@@ -154,12 +154,12 @@ class Creating(Members):
         """Return the existing array if it is as required; else raise."""
         wanted = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
         if tuple(array.shape) != wanted:
-            raise TypeError(f"shape does not match existing array; expected {array.shape}, got {wanted}")
+            raise ArgumentTypeError(f"shape does not match existing array; expected {array.shape}, got {wanted}")
         real = np.dtype(dtype)
         if exact and array.dtype != real:
-            raise TypeError(f"dtypes do not match exactly; expected {array.dtype}, got {real}")
+            raise ArgumentTypeError(f"dtypes do not match exactly; expected {array.dtype}, got {real}")
         if not np.can_cast(real, array.dtype):
-            raise TypeError(f"dtypes ({real}, {array.dtype}) cannot be safely cast")
+            raise ArgumentTypeError(f"dtypes ({real}, {array.dtype}) cannot be safely cast")
         return array
 
     def create(self, name: str, **kwargs: Any) -> Array:
@@ -208,10 +208,10 @@ class Creating(Members):
         """Return where a member is created; raise for keywords that say another place or format."""
         for keyword in ("store", "path", "chunk_store"):
             if keyword in given:
-                raise TypeError(f"a group creates arrays in its own store: {keyword!r} cannot be given")
+                raise ArgumentTypeError(f"a group creates arrays in its own store: {keyword!r} cannot be given")
         asked = check_version(given.get("zarr_version"), given.get("zarr_format"))
         if asked not in (None, self._format):
-            raise ValueError(
+            raise ArgumentError(
                 f"a group in Zarr v{self._format} has no members in Zarr v{asked}: a hierarchy is of one format"
             )
         options = self._options

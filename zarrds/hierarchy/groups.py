@@ -16,7 +16,7 @@ from zarrds._store import MemoryStore, Store, as_store, check_mode, normalize_pa
 from zarrds.attrs import Attributes, known_attributes
 from zarrds.core import OpenOptions, opened_array
 from zarrds.core.info import InfoReporter, type_name
-from zarrds.errors import ContainsArrayError, ContainsGroupError, GroupNotFoundError
+from zarrds.errors import ArgumentTypeError, ContainsArrayError, ContainsGroupError, GroupNotFoundError
 from zarrds.hierarchy.create import Creating
 from zarrds.hierarchy.members import Member
 from zarrds.sync import Synchronizer
@@ -198,7 +198,7 @@ class Group(Creating):
             if _node.has_node(self._store, path, self._format):
                 _node.delete_node(self._store, path, chunk_store=self._options.chunk_store)
             elif not _node.finish_deletion(self._store, path, chunk_store=self._options.chunk_store):
-                raise KeyError(item)
+                raise KeyError(item)  # builtin: the protocol of mappings
 
     # --- changing ----------------------------------------------------------------------------------------------------
 
@@ -381,7 +381,7 @@ def open_existing(store: Store, path: str, meta: GroupMeta, mode: str, given: Ma
     """Return the Group of an existing group that was found; raise TypeError for keywords that `open_group` lacks."""
     unknown = sorted(set(given) - _KEYWORDS)
     if unknown:
-        raise TypeError(f"open_group() got an unexpected keyword argument {unknown[0]!r}")
+        raise ArgumentTypeError(f"open_group() got an unexpected keyword argument {unknown[0]!r}")
     options = OpenOptions.of(given, mode)
     check_synchronizer(options.synchronizer, path, store, options.chunk_store)
     return opened_group(store, path, meta, options)

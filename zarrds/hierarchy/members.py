@@ -73,17 +73,19 @@ class Members(MutableMapping[str, Any]):
         path = self._where(item)
         node = _node.find_node(self._store, path, self._format)
         if node is None:
-            raise KeyError(item)
+            raise KeyError(item)  # builtin: the protocol of mappings
         return self._at(path, node)
 
     def __getattr__(self, item: str) -> Member:
         # only members are looked up: names that Python or a notebook tries cause no request
         if item.startswith("_"):
-            raise AttributeError(item)
+            raise AttributeError(item)  # builtin: the protocol of attributes
         try:
             return self[item]
         except KeyError:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute or member {item!r}") from None
+            raise AttributeError(  # builtin: the protocol of attributes
+                f"{type(self).__name__!r} object has no attribute or member {item!r}"
+            ) from None  # builtin: the protocol of attributes
 
     def __contains__(self, item: object) -> bool:
         return _node.has_node(self._store, self._where(item), self._format)

@@ -49,7 +49,7 @@ class StoreContract:
         path : Path
             An empty directory of this test.
         """
-        raise NotImplementedError("the class of tests must define make(path)")
+        raise NotImplementedError("the class of tests must define make(path)")  # builtin: an abstract method
 
     def _filled(self, path: Path) -> Store:
         store = self.make(path)

@@ -457,7 +457,7 @@ def _part_of(codec: ChunkCodec, value: Buf, part: Part) -> Any:
         steps.send([value])
     except StopIteration as done:
         return done.value
-    raise AssertionError("a whole value is all that there is")
+    raise AssertionError("a whole value is all that there is")  # builtin: never reached
 
 
 def _shifted(wanted: ByteRange | None, start: int, stop: int) -> ByteRange:

@@ -18,7 +18,7 @@ from zarrds._format.dtypes import normalize_dtype
 from zarrds._format.jsondoc import Place
 from zarrds._format.v3.extension import Extension, extension_to_json, parse_extension
 from zarrds._types import JSON
-from zarrds.errors import UnsupportedFormatError
+from zarrds.errors import ArgumentTypeError, UnsupportedFormatError
 
 __all__ = ["ML_NAMES", "DataType", "dtype_to_v3", "ml_dtype", "normalize_dtype_v3", "parse_data_type"]
 
@@ -262,7 +262,7 @@ def _packed(dtype: DType) -> DType:
 def dtype_to_v3(dtype: DType) -> JSON:
     """Return the JSON of a dtype; raise TypeError if Zarr v3 has no name for it, as for objects."""
     if dtype.subdtype is not None:
-        raise TypeError(f"Zarr v3 has no sub-arrays in structures, found {dtype}")
+        raise ArgumentTypeError(f"Zarr v3 has no sub-arrays in structures, found {dtype}")
     if dtype.names is not None:
         return extension_to_json("structured", {"fields": _fields_to_json(dtype)})
     if dtype.isbuiltin == 2 and dtype.name in ML_NAMES:
@@ -271,7 +271,7 @@ def dtype_to_v3(dtype: DType) -> JSON:
         return str(dtype.name)
     writer = _WRITERS.get(dtype.kind) if dtype.isbuiltin != 2 and dtype.itemsize else None
     if writer is None:
-        raise TypeError(f"dtype {dtype} cannot be stored in Zarr v3")
+        raise ArgumentTypeError(f"dtype {dtype} cannot be stored in Zarr v3")
     return writer(dtype)
 
 

@@ -32,7 +32,7 @@ from zarrds._store.live import LiveData
 from zarrds._store.paths import check_key
 from zarrds._store.request import Flat, byte_view, cut, range_bounds, to_bytes
 from zarrds._types import Buf, ByteRange
-from zarrds.errors import InvalidKeyError, StoreAccessError, StoreError, StoreMemoryError
+from zarrds.errors import ArgumentError, InvalidKeyError, StoreAccessError, StoreError, StoreMemoryError
 
 __all__ = ["Archive", "refuse_bomb"]
 
@@ -216,7 +216,7 @@ class Archive:
 
     def _require_open(self) -> None:
         if self.file.closed:
-            raise ValueError(f"the store was closed already: {self.path!r}")
+            raise ArgumentError(f"the store was closed already: {self.path!r}")
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
@@ -403,7 +403,7 @@ def _encoded(entry: zipfile.ZipInfo, data: Flat) -> tuple[bytes, Flat]:
 
 def _decompressed(entry: zipfile.ZipInfo, data: bytes) -> bytes:
     if entry.flag_bits & 1:
-        raise NotImplementedError("the entry is encrypted")
+        raise NotImplementedError("the entry is encrypted")  # builtin: the caller makes it a StoreError
     if entry.compress_type == zipfile.ZIP_STORED:
         return data
     if entry.compress_type == zipfile.ZIP_DEFLATED:
@@ -412,7 +412,7 @@ def _decompressed(entry: zipfile.ZipInfo, data: bytes) -> bytes:
         return bz2.BZ2Decompressor().decompress(data, entry.file_size + 1)
     if entry.compress_type == zipfile.ZIP_LZMA:
         return _lzma_decompressed(data, entry.file_size + 1)
-    raise NotImplementedError(f"compression method {entry.compress_type} is unknown")
+    raise NotImplementedError(f"compression method {entry.compress_type} is unknown")  # builtin: as above
 
 
 def _lzma_decompressed(data: bytes, most: int) -> bytes:

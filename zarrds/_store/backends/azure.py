@@ -24,7 +24,7 @@ from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, freeze, live_spec
 from zarrds._store.wrappers import trace
 from zarrds._types import Buf, ByteRange, Request, Separator
-from zarrds.errors import StoreError
+from zarrds.errors import ArgumentError, ArgumentTypeError, StoreError
 
 __all__ = ["ABSStore"]
 
@@ -126,7 +126,7 @@ class ABSStore(Store):
         reply = self.client.download_blob(blob, **limits)
         data: bytes | None = reply.readall()
         if data is None:
-            raise LookupError("the client answered with None")
+            raise LookupError("the client answered with None")  # builtin: the caller makes it a StoreError
         return data, reply.properties.etag
 
     def _read_range(self, blob: str, byte_range: ByteRange) -> Tagged:
@@ -309,7 +309,7 @@ class ABSStore(Store):
     def __reduce__(self) -> tuple[Any, ...]:
         portable = _portable_options(self.client)
         if portable is None:
-            raise TypeError(
+            raise ArgumentTypeError(
                 "the credential of this client cannot be pickled: use a key, a SAS token or an anonymous client"
             )
         return _rebuild, (self.client.url, portable, self.prefix, self.dimension_separator)
@@ -323,7 +323,9 @@ def _given(name: str, value: str | None) -> str | None:
 def _client_of(container: str | None, account: str | None, key: str | None, options: dict[str, Any] | None) -> Any:
     """Return a client from the deprecated arguments."""
     if not container:
-        raise ValueError("a client is needed: ABSStore(client=ContainerClient(...)); or, deprecated, a container name")
+        raise ArgumentError(
+            "a client is needed: ABSStore(client=ContainerClient(...)); or, deprecated, a container name"
+        )
     warnings.warn(
         "container, account_name, account_key and blob_service_kwargs are deprecated: pass a "
         "ContainerClient as client instead",

@@ -11,6 +11,7 @@ from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.files import remove_tree
 from zarrds._store.spec import StoreSpec
 from zarrds._types import Separator
+from zarrds.errors import ArgumentError
 
 __all__ = ["NestedDirectoryStore", "TempStore"]
 
@@ -47,7 +48,7 @@ class NestedDirectoryStore(DirectoryStore):
         fsync: bool = False,
     ) -> None:
         if dimension_separator not in (None, "/"):
-            raise ValueError(
+            raise ArgumentError(
                 f"NestedDirectoryStore only supports '/' as dimension_separator, found {dimension_separator!r}"
             )
         super().__init__(path, normalize_keys, "/", fsync=fsync)

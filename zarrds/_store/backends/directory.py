@@ -39,6 +39,7 @@ from zarrds._store.request import same_bytes
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._types import Buf, ByteRange, Request, Separator
 from zarrds.errors import (
+    ArgumentError,
     ConflictError,
     FSPathExistNotDir,
     InvalidKeyError,
@@ -266,7 +267,7 @@ class DirectoryStore(Store):
         """Remove temporary files; writers that still use them fail."""
         for name in names:
             if not is_partial(name):
-                raise ValueError(f"{name!r} is no temporary file of this store")
+                raise ArgumentError(f"{name!r} is no temporary file of this store")
             unlink_quietly(self._root + name)
 
     def delete_many(self, keys: Sequence[str]) -> None:
@@ -281,7 +282,7 @@ class DirectoryStore(Store):
     def _place(self, key: str) -> str:
         """Return the path of the file of a key that is about to change."""
         if is_partial(check_key(key)):
-            raise ValueError(f"invalid store key {key!r}: it looks like a temporary file of this store")
+            raise ArgumentError(f"invalid store key {key!r}: it looks like a temporary file of this store")
         return self._root + (key.lower() if self.normalize_keys else key)
 
     # --- the hierarchy -----------------------------------------------------------------------------------------------
@@ -419,7 +420,7 @@ class DirectoryStore(Store):
     def rename(self, src_path: str, dst_path: str) -> None:
         src, dst = self._directory(src_path), self._directory(dst_path)
         if self._root in (src, dst):
-            raise ValueError(f"cannot rename {src_path!r} to {dst_path!r}")
+            raise ArgumentError(f"cannot rename {src_path!r} to {dst_path!r}")
         if not os.path.lexists(src):
             raise PathNotFoundError("nothing to rename", path=src_path)
         try:

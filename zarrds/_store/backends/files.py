@@ -365,7 +365,9 @@ def leads_back(root: str, key: str) -> bool:
             return True
         links += len(place) > len(root) and os.path.islink(place)
     if links > _MOST_LINKS:
-        raise OSError(errno.ELOOP, f"more than {_MOST_LINKS} symbolic links in one path")
+        raise OSError(  # builtin: the caller makes it a StoreError
+            errno.ELOOP, f"more than {_MOST_LINKS} symbolic links in one path"
+        )  # builtin: the caller makes it a StoreError
     return False
 
 

@@ -36,7 +36,7 @@ from zarrds._store.spec import LiveSpec, StoreSpec, live_spec, make_spec
 from zarrds._store.unlisted import nearest_node, refuse_unlisted, unlistable
 from zarrds._store.wrappers import trace
 from zarrds._types import Buf, Separator
-from zarrds.errors import NotListableError, PathNotFoundError, ReadOnlyError, StoreAccessError
+from zarrds.errors import ArgumentError, NotListableError, PathNotFoundError, ReadOnlyError, StoreAccessError
 
 __all__ = ["FSStore"]
 
@@ -106,9 +106,9 @@ class FSStore(FSReading):
         **storage_options: Any,
     ) -> None:
         if mode not in _MODES:
-            raise ValueError(f"mode of an FSStore is one of {', '.join(_MODES)}, not {mode!r}")
+            raise ArgumentError(f"mode of an FSStore is one of {', '.join(_MODES)}, not {mode!r}")
         if fs is not None and storage_options:
-            raise ValueError("cannot specify both fs and storage_options")
+            raise ArgumentError("cannot specify both fs and storage_options")
         self._given_fs = fs
         opened, path = filesystem.opened(url, storage_options) if fs is None else (None, fs._strip_protocol(url))
         self._fs: AbstractFileSystem = sending_once(filesystem.blocking(fs) if fs is not None else opened)
@@ -247,7 +247,7 @@ class FSStore(FSReading):
     def _check_writeable(self) -> None:
         self._require_writeable()
         if not self.fs.exists(self.path):
-            raise ValueError(f"{redact_url(self.url)} does not exist; create it with create=True")
+            raise ArgumentError(f"{redact_url(self.url)} does not exist; create it with create=True")
         self.set_many([(".zarrds-check", b"")])
         self.delete_many([".zarrds-check"])
 

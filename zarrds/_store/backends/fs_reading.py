@@ -46,7 +46,7 @@ class FSReading(Store):
     @property
     def fs(self) -> AbstractFileSystem:
         """The file system."""
-        raise NotImplementedError
+        raise NotImplementedError  # builtin: an abstract method
 
     def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
         if self.normalize_keys:

@@ -20,7 +20,7 @@ from zarrds._store.request import cut, same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, live_spec
 from zarrds._store.values import as_buffer, is_bytes_like, is_zarr3_buffer
 from zarrds._types import Buf, Request, Separator
-from zarrds.errors import NotBytesError, NotListableError, PathNotFoundError, ReadOnlyError, StoreError
+from zarrds.errors import ArgumentError, NotBytesError, NotListableError, PathNotFoundError, ReadOnlyError, StoreError
 
 __all__ = ["DictStore", "KVStore", "MemoryStore"]
 
@@ -84,7 +84,7 @@ class KVStore(Store):
             value = self._mapping[key]
         except KeyError as error:
             self._require_absent(error, "cannot read", key)
-            raise KeyError(key) from None
+            raise KeyError(key) from None  # builtin: the protocol of mappings
         return cast("bytes", value.to_bytes() if is_zarr3_buffer(value) else value)
 
     def __setitem__(self, key: str, value: Any) -> None:
@@ -424,7 +424,7 @@ class MemoryStore(Store):
     def rename(self, src_path: str, dst_path: str) -> None:
         src, dst = normalize_path(src_path), normalize_path(dst_path)
         if not src or not dst or dst == src or dst.startswith(src + "/"):
-            raise ValueError(f"cannot rename {src!r} to {dst!r}")
+            raise ArgumentError(f"cannot rename {src!r} to {dst!r}")
         src_parent, _, src_name = src.rpartition("/")
         dst_parent, _, dst_name = dst.rpartition("/")
         with self._write_lock:

@@ -148,7 +148,7 @@ class MongoDBStore(Store):
                     return False
             else:
                 return done.upserted_id is not None
-        raise AssertionError("numbers do not end")
+        raise AssertionError("numbers do not end")  # builtin: never reached
 
     def _index(self) -> None:
         """Create the index of keys; failures are ignored, as it only affects speed and may need more rights."""
@@ -242,7 +242,7 @@ def _fitting(key: str, value: bytes, store: MongoDBStore) -> bytes:
 
 def _stored(value: Any) -> Any:
     if value is None:
-        raise LookupError("a document has no value")
+        raise LookupError("a document has no value")  # builtin: the caller makes it a StoreError
     return value
 
 

@@ -95,7 +95,7 @@ class RedisStore(Store):
                 if lasting or not passing or attempt >= most_attempts(error):
                     failed = self._failed(what, key, error, attempt)
                     raise failed from failed.__cause__
-        raise AssertionError("there is at least one attempt")
+        raise AssertionError("there is at least one attempt")  # builtin: never reached
 
     def _failed(self, what: str, key: str | None, error: Exception, attempts: int) -> StoreError:
         return store_failure(what, error, store=repr(self), key=key, attempts=attempts, secrets=self._secrets)

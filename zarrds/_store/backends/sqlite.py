@@ -23,7 +23,7 @@ from zarrds._store.request import byte_view, same_bytes
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
 from zarrds._store.wrappers import trace
 from zarrds._types import Buf, ByteRange, Request, Separator
-from zarrds.errors import InvalidKeyError, PathNotFoundError, ReadOnlyError, StoreError, StoreMemoryError
+from zarrds.errors import ArgumentError, InvalidKeyError, PathNotFoundError, ReadOnlyError, StoreError, StoreMemoryError
 
 __all__ = ["SQLiteStore"]
 
@@ -248,7 +248,7 @@ class SQLiteStore(Store):
     def rename(self, src_path: str, dst_path: str) -> None:
         src, dst = normalize_path(src_path), normalize_path(dst_path)
         if not src or not dst or level(dst).startswith(level(src)):
-            raise ValueError(f"cannot rename {src!r} to {dst!r}")
+            raise ArgumentError(f"cannot rename {src!r} to {dst!r}")
         where, values = _below(level(src))
         with self._writing("cannot rename", src) as db:
             done = db.execute(

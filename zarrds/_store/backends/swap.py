@@ -75,7 +75,9 @@ def put(hidden: str, place: str, *, durable: bool = False) -> None:
             discard(removed)
             _sweep(place)
             return
-    raise OSError(errno.EAGAIN, "other processes replace this directory again and again", place)
+    raise OSError(  # builtin: the caller makes it a StoreError
+        errno.EAGAIN, "other processes replace this directory again and again", place
+    )  # builtin: the caller makes it a StoreError
 
 
 def _exchanged(hidden: str, place: str) -> str:
@@ -186,7 +188,7 @@ def _exchange(one: str, other: str) -> bool:
     number = ctypes.get_errno()
     if number in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EXDEV):
         return False
-    raise OSError(number, os.strerror(number), other)
+    raise OSError(number, os.strerror(number), other)  # builtin: the caller makes it a StoreError
 
 
 @cache

@@ -17,7 +17,7 @@ from zarrds._store.place import Place, place_in_file, place_on_disk
 from zarrds._store.request import same_bytes
 from zarrds._store.spec import StoreSpec, live_spec, make_spec, not_shareable
 from zarrds._types import Buf, Request, Separator
-from zarrds.errors import NotErasableError, ReadOnlyError
+from zarrds.errors import ArgumentError, NotErasableError, ReadOnlyError
 
 __all__ = ["ZipStore"]
 
@@ -67,7 +67,7 @@ class ZipStore(Store):
         dimension_separator: Separator | None = None,
     ) -> None:
         if mode not in ("r", "w", "a", "x"):
-            raise ValueError(f"ZipStore requires mode 'r', 'w', 'x', or 'a', found {mode!r}")
+            raise ArgumentError(f"ZipStore requires mode 'r', 'w', 'x', or 'a', found {mode!r}")
         self.path = os.path.abspath(os.fspath(path))
         self.compression = compression
         self.allowZip64 = allowZip64
@@ -131,7 +131,7 @@ class ZipStore(Store):
     def __delitem__(self, key: str) -> None:
         if key in self:
             raise self._not_erasable(key)
-        raise KeyError(key)
+        raise KeyError(key)  # builtin: the protocol of mappings
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and key in self._archive

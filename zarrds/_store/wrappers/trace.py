@@ -19,6 +19,7 @@ from zarrds._escaping import visible
 from zarrds._store.base import Store
 from zarrds._store.request import buffer_size
 from zarrds._types import Buf, Request
+from zarrds.errors import UsageError
 
 __all__ = ["Entry", "Trace", "carried", "is_open", "record", "trace"]
 
@@ -133,7 +134,7 @@ class Trace:
 
     def __enter__(self) -> Self:
         if self._token is not None:
-            raise RuntimeError("this trace is open already")
+            raise UsageError("this trace is open already")
         self._token = _here.set((*_here.get(), self))
         _open(self)
         return self

@@ -15,6 +15,7 @@ from zarrds._store.base import Store
 from zarrds._store.request import cut, same_bytes
 from zarrds._store.wrappers.base import WrapperStore
 from zarrds._types import Buf, Request
+from zarrds.errors import ArgumentError, ArgumentTypeError
 
 __all__ = ["ShardingStorageTransformer", "StorageTransformer", "register_storage_transformer", "transformed"]
 
@@ -54,7 +55,7 @@ class StorageTransformer(WrapperStore):
 
     def __init__(self, _type: str) -> None:
         if _type not in self.valid_types:
-            raise ValueError(
+            raise ArgumentError(
                 f"storage transformer cannot be of type {_type!r}, must be one of {', '.join(self.valid_types)}"
             )
         self.type = _type
@@ -89,8 +90,10 @@ class StorageTransformer(WrapperStore):
 
     def __getattr__(self, name: str) -> Any:
         if name == "store":
-            raise ValueError("this storage transformer stands over no store")
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            raise ArgumentError("this storage transformer stands over no store")
+        raise AttributeError(  # builtin: the protocol of attributes
+            f"{type(self).__name__!r} object has no attribute {name!r}"
+        )  # builtin: the protocol of attributes
 
     # --- values ------------------------------------------------------------------------------------------------------
 
@@ -158,7 +161,7 @@ class ShardingStorageTransformer(StorageTransformer):
         super().__init__(_type)
         counts = (chunks_per_shard,) if isinstance(chunks_per_shard, int) else tuple(map(int, chunks_per_shard))
         if any(count < 1 for count in counts):
-            raise ValueError(f"chunks_per_shard must be at least 1, found {chunks_per_shard!r}")
+            raise ArgumentError(f"chunks_per_shard must be at least 1, found {chunks_per_shard!r}")
         self.chunks_per_shard = counts
 
     def get_config(self) -> dict[str, Any]:
@@ -175,7 +178,7 @@ def register_storage_transformer(cls: type[StorageTransformer]) -> None:
         A subclass of `StorageTransformer`; it replaces an earlier one of the same name.
     """
     if not (isinstance(cls, type) and issubclass(cls, StorageTransformer)) or not cls.extension_uri:
-        raise TypeError(f"a storage transformer is a subclass of StorageTransformer with a name, found {cls!r}")
+        raise ArgumentTypeError(f"a storage transformer is a subclass of StorageTransformer with a name, found {cls!r}")
     TRANSFORMERS[cls.extension_uri] = cls
 
 

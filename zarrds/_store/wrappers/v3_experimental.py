@@ -143,7 +143,7 @@ class ExperimentalV3Store(ViewStore):
                 reader.close()
             if found is not None:
                 return found
-        raise AssertionError("numbers do not end")
+        raise AssertionError("numbers do not end")  # builtin: never reached
 
     def _by_index(
         self,

@@ -25,6 +25,7 @@ from zarrds.dask.rechunking.stages import RechunkWork
 from zarrds.dask.rechunking.targets import is_consolidated
 from zarrds.dask.rechunking.wanted import arrays_below
 from zarrds.dask.tasks import rechunk_blocks
+from zarrds.errors import ArgumentError, ArgumentTypeError
 from zarrds.hierarchy import Group
 
 __all__ = ["rechunk"]
@@ -130,7 +131,7 @@ def rechunk(
     array([  0, 100, 200])
     """
     if append and overwrite:
-        raise ValueError("append=True keeps what is there, overwrite=True does not: give one of both")
+        raise ArgumentError("append=True keeps what is there, overwrite=True does not: give one of both")
     node = opened_node(source, path, storage_options)
     store = as_store(target_store, mode="w", storage_options=storage_options)
     where = normalize_path(target_path)
@@ -142,7 +143,7 @@ def rechunk(
     if append and _node.has_node(store, where) and not is_being_created(store, where):
         return _growing_job(request, chunks, target_options, retries)
     if chunks is None:
-        raise TypeError("chunks are needed; they may be left out only where a target grows (append=True)")
+        raise ArgumentTypeError("chunks are needed; they may be left out only where a target grows (append=True)")
     return _creating_job(request, chunks, target_options, overwrite, retries)
 
 

@@ -14,6 +14,7 @@ from zarrds.attrs import Attributes
 from zarrds.core import Array
 from zarrds.dask.dimensions import dimension_names
 from zarrds.dask.rechunking.wanted import chunk_lengths, nodes_below
+from zarrds.errors import ArgumentTypeError
 from zarrds.hierarchy import Group, open_group
 
 __all__ = [
@@ -46,7 +47,7 @@ def target_meta(array: Array, chunks: Any, options: dict[str, Any]) -> ArrayMeta
     """Return the metadata of the result: those of the source with other chunks and the caller's options."""
     unknown = sorted(set(options) - TARGET_OPTIONS)
     if unknown:
-        raise TypeError(f"unknown target_options {unknown}; there are {sorted(TARGET_OPTIONS)}")
+        raise ArgumentTypeError(f"unknown target_options {unknown}; there are {sorted(TARGET_OPTIONS)}")
     meta, number = array.source().meta, target_format(array, options)
     like = options_like(meta, {"chunks", *options}, number)
     if not {"compressors", "codecs"}.isdisjoint(options):

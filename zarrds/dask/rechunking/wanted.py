@@ -12,6 +12,7 @@ from zarrds._store import normalize_path
 from zarrds._types import Chunks
 from zarrds.core import Array
 from zarrds.dask.dimensions import chunks_of_axes, dimension_names
+from zarrds.errors import ArgumentError, ArgumentTypeError
 from zarrds.hierarchy import Group
 
 __all__ = ["arrays_below", "chunk_lengths", "chunks_by_array", "nodes_below", "options_by_array"]
@@ -53,7 +54,9 @@ def chunks_by_array(arrays: Mapping[str, Array], chunks: Any) -> dict[str, Any]:
         A key names neither an array nor a dimension.
     """
     if not isinstance(chunks, Mapping):
-        raise TypeError(f"chunks of a group are a dict by paths of arrays or names of dimensions, found {chunks!r}")
+        raise ArgumentTypeError(
+            f"chunks of a group are a dict by paths of arrays or names of dimensions, found {chunks!r}"
+        )
     names = {path: dimension_names(array) for path, array in arrays.items()}
     dimensions = {name for some in names.values() for name in some if name is not None}
     own: dict[str, Any] = {}
@@ -65,7 +68,7 @@ def chunks_by_array(arrays: Mapping[str, Array], chunks: Any) -> dict[str, Any]:
         elif isinstance(key, str) and path in arrays:
             own[path] = given
         else:
-            raise ValueError(_unknown(key, arrays, dimensions))
+            raise ArgumentError(_unknown(key, arrays, dimensions))
     return {path: _chunks_of_one(array, names[path], own.get(path), lengths) for path, array in arrays.items()}
 
 
@@ -101,7 +104,7 @@ def chunk_lengths(array: Array, meta: ArrayMeta, chunks: Any) -> Chunks:
         return tuple(max(lengths) for lengths in each)
     for length in each:
         if length is not None and (length is True or length is False or not isinstance(length, (int, np.integer))):
-            raise ValueError(f"chunks of a rechunked array are one length for each dimension, found {chunks!r}")
+            raise ArgumentError(f"chunks of a rechunked array are one length for each dimension, found {chunks!r}")
     return tuple(
         max(1, size) if length in (None, -1) else int(length) for length, size in zip(each, meta.shape, strict=True)
     )

@@ -1,0 +1,49 @@
+"""Errors about arguments, and about how zarrds is used."""
+
+from __future__ import annotations
+
+from zarrds.errors.base import ZarrdsError
+
+__all__ = [
+    "ArgumentError",
+    "ArgumentKeyError",
+    "ArgumentTypeError",
+    "MissingPackageError",
+    "NotSupportedError",
+    "UsageError",
+]
+
+
+class ArgumentError(ZarrdsError, ValueError):
+    """An argument has a value that is not accepted, or does not fit the other arguments.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> from zarrds.errors import ArgumentError
+    >>> try:
+    ...     zarrds.zeros(4, order="X")
+    ... except ArgumentError as error:
+    ...     print(error)
+    order must be 'C' or 'F', found 'X'
+    """
+
+
+class ArgumentTypeError(ZarrdsError, TypeError):
+    """An argument has a type that is not accepted, is missing, or is not known."""
+
+
+class ArgumentKeyError(ZarrdsError, KeyError):
+    """An argument names something that is not there."""
+
+
+class UsageError(ZarrdsError, RuntimeError):
+    """An object is used at a moment at which this is not possible."""
+
+
+class NotSupportedError(ZarrdsError, NotImplementedError):
+    """A combination of arguments is valid, but not supported."""
+
+
+class MissingPackageError(ZarrdsError, ImportError):
+    """A Python package is needed that is not installed."""

@@ -1,0 +1,108 @@
+"""Errors about selections of an array and about its chunks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zarrds.errors.base import ZarrdsError
+
+__all__ = [
+    "ArrayIndexError",
+    "BoundsCheckError",
+    "ChunkDecodeError",
+    "ChunkEncodeError",
+    "ChunkError",
+    "ChunkMemoryError",
+    "CoordinateShapeError",
+    "ItemTypeError",
+    "MissingChunkError",
+    "MissingValueError",
+    "NegativeStepError",
+    "VindexInvalidSelectionError",
+    "ZeroStepError",
+    "err_too_many_indices",
+]
+
+
+class ArrayIndexError(ZarrdsError, IndexError):
+    """A selection does not fit the array."""
+
+
+class BoundsCheckError(ArrayIndexError):
+    """An index is out of bounds; ``BoundsCheckError(dimension_length)`` works, as in Zarr-Python 2."""
+
+    default_message = "index out of bounds"
+
+    def __init__(self, message: object = "", **fields: Any) -> None:
+        if not fields and not isinstance(message, str):
+            message = f"index out of bounds for dimension with length {message}"
+        super().__init__(str(message), **fields)
+
+
+class NegativeStepError(ArrayIndexError):
+    """A slice has a step below 1."""
+
+    default_message = "only slices with step >= 1 are supported"
+
+
+class ZeroStepError(NegativeStepError, ValueError):
+    """A slice has the step 0."""
+
+    default_message = "slice step cannot be zero"
+
+
+class VindexInvalidSelectionError(ArrayIndexError):
+    """A vectorised selection is neither coordinates nor a mask."""
+
+    default_message = (
+        "unsupported selection type for vectorized indexing; only coordinate or mask selections are supported"
+    )
+
+    def __init__(self, message: object = "", **fields: Any) -> None:
+        if not fields and not isinstance(message, str):
+            # the selection alone as argument, as in Zarr-Python 2
+            message, fields = "", {"found": repr(message)}
+        super().__init__(str(message), **fields)
+
+
+class CoordinateShapeError(ArrayIndexError, ValueError):
+    """The coordinates of a selection do not broadcast together."""
+
+    default_message = "coordinates do not broadcast together"
+
+
+def err_too_many_indices(selection: tuple[object, ...], shape: tuple[int, ...]) -> None:
+    """Raise for a selection with more dimensions than the array has."""
+    raise ArrayIndexError(f"too many indices for array; expected {len(shape)}, got {len(selection)}")
+
+
+class ChunkError(ZarrdsError, ValueError):
+    """A chunk cannot be decoded or encoded."""
+
+
+class ChunkDecodeError(ChunkError):
+    """A stored chunk is truncated, corrupt, or decodes to the wrong size."""
+
+
+class ChunkMemoryError(ChunkDecodeError, MemoryError):
+    """An array for a chunk does not fit in memory."""
+
+    default_message = "chunk is too large for the memory"
+
+
+class ChunkEncodeError(ChunkError):
+    """A chunk could not be encoded."""
+
+
+class ItemTypeError(ChunkEncodeError, TypeError):
+    """An element has a type that the array's codec does not allow."""
+
+
+class MissingValueError(ItemTypeError):
+    """An element is missing (such as `pandas.NA`), which neither the dtype nor the codec of the array can store."""
+
+
+class MissingChunkError(ZarrdsError, KeyError):
+    """A chunk is absent, and absent chunks are treated as errors."""
+
+    default_message = "chunk is missing"

@@ -1,0 +1,70 @@
+"""Errors of jobs that write: parallel writes, encodings of datasets, copies, and writers that meet."""
+
+from __future__ import annotations
+
+from zarrds.errors.base import ZarrdsError
+
+__all__ = [
+    "BlockAlignmentError",
+    "BlockShapeError",
+    "ConflictError",
+    "CopyError",
+    "EncodingError",
+    "MemoryLimitError",
+    "SelfOverwriteError",
+    "SourceChangedError",
+    "SynchronizerPathError",
+    "UnfinishedJobError",
+    "UnknownVariableError",
+]
+
+
+class BlockAlignmentError(ZarrdsError, ValueError):
+    """Two tasks would write to one chunk."""
+
+
+class EncodingError(ZarrdsError, ValueError):
+    """The encoding of a stored variable cannot store values that should be written."""
+
+
+class UnknownVariableError(EncodingError, KeyError):
+    """An encoding is given for a variable that the dataset does not have."""
+
+
+class BlockShapeError(ZarrdsError, ValueError):
+    """A block of a dask array has another shape than expected; nothing of the block has been written."""
+
+
+class MemoryLimitError(ZarrdsError, ValueError):
+    """A plan does not fit the memory limit."""
+
+
+class SynchronizerPathError(ZarrdsError, ValueError):
+    """The lock files of a synchronizer would be among the files that they guard, which may replace them."""
+
+    default_message = "the lock files of the synchronizer would lie in the store that they guard"
+
+
+class CopyError(ZarrdsError, RuntimeError):
+    """A copy found something that it may not replace."""
+
+
+class ConflictError(ZarrdsError, RuntimeError):
+    """Another writer changed a value after it was read and before it could be replaced.
+
+    Nothing was written. Read the value again and repeat the change, or use a synchronizer so that writers take turns.
+    """
+
+    default_message = "another writer changed this meanwhile"
+
+
+class SelfOverwriteError(CopyError, ValueError):
+    """The source of a job is inside the target that it would overwrite."""
+
+
+class SourceChangedError(ZarrdsError, ValueError):
+    """A target was to grow with its source, but the source has changed in another way; nothing was written."""
+
+
+class UnfinishedJobError(ZarrdsError, RuntimeError):
+    """A target has an unfinished job, and what was asked for is another one; nothing was written."""
