@@ -81,6 +81,7 @@ __all__ = [
     "listdir",
     "migrate_1to2",
     "normalize_storage_path",
+    "normalize_store_arg",
     "places_of",
     "refuse_overlap",
     "rename",
@@ -115,6 +116,37 @@ def _opened(store: AnyStore, mode: str) -> Iterator[Store]:
 def _close_opened(real_store: Store, given: object) -> None:
     if real_store is not given and not isinstance(given, Mapping):
         real_store.close()
+
+
+def normalize_store_arg(
+    store: AnyStore | str | os.PathLike[str] | None,
+    storage_options: Mapping[str, Any] | None = None,
+    mode: str = "r",
+    *,
+    zarr_version: int | None = None,
+) -> Store:
+    """Return a store for what was given as one, a new `KVStore` for None; `as_store`, as Zarr-Python 2 calls it.
+
+    Parameters
+    ----------
+    store : Store, MutableMapping, str, os.PathLike or None
+        What a user passed as a store.
+    storage_options : dict, optional
+        Options of the file system behind a URL.
+    mode : str, default "r"
+        "r" for reading only; any other mode may write.
+    zarr_version : {2, 3}, optional
+        Accepted as in Zarr-Python 2: a store holds all formats.
+
+    Examples
+    --------
+    >>> from zarrds.storage import normalize_store_arg
+    >>> normalize_store_arg(None)
+    <zarrds.storage.KVStore over dict>
+    """
+    if zarr_version not in (None, 2, 3):
+        raise ArgumentError(f"zarr_version must be 2, 3 or None, found {zarr_version!r}")
+    return KVStore({}) if store is None else as_store(store, mode=mode, storage_options=storage_options)
 
 
 def listdir(store: AnyStore, path: str | bytes | None = None) -> list[str]:

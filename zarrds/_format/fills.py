@@ -106,8 +106,7 @@ def _real(value: JSON, place: Place) -> float:
 
 def _bytes_from_json(value: JSON, dtype: DType, place: Place) -> bytes:
     raw = place.expect_base64(value)
-    is_short = len(raw) < dtype.itemsize and dtype.names is not None
-    if is_short or len(raw) > dtype.itemsize:
+    if len(raw) > dtype.itemsize:
         raise place.error(f"base64 of {dtype.itemsize} bytes", value)
     return raw.ljust(dtype.itemsize, b"\0")
 
@@ -353,11 +352,11 @@ def _void_of(value: object, dtype: DType) -> bytes:
     if dtype.names is None:
         return _fixed_bytes_of(value, dtype)
     if isinstance(value, bytes):
-        if len(value) != dtype.itemsize:
+        if len(value) > dtype.itemsize:
             raise ValueError(  # builtin: the caller makes it a FillTypeError or MetadataError
-                f"not the {dtype.itemsize} bytes of a record"
-            )  # builtin: the caller makes it a FillTypeError or MetadataError
-        return value
+                f"more than the {dtype.itemsize} bytes of a record"
+            )
+        return value.ljust(dtype.itemsize, b"\0")
     record = np.zeros((), dtype)
     with np.errstate(over="ignore", under="ignore"):
         record[()] = tuple(value) if isinstance(value, list) else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -140,7 +140,7 @@ def _only_compressor(request: ArrayRequest) -> Any:
 
 
 def _compressors(compressor: Any, default: Any) -> tuple[CodecSpec, ...]:
-    if isinstance(compressor, str):
+    if isinstance(compressor, str) and compressor:
         if compressor == "none":
             return ()
         if compressor != "default":
@@ -148,7 +148,12 @@ def _compressors(compressor: Any, default: Any) -> tuple[CodecSpec, ...]:
                 "bad compressor", expected="a numcodecs codec, None or 'default'", found=repr(compressor)
             )
         compressor = default
-    return () if compressor is None or compressor is False else (spec_of(compressor),)
+    return () if _is_nothing(compressor) else (spec_of(compressor),)
+
+
+def _is_nothing(compressor: Any) -> bool:
+    """Return whether a user has asked for no compressor: with None, False, 0, or anything empty."""
+    return compressor is None or (isinstance(compressor, bool | int | str | Sequence | Mapping) and not compressor)
 
 
 def _filters(
@@ -269,7 +274,7 @@ def _compressors_3(request: ArrayRequest) -> Any:
         return several
     if not (isinstance(several, str) and several == "auto"):
         raise ArgumentError("compressor and compressors are two names for one thing: pass one of them")
-    return None if alone is None or alone == "none" else alone
+    return None if _is_nothing(alone) or alone == "none" else alone
 
 
 def _unit_and_chunks(request: ArrayRequest, shape: Shape, itemsize: int) -> tuple[Chunks, Chunks]:

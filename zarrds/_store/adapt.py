@@ -49,7 +49,7 @@ def as_store(store: object, *, mode: str = "r", storage_options: Mapping[str, An
         If storage options are given for a path that is no URL.
     """
     if isinstance(store, Store):
-        return store
+        return _of_known_version(store)
     if isinstance(store, (str, os.PathLike)):
         return _at_location(os.fspath(store), mode, dict(storage_options or {}))
     if isinstance(store, FSMap):
@@ -58,9 +58,27 @@ def as_store(store: object, *, mode: str = "r", storage_options: Mapping[str, An
         return from_obstore(store)
     if is_zarr3(store):
         return from_zarr3(store, mode=mode)
-    if isinstance(store, MutableMapping) or (isinstance(store, Mapping) and mode == "r"):
-        return KVStore(store)
+    # groups, arrays and tables have methods of a mapping too
+    if not (hasattr(type(store), "shape") or hasattr(type(store), "attrs")):
+        if isinstance(store, MutableMapping) or (isinstance(store, Mapping) and mode == "r"):
+            return KVStore(store)
+        if _has_methods(store, _READS) and (mode == "r" or _has_methods(store, _WRITES)):
+            return KVStore(store)  # type: ignore[arg-type]
     raise NotAStoreError(f"a store is a path, a URL, a Store or a mutable mapping, not {type(store).__name__}")
+
+
+def _of_known_version(store: Store) -> Store:
+    if store._store_version not in (2, 3):
+        raise ArgumentError(f"the version of a store must be 2 or 3, found {store._store_version} in {store!r}")
+    return store
+
+
+_READS = ("__getitem__", "__contains__", "keys", "get")
+_WRITES = ("__setitem__", "__delitem__")
+
+
+def _has_methods(store: object, names: Sequence[str]) -> bool:
+    return all(hasattr(type(store), name) for name in names)
 
 
 def _at_location(location: object, mode: str, storage_options: dict[str, Any]) -> Store:

@@ -142,6 +142,9 @@ class Store(MutableMapping[str, bytes]):
             follow_overrides(cls, base, StoreProfile("network", native_batch=True))
             send_subclass(cls, base)
 
+    _store_version: int = 2
+    """Version of the interface, as subclasses written for Zarr-Python 2 give it; any store holds all formats."""
+
     @property
     def _dimension_separator(self) -> Separator | None:
         """Separator of chunk keys, under the name that programs for Zarr-Python 2 ask for."""

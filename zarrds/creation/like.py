@@ -8,7 +8,7 @@ from typing import Any
 from zarrds._format import as_numpy, is_of_pandas
 from zarrds._metadata import check_version, options_like
 from zarrds.core import Array
-from zarrds.creation.open import _dtype_or_none, empty, full, ones, open_array, zeros
+from zarrds.creation.open import _dtype_or_none, chunks_like, empty, full, ones, open_array, zeros
 from zarrds.errors import ArgumentTypeError
 
 __all__ = ["empty_like", "filled_keywords", "full_like", "like_keywords", "ones_like", "open_like", "zeros_like"]
@@ -30,9 +30,8 @@ def like_keywords(a: Any, kwargs: Mapping[str, Any], zarr_format: int | None = N
         options.setdefault("shape", a.shape)
     elif "shape" not in options:
         raise ArgumentTypeError(f"shape is needed where the example, of type {type(a).__name__}, has none")
-    chunks = getattr(a, "chunks", None)
-    if chunks is not None:
-        options.setdefault("chunks", chunks)
+    if hasattr(a, "chunks"):
+        options.setdefault("chunks", chunks_like(a))
     if hasattr(a, "dtype"):
         options.setdefault("dtype", a.dtype)
     return options

@@ -25,6 +25,7 @@ from zarrds.sync import Synchronizer
 __all__ = [
     "array",
     "array_keywords",
+    "chunks_like",
     "create",
     "create_filled",
     "empty",
@@ -134,8 +135,7 @@ def array_keywords(data: Any, given: Mapping[str, Any]) -> tuple[Any, dict[str, 
     if given.get("dtype") is None and options.get("dtype") is None:
         options["dtype"] = dtype
     if options.get("chunks") is None:
-        chunks = getattr(data, "chunks", None)
-        options["chunks"] = True if chunks is None else _chunk_shape(chunks)
+        options["chunks"] = chunks_like(data)
     _refuse_missing(data, options)
     return data, options
 
@@ -211,10 +211,14 @@ def _refuse_missing(data: Any, options: Mapping[str, Any]) -> None:
         check_texts(data.astype(object, copy=False))
 
 
-def _chunk_shape(chunks: Any) -> Any:
-    """Return one chunk shape for the chunks of data; dask lists the length of every block along each dimension."""
-    if not isinstance(chunks, tuple | list):
-        return chunks
+def chunks_like(data: Any) -> Any:
+    """Return the chunk shape of data, or True, which guesses one, if they name none that has all dimensions.
+
+    dask lists the length of every block along each dimension: the longest is taken.
+    """
+    chunks = getattr(data, "chunks", None)
+    if not isinstance(chunks, tuple) or len(chunks) != len(getattr(data, "shape", ())):
+        return True
     return tuple(max(1, *part) if isinstance(part, tuple) else part for part in chunks)
 
 

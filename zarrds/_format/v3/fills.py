@@ -66,9 +66,9 @@ def _exactly(raw: bytes, dtype: DType, place: Place, value: JSON) -> bytes:
 
 
 def _bool(value: JSON, dtype: DType, place: Place) -> bytes:
-    if not isinstance(value, bool):
+    if value not in (0, 1):  # some writers put numbers
         raise place.error("true or false", value)
-    return np.array(value, dtype).tobytes()
+    return np.array(bool(value), dtype).tobytes()
 
 
 def _whole(value: JSON, place: Place, low: int, high: int, what: str) -> int:

@@ -136,7 +136,7 @@ class KVStore(Store):
 
     def _keys(self) -> list[str]:
         try:
-            return list(self._mapping)
+            return list(self._mapping.keys())
         except NotImplementedError as error:
             raise NotListableError(store=repr(self)) from error
 
@@ -164,11 +164,12 @@ class KVStore(Store):
             self.live.changed()
             return
         src, dst = normalize_path(src_path), normalize_path(dst_path)
-        keys = [key for key in list(self._mapping) if key == src or key.startswith(level(src))]
+        keys = [key for key in self._keys() if key == src or key.startswith(level(src))]
         if not keys:
             raise PathNotFoundError("nothing to rename", path=src)
         for key in keys:
-            self._mapping[renamed(key, src, dst)] = self._mapping.pop(key)
+            self._mapping[renamed(key, src, dst)] = self._mapping[key]
+            del self._mapping[key]
         self.live.changed()
 
     def getsize(self, path: str | None = None) -> int:
@@ -190,7 +191,7 @@ class KVStore(Store):
             own()
 
     def is_writeable(self) -> bool:
-        return isinstance(self._mapping, MutableMapping)
+        return hasattr(type(self._mapping), "__setitem__")
 
     def place(self, path: str = "") -> Place:
         if isinstance(self._mapping, Store):
@@ -201,11 +202,11 @@ class KVStore(Store):
         return getattr(self._mapping, name, None)
 
     def _require_mutable(self) -> None:
-        if not isinstance(self._mapping, MutableMapping):
+        if not self.is_writeable():
             raise ReadOnlyError("the mapping behind this store cannot be modified", found=type(self._mapping).__name__)
 
     def __len__(self) -> int:
-        return len(self._mapping)
+        return len(self._mapping) if hasattr(type(self._mapping), "__len__") else len(self._keys())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, KVStore) and (self._mapping is other._mapping or self._mapping == other._mapping)

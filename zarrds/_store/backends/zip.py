@@ -87,6 +87,13 @@ class ZipStore(Store):
             _written[os.path.realpath(self.path)] = archive
         self._finalizer = weakref.finalize(self, _abandon, archive)
 
+    @property
+    def zf(self) -> zipfile.ZipFile:
+        """The file as a `zipfile.ZipFile`, to read its directory; what was set before is in it."""
+        if self._finalizer.alive:
+            self.flush()
+        return zipfile.ZipFile(self.path, "r")
+
     # --- values ------------------------------------------------------------------------------------------------------
 
     def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:

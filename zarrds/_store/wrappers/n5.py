@@ -426,4 +426,7 @@ def _members(attributes: Attributes, node: str, name: str, text: Buf, quiet: boo
     if name == v2.GROUP_KEY:
         return {**attributes, "n5": n5.VERSION}
     version: dict[str, JSON] = {} if node else {"n5": n5.VERSION}
-    return {**attributes, **version, **json.loads(json.dumps(n5.array_members(document, where)))}
+    members = json.loads(json.dumps(n5.array_members(document, where)))
+    if members["compression"]["type"] == "lzma" and not quiet:
+        warnings.warn("few N5 libraries read lzma compression other than xz", RuntimeWarning, stacklevel=2)
+    return {**attributes, **version, **members}
