@@ -6,9 +6,10 @@ The engine is found by its entry point. Importing this package registers the acc
 
 from xarray_backend import accessor as _accessor
 from xarray_backend.entrypoint import ZarrdsBackendEntrypoint, open_zarrds
+from xarray_backend.preview import VariablePlan, WritePlan
 from xarray_backend.reader import ZarrdsStore, glob
 from xarray_backend.writer import to_zarrds
 
-__all__ = ["ZarrdsBackendEntrypoint", "ZarrdsStore", "glob", "open_zarrds", "to_zarrds"]
+__all__ = ["VariablePlan", "WritePlan", "ZarrdsBackendEntrypoint", "ZarrdsStore", "glob", "open_zarrds", "to_zarrds"]
 
 _accessor.register()

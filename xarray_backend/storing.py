@@ -37,15 +37,15 @@ class Job:
         Passed to `dask.compute`.
     synchronizer : object, optional
         Gives a lock for a chunk key.
-    turn : Turn, optional
-        This writer's turn to enlarge the group's arrays.
+    turns : tuple of Turn
+        This writer's turns to enlarge the arrays of the groups.
     """
 
     compute: bool
     consolidated: bool
     dask_options: dict[str, Any] = field(default_factory=dict)
     synchronizer: Any = None
-    turn: Turn | None = None
+    turns: tuple[Turn, ...] = ()
 
 
 def carry_out(
@@ -61,11 +61,11 @@ def carry_out(
     resizes = [resize for plan in plans for resize in plan.resizes]
     changed = bool(documents) or bool(resizes) or any(plan.attrs is not None for plan in plans)
     target.set_many(documents)
-    if job.turn is None or not job.compute:
-        (job.turn or Turn(None)).grow(resizes)
+    if not job.turns or not job.compute:
+        _grow(resizes, job.turns)
         later = _write_values(plans, target, job, appends=False)
     else:
-        later = _append(plans, resizes, target, job, job.turn)
+        later = _append(plans, resizes, target, job)
     consolidates = job.consolidated
     if changed and not fresh and not consolidates:
         consolidates = is_consolidated(target)  # existing consolidated metadata must not become stale
@@ -81,7 +81,7 @@ def carry_out(
 
 
 def _append(
-    plans: list[DatasetPlan], resizes: list[tuple[Array, tuple[int, ...]]], target: Store, job: Job, turn: Turn
+    plans: list[DatasetPlan], resizes: list[tuple[Array, tuple[int, ...]]], target: Store, job: Job
 ) -> list[Any]:
     """Write the data behind the ends of stored arrays, then their shapes; undo everything if that fails."""
     settle([array for array, _ in resizes])
@@ -89,11 +89,19 @@ def _append(
         _write_values(plans, target, job, appends=True)
         target.flush()
     except BaseException:
-        if not turn.is_lost:
+        if not any(turn.is_lost for turn in job.turns):
             take_back(resizes)
         raise
-    turn.grow(resizes)
+    _grow(resizes, job.turns)
     return []
+
+
+def _grow(resizes: list[tuple[Array, tuple[int, ...]]], turns: tuple[Turn, ...]) -> None:
+    """Write the new shapes of arrays, if it is still this writer's turn in all groups."""
+    first, *others = turns or (Turn(None),)
+    for turn in others:
+        turn.keep()
+    first.grow(resizes)
 
 
 def _write_values(plans: list[DatasetPlan], target: Store, job: Job, *, appends: bool) -> list[LazyWrite]:

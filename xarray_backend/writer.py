@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import xarray as xr
@@ -12,6 +12,7 @@ import xarray as xr
 import zarrds
 from xarray_backend.blocks import refuse_unshareable, regrouped
 from xarray_backend.plan import DatasetPlan, Options, check_dataset, plan_dataset
+from xarray_backend.preview import planned_writes
 from xarray_backend.reader import ZarrdsStore, check_format
 from xarray_backend.region import Region, appended_region, parse_region, region_names
 from xarray_backend.stored import Stored, read_stored, stored_names, undo_unfinished
@@ -58,6 +59,7 @@ def to_zarrds(
     chunkmanager_store_kwargs: Mapping[str, Any] | None = None,
     write_inherited_coords: bool = False,
     synchronizer: Any = None,
+    dry_run: bool = False,
 ) -> Any:
     """Write a dataset, data array or tree to a store.
 
@@ -97,7 +99,8 @@ def to_zarrds(
     consolidated : bool, optional
         Whether metadata are consolidated at the end. By default True, except in mode "r+", which changes no metadata.
     append_dim : str, optional
-        Dimension at whose end the dataset is added.
+        Dimension at whose end the dataset is added; in a tree, all nodes that have it, and the others are written as in
+        mode "a".
     region : dict or "auto", optional
         A dict from dimensions to slices of the stored arrays; "auto" finds slices by coordinate values. Index
         coordinates are not written to a region; the others, and all variables, must have one of its dimensions. The
@@ -128,10 +131,14 @@ def to_zarrds(
         Gives a lock for the key of a document or chunk, as `zarrds.ProcessSynchronizer`. It is needed only where the
         store cannot compare and swap (docs/stores.md), or where others use one.
 
+    dry_run : bool
+        Whether nothing is written, and a `WritePlan` says what would be: variables, chunks, shards, tasks, bytes,
+        bytes that move between blocks, requests and documents. Errors are raised as if it were written.
+
     Returns
     -------
-    ZarrdsStore or dask.delayed.Delayed
-        The stored group, or with ``compute=False`` a Delayed that writes the dask arrays.
+    ZarrdsStore, dask.delayed.Delayed or WritePlan
+        The stored group, with ``compute=False`` a Delayed that writes the dask arrays, or with `dry_run` the plan.
 
     Raises
     ------
@@ -175,8 +182,8 @@ def to_zarrds(
             "mode 'replace' puts the dataset in its place when all is written, so compute=False is no use"
         )
     datasets, encodings = _datasets_of(obj, encoding, write_inherited_coords)
-    if len(datasets) > 1 and (append_dim is not None or region is not None):
-        raise NotSupportedError("append_dim and region are for datasets; write the nodes of a tree one by one")
+    if len(datasets) > 1 and region is not None:
+        raise NotSupportedError("region is for datasets; write the nodes of a tree one by one")
     for ds in datasets.values():
         check_dataset(ds if region is None else ds.drop_vars(ds.indexes, errors="ignore"))
     target = _open_store(store, storage_options)
@@ -189,7 +196,7 @@ def to_zarrds(
         raise GroupNotFoundError("mode 'r+' changes what is stored, but there is no group", path=root)
     if mode == "w":
         _refuse_self_overwrite(target, root, datasets)
-    if mode == "replace":
+    if mode == "replace" and not dry_run:
         with _replacing(target, root, zarr_format, consolidated, synchronizer) as (beside, staged):
             to_zarrds(
                 obj,
@@ -209,27 +216,44 @@ def to_zarrds(
     consolidates = mode != "r+" and consolidated is not False
     keeps = target.can_set_if or synchronizer is not None or not target.profile.shareable
     options = Options(mode, aligned, write_empty_chunks, target.dimension_separator, number, keeps)
-    with _turn(existing, append_dim, synchronizer) as turn:
-        if turn is not None:
+    appended = None if dry_run else append_dim
+    with _turns(existing, datasets, appended, synchronizer) as turns:
+        if turns:
             existing = _open_existing(target, root)  # others may have appended before it was our turn
-            if turn.inherited and existing is not None:
-                with turn.or_abandoned():
-                    undo_unfinished(read_stored(existing), append_dim)
         plans = _planned(datasets, encodings, existing, root, options, append_dim, region)
         if any(write.is_lazy for plan in plans for write in plan.writes):
             refuse_unshareable(target, dask_options)
         if existing is not None:
             _refuse_read_after_write(plans, target)
         documents = new_documents(plans, root)
+        if dry_run:
+            return planned_writes(plans, store=repr(target), mode=mode, consolidates=consolidates)
         target.check_documents(documents)  # raise for what the store cannot express before anything is deleted
         written = existing if existing is not None else _make_room(target, root, mode, number)
-        job = Job(compute, consolidates, dask_options, synchronizer, turn)
+        job = Job(compute, consolidates, dask_options, synchronizer, turns)
         return carry_out(plans, documents, target, written, job, fresh=existing is None)
 
 
-def _turn(existing: Group | None, append_dim: Any, synchronizer: Any) -> AbstractContextManager[Turn | None]:
-    """Return the right to append to an existing group."""
-    return nullcontext() if append_dim is None or existing is None else group_turn(existing, synchronizer)
+@contextmanager
+def _turns(
+    existing: Group | None, datasets: Mapping[str, xr.Dataset], append_dim: Any, synchronizer: Any
+) -> Iterator[tuple[Turn, ...]]:
+    """Hold the right to append to each stored group, in the order of their paths; undo what others did not finish."""
+    if append_dim is None or existing is None:
+        yield ()
+        return
+    with ExitStack() as held:
+        turns = []
+        for path in sorted(datasets):
+            group = _stored_group(existing, path)
+            if group is None:
+                continue
+            turn = held.enter_context(group_turn(group, synchronizer))
+            if turn.inherited:
+                with turn.or_abandoned():
+                    undo_unfinished(read_stored(_stored_group(existing, path)), append_dim)
+            turns.append(turn)
+        yield tuple(turns)
 
 
 def _planned(
@@ -243,9 +267,12 @@ def _planned(
 ) -> list[DatasetPlan]:
     """Return the plans for all datasets, checked against the stored group."""
     plans = []
+    if append_dim is not None and len(datasets) > 1 and not any(append_dim in ds.dims for ds in datasets.values()):
+        raise ArgumentError(f"append_dim {append_dim!r} is not a dimension of any node of the tree")
     for path, ds in datasets.items():
         where = "/".join(part for part in (root, path.strip("/")) if part)
-        stored, ds, part = _part_of(ds, _stored_group(existing, path), append_dim, region)
+        grows = append_dim if len(datasets) == 1 or append_dim in ds.dims else None
+        stored, ds, part = _part_of(ds, _stored_group(existing, path), grows, region)
         plans.append(plan_dataset(ds, where, stored=stored, encoding=encodings[path], options=options, region=part))
     return plans
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import xarray as xr
 
-from tests.store.doubles import CountingStore
+from tests.store.doubles import CountingStore, FaultyStore
 from tests.xarray_backend.samples import is_document, need_zarr, waves
 from xarray_backend import to_zarrds
+from zarrds.errors import StoreError
 from zarrds.storage import MemoryStore
 
 pytestmark = pytest.mark.usefixtures("zarr_format")
@@ -83,3 +85,41 @@ def test_accessors(tmp_path):
         forest().zarrds.save(tmp_path / "dt.zarr")
         xr.testing.assert_identical(xr.open_datatree(tmp_path / "dt.zarr", engine="zarrds").compute(), forest())
     assert xr.open_dataset(tmp_path / "ds.zarr", engine="zarrds").identical(waves())
+
+
+# --- appends to trees ------------------------------------------------------------------------------------------------
+
+
+def series(start: int, stop: int) -> xr.DataTree:
+    """A tree whose nodes grow along t, but one."""
+    rows = xr.Dataset({"v": ("t", np.arange(start, stop))}, {"t": np.arange(start, stop)})
+    return xr.DataTree.from_dict({"/": rows, "/a": rows.drop_vars("t") * 2, "/b": xr.Dataset({"s": 3})})
+
+
+@pytest.mark.parametrize("group", [None, "g/h"])
+def test_an_append_to_all_nodes(group):
+    store = MemoryStore()
+    for start, stop in ((0, 3), (3, 5), (5, 9)):
+        to_zarrds(series(start, stop), store, mode="a", append_dim="t", group=group)
+    found = xr.open_datatree(store, engine="zarrds", group=group)
+    xr.testing.assert_identical(found, series(0, 9))
+    with pytest.raises(ValueError, match="not a dimension of any node"):
+        to_zarrds(series(0, 3), store, append_dim="z", group=group)
+
+
+@pytest.mark.parametrize("nth", range(1, 12))
+def test_an_append_to_a_tree_that_fails_leaves_the_old_one(nth):
+    inner = MemoryStore()
+    to_zarrds(series(0, 3), inner)
+    faulty = FaultyStore(inner, StoreError("full"), verb="set", nth=nth)
+    failed = False
+    try:
+        to_zarrds(series(3, 5), faulty, append_dim="t")
+    except StoreError:
+        failed = True
+    found = xr.open_datatree(inner, engine="zarrds", consolidated=False)
+    assert found["v"].size == found["a/v"].size
+    assert failed or found["v"].size == 5
+    if found["v"].size == 3:
+        to_zarrds(series(3, 5), inner, append_dim="t")
+    xr.testing.assert_identical(xr.open_datatree(inner, engine="zarrds", consolidated=False), series(0, 5))
