@@ -30,6 +30,8 @@ class ZarrdsArrayWrapper(BackendArray):
     """
 
     __slots__ = ("_array", "dtype", "shape")
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
 
     def __init__(self, array: Array) -> None:
         self._array = array

@@ -41,6 +41,8 @@ class ZarrdsStore(AbstractDataStore):
     """
 
     __slots__ = ("_cached", "_fill_as_mask", "_warned", "cache_members", "group")
+    cache_members: bool
+    group: Group
 
     def __init__(
         self, group: Group, *, use_zarr_fill_value_as_mask: bool | None = None, cache_members: bool = True

@@ -49,6 +49,8 @@ class Attributes(MutableMapping[str, Any]):
     [1000, 850]
     """
 
+    store: Store
+
     def __init__(
         self,
         store: Any,

@@ -76,6 +76,8 @@ class ProcessSynchronizer:
     >>> synchronizer = zarrds.ProcessSynchronizer("data/example.sync")
     """
 
+    path: str
+
     def __init__(self, path: str) -> None:
         self.path = os.fspath(path)
 

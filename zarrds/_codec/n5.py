@@ -50,6 +50,8 @@ class N5ChunkWrapper(Codec):  # type: ignore[misc]
     '00000002 00000002 00000001 00010002'
     """
 
+    dtype: np.dtype[Any]
+
     codec_id = "n5_wrapper"
 
     def __init__(

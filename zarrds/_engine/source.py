@@ -38,6 +38,11 @@ class OpenSource:
     """
 
     __slots__ = ("_fill", "codec", "has_inner_chunks", "indexes", "meta", "path", "prefix", "store")
+    indexes: IndexCache | None
+    meta: ArrayMeta
+    path: str
+    prefix: str
+    store: Store
 
     def __init__(self, store: Store, path: str, meta: ArrayMeta, *, partial_decompress: bool = False) -> None:
         self.store = transformed(store, meta.transformers) if meta.transformers else store

@@ -84,6 +84,14 @@ class Claim:
         "thread",
         "work",
     )
+    inherited: bool
+    key: str
+    mark: bytes
+    over: bool
+    steps: int
+    store: Store
+    text: bytes
+    thread: int
 
     def __init__(self, store: Store, key: str, text: bytes, mark: bytes, inherited: bool) -> None:
         self.store, self.key, self.text, self.mark, self.inherited = store, key, text, mark, inherited

@@ -40,6 +40,8 @@ class ChunkProjection(NamedTuple):
 class _Indexer:
     """Iterate over the chunks that a selection of an array meets."""
 
+    drop_axes: tuple[int, ...]
+
     _mode: ClassVar[Mode]
 
     def __init__(self, selection: Any, array: Array) -> None:

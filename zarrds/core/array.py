@@ -452,7 +452,7 @@ class Array(ArrayProperties):
             and not other._is_view
         )
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: None = None  # type: ignore[assignment]
 
     def __reduce__(self) -> tuple[Any, ...]:
         # metadata are pickled too, so that unpickling needs no request

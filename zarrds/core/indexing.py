@@ -302,6 +302,7 @@ class OIndex:
     """``z.oindex[...]``: orthogonal selection of an array."""
 
     __slots__ = ("array",)
+    array: Selections
 
     def __init__(self, array: Selections) -> None:
         self.array = array
@@ -319,6 +320,7 @@ class VIndex:
     """``z.vindex[...]``: coordinate or mask selection of an array."""
 
     __slots__ = ("array",)
+    array: Selections
 
     def __init__(self, array: Selections) -> None:
         self.array = array
@@ -351,6 +353,7 @@ class BlockIndex:
     """``z.blocks[...]``: selection of whole chunks of an array."""
 
     __slots__ = ("array",)
+    array: Selections
 
     def __init__(self, array: Selections) -> None:
         self.array = array

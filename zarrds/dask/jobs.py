@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import dask
 from dask.base import get_scheduler
@@ -146,7 +146,7 @@ class Job:
     def __dask_optimize__(self) -> Callable[..., Any]:
         return self._optimize
 
-    __dask_scheduler__ = staticmethod(threads_get)
+    __dask_scheduler__: ClassVar[Callable[..., Any]] = staticmethod(threads_get)
 
 
 def _as_it_is(graph: Any, keys: Any, **options: Any) -> Any:

@@ -38,6 +38,8 @@ class ZarrdsError(Exception):
     zarrds.errors.ChunkDecodeError: chunk has the wrong size (key 'u/0.0', expected 400 bytes, found 12 bytes)
     """
 
+    message: str
+
     default_message = ""
     path_message: str | None = None
     """Default message if the path is known, with ``{!r}`` for the path: the message of Zarr-Python 2."""

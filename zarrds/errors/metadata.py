@@ -64,28 +64,28 @@ class ContainsArrayError(PathError, ValueError):
     """A node should be created at a path where an array already exists."""
 
     default_message = "an array is already there"
-    path_message = "path {!r} contains an array"
+    path_message: str | None = "path {!r} contains an array"
 
 
 class ContainsGroupError(PathError, ValueError):
     """A node should be created at a path where a group already exists."""
 
     default_message = "a group is already there"
-    path_message = "path {!r} contains a group"
+    path_message: str | None = "path {!r} contains a group"
 
 
 class PathNotFoundError(PathError, FileNotFoundError, ValueError):
     """Nothing was found at a path."""
 
     default_message = "nothing found"
-    path_message = "nothing found at path {!r}"
+    path_message: str | None = "nothing found at path {!r}"
 
 
 class ArrayNotFoundError(PathNotFoundError):
     """No array was found at a path."""
 
     default_message = "array not found"
-    path_message = "array not found at path {!r}"
+    path_message: str | None = "array not found at path {!r}"
 
 
 class OldArrayNotFoundError(ArrayNotFoundError, KeyError):
@@ -96,14 +96,14 @@ class GroupNotFoundError(PathNotFoundError):
     """No group was found at a path."""
 
     default_message = "group not found"
-    path_message = "group not found at path {!r}"
+    path_message: str | None = "group not found at path {!r}"
 
 
 class FSPathExistNotDir(GroupNotFoundError):
     """A file is where a directory is needed."""
 
     default_message = "path exists but is not a directory"
-    path_message = "path exists but is not a directory: {!r}"
+    path_message: str | None = "path exists but is not a directory: {!r}"
 
 
 class ConsolidatedNotFoundError(ZarrdsError, KeyError):

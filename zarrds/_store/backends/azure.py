@@ -66,8 +66,10 @@ class ABSStore(Store):
     """
 
     __module__ = "zarrds.storage"
+    dimension_separator: Separator | None
+    prefix: str
     can_set_if = True
-    profile = StoreProfile("network", native_batch=True, native_ranges=True, shareable=True)
+    profile: StoreProfile = StoreProfile("network", native_batch=True, native_ranges=True, shareable=True)
 
     def __init__(
         self,

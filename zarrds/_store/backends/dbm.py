@@ -67,6 +67,10 @@ class DBMStore(Store):
     """
 
     __module__ = "zarrds.storage"
+    dimension_separator: Separator | None
+    path: str
+    profile: StoreProfile
+    write_mutex: Any
     can_set_if = True
     _compares_in_batches = True
     of_hierarchies_alone = True

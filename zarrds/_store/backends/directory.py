@@ -91,7 +91,9 @@ class DirectoryStore(Store):
     """
 
     __module__ = "zarrds.storage"
-    profile = StoreProfile("disk", native_ranges=True, shareable=True)
+    dimension_separator: Separator | None
+    path: str
+    profile: StoreProfile = StoreProfile("disk", native_ranges=True, shareable=True)
     can_set_if = True
     _compares_in_batches = True
 

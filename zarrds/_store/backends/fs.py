@@ -28,6 +28,7 @@ from zarrds._store.base import Staging, Store, StoreProfile, is_unchanged, renam
 from zarrds._store.elsewhere import StoreElsewhere
 from zarrds._store.exclusive import locked_object
 from zarrds._store.fsplace import place_in_fs
+from zarrds._store.live import LiveData
 from zarrds._store.paths import check_key, level, normalize_path, redact_url
 from zarrds._store.place import Place
 from zarrds._store.request import buffer_size, same_bytes, to_bytes
@@ -89,6 +90,11 @@ class FSStore(FSReading):
     """
 
     __module__ = "zarrds.storage"
+    can_set_if: bool
+    dimension_separator: Separator | None
+    exceptions: tuple[type[Exception], ...]
+    live: LiveData | None
+    url: str
     reports_requests = True
 
     def __init__(

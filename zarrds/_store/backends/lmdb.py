@@ -62,9 +62,11 @@ class LMDBStore(Store):
     """
 
     __module__ = "zarrds.storage"
+    dimension_separator: Separator | None
+    path: str
     can_set_if = True
     of_hierarchies_alone = True
-    profile = StoreProfile("disk", native_batch=True, native_ranges=True, shareable=True)
+    profile: StoreProfile = StoreProfile("disk", native_batch=True, native_ranges=True, shareable=True)
 
     def __init__(
         self,

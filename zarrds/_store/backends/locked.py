@@ -65,6 +65,10 @@ class LockedDocument:
         Whether the document was replaced here.
     """
 
+    replaced: bool
+    text: bytes
+    was_left: bool
+
     def __init__(self, store: DirectoryStore, key: str, lock: LockedDirectory, text: bytes) -> None:
         self._store, self._key, self._lock, self.text = store, key, lock, text
         self._place = store.file_of(key)

@@ -49,7 +49,9 @@ class KVStore(Store):
     """
 
     __module__ = "zarrds.storage"
-    profile = StoreProfile("memory")
+    can_set_if: bool
+    carries_data: bool
+    profile: StoreProfile = StoreProfile("memory")
     _compares_in_batches = True
 
     def __init__(self, mutablemapping: Mapping[str, Any]) -> None:
@@ -260,7 +262,8 @@ class MemoryStore(Store):
     """
 
     __module__ = "zarrds.storage"
-    profile = StoreProfile("memory")
+    dimension_separator: Separator | None
+    profile: StoreProfile = StoreProfile("memory")
     can_set_if = True
     _compares_in_batches = True
     carries_data = True

@@ -58,9 +58,10 @@ class MongoDBStore(Store):
     """
 
     __module__ = "zarrds.storage"
+    dimension_separator: Separator | None
     can_set_if = True
     of_hierarchies_alone = True
-    profile = StoreProfile("network", native_batch=True, shareable=True)
+    profile: StoreProfile = StoreProfile("network", native_batch=True, shareable=True)
 
     def __init__(
         self,

@@ -80,6 +80,8 @@ class ObstoreStore(Store):
     """
 
     __module__ = "zarrds.storage"
+    can_set_if: bool
+    profile: StoreProfile
     reports_requests = True
 
     def __init__(self, store: Any) -> None:

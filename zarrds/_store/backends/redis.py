@@ -68,9 +68,11 @@ class RedisStore(Store):
     """
 
     __module__ = "zarrds.storage"
+    client: Any
+    dimension_separator: Separator | None
     can_set_if = True
     of_hierarchies_alone = True
-    profile = StoreProfile("network", native_batch=True, native_ranges=True, shareable=True)
+    profile: StoreProfile = StoreProfile("network", native_batch=True, native_ranges=True, shareable=True)
 
     def __init__(self, prefix: str = "zarr", dimension_separator: Separator | None = None, **kwargs: Any) -> None:
         redis = optional_module("redis", "redis")

@@ -62,6 +62,10 @@ class SQLiteStore(Store):
     """
 
     __module__ = "zarrds.storage"
+    dimension_separator: Separator | None
+    in_memory: bool
+    path: str
+    profile: StoreProfile
     can_set_if = True
     of_hierarchies_alone = True
 

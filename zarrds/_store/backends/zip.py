@@ -56,6 +56,9 @@ class ZipStore(Store):
     """
 
     __module__ = "zarrds.storage"
+    dimension_separator: Separator | None
+    path: str
+    profile: StoreProfile
     can_set_if = True
 
     def __init__(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from zarrds._store.base import Staging, Store, is_unchanged
+from zarrds._store.base import Staging, Store, StoreProfile, is_unchanged
 from zarrds._store.place import Place
 from zarrds._store.readers import RangeReader, VersionReader
 from zarrds._store.spec import StoreSpec
-from zarrds._types import Buf, Request
+from zarrds._types import Buf, Request, Separator
 
 __all__ = ["ViewStore", "WrapperStore"]
 
@@ -24,6 +24,14 @@ class WrapperStore(Store):
     store : Store
         The wrapped store.
     """
+
+    can_set_if: bool
+    carries_data: bool
+    dimension_separator: Separator | None
+    documents_format: int | None
+    keeps_documents: bool
+    of_hierarchies_alone: bool
+    profile: StoreProfile
 
     reports_requests = True
 

@@ -49,6 +49,9 @@ class LRUStoreCache(WrapperStore):
     """
 
     __module__ = "zarrds.storage"
+    forgotten: int
+    hits: int
+    misses: int
 
     def __init__(self, store: Store | MutableMapping[str, Any], max_size: int | None) -> None:
         super().__init__(as_store(store, mode="a"))

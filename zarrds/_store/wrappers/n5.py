@@ -71,6 +71,8 @@ class N5Mapping(WrapperStore):
     """
 
     __module__ = "zarrds.n5"
+    dimension_separator: Separator | None
+    documents_format: int | None
 
     def __init__(self, files: Store) -> None:
         super().__init__(files)
@@ -303,6 +305,7 @@ class N5Store(N5Mapping):
     """
 
     __module__ = "zarrds.n5"
+    dimension_separator: Separator | None
 
     def __init__(
         self,
@@ -338,6 +341,7 @@ class N5FSStore(N5Mapping):
     """
 
     __module__ = "zarrds.n5"
+    dimension_separator: Separator | None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(FSStore(*args, **kwargs))

@@ -21,7 +21,7 @@ from zarrds._store.readers import CHANGED, RangeReader, VersionReader
 from zarrds._store.request import byte_view, cut
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._store.wrappers.base import ViewStore
-from zarrds._types import JSON, Buf, ByteRange, NDArrayAny, Request
+from zarrds._types import JSON, Buf, ByteRange, NDArrayAny, Request, Separator
 from zarrds.errors import ChunkDecodeError, ConsolidatedNotFoundError, ReadOnlyError
 
 __all__ = ["ExperimentalV3Store"]
@@ -44,6 +44,8 @@ class ExperimentalV3Store(ViewStore):
     """
 
     __module__ = "zarrds.storage"
+    dimension_separator: Separator | None
+    documents_format: int | None
 
     def __init__(self, files: Store, consolidated: bool = False) -> None:
         super().__init__(files)

@@ -51,6 +51,9 @@ class Packing:
     """
 
     __slots__ = ("grid", "lengths", "region")
+    grid: Chunks
+    lengths: tuple[Any, ...]
+    region: Region
 
     def __init__(self, region: Region, grid: Chunks) -> None:
         self.region = region
