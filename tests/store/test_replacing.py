@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from zarrds._store.backends import swap
+from zarrds._store.backends import directory, swap
 from zarrds._store.base import Store
 from zarrds.errors import ConflictError, StoreError
 from zarrds.storage import DirectoryStore, MemoryStore, SQLiteStore
@@ -143,6 +143,52 @@ def test_what_an_interrupted_removal_left_is_hidden_and_goes_with_the_next(
         store.replace_below(path, ())
     assert os.listdir(os.path.dirname(root)) == ["x.zarr"]
     assert os.listdir(root) == []
+
+
+def test_a_new_directory_takes_a_free_name_in_one_step_without_a_lock(
+    root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directory, "locked_directory", lambda path: pytest.fail("locked"))
+    store = DirectoryStore(root)
+    assert store.replace_below("b/c", [("b/c/k", b"new")])
+    made = store.staging("d")
+    assert made is not None
+    made.store[f"{made.path}/k"] = b"new"
+    made.put()
+    assert dict(store) == {".zgroup": b"old", "a/0": b"1", "b/c/k": b"new", "d/k": b"new"}
+    assert sorted(os.listdir(root)) == [".zgroup", "a", "b", "d"]
+
+
+def test_a_name_that_is_taken_meanwhile_is_replaced(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, lexists = DirectoryStore(root), os.path.lexists
+
+    def taken(path: str) -> bool:
+        found = lexists(path)
+        if path.endswith("/b") and not found:
+            DirectoryStore(root)["b/other"] = b"1"
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(swap.os.path, "lexists", taken)
+        assert store.replace_below("b", [("b/k", b"new")])
+    assert dict(store) == {".zgroup": b"old", "a/0": b"1", "b/k": b"new"}
+
+
+def test_many_replacements_in_one_directory_list_it_rarely(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the time for each would grow with the number of its neighbours."""
+    store, listdir, entries = DirectoryStore(root), os.listdir, [0]
+
+    def counting(path: str) -> list[str]:
+        names = listdir(path)
+        entries[0] += len(names)
+        return names
+
+    monkeypatch.setattr(swap.os, "listdir", counting)
+    for _ in range(2):
+        entries[0] = 0
+        for number in range(300):
+            assert store.replace_below(f"m/{number}", [(f"m/{number}/k", b"new")])
+        assert entries[0] < 300 * 20
 
 
 def test_a_value_is_written_again_when_its_directory_is_replaced_meanwhile(

@@ -109,8 +109,8 @@ if hasattr(os, "register_at_fork"):
 
 
 @contextmanager
-def locked_directory(path: str) -> Iterator[None]:
-    """Hold the lock of a directory against all threads and processes; create the directory if it is missing.
+def locked_directory(path: str, *, create: bool = True) -> Iterator[None]:
+    """Hold the lock of a directory against all threads and processes; with `create`, make a missing directory.
 
     The directory itself is locked, so no file is left behind. Where that is impossible, a lock file, named like a
     temporary file, is used and removed afterwards.
@@ -119,10 +119,14 @@ def locked_directory(path: str) -> Iterator[None]:
         try:
             lock = LockedDirectory(path)
         except NoDirectoryLocks:
+            if not create and not os.path.isdir(path):
+                raise FileNotFoundError(path) from None
             with _locked_file(path):
                 yield
             return
         except FileNotFoundError:  # mostly it is there; another process may delete it at any moment
+            if not create:
+                raise
             os.makedirs(path, exist_ok=True)
             continue
         try:

@@ -210,14 +210,17 @@ class DirectoryStore(Store):
                 raise self.failed("cannot write", key, error) from error
 
     def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
-        place = self._place(key)
-        directory = os.path.dirname(place)
-        if expected is not None and not os.path.isdir(directory):
-            return False
-        with self.failing("cannot write", key), locked_directory(directory):
-            if not same_bytes(self.get_many([(key, None)])[0], expected):
+        directory = os.path.dirname(self._place(key))
+        with self.failing("cannot write", key):
+            try:
+                with locked_directory(directory, create=expected is None):
+                    if not same_bytes(self.get_many([(key, None)])[0], expected):
+                        return False
+                    self.set_many([(key, value)])
+            except ABSENT:
+                if expected is None:
+                    raise
                 return False
-            self.set_many([(key, value)])
         return True
 
     def lock_document(self, key: str) -> LockedDocument | None:
@@ -384,8 +387,9 @@ class DirectoryStore(Store):
                 "another task replaced what is above this path", store=repr(self), path=path, hint="try again"
             )
         try:
-            with locked_directory(place):
-                swap.put(made.path, place, durable=self.fsync)
+            if not swap.put_new(made.path, place, durable=self.fsync):
+                with locked_directory(place):
+                    swap.put(made.path, place, durable=self.fsync)
             made.close()
         except OSError as error:
             raise self.failed("cannot replace", path, error) from error
@@ -397,8 +401,9 @@ class DirectoryStore(Store):
             hidden = swap.prepare(place)
             for name, value in files:
                 write_atomically(f"{hidden}/{name}", value, self.fsync)
-            with locked_directory(place):  # a `set_if` of another process may be about to write a document in it
-                swap.put(hidden, place, durable=self.fsync)
+            if not swap.put_new(hidden, place, durable=self.fsync):
+                with locked_directory(place):  # a `set_if` of another process may be about to write a document in it
+                    swap.put(hidden, place, durable=self.fsync)
         except BaseException as error:
             if hidden and os.path.lexists(hidden):
                 swap.discard(hidden)

@@ -12,12 +12,13 @@ from functools import cache
 
 from zarrds._store.backends.files import empty_directory, file_identity, is_partial, partial_name, sync_directory
 
-__all__ = ["NewDirectory", "cannot_swap", "discard", "may_swap", "prepare", "put", "take_away"]
+__all__ = ["NewDirectory", "cannot_swap", "discard", "may_swap", "prepare", "put", "put_new", "take_away"]
 
 _CANNOT = frozenset({errno.EACCES, errno.EPERM, errno.EBUSY, errno.EXDEV, errno.EROFS, errno.EINVAL, errno.ENOTDIR})
 """Error numbers for a directory that cannot be renamed: a mount point, or in a directory of another user."""
 _REMOVED = ".removed"
 _TRIES = 100
+_MOST_DIRECTORIES = 1000
 
 
 def cannot_swap(error: OSError) -> bool:
@@ -27,7 +28,9 @@ def cannot_swap(error: OSError) -> bool:
 
 def may_swap(place: str) -> bool:
     """Return whether `place` may be replaced by another directory: not a file, and not the working directory."""
-    if os.path.lexists(place) and not os.path.isdir(place):
+    if not os.path.lexists(place):
+        return True
+    if not os.path.isdir(place):
         return False
     try:
         here = os.path.realpath(os.getcwd())
@@ -49,6 +52,19 @@ def prepare(place: str) -> str:
         os.chmod(hidden, stat.S_IMODE(there.st_mode))
         os.chown(hidden, -1, there.st_gid)
     return hidden
+
+
+def put_new(hidden: str, place: str, *, durable: bool = False) -> bool:
+    """Move the directory `hidden` to `place` if nothing is there, in one step; return whether that was done.
+
+    So nobody can be at work in a directory of this name, and no lock of it is needed.
+    """
+    call = _renaming()
+    if os.path.lexists(place) or call is None or call(os.fsencode(hidden), os.fsencode(place)) != 0:
+        return False  # whatever prevented it, `put` does it or raises the error
+    _sync(place, durable)
+    _sweep(place)
+    return True
 
 
 def put(hidden: str, place: str, *, durable: bool = False) -> None:
@@ -144,16 +160,34 @@ def take_away(place: str, *, durable: bool = False) -> None:
     _sweep(place)
 
 
+_ENTRIES_A_SWEEP = 16
+_until_sweep: dict[str, int] = {}
+"""For large directories: how many replacements in them this process makes before it lists them again."""
+
+
 def _sweep(place: str) -> None:
-    """Remove the remains of interrupted removals next to `place`."""
+    """Remove the remains of interrupted removals next to `place`.
+
+    The more entries a directory has, the more rarely it is listed: else replacing all of them would take time in
+    proportion to the square of their number.
+    """
     parent, name = os.path.split(place)
     start = name + _REMOVED + "."
+    waiting = _until_sweep.get(parent, 0)
+    if waiting > 0:
+        _until_sweep[parent] = waiting - 1
+        return
     try:
-        left = [found for found in os.listdir(parent) if found.startswith(start) and is_partial(found)]
+        names = os.listdir(parent)
     except OSError:  # a directory that cannot be listed
         return
-    for found in left:
-        discard(os.path.join(parent, found))
+    if len(_until_sweep) >= _MOST_DIRECTORIES:
+        _until_sweep.clear()
+    if len(names) >= _ENTRIES_A_SWEEP:
+        _until_sweep[parent] = len(names) // _ENTRIES_A_SWEEP
+    for found in names:
+        if found.startswith(start) and is_partial(found):
+            discard(os.path.join(parent, found))
 
 
 def discard(directory: str) -> None:
@@ -191,16 +225,28 @@ def _exchange(one: str, other: str) -> bool:
     raise OSError(number, os.strerror(number), other)  # builtin: the caller makes it a StoreError
 
 
+_HERE = -100  # AT_FDCWD
+
+
 @cache
 def _exchanging() -> Callable[[bytes, bytes], int] | None:
     """Return the system call that exchanges two paths: ``renameat2`` of Linux, ``renamex_np`` of macOS."""
+    return _rename_call(linux=2, macos=2)  # RENAME_EXCHANGE, RENAME_SWAP
+
+
+@cache
+def _renaming() -> Callable[[bytes, bytes], int] | None:
+    """Return the system call that renames a path if the new name is free."""
+    return _rename_call(linux=1, macos=4)  # RENAME_NOREPLACE, RENAME_EXCL
+
+
+def _rename_call(*, linux: int, macos: int) -> Callable[[bytes, bytes], int] | None:
     try:
         library = ctypes.CDLL(None, use_errno=True)
     except (OSError, TypeError):
         return None
-    here, flag = -100, 2  # AT_FDCWD; RENAME_EXCHANGE and RENAME_SWAP have the same number
     if hasattr(library, "renameat2"):
-        return lambda one, other: int(library.renameat2(here, one, here, other, flag))
+        return lambda one, other: int(library.renameat2(_HERE, one, _HERE, other, linux))
     if hasattr(library, "renamex_np"):
-        return lambda one, other: int(library.renamex_np(one, other, flag))
+        return lambda one, other: int(library.renamex_np(one, other, macos))
     return None
