@@ -120,7 +120,7 @@ def locked_directory(path: str, *, create: bool = True) -> Iterator[None]:
             lock = LockedDirectory(path)
         except NoDirectoryLocks:
             if not create and not os.path.isdir(path):
-                raise FileNotFoundError(path) from None
+                raise FileNotFoundError(path) from None  # builtin: as without such locks; the caller handles it
             with _locked_file(path):
                 yield
             return
