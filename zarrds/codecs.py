@@ -11,7 +11,7 @@ from numcodecs.registry import codec_registry
 
 from zarrds._format import CodecSpec
 from zarrds._metadata import CodecPipeline, pipeline_of, v3_codec
-from zarrds.core.properties import ArrayProperties
+from zarrds.core import Array
 from zarrds.errors import ArgumentError
 
 __all__ = ["CodecPipeline", "CodecSpec", "codec_registry", "codec_spec", "codecs_of", "get_codec", "register_codec"]
@@ -48,7 +48,7 @@ def codec_spec(codec: Any, dtype: Any) -> CodecSpec:
     return v3_codec(codec, np.dtype(dtype))
 
 
-def codecs_of(array: ArrayProperties) -> CodecPipeline:
+def codecs_of(array: Array) -> CodecPipeline:
     """Return the codecs of a Zarr v3 array as in ``zarr.json``; for arrays with shards those of the inner chunks.
 
     Parameters
@@ -74,7 +74,7 @@ def codecs_of(array: ArrayProperties) -> CodecPipeline:
     >>> [spec.name for spec in codecs_of(z).compressors], codecs_of(z).serializer.name
     (['gzip'], 'bytes')
     """
-    chunk = array._opened.meta.chunk
+    chunk = array.source().meta.chunk
     if chunk.serializer is None:
         raise ArgumentError(f"the array is in Zarr v{array.zarr_format}; codecs_of needs Zarr v3")
     return pipeline_of(chunk)

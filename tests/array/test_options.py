@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import pickle
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -28,9 +28,9 @@ DOORS: list[Callable[..., Any]] = [
 @pytest.mark.parametrize("door", DOORS)
 def test_functions_for_users_have_the_defaults_of_the_value(door: Callable[..., Any]) -> None:
     parameters = inspect.signature(door).parameters
-    shared = [field for field in fields(OpenOptions) if field.name in parameters]
+    shared = {name: value for name, value in OpenOptions()._asdict().items() if name in parameters}
     assert len(shared) >= 4
-    assert {field.name: parameters[field.name].default for field in shared} == {f.name: f.default for f in shared}
+    assert {name: parameters[name].default for name in shared} == shared
 
 
 @pytest.mark.parametrize("door", [zarrds.create, zarrds.open_array])
@@ -38,7 +38,7 @@ def test_functions_that_create_arrays_have_all_options_and_the_defaults_of_a_req
     door: Callable[..., Any],
 ) -> None:
     parameters = inspect.signature(door).parameters
-    missing = {field.name for field in fields(OpenOptions)} - set(parameters)
+    missing = set(OpenOptions._fields) - set(parameters)
     assert missing == ({"read_only"} if door is zarrds.open_array else set())
     known = {field.name: field.default for field in fields(ArrayRequest) if field.name in parameters}
     del known["shape"]
@@ -46,7 +46,7 @@ def test_functions_that_create_arrays_have_all_options_and_the_defaults_of_a_req
 
 
 def test_the_value_is_frozen() -> None:
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         OpenOptions().read_only = True  # type: ignore[misc]
 
 

@@ -132,9 +132,12 @@ _BASIC_TYPES = frozenset({int, slice, type(Ellipsis)})
 
 def is_basic(selection: Selection) -> bool:
     """Return whether a selection has only Python ints, slices and an Ellipsis: a fast test for the common case."""
-    if type(selection) is tuple:
-        return all(type(item) in _BASIC_TYPES for item in selection)
-    return type(selection) in _BASIC_TYPES
+    if type(selection) is not tuple:
+        return type(selection) in _BASIC_TYPES
+    for item in selection:  # noqa: SIM110 (a loop, as this runs for each selection)
+        if type(item) not in _BASIC_TYPES:
+            return False
+    return True
 
 
 def is_pure_fancy_indexing(selection: Selection, ndim: int) -> bool:

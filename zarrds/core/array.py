@@ -2,49 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
-from typing import Any, Literal, Self, cast
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 import numpy as np
 
 from zarrds import _node
-from zarrds._engine import (
-    BATCH_BYTES,
-    ChunkSource,
-    Fields,
-    Lock,
-    OpenSource,
-    PendingStore,
-    read,
-    read_masked,
-    write,
-    write_masked,
-)
+from zarrds._engine import BATCH_BYTES, ChunkSource
 from zarrds._format import ArrayMeta
 from zarrds._metadata import check_version
-from zarrds._node import check_synchronizer, document_locked
-from zarrds._plan import Mode, plan_selection
+from zarrds._node import check_synchronizer
+from zarrds._plan import meaning
 from zarrds._store import Store, as_store, normalize_path
-from zarrds._types import NDArrayAny, Shape
+from zarrds._types import Shape
 from zarrds.attrs import Attributes, known_attributes
 from zarrds.core.appending import append
-from zarrds.core.changing import Target, change_meta, resize
+from zarrds.core.changing import change_meta, resize
+from zarrds.core.indexing import Selections
+from zarrds.core.opened import OpenArray
 from zarrds.core.options import OpenOptions
 from zarrds.core.properties import ArrayProperties
-from zarrds.core.resize import resized_shape, with_fill
-from zarrds.errors import ArgumentError, ReadOnlyError
+from zarrds.core.resize import iterate, resized_shape, with_fill
+from zarrds.core.views import astype_meta, view_meta
 from zarrds.sync import Synchronizer
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 __all__ = ["Array", "opened_array"]
 
 
-_NUMPY_ARRAY = np.empty(())
-"""Default of `meta_array`; only its type matters."""
-
-
-class Array(ArrayProperties):
+class Array(ArrayProperties, Selections):
     """Instantiate an array from an initialized store.
 
     Parameters
@@ -116,88 +105,24 @@ class Array(ArrayProperties):
         real_store, where = as_store(store, mode="r" if read_only else "r+"), normalize_path(path)
         if synchronizer is not None:
             check_synchronizer(synchronizer, where, real_store, options.chunk_store)
-        self._open(real_store, where, _node.load_array(real_store, where, check_version(zarr_version)), options)
+        meta = _node.load_array(real_store, where, check_version(zarr_version))
+        self._begin(OpenArray(real_store, where, meta, options))
 
-    def _open(self, store: Store, path: str, meta: ArrayMeta, options: OpenOptions, document: Any = None) -> None:
-        """Set all attributes of a new object; `document` holds the attributes too, where they are in it."""
-        self._store = store
-        self._path = path
-        self._options = options
-        self._is_view = False
-        self._pending: PendingStore | None = None
-        self._opened = self._at(meta)
+    def _begin(self, opened: OpenArray, document: Any = None) -> None:
+        """Set the attributes of a new object; `document` is given if it was read and holds the user attributes."""
+        super().__init__(opened)
         self._document = document
         self._attrs: Attributes | None = None  # made when first asked for, as there may be thousands of arrays
 
-    # --- how selections are carried out ------------------------------------------------------------------------------
+    # --- data --------------------------------------------------------------------------------------------------------
 
-    def _source(self) -> OpenSource:
-        """Return the chunks and metadata as they are now."""
-        if not self._options.cache_metadata and not self._is_view:
-            self._refresh()
-        return self._opened
+    def __getitem__(self, selection: Any) -> Any:
+        opened = self._open
+        return opened.read(meaning(selection, len(opened.latest.meta.shape)))
 
-    def _at(self, meta: ArrayMeta) -> OpenSource:
-        store = self.chunk_store if self._pending is None else self._pending
-        return OpenSource(store, self._path, meta, partial_decompress=self._options.partial_decompress)
-
-    def _refresh(self) -> None:
-        """Read the metadata again, as another writer may have changed it."""
-        self._opened = self._at(_node.load_array(self._store, self._path, self._opened.meta.zarr_format))
-
-    def _get(self, selection: Any, mode: Mode, out: NDArrayAny | None, fields: Fields) -> Any:
-        source = self._source()
-        plan = plan_selection(selection, source.meta.shape, source.meta.chunk.shape, mode)
-        result = read(
-            source, plan, out, fields=fields, missing=self._options.read_missing, like=self._options.meta_array
-        )
-        if plan.result_shape or (mode == "basic" and not source.meta.shape and _is_ellipsis(selection)):
-            return result
-        return result[()]
-
-    def _set(self, selection: Any, mode: Mode, value: Any, fields: Fields) -> None:
-        self._refuse_read_only()
-        source = self._source()
-        plan = plan_selection(selection, source.meta.shape, source.meta.chunk.shape, mode)
-        write(source, plan, value, fields=fields, lock=self._lock, write_empty_chunks=self._options.write_empty_chunks)
-
-    def _get_masked(self, selection: Any, fields: Fields) -> Any:
-        return read_masked(
-            self._source(), selection, fields, missing=self._options.read_missing, like=self._options.meta_array
-        )
-
-    def _set_masked(self, selection: Any, value: Any, fields: Fields) -> None:
-        self._refuse_read_only()
-        keep = self._options.write_empty_chunks
-        write_masked(self._source(), selection, value, fields, lock=self._lock, write_empty_chunks=keep)
-
-    def _refuse_read_only(self) -> None:
-        if self.read_only:
-            raise ReadOnlyError(path=self._path or None)
-
-    def _refuse_view(self) -> None:
-        if self._is_view:
-            raise ReadOnlyError("operation not permitted for views")
-
-    @property
-    def _lock(self) -> Lock | None:
-        return None if self.synchronizer is None else self.synchronizer.__getitem__
-
-    def _show(self, meta: ArrayMeta) -> None:
-        self._opened = self._at(meta)
-
-    def _target(self) -> Target:
-        store = self.chunk_store if self._pending is None else self._pending
-        known = None
-        if not self._store.can_set_if:
-            if self.synchronizer is not None:
-                self._refresh()  # another writer may have changed it
-            known = self._source().meta
-        number = self._opened.meta.zarr_format
-        return Target(self._store, store, self._path, number, self._lock, self._options.write_empty_chunks, known)
-
-    def _metadata_lock(self) -> AbstractContextManager[Any]:
-        return document_locked(self.synchronizer, self._store, _node.array_key(self._path, self._opened.meta))
+    def __setitem__(self, selection: Any, value: Any) -> None:
+        opened = self._open
+        opened.write(meaning(selection, len(opened.latest.meta.shape)), value)
 
     @contextmanager
     def batch(self, max_bytes: int = BATCH_BYTES) -> Iterator[Array]:
@@ -236,20 +161,8 @@ class Array(ArrayProperties):
         >>> int(z[999, 5])
         999
         """
-        self._refuse_read_only()
-        if self.synchronizer is not None:
-            raise ArgumentError("batch() would hold the locks of the array's synchronizer for as long as it takes")
-        if self._pending is not None:  # writes inside belong to the outer batch
+        with self._open.batch(max_bytes):
             yield self
-            return
-        pending = self._pending = PendingStore(self.chunk_store, max_bytes)
-        self._opened = self._at(self._opened.meta)
-        try:
-            yield self
-        finally:
-            self._pending = None
-            self._opened = self._at(self._opened.meta)
-            pending.flush()
 
     def source(self) -> ChunkSource:
         """Return the spec, path and metadata of the array, from which it can be read: small, hashable and picklable.
@@ -257,7 +170,7 @@ class Array(ArrayProperties):
         Dask tasks and lazy arrays carry it in place of the array; ``source().open()`` makes it usable in any process
         that can access the store.
         """
-        return self._source().chunk_source()
+        return self._open.source().chunk_source()
 
     @classmethod
     def from_source(
@@ -277,41 +190,26 @@ class Array(ArrayProperties):
         >>> zarrds.Array.from_source(z.source())[:]
         array([1, 2, 3])
         """
-        options = OpenOptions.of(locals())
+        options = OpenOptions(bool(read_only), write_empty_chunks=write_empty_chunks, read_missing=read_missing)
         return opened_array(source.store.open(), source.path, source.meta, options)
 
     # --- what the array is -------------------------------------------------------------------------------------------
 
     @property
-    def store(self) -> Store:
-        """A MutableMapping providing the underlying storage for the array."""
-        return self._store
-
-    @property
-    def chunk_store(self) -> Store:
-        """A MutableMapping providing the underlying storage for array chunks."""
-        return self._store if self._options.chunk_store is None else self._options.chunk_store
-
-    @property
     def read_only(self) -> bool:
         """A boolean, True if modification operations are not permitted."""
-        return self._options.read_only
+        return self._open.options.read_only
 
     @read_only.setter
     def read_only(self, value: bool) -> None:
-        self._options = replace(self._options, read_only=bool(value))
+        self._open.options = self._open.options._replace(read_only=bool(value))
         if self._attrs is not None:
             self._attrs.read_only = bool(value)
 
     @property
-    def synchronizer(self) -> Synchronizer | None:
-        """Object used to synchronize write access to the array."""
-        return self._options.synchronizer
-
-    @property
     def shape(self) -> Shape:
         """A tuple of integers describing the length of each dimension of the array."""
-        return self._source().meta.shape
+        return self._open.source().meta.shape
 
     @shape.setter
     def shape(self, value: Any) -> None:
@@ -320,43 +218,28 @@ class Array(ArrayProperties):
     @property
     def fill_value(self) -> Any:
         """A value used for uninitialized portions of the array; None if it is not defined."""
-        return self._opened.fill
+        return self._open.latest.fill
 
     @fill_value.setter
     def fill_value(self, value: Any) -> None:
-        self._refuse_read_only()
-        with self._metadata_lock():
-            self._show(change_meta(self._target(), lambda meta: with_fill(meta, value), "fill value"))
+        self._open.refuse_read_only()
+        with self._open.document_locked():
+            self._open.show(change_meta(self._open.target(), lambda meta: with_fill(meta, value), "fill value"))
 
     @property
     def attrs(self) -> Attributes:
         """A MutableMapping containing user-defined attributes; values must be JSON serializable."""
         if self._attrs is None:
-            key = _node.attributes_key(self._path, self._opened.meta)
+            options = self._open.options
             self._attrs = known_attributes(
-                self._store,
-                key,
-                read_only=self.read_only,
-                cache=self._options.cache_attrs,
-                synchronizer=self.synchronizer,
+                self.store,
+                _node.attributes_key(self.path, self._open.latest.meta),
+                read_only=options.read_only,
+                cache=options.cache_attrs,
+                synchronizer=options.synchronizer,
                 document=self._document,
             )
         return self._attrs
-
-    @property
-    def meta_array(self) -> Any:
-        """An array-like instance to use for determining arrays to create and return to users."""
-        return _NUMPY_ARRAY if self._options.meta_array is None else self._options.meta_array
-
-    @property
-    def write_empty_chunks(self) -> bool:
-        """A Boolean, True if chunks composed of the array's fill value will be stored."""
-        return self._options.write_empty_chunks
-
-    @property
-    def is_view(self) -> bool:
-        """A boolean, True if this array is a view on another array."""
-        return self._is_view
 
     # --- what can be done with it ------------------------------------------------------------------------------------
 
@@ -388,10 +271,10 @@ class Array(ArrayProperties):
         >>> z.shape
         (20000, 10000)
         """
-        self._refuse_read_only()
-        self._refuse_view()
-        with self._metadata_lock():
-            self._opened = self._at(resize(self._target(), lambda shape: resized_shape(shape, args), trim))
+        self._open.refuse_read_only()
+        self._open.refuse_view()
+        with self._open.document_locked():
+            self._open.show(resize(self._open.target(), lambda shape: resized_shape(shape, args), trim))
 
     def append(self, data: Any, axis: int = 0) -> Shape:
         """Append `data` to `axis`.
@@ -420,24 +303,85 @@ class Array(ArrayProperties):
         >>> z.append([[6, 7, 8]])
         (3, 3)
         """
-        self._refuse_read_only()
-        self._refuse_view()
+        self._open.refuse_read_only()
+        self._open.refuse_view()
         if not hasattr(data, "shape"):
             data = np.asanyarray(data, dtype=object if self.dtype == object else None)
-        with self._metadata_lock():
-            return append(self._target(), data, axis, self._show)
+        with self._open.document_locked():
+            return append(self._open.target(), data, axis, self._open.show)
 
-    def _viewed(self, meta: ArrayMeta, read_only: bool | None, synchronizer: Synchronizer | None) -> Self:
-        options = OpenOptions(
-            read_only=self.read_only if read_only is None else read_only,
-            chunk_store=self._options.chunk_store,
-            synchronizer=self.synchronizer if synchronizer is None else synchronizer,
-            write_empty_chunks=self.write_empty_chunks,
-            read_missing=self._options.read_missing,
+    def view(
+        self,
+        shape: Any = None,
+        chunks: Any = None,
+        dtype: Any = None,
+        fill_value: Any = None,
+        filters: Sequence[Any] | None = None,
+        read_only: bool | None = None,
+        synchronizer: Synchronizer | None = None,
+    ) -> Self:
+        """Return an array sharing the same data, with other metadata.
+
+        An experimental feature to be used with care: nothing checks that the stored bytes mean what the view says.
+
+        Parameters
+        ----------
+        shape, chunks, dtype, fill_value, filters, read_only, synchronizer
+            Values that replace those of the array in the view, if given.
+
+        Returns
+        -------
+        Array
+            The view; it cannot be resized.
+
+        Examples
+        --------
+        >>> import numpy as np, zarrds
+        >>> a = zarrds.array(np.arange(4, dtype="u2"), chunks=2)
+        >>> a.view(dtype="u1", shape=8, chunks=4)[:]
+        array([0, 0, 1, 0, 2, 0, 3, 0], dtype=uint8)
+        """
+        meta = view_meta(self._open.source().meta, shape, chunks, dtype, fill_value, filters)
+        return self._view(meta, read_only, synchronizer)
+
+    def astype(self, dtype: DTypeLike) -> Self:
+        """Return a read-only view that converts the data to `dtype` on the fly.
+
+        Examples
+        --------
+        >>> import numpy as np, zarrds
+        >>> zarrds.array(np.arange(3, dtype="u1")).astype("f4")[:]
+        array([0., 1., 2.], dtype=float32)
+        """
+        return self._view(astype_meta(self._open.source().meta, dtype), True, None)
+
+    def islice(self, start: int | None = None, end: int | None = None) -> Iterator[Any]:
+        """Yield the items of part of the array along its first dimension; each row of chunks is decoded once.
+
+        Parameters
+        ----------
+        start, end : int, optional
+            First index, and one past the last; the whole array by default.
+
+        Examples
+        --------
+        >>> import numpy as np, zarrds
+        >>> z = zarrds.array(np.arange(100))
+        >>> [int(value) for value in z.islice(25, 30)]
+        [25, 26, 27, 28, 29]
+        """
+        return iterate(self.__getitem__, self.shape, self.write_unit, start, end)
+
+    def _view(self, meta: ArrayMeta, read_only: bool | None, synchronizer: Synchronizer | None) -> Self:
+        options = self._open.options
+        shown = OpenOptions(
+            read_only=options.read_only if read_only is None else read_only,
+            chunk_store=options.chunk_store,
+            synchronizer=options.synchronizer if synchronizer is None else synchronizer,
+            write_empty_chunks=options.write_empty_chunks,
+            read_missing=options.read_missing,
         )
-        view = opened_array(self._store, self._path, meta, options)
-        view._is_view = True
-        return cast("Self", view)
+        return cast("Self", opened_array(self.store, self.path, meta, shown, is_view=True))
 
     # --- Python's protocols ------------------------------------------------------------------------------------------
 
@@ -445,28 +389,38 @@ class Array(ArrayProperties):
         """Return whether two arrays are the same place, opened with the same options; data are not compared."""
         return (
             isinstance(other, Array)
-            and self._store == other._store
-            and self._path == other._path
+            and self.store == other.store
+            and self.path == other.path
             and self.read_only == other.read_only
-            and not self._is_view
-            and not other._is_view
+            and not self.is_view
+            and not other.is_view
         )
+
+    def __iter__(self) -> Iterator[Any]:
+        return self.islice()
 
     __hash__: None = None  # type: ignore[assignment]
 
     def __reduce__(self) -> tuple[Any, ...]:
         # metadata are pickled too, so that unpickling needs no request
-        return _unpickled, (self._store, self._path, self._opened.meta, self._is_view, self._options.changes())
+        opened = self._open
+        return _unpickled, (self.store, self.path, opened.latest.meta, opened.is_view, opened.options.changes())
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
         """Identify the tasks that read this array: by what it reads, and by the options that affect the result."""
-        like = self._options.meta_array
+        like = self._open.options.meta_array
         kind = None if like is None else f"{type(like).__module__}.{type(like).__qualname__}"
-        return (type(self).__qualname__, *self.source().__dask_tokenize__(), self._options.read_missing, kind)
+        return (type(self).__qualname__, *self.source().__dask_tokenize__(), self._open.options.read_missing, kind)
 
 
 def opened_array(
-    store: Store, path: str, meta: ArrayMeta, options: OpenOptions | None = None, *, document: Any = None
+    store: Store,
+    path: str,
+    meta: ArrayMeta,
+    options: OpenOptions | None = None,
+    *,
+    document: Any = None,
+    is_view: bool = False,
 ) -> Array:
     """Return the array at `path` whose document was read; no request is made.
 
@@ -482,9 +436,11 @@ def opened_array(
         Options with which it is opened; those of `Array` by default.
     document : bytes or dict, optional
         The document, if the attributes are in it: they are not read again.
+    is_view : bool
+        Whether `meta` is not what the document says.
     """
     array = Array.__new__(Array)
-    array._open(store, path, meta, _DEFAULTS if options is None else options, document)
+    array._begin(OpenArray(store, path, meta, _DEFAULTS if options is None else options, is_view), document)
     return array
 
 
@@ -492,11 +448,4 @@ _DEFAULTS = OpenOptions()
 
 
 def _unpickled(store: Store, path: str, meta: ArrayMeta, is_view: bool, options: dict[str, Any]) -> Array:
-    array = opened_array(store, path, meta, OpenOptions(**options))
-    array._is_view = is_view
-    return array
-
-
-def _is_ellipsis(selection: Any) -> bool:
-    """Return whether a selection of a 0-d array is an Ellipsis, which gives an array; anything else gives a scalar."""
-    return selection is Ellipsis or (isinstance(selection, tuple) and len(selection) == 1 and selection[0] is Ellipsis)
+    return opened_array(store, path, meta, OpenOptions(**options), is_view=is_view)

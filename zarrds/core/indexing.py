@@ -2,68 +2,18 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import Any
 
-import numpy as np
-
 from zarrds._engine import Fields
-from zarrds._plan import Mode, has_mask, is_basic, is_pure_fancy_indexing, is_pure_orthogonal_indexing, pop_fields
+from zarrds._plan import Asked, Brackets, meaning
 from zarrds._types import NDArrayAny
-from zarrds.errors import VindexInvalidSelectionError
+from zarrds.core.opened import HasOpenArray, OpenArray
 
-__all__ = ["BlockIndex", "OIndex", "Selections", "VIndex"]
+__all__ = ["Index", "Selections"]
 
 
-class Selections(ABC):
-    """Mixin for reading and writing by selection; the array only supplies `_get` and `_set`."""
-
-    @property
-    @abstractmethod
-    def ndim(self) -> int:
-        """Number of dimensions."""
-
-    @abstractmethod
-    def _get(self, selection: Any, mode: Mode, out: NDArrayAny | None, fields: Fields) -> Any:
-        """Read a selection of the given mode."""
-
-    @abstractmethod
-    def _set(self, selection: Any, mode: Mode, value: Any, fields: Fields) -> None:
-        """Write a selection of the given mode."""
-
-    @abstractmethod
-    def _get_masked(self, selection: Any, fields: Fields) -> Any:
-        """Read a selection with Boolean masks, as numpy."""
-
-    @abstractmethod
-    def _set_masked(self, selection: Any, value: Any, fields: Fields) -> None:
-        """Write a selection with Boolean masks, as numpy."""
-
-    def __getitem__(self, selection: Any) -> Any:
-        if is_basic(selection):
-            return self._get(selection, "basic", None, None)
-        fields, selection = pop_fields(selection)
-        if has_mask(selection):
-            return self._get_masked(selection, fields)
-        if is_pure_fancy_indexing(selection, self.ndim):
-            return self.vindex.get(selection, fields)
-        if is_pure_orthogonal_indexing(selection, self.ndim):
-            return self._get(selection, "orthogonal", None, fields)
-        return self._get(selection, "basic", None, fields)
-
-    def __setitem__(self, selection: Any, value: Any) -> None:
-        if is_basic(selection):
-            self._set(selection, "basic", value, None)
-            return
-        fields, selection = pop_fields(selection)
-        if has_mask(selection):
-            self._set_masked(selection, value, fields)
-        elif is_pure_fancy_indexing(selection, self.ndim):
-            self.vindex.set(selection, value, fields)
-        elif is_pure_orthogonal_indexing(selection, self.ndim):
-            self._set(selection, "orthogonal", value, fields)
-        else:
-            self._set(selection, "basic", value, fields)
+class Selections(HasOpenArray):
+    """The part of an array that reads and writes selections of a given kind."""
 
     def get_basic_selection(
         self, selection: Any = Ellipsis, out: NDArrayAny | None = None, fields: Fields = None
@@ -100,7 +50,7 @@ class Selections(ABC):
         >>> z.get_basic_selection((2, 5)) == z[2, 5] == 25
         np.True_
         """
-        return self._get(selection, "basic", out, fields)
+        return self._open.read(Asked("basic", selection, fields), out)
 
     def set_basic_selection(self, selection: Any, value: Any, fields: Fields = None) -> None:
         """Modify data for an item or region of the array.
@@ -124,7 +74,7 @@ class Selections(ABC):
                [7, 0, 0, 0],
                [7, 0, 0, 0]], dtype=int32)
         """
-        self._set(selection, "basic", value, fields)
+        self._open.write(Asked("basic", selection, fields), value)
 
     def get_orthogonal_selection(self, selection: Any, out: NDArrayAny | None = None, fields: Fields = None) -> Any:
         """Retrieve data by making a selection for each dimension of the array, independently of the others.
@@ -149,7 +99,7 @@ class Selections(ABC):
         array([[ 1,  3],
                [11, 13]])
         """
-        return self._get(selection, "orthogonal", out, fields)
+        return self._open.read(Asked("orthogonal", selection, fields), out)
 
     def set_orthogonal_selection(self, selection: Any, value: Any, fields: Fields = None) -> None:
         """Modify data via a selection for each dimension of the array; see `get_orthogonal_selection`.
@@ -164,7 +114,7 @@ class Selections(ABC):
                [0, 0, 0],
                [1, 0, 1]], dtype=int32)
         """
-        self._set(selection, "orthogonal", value, fields)
+        self._open.write(Asked("orthogonal", selection, fields), value)
 
     def get_coordinate_selection(self, selection: Any, out: NDArrayAny | None = None, fields: Fields = None) -> Any:
         """Retrieve a selection of individual items, by the indices (coordinates) of each.
@@ -188,7 +138,7 @@ class Selections(ABC):
         >>> z.get_coordinate_selection(([0, 2], [1, 3]))
         array([ 1, 13])
         """
-        return self._get(selection, "coordinate", out, fields)
+        return self._open.read(Asked("coordinate", selection, fields), out)
 
     def set_coordinate_selection(self, selection: Any, value: Any, fields: Fields = None) -> None:
         """Modify a selection of individual items; see `get_coordinate_selection`.
@@ -201,7 +151,7 @@ class Selections(ABC):
         >>> z[:]
         array([ 0, -1,  0,  0, -2], dtype=int32)
         """
-        self._set(selection, "coordinate", value, fields)
+        self._open.write(Asked("coordinate", selection, fields), value)
 
     def get_mask_selection(self, selection: Any, out: NDArrayAny | None = None, fields: Fields = None) -> Any:
         """Retrieve the items where a Boolean array of the array's shape is True.
@@ -225,7 +175,7 @@ class Selections(ABC):
         >>> z.get_mask_selection(z[:] % 2 == 0)
         array([0, 2, 4])
         """
-        return self._get(selection, "mask", out, fields)
+        return self._open.read(Asked("mask", selection, fields), out)
 
     def set_mask_selection(self, selection: Any, value: Any, fields: Fields = None) -> None:
         """Modify the items where a Boolean array of the array's shape is True; see `get_mask_selection`.
@@ -238,7 +188,7 @@ class Selections(ABC):
         >>> z[:]
         array([9, 1, 2, 9])
         """
-        self._set(selection, "mask", value, fields)
+        self._open.write(Asked("mask", selection, fields), value)
 
     def get_block_selection(self, selection: Any, out: NDArrayAny | None = None, fields: Fields = None) -> Any:
         """Retrieve whole chunks ("blocks"), by their indices in the chunk grid.
@@ -264,7 +214,7 @@ class Selections(ABC):
                [13, 14, 15, 16, 17, 18],
                [23, 24, 25, 26, 27, 28]])
         """
-        return self._get(selection, "block", out, fields)
+        return self._open.read(Asked("block", selection, fields), out)
 
     def set_block_selection(self, selection: Any, value: Any, fields: Fields = None) -> None:
         """Modify whole chunks, by their indices in the chunk grid; see `get_block_selection`.
@@ -280,103 +230,41 @@ class Selections(ABC):
                [1, 1, 0, 0],
                [1, 1, 0, 0]], dtype=int32)
         """
-        self._set(selection, "block", value, fields)
+        self._open.write(Asked("block", selection, fields), value)
 
     @property
-    def oindex(self) -> OIndex:
+    def oindex(self) -> Index:
         """Shortcut for orthogonal (outer) indexing; see `get_orthogonal_selection`."""
-        return OIndex(self)
+        return Index(self._open, "oindex")
 
     @property
-    def vindex(self) -> VIndex:
+    def vindex(self) -> Index:
         """Shortcut for vectorised (inner) indexing; see `get_coordinate_selection` and `get_mask_selection`."""
-        return VIndex(self)
+        return Index(self._open, "vindex")
 
     @property
-    def blocks(self) -> BlockIndex:
+    def blocks(self) -> Index:
         """Shortcut for indexing by chunk; see `get_block_selection`."""
-        return BlockIndex(self)
+        return Index(self._open, "blocks")
 
 
-class OIndex:
-    """``z.oindex[...]``: orthogonal selection of an array."""
+class Index:
+    """Brackets of an array that mean one kind of selection: ``z.oindex[...]``, ``z.vindex[...]``, ``z.blocks[...]``."""
 
-    __slots__ = ("array",)
-    array: Selections
+    __slots__ = ("_brackets", "_open")
+    _brackets: Brackets
+    _open: OpenArray
 
-    def __init__(self, array: Selections) -> None:
-        self.array = array
-
-    def __getitem__(self, selection: Any) -> Any:
-        fields, selection = pop_fields(selection)
-        return self.array.get_orthogonal_selection(selection, fields=fields)
-
-    def __setitem__(self, selection: Any, value: Any) -> None:
-        fields, selection = pop_fields(selection)
-        self.array.set_orthogonal_selection(selection, value, fields=fields)
-
-
-class VIndex:
-    """``z.vindex[...]``: coordinate or mask selection of an array."""
-
-    __slots__ = ("array",)
-    array: Selections
-
-    def __init__(self, array: Selections) -> None:
-        self.array = array
+    def __init__(self, opened: OpenArray, brackets: Brackets) -> None:
+        self._open = opened
+        self._brackets = brackets
 
     def __getitem__(self, selection: Any) -> Any:
-        fields, selection = pop_fields(selection)
-        return self.get(selection, fields)
+        return self._open.read(meaning(selection, self._ndim, self._brackets))
 
     def __setitem__(self, selection: Any, value: Any) -> None:
-        fields, selection = pop_fields(selection)
-        self.set(selection, value, fields)
+        self._open.write(meaning(selection, self._ndim, self._brackets), value)
 
-    def get(self, selection: Any, fields: Fields) -> Any:
-        """Read coordinates or a mask, whichever `selection` is."""
-        if _is_mask(selection, self.array.ndim):
-            return self.array.get_mask_selection(selection, fields=fields)
-        _expect_coordinates(selection, self.array.ndim)
-        return self.array.get_coordinate_selection(selection, fields=fields)
-
-    def set(self, selection: Any, value: Any, fields: Fields) -> None:
-        """Write coordinates or a mask, whichever `selection` is."""
-        if _is_mask(selection, self.array.ndim):
-            self.array.set_mask_selection(selection, value, fields=fields)
-            return
-        _expect_coordinates(selection, self.array.ndim)
-        self.array.set_coordinate_selection(selection, value, fields=fields)
-
-
-class BlockIndex:
-    """``z.blocks[...]``: selection of whole chunks of an array."""
-
-    __slots__ = ("array",)
-    array: Selections
-
-    def __init__(self, array: Selections) -> None:
-        self.array = array
-
-    def __getitem__(self, selection: Any) -> Any:
-        fields, selection = pop_fields(selection)
-        return self.array.get_block_selection(selection, fields=fields)
-
-    def __setitem__(self, selection: Any, value: Any) -> None:
-        fields, selection = pop_fields(selection)
-        self.array.set_block_selection(selection, value, fields=fields)
-
-
-def _is_mask(selection: Any, ndim: int) -> bool:
-    if isinstance(selection, tuple) and len(selection) == 1:
-        selection = selection[0]
-    if isinstance(selection, list):
-        selection = np.asarray(selection)
-    dtype = getattr(selection, "dtype", None)  # other arrays than numpy's, such as our own, are masks too
-    return isinstance(dtype, np.dtype) and dtype.kind == "b"
-
-
-def _expect_coordinates(selection: Any, ndim: int) -> None:
-    items = selection if isinstance(selection, tuple) else (selection,)
-    if any(isinstance(item, slice) or item is Ellipsis or item is None for item in items):
-        raise VindexInvalidSelectionError(found=repr(selection))
+    @property
+    def _ndim(self) -> int:
+        return len(self._open.latest.meta.shape)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -14,8 +13,7 @@ from zarrds.sync import Synchronizer
 __all__ = ["OPTION_NAMES", "OpenOptions"]
 
 
-@dataclass(frozen=True, slots=True)
-class OpenOptions:
+class OpenOptions(NamedTuple):
     """Options with which an array or group is open; members of a group are opened with the options of the group.
 
     Attributes
@@ -61,16 +59,15 @@ class OpenOptions:
         **changed
             Options that take the place of those that are given.
         """
-        found = {name: given[name] for name in OPTION_NAMES if name in given} | changed
-        if mode is not None:
-            found["read_only"] = mode == "r"
-        found["read_only"] = bool(found.get("read_only"))
-        if found.get("chunk_store") is not None:
-            found["chunk_store"] = as_store(
-                found["chunk_store"], mode=mode or "r+", storage_options=given.get("storage_options")
-            )
-        if found.get("meta_array") is not None:
-            example = np.empty_like(found["meta_array"], shape=())
+        found = {name: given[name] for name in OPTION_NAMES if name in given}
+        found.update(changed)
+        found["read_only"] = bool(found.get("read_only")) if mode is None else mode == "r"
+        chunk_store, example = found.get("chunk_store"), found.get("meta_array")
+        if chunk_store is not None:
+            storage_options = given.get("storage_options")
+            found["chunk_store"] = as_store(chunk_store, mode=mode or "r+", storage_options=storage_options)
+        if example is not None:
+            example = np.empty_like(example, shape=())
             found["meta_array"] = None if type(example) is np.ndarray else example
         return cls(**found)
 
@@ -80,5 +77,5 @@ class OpenOptions:
         return {name: value for name, value in found.items() if value is not getattr(_DEFAULTS, name)}
 
 
-OPTION_NAMES = tuple(field.name for field in fields(OpenOptions))
+OPTION_NAMES = OpenOptions._fields
 _DEFAULTS = OpenOptions()

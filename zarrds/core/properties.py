@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from math import prod
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zarrds._codec import get_codec
-from zarrds._engine import OpenSource, count_stored, missing_chunks, stored_chunks
-from zarrds._format import ArrayMeta, CodecSpec, grid_shape
+from zarrds._engine import count_stored, missing_chunks, stored_chunks
+from zarrds._format import CodecSpec, grid_shape
 from zarrds._metadata import order_of, pipeline_of, to_numcodecs
+from zarrds._plan import EVERYTHING
 from zarrds._store import Store
 from zarrds._types import NDArrayAny, Order, Shape
-from zarrds.core import resize, views
+from zarrds.core import resize
 from zarrds.core.html import facts_table, grid_svg
-from zarrds.core.indexing import Selections
 from zarrds.core.info import InfoReporter, bytes_text, type_name
-from zarrds.core.options import OpenOptions
+from zarrds.core.opened import HasOpenArray
 from zarrds.errors import ArgumentError, ArgumentTypeError, NotListableError
 
 if TYPE_CHECKING:
@@ -30,55 +30,75 @@ if TYPE_CHECKING:
 
 __all__ = ["ArrayProperties"]
 
+_NUMPY_ARRAY = np.empty(())
+"""Default of `meta_array`; only its type matters."""
+
 MOST_LISTED = 10_000
 """Most chunks listed for a picture; the listing stops there."""
 
 
-class ArrayProperties(Selections):
-    """Mixin for the part of an array that only looks at its metadata and its store."""
-
-    _store: Store
-    _path: str
-    _options: OpenOptions
-    _opened: OpenSource
-
-    def _source(self) -> OpenSource:
-        """Return the chunks and metadata as they are now."""
-        return self._opened
+class ArrayProperties(HasOpenArray):
+    """The part of an array that describes it."""
 
     @property
-    def shape(self) -> Shape:
-        """A tuple of integers describing the length of each dimension of the array."""
-        return self._source().meta.shape
+    def store(self) -> Store:
+        """A MutableMapping providing the underlying storage for the array."""
+        return self._open.store
+
+    @property
+    def chunk_store(self) -> Store:
+        """A MutableMapping providing the underlying storage for array chunks."""
+        return self._open.chunk_store
+
+    @property
+    def synchronizer(self) -> Synchronizer | None:
+        """Object used to synchronize write access to the array."""
+        return self._open.options.synchronizer
+
+    @property
+    def meta_array(self) -> Any:
+        """An array-like instance to use for determining arrays to create and return to users."""
+        example = self._open.options.meta_array
+        return _NUMPY_ARRAY if example is None else example
+
+    @property
+    def write_empty_chunks(self) -> bool:
+        """A Boolean, True if chunks composed of the array's fill value will be stored."""
+        return self._open.options.write_empty_chunks
+
+    @property
+    def is_view(self) -> bool:
+        """A boolean, True if this array is a view on another array."""
+        return self._open.is_view
 
     @property
     def path(self) -> str:
         """Storage path."""
-        return self._path
+        return self._open.path
 
     @property
     def _dimension_separator(self) -> str:
         """Separator of chunk keys; programs for Zarr-Python 2 ask for it by this name."""
-        return self._source().meta.keys.separator
+        return self._open.source().meta.keys.separator
 
     @property
     def _version(self) -> int:
         """Format of the array; programs for Zarr-Python 2 ask for it by this name."""
-        return self._source().meta.zarr_format
+        return self._open.source().meta.zarr_format
 
     def _chunk_key(self, chunk_coords: Sequence[int]) -> str:
         """Return the key of a chunk; programs for Zarr-Python 2 ask for it by this name."""
-        return self._source().key(tuple(chunk_coords))
+        return self._open.source().key(tuple(chunk_coords))
 
     @property
     def name(self) -> str | None:
         """Array name following h5py convention; None at the root."""
-        return f"/{self._path}" if self._path else None
+        return f"/{self._open.path}" if self._open.path else None
 
     @property
     def basename(self) -> str | None:
         """Final component of name."""
-        return self._path.rsplit("/", 1)[-1] if self._path else None
+        return self._open.path.rsplit("/", 1)[-1] if self._open.path else None
 
     @property
     def chunks(self) -> Shape:
@@ -86,32 +106,32 @@ class ArrayProperties(Selections):
 
         With shards, it is the shape of the inner chunks.
         """
-        return self._opened.meta.chunks
+        return self._open.latest.meta.chunks
 
     @property
     def shards(self) -> Shape | None:
         """Shape of a shard, a stored value that holds several chunks; None when chunks are stored one by one."""
-        return self._opened.meta.shards
+        return self._open.latest.meta.shards
 
     @property
     def write_unit(self) -> Shape:
         """Shape of a stored value, the shard or the chunk: concurrent writers must each write whole ones."""
-        return self._opened.meta.write_unit
+        return self._open.latest.meta.write_unit
 
     @property
     def zarr_format(self) -> int:
         """Format of the array's documents: 2 or 3."""
-        return self._opened.meta.zarr_format
+        return self._open.latest.meta.zarr_format
 
     @property
     def dimension_names(self) -> tuple[str | None, ...] | None:
         """Names of the dimensions, None for one without a name; None if there are none at all (always in Zarr v2)."""
-        return self._opened.meta.dimension_names
+        return self._open.latest.meta.dimension_names
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The NumPy data type, in the stored byte order."""
-        return self._opened.meta.chunk.dtype
+        return self._open.latest.meta.chunk.dtype
 
     @property
     def compressor(self) -> Any:
@@ -122,7 +142,7 @@ class ArrayProperties(Selections):
     @property
     def compressors(self) -> tuple[Any, ...]:
         """Bytes-to-bytes codecs, in the order of encoding: one at most in Zarr v2."""
-        chunk = self._opened.meta.chunk
+        chunk = self._open.latest.meta.chunk
         if chunk.serializer is None:
             return tuple(get_codec(c) for c in chunk.compressors)
         return tuple(to_numcodecs(c) for c in pipeline_of(chunk).compressors)
@@ -130,13 +150,13 @@ class ArrayProperties(Selections):
     @property
     def serializer(self) -> CodecSpec | None:
         """The array-to-bytes codec of Zarr v3; None in Zarr v2."""
-        chunk = self._opened.meta.chunk
+        chunk = self._open.latest.meta.chunk
         return None if chunk.serializer is None else pipeline_of(chunk).serializer
 
     @property
     def filters(self) -> list[Any] | None:
         """One or more codecs used to transform data prior to compression; None without."""
-        chunk = self._opened.meta.chunk
+        chunk = self._open.latest.meta.chunk
         if chunk.serializer is None:
             return [get_codec(f) for f in chunk.filters] or None
         return [to_numcodecs(f) for f in pipeline_of(chunk).filters] or None
@@ -144,18 +164,18 @@ class ArrayProperties(Selections):
     @property
     def order(self) -> Order:
         """A string indicating the order in which bytes are arranged within chunks of the array."""
-        chunk = self._opened.meta.chunk
+        chunk = self._open.latest.meta.chunk
         return chunk.order if chunk.serializer is None else order_of(pipeline_of(chunk), self.ndim)
 
     @property
     def ndim(self) -> int:
         """Number of dimensions."""
-        return len(self._opened.meta.shape)
+        return len(self._open.latest.meta.shape)
 
     @property
     def size(self) -> int:
         """The total number of elements in the array."""
-        return prod(self.shape)
+        return prod(self._open.source().meta.shape)
 
     @property
     def itemsize(self) -> int:
@@ -170,7 +190,7 @@ class ArrayProperties(Selections):
     @property
     def cdata_shape(self) -> Shape:
         """A tuple of integers describing the number of chunks along each dimension of the array."""
-        meta = self._source().meta
+        meta = self._open.source().meta
         return grid_shape(meta.shape, meta.write_unit) if meta.shape else (1,)
 
     @property
@@ -181,7 +201,7 @@ class ArrayProperties(Selections):
     @property
     def nchunks_initialized(self) -> int:
         """The number of chunks that have been initialized with some data; one listing of the array's keys."""
-        return count_stored(self._source())
+        return count_stored(self._open.source())
 
     @property
     def initialized(self) -> int:
@@ -192,9 +212,9 @@ class ArrayProperties(Selections):
     def nbytes_stored(self) -> int:
         """Bytes stored for the array, metadata and attributes included; -1 where the store cannot tell."""
         # nested chunks are listed recursively; flat ones need one directory only
-        nested = self._source().meta.keys.key((0, 0)) != "0.0"
-        stores = [store for store in (self._store, self._options.chunk_store) if store is not None]
-        sizes = [store.size_below(self._path) if nested else store.getsize(self._path) for store in stores]
+        nested = self._open.source().meta.keys.key((0, 0)) != "0.0"
+        stores = [store for store in (self._open.store, self._open.options.chunk_store) if store is not None]
+        sizes = [store.size_below(self._open.path) if nested else store.getsize(self._open.path) for store in stores]
         return -1 if min(sizes) < 0 else sum(sizes)
 
     @property
@@ -233,19 +253,19 @@ class ArrayProperties(Selections):
         rows += [
             ("Type", type_name(self)),
             ("Data type", str(self.dtype)),
-            ("Shape", str(self.shape)),
+            ("Shape", str(self._open.source().meta.shape)),
             ("Chunk shape", str(self.chunks)),
             *([] if self.shards is None else [("Shard shape", str(self.shards))]),
             ("Order", self.order),
-            ("Read-only", str(self._options.read_only)),
+            ("Read-only", str(self._open.options.read_only)),
         ]
         rows += [(f"Filter [{i}]", repr(f)) for i, f in enumerate(self.filters or ())]
         rows.append(("Compressor", repr(self.compressor)))
-        if self._options.synchronizer is not None:
-            rows.append(("Synchronizer type", type_name(self._options.synchronizer)))
-        rows.append(("Store type", type_name(self._store)))
-        if self._options.chunk_store is not None:
-            rows.append(("Chunk store type", type_name(self._options.chunk_store)))
+        if self._open.options.synchronizer is not None:
+            rows.append(("Synchronizer type", type_name(self._open.options.synchronizer)))
+        rows.append(("Store type", type_name(self._open.store)))
+        if self._open.options.chunk_store is not None:
+            rows.append(("Chunk store type", type_name(self._open.options.chunk_store)))
         rows.append(("No. bytes", bytes_text(self.nbytes)))
         stored = self.nbytes_stored
         if stored > 0:
@@ -255,7 +275,7 @@ class ArrayProperties(Selections):
         return [(label, str(value)) for label, value in rows]
 
     def _repr_html_(self) -> str:
-        source = self._source()
+        source = self._open.source()
         stored = list(islice(stored_chunks(source), MOST_LISTED + 1))
         count = str(len(stored)) if len(stored) <= MOST_LISTED else f"more than {MOST_LISTED}"
         grid = grid_shape(source.meta.shape, source.meta.write_unit)
@@ -277,7 +297,7 @@ class ArrayProperties(Selections):
         >>> z.missing_chunks()
         [(0, 2), (1, 2)]
         """
-        return list(islice(missing_chunks(self._source()), limit))
+        return list(islice(missing_chunks(self._open.source()), limit))
 
     def __array__(self, *args: Any, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArrayAny:
         """Read the whole array; a dtype may be given, either by position or by name."""
@@ -286,20 +306,18 @@ class ArrayProperties(Selections):
         if copy is False:
             raise ArgumentError("a stored array cannot be had as a numpy array without a copy")
         wanted = args[0] if args else dtype
-        found = np.asarray(self[...])
+        found = np.asarray(self._open.read(EVERYTHING))
         return found if wanted is None else found.astype(wanted, copy=False)
 
-    def __iter__(self) -> Iterator[Any]:
-        return self.islice()
-
     def __len__(self) -> int:
-        if not self.shape:
+        shape = self._open.source().meta.shape
+        if not shape:
             raise ArgumentTypeError("len() of unsized object")
-        return self.shape[0]
+        return shape[0]
 
     def __bool__(self) -> bool:
         """Return whether there are items, as for lists; for a 0-d array, whether its item is true."""
-        return len(self) > 0 if self.shape else bool(self._only_item())
+        return len(self) > 0 if self.ndim else bool(self._only_item())
 
     def __int__(self) -> int:
         return int(self._only_item())
@@ -312,90 +330,25 @@ class ArrayProperties(Selections):
 
     def __index__(self) -> int:
         # as for numpy: one-element arrays with dimensions are not integers, above all not in selections
-        if self.shape:
+        if self.ndim:
             raise ArgumentTypeError("only integer scalar arrays can be converted to a scalar index")
         return operator.index(self._only_item())
 
     def _only_item(self) -> Any:
         if self.size != 1:
             raise ArgumentTypeError("only arrays of one element can be converted to Python scalars")
-        return np.asarray(self[...]).reshape(())[()]
+        return np.asarray(self._open.read(EVERYTHING)).reshape(())[()]
 
     def __repr__(self) -> str:
         words = [f"{type(self).__module__}.{type(self).__name__}"]
         if self.name is not None:
             words.append(repr(self.name))
-        words += [str(self.shape), str(self.dtype)]
-        if self._options.read_only:
+        words += [str(self._open.source().meta.shape), str(self.dtype)]
+        if self._open.options.read_only:
             words.append("read-only")
         return f"<{' '.join(words)}>"
 
-    # --- views, iteration, checksums ----------------------------------------------------------------------------------
-
-    def view(
-        self,
-        shape: Any = None,
-        chunks: Any = None,
-        dtype: Any = None,
-        fill_value: Any = None,
-        filters: Sequence[Any] | None = None,
-        read_only: bool | None = None,
-        synchronizer: Synchronizer | None = None,
-    ) -> Self:
-        """Return an array sharing the same data, with other metadata.
-
-        An experimental feature to be used with care: nothing checks that the stored bytes mean what the view says.
-
-        Parameters
-        ----------
-        shape, chunks, dtype, fill_value, filters, read_only, synchronizer
-            Values that replace those of the array in the view, if given.
-
-        Returns
-        -------
-        Array
-            The view; it cannot be resized.
-
-        Examples
-        --------
-        >>> import numpy as np, zarrds
-        >>> a = zarrds.array(np.arange(4, dtype="u2"), chunks=2)
-        >>> a.view(dtype="u1", shape=8, chunks=4)[:]
-        array([0, 0, 1, 0, 2, 0, 3, 0], dtype=uint8)
-        """
-        meta = views.view_meta(self._source().meta, shape, chunks, dtype, fill_value, filters)
-        return self._viewed(meta, read_only, synchronizer)
-
-    def astype(self, dtype: DTypeLike) -> Self:
-        """Return a read-only view that converts the data to `dtype` on the fly.
-
-        Examples
-        --------
-        >>> import numpy as np, zarrds
-        >>> zarrds.array(np.arange(3, dtype="u1")).astype("f4")[:]
-        array([0., 1., 2.], dtype=float32)
-        """
-        return self._viewed(views.astype_meta(self._source().meta, dtype), True, None)
-
-    def _viewed(self, meta: ArrayMeta, read_only: bool | None, synchronizer: Synchronizer | None) -> Self:
-        raise NotImplementedError  # builtin: an abstract method
-
-    def islice(self, start: int | None = None, end: int | None = None) -> Iterator[Any]:
-        """Yield the items of part of the array along its first dimension; each row of chunks is decoded once.
-
-        Parameters
-        ----------
-        start, end : int, optional
-            First index, and one past the last; the whole array by default.
-
-        Examples
-        --------
-        >>> import numpy as np, zarrds
-        >>> z = zarrds.array(np.arange(100))
-        >>> [int(value) for value in z.islice(25, 30)]
-        [25, 26, 27, 28, 29]
-        """
-        return resize.iterate(self.__getitem__, self.shape, self.write_unit, start, end)
+    # --- checksums ---------------------------------------------------------------------------------------------------
 
     def digest(self, hashname: str = "sha1") -> bytes:
         """Compute a checksum for the data: over stored chunks, metadata and attributes.
@@ -406,7 +359,7 @@ class ArrayProperties(Selections):
         >>> zarrds.zeros(shape=(10000, 10000), chunks=(1000, 1000)).digest().hex()
         '7162d416d26a68063b66ed1f30e0a866e4abed60'
         """
-        found: bytes = resize.digest(self._source(), self._store, hashname).digest()
+        found: bytes = resize.digest(self._open.source(), self._open.store, hashname).digest()
         return found
 
     def hexdigest(self, hashname: str = "sha1") -> str:
@@ -418,5 +371,5 @@ class ArrayProperties(Selections):
         >>> zarrds.zeros(shape=(10000, 10000), dtype="u1", chunks=(1000, 1000)).hexdigest()
         'cb387af37410ae5a3222e893cf3373e4e4f22816'
         """
-        found: str = resize.digest(self._source(), self._store, hashname).hexdigest()
+        found: str = resize.digest(self._open.source(), self._open.store, hashname).hexdigest()
         return found

@@ -18,16 +18,23 @@ _REQUEST = tuple(name for name in REQUEST_NAMES if name not in ("default_compres
 _KNOWN = frozenset([*_REQUEST, *OPTION_NAMES, "store", "path", "overwrite", "zarr_version", "zarr_format"])
 
 
-def array_request(given: Mapping[str, Any]) -> ArrayRequest:
-    """Return what the keywords of `create` ask for; accept h5py's names, and warn of unknown ones."""
+def array_request(given: Mapping[str, Any], **beside: Any) -> ArrayRequest:
+    """Return what the keywords of `create` ask for; accept h5py's names, and warn of unknown ones.
+
+    `beside` are members of the request that users cannot give.
+    """
     known = {name: given[name] for name in _REQUEST if name in given}
     if "shape" not in known:
         raise ArgumentTypeError("shape is needed to create an array")
-    rest = {name: value for name, value in given.items() if name not in _KNOWN}
-    known["compressor"], known["fill_value"] = h5py_names(
-        known.get("compressor", "default"), known.get("fill_value", 0), rest
-    )
-    return ArrayRequest(**known)
+    known.setdefault("fill_value", 0)
+    rest = given.keys() - _KNOWN
+    if rest:
+        known["compressor"], known["fill_value"] = h5py_names(
+            known.get("compressor", "default"),
+            known["fill_value"],
+            {name: given[name] for name in given if name in rest},
+        )
+    return ArrayRequest(**known, **beside)
 
 
 def h5py_names(compressor: Any, fill_value: Any, given: Mapping[str, Any]) -> tuple[Any, Any]:

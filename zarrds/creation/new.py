@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from zarrds import _node, storage
 from zarrds._format import ArrayMeta, normalize_dtype
@@ -151,8 +150,7 @@ def create(
 # --- what the functions that create arrays share ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(NamedTuple):
     """Where a new array is created.
 
     Attributes
@@ -208,11 +206,8 @@ def create_array(
     attributes : mapping, optional
         Its attributes.
     """
-    request = replace(
-        array_request(given),
-        default_compressor=storage.default_compressor,
-        store_separator=to.store.dimension_separator,
-    )
+    separator = to.store.dimension_separator
+    request = array_request(given, default_compressor=storage.default_compressor, store_separator=separator)
     meta = array_meta_of(request, new_format(to.zarr_format, to.store))
     _warn_of_missing_codec(meta, request)
     options = OpenOptions.of(given, chunk_store=to.chunk_store)
@@ -237,7 +232,7 @@ def create_array(
 
 def _filled(fill: Fill, options: OpenOptions, store: Store, path: str, *, meta: ArrayMeta) -> None:
     """Write the data of a new array, which may still be in a hidden place, and whose document may not be there yet."""
-    options = replace(options, read_only=False, cache_metadata=True)
+    options = options._replace(read_only=False, cache_metadata=True)
     known = meta if store.keeps_documents else _node.load_array(store, path)
     fill(opened_array(store, path, known, options))
 
