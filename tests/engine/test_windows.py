@@ -71,7 +71,7 @@ def test_the_next_window_is_fetched_while_one_decodes():
     store, order = NetworkStore(), []
     z = filled(store)
     second = threading.Event()
-    ask, decode = store.get_many, z._opened.codec.decode
+    ask, decode = store.get_many, z._open.latest.codec.decode
 
     def get_many(requests):
         order.append("get")
@@ -80,8 +80,8 @@ def test_the_next_window_is_fetched_while_one_decodes():
         return ask(requests)
 
     class Decoder:
-        spec = z._opened.codec.spec
-        read_strategy = z._opened.codec.read_strategy
+        spec = z._open.latest.codec.spec
+        read_strategy = z._open.latest.codec.read_strategy
 
         def decode(self, data, out=None):
             if "decode" not in order:
@@ -90,7 +90,7 @@ def test_the_next_window_is_fetched_while_one_decodes():
             return decode(data, out)
 
     store.get_many = get_many
-    z._opened.codec = Decoder()
+    z._open.latest.codec = Decoder()
     with config_context(window_requests=50):
         np.testing.assert_array_equal(z[:], DATA)
     assert order == ["get", "get", "decode"]

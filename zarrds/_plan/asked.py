@@ -35,6 +35,7 @@ class Asked(NamedTuple):
     fields: str | list[str] | None = None
 
 
+_new = tuple.__new__  # half the time of Asked(...), which is part of each access
 EVERYTHING = Asked("basic", Ellipsis)
 
 
@@ -65,7 +66,7 @@ def meaning(selection: Selection, ndim: int, brackets: Brackets = "plain") -> As
     Asked(mode='basic', items=slice(1, 5, None), fields='a')
     """
     if brackets == "plain" and is_basic(selection):
-        return Asked("basic", selection, None)
+        return _new(Asked, ("basic", selection, None))
     fields, items = pop_fields(selection)
     return Asked(_mode(items, ndim, brackets), items, fields)
 
