@@ -8,8 +8,9 @@ from xarray_backend import accessor as _accessor
 from xarray_backend.entrypoint import ZarrdsBackendEntrypoint, open_zarrds
 from xarray_backend.preview import VariablePlan, WritePlan
 from xarray_backend.reader import ZarrdsStore, glob
+from xarray_backend.rechunking import DatasetRechunk, rechunk
 from xarray_backend.writer import to_zarrds
 
-__all__ = ["VariablePlan", "WritePlan", "ZarrdsBackendEntrypoint", "ZarrdsStore", "glob", "open_zarrds", "to_zarrds"]
+__all__ = ["DatasetRechunk", "VariablePlan", "WritePlan", "ZarrdsBackendEntrypoint", "ZarrdsStore", "glob", "open_zarrds", "rechunk", "to_zarrds"]
 
 _accessor.register()

@@ -6,6 +6,7 @@ from typing import Any
 
 import xarray as xr
 
+from xarray_backend.rechunking import DatasetRechunk, rechunk
 from xarray_backend.writer import to_zarrds
 
 __all__ = ["ZarrdsAccessor", "register"]
@@ -26,6 +27,10 @@ class ZarrdsAccessor:
     def save(self, store: Any = None, mode: str | None = None, **options: Any) -> Any:
         """Write to a store; parameters as for `to_zarrds`."""
         return to_zarrds(self._obj, store, mode, **options)
+
+    def rechunk(self, store: Any, **options: Any) -> DatasetRechunk:
+        """Prepare to write to a store with other chunks; parameters as for `xarray_backend.rechunk`."""
+        return rechunk(self._obj, store, **options)
 
 
 def register() -> None:

@@ -22,7 +22,7 @@ from dask.threaded import get as threads_get
 from zarrds._store import Store, StoreSpec
 from zarrds.dask.places import is_shareable
 from zarrds.dask.progress import progress as show_progress
-from zarrds.dask.tasks import merge
+from zarrds.dask.tasks import first_of, merge
 from zarrds.errors import StoreNotShareableError
 
 __all__ = ["GraphBuilder", "Job", "require_shareable", "unique_name"]
@@ -111,6 +111,14 @@ class Job:
         check_shareable(self._stores, get_scheduler(scheduler=options.get("scheduler"), collections=[self]))
         found: Job = dask.persist(self, **options)[0]
         return found
+
+    def optimized(self) -> tuple[HighLevelGraph, Hashable]:
+        """Return the graph as a part of another one, and the key of the receipt."""
+        graph = self._optimize(self._graph, [self._key])
+        if not isinstance(graph, HighLevelGraph):
+            name = self._key[0] if isinstance(self._key, tuple) else str(self._key)
+            graph = HighLevelGraph({name: MaterializedLayer(dict(graph))}, {name: set()})
+        return graph, self._key
 
     def __repr__(self) -> str:
         what = "" if self.target is None else f" to {self.target!r}"
@@ -206,14 +214,24 @@ class GraphBuilder:
         Small picklable value that every task gets as an argument; the graph contains it once.
     retries : int
         How often a cluster repeats a task that failed.
+    before : Job, optional
+        A job that is done first; its graph becomes part of this one.
     """
 
-    def __init__(self, work: Any, *, retries: int) -> None:
+    def __init__(self, work: Any, *, retries: int, before: Job | None = None) -> None:
         self._layers: dict[str, Any] = {}
         self._dependencies: dict[str, set[str]] = {}
         self._annotations = {"retries": retries} if retries else None
         self._work_key: Hashable = unique_name("zarrds-work")
-        self._add(str(self._work_key), {self._work_key: DataNode(self._work_key, work)}, set())
+        if before is None:
+            self._add(str(self._work_key), {self._work_key: DataNode(self._work_key, work)}, set())
+            return
+        graph, key = before.optimized()
+        name = key[0] if isinstance(key, tuple) else str(key)
+        self._layers.update(graph.layers)
+        self._dependencies.update(graph.dependencies)
+        task = Task(self._work_key, first_of, work, TaskRef(key))  # tasks that need the work wait for the job
+        self._add(str(self._work_key), {self._work_key: task}, {name})
 
     def _add(self, name: str, tasks: dict[Hashable, Any], after: set[str]) -> None:
         self._layers[name] = MaterializedLayer(tasks, annotations=self._annotations)

@@ -21,7 +21,7 @@ from zarrds.dask.blocks import BlockGrid
 from zarrds.dask.rechunking.stages import RechunkWork, StageRun
 from zarrds.errors import BlockShapeError
 
-__all__ = ["merge", "open_target", "read_block", "rechunk_blocks", "write_block"]
+__all__ = ["first_of", "merge", "open_target", "read_block", "rechunk_blocks", "write_block"]
 
 
 def read_block(source: ChunkSource, grid: BlockGrid, block_id: Sequence[int]) -> NDArrayAny:
@@ -59,6 +59,11 @@ def rechunk_blocks(work: RechunkWork, batch: tuple[int, ...], after: Any = None)
     for number in range(start, stop):
         run.move(number, partly=bool(partly))
     return stop - start
+
+
+def first_of(work: Any, receipt: Any) -> Any:
+    """Return the work of a job that may begin now, as another job has ended."""
+    return work
 
 
 def merge(*receipts: Any) -> Any:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -19,10 +19,11 @@ from zarrds.dask.jobs import GraphBuilder, Job
 from zarrds.dask.places import opened_node
 from zarrds.dask.rechunking.creating import continued, create, is_being_created, prepare_growth
 from zarrds.dask.rechunking.finishing import Finish, finish_rechunk
+from zarrds.dask.rechunking.lazy import chunk_lengths_of, deleting, direct_job, is_dask_array, stored_blocks
 from zarrds.dask.rechunking.records import JobRecord, Remaining, remaining_blocks
 from zarrds.dask.rechunking.request import Request, memory_of_task
 from zarrds.dask.rechunking.stages import RechunkWork
-from zarrds.dask.rechunking.targets import is_consolidated
+from zarrds.dask.rechunking.targets import TARGET_OPTIONS, is_consolidated
 from zarrds.dask.rechunking.wanted import arrays_below
 from zarrds.dask.tasks import rechunk_blocks
 from zarrds.errors import ArgumentError, ArgumentTypeError
@@ -60,8 +61,10 @@ def rechunk(
 
     Parameters
     ----------
-    source : Array, Group, str, Store or MutableMapping
-        Array or group, or where it is stored.
+    source : Array, Group, str, Store, MutableMapping, dask.array.Array, xarray.Dataset, DataArray or DataTree
+        Array or group, or where it is stored. The blocks of a dask array are computed once: written to the target
+        where they are whole chunks of it, else stored and rechunked; such a job cannot be continued. For xarray see
+        `xarray_backend.rechunk`.
     target_store : str, Store or MutableMapping
         Where to store the result.
     chunks : int, tuple of int or dict
@@ -131,7 +134,26 @@ def rechunk(
     array([  0, 100, 200])
     """
     if append and overwrite:
-        raise ArgumentError("append=True keeps what is there, overwrite=True does not: give one of both")
+        raise ValueError("append=True keeps what is there, overwrite=True does not: give one of both")
+    if type(source).__module__.partition(".")[0] == "xarray":
+        of_xarray: Job = _of_xarray(source)(
+            target_store,
+            chunks=chunks,
+            max_mem=max_mem,
+            temp_store=temp_store,
+            group=target_path,
+            target_options=target_options,
+            overwrite=overwrite,
+            append=append,
+            storage_options=storage_options,
+        )
+        return of_xarray
+    if is_dask_array(source):
+        if append or path:
+            raise TypeError("append and path are for sources that are stored")
+        options = {"overwrite": overwrite, "retries": retries, "storage_options": storage_options}
+        places = (target_store, target_path, temp_store)
+        return _lazy_job(source, places, chunks, max_mem, dict(target_options or {}), options)
     node = opened_node(source, path, storage_options)
     store = as_store(target_store, mode="w", storage_options=storage_options)
     where = normalize_path(target_path)
@@ -147,8 +169,45 @@ def rechunk(
     return _creating_job(request, chunks, target_options, overwrite, retries)
 
 
+def _of_xarray(source: Any) -> Any:
+    """Return the method that rechunks a dataset or tree."""
+    accessor: Any = getattr(source, "zarrds", None)
+    if not hasattr(accessor, "rechunk"):
+        raise TypeError(f"to rechunk a {type(source).__name__} of xarray, import xarray_backend first")
+    return accessor.rechunk
+
+
+def _lazy_job(
+    x: Any, places: tuple[Any, str | None, Any], chunks: Any, max_mem: Any, options: dict[str, Any], more: Any
+) -> Job:
+    """Return the job that computes a dask array, stores its blocks and rechunks them."""
+    target_store, target_path, temp_store = places
+    store = as_store(target_store, mode="w", storage_options=more["storage_options"])
+    if chunks is None:
+        raise TypeError("chunks are needed; they may be left out only where a target grows (append=True)")
+    unknown = sorted(set(options) - TARGET_OPTIONS)
+    if unknown:
+        raise TypeError(f"unknown target_options {unknown}; there are {sorted(TARGET_OPTIONS)}")
+    direct = direct_job(x, store, target_path, chunks, options, overwrite=more["overwrite"], retries=more["retries"])
+    if direct is not None:
+        return cast("Job", direct)
+    temp = store if temp_store is None else as_store(temp_store, mode="w", storage_options=more["storage_options"])
+    blocks, first = stored_blocks(x, temp, target_path, more["retries"])
+    where = normalize_path(target_path)
+    request = Request(blocks, {"": blocks}, store, where, None if temp_store is None else temp, memory_of_task(max_mem))
+    given = {"compressor": "default", **options} if "codecs" not in options else options
+    lengths = chunk_lengths_of(x, chunks, options)
+    return _creating_job(request, lengths, given, more["overwrite"], more["retries"], first=(first, blocks))
+
+
 def _creating_job(
-    request: Request, chunks: Any, options: Mapping[str, Any] | None, overwrite: bool, retries: int
+    request: Request,
+    chunks: Any,
+    options: Mapping[str, Any] | None,
+    overwrite: bool,
+    retries: int,
+    *,
+    first: tuple[Job, Array] | None = None,
 ) -> Job:
     """Return the job that fills a new target, or one that an earlier run did not complete."""
     metas = request.metas(chunks, options)
@@ -158,7 +217,7 @@ def _creating_job(
     record = request.record(works, number, False)
     if earlier is None:
         create(request, works, record, overwrite)
-        return _job(request, works, record, retries)
+        return _job(request, works, record, retries, first=first)
     earlier.expect_same(record, request.where)
     return _job(request, works, record, retries, remaining=[remaining_blocks(work) for work in works.values()])
 
@@ -189,9 +248,13 @@ def _job(
     *,
     remaining: list[list[Remaining]] | None = None,
     before: Mapping[str, ArrayMeta] | None = None,
+    first: tuple[Job, Array] | None = None,
 ) -> Job:
-    """Return the job that does all blocks, or those that are `remaining`."""
-    jobs = [_job_of(work, retries, remaining[i] if remaining else None) for i, work in enumerate(works.values())]
+    """Return the job that does all blocks, or those that are `remaining`; `first` is done first, into an array."""
+    jobs = [
+        _job_of(work, retries, remaining[i] if remaining else None, first and first[0])
+        for i, work in enumerate(works.values())
+    ]
     finish = Finish(
         tuple(works.values()),
         request.store.spec(),
@@ -203,7 +266,10 @@ def _job(
     )
     plans = {name: work.plan for name, work in works.items()}
     plan = plans if finish.is_group else plans.get("")
-    return Job.together(jobs, partial(finish_rechunk, finish), target=_target(request, works), plan=plan)
+    finished: Any = partial(finish_rechunk, finish)
+    if first is not None:
+        finished = deleting(finished, first[1].store.spec(), first[1].path)
+    return Job.together(jobs, finished, target=_target(request, works), plan=plan)
 
 
 def _target(request: Request, works: Mapping[str, RechunkWork]) -> Array | Group:
@@ -224,8 +290,8 @@ def _consolidates(request: Request, works: Mapping[str, RechunkWork]) -> int | N
     return next((work.target.meta.zarr_format for work in works.values()), node.zarr_format)
 
 
-def _job_of(work: RechunkWork, retries: int, remaining: list[Remaining] | None) -> Job:
-    graph = GraphBuilder(work, retries=retries)
+def _job_of(work: RechunkWork, retries: int, remaining: list[Remaining] | None, first: Job | None) -> Job:
+    graph = GraphBuilder(work, retries=retries, before=first)
     stages = work.plan.stages
     kinds = ["zarrds-scatter"] * (len(stages) - 1) + ["zarrds-gather" if len(stages) > 1 else "zarrds-rechunk"]
     done: Any = None

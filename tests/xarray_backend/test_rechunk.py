@@ -1,0 +1,123 @@
+"""Rechunks of datasets, data arrays and trees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import zarrds
+import zarrds.dask
+from xarray_backend import open_zarrds, rechunk, to_zarrds
+from zarrds.errors import ContainsGroupError
+
+
+def climate() -> xr.Dataset:
+    """Return a dataset with packed and plain variables, coordinates and attributes."""
+    time = np.arange("2000-01-01", "2000-02-10", dtype="M8[D]").astype("M8[ns]")
+    ds = xr.Dataset(
+        {
+            "t2m": (("time", "lat", "lon"), np.arange(40 * 6 * 8).reshape(40, 6, 8) * 0.5, {"units": "K"}),
+            "mask": (("lat", "lon"), np.arange(48).reshape(6, 8) % 2 == 0),
+            "scalar": ((), 5),
+        },
+        coords={"time": time, "lat": np.linspace(-50.0, 50, 6), "lon": np.arange(8), "h": ("time", np.arange(40.0))},
+        attrs={"title": "climate"},
+    )
+    ds["t2m"].encoding = {"dtype": "i2", "scale_factor": 0.5, "add_offset": 100.0, "_FillValue": -9999}
+    return ds
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("scheduler", ["sync", "threads"])
+@pytest.mark.parametrize("how", ["function", "accessor", "zarrds.dask"])
+def test_everything_comes_along(zarr_format: int, scheduler: str, how: str, tmp_path: Path) -> None:
+    ds, target = climate(), str(tmp_path / "b.zarr")
+    chunks = {"time": -1, "lat": 3, "lon": 2, "mask": (2, 8)}
+    to_zarrds(ds.chunk(time=5), str(tmp_path / "a.zarr"), zarr_format=zarr_format)
+    lazy = open_zarrds(str(tmp_path / "a.zarr"), chunks={})
+    if how == "function":
+        job = rechunk(lazy, target, chunks=chunks, max_mem="50kB", zarr_format=zarr_format)
+    elif how == "accessor":
+        job = lazy.zarrds.rechunk(target, chunks=chunks, max_mem="50kB", zarr_format=zarr_format)
+    else:
+        job = zarrds.dask.rechunk(lazy, target, chunks=chunks, max_mem="50kB", target_options={})
+    assert job.plan["t2m"].target_chunks == (40, 3, 2)
+    found = job.compute(scheduler=scheduler)
+    assert {name: found[name].chunks for name in ("t2m", "mask", "h")} == {
+        "t2m": (40, 3, 2),
+        "mask": (2, 8),
+        "h": (40,),
+    }
+    again = open_zarrds(target, consolidated=True)
+    xr.testing.assert_identical(again.load(), lazy.load())
+    assert again["t2m"].encoding["scale_factor"] == 0.5
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zarr", "b.zarr"]
+    assert not [key for key in zarrds.DirectoryStore(target) if "zarrds" in key]
+
+
+def test_computed_variables_are_computed_once(tmp_path: Path) -> None:
+    computed = []
+
+    def note(block: Any) -> Any:
+        computed.append(block.shape)
+        return block + 1
+
+    ds = climate().chunk(time=5)
+    ds["t2m"] = ds["t2m"].copy(data=ds["t2m"].data.map_blocks(note, dtype="f8", meta=np.empty((0, 0, 0))))
+    job = ds.zarrds.rechunk(str(tmp_path / "b"), chunks={"time": -1, "lat": 1}, temp_store=str(tmp_path / "t"))
+    assert not computed
+    job.compute(scheduler="sync")
+    assert len(computed) == 8
+    xr.testing.assert_identical(open_zarrds(str(tmp_path / "b")).load()["t2m"], climate()["t2m"] + 1)
+    assert not [key for key in zarrds.DirectoryStore(str(tmp_path / "t")) if "/" in key]
+
+
+def test_blocks_that_are_whole_chunks_are_written_directly() -> None:
+    ds = climate().chunk(time=20)
+    store: dict[str, Any] = {}
+    job = rechunk(ds, store, chunks={"time": 10, "lat": 3})
+    assert job.plan is None
+    assert "directly" in repr(job)
+    found = job.compute(scheduler="sync")
+    assert found["t2m"].chunks == (10, 3, 8)
+    xr.testing.assert_identical(open_zarrds(store).load(), climate())
+
+
+def test_trees_and_arrays(tmp_path: Path) -> None:
+    tree = xr.DataTree.from_dict({"/": climate(), "/deep": climate()[["t2m"]].drop_vars("h")}).chunk(time=5)
+    job = tree.zarrds.rechunk({}, chunks={"time": -1, "lat": 3, "deep/t2m": (8, 6, 8)})
+    found = job.compute(scheduler="sync")
+    assert (found["t2m"].chunks, found["deep/t2m"].chunks) == ((40, 3, 8), (8, 6, 8))
+    np.testing.assert_array_equal(found["deep/t2m"][:], found["t2m"][:])
+    array = climate()["t2m"].chunk(time=7)
+    found = rechunk(array, str(tmp_path / "x"), chunks={"lat": 1, "time": -1}, group="g").compute(scheduler="sync")
+    assert found.path == "g"
+    assert found["t2m"].chunks[:2] == (40, 1)
+
+
+def test_wrong_calls_write_nothing(tmp_path: Path) -> None:
+    ds = climate().chunk(time=5)
+    target = tmp_path / "b"
+    with pytest.raises(ValueError, match="'q'"):
+        rechunk(ds, str(target), chunks={"q": 3})
+    with pytest.raises(TypeError, match="append"):
+        rechunk(ds, str(target), chunks={"time": 3}, append=True)
+    with pytest.raises(ValueError, match="temp_store"):
+        rechunk(ds, zarrds.SQLiteStore(str(tmp_path / "s")), chunks={"time": 40})
+    assert not target.exists()
+    rechunk(ds, str(target), chunks={"time": 40}).compute(scheduler="sync")
+    with pytest.raises(ContainsGroupError):
+        rechunk(ds, str(target), chunks={"time": 40})
+    found = rechunk(ds, str(target), chunks={"time": 20, "lon": 1}, overwrite=True).compute(scheduler="sync")
+    assert found["t2m"].chunks == (20, 6, 1)
+
+
+def test_on_a_cluster(cluster_client: Any, tmp_path: Path) -> None:
+    ds = climate().chunk(time=1)
+    found = rechunk(ds, str(tmp_path / "b"), chunks={"time": -1, "lat": 1}, max_mem="50kB").compute()
+    assert found["t2m"].chunks == (40, 1, 8)
+    xr.testing.assert_identical(open_zarrds(str(tmp_path / "b")).load(), climate())

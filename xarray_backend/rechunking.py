@@ -1,0 +1,289 @@
+"""Store datasets and trees with other chunks, within a memory bound: `rechunk`."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import nullcontext, suppress
+from itertools import accumulate
+from typing import Any
+
+import xarray as xr
+
+import zarrds
+from xarray_backend.writer import to_zarrds
+from zarrds import Group
+from zarrds.storage import DirectoryStore, MemoryStore, Store
+
+__all__ = ["DatasetRechunk", "rechunk"]
+
+_VARIABLE = "__xarray_dataarray_variable__"
+_LARGE = 2**20
+"""Bytes from which on a variable that is read from a store is read by tasks."""
+
+
+class DatasetRechunk:
+    """Lazy work on a dataset: its blocks are computed and stored, then rechunked; `compute` does it.
+
+    Attributes
+    ----------
+    plan : dict or None
+        Plans of the variables by their paths; None if the blocks are written to the target directly.
+    target : zarrds.Group
+        The group that is filled.
+    """
+
+    def __init__(self, first: Any, then: Any, target: Group, temp: Any) -> None:
+        self._first, self._then, self._temp = first, then, temp
+        self.target = target
+        self.plan = None if then is None else then.plan
+
+    def compute(self, *, progress: bool = False, **options: Any) -> Group:
+        """Do the work and return the stored group.
+
+        Parameters
+        ----------
+        progress : bool, default False
+            Whether to show progress on standard error.
+        **options
+            Passed to ``dask.compute``, such as ``scheduler``.
+        """
+        import dask
+
+        from zarrds.dask import progress as show_progress
+
+        with show_progress() if progress else nullcontext():
+            dask.compute(self._first, **options)
+            if self._then is None:
+                return self.target
+            found: Group = self._then.compute(**options)
+        store, path = self._temp
+        store.rmdir(path)
+        if not path and isinstance(store, DirectoryStore):
+            with suppress(OSError):
+                os.rmdir(store.path)  # it was made for the blocks
+        return found
+
+    def __repr__(self) -> str:
+        how = "directly" if self._then is None else "by way of stored blocks"
+        return f"<xarray_backend.DatasetRechunk to {self.target!r}, {how}>"
+
+
+def rechunk(
+    obj: Any,
+    store: Any,
+    *,
+    chunks: Mapping[Any, Any],
+    max_mem: int | str | None = None,
+    temp_store: Any = None,
+    group: str | None = None,
+    encoding: Mapping[Any, Any] | None = None,
+    target_options: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+    append: bool = False,
+    zarr_format: int | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+) -> DatasetRechunk:
+    """Prepare to store a dataset, data array or tree with other chunks, within a memory bound for each task.
+
+    Coordinates, attributes, names of dimensions and encodings come along, and metadata are consolidated. Where the
+    blocks of all variables are whole chunks of the target, they are written to it. Otherwise they are stored as they
+    are and then rechunked: each block is computed once, and no task needs more memory than `max_mem` besides that of
+    its block. A dataset that is stored unchanged in a Zarr store is rechunked with fewer bytes by
+    `zarrds.dask.rechunk`, from the store itself.
+
+    Parameters
+    ----------
+    obj : xarray.Dataset, xarray.DataArray or xarray.DataTree
+        What to store; may be lazy.
+    store : str, os.PathLike, Store or MutableMapping
+        Where to store it.
+    chunks : dict
+        Lengths by names of dimensions, or chunks by names of variables (in a tree by their paths); -1 for a whole
+        dimension.
+    max_mem : int or str, optional
+        Bytes ("256MB") of memory that a task may use; see `zarrds.dask.rechunk`.
+    temp_store : str, os.PathLike, Store or MutableMapping, optional
+        Where blocks and intermediate objects are stored; by default beside the target. They are deleted at the end.
+    group : str, optional
+        Path of the target group.
+    encoding : dict, optional
+        Encoding as for `to_zarrds`, without chunks.
+    target_options : dict, optional
+        Options of the stored arrays as for `zarrds.dask.rechunk`.
+    overwrite : bool, default False
+        Whether an existing group may be replaced.
+    append : bool, default False
+        Not possible for datasets: give `zarrds.dask.rechunk` the store that has grown.
+    zarr_format : {2, 3}, optional
+        Format to write.
+    storage_options : dict, optional
+        Options of the file systems behind URLs.
+
+    Returns
+    -------
+    DatasetRechunk
+        Its `compute` returns the stored group.
+
+    Raises
+    ------
+    ValueError
+        `chunks` names something that does not exist, or there is no place for blocks without a `temp_store`.
+    zarrds.errors.ContainsGroupError
+        There is a group, and `overwrite` is False. Nothing has been written.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> from xarray_backend import open_zarrds, rechunk
+    >>> ds = xr.Dataset({"u": (("time", "x"), np.arange(12.0).reshape(4, 3))}).chunk(time=1)
+    >>> rechunk(ds, "data/series.zarr", chunks={"time": -1, "x": 1}).compute()["u"].chunks
+    (4, 1)
+    >>> open_zarrds("data/series.zarr").identical(ds)
+    True
+    """
+    if append:
+        raise TypeError("a dataset cannot be appended by rechunk: give zarrds.dask.rechunk the store that has grown")
+    obj = _with_tasks(obj)
+    where = (group or "").strip("/")
+    options: dict[str, Any] = {"encoding": encoding, "zarr_format": zarr_format, "compute": False}
+    lengths = _lengths(obj, chunks)
+    if not target_options and _fits(obj, lengths):
+        options["encoding"] = _with_chunks(obj, encoding, lengths)
+        mode = "w" if overwrite else "w-"
+        first = to_zarrds(obj, store, mode, group, align="raise", storage_options=storage_options, **options)
+        target = zarrds.open_group(store, mode="r+", path=where, storage_options=_dict(storage_options))
+        return DatasetRechunk(first, None, target, None)
+    from zarrds.dask import rechunk as rechunk_stored
+
+    if not overwrite and _is_there(store, where, storage_options):
+        raise zarrds.errors.ContainsGroupError(path=where)
+    place, path = _place_of_blocks(store, temp_store)
+    first = to_zarrds(obj, place, "w", path, storage_options=storage_options, **options)
+    temp = zarrds.open_group(place, mode="r+", path=path, storage_options=_dict(storage_options))
+    source = zarrds.open_consolidated(place, mode="r+", storage_options=_dict(storage_options)) if not path else temp
+    then = rechunk_stored(
+        source,
+        store,
+        chunks=chunks,
+        max_mem=max_mem,
+        temp_store=temp_store,
+        target_path=where or None,
+        target_options=target_options,
+        overwrite=overwrite,
+        storage_options=storage_options,
+    )
+    return DatasetRechunk(first, then, then.target, (temp.store, path))
+
+
+def _dict(options: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if options is None else dict(options)
+
+
+def _is_there(store: Any, where: str, storage_options: Mapping[str, Any] | None) -> bool:
+    """Return whether a group is at the target, other than the unfinished one of a rechunk."""
+    try:
+        found = zarrds.open_group(store, mode="r", path=where, storage_options=_dict(storage_options))
+    except zarrds.errors.PathNotFoundError:
+        return False
+    return "zarrds_unfinished_job" not in found.attrs
+
+
+def _place_of_blocks(store: Any, temp_store: Any) -> tuple[Any, str]:
+    """Return a store for the blocks of a dataset, and a path in it that nothing else uses."""
+    name = f"zarrds-tmp-{uuid.uuid4().hex}"
+    if temp_store is not None:
+        return temp_store, name
+    if isinstance(store, (str, os.PathLike)):
+        return f"{os.fspath(store).rstrip('/')}.{name}", ""
+    if isinstance(store, MemoryStore) or (isinstance(store, MutableMapping) and not isinstance(store, Store)):
+        return MemoryStore(), ""
+    raise ValueError("give a temp_store: without a path or URL of the target there is no place beside it for blocks")
+
+
+# --- variables and their chunks --------------------------------------------------------------------------------------
+
+
+def _datasets(obj: Any) -> Iterator[tuple[str, xr.Dataset]]:
+    """Yield the datasets of a dataset, data array or tree, by their paths."""
+    if hasattr(obj, "subtree"):
+        for node in obj.subtree:
+            yield node.path.strip("/"), node.to_dataset(inherit=False)
+    elif isinstance(obj, xr.DataArray):
+        yield "", obj.to_dataset(name=_VARIABLE if obj.name is None else obj.name)
+    else:
+        yield "", obj
+
+
+def _with_tasks(obj: Any) -> Any:
+    """Return the object with large variables that are still in a store made lazy, so that tasks read them."""
+    if hasattr(obj, "subtree"):
+        return obj.map_over_datasets(_with_tasks)
+    if isinstance(obj, xr.DataArray):
+        return obj
+    stored = [
+        name
+        for name, var in obj.variables.items()
+        if var.chunks is None and var.nbytes > _LARGE and "preferred_chunks" in var.encoding
+    ]
+    return obj.assign({name: obj[name].chunk({}) for name in stored if name not in obj.indexes})
+
+
+def _lengths(obj: Any, chunks: Mapping[Any, Any]) -> dict[tuple[str, Any], tuple[int, ...]]:
+    """Return the chunks of each variable that has or gets some, by the path of its dataset and its name."""
+    known: set[Any] = set()
+    found = {}
+    for path, ds in _datasets(obj):
+        for name, var in ds.variables.items():
+            full = f"{path}/{name}".lstrip("/")
+            known |= {full, *var.dims}
+            own = chunks.get(full) if not (full in var.dims and isinstance(chunks.get(full), int)) else None
+            lengths = [_length(dim, axis, own, chunks, var) for axis, dim in enumerate(var.dims)]
+            found[path, name] = tuple(lengths)
+    unknown = [key for key in chunks if key not in known]
+    if unknown:
+        raise ValueError(f"there is no variable or dimension {unknown[0]!r}; there are {sorted(map(str, known))}")
+    return found
+
+
+def _length(dim: Any, axis: int, own: Any, chunks: Mapping[Any, Any], var: xr.Variable) -> int:
+    size = max(1, var.sizes[dim])
+    given = own.get(dim) if isinstance(own, Mapping) else own[axis] if isinstance(own, (tuple, list)) else own
+    given = chunks.get(dim) if given is None else given
+    if given is None:
+        stored = var.encoding.get("chunks")
+        blocks = max(var.chunks[axis], default=1) if var.chunks is not None else size
+        return int(stored[axis]) if stored is not None and len(stored) == var.ndim else blocks
+    return size if given == -1 else int(given)
+
+
+def _fits(obj: Any, lengths: Mapping[tuple[str, Any], tuple[int, ...]]) -> bool:
+    """Return whether the blocks of all variables are whole chunks of the target."""
+    for path, ds in _datasets(obj):
+        for name, var in ds.variables.items():
+            for blocks, length in zip(var.chunks or (), lengths[path, name], strict=False):
+                if any(edge % length for edge in list(accumulate(blocks))[:-1]):
+                    return False
+    return True
+
+
+def _with_chunks(obj: Any, encoding: Any, lengths: Mapping[tuple[str, Any], tuple[int, ...]]) -> dict[Any, Any]:
+    """Return the encoding with the chunks of each variable."""
+    found: dict[Any, Any] = {}
+    is_tree = hasattr(obj, "subtree")
+    for (path, name), chunks in lengths.items():
+        if not chunks:
+            continue
+        at = found.setdefault(f"/{path}", {}) if is_tree else found
+        given = (encoding or {}).get(f"/{path}", {}) if is_tree else encoding or {}
+        at[name] = {**_own_encoding(obj, path, name), **given.get(name, {}), "chunks": chunks}
+    return found
+
+
+def _own_encoding(obj: Any, path: str, name: Any) -> dict[str, Any]:
+    """Return the encoding of a variable without its chunks and shards."""
+    ds = dict(_datasets(obj))[path]
+    own = ds.variables[name].encoding
+    kept = ("dtype", "_FillValue", "scale_factor", "add_offset", "units", "calendar", "compressor", "compressors")
+    return {key: own[key] for key in (*kept, "filters", "serializer", "write_empty_chunks") if key in own}
