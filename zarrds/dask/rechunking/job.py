@@ -29,7 +29,7 @@ from zarrds.dask.tasks import rechunk_blocks
 from zarrds.errors import ArgumentError, ArgumentTypeError
 from zarrds.hierarchy import Group
 
-__all__ = ["rechunk"]
+__all__ = ["rechunk", "rechunk_job"]
 
 MAX_TASKS = 10_000
 """Largest number of tasks in a stage; with more blocks, each task does several."""
@@ -156,17 +156,30 @@ def rechunk(
         return _lazy_job(source, places, chunks, max_mem, dict(target_options or {}), options)
     node = opened_node(source, path, storage_options)
     store = as_store(target_store, mode="w", storage_options=storage_options)
-    where = normalize_path(target_path)
-    arrays = {"": node} if isinstance(node, Array) else arrays_below(node)
-    for array in arrays.values():
-        refuse_overlap(places_of(array), [store.place(where)], path=where)
     temp = None if temp_store is None else as_store(temp_store, mode="w", storage_options=storage_options)
-    request = Request(node, arrays, store, where, temp, memory_of_task(max_mem))
+    arrays = {"": node} if isinstance(node, Array) else arrays_below(node)
+    request = Request(node, arrays, store, normalize_path(target_path), temp, memory_of_task(max_mem))
+    return rechunk_job(request, chunks, target_options, overwrite=overwrite, append=append, retries=retries)
+
+
+def rechunk_job(
+    request: Request,
+    chunks: Any,
+    options: Mapping[str, Any] | None,
+    *,
+    overwrite: bool = False,
+    append: bool = False,
+    retries: int = 3,
+) -> Job:
+    """Return the job for a request whose source is stored; see `rechunk`."""
+    store, where = request.store, request.where
+    for array in request.arrays.values():
+        refuse_overlap(places_of(array), [store.place(where)], path=where)
     if append and _node.has_node(store, where) and not is_being_created(store, where):
-        return _growing_job(request, chunks, target_options, retries)
+        return _growing_job(request, chunks, options, retries)
     if chunks is None:
-        raise ArgumentTypeError("chunks are needed; they may be left out only where a target grows (append=True)")
-    return _creating_job(request, chunks, target_options, overwrite, retries)
+        raise TypeError("chunks are needed; they may be left out only where a target grows (append=True)")
+    return _creating_job(request, chunks, options, overwrite, retries)
 
 
 def _of_xarray(source: Any) -> Any:
