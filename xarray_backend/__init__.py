@@ -11,6 +11,16 @@ from xarray_backend.reader import ZarrdsStore, glob
 from xarray_backend.rechunking import DatasetRechunk, rechunk
 from xarray_backend.writer import to_zarrds
 
-__all__ = ["DatasetRechunk", "VariablePlan", "WritePlan", "ZarrdsBackendEntrypoint", "ZarrdsStore", "glob", "open_zarrds", "rechunk", "to_zarrds"]
+__all__ = [
+    "DatasetRechunk",
+    "VariablePlan",
+    "WritePlan",
+    "ZarrdsBackendEntrypoint",
+    "ZarrdsStore",
+    "glob",
+    "open_zarrds",
+    "rechunk",
+    "to_zarrds",
+]
 
 _accessor.register()

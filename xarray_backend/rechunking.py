@@ -14,6 +14,7 @@ import xarray as xr
 import zarrds
 from xarray_backend.writer import to_zarrds
 from zarrds import Group
+from zarrds.errors import ArgumentError, ArgumentTypeError
 from zarrds.storage import DirectoryStore, MemoryStore, Store
 
 __all__ = ["DatasetRechunk", "rechunk"]
@@ -144,7 +145,7 @@ def rechunk(
     True
     """
     if append:
-        raise TypeError("a dataset cannot be appended by rechunk: give zarrds.dask.rechunk the store that has grown")
+        raise ArgumentTypeError("rechunk cannot append a dataset: give zarrds.dask.rechunk the store that has grown")
     obj = _with_tasks(obj)
     where = (group or "").strip("/")
     options: dict[str, Any] = {"encoding": encoding, "zarr_format": zarr_format, "compute": False}
@@ -199,7 +200,7 @@ def _place_of_blocks(store: Any, temp_store: Any) -> tuple[Any, str]:
         return f"{os.fspath(store).rstrip('/')}.{name}", ""
     if isinstance(store, MemoryStore) or (isinstance(store, MutableMapping) and not isinstance(store, Store)):
         return MemoryStore(), ""
-    raise ValueError("give a temp_store: without a path or URL of the target there is no place beside it for blocks")
+    raise ArgumentError("give a temp_store: without a path or URL of the target there is no place beside it for blocks")
 
 
 # --- variables and their chunks --------------------------------------------------------------------------------------
@@ -243,7 +244,7 @@ def _lengths(obj: Any, chunks: Mapping[Any, Any]) -> dict[tuple[str, Any], tuple
             found[path, name] = tuple(lengths)
     unknown = [key for key in chunks if key not in known]
     if unknown:
-        raise ValueError(f"there is no variable or dimension {unknown[0]!r}; there are {sorted(map(str, known))}")
+        raise ArgumentError(f"there is no variable or dimension {unknown[0]!r}; there are {sorted(map(str, known))}")
     return found
 
 

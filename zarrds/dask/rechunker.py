@@ -15,6 +15,7 @@ from zarrds.creation import open_array
 from zarrds.dask.rechunking.job import rechunk as rechunk_here
 from zarrds.dask.rechunking.job import rechunk_job
 from zarrds.dask.rechunking.request import Request, memory_of_task
+from zarrds.errors import ArgumentError
 from zarrds.hierarchy import Group, open_group
 
 __all__ = ["Rechunked", "rechunk"]
@@ -119,7 +120,7 @@ def rechunk(
     (4, 1)
     """
     if executor not in _SCHEDULERS:
-        raise ValueError(f"executor must be 'dask' or 'python', found {executor!r}")
+        raise ArgumentError(f"executor must be 'dask' or 'python', found {executor!r}")
     source = _opened(source)
     store = as_store(target_store, mode="w")
     if isinstance(source, Group):
@@ -152,12 +153,12 @@ def _group_job(
 ) -> Any:
     """Return the job for the named arrays of a group."""
     if not isinstance(target_chunks, Mapping):
-        raise ValueError(f"target_chunks of a group are a dict by the names of its arrays, found {target_chunks!r}")
+        raise ArgumentError(f"target_chunks of a group are a dict by the names of its arrays, found {target_chunks!r}")
     arrays: dict[str, Array] = {}
     for name in target_chunks:
         node = source[normalize_path(name)]
         if not isinstance(node, Array):
-            raise ValueError(f"{name!r} is no array of the group")
+            raise ArgumentError(f"{name!r} is no array of the group")
         arrays[normalize_path(name)] = node
     chunks = {
         normalize_path(name): source[name].chunks if given is None else given for name, given in target_chunks.items()

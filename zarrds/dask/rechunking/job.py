@@ -134,7 +134,7 @@ def rechunk(
     array([  0, 100, 200])
     """
     if append and overwrite:
-        raise ValueError("append=True keeps what is there, overwrite=True does not: give one of both")
+        raise ArgumentError("append=True keeps what is there, overwrite=True does not: give one of both")
     if type(source).__module__.partition(".")[0] == "xarray":
         of_xarray: Job = _of_xarray(source)(
             target_store,
@@ -150,7 +150,7 @@ def rechunk(
         return of_xarray
     if is_dask_array(source):
         if append or path:
-            raise TypeError("append and path are for sources that are stored")
+            raise ArgumentTypeError("append and path are for sources that are stored")
         options = {"overwrite": overwrite, "retries": retries, "storage_options": storage_options}
         places = (target_store, target_path, temp_store)
         return _lazy_job(source, places, chunks, max_mem, dict(target_options or {}), options)
@@ -178,7 +178,7 @@ def rechunk_job(
     if append and _node.has_node(store, where) and not is_being_created(store, where):
         return _growing_job(request, chunks, options, retries)
     if chunks is None:
-        raise TypeError("chunks are needed; they may be left out only where a target grows (append=True)")
+        raise ArgumentTypeError("chunks are needed; they may be left out only where a target grows (append=True)")
     return _creating_job(request, chunks, options, overwrite, retries)
 
 
@@ -186,7 +186,7 @@ def _of_xarray(source: Any) -> Any:
     """Return the method that rechunks a dataset or tree."""
     accessor: Any = getattr(source, "zarrds", None)
     if not hasattr(accessor, "rechunk"):
-        raise TypeError(f"to rechunk a {type(source).__name__} of xarray, import xarray_backend first")
+        raise ArgumentTypeError(f"to rechunk a {type(source).__name__} of xarray, import xarray_backend first")
     return accessor.rechunk
 
 
@@ -197,10 +197,10 @@ def _lazy_job(
     target_store, target_path, temp_store = places
     store = as_store(target_store, mode="w", storage_options=more["storage_options"])
     if chunks is None:
-        raise TypeError("chunks are needed; they may be left out only where a target grows (append=True)")
+        raise ArgumentTypeError("chunks are needed; they may be left out only where a target grows (append=True)")
     unknown = sorted(set(options) - TARGET_OPTIONS)
     if unknown:
-        raise TypeError(f"unknown target_options {unknown}; there are {sorted(TARGET_OPTIONS)}")
+        raise ArgumentTypeError(f"unknown target_options {unknown}; there are {sorted(TARGET_OPTIONS)}")
     direct = direct_job(x, store, target_path, chunks, options, overwrite=more["overwrite"], retries=more["retries"])
     if direct is not None:
         return cast("Job", direct)
