@@ -45,15 +45,6 @@ def test_whole_chunks_are_written_directly() -> None:
     np.testing.assert_array_equal(job.compute(scheduler="sync")[:], ramp(60, 40) + 1)
 
 
-def test_on_a_cluster(cluster_client: Any, tmp_path: Path) -> None:
-    z = zarrds.array(ramp(60, 40), chunks=(1, 40), store=str(tmp_path / "a"))
-    x = zarrds.dask.from_zarr(z) * 2
-    job = rechunk(x, str(tmp_path / "b"), chunks=(60, 1), max_mem=20_000)
-    (found,) = dask.compute(job)
-    np.testing.assert_array_equal(found[:], ramp(60, 40) * 2)
-    assert not [key for key in found.store if "zarrds" in key]
-
-
 def test_wrong_calls_write_nothing(tmp_path: Path) -> None:
     store = zarrds.MemoryStore()
     x = da.from_array(ramp(60, 40), chunks=(1, 40))
@@ -72,3 +63,13 @@ def test_wrong_calls_write_nothing(tmp_path: Path) -> None:
     own = zarrds.dask.from_zarr(zarrds.open_array(store))
     with pytest.raises(SelfOverwriteError):
         rechunk(own, store, chunks=9, overwrite=True)
+
+
+@pytest.mark.slow
+def test_on_a_cluster(cluster_client: Any, tmp_path: Path) -> None:
+    z = zarrds.array(ramp(60, 40), chunks=(1, 40), store=str(tmp_path / "a"))
+    x = zarrds.dask.from_zarr(z) * 2
+    job = rechunk(x, str(tmp_path / "b"), chunks=(60, 1), max_mem=20_000)
+    (found,) = dask.compute(job)
+    np.testing.assert_array_equal(found[:], ramp(60, 40) * 2)
+    assert not [key for key in found.store if "zarrds" in key]

@@ -116,6 +116,7 @@ def test_wrong_calls_write_nothing(tmp_path: Path) -> None:
     assert found["t2m"].chunks == (20, 6, 1)
 
 
+@pytest.mark.slow
 def test_on_a_cluster(cluster_client: Any, tmp_path: Path) -> None:
     ds = climate().chunk(time=1)
     found = rechunk(ds, str(tmp_path / "b"), chunks={"time": -1, "lat": 1}, max_mem="50kB").compute()
