@@ -1,6 +1,7 @@
 """Convert hierarchies from one format to another: first translate the documents, then the chunks."""
 
 from zarrds._convert.chunks import NOTES, move_chunks, open_both
+from zarrds._convert.documents import documents_of
 from zarrds._convert.in_place import (
     PlanInPlace,
     delete_keys,
@@ -10,12 +11,13 @@ from zarrds._convert.in_place import (
     stale_keys,
     write_new,
 )
-from zarrds._convert.plan import Step
+from zarrds._convert.plan import Found, Step, nodes_in
 from zarrds._convert.run import Places, convert, find_places, opened
 from zarrds._convert.to_dest import PlanTo, described, finish_to, plan_to, require_groups_above, write_array
 
 __all__ = [
     "NOTES",
+    "Found",
     "Places",
     "PlanInPlace",
     "PlanTo",
@@ -23,9 +25,11 @@ __all__ = [
     "convert",
     "delete_keys",
     "described",
+    "documents_of",
     "find_places",
     "finish_to",
     "move_chunks",
+    "nodes_in",
     "open_both",
     "opened",
     "plan_in_place",

@@ -9,7 +9,7 @@ from zarrds._format import CONSOLIDATED_KEY, ArrayMeta, GroupMeta, consolidate_d
 from zarrds._store import Store
 from zarrds.errors import StoreError
 
-__all__ = ["expect_written", "still_to_do", "write_nodes"]
+__all__ = ["documents_of", "expect_written", "still_to_do", "write_nodes"]
 
 Texts = list[tuple[str, bytes]]
 

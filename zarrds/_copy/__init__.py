@@ -10,6 +10,7 @@ from zarrds._copy.in_blocks import (
     is_listed,
     possible_chunks,
 )
+from zarrds._copy.like import options_between
 from zarrds._copy.log import writing_to
 from zarrds._copy.nodes import copy, copy_all
 from zarrds._copy.separators import differing_separator, spelled_out
@@ -28,6 +29,7 @@ __all__ = [
     "document_rank",
     "expected_bytes",
     "is_listed",
+    "options_between",
     "possible_chunks",
     "spelled_out",
     "writing_to",

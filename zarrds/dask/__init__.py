@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from zarrds.dask.consolidate import consolidate_metadata
 from zarrds.dask.converting.job import convert
+from zarrds.dask.copy_nodes import copy, copy_all
 from zarrds.dask.copying import copy_store
 from zarrds.dask.deleting import delete
 from zarrds.dask.digesting import digest
@@ -34,6 +35,8 @@ __all__ = [
     "cleanup",
     "consolidate_metadata",
     "convert",
+    "copy",
+    "copy_all",
     "copy_store",
     "delete",
     "digest",

@@ -37,7 +37,7 @@ from zarrds.dask.receipts import notes_of
 from zarrds.dask.reports import CopyReport
 from zarrds.errors import ArgumentError, ContainsArrayError, CopyError
 
-__all__ = ["copy_store"]
+__all__ = ["check_choices", "copy_store"]
 
 
 def copy_store(
@@ -122,7 +122,7 @@ def copy_store(
     >>> int(zarrds.open_group(copy)["foo/bar"][:].sum())
     100
     """
-    _check_choices(if_exists, verify, on_error)
+    check_choices(if_exists, verify, on_error)
     options = storage_options if dest_storage_options is None else dest_storage_options
     from_store = as_store(source, mode="r", storage_options=storage_options)
     to_store = as_store(dest, mode="w", storage_options=options)
@@ -149,7 +149,7 @@ def copy_store(
     return _job(work, documents, batches, receipts or {}, retries)
 
 
-def _check_choices(if_exists: Any, verify: Any, on_error: Any) -> None:
+def check_choices(if_exists: Any, verify: Any, on_error: Any) -> None:
     """Raise ValueError for a choice that does not exist."""
     for name, given, kind in (("if_exists", if_exists, IfExists), ("on_error", on_error, OnError)):
         if given not in get_args(kind):

@@ -40,6 +40,10 @@ class JobNotes:
     folder: str
     what: str
 
+    def is_there(self) -> bool:
+        """Return whether the job has been begun."""
+        return self.store.open().get_many([(f"{self.folder}/{_WHAT}", None)]) != [None]
+
     def begin(self) -> None:
         """Record that the job is at work."""
         self._set(_WHAT, self.what)
