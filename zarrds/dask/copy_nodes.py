@@ -30,7 +30,7 @@ from zarrds.dask.recode_tasks import (
     write_documents,
 )
 from zarrds.dask.reports import CopyReport
-from zarrds.errors import CopyError
+from zarrds.errors import ArgumentTypeError, CopyError
 from zarrds.hierarchy import Group
 
 __all__ = ["copy", "copy_all"]
@@ -139,7 +139,7 @@ def copy(
     _require(source, dest)
     where = (source.name or "").rpartition("/")[2] if name is None else str(name)
     if not where:
-        raise TypeError("source has no name; give the name of the copy as `name`")
+        raise ArgumentTypeError("source has no name; give the name of the copy as `name`")
     asked = (shallow, without_attrs, if_exists, verify, on_error, dry_run, resume, batch_keys, batch_bytes, retries)
     return _prepared(source, dest, join_path(dest.path, normalize_path(where)), _How(*asked, create_kws))
 
@@ -190,7 +190,7 @@ def copy_all(
     """
     _require(source, dest)
     if not isinstance(source, Group):
-        raise TypeError(f"source must be a group, found {source!r}")
+        raise ArgumentTypeError(f"source must be a group, found {source!r}")
     asked = (shallow, without_attrs, if_exists, verify, on_error, dry_run, resume, batch_keys, batch_bytes, retries)
     return _prepared(source, dest, dest.path or "", _How(*asked, create_kws))
 
@@ -199,11 +199,11 @@ def _require(source: Any, dest: Any) -> None:
     """Raise TypeError for nodes that tasks cannot copy."""
     for name, node, kinds in (("source", source, Array | Group), ("dest", dest, Group)):
         if not isinstance(node, kinds):
-            raise TypeError(f"{name} must be of zarrds (zarrds.copy copies from and to HDF5 files), found {node!r}")
+            raise ArgumentTypeError(f"{name} must be of zarrds (zarrds.copy copies from and to HDF5 files), found {node!r}")
         if node.chunk_store is not node.store:
-            raise TypeError(f"chunks of {name} are in a store of their own; use zarrds.copy")
+            raise ArgumentTypeError(f"chunks of {name} are in a store of their own; use zarrds.copy")
     if isinstance(source, Array) and source.is_view:
-        raise TypeError("source is a view of an array; store it with zarrds.dask.to_zarr, or use zarrds.copy")
+        raise ArgumentTypeError("source is a view of an array; store it with zarrds.dask.to_zarr, or use zarrds.copy")
 
 
 # --- planning ---------------------------------------------------------------------------------------------------------
