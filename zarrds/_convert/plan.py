@@ -102,16 +102,20 @@ def plan_steps(
         below = old.path[len(path) :].lstrip("/")
         where = join_path(dest_path, below)
         try:
-            format_of(to).check_path(where)
+            _check_path(where, to, old.path)
             steps.append(_step(old, where, to, exact))
         except ZarrdsError as error:
             error.store, error.path = repr(source), old.path or "/"
             raise
-        except ValueError as error:
-            refused = cannot_express(to, "path", error, old.path)
-            refused.store, refused.path = repr(source), old.path or "/"
-            raise refused from error
     return steps
+
+
+def _check_path(where: str, to: int, old: str) -> None:
+    """Raise UnsupportedFormatError for a path that format `to` does not allow."""
+    try:
+        format_of(to).check_path(where)
+    except ValueError as error:
+        raise cannot_express(to, "path", error, old) from error
 
 
 def _step(old: Found, where: str, to: int, exact: bool) -> Step:
