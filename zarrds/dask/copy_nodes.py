@@ -199,7 +199,7 @@ def _require(source: Any, dest: Any) -> None:
     """Raise TypeError for nodes that tasks cannot copy."""
     for name, node, kinds in (("source", source, Array | Group), ("dest", dest, Group)):
         if not isinstance(node, kinds):
-            raise ArgumentTypeError(f"{name} must be of zarrds (zarrds.copy copies from and to HDF5 files), found {node!r}")
+            raise ArgumentTypeError(f"{name} must be of zarrds (zarrds.copy copies HDF5 files too), found {node!r}")
         if node.chunk_store is not node.store:
             raise ArgumentTypeError(f"chunks of {name} are in a store of their own; use zarrds.copy")
     if isinstance(source, Array) and source.is_view:
