@@ -9,10 +9,12 @@ from xarray_backend.entrypoint import ZarrdsBackendEntrypoint, open_zarrds
 from xarray_backend.preview import VariablePlan, WritePlan
 from xarray_backend.reader import ZarrdsStore, glob
 from xarray_backend.rechunking import DatasetRechunk, rechunk
+from xarray_backend.template import Template
 from xarray_backend.writer import to_zarrds
 
 __all__ = [
     "DatasetRechunk",
+    "Template",
     "VariablePlan",
     "WritePlan",
     "ZarrdsBackendEntrypoint",

@@ -6,7 +6,9 @@ from typing import Any
 
 import xarray as xr
 
+from xarray_backend.preview import WritePlan
 from xarray_backend.rechunking import DatasetRechunk, rechunk
+from xarray_backend.template import Template
 from xarray_backend.writer import to_zarrds
 
 __all__ = ["ZarrdsAccessor", "register"]
@@ -31,6 +33,22 @@ class ZarrdsAccessor:
     def rechunk(self, store: Any, **options: Any) -> DatasetRechunk:
         """Prepare to write to a store with other chunks; parameters as for `xarray_backend.rechunk`."""
         return rechunk(self._obj, store, **options)
+
+    def append(self, store: Any, dim: Any, mode: str | None = None, **options: Any) -> Any:
+        """Add to the end of a dimension of what is stored; parameters as for `to_zarrds`."""
+        return to_zarrds(self._obj, store, mode, append_dim=dim, **options)
+
+    def plan(self, store: Any = None, mode: str | None = None, **options: Any) -> WritePlan:
+        """Return what `save` would write, and write nothing; parameters as for `to_zarrds`."""
+        found: WritePlan = to_zarrds(self._obj, store, mode, dry_run=True, **options)
+        return found
+
+    def template(self, store: Any, mode: str | None = None, **options: Any) -> Template:
+        """Write documents and what is in memory, and return a `Template` by which regions are written from anywhere.
+
+        Parameters as for `to_zarrds`. No graph is made of dask arrays, and their values are not computed.
+        """
+        return Template.create(self._obj, store, mode, **options)
 
 
 def register() -> None:

@@ -20,7 +20,7 @@ from zarrds.creation import NewArray, NewGroup, consolidated
 from zarrds.parallel import Turn, larger, settle, take_back
 from zarrds.storage import Store
 
-__all__ = ["Job", "ancestors", "carry_out", "is_consolidated", "new_documents"]
+__all__ = ["Job", "ancestors", "carry_out", "is_consolidated", "new_documents", "write_values"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def carry_out(
     target.set_many(documents)
     if not job.turns or not job.compute:
         _grow(resizes, job.turns)
-        later = _write_values(plans, target, job, appends=False)
+        later = write_values(plans, target, job, appends=False)
     else:
         later = _append(plans, resizes, target, job)
     consolidates = job.consolidated
@@ -86,7 +86,7 @@ def _append(
     """Write the data behind the ends of stored arrays, then their shapes; undo everything if that fails."""
     settle([array for array, _ in resizes])
     try:
-        _write_values(plans, target, job, appends=True)
+        write_values(plans, target, job, appends=True)
         target.flush()
     except BaseException:
         if not any(turn.is_lost for turn in job.turns):
@@ -104,7 +104,7 @@ def _grow(resizes: list[tuple[Array, tuple[int, ...]]], turns: tuple[Turn, ...])
     first.grow(resizes)
 
 
-def _write_values(plans: list[DatasetPlan], target: Store, job: Job, *, appends: bool) -> list[LazyWrite]:
+def write_values(plans: list[DatasetPlan], target: Store, job: Job, *, appends: bool) -> list[LazyWrite]:
     """Write values in memory, and dask arrays if `compute` is set; return the dask arrays still to be written."""
     lazy: list[LazyWrite] = []
     for write in (write for plan in plans for write in plan.writes):

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
-from zarrds._engine import ChunkSource, OpenSource, delete_behind, delete_outside, trim_edges, write
+from zarrds._engine import ChunkSource, OpenSource, delete_behind, delete_outside, stored_chunks, trim_edges, write
 from zarrds._format import ArrayMeta, format_of
 from zarrds._node import (
     Claim,
@@ -44,6 +44,7 @@ __all__ = [
     "larger",
     "replacing",
     "settle",
+    "stored_units",
     "take_back",
     "tidy",
     "write_part",
@@ -320,6 +321,22 @@ def _thread_lock(name: str) -> Iterator[None]:
             found = _locks[name] = _Lock()
     with found.lock:
         yield
+
+
+def stored_units(array: Array) -> Iterator[tuple[int, ...]]:
+    """Yield the positions, in the grid of chunks or shards, of those that are stored; one listing.
+
+    Raises NotListableError if the store cannot list and the grid is large.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.zeros(10, chunks=5)
+    >>> z[7] = 1
+    >>> list(stored_units(z))
+    [(1,)]
+    """
+    yield from stored_chunks(array.source().open())
 
 
 def larger(source: ChunkSource, shape: Shape) -> ChunkSource:
