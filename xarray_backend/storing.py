@@ -69,7 +69,7 @@ def carry_out(
     consolidates = job.consolidated
     if changed and not fresh and not consolidates:
         consolidates = is_consolidated(target)  # existing consolidated metadata must not become stale
-    _finish_metadata(plans, target, fresh=fresh and not written.path, consolidates=consolidates)
+    _finish_metadata(plans, documents, target, fresh=fresh and not written.path, consolidates=consolidates)
     target.flush()
     if job.compute:
         return ZarrdsStore(written)
@@ -163,7 +163,9 @@ def is_consolidated(target: Store) -> bool:
     return True
 
 
-def _finish_metadata(plans: list[DatasetPlan], target: Store, *, fresh: bool, consolidates: bool) -> None:
+def _finish_metadata(
+    plans: list[DatasetPlan], new: list[tuple[str, bytes]], target: Store, *, fresh: bool, consolidates: bool
+) -> None:
     """Write the attributes of groups, then consolidated metadata; all in one batch in a new hierarchy."""
     documents: dict[str, bytes] = {}
     for plan in plans:
@@ -172,10 +174,11 @@ def _finish_metadata(plans: list[DatasetPlan], target: Store, *, fresh: bool, co
         if plan.stored is not None:
             plan.stored.attrs.update(plan.attrs)  # keep the other members of its document
             continue
-        (key, text), *_ = plan.new_group(plan.attrs).documents()  # another one, if there is any, is stored already
+        (key, text), *stored = plan.new_group(plan.attrs).documents()
         documents[key] = text
+        new = [*new, (key, text), *stored]
     if consolidates and fresh:
-        ((key, text),) = consolidated(node for plan in plans for node in plan.new_nodes())
+        ((key, text),) = consolidated(new)
         documents.pop(key, None)
         documents[key] = text  # written last
     target.set_many(list(documents.items()))

@@ -58,7 +58,7 @@ def test_consolidated_is_what_consolidate_metadata_writes(zarr_format: int) -> N
     ]
     store = MemoryStore()
     store.set_many([document for node in nodes for document in node.documents()])
-    ((key, text),) = consolidated(nodes)
+    ((key, text),) = consolidated(document for node in nodes for document in node.documents())
     zarrds.consolidate_metadata(store)
     assert bytes(store[key]) == text
 

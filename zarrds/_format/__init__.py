@@ -19,6 +19,7 @@ from zarrds._format.formats import (
     format_of_key,
     formats_of,
     formats_with,
+    node_key,
     other_format,
 )
 from zarrds._format.grid import (
@@ -35,7 +36,6 @@ from zarrds._format.jsondoc import Place, canonical, dumps, loads
 from zarrds._format.meta import NO_FILL, SHARDING, ArrayMeta, ChunkSpec, CodecSpec, Fill, GroupMeta, KeyEncoding
 from zarrds._format.n5 import ATTRIBUTES_KEY
 from zarrds._format.pandas_values import as_numpy, is_of_pandas
-from zarrds._format.paths import node_key
 from zarrds._format.v2 import ARRAY_KEY, ATTRS_KEY, GROUP_KEY
 from zarrds._format.v3 import document
 from zarrds._format.v3.document import SERIALIZERS, data_type_name, split_codecs

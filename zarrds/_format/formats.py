@@ -14,7 +14,6 @@ from typing import Any, Protocol, TypeAlias
 from zarrds._format import v2
 from zarrds._format.jsondoc import loads
 from zarrds._format.meta import ArrayMeta, GroupMeta
-from zarrds._format.paths import node_key
 from zarrds._format.v3 import document as v3
 from zarrds._types import JSON, Buf
 from zarrds.errors import ArgumentError, MetadataError
@@ -29,6 +28,7 @@ __all__ = [
     "format_of_key",
     "formats_of",
     "formats_with",
+    "node_key",
     "other_format",
 ]
 
@@ -87,6 +87,11 @@ class Format(Protocol):
 
     def format_attributes(self, attributes: Mapping[str, Any], where: str, present: Buf | None = None) -> bytes:
         """Return the text of the document with the key `where` with these attributes; the rest is as in `present`."""
+
+
+def node_key(path: str, name: str) -> str:
+    """Return the key of the document `name` of the node at `path`, or the path of its member `name`."""
+    return f"{path}/{name}" if path else name
 
 
 # --- Zarr v2 ----------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from zarrds._node.delete import (
     refuse_consolidated,
 )
 from zarrds._node.document_lock import LockedClaim, locked, set_unless_left
-from zarrds._node.documents import node_documents
+from zarrds._node.documents import NewArray, NewGroup
 from zarrds._node.locking import check_synchronizer, document_locked, structure_locked
 from zarrds._node.lookup import (
     NOT_INSTALLED,
@@ -55,6 +55,8 @@ __all__ = [
     "Claim",
     "ClaimLost",
     "LockedClaim",
+    "NewArray",
+    "NewGroup",
     "array_documents",
     "array_key",
     "as_stored",
@@ -89,7 +91,6 @@ __all__ = [
     "locked",
     "migrate",
     "move_node",
-    "node_documents",
     "not_found",
     "other_layout",
     "refresh_consolidated",

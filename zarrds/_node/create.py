@@ -151,24 +151,16 @@ def _create(
         if known_group is not None and known_group in missing:
             known_group = None
             continue
-        arrays = [at[0].path for at in found if first_kind(at)]
-        documents = node_documents(path, made, attributes)
+        groups, documents = group_documents(missing, made.zarr_format), node_documents(path, made, attributes)
         if overwrite:
+            arrays = [at[0].path for at in found if first_kind(at)]
             top = arrays[0] if arrays else path
             inside = None if fill is None else partial(fill, meta=made)
-            _replace(
-                store,
-                top,
-                path,
-                [*group_documents(missing, made.zarr_format), *documents],
-                chunks_in,
-                inside,
-                isinstance(made, GroupMeta),
-            )
+            _replace(store, top, path, [*groups, *documents], chunks_in, inside, isinstance(made, GroupMeta))
             return made
         # parents first, so that no reader finds a node without its parents
-        for key, text in group_documents(missing, made.zarr_format):
-            _set_if_absent(store, [(key, text)])
+        for document in groups:
+            _set_if_absent(store, [document])
         if _set_if_absent(store, documents):
             return made
     raise ConflictError(

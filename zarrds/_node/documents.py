@@ -1,13 +1,17 @@
-"""Documents of new nodes, as keys and texts; no I/O."""
+"""New nodes as values, with the documents that make them; no I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from zarrds._engine import ChunkSource
 from zarrds._format import ArrayMeta, GroupMeta, Node, format_of
+from zarrds._store import Store
+from zarrds._types import Shape
 
-__all__ = ["group_documents", "node_documents"]
+__all__ = ["NewArray", "NewGroup", "group_documents", "node_documents"]
 
 
 def node_documents(path: str, meta: Node, attributes: Mapping[str, Any] | None = None) -> list[tuple[str, bytes]]:
@@ -28,3 +32,58 @@ def group_documents(paths: Sequence[str], zarr_format: int) -> list[tuple[str, b
     """Return the documents of new groups without attributes, in the order of `paths`."""
     group = GroupMeta(zarr_format=zarr_format)
     return [document for path in paths for document in node_documents(path, group)]
+
+
+@dataclass(frozen=True, slots=True)
+class NewGroup:
+    """A group to be created.
+
+    Attributes
+    ----------
+    path : str
+        Path of the group.
+    meta : GroupMeta
+        Its metadata.
+    attributes : mapping, optional
+        Its attributes; None: it has none.
+    """
+
+    path: str
+    meta: GroupMeta
+    attributes: Mapping[str, Any] | None = None
+
+    def documents(self) -> list[tuple[str, bytes]]:
+        """Return the keys and texts that make the group; the one that makes it a node is last."""
+        return node_documents(self.path, self.meta, self.attributes)
+
+
+@dataclass(frozen=True, slots=True)
+class NewArray:
+    """An array to be created.
+
+    Attributes
+    ----------
+    path : str
+        Path of the array.
+    meta : ArrayMeta
+        Its metadata.
+    attributes : mapping, optional
+        Its attributes; None: it has none.
+    """
+
+    path: str
+    meta: ArrayMeta
+    attributes: Mapping[str, Any] | None = None
+
+    @property
+    def write_unit(self) -> Shape:
+        """Shape of what is stored under one key: a chunk, or a shard."""
+        return self.meta.write_unit
+
+    def documents(self) -> list[tuple[str, bytes]]:
+        """Return the keys and texts that make the array; the one that makes it a node is last."""
+        return node_documents(self.path, self.meta, self.attributes)
+
+    def source(self, store: Store) -> ChunkSource:
+        """Return the source through which data are written, once the documents are in `store`."""
+        return ChunkSource(store.spec(), self.path, self.meta)

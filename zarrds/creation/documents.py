@@ -3,73 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from zarrds import storage
-from zarrds._engine import ChunkSource
-from zarrds._format import CONSOLIDATED_KEY, ArrayMeta, GroupMeta, consolidate_documents, format_of
+from zarrds._format import CONSOLIDATED_KEY, GroupMeta, consolidate_documents, format_of
 from zarrds._metadata import array_meta
-from zarrds._node import node_documents
-from zarrds._store import Store, normalize_path
-from zarrds._types import Shape
+from zarrds._node import NewArray, NewGroup
+from zarrds._store import normalize_path
 
 __all__ = ["NewArray", "NewGroup", "consolidated", "new_array", "new_group"]
-
-
-@dataclass(frozen=True, slots=True)
-class NewGroup:
-    """A group to be created.
-
-    Attributes
-    ----------
-    path : str
-        Path of the group.
-    meta : GroupMeta
-        Its metadata.
-    attributes : mapping, optional
-        Its attributes; None: it has none.
-    """
-
-    path: str
-    meta: GroupMeta
-    attributes: Mapping[str, Any] | None = None
-
-    def documents(self) -> list[tuple[str, bytes]]:
-        """Return the keys and texts that make the group; the one that makes it a node is last."""
-        return node_documents(self.path, self.meta, self.attributes)
-
-
-@dataclass(frozen=True, slots=True)
-class NewArray:
-    """An array to be created.
-
-    Attributes
-    ----------
-    path : str
-        Path of the array.
-    meta : ArrayMeta
-        Its metadata.
-    attributes : mapping, optional
-        Its attributes; None: it has none.
-    """
-
-    path: str
-    meta: ArrayMeta
-    attributes: Mapping[str, Any] | None = None
-
-    @property
-    def write_unit(self) -> Shape:
-        """Shape of what is stored under one key: a chunk, or a shard."""
-        return self.meta.write_unit
-
-    def documents(self) -> list[tuple[str, bytes]]:
-        """Return the keys and texts that make the array; the one that makes it a node is last."""
-        return node_documents(self.path, self.meta, self.attributes)
-
-    def source(self, store: Store) -> ChunkSource:
-        """Return the source through which data are written, once the documents are in `store`."""
-        return ChunkSource(store.spec(), self.path, self.meta)
 
 
 def new_array(
@@ -157,13 +99,14 @@ def new_group(path: str, *, zarr_format: int, attributes: Mapping[str, Any] | No
     return NewGroup(where, meta, attributes)
 
 
-def consolidated(nodes: Iterable[NewArray | NewGroup]) -> list[tuple[str, bytes]]:
+def consolidated(documents: Iterable[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
     """Return the document with the consolidated metadata of a new hierarchy: its key and text.
 
     Parameters
     ----------
-    nodes : iterable of NewArray and NewGroup
-        All nodes of the hierarchy; one of them is the root group.
+    documents : iterable of (str, bytes)
+        Keys and texts of the documents of all its nodes; one of them is the root group. Of several with one key, the
+        last one counts.
 
     Returns
     -------
@@ -172,9 +115,8 @@ def consolidated(nodes: Iterable[NewArray | NewGroup]) -> list[tuple[str, bytes]
 
     Examples
     --------
-    >>> root = new_group("", zarr_format=2)
-    >>> [key for key, text in consolidated([root, new_array("a", shape=10, zarr_format=2)])]
+    >>> nodes = [new_group("", zarr_format=2), new_array("a", shape=10, zarr_format=2)]
+    >>> [key for key, text in consolidated(document for node in nodes for document in node.documents())]
     ['.zmetadata']
     """
-    documents = dict(document for node in nodes for document in node.documents())
-    return consolidate_documents(documents, CONSOLIDATED_KEY)[1]
+    return consolidate_documents(dict(documents), CONSOLIDATED_KEY)[1]

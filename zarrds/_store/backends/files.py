@@ -293,7 +293,7 @@ def _make_directory(path: str) -> None:
 
 
 def _write_all(fd: int, value: Buf) -> None:
-    data = byte_view(value)
+    data = value if type(value) is bytes else byte_view(value)
     written = os.write(fd, data)
     while written < len(data):
         data = memoryview(data)[written:]
