@@ -14,6 +14,7 @@ import zarrds
 from tests.dask.test_dask_rechunk import ramp, shuffles_forced
 from tests.store.doubles import CountingStore, FaultyStore
 from zarrds.dask import cleanup, rechunk
+from zarrds.dask.rechunking import job as job_module
 from zarrds.dask.rechunking.records import FLAG, RECORD_KEY
 from zarrds.errors import ContainsArrayError, UnfinishedJobError
 
@@ -81,6 +82,17 @@ def test_a_job_killed_after_its_last_chunk_is_completed() -> None:
     assert values_set(counting) == []
     np.testing.assert_array_equal(found[:], z[:])
     assert not [key for key in store if "zarrds" in key]
+
+
+def test_a_job_continues_with_the_memory_that_it_began_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    z, store = source_in(zarrds.MemoryStore()), zarrds.MemoryStore()
+    monkeypatch.setattr(job_module, "memory_of_task", lambda given: given or 6000)
+    stopped(z, store, 30, max_mem=None)
+    monkeypatch.setattr(job_module, "memory_of_task", lambda given: given or 10**6)
+    with shuffles_forced(1):
+        job = rechunk(z, store, chunks=(60, 1))
+    assert job.plan.max_mem == 6000
+    np.testing.assert_array_equal(job.compute(scheduler="sync")[:], z[:])
 
 
 def test_groups_continue() -> None:

@@ -16,7 +16,8 @@ from zarrds.dask.jobs import Job
 from zarrds.dask.progress import progress
 from zarrds.dask.rechunking.cleanup import cleanup
 from zarrds.dask.rechunking.job import rechunk
-from zarrds.dask.rechunking.plan import RechunkPlan, rechunk_plan
+from zarrds.dask.rechunking.plan import CostModel, RechunkPlan, rechunk_plan
+from zarrds.dask.rechunking.preview import PRICES, GroupPlan
 from zarrds.dask.reports import CopyReport, DeleteReport
 from zarrds.dask.sizes import nbytes_stored
 from zarrds.dask.sync import DistributedSynchronizer
@@ -26,9 +27,12 @@ if TYPE_CHECKING:
     from zarrds.dask.arrays import from_zarr, to_zarr
 
 __all__ = [
+    "PRICES",
     "CopyReport",
+    "CostModel",
     "DeleteReport",
     "DistributedSynchronizer",
+    "GroupPlan",
     "Job",
     "PlannedWrite",
     "RechunkPlan",

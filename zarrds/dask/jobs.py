@@ -43,7 +43,7 @@ class Job:
     ----------
     target : object
         The `Array` or `Group` that the job fills, if that is known before it runs.
-    plan : RechunkPlan or None
+    plan : RechunkPlan, GroupPlan or None
         How a rechunk will be done.
     """
 
@@ -105,6 +105,18 @@ class Job:
         check_shareable(self._stores, get_scheduler(scheduler=options.get("scheduler"), collections=[self]))
         with show_progress() if progress else nullcontext():
             return dask.compute(self, **options)[0]
+
+    def visualize(self, filename: str | None = "zarrds-job.png", **options: Any) -> Any:
+        """Draw the graph of tasks with ``dask.visualize``, which needs the package graphviz; of small jobs, please.
+
+        Parameters
+        ----------
+        filename : str, optional
+            Where to store the picture.
+        **options
+            Passed to ``dask.visualize``.
+        """
+        return dask.visualize(self, filename=filename, **options)
 
     def persist(self, **options: Any) -> Job:
         """Start the work on a cluster and return a job at once; the `compute` of that job waits for the result."""

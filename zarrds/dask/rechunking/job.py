@@ -20,6 +20,7 @@ from zarrds.dask.places import opened_node
 from zarrds.dask.rechunking.creating import continued, create, is_being_created, prepare_growth
 from zarrds.dask.rechunking.finishing import Finish, finish_rechunk
 from zarrds.dask.rechunking.lazy import chunk_lengths_of, deleting, direct_job, is_dask_array, stored_blocks
+from zarrds.dask.rechunking.preview import GroupPlan
 from zarrds.dask.rechunking.records import JobRecord, Remaining, remaining_blocks
 from zarrds.dask.rechunking.request import Request, memory_of_task
 from zarrds.dask.rechunking.stages import RechunkWork
@@ -102,7 +103,7 @@ def rechunk(
     -------
     Job
         Its `compute` returns the target, an `Array` or a `Group`. It has the attributes `plan` (a `RechunkPlan`; for a
-        group a dict of them by the paths of arrays) and `target`.
+        group a `GroupPlan`, which maps paths of arrays to such) and `target`.
 
     Raises
     ------
@@ -158,7 +159,7 @@ def rechunk(
     store = as_store(target_store, mode="w", storage_options=storage_options)
     temp = None if temp_store is None else as_store(temp_store, mode="w", storage_options=storage_options)
     arrays = {"": node} if isinstance(node, Array) else arrays_below(node)
-    request = Request(node, arrays, store, normalize_path(target_path), temp, memory_of_task(max_mem))
+    request = Request(node, arrays, store, normalize_path(target_path), temp, memory_of_task(max_mem), max_mem is None)
     return rechunk_job(request, chunks, target_options, overwrite=overwrite, append=append, retries=retries)
 
 
@@ -226,6 +227,7 @@ def _creating_job(
     metas = request.metas(chunks, options)
     earlier = None if overwrite else continued(request)
     number = uuid.uuid4().hex if earlier is None else earlier.job
+    request = _as_it_began(request, earlier)
     works = request.works(metas, number)
     record = request.record(works, number, False)
     if earlier is None:
@@ -235,10 +237,18 @@ def _creating_job(
     return _job(request, works, record, retries, remaining=[remaining_blocks(work) for work in works.values()])
 
 
+def _as_it_began(request: Request, earlier: JobRecord | None) -> Request:
+    """Return the request with the memory that an earlier run had, unless the user gave another."""
+    if earlier is None or not request.is_default or earlier.max_mem is None:
+        return request
+    return replace(request, max_mem=earlier.max_mem)
+
+
 def _growing_job(request: Request, chunks: Any, options: Mapping[str, Any] | None, retries: int) -> Job:
     """Return the job that adds to a target what is new in its source."""
     earlier = continued(request)
     number = uuid.uuid4().hex if earlier is None else earlier.job
+    request = _as_it_began(request, earlier)
     growths = request.growths(chunks, options)
     works = request.grown_works(growths, options, number)
     record = request.record(works, number, True)
@@ -278,7 +288,7 @@ def _job(
         before,
     )
     plans = {name: work.plan for name, work in works.items()}
-    plan = plans if finish.is_group else plans.get("")
+    plan = GroupPlan(plans) if finish.is_group else plans.get("")
     finished: Any = partial(finish_rechunk, finish)
     if first is not None:
         finished = deleting(finished, first[1].store.spec(), first[1].path)

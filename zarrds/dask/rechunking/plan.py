@@ -29,6 +29,7 @@ import numpy as np
 
 from zarrds._format import chunk_count
 from zarrds._types import Chunks, Shape
+from zarrds.dask.rechunking.preview import Preview, size_of
 from zarrds.errors import MemoryLimitError
 
 __all__ = ["CostModel", "RechunkPlan", "Stage", "rechunk_plan"]
@@ -78,8 +79,8 @@ class Stage:
         Blocks of the grid.
     read_bytes, write_bytes : int
         Decoded bytes read and written; chunks that are read several times count several times.
-    requests : int
-        Values and pieces read and written.
+    reads, writes : int
+        Values and pieces read, and values written.
     memory : int
         Largest number of bytes that a task has in memory.
     """
@@ -88,18 +89,28 @@ class Stage:
     tasks: int
     read_bytes: int
     write_bytes: int
-    requests: int
+    reads: int
+    writes: int
     memory: int
 
-    def cost_s(self, model: CostModel) -> float:
-        """Return the seconds of work under a cost model."""
+    @property
+    def requests(self) -> int:
+        """Values and pieces read and written."""
+        return self.reads + self.writes
+
+    def work_s(self, model: CostModel) -> float:
+        """Return the seconds of work of all tasks under a cost model."""
         moved = (self.read_bytes + self.write_bytes) / model.bandwidth
         asked = self.requests * model.latency_s / model.concurrency
-        return (moved + asked + self.tasks * model.task_s) * max(1.0, model.workers / max(self.tasks, 1))
+        return moved + asked + self.tasks * model.task_s
+
+    def cost_s(self, model: CostModel) -> float:
+        """Return the seconds of work, times what is lost when there are too few tasks for the workers."""
+        return self.work_s(model) * max(1.0, model.workers / max(self.tasks, 1))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class RechunkPlan:
+class RechunkPlan(Preview):
     """Plan of a rechunk, complete before anything runs.
 
     Attributes
@@ -116,6 +127,8 @@ class RechunkPlan:
         Bytes that one batch of requests may have in memory, in addition to one chunk.
     stages : tuple of Stage
         One stage is a direct plan; between two stages there is a shuffle.
+    model : CostModel
+        Speed of stores and scheduler that was assumed.
     """
 
     shape: Shape
@@ -125,6 +138,7 @@ class RechunkPlan:
     max_mem: int
     batch_bytes: int
     stages: tuple[Stage, ...]
+    model: CostModel = LOCAL
 
     @property
     def grids(self) -> tuple[Chunks, ...]:
@@ -137,51 +151,27 @@ class RechunkPlan:
         return prod(self.shape) * self.itemsize
 
     @property
-    def read_bytes(self) -> int:
-        """Bytes read in all stages."""
-        return sum(stage.read_bytes for stage in self.stages)
-
-    @property
-    def write_bytes(self) -> int:
-        """Bytes written in all stages."""
-        return sum(stage.write_bytes for stage in self.stages)
-
-    @property
-    def temp_bytes(self) -> int:
-        """Bytes of intermediate objects that the temporary store contains at the end."""
-        return self.nbytes * (len(self.stages) - 1)
-
-    @property
-    def tasks(self) -> int:
-        """Number of blocks of all stages; a task of the graph may do several."""
-        return sum(stage.tasks for stage in self.stages)
-
-    @property
-    def projected_mem(self) -> int:
-        """Largest number of bytes that a task uses, without the interpreter and libraries."""
-        return max(stage.memory for stage in self.stages)
+    def plans(self) -> dict[str, RechunkPlan]:
+        """The plan itself, of an array without a path."""
+        return {"": self}
 
     def __repr__(self) -> str:
+        return self.table()
+
+    def table(self) -> str:
+        """Return the stages as a table."""
         kind = "direct" if len(self.stages) == 1 else f"{len(self.stages) - 1} shuffle(s)"
         rows = [
             f"<RechunkPlan {self.shape} of {self.itemsize} bytes, chunks {self.source_chunks} -> {self.target_chunks}: "
-            f"{kind}, {_size(self.projected_mem)} of {_size(self.max_mem)} a task",
+            f"{kind}, {size_of(self.projected_mem)} of {size_of(self.max_mem)} a task",
             f"  {'stage':<6}{'block':<28}{'tasks':>9}{'read':>11}{'written':>11}{'requests':>11}{'memory':>11}",
         ]
         for number, stage in enumerate(self.stages):
             rows.append(
-                f"  {number:<6}{stage.block!s:<28}{stage.tasks:>9}{_size(stage.read_bytes):>11}"
-                f"{_size(stage.write_bytes):>11}{stage.requests:>11}{_size(stage.memory):>11}"
+                f"  {number:<6}{stage.block!s:<28}{stage.tasks:>9}{size_of(stage.read_bytes):>11}"
+                f"{size_of(stage.write_bytes):>11}{stage.requests:>11}{size_of(stage.memory):>11}"
             )
         return "\n".join(rows) + ">"
-
-
-def _size(nbytes: int) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if nbytes < 1000:
-            return f"{nbytes:.3g} {unit}"
-        nbytes /= 1000  # type: ignore[assignment]
-    return f"{nbytes:.3g} TB"
 
 
 def rechunk_plan(
@@ -242,7 +232,7 @@ def rechunk_plan(
             hint="raise max_mem, or choose smaller chunks",
         )
     stages = min(found, key=lambda stages: sum(stage.cost_s(model) for stage in stages))
-    return RechunkPlan(shape, itemsize, source_chunks, target_chunks, max_mem, planner.batch_bytes, stages)
+    return RechunkPlan(shape, itemsize, source_chunks, target_chunks, max_mem, planner.batch_bytes, stages, model)
 
 
 @lru_cache(maxsize=4096)
@@ -384,6 +374,7 @@ class _Planner:
             tasks=chunk_count(self.shape, block),
             read_bytes=read_bytes,
             write_bytes=write_bytes,
-            requests=reads + writes,
+            reads=reads,
+            writes=writes,
             memory=block_bytes + max(reading, writing),
         )

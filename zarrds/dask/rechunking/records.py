@@ -67,6 +67,11 @@ class JobRecord:
     grows: bool = False
     arrays: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
+    @property
+    def max_mem(self) -> int | None:
+        """Bytes that each task may use; None if there is no array."""
+        return next((int(array["max_mem"]) for array in self.arrays.values() if "max_mem" in array), None)
+
     def write(self, store: Store, path: str) -> None:
         """Store the record below a path."""
         text = json.dumps({"zarrds_job": 1, **asdict(self)}, indent=1)
@@ -137,6 +142,7 @@ def described(work: RechunkWork) -> dict[str, Any]:
         "target": fingerprint(work.target.meta, work.write_empty_chunks),
         "plan": [list(grid) for grid in work.plan.grids],
         "rows": list(work.origin),
+        "max_mem": work.plan.max_mem,
     }
 
 

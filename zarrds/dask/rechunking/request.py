@@ -8,6 +8,7 @@ from typing import Any
 
 import dask
 from dask.base import get_scheduler
+from dask.system import CPU_COUNT
 from dask.utils import parse_bytes
 
 from zarrds import _node
@@ -46,6 +47,8 @@ class Request:
         Store of intermediate objects, if it is not that of the target.
     max_mem : int
         Bytes that a task may use.
+    is_default : bool
+        Whether the user left that to us: then a job is continued with what it began with.
     """
 
     node: Array | Group
@@ -54,6 +57,7 @@ class Request:
     where: str
     temp: Store | None
     max_mem: int
+    is_default: bool = False
 
     @property
     def keeps_record(self) -> bool:
@@ -139,7 +143,7 @@ def _plan(
     """Return the plan for the arrays, or for what follows `origin` in both."""
     remote = any(store.profile.kind == "network" for store in stores)
     model = REMOTE if remote else replace(LOCAL, temp_copies=stores[-1].profile.kind == "memory")
-    return rechunk_plan(
+    plan = rechunk_plan(
         tuple(n - o for n, o in zip(source.shape, origin, strict=True)) if origin else source.shape,
         source.write_unit,
         target.write_unit,
@@ -151,15 +155,27 @@ def _plan(
         target_itemsize=max(1, target.dtype.itemsize),
         offset=tuple(o % s for o, s in zip(origin, source.write_unit, strict=False)),
     )
+    # the choice of the plan must not depend on the cluster: a job may be continued on another one
+    return replace(plan, model=replace(model, workers=_threads_at_hand()))
 
 
 def memory_of_task(max_mem: int | str | None) -> int:
     """Return the bytes of memory that a task may use."""
     if max_mem is not None:
         return int(parse_bytes(max_mem))
-    client = getattr(get_scheduler() or None, "__self__", None)
-    workers = [] if client is None else list(client.scheduler_info(n_workers=-1)["workers"].values())
+    workers = _workers()
     shares = [w["memory_limit"] / max(1, w["nthreads"]) for w in workers if w.get("memory_limit")]
     if not shares:
         return 4 * int(parse_bytes(dask.config.get("array.chunk-size")))
     return max(int(min(shares) / 4), int(min(shares) / 2) - 100_000_000)
+
+
+def _workers() -> list[dict[str, Any]]:
+    """Return what the scheduler of the current client says of its workers."""
+    client = getattr(get_scheduler() or None, "__self__", None)
+    return [] if client is None else list(client.scheduler_info(n_workers=-1)["workers"].values())
+
+
+def _threads_at_hand() -> int:
+    """Return how many tasks run at the same time: on the current cluster, else in this process."""
+    return sum(worker["nthreads"] for worker in _workers()) or int(dask.config.get("num_workers", None) or CPU_COUNT)
