@@ -19,6 +19,7 @@ check: $(VENV)/.installed-test  ## everything a change must pass
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
+	$(RUN) -m mypy tests/typed_use.py
 	$(RUN) .ci/check_types.py
 	$(VENV)/bin/lint-imports
 	$(RUN) -m pytest $(SHARED)

@@ -10,6 +10,7 @@ from xarray_backend.preview import WritePlan
 from xarray_backend.rechunking import DatasetRechunk, rechunk
 from xarray_backend.template import Template
 from xarray_backend.writer import to_zarrds
+from zarrds.storage import StoreLike
 
 __all__ = ["ZarrdsAccessor", "register"]
 
@@ -26,7 +27,7 @@ class ZarrdsAccessor:
     def __init__(self, obj: Any) -> None:
         self._obj = obj
 
-    def save(self, store: Any = None, mode: str | None = None, **options: Any) -> Any:
+    def save(self, store: StoreLike | None = None, mode: str | None = None, **options: Any) -> Any:
         """Write to a store; parameters as for `to_zarrds`."""
         return to_zarrds(self._obj, store, mode, **options)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import xarray as xr
 
-from xarray_backend._compat import BackendEntrypoint, load_store, tree_of
+from xarray_backend._compat import AbstractDataStore, BackendEntrypoint, load_store, tree_of
 from xarray_backend.reader import ZarrdsStore
+from zarrds.storage import StoreLike
 
 __all__ = ["ZarrdsBackendEntrypoint", "open_zarrds"]
 
@@ -56,7 +57,7 @@ class ZarrdsBackendEntrypoint(BackendEntrypoint):
         consolidated: bool | None = None,
         storage_options: Mapping[str, Any] | None = None,
         zarr_format: int | None = None,
-        store: Any = None,
+        store: AbstractDataStore | None = None,
         use_zarr_fill_value_as_mask: bool | None = None,
         cache_members: bool = True,
     ) -> xr.Dataset:
@@ -193,7 +194,7 @@ def _stores_below(path: str, store: ZarrdsStore) -> Iterable[tuple[str, ZarrdsSt
         yield from _stores_below(f"{path.rstrip('/')}/{name}", child)
 
 
-def open_zarrds(store: Any, group: str | None = None, *, chunks: Any = "stored", **options: Any) -> xr.Dataset:
+def open_zarrds(store: StoreLike, group: str | None = None, *, chunks: Any = "stored", **options: Any) -> xr.Dataset:
     """Open a stored group as a dataset of dask arrays, one task for each stored chunk.
 
     Parameters
@@ -220,4 +221,4 @@ def open_zarrds(store: Any, group: str | None = None, *, chunks: Any = "stored",
     ((3,),)
     """
     given = {} if isinstance(chunks, str) and chunks == "stored" else chunks
-    return xr.open_dataset(store, engine=ZarrdsBackendEntrypoint, group=group, chunks=given, **options)
+    return xr.open_dataset(cast("Any", store), engine=ZarrdsBackendEntrypoint, group=group, chunks=given, **options)

@@ -19,6 +19,7 @@ from xarray_backend.lazy import ZarrdsArrayWrapper
 from zarrds import Array, Group
 from zarrds.attrs import Attributes
 from zarrds.errors import ArgumentError, ArgumentTypeError, DimensionNamesError, GroupNotFoundError
+from zarrds.storage import StoreLike
 
 __all__ = ["DIMENSIONS", "ZarrdsStore", "attributes_of", "check_format", "glob", "open_stored_group", "stored_variable"]
 
@@ -56,7 +57,7 @@ class ZarrdsStore(AbstractDataStore):
     @classmethod
     def open_group(
         cls,
-        store: Any,
+        store: StoreLike,
         *,
         group: str | None = None,
         mode: str = "r",
@@ -132,7 +133,7 @@ def check_format(zarr_format: Any) -> None:
 
 
 def open_stored_group(
-    store: Any,
+    store: StoreLike,
     *,
     group: str | None = None,
     mode: str = "r",

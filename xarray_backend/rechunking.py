@@ -35,6 +35,9 @@ class DatasetRechunk:
         The group that is filled.
     """
 
+    plan: Any | None
+    target: Group
+
     def __init__(self, first: Any, then: Any, target: Group, temp: Any) -> None:
         self._first, self._then, self._temp = first, then, temp
         self.target = target

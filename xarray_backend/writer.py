@@ -27,7 +27,7 @@ from zarrds.errors import (
     NotSupportedError,
 )
 from zarrds.parallel import Turn, check_synchronizer, group_turn, replacing
-from zarrds.storage import MemoryStore, Store, document_keys, places_of, refuse_overlap
+from zarrds.storage import MemoryStore, Store, StoreLike, document_keys, places_of, refuse_overlap
 
 __all__ = ["DatasetExistsError", "to_zarrds"]
 
@@ -41,7 +41,7 @@ class DatasetExistsError(ContainsGroupError, FileExistsError):
 
 def to_zarrds(
     obj: Any,
-    store: Any = None,
+    store: StoreLike | None = None,
     mode: str | None = None,
     group: str | None = None,
     encoding: Mapping[Any, Any] | None = None,

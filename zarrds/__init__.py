@@ -5,7 +5,36 @@ imported only when asked for; ``xarray_backend`` holds the xarray engine and its
 """
 
 from numcodecs import *  # the manual has every codec at top level
-from numcodecs import blosc, get_codec, register_codec
+from numcodecs import (  # by name too: type checkers do not follow the line above
+    BZ2,
+    CRC32,
+    JSON,
+    LZ4,
+    LZMA,
+    Adler32,
+    AsType,
+    Base64,
+    BitRound,
+    Blosc,
+    Categorize,
+    Delta,
+    FixedScaleOffset,
+    Fletcher32,
+    GZip,
+    JenkinsLookup3,
+    PackBits,
+    Pickle,
+    Quantize,
+    Shuffle,
+    VLenArray,
+    VLenBytes,
+    VLenUTF8,
+    Zlib,
+    Zstd,
+    blosc,
+    get_codec,
+    register_codec,
+)
 from numcodecs.registry import codec_registry
 
 from zarrds import attrs, codecs, convenience, core, creation, errors, hierarchy, n5, storage, sync

@@ -6,7 +6,7 @@ import inspect
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -21,11 +21,13 @@ from zarrds._store import (
     ConsolidatedMetadataStore,
     ExperimentalV3Store,
     Store,
+    StoreLike,
     as_store,
     check_mode,
     normalize_path,
     refuse_overlap,
 )
+from zarrds._types import Mode, ShapeLike, ZarrFormat
 from zarrds._verify import verify
 from zarrds.core import Array, OpenOptions, opened_array
 from zarrds.creation import array, open_array, open_existing, refuse_missing
@@ -52,13 +54,38 @@ __all__ = [
 ]
 
 
+@overload
 def open(
-    store: Any = None,
-    mode: str = "a",
+    store: StoreLike | None = None,
+    mode: Mode = "a",
     *,
-    zarr_version: int | None = None,
+    shape: ShapeLike,
+    zarr_version: ZarrFormat | None = None,
     path: str | None = None,
-    zarr_format: int | None = None,
+    zarr_format: ZarrFormat | None = None,
+    **kwargs: Any,
+) -> Array: ...
+
+
+@overload
+def open(
+    store: StoreLike | None = None,
+    mode: Mode = "a",
+    *,
+    zarr_version: ZarrFormat | None = None,
+    path: str | None = None,
+    zarr_format: ZarrFormat | None = None,
+    **kwargs: Any,
+) -> Array | Group: ...
+
+
+def open(
+    store: StoreLike | None = None,
+    mode: Mode = "a",
+    *,
+    zarr_version: ZarrFormat | None = None,
+    path: str | None = None,
+    zarr_format: ZarrFormat | None = None,
     **kwargs: Any,
 ) -> Array | Group:
     """Open a group or array using file-mode-like semantics.
@@ -132,12 +159,12 @@ def _warn_of_unknown(options: Mapping[str, Any]) -> None:
 
 
 def save_array(
-    store: Any,
+    store: StoreLike,
     arr: Any,
     *,
-    zarr_version: int | None = None,
+    zarr_version: ZarrFormat | None = None,
     path: str | None = None,
-    zarr_format: int | None = None,
+    zarr_format: ZarrFormat | None = None,
     storage_options: Mapping[str, Any] | None = None,
     **kwargs: Any,
 ) -> None:
@@ -171,11 +198,11 @@ def save_array(
 
 
 def save_group(
-    store: Any,
+    store: StoreLike,
     *args: Any,
-    zarr_version: int | None = None,
+    zarr_version: ZarrFormat | None = None,
     path: str | None = None,
-    zarr_format: int | None = None,
+    zarr_format: ZarrFormat | None = None,
     storage_options: Mapping[str, Any] | None = None,
     **kwargs: Any,
 ) -> None:
@@ -235,11 +262,11 @@ def _opened(store: Any, mode: str, storage_options: Mapping[str, Any] | None) ->
 
 
 def save(
-    store: Any,
+    store: StoreLike,
     *args: Any,
-    zarr_version: int | None = None,
+    zarr_version: ZarrFormat | None = None,
     path: str | None = None,
-    zarr_format: int | None = None,
+    zarr_format: ZarrFormat | None = None,
     storage_options: Mapping[str, Any] | None = None,
     **kwargs: Any,
 ) -> None:
@@ -306,11 +333,11 @@ class LazyLoader(Mapping[str, Any]):
 
 
 def load(
-    store: Any,
-    zarr_version: int | None = None,
+    store: StoreLike,
+    zarr_version: ZarrFormat | None = None,
     path: str | None = None,
     *,
-    zarr_format: int | None = None,
+    zarr_format: ZarrFormat | None = None,
     storage_options: Mapping[str, Any] | None = None,
 ) -> Any:
     """Load data from an array or group into memory.
@@ -357,14 +384,14 @@ def tree(grp: Any, expand: bool = False, level: int | None = None) -> TreeViewer
 
 
 def consolidate_metadata(
-    store: Any,
+    store: StoreLike,
     metadata_key: str = CONSOLIDATED_KEY,
     *,
     path: str | None = "",
     only: Iterable[str] | None = None,
     storage_options: Mapping[str, Any] | None = None,
-    zarr_version: int | None = None,
-    zarr_format: int | None = None,
+    zarr_version: ZarrFormat | None = None,
+    zarr_format: ZarrFormat | None = None,
 ) -> Array | Group:
     """Consolidate all metadata of a hierarchy into a single document.
 
@@ -428,7 +455,7 @@ def consolidate_metadata(
     return open(metadata, mode="r+", path=where, chunk_store=real_store)
 
 
-def open_consolidated(store: Any, metadata_key: str = CONSOLIDATED_KEY, mode: str = "r+", **kwargs: Any) -> Any:
+def open_consolidated(store: StoreLike, metadata_key: str = CONSOLIDATED_KEY, mode: Mode = "r+", **kwargs: Any) -> Any:
     """Open a hierarchy with consolidated metadata: one batch of requests reads all metadata.
 
     Parameters

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any
 
 from zarrds import _node
 from zarrds._engine import places_of
@@ -31,6 +30,7 @@ from zarrds._store import (
     RedisStore,
     SQLiteStore,
     Store,
+    StoreLike,
     TempStore,
     WrapperStore,
     ZipStore,
@@ -39,7 +39,7 @@ from zarrds._store import (
     refuse_overlap,
 )
 from zarrds._store import normalize_path as normalize_storage_path
-from zarrds._types import Separator
+from zarrds._types import ChunksLike, CodecLike, CodecsLike, DTypeLike, Separator, ShapeLike, ZarrFormat
 from zarrds.errors import ArgumentError
 
 __all__ = [
@@ -90,10 +90,6 @@ __all__ = [
 
 BaseStore = Store
 """`Store`, under the name of its base class in Zarr-Python 2."""
-StoreLike: TypeAlias = Store | MutableMapping[str, Any] | str | os.PathLike[str]
-"""What is accepted where a store is wanted: a store, any mapping, a path or a URL."""
-
-AnyStore = Store | MutableMapping[str, Any]
 
 default_compressor: Any = fallback_compressor
 """The compressor that ``compressor="default"`` means; it is read at each call, so reassigning it works (manual 2.5)."""
@@ -104,7 +100,7 @@ attrs_key = ATTRS_KEY
 
 
 @contextmanager
-def _opened(store: AnyStore, mode: str) -> Iterator[Store]:
+def _opened(store: StoreLike, mode: str) -> Iterator[Store]:
     """Yield a store: the given one, or one opened at the given path and closed afterwards."""
     real_store = as_store(store, mode=mode)
     try:
@@ -119,11 +115,11 @@ def _close_opened(real_store: Store, given: object) -> None:
 
 
 def normalize_store_arg(
-    store: AnyStore | str | os.PathLike[str] | None,
+    store: StoreLike | None,
     storage_options: Mapping[str, Any] | None = None,
     mode: str = "r",
     *,
-    zarr_version: int | None = None,
+    zarr_version: ZarrFormat | None = None,
 ) -> Store:
     """Return a store for what was given as one, a new `KVStore` for None; `as_store`, as Zarr-Python 2 calls it.
 
@@ -149,7 +145,7 @@ def normalize_store_arg(
     return KVStore({}) if store is None else as_store(store, mode=mode, storage_options=storage_options)
 
 
-def listdir(store: AnyStore, path: str | bytes | None = None) -> list[str]:
+def listdir(store: StoreLike, path: str | bytes | None = None) -> list[str]:
     """Return the names directly below a path.
 
     Parameters
@@ -174,7 +170,7 @@ def listdir(store: AnyStore, path: str | bytes | None = None) -> list[str]:
         return real_store.listdir(normalize_path(path))
 
 
-def rmdir(store: AnyStore, path: str | bytes | None = None) -> None:
+def rmdir(store: StoreLike, path: str | bytes | None = None) -> None:
     """Remove all keys below a path.
 
     Parameters
@@ -196,7 +192,7 @@ def rmdir(store: AnyStore, path: str | bytes | None = None) -> None:
         real_store.rmdir(normalize_path(path))
 
 
-def rename(store: AnyStore, src_path: str | bytes | None, dst_path: str | bytes | None) -> None:
+def rename(store: StoreLike, src_path: str | bytes | None, dst_path: str | bytes | None) -> None:
     """Rename all keys below a path.
 
     Parameters
@@ -223,7 +219,7 @@ def rename(store: AnyStore, src_path: str | bytes | None, dst_path: str | bytes 
         real_store.rename(normalize_path(src_path), normalize_path(dst_path))
 
 
-def getsize(store: AnyStore, path: str | bytes | None = None) -> int:
+def getsize(store: StoreLike, path: str | bytes | None = None) -> int:
     """Return the size in bytes of the values directly below a path, or of the value at that path.
 
     Parameters
@@ -249,18 +245,18 @@ def getsize(store: AnyStore, path: str | bytes | None = None) -> int:
 
 
 def init_array(
-    store: AnyStore,
-    shape: Any,
-    chunks: Any = True,
-    dtype: Any = None,
-    compressor: Any = "default",
+    store: StoreLike,
+    shape: ShapeLike,
+    chunks: ChunksLike = True,
+    dtype: DTypeLike = None,
+    compressor: CodecLike | None = "default",
     fill_value: Any = None,
     order: str = "C",
     overwrite: bool = False,
     path: str | bytes | None = None,
-    chunk_store: AnyStore | None = None,
-    filters: Any = None,
-    object_codec: Any = None,
+    chunk_store: StoreLike | None = None,
+    filters: CodecsLike = None,
+    object_codec: CodecLike | None = None,
     dimension_separator: Separator | None = None,
     storage_transformers: Any = (),
 ) -> None:
@@ -303,10 +299,10 @@ def init_array(
 
 
 def init_group(
-    store: AnyStore,
+    store: StoreLike,
     overwrite: bool = False,
     path: str | bytes | None = None,
-    chunk_store: AnyStore | None = None,
+    chunk_store: StoreLike | None = None,
 ) -> None:
     """Create a Zarr v2 group in a store; a low-level function, see `zarrds.group`.
 
@@ -323,7 +319,7 @@ def init_group(
         _node.create_group(real_store, normalize_path(path), GroupMeta(), overwrite=overwrite, chunk_store=chunks_in)
 
 
-def migrate_1to2(store: AnyStore) -> None:
+def migrate_1to2(store: StoreLike) -> None:
     """Migrate the array metadata in `store` from Zarr v1 to Zarr v2.
 
     A Zarr v1 store had one array and no hierarchy. Its documents ``meta`` and ``attrs`` are replaced by Zarr v2
@@ -360,13 +356,13 @@ def migrate_1to2(store: AnyStore) -> None:
         _node.migrate(real_store)
 
 
-def contains_array(store: AnyStore, path: str | bytes | None = None) -> bool:
+def contains_array(store: StoreLike, path: str | bytes | None = None) -> bool:
     """Return True if the store contains an array at the given logical path."""
     with _opened(store, "r") as real_store:
         return _node.contains_array(real_store, normalize_path(path))
 
 
-def contains_group(store: AnyStore, path: str | bytes | None = None, explicit_only: bool = True) -> bool:
+def contains_group(store: StoreLike, path: str | bytes | None = None, explicit_only: bool = True) -> bool:
     """Return True if the store contains a group at the given logical path."""
     with _opened(store, "r") as real_store:
         return _node.contains_group(real_store, normalize_path(path))

@@ -10,7 +10,7 @@ from zarrds._convert.in_place import convert_in_place
 from zarrds._convert.to_dest import convert_to
 from zarrds._copy import writing_to
 from zarrds._format import ArrayMeta, other_format
-from zarrds._store import ConsolidatedMetadataStore, Store, as_store, join_path, normalize_path
+from zarrds._store import ConsolidatedMetadataStore, Store, StoreLike, as_store, join_path, normalize_path
 from zarrds.core import Array, opened_array
 from zarrds.errors import ArgumentError, UnsupportedFormatError
 from zarrds.hierarchy import Group, opened_group
@@ -19,8 +19,8 @@ __all__ = ["Places", "convert", "find_places", "opened"]
 
 
 def convert(
-    source: Any,
-    dest: Any = None,
+    source: Array | Group | StoreLike,
+    dest: Array | Group | StoreLike | None = None,
     to: int = 3,
     *,
     path: str | None = None,
@@ -111,8 +111,8 @@ class Places(NamedTuple):
 
 
 def find_places(
-    source: Any,
-    dest: Any,
+    source: Array | Group | StoreLike,
+    dest: Array | Group | StoreLike | None,
     to: int,
     path: str | None,
     dest_path: str | None,

@@ -13,7 +13,7 @@ from zarrds._copy.log import Tally, checked_choice, writing_to
 from zarrds._copy.separators import differing_separator, spelled_out
 from zarrds._engine import ChunkKeys, OpenSource, stored_chunks, windows
 from zarrds._format import CONSOLIDATED_KEY, DOCUMENT_NAMES, FORMATS, ArrayMeta
-from zarrds._store import Store, as_store, level, normalize_path, refuse_overlap
+from zarrds._store import Store, StoreLike, as_store, level, normalize_path, refuse_overlap
 from zarrds._types import ByteRange
 from zarrds.errors import ArgumentTypeError, CopyError, MetadataError, NotListableError, StoreAccessError
 
@@ -24,8 +24,8 @@ _ASKED_KEYS = 1000
 
 
 def copy_store(
-    source: Any,
-    dest: Any,
+    source: StoreLike,
+    dest: StoreLike,
     source_path: str | None = "",
     dest_path: str | None = "",
     excludes: str | Sequence[str] | None = None,

@@ -1,6 +1,6 @@
 """Stores: mappings from keys to bytes, which know nothing of shapes or formats."""
 
-from zarrds._store.adapt import as_store, check_mode
+from zarrds._store.adapt import StoreLike, as_store, check_mode
 from zarrds._store.backends.azure import ABSStore
 from zarrds._store.backends.dbm import DBMStore
 from zarrds._store.backends.directories import NestedDirectoryStore, TempStore
@@ -82,6 +82,7 @@ __all__ = [
     "Staging",
     "StorageTransformer",
     "Store",
+    "StoreLike",
     "StoreSpec",
     "TempStore",
     "VersionReader",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Mapping, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from typing import Any, Protocol, TypeAlias
 
 from fsspec.mapping import FSMap
 
@@ -19,7 +19,21 @@ from zarrds._store.base import Store
 from zarrds._store.wrappers.n5 import N5Store
 from zarrds.errors import ArgumentError, ArgumentTypeError, NotAStoreError, PathNotFoundError, UnsupportedFormatError
 
-__all__ = ["as_store", "check_mode"]
+__all__ = ["StoreLike", "as_store", "check_mode"]
+
+
+class _ZarrStore(Protocol):
+    @property
+    def supports_listing(self) -> bool: ...
+
+
+class _ObstoreStore(Protocol):
+    @property
+    def list_with_delimiter(self) -> Callable[..., Any]: ...
+
+
+StoreLike: TypeAlias = Store | Mapping[str, Any] | str | os.PathLike[str] | _ZarrStore | _ObstoreStore
+"""What is accepted as a store: a store, also of the zarr library or of obstore, a mapping, a path or a URL."""
 
 
 def as_store(store: object, *, mode: str = "r", storage_options: Mapping[str, Any] | None = None) -> Store:

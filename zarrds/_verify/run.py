@@ -7,7 +7,7 @@ from typing import Any
 
 from zarrds import _node
 from zarrds._engine import OpenSource
-from zarrds._store import Store, WrapperStore, as_store, local_directory, normalize_path
+from zarrds._store import Store, StoreLike, WrapperStore, as_store, local_directory, normalize_path
 from zarrds._verify.chunks import decoded, sized
 from zarrds._verify.hierarchy import Surveyed, survey
 from zarrds._verify.report import Finding, Level, Report
@@ -17,7 +17,7 @@ __all__ = ["check_level", "chunk_findings", "verify"]
 
 
 def verify(
-    store: Any,
+    store: StoreLike,
     path: str | None = "",
     level: Level = "keys",
     *,

@@ -14,8 +14,8 @@ from zarrds._format import ArrayMeta
 from zarrds._metadata import check_version
 from zarrds._node import check_synchronizer
 from zarrds._plan import meaning
-from zarrds._store import Store, as_store, normalize_path
-from zarrds._types import Shape
+from zarrds._store import Store, StoreLike, as_store, normalize_path
+from zarrds._types import Shape, ZarrFormat
 from zarrds.attrs import Attributes, known_attributes
 from zarrds.core.appending import append
 from zarrds.core.changing import change_meta, resize
@@ -87,16 +87,16 @@ class Array(ArrayProperties, Selections):
 
     def __init__(
         self,
-        store: Any,
+        store: StoreLike,
         path: str | None = None,
         read_only: bool = False,
-        chunk_store: Any = None,
+        chunk_store: StoreLike | None = None,
         synchronizer: Synchronizer | None = None,
         cache_metadata: bool = True,
         cache_attrs: bool = True,
         partial_decompress: bool = False,
         write_empty_chunks: bool = True,
-        zarr_version: int | None = None,
+        zarr_version: ZarrFormat | None = None,
         meta_array: Any = None,
         *,
         read_missing: Literal["fill", "raise"] = "fill",

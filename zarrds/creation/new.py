@@ -11,8 +11,8 @@ from zarrds import _node, storage
 from zarrds._format import ArrayMeta, normalize_dtype
 from zarrds._metadata import ArrayRequest, array_meta_of, check_version, new_format
 from zarrds._node import check_synchronizer, structure_locked
-from zarrds._store import KVStore, Store, as_store, normalize_path
-from zarrds._types import Separator
+from zarrds._store import KVStore, Store, StoreLike, as_store, normalize_path
+from zarrds._types import ChunksLike, CodecLike, CodecsLike, DTypeLike, Separator, ShapeLike, ZarrFormat
 from zarrds.core import Array, OpenOptions, opened_array
 from zarrds.creation.keywords import array_request
 from zarrds.errors import ArrayNotFoundError, ConflictError
@@ -24,35 +24,35 @@ Fill = Callable[[Array], None]
 
 
 def create(
-    shape: Any,
-    chunks: Any = True,
-    dtype: Any = None,
-    compressor: Any = "default",
+    shape: ShapeLike,
+    chunks: ChunksLike = True,
+    dtype: DTypeLike = None,
+    compressor: CodecLike | None = "default",
     fill_value: Any = 0,
     order: Literal["C", "F"] = "C",
-    store: Any = None,
+    store: StoreLike | None = None,
     synchronizer: Synchronizer | None = None,
     overwrite: bool = False,
     path: str | None = None,
-    chunk_store: Any = None,
-    filters: Any = None,
+    chunk_store: StoreLike | None = None,
+    filters: CodecsLike = None,
     cache_metadata: bool = True,
     cache_attrs: bool = True,
     read_only: bool = False,
-    object_codec: Any = None,
+    object_codec: CodecLike | None = None,
     dimension_separator: Separator | None = None,
     write_empty_chunks: bool = True,
     *,
     zarr_version: Literal[2, 3] | None = None,
     meta_array: Any = None,
     storage_transformers: Any = (),
-    zarr_format: int | None = None,
+    zarr_format: ZarrFormat | None = None,
     partial_decompress: bool = False,
     read_missing: Literal["fill", "raise"] = "fill",
-    compressors: Any = "auto",
-    codecs: Any = None,
-    serializer: Any = "auto",
-    shards: Any = None,
+    compressors: CodecsLike = "auto",
+    codecs: CodecsLike = None,
+    serializer: CodecLike | None = "auto",
+    shards: ChunksLike = None,
     chunk_key_encoding: Any = None,
     dimension_names: Any = None,
     **kwargs: Any,

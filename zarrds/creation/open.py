@@ -14,8 +14,8 @@ from zarrds._engine import check_texts, places_of
 from zarrds._format import ArrayMeta, as_numpy, data_type_name, is_of_pandas
 from zarrds._metadata import check_version, new_format
 from zarrds._node import check_synchronizer
-from zarrds._store import KVStore, Store, as_store, check_mode, normalize_path, refuse_overlap
-from zarrds._types import Separator
+from zarrds._store import KVStore, Store, StoreLike, as_store, check_mode, normalize_path, refuse_overlap
+from zarrds._types import ChunksLike, CodecLike, CodecsLike, DTypeLike, Mode, Separator, ShapeLike, ZarrFormat
 from zarrds.core import Array, OpenOptions, opened_array
 from zarrds.creation.keywords import h5py_names
 from zarrds.creation.new import Destination, create, create_array, destination_of
@@ -43,7 +43,7 @@ def _separator_of_mappings(store: Store, zarr_format: int | None) -> Separator |
     return "." if type(store) is KVStore and new_format(zarr_format, store) == 2 else None
 
 
-def empty(shape: Any, **kwargs: Any) -> Array:
+def empty(shape: ShapeLike, **kwargs: Any) -> Array:
     """Create an array whose uninitialised portions are undefined; for parameters see `create`.
 
     Examples
@@ -55,7 +55,7 @@ def empty(shape: Any, **kwargs: Any) -> Array:
     return create(shape=shape, fill_value=None, **kwargs)
 
 
-def zeros(shape: Any, **kwargs: Any) -> Array:
+def zeros(shape: ShapeLike, **kwargs: Any) -> Array:
     """Create an array, with zero as the value of uninitialised portions; for parameters see `create`.
 
     Examples
@@ -69,7 +69,7 @@ def zeros(shape: Any, **kwargs: Any) -> Array:
     return create(shape=shape, fill_value=0, **kwargs)
 
 
-def ones(shape: Any, **kwargs: Any) -> Array:
+def ones(shape: ShapeLike, **kwargs: Any) -> Array:
     """Create an array, with one as the value of uninitialised portions; for parameters see `create`.
 
     Examples
@@ -82,7 +82,7 @@ def ones(shape: Any, **kwargs: Any) -> Array:
     return create(shape=shape, fill_value=1, **kwargs)
 
 
-def full(shape: Any, fill_value: Any, **kwargs: Any) -> Array:
+def full(shape: ShapeLike, fill_value: Any, **kwargs: Any) -> Array:
     """Create an array, with `fill_value` as the value of uninitialised portions; for parameters see `create`.
 
     Examples
@@ -229,21 +229,21 @@ def _text_kept(dtype: Any) -> Any:
 
 
 def open_array(
-    store: Any = None,
-    mode: str = "a",
-    shape: Any = None,
-    chunks: Any = True,
-    dtype: Any = None,
-    compressor: Any = "default",
+    store: StoreLike | None = None,
+    mode: Mode = "a",
+    shape: ShapeLike | None = None,
+    chunks: ChunksLike = True,
+    dtype: DTypeLike = None,
+    compressor: CodecLike | None = "default",
     fill_value: Any = 0,
     order: Literal["C", "F"] = "C",
     synchronizer: Synchronizer | None = None,
-    filters: Any = None,
+    filters: CodecsLike = None,
     cache_metadata: bool = True,
     cache_attrs: bool = True,
     path: str | None = None,
-    object_codec: Any = None,
-    chunk_store: Any = None,
+    object_codec: CodecLike | None = None,
+    chunk_store: StoreLike | None = None,
     storage_options: dict[str, Any] | None = None,
     partial_decompress: bool = False,
     write_empty_chunks: bool = True,
@@ -251,12 +251,12 @@ def open_array(
     zarr_version: Literal[2, 3] | None = None,
     dimension_separator: Separator | None = None,
     meta_array: Any = None,
-    zarr_format: int | None = None,
+    zarr_format: ZarrFormat | None = None,
     read_missing: Literal["fill", "raise"] = "fill",
-    compressors: Any = "auto",
-    codecs: Any = None,
-    serializer: Any = "auto",
-    shards: Any = None,
+    compressors: CodecsLike = "auto",
+    codecs: CodecsLike = None,
+    serializer: CodecLike | None = "auto",
+    shards: ChunksLike = None,
     chunk_key_encoding: Any = None,
     dimension_names: Any = None,
     **kwargs: Any,

@@ -26,7 +26,7 @@ from zarrds import _node
 from zarrds._engine import ChunkSource, places_of
 from zarrds._format import ArrayMeta
 from zarrds._metadata import OPTIONS_OF_ARRAYS, array_meta, check_version, new_format
-from zarrds._store import as_store, normalize_path, refuse_overlap
+from zarrds._store import StoreLike, as_store, normalize_path, refuse_overlap
 from zarrds._types import Chunks, Shape
 from zarrds.core import Array
 from zarrds.creation import open_array
@@ -57,7 +57,7 @@ class BlockIds(BlockwiseDep):  # type: ignore[misc]
 
 
 def from_zarr(
-    source: Any,
+    source: Array | StoreLike,
     path: str | None = None,
     *,
     chunks: Any = "store",
@@ -160,7 +160,7 @@ def _check_lengths(shape: tuple[int, ...], chunks: Any) -> None:
 
 def to_zarr(
     x: da.Array,
-    store: Any,
+    store: Array | StoreLike,
     path: str | None = None,
     *,
     chunks: Any = None,

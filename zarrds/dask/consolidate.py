@@ -14,7 +14,7 @@ from typing import Any
 
 from zarrds import _node
 from zarrds._format import CONSOLIDATED_KEY, DOCUMENT_NAMES, FORMATS, GroupMeta, node_key
-from zarrds._store import Store, StoreSpec, as_store, to_bytes
+from zarrds._store import Store, StoreLike, StoreSpec, as_store, to_bytes
 from zarrds.convenience import open_consolidated
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
 from zarrds.errors import ConflictError, GroupNotFoundError
@@ -61,7 +61,7 @@ class _Documents:
 
 
 def consolidate_metadata(
-    store: Any,
+    store: StoreLike,
     metadata_key: str = CONSOLIDATED_KEY,
     *,
     only: Iterable[str] | None = None,

@@ -19,7 +19,7 @@ from zarrds._format import (
     GROUP_KEY,
     node_key,
 )
-from zarrds._store import Store, ancestors, as_store, normalize_path, refuse_overlap
+from zarrds._store import Store, StoreLike, ancestors, as_store, normalize_path, refuse_overlap
 from zarrds._types import Buf
 from zarrds.dask.copy_tasks import (
     EXISTS,
@@ -41,8 +41,8 @@ __all__ = ["check_choices", "copy_store"]
 
 
 def copy_store(
-    source: Any,
-    dest: Any,
+    source: StoreLike,
+    dest: StoreLike,
     source_path: str = "",
     dest_path: str = "",
     *,

@@ -34,6 +34,9 @@ class Rechunked:
         The job of `zarrds.dask` behind it.
     """
 
+    job: Any
+    plan: Any
+
     def __init__(self, job: Any, source: Any, temp_store: Any, scheduler: str | None) -> None:
         self.job, self.plan = job, job.plan
         self._source, self._temp_store, self._target = source, temp_store, job.target

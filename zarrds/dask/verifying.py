@@ -10,7 +10,7 @@ from typing import Any
 from zarrds import _node
 from zarrds._engine import OpenSource
 from zarrds._format import node_key
-from zarrds._store import Store, StoreSpec
+from zarrds._store import Store, StoreLike, StoreSpec
 from zarrds._verify import Finding, Level, Report, check_level, chunk_findings
 from zarrds._verify import verify as verify_keys
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
@@ -44,7 +44,7 @@ class _Found:
 
 
 def verify(
-    store: Any,
+    store: StoreLike,
     path: str | None = "",
     level: Level = "sizes",
     *,

@@ -12,6 +12,7 @@ from zarrds import _node, creation
 from zarrds._format import ArrayMeta, GroupMeta
 from zarrds._metadata import check_version
 from zarrds._node import structure_locked
+from zarrds._types import DTypeLike, ShapeLike
 from zarrds.core import Array, OpenOptions
 from zarrds.errors import ArgumentError, ArgumentTypeError, ContainsArrayError, ContainsGroupError, ReadOnlyError
 from zarrds.hierarchy.members import Members
@@ -115,7 +116,9 @@ class Creating(Members):
         kwargs.pop("shape", None)  # the dtype is that of the data
         return self.array(name, data, **kwargs)
 
-    def require_dataset(self, name: str, shape: Any, dtype: Any = None, exact: bool = False, **kwargs: Any) -> Array:
+    def require_dataset(
+        self, name: str, shape: ShapeLike, dtype: DTypeLike = None, exact: bool = False, **kwargs: Any
+    ) -> Array:
         """Obtain an array, creating if it doesn't exist.
 
         If another task creates it at the same moment, that one is opened, and checked like any existing array.

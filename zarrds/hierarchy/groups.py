@@ -12,7 +12,8 @@ from zarrds import _node
 from zarrds._format import ArrayMeta, GroupMeta
 from zarrds._metadata import check_version, new_format
 from zarrds._node import check_synchronizer, structure_locked
-from zarrds._store import MemoryStore, Store, as_store, check_mode, normalize_path
+from zarrds._store import MemoryStore, Store, StoreLike, as_store, check_mode, normalize_path
+from zarrds._types import Mode, ZarrFormat
 from zarrds.attrs import Attributes, known_attributes
 from zarrds.core import OpenOptions, opened_array
 from zarrds.core.info import InfoReporter, type_name
@@ -68,13 +69,13 @@ class Group(Creating):
 
     def __init__(
         self,
-        store: Any,
+        store: StoreLike,
         path: str | None = None,
         read_only: bool = False,
-        chunk_store: Any = None,
+        chunk_store: StoreLike | None = None,
         cache_attrs: bool = True,
         synchronizer: Synchronizer | None = None,
-        zarr_version: int | None = None,
+        zarr_version: ZarrFormat | None = None,
         *,
         meta_array: Any = None,
     ) -> None:
@@ -314,16 +315,16 @@ def _group_of_format(number: int) -> GroupMeta:
 
 
 def group(
-    store: Any = None,
+    store: StoreLike | None = None,
     overwrite: bool = False,
-    chunk_store: Any = None,
+    chunk_store: StoreLike | None = None,
     cache_attrs: bool = True,
     synchronizer: Synchronizer | None = None,
     path: str | None = None,
     *,
     zarr_version: Literal[2, 3] | None = None,
     meta_array: Any = None,
-    zarr_format: int | None = None,
+    zarr_format: ZarrFormat | None = None,
 ) -> Group:
     """Create a group, or open an existing one.
 
@@ -371,7 +372,7 @@ def group(
     return opened_group(real_store, where, meta, options)
 
 
-def create_filled_group(store: Store, path: str, zarr_format: int | None, fill: Callable[[Group], None]) -> None:
+def create_filled_group(store: Store, path: str, zarr_format: ZarrFormat | None, fill: Callable[[Group], None]) -> None:
     """Replace what is at `path` by a group, with all that `fill` writes to it: in one step where the store can."""
     meta = GroupMeta(zarr_format=new_format(zarr_format, store))
     _created(store, path, meta, zarr_format, "w", None, fill)
@@ -391,17 +392,17 @@ _KEYWORDS = frozenset(["cache_attrs", "synchronizer", "chunk_store", "storage_op
 
 
 def open_group(
-    store: Any = None,
-    mode: str = "a",
+    store: StoreLike | None = None,
+    mode: Mode = "a",
     cache_attrs: bool = True,
     synchronizer: Synchronizer | None = None,
     path: str | None = None,
-    chunk_store: Any = None,
+    chunk_store: StoreLike | None = None,
     storage_options: dict[str, Any] | None = None,
     *,
     zarr_version: Literal[2, 3] | None = None,
     meta_array: Any = None,
-    zarr_format: int | None = None,
+    zarr_format: ZarrFormat | None = None,
 ) -> Group:
     """Open a group using file-mode-like semantics.
 

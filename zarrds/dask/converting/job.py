@@ -26,7 +26,7 @@ from zarrds._convert import (
 from zarrds._copy import Absent, expected_bytes, is_listed, writing_to
 from zarrds._engine import OpenSource, stored_chunks
 from zarrds._format import grid_shape
-from zarrds._store import LRUStoreCache, Store, StoreSpec, level
+from zarrds._store import LRUStoreCache, Store, StoreLike, StoreSpec, level
 from zarrds.core import Array
 from zarrds.dask.batches import Batches, Limits, count_of, flat_ranges
 from zarrds.dask.converting.tasks import (
@@ -54,8 +54,8 @@ _Cutting = Callable[[Sequence["_Amount"]], Batches]
 
 
 def convert(
-    source: Any,
-    dest: Any = None,
+    source: Array | Group | StoreLike,
+    dest: Array | Group | StoreLike | None = None,
     to: int = 3,
     *,
     path: str | None = None,

@@ -13,7 +13,7 @@ import numpy as np
 from zarrds import _node
 from zarrds._engine import places_of
 from zarrds._format import ArrayMeta
-from zarrds._store import as_store, join_path, normalize_path, refuse_overlap
+from zarrds._store import StoreLike, as_store, join_path, normalize_path, refuse_overlap
 from zarrds.core import Array
 from zarrds.dask.jobs import GraphBuilder, Job
 from zarrds.dask.places import opened_node
@@ -37,7 +37,7 @@ MAX_TASKS = 10_000
 
 
 def rechunk(
-    source: Any,
+    source: Array | Group | StoreLike,
     target_store: Any,
     *,
     chunks: Any = None,
