@@ -4,8 +4,8 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
-# two processes share the tests, a file to each in turn
-SHARED := -n 2 --dist loadfile
+# two processes share the tests, a file to each in turn, in the order of tests/conftest.py
+SHARED := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test check bench clean
 

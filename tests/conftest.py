@@ -19,6 +19,26 @@ settings.register_profile("gate", deadline=None, suppress_health_check=_LUCK, de
 settings.load_profile("gate" if os.environ.get("CI") else "patient")
 
 
+LONGEST_FIRST = (
+    "tests/xarray_backend/test_upstream_write.py",
+    "tests/xarray_backend/test_upstream_read.py",
+    "tests/xarray_backend/test_upstream_write_others.py",
+    "tests/faults/test_nth_operation.py",
+    "tests/store/test_contract.py",
+    "tests/dask/test_worker_deaths.py",
+    "tests/test_same_place.py",
+    "tests/services/test_toxic_s3.py",
+    "tests/services/test_s3.py",
+)
+"""Files whose tests take longest, by default or with those marked slow."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Move the longest files to the front: processes take a file each, and none should begin a long one at the end."""
+    rank = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: rank.get(item.nodeid.partition("::")[0], len(rank)))
+
+
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds that retries would have waited: nothing waits in tests."""

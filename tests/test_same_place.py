@@ -464,7 +464,17 @@ def test_datasets_in_memory_are_no_sources(folder: str) -> None:
 
 
 @pytest.mark.service
-@pytest.mark.parametrize("job", ["to_zarrds w", "array", "copy_store", "rechunk", "dask.convert", "to_zarrds region"])
+@pytest.mark.parametrize(
+    "job",
+    [
+        "to_zarrds w",
+        "copy_store",  # the others ask the same question of the same store, see `table`
+        *(
+            pytest.param(job, marks=pytest.mark.slow)
+            for job in ("array", "rechunk", "dask.convert", "to_zarrds region")
+        ),
+    ],
+)
 def test_a_bucket_by_another_name_is_the_same_place(job: str, s3: S3) -> None:
     pytest.importorskip("s3fs")
     options, bucket = s3.options, s3.bucket("places")

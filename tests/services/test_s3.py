@@ -181,7 +181,8 @@ def test_conversion_by_tasks(s3: S3, bucket: str) -> None:
     with zarrds.trace() as t:
         new = job.compute(scheduler="threads")
     np.testing.assert_array_equal(new["g/x"][:], np.arange(1, 13))
-    assert t.sets == 12 + 2 + 4  # chunks, notes of parts, documents with those that are consolidated
+    # chunks, a note for each part (at most one for each shard), documents with those that are consolidated
+    assert 12 + 1 + 4 <= t.sets <= 12 + 3 + 4
     assert not [key for key in FSStore(f"{bucket}/b", **options) if "tmp" in key]
     back = zarrds.dask.convert(f"{bucket}/b", to=3, storage_options=options).compute(scheduler="threads")
     np.testing.assert_array_equal(back["g/x"][:], np.arange(1, 13))

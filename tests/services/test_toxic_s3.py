@@ -115,10 +115,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "v3": {"zarr_format": 3, "chunks": (5, 10)},
     "shards": {"zarr_format": 3, "chunks": (2, 10), "shards": (4, 10)},
 }
+LAYOUTS = pytest.mark.parametrize("layout", ["v2", "shards", pytest.param("v3", marks=pytest.mark.slow)])
+"""Shards are of Zarr v3: what it adds is in the default suite with them."""
 
 
 @CLIENTS
-@pytest.mark.parametrize("layout", list(OPTIONS))
+@LAYOUTS
 def test_faults_that_pass_change_nothing(client: str, layout: str, places: Places) -> None:
     places.proxy.plan = some_of(0.2, PASSING, seed=3, ignore=places.bucket_name)
     store = places.store(client)
@@ -156,8 +158,14 @@ def test_the_first_answer_to_each_request_fails(client: str, kind: str, places: 
     assert zarrds.open_array(places.direct, mode="r")[:].tolist() == DATA.tolist()
 
 
-@pytest.mark.parametrize("kind", ["503", "lose request", "lose reply", "cut head", "cut body"])
-@pytest.mark.parametrize("act", ["get", "range", "set", "set_if", "delete"])
+@pytest.mark.parametrize(
+    ("act", "kind"),
+    [  # each act, and each kind, at least once in the default suite
+        pytest.param(act, kind, marks=() if kind == "503" or act == "get" else pytest.mark.slow)
+        for act in ("get", "range", "set", "set_if", "delete")
+        for kind in ("503", "lose request", "lose reply", "cut head", "cut body")
+    ],
+)
 def test_what_never_answers_is_asked_a_bounded_number_of_times(kind: str, act: str, places: Places) -> None:
     """One try is one request; the HTTP client sends it twice where the connection is lost (see docs/stores.md)."""
     places.direct["k"] = b"0123456789"
@@ -218,8 +226,14 @@ def test_nobody_listens(s3: S3, waits: list[float]) -> None:
 
 
 @CLIENTS
-@pytest.mark.parametrize("kind", PASSING)
-@pytest.mark.parametrize("before", [None, b"old"])
+@pytest.mark.parametrize(
+    ("before", "kind"),
+    [  # what passes through unharmed, or is refused at once, is the same whatever was there before
+        pytest.param(before, kind, marks=() if before or kind in ("lose reply", "repeat") else pytest.mark.slow)
+        for before in (None, b"old")
+        for kind in PASSING
+    ],
+)
 def test_conditional_writes_whose_answer_fails(client: str, kind: str, before: bytes | None, places: Places) -> None:
     store = places.store(client)
     if before is not None:
@@ -255,7 +269,7 @@ def test_a_lost_answer_is_not_taken_for_a_lost_race(client: str, places: Places)
 
 
 @CLIENTS
-@pytest.mark.parametrize("layout", list(OPTIONS))
+@LAYOUTS
 def test_appends_whose_answers_are_lost_are_there_once(client: str, layout: str, places: Places) -> None:
     zarrds.open_array(places.direct, mode="w", shape=(0, 10), dtype=DATA.dtype, **OPTIONS[layout])
     z = zarrds.open_array(places.store(client), mode="r+")

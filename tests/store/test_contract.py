@@ -341,7 +341,7 @@ for pickled in pickle.loads(sys.stdin.buffer.read()):
 """
 
 
-@pytest.mark.parametrize("name", named(quick=("directory", "zip", "memory", "fs-local", "lmdb"), reached=True))
+@pytest.mark.parametrize("name", named(quick=("directory", "zip", "memory"), reached=True))
 def test_stores_open_in_another_process(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     case = CASES[name]
     with opened(name, tmp_path, request) as store:

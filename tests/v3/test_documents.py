@@ -284,14 +284,25 @@ def metas(draw):
     )
 
 
-@settings(max_examples=200, deadline=None)
-@given(metas())
-def test_round_trip(meta):
+def check_round_trip(meta):
     ((key, text),) = format_of(3).array_documents("a", meta)
     assert key == "a/zarr.json"
     assert parse_node(text, key) == meta
     ((_, again),) = format_of(3).array_documents("a", meta, [text])
     assert again == text
+
+
+@settings(max_examples=50, deadline=None)
+@given(metas())
+def test_round_trip(meta):
+    check_round_trip(meta)
+
+
+@pytest.mark.slow
+@settings(max_examples=500, deadline=None)
+@given(metas())
+def test_round_trip_long(meta):
+    check_round_trip(meta)
 
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
@@ -348,7 +359,7 @@ def outcome(text):
         return error
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from([BASE, RICH]), st.data(), values, st.booleans())
 def test_mutated_documents_are_read_or_refused(base, data, value, drop):
     """Never another exception; what is accepted is written and read the same."""

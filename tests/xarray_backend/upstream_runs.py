@@ -1,4 +1,7 @@
-"""The zarr tests of the installed xarray, with zarrds in place of the zarr library: what fails is known, and why."""
+"""Run the zarr tests of the installed xarray with zarrds in place of the zarr library; what fails is known, and why.
+
+They take minutes, so that they are divided among files: processes that share the tests take a file each.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+__all__ = ["KNOWN", "check", "run"]
 
 pytest.importorskip("zarr", minversion="3")
 
@@ -57,25 +62,28 @@ KNOWN["write"] = KNOWN["read"] | {
 """Tests that fail, by mode, with the reason; docs/differences.md has those that users can meet."""
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-@pytest.mark.parametrize("mode", KNOWN)
-@pytest.mark.parametrize(
-    ("module", "chosen"),
-    [("test_backends", "Zarr or zarr"), ("test_backends_datatree", "Zarr"), ("test_distributed", "zarr")],
-)
-def test_what_fails_is_known(mode: str, module: str, chosen: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.xarray_backend.upstream"]
-    command += ["--pyargs", f"xarray.tests.{module}", "-k", chosen, "-W", "ignore", "-rfE", "--tb=no"]
+def run(mode: str, folder: Path, *options: str) -> str:
+    """Return what pytest prints in a process of its own, with the plugin that replaces the zarr library."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "tests.xarray_backend.upstream",
+        *options,
+    ]
     environment = {**os.environ, "ZARRDS_UPSTREAM": mode, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8")
-    assert re.search(r"\d+ passed", done.stdout), done.stdout + done.stderr
-    failed = re.findall(r"^(?:FAILED|ERROR) \S*::(\w+)", done.stdout, re.MULTILINE)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8")
+    return done.stdout + done.stderr
+
+
+def check(mode: str, module: str, chosen: str, folder: Path) -> None:
+    """Run those tests of a module of xarray that `chosen` selects, and fail for each failure that is not known."""
+    printed = run(
+        mode, folder, "-q", "--pyargs", f"xarray.tests.{module}", "-k", chosen, "-W", "ignore", "-rfE", "--tb=no"
+    )
+    assert re.search(r"\d+ passed", printed), printed
+    failed = re.findall(r"^(?:FAILED|ERROR) \S*::(\w+)", printed, re.MULTILINE)
     assert set(failed) <= KNOWN[mode].keys(), sorted(set(failed) - KNOWN[mode].keys())
-
-
-def test_plugin_refuses_unknown_modes(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pytest", "-p", "tests.xarray_backend.upstream", "--co"]
-    environment = {**os.environ, "ZARRDS_UPSTREAM": "both", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8")
-    assert "must be one of read, write, exchange" in done.stdout + done.stderr
