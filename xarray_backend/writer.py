@@ -5,34 +5,31 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import xarray as xr
 
 import zarrds
 from xarray_backend.blocks import refuse_unshareable, regrouped
-from xarray_backend.plan import DatasetPlan, Options, check_dataset, plan_dataset
+from xarray_backend.plan import DatasetPlan, Options, plan_dataset
 from xarray_backend.preview import planned_writes
-from xarray_backend.reader import ZarrdsStore, check_format
+from xarray_backend.reader import ZarrdsStore
 from xarray_backend.region import Region, appended_region, parse_region, region_names
+from xarray_backend.request import Request
 from xarray_backend.stored import Stored, read_stored, stored_names, undo_unfinished
 from xarray_backend.storing import Job, ancestors, carry_out, is_consolidated, new_documents
 from zarrds import Array, Group
 from zarrds.errors import (
     ArgumentError,
-    ArgumentTypeError,
     ContainsArrayError,
     ContainsGroupError,
     GroupNotFoundError,
-    NotSupportedError,
 )
 from zarrds.parallel import Turn, check_synchronizer, group_turn, replacing
-from zarrds.storage import MemoryStore, Store, StoreLike, document_keys, places_of, refuse_overlap
+from zarrds.storage import MemoryStore, Store, StoreLike, as_store, document_keys, places_of, refuse_overlap
 
 __all__ = ["DatasetExistsError", "to_zarrds"]
-
-_VARIABLE = "__xarray_dataarray_variable__"
-_NAME = "__xarray_dataarray_name__"
 
 
 class DatasetExistsError(ContainsGroupError, FileExistsError):
@@ -174,171 +171,83 @@ def to_zarrds(
     >>> open_zarrds("data/example.zarr").identical(ds.astype("f4"))
     True
     """
-    check_format(zarr_format)
-    aligned = _checked_align(align, safe_chunks, align_chunks)
-    mode = _checked_mode(mode, append_dim, region)
-    if mode == "replace" and not compute:
-        raise ArgumentError(
-            "mode 'replace' puts the dataset in its place when all is written, so compute=False is no use"
-        )
-    datasets, encodings = _datasets_of(obj, encoding, write_inherited_coords)
-    if len(datasets) > 1 and region is not None:
-        raise NotSupportedError("region is for datasets; write the nodes of a tree one by one")
-    for ds in datasets.values():
-        check_dataset(ds if region is None else ds.drop_vars(ds.indexes, errors="ignore"))
-    target = _open_store(store, storage_options)
-    root = (group or "").strip("/")
-    check_synchronizer(synchronizer, root, target)
+    request = Request.of(locals())
+    target = MemoryStore() if store is None else as_store(store, mode="w", storage_options=storage_options)
+    check_synchronizer(synchronizer, request.root, target)
+    return _write(request, target)
+
+
+def _write(request: Request, target: Store) -> Any:
+    """Write what is asked for to a store."""
+    root, mode = request.root, request.mode
     existing = _open_existing(target, root) if mode in ("a", "a-", "r+") else None
     if existing is not None:
         target = existing.store  # a store of another layout is another view of the same place
     if existing is None and mode == "r+":
         raise GroupNotFoundError("mode 'r+' changes what is stored, but there is no group", path=root)
     if mode == "w":
-        _refuse_self_overwrite(target, root, datasets)
-    if mode == "replace" and not dry_run:
-        with _replacing(target, root, zarr_format, consolidated, synchronizer) as (beside, staged):
-            to_zarrds(
-                obj,
-                beside,
-                encoding=encoding,
-                align=align,
-                safe_chunks=safe_chunks,
-                align_chunks=align_chunks,
-                write_empty_chunks=write_empty_chunks,
-                chunkmanager_store_kwargs=chunkmanager_store_kwargs,
-                write_inherited_coords=write_inherited_coords,
-                **staged,
-            )
-        return ZarrdsStore(zarrds.open_group(target, mode="r+", path=root))
-    number = _format_to_write(target, root, existing, zarr_format)
-    dask_options = dict(chunkmanager_store_kwargs or {})
-    consolidates = mode != "r+" and consolidated is not False
-    keeps = target.can_set_if or synchronizer is not None or not target.profile.shareable
-    options = Options(mode, aligned, write_empty_chunks, target.dimension_separator, number, keeps)
-    appended = None if dry_run else append_dim
-    with _turns(existing, datasets, appended, synchronizer) as turns:
+        _refuse_self_overwrite(target, root, request.datasets)
+    if mode == "replace" and not request.dry_run:
+        return _replace(request, target)
+    with _turns(existing, request) as turns:
         if turns:
             existing = _open_existing(target, root)  # others may have appended before it was our turn
-        plans = _planned(datasets, encodings, existing, root, options, append_dim, region)
-        if any(write.is_lazy for plan in plans for write in plan.writes):
-            refuse_unshareable(target, dask_options)
-        if existing is not None:
-            _refuse_read_after_write(plans, target)
+        plans = _planned(request, existing, target)
+        _refuse_hazards(plans, existing, target, request)
+        if request.dry_run:
+            return planned_writes(plans, store=repr(target), mode=mode, consolidates=request.consolidates)
         documents = new_documents(plans, root)
-        if dry_run:
-            return planned_writes(plans, store=repr(target), mode=mode, consolidates=consolidates)
         target.check_documents(documents)  # raise for what the store cannot express before anything is deleted
-        written = existing if existing is not None else _make_room(target, root, mode, number)
-        job = Job(compute, consolidates, dask_options, synchronizer, turns)
+        written = existing if existing is not None else _make_room(target, root, mode, plans[0].zarr_format)
+        job = Job(request.compute, request.consolidates, request.dask_options, request.synchronizer, turns)
         return carry_out(plans, documents, target, written, job, fresh=existing is None)
 
 
 @contextmanager
-def _turns(
-    existing: Group | None, datasets: Mapping[str, xr.Dataset], append_dim: Any, synchronizer: Any
-) -> Iterator[tuple[Turn, ...]]:
+def _turns(existing: Group | None, request: Request) -> Iterator[tuple[Turn, ...]]:
     """Hold the right to append to each stored group, in the order of their paths; undo what others did not finish."""
-    if append_dim is None or existing is None:
+    if request.append_dim is None or request.dry_run or existing is None:
         yield ()
         return
     with ExitStack() as held:
         turns = []
-        for path in sorted(datasets):
+        for path in sorted(request.datasets):
             group = _stored_group(existing, path)
             if group is None:
                 continue
-            turn = held.enter_context(group_turn(group, synchronizer))
+            turn = held.enter_context(group_turn(group, request.synchronizer))
             if turn.inherited:
                 with turn.or_abandoned():
-                    undo_unfinished(read_stored(_stored_group(existing, path)), append_dim)
+                    undo_unfinished(read_stored(_stored_group(existing, path)), request.append_dim)
             turns.append(turn)
         yield tuple(turns)
 
 
-def _planned(
-    datasets: Mapping[str, xr.Dataset],
-    encodings: Mapping[str, Mapping[Any, Any]],
-    existing: Group | None,
-    root: str,
-    options: Options,
-    append_dim: Any,
-    region: Any,
-) -> list[DatasetPlan]:
+def _planned(request: Request, existing: Group | None, target: Store) -> list[DatasetPlan]:
     """Return the plans for all datasets, checked against the stored group."""
-    plans = []
+    datasets, append_dim = request.datasets, request.append_dim
     if append_dim is not None and len(datasets) > 1 and not any(append_dim in ds.dims for ds in datasets.values()):
         raise ArgumentError(f"append_dim {append_dim!r} is not a dimension of any node of the tree")
+    number = _format_to_write(target, request.root, existing, request.zarr_format)
+    keeps = target.can_set_if or request.synchronizer is not None or not target.profile.shareable
+    separator = target.dimension_separator
+    options = Options(request.mode, request.align, request.write_empty_chunks, separator, number, keeps)
+    plans = []
     for path, ds in datasets.items():
-        where = "/".join(part for part in (root, path.strip("/")) if part)
+        where = "/".join(part for part in (request.root, path.strip("/")) if part)
         grows = append_dim if len(datasets) == 1 or append_dim in ds.dims else None
-        stored, ds, part = _part_of(ds, _stored_group(existing, path), grows, region)
-        plans.append(plan_dataset(ds, where, stored=stored, encoding=encodings[path], options=options, region=part))
+        stored, ds, part = _part_of(ds, _stored_group(existing, path), grows, request.region)
+        encoding = request.encodings[path]
+        plans.append(plan_dataset(ds, where, stored=stored, encoding=encoding, options=options, region=part))
     return plans
 
 
-# --- what was asked for ----------------------------------------------------------------------------------------------
-
-
-def _checked_mode(mode: str | None, append_dim: Any, region: Any) -> str:
-    if mode is None:
-        mode = "a" if append_dim is not None else "r+" if region is not None else "w-"
-    if mode not in ("w", "w-", "a", "a-", "r+", "replace"):
-        raise ArgumentError(f"mode must be one of 'w', 'w-', 'a', 'a-', 'r+' and 'replace', found {mode!r}")
-    if append_dim is not None and isinstance(region, Mapping) and append_dim in region:
-        raise ArgumentError(f"dimension {append_dim!r} cannot be in append_dim and in region: it grows, or it does not")
-    if append_dim is not None and mode not in ("a", "a-"):
-        raise ArgumentError(f"append_dim needs mode 'a' or 'a-', found {mode!r}")
-    if region is not None and mode not in ("a", "a-", "r+"):
-        raise ArgumentError(f"region needs mode 'a', 'a-' or 'r+', found {mode!r}")
-    return mode
-
-
-def _checked_align(align: str | None, safe: bool | None, rechunk: bool | None) -> str:
-    """Return the rule for blocks that share chunks, as `Options.align`."""
-    if align not in (None, "auto", "raise"):
-        raise ArgumentError(f"align must be 'auto' or 'raise', found {align!r}")
-    if align is not None:
-        if safe is not None or rechunk is not None:
-            raise ArgumentError("align takes the place of safe_chunks and align_chunks; give one or the other")
-        return align
-    if rechunk:
-        return "rechunk"
-    if safe is None and rechunk is None:
-        return "auto"
-    return "never" if safe is False else "raise"
-
-
-def _datasets_of(
-    obj: Any, encoding: Mapping[Any, Any] | None, inherited: bool
-) -> tuple[dict[str, xr.Dataset], dict[str, Mapping[Any, Any]]]:
-    """Return datasets and their encodings, by path relative to the target group."""
-    if isinstance(obj, xr.DataArray):
-        obj = _dataset_of_array(obj)
-    if isinstance(obj, xr.Dataset):
-        return {"/": obj}, {"/": dict(encoding or {})}
-    if not isinstance(obj, xr.DataTree):
-        raise ArgumentTypeError(f"a Dataset, DataArray or DataTree can be written, not a {type(obj).__name__}")
-    datasets = {}
-    for node in obj.subtree:
-        path = "/" + node.path[len(obj.path) :].strip("/")
-        datasets[path] = node.to_dataset(inherit=inherited or node is obj)
-    given = {"/" + str(path).strip("/"): dict(by_name) for path, by_name in (encoding or {}).items()}
-    unknown = sorted(set(given) - set(datasets))
-    if unknown:
-        raise ArgumentError(f"encoding is given for {unknown[0]!r}, which is not a node of the tree")
-    return datasets, {path: given.get(path, {}) for path in datasets}
-
-
-def _dataset_of_array(array: xr.DataArray) -> xr.Dataset:
-    """Return an array as a dataset; an array without a name gets the name that xarray uses for it."""
-    if array.name is None:
-        return array.to_dataset(name=_VARIABLE)
-    if array.name in array.coords or array.name in array.dims:
-        ds = array.to_dataset(name=_VARIABLE)
-        ds.attrs[_NAME] = array.name
-        return ds
-    return array.to_dataset()
+def _refuse_hazards(plans: list[DatasetPlan], existing: Group | None, target: Store, request: Request) -> None:
+    """Raise if workers cannot reach the store, or if tasks would read what others have overwritten."""
+    if any(write.is_lazy for plan in plans for write in plan.writes):
+        refuse_unshareable(target, request.dask_options)
+    if existing is not None:
+        _refuse_read_after_write(plans, target)
 
 
 def _part_of(ds: xr.Dataset, group: Group | None, append_dim: Any, region: Any) -> tuple[Stored, xr.Dataset, Region]:
@@ -364,12 +273,6 @@ def _part_of(ds: xr.Dataset, group: Group | None, append_dim: Any, region: Any) 
 
 
 # --- the target ------------------------------------------------------------------------------------------------------
-
-
-def _open_store(store: Any, storage_options: Mapping[str, Any] | None) -> Store:
-    if store is None:
-        return MemoryStore()
-    return zarrds.storage.as_store(store, mode="w", storage_options=storage_options)
 
 
 def _open_existing(target: Store, path: str) -> Group | None:
@@ -419,19 +322,20 @@ def _make_room(target: Store, path: str, mode: str, zarr_format: int) -> Group:
         ) from error
 
 
-@contextmanager
-def _replacing(
-    target: Store, path: str, asked: int | None, consolidates: bool | None, synchronizer: Any
-) -> Iterator[tuple[Store, dict[str, Any]]]:
-    """Yield where a new group is written, and options for that; at the end it replaces the group at `path`."""
-    number = _format_to_write(target, path, None, asked)
+def _replace(request: Request, target: Store) -> ZarrdsStore:
+    """Write beside the group, and put the new one in its place at the end."""
+    path = request.root
+    number = _format_to_write(target, path, None, request.zarr_format)
     if path:
         zarrds.open_group(target, mode="a", path=path.rpartition("/")[0], zarr_format=number)
-    with replacing(target, path, synchronizer) as (beside, hidden):
-        of_root = not path and not hidden and consolidates is not False
-        yield beside, {"group": hidden, "zarr_format": number, "consolidated": of_root, "mode": "w-"}
-    if (path or hidden) and (consolidates is not False or is_consolidated(target)):
+    wanted = request.consolidated is not False
+    with replacing(target, path, request.synchronizer) as (beside, hidden):
+        of_root = not path and not hidden and wanted
+        beside_it = replace(request, mode="w-", root=hidden, zarr_format=number, consolidated=of_root)
+        _write(replace(beside_it, synchronizer=None), beside)
+    if (path or hidden) and (wanted or is_consolidated(target)):
         zarrds.consolidate_metadata(target)
+    return ZarrdsStore(zarrds.open_group(target, mode="r+", path=path))
 
 
 def _refuse_read_after_write(plans: list[DatasetPlan], target: Store) -> None:
