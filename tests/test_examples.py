@@ -47,6 +47,15 @@ def test_quickstart_on_a_coarse_grid_and_again(tmp_path: Path) -> None:
     assert is_png(output / "quickstart.png")
 
 
+@pytest.mark.slow
+def test_a_copy_to_s3_that_is_stopped(tmp_path: Path) -> None:
+    done = run("resumable_copy.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "FAILED" not in done.stdout
+    assert "6 of 6 checks passed" in done.stdout
+    assert "prepare and compute the same job again" in done.stdout
+
+
 def with_time(path: Path) -> None:
     """Packed integers, a fill value that occurs, a calendar, descending latitudes."""
     rng = np.random.default_rng(0)

@@ -34,7 +34,8 @@ def test_info_of_an_array_is_its_report_and_its_attributes(store: str) -> None:
     result = run("info", store, "deep/er/t")
     assert result.exit_code == 0
     report = repr(zarrds.open(store, mode="r", path="deep/er/t").info)
-    assert result.stdout == report + 'Attributes\n  units : "K"\n'
+    more = "Zarr format        : 2\nFill value         : nan\n"
+    assert result.stdout == report + more + 'Attributes\n  units : "K"\n'
 
 
 def test_info_of_an_array_as_json(store: str) -> None:

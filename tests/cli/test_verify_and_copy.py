@@ -58,19 +58,22 @@ def test_nothing_to_verify(tmp_path: Path) -> None:
 
 
 def test_copy(store: Path, tmp_path: Path) -> None:
-    found = run("copy", store, tmp_path / "b")
+    found = run("copy", store, tmp_path / "b", "--every-key")
     lines = found.stdout.splitlines()
     assert lines[:-1] == ["copy .zgroup", "copy u/.zarray", "copy u/0", "copy u/1"]
     assert lines[-1].startswith("all done: 4 copied, 0 skipped, ")
     assert zarrds.open(str(tmp_path / "b"), mode="r")["u"][:].tolist() == [0, 1, 2, 3]
-    found = run("copy", store, tmp_path / "b")
+    found = run("copy", store, tmp_path / "b", "--every-key")
     assert (found.exit_code, found.stderr) == (1, "Error: key '.zgroup' exists in destination\n")
-    assert run("copy", store, tmp_path / "b", "--if-exists", "skip", "--quiet").stdout == (
+    assert run("copy", store, tmp_path / "b", "--every-key", "--if-exists", "skip", "--quiet").stdout == (
         "all done: 0 copied, 4 skipped, 0 bytes copied\n"
     )
 
 
-@pytest.mark.parametrize("options", [(), ("--quiet",), ("--dry-run",), ("--source-path", "nowhere")])
+@pytest.mark.parametrize(
+    "options",
+    [(), ("--quiet",), ("--dry-run",), ("--source-path", "nowhere"), ("--every-key",), ("--every-key", "--quiet")],
+)
 def test_nothing_to_copy(store: Path, tmp_path: Path, options: tuple[str, ...]) -> None:
     """A path that is misspelt must not look like a copy that was made."""
     source = store if "nowhere" in options else tmp_path / "nowhere"
@@ -80,7 +83,7 @@ def test_nothing_to_copy(store: Path, tmp_path: Path, options: tuple[str, ...]) 
 
 
 def test_copy_parts_and_dry(store: Path, tmp_path: Path) -> None:
-    found = run("copy", store, tmp_path / "b", "--source-path", "u", "--dest-path", "v", "--dry-run")
+    found = run("copy", store, tmp_path / "b", "--source-path", "u", "--dest-path", "v", "--dry-run", "--every-key")
     assert found.stdout.splitlines() == [
         "copy u/.zarray -> v/.zarray",
         "copy u/0 -> v/0",

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import io
+import re
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import dask
 import dask.array as da
+import numpy as np
 import pytest
 
 import zarrds
+import zarrds.dask
 from zarrds.dask import Job, from_zarr, progress, rechunk
 from zarrds.dask.jobs import GraphBuilder
-from zarrds.dask.progress import _Display
+from zarrds.dask.progress import _Lines, _State
 
 
 class Terminal(io.StringIO):
@@ -30,24 +35,83 @@ def test_plain_text_where_there_is_no_terminal(scheduler: str) -> None:
     assert out.getvalue().splitlines()[-1].startswith("done: ")
 
 
-def test_a_bar_on_a_terminal() -> None:
+def test_a_bar_on_a_terminal_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rich.console", None)
     out = Terminal()
     with progress(out):
         da.ones(10, chunks=1).sum().compute(scheduler="sync")
-    assert out.getvalue().startswith("\r[")
+    assert out.getvalue().startswith("\r\x1b[K[")
     assert "#" * 40 in out.getvalue()
     assert out.getvalue().splitlines()[-1].startswith("done: ")
 
 
-def test_each_tenth_is_told_once() -> None:
-    out = io.StringIO()
-    display = _Display(out)
-    for done in range(101):
-        display.show(done, 100)
-    display.close()
-    assert [line.split("%")[0].strip() for line in out.getvalue().splitlines()[:-1]] == [
-        str(10 * i) for i in range(1, 10)
+def test_bars_of_rich_for_each_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("rich")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "200")
+    out = Terminal()
+    source = zarrds.group({})
+    source.array("u", range(100), chunks=10)
+    with progress(out):
+        zarrds.dask.copy_store(source.store, zarrds.KVStore({})).compute(scheduler="sync")
+    said = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue())
+    assert re.search(r"zarrds-copy .* 10/10", said)
+    assert re.search(r"zarrds-documents .* 1/1", said)
+    assert re.fullmatch(r"done: \d+/\d+ tasks in [\d.]+ s, [\d.]+ .?B, [\d.e+]+ .?B/s", said.splitlines()[-1])
+
+
+def test_a_line_every_thirty_seconds() -> None:
+    out, now = io.StringIO(), [0.0]
+    display = _Lines(out, clock=lambda: now[0])
+    for second in range(100):
+        now[0] = second
+        display.show({"zarrds-copy": (second, 100), "zarrds-meta": (0, 1)}, f"{second} s")
+    display.close({}, "done")
+    assert out.getvalue().splitlines() == ["zarrds-copy: 30 s", "zarrds-copy: 60 s", "zarrds-copy: 90 s", "done"]
+
+
+def test_time_left_and_bytes_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    said: list[str] = []
+
+    class Display:
+        def show(self, stages: Any, text: str) -> None:
+            said.append(text)
+
+        def close(self, stages: Any, text: str) -> None:
+            said.append(text)
+
+    state = _State(Display())
+    now[0] = 10.0
+    state.update({"zarrds-copy": (25, 100)}, 5_000_000)
+    state.close()
+    assert said == [
+        "25/100 tasks in 10.0 s, 5 MB, 500 kB/s, 30 s left",
+        "stopped: 25/100 tasks in 10.0 s, 5 MB, 500 kB/s",
     ]
+
+
+def stop(work: int, batch: int, after: Any = None) -> int:
+    raise KeyboardInterrupt
+
+
+def test_who_stops_a_job_is_told_how_to_go_on() -> None:
+    graph = GraphBuilder(1, retries=0)
+    job = graph.job(graph.stage("test-stop", stop, [1]), str, resumable=True)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        job.compute(scheduler="sync")
+    assert "same job again" in stopped.value.__notes__[0]
+
+
+def test_sums_and_stores_of_dask_tell_no_bytes_twice() -> None:
+    source = zarrds.group({})
+    source.array("u", np.arange(1000), chunks=10, compressor=None)
+    out = io.StringIO()
+    with progress(out):
+        report = zarrds.dask.copy_store(source.store, zarrds.KVStore({})).compute(scheduler="sync")
+    assert report.bytes > 8000
+    assert re.search(r", 8 kB, ", out.getvalue())
 
 
 def test_failures_are_not_called_done() -> None:

@@ -1,4 +1,4 @@
-"""The ``zarrds`` command: show, verify, copy and convert the contents of a store."""
+"""The ``zarrds`` command: look at stores, verify, copy, convert, rechunk and consolidate their contents."""
 
 from zarrds.cli.commands import main
 

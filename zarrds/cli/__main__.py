@@ -1,5 +1,6 @@
 """``python -m zarrds.cli``: the same as ``zarrds``."""
 
-from zarrds.cli.commands import main
+from zarrds.cli import main
 
-main(prog_name="zarrds")
+if __name__ == "__main__":  # worker processes import this module again
+    main(prog_name="zarrds")

@@ -331,7 +331,7 @@ def _job(
     chunks = graph.together(stages)
     done = graph.stage("zarrds-documents", write_documents, [_documents(steps, present)], after=chunks)
     earlier += CopyReport(resumed=sum(int(receipt.get("keys", 0)) for receipt in receipts.values()))
-    return graph.job(done, partial(_report, earlier), stores=(work.source, work.dest))
+    return graph.job(done, partial(_report, earlier), stores=(work.source, work.dest), resumable=True)
 
 
 def _raw_batches(work: CopyWork, steps: Sequence[_Step], how: _How) -> list[KeyBatch]:

@@ -14,6 +14,7 @@ from zarrds._format import GroupMeta, format_of, node_key
 from zarrds._store import Store, StoreSpec, ancestors, buffer_size, copier, sizes_of
 from zarrds._types import Buf, ByteRange
 from zarrds.dask.key_ranges import KeyBatch
+from zarrds.dask.progress import tell_bytes
 from zarrds.dask.receipts import JobNotes
 from zarrds.dask.reports import CopyReport
 from zarrds.errors import CopyError, ZarrdsError
@@ -77,6 +78,7 @@ def copy_keys(work: CopyWork, batch: KeyBatch, after: Any = None) -> CopyReport:
             report += _copy_or_report(work, some, decoder)
     if work.notes is not None and report.ok:
         work.notes.leave(batch.number, keys=batch.count() - report.missing, if_exists=work.if_exists)
+    tell_bytes(report.bytes)
     return report.since(started)
 
 
@@ -92,6 +94,7 @@ def copy_documents(work: CopyWork, keys: Sequence[str], chunks: CopyReport) -> C
         report += replace(_copy_some(work, some, None, is_document=True), missing=0)
     if not work.dry_run:
         _groups_above(work)
+    work.dest.open().flush()
     if work.notes is not None:
         work.notes.remove()
     return report.since(started)

@@ -125,7 +125,7 @@ def copy_store(
     check_choices(if_exists, verify, on_error)
     options = storage_options if dest_storage_options is None else dest_storage_options
     from_store = as_store(source, mode="r", storage_options=storage_options)
-    to_store = as_store(dest, mode="w", storage_options=options)
+    to_store = as_store(dest, mode="w", storage_options=options or None)
     from_path, to_path = normalize_path(source_path), normalize_path(dest_path)
     refuse_overlap([from_store.place(from_path)], [to_store.place(to_path)], path=to_path, linked=True)
     require_shareable(from_store, to_store)
@@ -189,7 +189,7 @@ def _job(
     chunks = graph.stage("zarrds-copy", copy_keys, todo, after=begun)
     finished = graph.stage("zarrds-documents", copy_documents, [_in_order(documents)], after=chunks)
     resumed = CopyReport(resumed=sum(int(receipt.get("keys", 0)) for receipt in done.values()))
-    return graph.job(finished, partial(_report, resumed), stores=(work.source, work.dest))
+    return graph.job(finished, partial(_report, resumed), stores=(work.source, work.dest), resumable=True)
 
 
 def _in_order(documents: Mapping[str, Buf]) -> tuple[str, ...]:

@@ -100,7 +100,7 @@ def delete(
         done = graph.stage("zarrds-delete", _delete_chunks, batches, after=done)
     if not dry_run:
         done = graph.stage("zarrds-delete-rest", _finish, [None], after=done)
-    return graph.job(done, _report, stores=(work.store,))
+    return graph.job(done, _report, stores=(work.store,), resumable=True)
 
 
 def _begin(work: _Work, batch: None, after: Any = None) -> DeleteReport:

@@ -27,6 +27,7 @@ from zarrds.errors import StoreNotShareableError
 
 __all__ = ["GraphBuilder", "Job", "require_shareable", "unique_name"]
 
+_HOW_TO_GO_ON = "what is done is kept: prepare and compute the same job again to go on where it was"
 FAN_IN = 64
 """Number of receipts that one task merges."""
 
@@ -45,6 +46,8 @@ class Job:
         The `Array` or `Group` that the job fills, if that is known before it runs.
     plan : RechunkPlan, GroupPlan or None
         How a rechunk will be done.
+    resumable : bool
+        Whether the same job, prepared again after it was stopped, does only what is left.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Job:
         optimize: Callable[..., Any] | None = None,
         target: Any = None,
         plan: Any = None,
+        resumable: bool = False,
     ) -> None:
         self._graph = graph
         self._key = key
@@ -65,6 +69,7 @@ class Job:
         self._optimize = optimize or _as_it_is
         self.target = target
         self.plan = plan
+        self.resumable = resumable
 
     @classmethod
     def of_array(
@@ -103,8 +108,13 @@ class Job:
             The scheduler has other processes, but a store exists in this one only. Nothing has been done.
         """
         check_shareable(self._stores, get_scheduler(scheduler=options.get("scheduler"), collections=[self]))
-        with show_progress() if progress else nullcontext():
-            return dask.compute(self, **options)[0]
+        try:
+            with show_progress() if progress else nullcontext():
+                return dask.compute(self, **options)[0]
+        except KeyboardInterrupt as stopped:
+            if self.resumable:
+                stopped.add_note(_HOW_TO_GO_ON)
+            raise
 
     def visualize(self, filename: str | None = "zarrds-job.png", **options: Any) -> Any:
         """Draw the graph of tasks with ``dask.visualize``, which needs the package graphviz; of small jobs, please.
@@ -160,7 +170,8 @@ class Job:
         key = self._key
         if rename and isinstance(key, tuple):
             key = (rename.get(key[0], key[0]), *key[1:])
-        return Job(graph, key, self._finish, stores=self._stores, target=self.target, plan=self.plan)
+        known = {"target": self.target, "plan": self.plan, "resumable": self.resumable}
+        return Job(graph, key, self._finish, stores=self._stores, **known)
 
     @property
     def __dask_optimize__(self) -> Callable[..., Any]:

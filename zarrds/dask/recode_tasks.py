@@ -19,6 +19,7 @@ from zarrds._types import NDArrayAny, Shape
 from zarrds.attrs import Attributes
 from zarrds.dask.batches import coords_between
 from zarrds.dask.copy_tasks import CopyWork
+from zarrds.dask.progress import tell_bytes
 from zarrds.dask.reports import CopyReport
 from zarrds.errors import CopyError, ZarrdsError
 
@@ -112,6 +113,7 @@ def recode_blocks(work: CopyWork, batch: RecodeBatch, after: Any = None) -> Copy
             report += _recode_or_report(work, some, source, dest, region)
     if work.notes is not None and report.ok:
         work.notes.leave(batch.name, keys=batch.count())
+    tell_bytes(report.bytes)
     return report.since(started)
 
 
@@ -171,6 +173,7 @@ def write_documents(work: CopyWork, documents: NewDocuments, chunks: CopyReport)
     for found in documents.updated if not work.dry_run else ():
         if found.attributes:
             Attributes(store, _node.attributes_key(found.path, found.node)).update(found.attributes)
+    store.flush()
     if work.notes is not None:
         work.notes.remove()
     return (chunks + CopyReport(count, bytes=nbytes, dry_run=work.dry_run)).since(started)

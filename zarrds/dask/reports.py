@@ -11,7 +11,7 @@ from typing import Any, Self
 from zarrds._escaping import visible
 from zarrds.core.html import facts_table
 
-__all__ = ["CopyReport", "DeleteReport", "Timed"]
+__all__ = ["CopyReport", "DeleteReport", "Timed", "size_text"]
 
 MOST_ERRORS = 100
 """Most errors that a report names; it counts all."""
@@ -119,9 +119,9 @@ class CopyReport(Timed):
         )
 
     def _facts(self) -> list[tuple[str, str]]:
-        rate = f", {_size(self.bytes / self.seconds)}/s" if self.seconds > 0.01 and self.bytes else ""
+        rate = f", {size_text(self.bytes / self.seconds)}/s" if self.seconds > 0.01 and self.bytes else ""
         return [
-            ("To be copied" if self.dry_run else "Copied", f"{self.copied:,} keys, {_size(self.bytes)}"),
+            ("To be copied" if self.dry_run else "Copied", f"{self.copied:,} keys, {size_text(self.bytes)}"),
             ("Skipped", f"{self.skipped:,} keys that are there already"),
             *([("Resumed", f"{self.resumed:,} keys copied by an earlier run")] if self.resumed else []),
             ("Missing", f"{self.missing:,} chunks that are not stored in the source"),
@@ -180,7 +180,7 @@ def _lines(facts: Iterable[tuple[str, str]]) -> str:
     return "\n".join(visible(f"{label:<13} : {value}") for label, value in facts)
 
 
-def _size(nbytes: float) -> str:
+def size_text(nbytes: float) -> str:
     """Return a number of bytes as a text with three figures."""
     for unit in ("B", "kB", "MB", "GB", "TB"):
         if nbytes < 1000:

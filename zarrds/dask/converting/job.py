@@ -206,7 +206,7 @@ def _job_elsewhere(work: ConvertWork, batches: Batches, notes: set[str], retries
     chunks = graph.together(done) if done else None
     finished = graph.stage("zarrds-meta", finish_conversion, [None], after=chunks)
     finish = partial(_opened, work.dest, work.plan.dest_path, work.plan.to)
-    return graph.job(finished, finish, stores=(work.source, work.dest))
+    return graph.job(finished, finish, stores=(work.source, work.dest), resumable=True)
 
 
 # --- in place ---------------------------------------------------------------------------------------------------------
@@ -234,4 +234,4 @@ def _job_in_place(work: InPlaceWork, batches: Batches, retries: int) -> Job:
         length = -(-len(plan.everything) // REMOVING_TASKS)
         parts = [(n, n + length) for n in range(0, len(plan.everything), length)]
         done = graph.stage("zarrds-delete", remove_chunks, parts, after=done)
-    return graph.job(done, partial(_opened, work.store, plan.path, plan.to), stores=(work.store,))
+    return graph.job(done, partial(_opened, work.store, plan.path, plan.to), stores=(work.store,), resumable=True)

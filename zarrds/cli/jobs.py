@@ -1,0 +1,293 @@
+"""The commands that do large work with dask: copy, convert, consolidate, rechunk.
+
+They show progress on standard error, print a report, and can be stopped and run again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import click
+
+from zarrds._escaping import visible
+from zarrds.cli.options import (
+    FAILED,
+    JobOptions,
+    as_json,
+    job_options,
+    options_for,
+    problems_reported,
+    storage_option,
+)
+from zarrds.cli.printing import echo_json, echo_text
+from zarrds.convenience import copy_store as copy_every_key
+from zarrds.errors import PathNotFoundError
+from zarrds.storage import MemoryStore
+
+__all__ = ["consolidate", "convert", "copy", "rechunk"]
+
+_resume = click.option(
+    "--resume/--no-resume",
+    default=True,
+    show_default=True,
+    help="Go on with an earlier run of the same command that was stopped, or begin again.",
+)
+_dest_option = storage_option("--dest-storage-option", of="the file system of DST, if it differs from that of SRC")
+
+
+@click.command()
+@click.argument("source", metavar="SRC")
+@click.argument("dest", metavar="DST")
+@click.option("--source-path", default="", metavar="PATH", help="Copy only what is below PATH.")
+@click.option("--dest-path", default="", metavar="PATH", help="Copy to PATH inside DST.")
+@click.option(
+    "--if-exists",
+    type=click.Choice(["raise", "replace", "skip", "skip_same"]),
+    default="raise",
+    show_default=True,
+    help="What to do with keys that DST holds already; skip_same writes only what differs.",
+)
+@click.option(
+    "--verify",
+    type=click.Choice(["size", "read", "hash"]),
+    help="Check each chunk after it was copied: its size, that it can be decoded, or all its bytes.",
+)
+@click.option("--on-error", type=click.Choice(["raise", "report"]), default="raise", show_default=True)
+@click.option("--dry-run", is_flag=True, help="Say what would be copied, and copy nothing.")
+@click.option("--every-key", is_flag=True, help="Copy keys that belong to no array or group too, in this process.")
+@_resume
+@job_options
+@storage_option()
+@_dest_option
+@as_json
+def copy(
+    source: str,
+    dest: str,
+    source_path: str,
+    dest_path: str,
+    every_key: bool,
+    job: JobOptions,
+    storage_option: dict[str, Any],
+    dest_storage_option: dict[str, Any],
+    as_json: bool,
+    **how: Any,
+) -> None:
+    """Copy a store, or a part of one, as it is: encoded chunks are not decoded.
+
+    If it is stopped, run it again: it copies what is not there yet. Exit codes: 0 copied; 1 a problem, or keys that
+    were not copied; 2 wrong usage; 130 stopped by Ctrl-C.
+
+    \b
+    Example:
+      zarrds copy data.zarr s3://bucket/data.zarr --workers 4 --verify size
+    """
+    with problems_reported():
+        if every_key:
+            _copy_every_key(source, dest, source_path, dest_path, how, quiet=job.quiet)
+            return
+        where = {
+            "storage_options": options_for(source, storage_option),
+            "dest_storage_options": options_for(dest, storage_option, dest_storage_option) or {},
+        }
+        report = job.run(partial(_copy_job, source, dest, source_path, dest_path, **how, **where))
+    echo_json(report.to_dict()) if as_json else echo_text(str(report))
+    if not report.ok:
+        raise SystemExit(FAILED)  # builtin: the exit status of the program
+
+
+def _copy_job(*args: Any, **options: Any) -> Any:
+    from zarrds.dask import copy_store  # imported here, as other commands do not need dask
+
+    return copy_store(*args, **options)
+
+
+def _copy_every_key(
+    source: str, dest: str, source_path: str, dest_path: str, how: dict[str, Any], *, quiet: bool
+) -> None:
+    if how["if_exists"] == "skip_same" or how["verify"]:
+        raise click.UsageError("--every-key has neither --if-exists skip_same nor --verify")
+    last: list[str] = [""]
+    counts = copy_every_key(
+        source,
+        dest,
+        source_path,
+        dest_path,
+        if_exists=how["if_exists"],
+        dry_run=how["dry_run"],
+        log=(lambda line: last.__setitem__(0, line)) if quiet else echo_text,
+    )
+    if not any(counts):
+        raise PathNotFoundError(path=source_path, hint="there is nothing to copy; check the spelling of SRC")
+    if quiet:
+        echo_text(last[0])
+
+
+@click.command()
+@click.argument("source", metavar="SRC")
+@click.argument("dest", metavar="[DEST]", required=False)
+@click.option("--to", type=click.Choice(["2", "3"]), default="3", show_default=True, help="The new format.")
+@click.option("--path", default="", metavar="PATH", help="Convert only what is at and below PATH.")
+@click.option("--dest-path", default="", metavar="PATH", help="Convert to PATH inside DEST.")
+@click.option("--keep", is_flag=True, help="Keep the old documents when converting in place.")
+@click.option("--dry-run", is_flag=True, help="Say what would be converted, and write nothing.")
+@job_options
+@storage_option()
+@_dest_option
+def convert(
+    source: str,
+    dest: str | None,
+    to: str,
+    path: str,
+    dest_path: str,
+    keep: bool,
+    dry_run: bool,
+    job: JobOptions,
+    storage_option: dict[str, Any],
+    dest_storage_option: dict[str, Any],
+) -> None:
+    """Convert a hierarchy to another format: in place, or from SRC to DEST.
+
+    What the new format cannot express is refused before anything is written. If it is stopped, run it again. Exit
+    codes: 0 converted; 1 a problem; 2 wrong usage; 130 stopped by Ctrl-C.
+
+    \b
+    Example:
+      zarrds convert old.zarr new.zarr --to 3 --workers 4
+    """
+
+    def make() -> Any:
+        from zarrds.dask import convert as convert_store
+
+        return convert_store(
+            source,
+            dest,
+            int(to),
+            path=path,
+            dest_path=dest_path,
+            keep=keep,
+            log=None if job.quiet else echo_text,
+            storage_options=options_for(source, storage_option),
+            dest_storage_options=options_for(dest, storage_option, dest_storage_option),
+        )
+
+    with problems_reported():
+        if dry_run:
+            make()
+            echo_text("dry run: nothing was written")
+            return
+        node = job.run(make)
+        if not job.quiet:
+            echo_text(visible(f"all done: {node.name or '/'} is in Zarr v{node.zarr_format}"))
+
+
+@click.command()
+@click.argument("store", metavar="STORE")
+@click.option("--only", multiple=True, metavar="PATH", help="Read only the node at PATH again; may be repeated.")
+@click.option("--metadata-key", default=".zmetadata", show_default=True, help="Key of the document of Zarr v2.")
+@job_options
+@storage_option()
+def consolidate(
+    store: str, only: tuple[str, ...], metadata_key: str, job: JobOptions, storage_option: dict[str, Any]
+) -> None:
+    """Write all metadata of a hierarchy into one document, so that it opens with one request.
+
+    Exit codes: 0 written; 1 a problem; 2 wrong usage; 130 stopped by Ctrl-C.
+
+    \b
+    Example:
+      zarrds consolidate s3://bucket/data.zarr --only temperature
+    """
+
+    def make() -> Any:
+        from zarrds.dask import consolidate_metadata
+
+        options = options_for(store, storage_option)
+        return consolidate_metadata(store, metadata_key, only=only or None, storage_options=options)
+
+    with problems_reported():
+        node = job.run(make)
+        echo_text(f"all done: {len(node.store)} documents are consolidated")
+
+
+def _chunks(ctx: click.Context, param: click.Parameter, value: str) -> Any:
+    """Parse chunks: a JSON value, lengths with commas, or NAME=LENGTH pairs with commas."""
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        pass
+    try:
+        if "=" not in value:
+            return tuple(int(length) for length in value.split(","))
+        pairs = (part.rpartition("=") for part in value.split(","))
+        return {name.strip(): length.strip() if length.strip() == "auto" else int(length) for name, _, length in pairs}
+    except ValueError:
+        raise click.BadParameter(f"expected lengths (10,20), NAME=LENGTH pairs or JSON, found {value!r}") from None
+
+
+@click.command()
+@click.argument("source", metavar="SRC")
+@click.argument("dest", metavar="DST")
+@click.option(
+    "--chunks",
+    required=True,
+    callback=_chunks,
+    metavar="CHUNKS",
+    help="10,20 for the dimensions in order (-1: whole), time=1,x=-1 by name; for a group JSON by the paths of arrays.",
+)
+@click.option("--max-mem", metavar="BYTES", help='Memory that a task may use, e.g. "256MB".')
+@click.option("--path", metavar="PATH", help="Array or group in SRC.")
+@click.option("--dest-path", metavar="PATH", help="Where to store it in DST.")
+@click.option("--overwrite", is_flag=True, help="Delete what is at the target.")
+@click.option("--append", is_flag=True, help="Bring a target up to date with a source that has grown.")
+@click.option("--dry-run", is_flag=True, help="Show the plan, and write nothing.")
+@_resume
+@job_options
+@storage_option()
+def rechunk(
+    source: str,
+    dest: str,
+    chunks: Any,
+    path: str | None,
+    dest_path: str | None,
+    dry_run: bool,
+    resume: bool,
+    job: JobOptions,
+    storage_option: dict[str, Any],
+    **how: Any,
+) -> None:
+    """Store an array, or the arrays of a group, with other chunks, within a memory bound for each task.
+
+    If it is stopped, run it again. Exit codes: 0 stored; 1 a problem; 2 wrong usage; 130 stopped by Ctrl-C.
+
+    \b
+    Example:
+      zarrds rechunk maps.zarr series.zarr --path t2m --chunks time=-1,lat=10,lon=10 --max-mem 256MB --workers 4
+    """
+    options = options_for(source if "://" in source else dest, storage_option)
+    if dry_run:
+        with problems_reported():
+            plan = _rechunk_job(source, MemoryStore(), chunks=chunks, path=path, **how, storage_options=options).plan
+            echo_text(str(plan))
+        return
+    with problems_reported():
+        if not resume:
+            _clean_up(dest, dest_path, options)
+        make: Callable[[], Any] = partial(
+            _rechunk_job, source, dest, chunks=chunks, path=path, target_path=dest_path, **how, storage_options=options
+        )
+        echo_text(f"all done: {job.run(make)!r}")
+
+
+def _rechunk_job(*args: Any, **options: Any) -> Any:
+    from zarrds.dask import rechunk as rechunk_store
+
+    return rechunk_store(*args, **options)
+
+
+def _clean_up(dest: str, dest_path: str | None, options: dict[str, Any] | None) -> None:
+    from zarrds.dask import cleanup
+
+    cleanup(dest, dest_path, storage_options=options)
