@@ -292,7 +292,7 @@ def _job(
     finished: Any = partial(finish_rechunk, finish)
     if first is not None:
         finished = deleting(finished, first[1].store.spec(), first[1].path)
-    return Job.together(jobs, finished, target=_target(request, works), plan=plan)
+    return Job.together(jobs, finished, target=_target(request, works), plan=plan, resumable=True)
 
 
 def _target(request: Request, works: Mapping[str, RechunkWork]) -> Array | Group:
