@@ -17,6 +17,7 @@ from xarray_backend.plan import DatasetPlan, VariableWrite
 from xarray_backend.reader import ZarrdsStore
 from zarrds import Array, Group
 from zarrds.creation import NewArray, NewGroup, consolidated
+from zarrds.errors import ConsolidatedNotFoundError
 from zarrds.parallel import Turn, larger, settle, take_back
 from zarrds.storage import Store
 
@@ -66,10 +67,11 @@ def carry_out(
         later = write_values(plans, target, job, appends=False)
     else:
         later = _append(plans, resizes, target, job)
-    consolidates = job.consolidated
-    if changed and not fresh and not consolidates:
-        consolidates = is_consolidated(target)  # existing consolidated metadata must not become stale
-    _finish_metadata(plans, documents, target, fresh=fresh and not written.path, consolidates=consolidates)
+    whole = fresh and not written.path
+    _finish_metadata(plans, documents, target, whole=whole, consolidates=job.consolidated)
+    if not whole and (changed or job.consolidated):
+        changes = None if fresh else _changed_paths(plans)  # mode "w" may have deleted other nodes
+        _consolidate_again(target, changes, wanted=job.consolidated)
     target.flush()
     if job.compute:
         return ZarrdsStore(written)
@@ -163,10 +165,30 @@ def is_consolidated(target: Store) -> bool:
     return True
 
 
+def _changed_paths(plans: list[DatasetPlan]) -> list[str]:
+    """Return the paths of all nodes whose documents are new or changed."""
+    found = [path for plan in plans for path in (plan.path, *(array.path for array in plan.new_arrays))]
+    found += [array.path for plan in plans for array, _ in plan.resizes]
+    return found
+
+
+def _consolidate_again(target: Store, paths: list[str] | None, *, wanted: bool) -> None:
+    """Bring consolidated metadata up to date where nodes have changed, or all; make them if they are wanted."""
+    if paths is not None:
+        try:
+            zarrds.consolidate_metadata(target, only=paths)
+        except ConsolidatedNotFoundError:
+            pass
+        else:
+            return
+    if wanted or is_consolidated(target):
+        zarrds.consolidate_metadata(target)
+
+
 def _finish_metadata(
-    plans: list[DatasetPlan], new: list[tuple[str, bytes]], target: Store, *, fresh: bool, consolidates: bool
+    plans: list[DatasetPlan], new: list[tuple[str, bytes]], target: Store, *, whole: bool, consolidates: bool
 ) -> None:
-    """Write the attributes of groups, then consolidated metadata; all in one batch in a new hierarchy."""
+    """Write the attributes of groups; with the consolidated metadata, in one batch, if this is the whole hierarchy."""
     documents: dict[str, bytes] = {}
     for plan in plans:
         if plan.attrs is None:
@@ -177,10 +199,8 @@ def _finish_metadata(
         (key, text), *stored = plan.new_group(plan.attrs).documents()
         documents[key] = text
         new = [*new, (key, text), *stored]
-    if consolidates and fresh:
+    if consolidates and whole:
         ((key, text),) = consolidated(new)
         documents.pop(key, None)
         documents[key] = text  # written last
     target.set_many(list(documents.items()))
-    if consolidates and not fresh:
-        zarrds.consolidate_metadata(target)
