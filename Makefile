@@ -21,6 +21,7 @@ check: $(VENV)/.installed-test  ## everything a change must pass
 	$(RUN) -m mypy
 	$(RUN) -m mypy tests/typed_use.py
 	$(RUN) .ci/check_types.py
+	$(RUN) .ci/check_docstrings.py
 	$(VENV)/bin/lint-imports
 	$(RUN) -m pytest $(SHARED)
 

@@ -36,7 +36,13 @@ class ZarrdsBackendEntrypoint(BackendEntrypoint):
     open_dataset_parameters: ClassVar[Any] = None
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
-        """Return whether this is a path or URL that ends in ``.zarr``."""
+        """Return whether this is a path or URL that ends in ``.zarr``.
+
+        Parameters
+        ----------
+        filename_or_obj : object
+            What a user passed to xarray.
+        """
         if not isinstance(filename_or_obj, (str, os.PathLike)):
             return False
         return os.fspath(filename_or_obj).rstrip("/").endswith(".zarr")
@@ -211,6 +217,7 @@ def open_zarrds(store: StoreLike, group: str | None = None, *, chunks: Any = "st
     Returns
     -------
     xarray.Dataset
+        Lazy; variables are dask arrays unless `chunks` is None.
 
     Examples
     --------

@@ -67,7 +67,27 @@ class ZarrdsStore(AbstractDataStore):
         use_zarr_fill_value_as_mask: bool | None = None,
         cache_members: bool = True,
     ) -> ZarrdsStore:
-        """Open a stored group; parameters as for `open_zarrds`."""
+        """Open a stored group; parameters as for `open_zarrds`.
+
+        Parameters
+        ----------
+        store : StoreLike
+            Store, path or URL.
+        group : str, optional
+            Path of the group in the store.
+        mode : {"r", "r+"}
+            Whether the group may be written to.
+        consolidated : bool, optional
+            Whether consolidated metadata are used; None: if there are any.
+        storage_options : dict, optional
+            Options of the file system behind a URL.
+        zarr_format : {2, 3}, optional
+            Format of the group; None: found out.
+        use_zarr_fill_value_as_mask : bool, optional
+            Whether an array's fill value is taken as ``_FillValue``.
+        cache_members : bool
+            Whether the list of members is cached.
+        """
         found = open_stored_group(
             store,
             group=group,

@@ -52,6 +52,11 @@ class DatasetRechunk:
             Whether to show progress on standard error.
         **options
             Passed to ``dask.compute``, such as ``scheduler``.
+
+        Returns
+        -------
+        Group
+            The stored group.
         """
         import dask
 

@@ -92,7 +92,18 @@ def get_config() -> Config:
 
 
 def set_config(**settings: Any) -> Config:
-    """Change settings for the process; return the new ones. Unknown names raise TypeError."""
+    """Change settings for the process; return the new ones. Unknown names raise TypeError.
+
+    Parameters
+    ----------
+    **settings
+        Values by the names of the settings in `Config`.
+
+    Returns
+    -------
+    Config
+        The new settings.
+    """
     global _current
     _current = replace(_current, **settings)
     return _current
@@ -100,7 +111,18 @@ def set_config(**settings: Any) -> Config:
 
 @contextmanager
 def config_context(**settings: Any) -> Iterator[Config]:
-    """Change settings inside a ``with`` block (for the whole process, so do not use it in several threads)."""
+    """Change settings inside a ``with`` block (for the whole process, so do not use it in several threads).
+
+    Parameters
+    ----------
+    **settings
+        Values by the names of the settings in `Config`.
+
+    Yields
+    ------
+    Config
+        The settings inside the block.
+    """
     global _current
     before = _current
     try:

@@ -91,11 +91,25 @@ class Attributes(MutableMapping[str, Any]):
             self._cached = self._load()
 
     def put(self, d: Mapping[str, Any]) -> None:
-        """Overwrite all attributes with the key/value pairs of `d`, in one operation."""
+        """Overwrite all attributes with the key/value pairs of `d`, in one operation.
+
+        Parameters
+        ----------
+        d : dict
+            The new attributes, by name.
+        """
         self._change(lambda _: dict(d), by_itself=not self._format.one_document)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
-        """Update the values of several attributes, in one operation."""
+        """Update the values of several attributes, in one operation.
+
+        Parameters
+        ----------
+        *args : dict or iterable of pairs
+            Attributes to set.
+        **kwargs
+            Attributes to set, by name.
+        """
         given = dict(*args, **kwargs)
         self._change(lambda attributes: {**attributes, **given})
 

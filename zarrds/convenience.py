@@ -14,7 +14,6 @@ from zarrds import _node
 from zarrds._convert import convert
 from zarrds._copy import copy, copy_all, copy_store
 from zarrds._engine import places_of
-from zarrds._escaping import visible
 from zarrds._format import CONSOLIDATED_KEY, ArrayMeta, GroupMeta, consolidate_documents, format_of
 from zarrds._metadata import check_version
 from zarrds._store import (
@@ -32,7 +31,7 @@ from zarrds._verify import verify
 from zarrds.core import Array, OpenOptions, opened_array
 from zarrds.creation import array, open_array, open_existing, refuse_missing
 from zarrds.errors import ArgumentError, GroupNotFoundError, MetadataError
-from zarrds.hierarchy import Group, create_filled_group, open_group, opened_group
+from zarrds.hierarchy import Group, LazyLoader, create_filled_group, open_group, opened_group
 from zarrds.hierarchy import open_existing as open_existing_group
 from zarrds.hierarchy.tree import TreeViewer
 
@@ -97,10 +96,12 @@ def open(
     mode : {'r', 'r+', 'a', 'w', 'w-'}, optional
         'r' read only (must exist); 'r+' read and write (must exist); 'a' read and write (create if it does not exist);
         'w' create (overwrite if it exists); 'w-' create (fail if it exists).
-    zarr_version, zarr_format : {2, 3, None}, optional
+    zarr_version : {2, 3, None}, optional
         Format; if None, that of an existing node, or 2.
     path : str, optional
         The path within the store to open.
+    zarr_format : {2, 3, None}, optional
+        The same as `zarr_version`.
     **kwargs
         Passed to `open_array` or `open_group`. A new node is an array if `shape` is among them, else a group.
 
@@ -176,10 +177,12 @@ def save_array(
         Store, path of a directory, or URL.
     arr : ndarray
         NumPy array with data to save.
-    zarr_version, zarr_format : {2, 3, None}, optional
+    zarr_version : {2, 3, None}, optional
         Format to save in.
     path : str, optional
         The path within the store where the array will be saved.
+    zarr_format : {2, 3, None}, optional
+        The same as `zarr_version`.
     storage_options : dict, optional
         Options of the file system behind a URL.
     **kwargs
@@ -210,10 +213,18 @@ def save_group(
 
     Parameters
     ----------
-    store, path, zarr_version, zarr_format, storage_options
+    store
         As for `save_array`.
     *args : ndarray
         Arrays to save, as ``arr_0``, ``arr_1``, ...
+    zarr_version
+        As for `save_array`.
+    path
+        As for `save_array`.
+    zarr_format
+        As for `save_array`.
+    storage_options
+        As for `save_array`.
     **kwargs : ndarray
         Arrays to save, under their names.
 
@@ -274,10 +285,18 @@ def save(
 
     Parameters
     ----------
-    store, path, zarr_version, zarr_format, storage_options
+    store
         As for `save_array`.
     *args : ndarray
         One array is saved as it is; several, or any keywords, as a group.
+    zarr_version
+        As for `save_array`.
+    path
+        As for `save_array`.
+    zarr_format
+        As for `save_array`.
+    storage_options
+        As for `save_array`.
     **kwargs : ndarray
         Arrays to save, under their names.
 
@@ -306,32 +325,6 @@ def save(
         save_group(store, *args, **settings, **kwargs)
 
 
-class LazyLoader(Mapping[str, Any]):
-    """Arrays of a group by name, each loaded into memory on first access."""
-
-    def __init__(self, grp: Group) -> None:
-        self.grp = grp
-        self.cache: dict[str, Any] = {}
-
-    def __getitem__(self, item: str) -> Any:
-        if item not in self.cache:
-            member = self.grp[item]
-            self.cache[item] = member[...] if isinstance(member, Array) else LazyLoader(member)
-        return self.cache[item]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.grp)
-
-    def __len__(self) -> int:
-        return len(self.grp)
-
-    def __contains__(self, item: object) -> bool:
-        return item in self.grp
-
-    def __repr__(self) -> str:
-        return f"<LazyLoader: {visible(', '.join(sorted(self.grp.array_keys())))}>"
-
-
 def load(
     store: StoreLike,
     zarr_version: ZarrFormat | None = None,
@@ -346,10 +339,12 @@ def load(
     ----------
     store : MutableMapping or str
         Store, path of a directory, or URL.
-    zarr_version, zarr_format : {2, 3, None}, optional
+    zarr_version : {2, 3, None}, optional
         Format; detected if None.
     path : str, optional
         The path within the store from which to load.
+    zarr_format : {2, 3, None}, optional
+        The same as `zarr_version`.
     storage_options : dict, optional
         Options of the file system behind a URL.
 
@@ -379,6 +374,11 @@ def tree(grp: Any, expand: bool = False, level: int | None = None) -> TreeViewer
         Only relevant for HTML representation. If True, tree will be fully expanded.
     level : int, optional
         Maximum depth to descend into hierarchy.
+
+    Returns
+    -------
+    TreeViewer
+        Object that prints as the tree, in notebooks as HTML.
     """
     return TreeViewer(grp, expand=expand, level=level)
 
@@ -472,6 +472,7 @@ def open_consolidated(store: StoreLike, metadata_key: str = CONSOLIDATED_KEY, mo
     Returns
     -------
     Group or Array
+        The node at the root of the store, with metadata from the one document.
 
     Raises
     ------

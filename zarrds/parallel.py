@@ -206,7 +206,13 @@ class Turn:
 
     @contextmanager
     def or_abandoned(self) -> Iterator[None]:
-        """Run a block that cleans up; if it fails, the next writer sees `inherited`."""
+        """Run a block that cleans up; if it fails, the next writer sees `inherited`.
+
+        Yields
+        ------
+        None
+            Nothing; the block is the work that may fail.
+        """
         try:
             yield
         except BaseException:
@@ -328,6 +334,11 @@ def stored_units(array: Array) -> Iterator[tuple[int, ...]]:
 
     Raises NotListableError if the store cannot list and the grid is large.
 
+    Parameters
+    ----------
+    array : Array
+        An array with or without shards.
+
     Examples
     --------
     >>> import zarrds
@@ -340,12 +351,26 @@ def stored_units(array: Array) -> Iterator[tuple[int, ...]]:
 
 
 def larger(source: ChunkSource, shape: Shape) -> ChunkSource:
-    """Return the source of an array as it will be when it has grown to a shape."""
+    """Return the source of an array as it will be when it has grown to a shape.
+
+    Parameters
+    ----------
+    source : ChunkSource
+        Source of the array.
+    shape : tuple of ints
+        The new shape.
+    """
     return replace(source, meta=replace(source.meta, shape=shape))
 
 
 def settle(arrays: Sequence[Array]) -> None:
-    """Wait for writers that append to a single one of these arrays; clean up after killed ones."""
+    """Wait for writers that append to a single one of these arrays; clean up after killed ones.
+
+    Parameters
+    ----------
+    arrays : iterable of Array
+        Arrays to which others may have appended meanwhile.
+    """
     for array in arrays:
         key = _document_key(array)
         text = array.store.get_many([(key, None)])[0]
@@ -354,7 +379,13 @@ def settle(arrays: Sequence[Array]) -> None:
 
 
 def take_back(changes: Sequence[tuple[Array, Shape]]) -> None:
-    """Delete what was written behind the ends of arrays that did not grow to these shapes in the end."""
+    """Delete what was written behind the ends of arrays that did not grow to these shapes in the end.
+
+    Parameters
+    ----------
+    changes : iterable
+        What `grow` returned.
+    """
     for array, shape in changes:
         meta = array.source().meta
         delete_outside(OpenSource(array.chunk_store, array.path, replace(meta, shape=shape)), meta.shape)
@@ -372,7 +403,13 @@ def take_back(changes: Sequence[tuple[Array, Shape]]) -> None:
 
 
 def tidy(arrays: Sequence[Array]) -> None:
-    """Delete what a writer that did not finish left behind the ends of arrays."""
+    """Delete what a writer that did not finish left behind the ends of arrays.
+
+    Parameters
+    ----------
+    arrays : iterable of Array
+        Arrays to be tidied.
+    """
     for array in arrays:
         source = array.source().open()
         delete_behind(source)

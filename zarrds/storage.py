@@ -306,6 +306,17 @@ def init_group(
 ) -> None:
     """Create a Zarr v2 group in a store; a low-level function, see `zarrds.group`.
 
+    Parameters
+    ----------
+    store : StoreLike
+        The store.
+    overwrite : bool, default False
+        Whether what is at the path is deleted first.
+    path : str, optional
+        Path in the store; the root by default.
+    chunk_store : StoreLike, optional
+        Store for the chunks of its arrays.
+
     Examples
     --------
     >>> from zarrds.storage import init_group
@@ -357,13 +368,31 @@ def migrate_1to2(store: StoreLike) -> None:
 
 
 def contains_array(store: StoreLike, path: str | bytes | None = None) -> bool:
-    """Return True if the store contains an array at the given logical path."""
+    """Return True if the store contains an array at the given logical path.
+
+    Parameters
+    ----------
+    store : StoreLike
+        The store.
+    path : str, optional
+        Path in the store; the root by default.
+    """
     with _opened(store, "r") as real_store:
         return _node.contains_array(real_store, normalize_path(path))
 
 
 def contains_group(store: StoreLike, path: str | bytes | None = None, explicit_only: bool = True) -> bool:
-    """Return True if the store contains a group at the given logical path."""
+    """Return True if the store contains a group at the given logical path.
+
+    Parameters
+    ----------
+    store : StoreLike
+        The store.
+    path : str, optional
+        Path in the store; the root by default.
+    explicit_only : bool, default True
+        Whether a group must have a document.
+    """
     with _opened(store, "r") as real_store:
         return _node.contains_group(real_store, normalize_path(path))
 
@@ -381,6 +410,7 @@ def document_keys(path: str | bytes | None, zarr_format: int) -> tuple[str, ...]
     Returns
     -------
     tuple of str
+        Keys of the documents that a node at the path may have.
 
     Examples
     --------

@@ -27,7 +27,20 @@ class Synchronizer(Protocol):
 
 @contextmanager
 def locked(synchronizer: Synchronizer | None, keys: Iterable[str]) -> Iterator[None]:
-    """Hold the locks of several keys, taken in sorted order so that there is no deadlock."""
+    """Hold the locks of several keys, taken in sorted order so that there is no deadlock.
+
+    Parameters
+    ----------
+    synchronizer : object
+        What gives a lock for a key, or None.
+    keys : iterable of str
+        Keys whose locks are taken, in sorted order.
+
+    Yields
+    ------
+    None
+        Nothing; the locks are held during the block.
+    """
     with ExitStack() as held:
         if synchronizer is not None:
             for key in sorted(set(keys)):

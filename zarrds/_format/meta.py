@@ -46,7 +46,15 @@ class CodecSpec:
 
     @classmethod
     def of(cls, name: str, configuration: dict[str, Any] | None = None) -> CodecSpec:
-        """Return a spec made from a configuration dictionary (JSON values only, else TypeError)."""
+        """Return a spec made from a configuration dictionary (JSON values only, else TypeError).
+
+        Parameters
+        ----------
+        name : str
+            Name of the codec.
+        configuration : dict
+            The other members of its document.
+        """
         return cls(name, json.dumps(configuration or {}, sort_keys=True))
 
     @property

@@ -54,6 +54,15 @@ def check_synchronizer(synchronizer: Synchronizer | None, path: str, *stores: St
     There, values would replace lock files or lock files values, and nothing would be guarded. Links and ``..`` are
     followed. A directory anywhere below a node on this machine is refused too: lock files have names of documents.
 
+    Parameters
+    ----------
+    synchronizer : object
+        What gives a lock for a key, or None.
+    path : str
+        Path of the node in the stores.
+    *stores : Store
+        Stores in which its files must not lie.
+
     Examples
     --------
     >>> import zarrds

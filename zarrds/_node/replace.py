@@ -36,17 +36,17 @@ def replacing(store: Store, path: str, synchronizer: Synchronizer | None = None)
     synchronizer : object, optional
         Its locks of the node and of the groups above it are held while the node is exchanged.
 
+    Yields
+    ------
+    Store, str
+        Store and path to write the new node to.
+
     Raises
     ------
     ForeignFilesError
         There are files that belong to no hierarchy.
     NotErasableError
         The store cannot delete what is replaced.
-
-    Yields
-    ------
-    Store, str
-        Store and path to write the new node to.
 
     Examples
     --------

@@ -57,11 +57,23 @@ class Place:
     within: tuple[Place, ...] = ()
 
     def contains(self, other: Place) -> bool:
-        """Return whether deleting everything at this place would delete `other`, or a place needed to reach it."""
+        """Return whether deleting everything at this place would delete `other`, or a place needed to reach it.
+
+        Parameters
+        ----------
+        other : Place
+            The place that may lie in this one.
+        """
         return self._is_above(other) or any(self.contains(outer) for outer in other.within)
 
     def is_same(self, other: Place) -> bool:
-        """Return whether both are the same location."""
+        """Return whether both are the same location.
+
+        Parameters
+        ----------
+        other : Place
+            The place to compare with.
+        """
         return not self.names().isdisjoint(other.names())
 
     def names(self) -> frozenset[Hashable]:
@@ -70,7 +82,13 @@ class Place:
         return frozenset([(self.system, self.path), *([] if mark is None else [mark])])
 
     def holds(self, other: Place) -> bool:
-        """Return whether `other` is at or below this place, or is reached through it, within the same system."""
+        """Return whether `other` is at or below this place, or is reached through it, within the same system.
+
+        Parameters
+        ----------
+        other : Place
+            The place whose data may be needed to reach this one.
+        """
         near = (outer for outer in other.within if outer.system == other.system)
         return self._is_above(other) or any(map(self._is_above, near))
 

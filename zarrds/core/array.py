@@ -183,6 +183,17 @@ class Array(ArrayProperties, Selections):
     ) -> Array:
         """Return the array of a `source`, without any request; metadata are as they were when `source` was called.
 
+        Parameters
+        ----------
+        source : ChunkSource
+            Store spec, path and metadata of the array.
+        read_only : bool
+            Whether the array refuses writes.
+        write_empty_chunks : bool
+            Whether chunks that are all fill value are stored.
+        read_missing : {"fill", "error"}
+            What an absent chunk is read as.
+
         Examples
         --------
         >>> import zarrds
@@ -346,6 +357,11 @@ class Array(ArrayProperties, Selections):
 
     def astype(self, dtype: DTypeLike) -> Self:
         """Return a read-only view that converts the data to `dtype` on the fly.
+
+        Parameters
+        ----------
+        dtype : dtype
+            Data type of the elements of the view.
 
         Examples
         --------

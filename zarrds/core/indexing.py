@@ -104,6 +104,15 @@ class Selections(HasOpenArray):
     def set_orthogonal_selection(self, selection: Any, value: Any, fields: Fields = None) -> None:
         """Modify data via a selection for each dimension of the array; see `get_orthogonal_selection`.
 
+        Parameters
+        ----------
+        selection : tuple
+            An int, slice, integer array or Boolean array for each dimension.
+        value : scalar or array_like
+            Value that broadcasts to the shape of the selection.
+        fields : str or sequence of str, optional
+            Fields of a structured dtype that are set.
+
         Examples
         --------
         >>> import zarrds
@@ -143,6 +152,15 @@ class Selections(HasOpenArray):
     def set_coordinate_selection(self, selection: Any, value: Any, fields: Fields = None) -> None:
         """Modify a selection of individual items; see `get_coordinate_selection`.
 
+        Parameters
+        ----------
+        selection : tuple of array_like of ints
+            Coordinates of the elements, one array for each dimension.
+        value : scalar or array_like
+            Value that broadcasts to the shape of the selection.
+        fields : str or sequence of str, optional
+            Fields of a structured dtype that are set.
+
         Examples
         --------
         >>> import zarrds
@@ -179,6 +197,15 @@ class Selections(HasOpenArray):
 
     def set_mask_selection(self, selection: Any, value: Any, fields: Fields = None) -> None:
         """Modify the items where a Boolean array of the array's shape is True; see `get_mask_selection`.
+
+        Parameters
+        ----------
+        selection : array_like of bools
+            Mask of the shape of the array.
+        value : scalar or array_like
+            Value that broadcasts to the shape of the selection.
+        fields : str or sequence of str, optional
+            Fields of a structured dtype that are set.
 
         Examples
         --------
@@ -218,6 +245,15 @@ class Selections(HasOpenArray):
 
     def set_block_selection(self, selection: Any, value: Any, fields: Fields = None) -> None:
         """Modify whole chunks, by their indices in the chunk grid; see `get_block_selection`.
+
+        Parameters
+        ----------
+        selection : int, slice or tuple of them
+            Positions in the grid of chunks.
+        value : scalar or array_like
+            Value that broadcasts to the shape of the selection.
+        fields : str or sequence of str, optional
+            Fields of a structured dtype that are set.
 
         Examples
         --------

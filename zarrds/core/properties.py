@@ -353,6 +353,16 @@ class ArrayProperties(HasOpenArray):
     def digest(self, hashname: str = "sha1") -> bytes:
         """Compute a checksum for the data: over stored chunks, metadata and attributes.
 
+        Parameters
+        ----------
+        hashname : str, default "sha1"
+            Name of the hash function, as for `hashlib.new`.
+
+        Returns
+        -------
+        bytes
+            The digest.
+
         Examples
         --------
         >>> import zarrds
@@ -364,6 +374,16 @@ class ArrayProperties(HasOpenArray):
 
     def hexdigest(self, hashname: str = "sha1") -> str:
         """Compute a checksum for the data, as hexadecimal text.
+
+        Parameters
+        ----------
+        hashname : str, default "sha1"
+            Name of the hash function, as for `hashlib.new`.
+
+        Returns
+        -------
+        str
+            The digest, as hexadecimal digits.
 
         Examples
         --------

@@ -55,6 +55,18 @@ def filled_keywords(a: Any, kwargs: Mapping[str, Any], zarr_format: int | None =
 def empty_like(a: Any, **kwargs: Any) -> Array:
     """Create an empty array like `a`.
 
+    Parameters
+    ----------
+    a : array_like
+        Array whose shape, dtype, chunks and codecs are taken where they are not given.
+    **kwargs
+        Options of `zarrds.create`.
+
+    Returns
+    -------
+    Array
+        The new array.
+
     Examples
     --------
     >>> import zarrds
@@ -65,22 +77,76 @@ def empty_like(a: Any, **kwargs: Any) -> Array:
 
 
 def zeros_like(a: Any, **kwargs: Any) -> Array:
-    """Create an array of zeros like `a`."""
+    """Create an array of zeros like `a`.
+
+    Parameters
+    ----------
+    a : array_like
+        Array whose shape, dtype, chunks and codecs are taken where they are not given.
+    **kwargs
+        Options of `zarrds.create`.
+
+    Returns
+    -------
+    Array
+        The new array.
+    """
     return zeros(**like_keywords(a, kwargs))
 
 
 def ones_like(a: Any, **kwargs: Any) -> Array:
-    """Create an array of ones like `a`."""
+    """Create an array of ones like `a`.
+
+    Parameters
+    ----------
+    a : array_like
+        Array whose shape, dtype, chunks and codecs are taken where they are not given.
+    **kwargs
+        Options of `zarrds.create`.
+
+    Returns
+    -------
+    Array
+        The new array.
+    """
     return ones(**like_keywords(a, kwargs))
 
 
 def full_like(a: Any, **kwargs: Any) -> Array:
-    """Create a filled array like `a`, with its fill value unless another is given."""
+    """Create a filled array like `a`, with its fill value unless another is given.
+
+    Parameters
+    ----------
+    a : array_like
+        Array whose shape, dtype, chunks and codecs are taken where they are not given.
+    **kwargs
+        Options of `zarrds.create`.
+
+    Returns
+    -------
+    Array
+        The new array.
+    """
     return full(**filled_keywords(a, kwargs))
 
 
 def open_like(a: Any, path: Any, **kwargs: Any) -> Array:
-    """Open a persistent array like `a` at `path` (a location, as the first argument of `open_array`)."""
+    """Open a persistent array like `a` at `path` (a location, as the first argument of `open_array`).
+
+    Parameters
+    ----------
+    a : array_like
+        Array whose shape, dtype, chunks and codecs are taken where they are not given.
+    path : str
+        Path of the array in the store, or of the directory if no store is given.
+    **kwargs
+        Options of `zarrds.open_array`.
+
+    Returns
+    -------
+    Array
+        The array that exists or was created.
+    """
     options = like_keywords(a, kwargs)
     if isinstance(a, Array):
         options.setdefault("fill_value", a.fill_value)

@@ -98,21 +98,27 @@ def create(
         Separator placed between the dimensions of a chunk; by default the store's.
     write_empty_chunks : bool, optional
         If False, chunks that are all fill value, bit by bit, are not stored.
-    zarr_version, zarr_format : {None, 2, 3}, optional
+    zarr_version : {None, 2, 3}, optional
         Format of the created array; by default that of the group that creates it, else the setting `default_format`,
         which is 2.
     meta_array : array-like, optional
         Array instance; results have its type.
-    read_missing : {"fill", "raise"}
-        Whether absent chunks are read as the fill value, or raise MissingChunkError. Not in the manual.
     storage_transformers : sequence, optional
         Zarr v3: transformers between the array and its store, of registered classes; see `zarrds._storage`. In Zarr v2
         only an empty sequence is accepted.
-    compressors, serializer : optional
-        Zarr v3: bytes-to-bytes codecs, in place of `compressor`, and the array-to-bytes codec. Codecs here and in
-        `filters` are numcodecs codecs or objects as ``zarr.json`` has them.
+    zarr_format : {None, 2, 3}, optional
+        The same as `zarr_version`.
+    partial_decompress : bool, optional
+        If True, only the blocks that a selection needs are read from chunks compressed by Blosc.
+    read_missing : {"fill", "raise"}
+        Whether absent chunks are read as the fill value, or raise MissingChunkError. Not in the manual.
+    compressors : optional
+        Zarr v3: bytes-to-bytes codecs, in place of `compressor`. Codecs here and in `filters` are numcodecs codecs or
+        objects as ``zarr.json`` has them.
     codecs : list, optional
         Zarr v3: the whole codec pipeline, in place of filters, serializer and compressors.
+    serializer : optional
+        Zarr v3: the array-to-bytes codec.
     shards : int or tuple of ints, optional
         Zarr v3: shape of the stored values, each of which holds several chunks.
     chunk_key_encoding : dict, optional
@@ -120,12 +126,13 @@ def create(
     dimension_names : sequence of str or None, optional
         Zarr v3: names of the dimensions.
     **kwargs
-        h5py's ``compression``, ``compression_opts`` and ``fillvalue`` are understood; others are ignored with a
-        warning.
+        Options of h5py: ``compression``, ``compression_opts`` and ``fillvalue`` are understood; others are ignored
+        with a warning.
 
     Returns
     -------
     Array
+        The new array.
 
     Raises
     ------

@@ -46,6 +46,18 @@ def _separator_of_mappings(store: Store, zarr_format: int | None) -> Separator |
 def empty(shape: ShapeLike, **kwargs: Any) -> Array:
     """Create an array whose uninitialised portions are undefined; for parameters see `create`.
 
+    Parameters
+    ----------
+    shape : int or tuple of ints
+        Length of each dimension.
+    **kwargs
+        Options of `zarrds.create`.
+
+    Returns
+    -------
+    Array
+        The new array.
+
     Examples
     --------
     >>> import zarrds
@@ -57,6 +69,18 @@ def empty(shape: ShapeLike, **kwargs: Any) -> Array:
 
 def zeros(shape: ShapeLike, **kwargs: Any) -> Array:
     """Create an array, with zero as the value of uninitialised portions; for parameters see `create`.
+
+    Parameters
+    ----------
+    shape : int or tuple of ints
+        Length of each dimension.
+    **kwargs
+        Options of `zarrds.create`.
+
+    Returns
+    -------
+    Array
+        The new array.
 
     Examples
     --------
@@ -72,6 +96,18 @@ def zeros(shape: ShapeLike, **kwargs: Any) -> Array:
 def ones(shape: ShapeLike, **kwargs: Any) -> Array:
     """Create an array, with one as the value of uninitialised portions; for parameters see `create`.
 
+    Parameters
+    ----------
+    shape : int or tuple of ints
+        Length of each dimension.
+    **kwargs
+        Options of `zarrds.create`.
+
+    Returns
+    -------
+    Array
+        The new array.
+
     Examples
     --------
     >>> import zarrds
@@ -84,6 +120,20 @@ def ones(shape: ShapeLike, **kwargs: Any) -> Array:
 
 def full(shape: ShapeLike, fill_value: Any, **kwargs: Any) -> Array:
     """Create an array, with `fill_value` as the value of uninitialised portions; for parameters see `create`.
+
+    Parameters
+    ----------
+    shape : int or tuple of ints
+        Length of each dimension.
+    fill_value : object
+        Value of all elements.
+    **kwargs
+        Options of `zarrds.create`.
+
+    Returns
+    -------
+    Array
+        The new array.
 
     Examples
     --------
@@ -107,6 +157,11 @@ def array(data: Any, **kwargs: Any) -> Array:
         As for `create`; the shape is that of `data`, and by default also the dtype and, for objects, the object codec.
         With ``overwrite=True``, an existing node is replaced once all data are written: in one step if the store can
         rename; else it is deleted first, and the document of the array is written last.
+
+    Returns
+    -------
+    Array
+        The new array.
 
     Raises
     ------
@@ -272,27 +327,58 @@ def open_array(
         'w' create (overwrite if it exists); 'w-' create (fail if it exists). If several tasks do so at the same moment:
         in mode 'a' one creates it and the others open it, in mode 'w-' one creates it and the others fail, in mode 'w'
         the last one stays.
-    shape, chunks, dtype, compressor, fill_value, order, filters, object_codec, dimension_separator
+    shape
         As for `create`; used when the array is created.
-    compressors, codecs, serializer, shards, chunk_key_encoding, dimension_names
-        Likewise, for Zarr v3.
-    synchronizer, cache_metadata, cache_attrs, path, chunk_store, write_empty_chunks, meta_array
+    chunks
+        As for `create`; used when the array is created.
+    dtype
+        As for `create`; used when the array is created.
+    compressor
+        As for `create`; used when the array is created.
+    fill_value
+        As for `create`; used when the array is created.
+    order
+        As for `create`; used when the array is created.
+    synchronizer
+        As for `create`.
+    filters
+        As for `create`; used when the array is created.
+    cache_metadata
+        As for `create`.
+    cache_attrs
+        As for `create`.
+    path
+        As for `create`.
+    object_codec
+        As for `create`; used when the array is created.
+    chunk_store
         As for `create`.
     storage_options : dict, optional
         Options for the file system of an fsspec URL.
     partial_decompress : bool, optional
         If True, only the blocks that a selection needs are read from chunks compressed by Blosc, if the store can read
         parts of values.
-    zarr_version, zarr_format : {None, 2, 3}, optional
+    write_empty_chunks
+        As for `create`.
+    zarr_version : {None, 2, 3}, optional
         Format; if None, that of an existing array, or the default for a new one.
+    dimension_separator
+        As for `create`; used when the array is created.
+    meta_array
+        As for `create`.
+    zarr_format : {None, 2, 3}, optional
+        The same as `zarr_version`.
     read_missing : {"fill", "raise"}
         Whether absent chunks are read as the fill value, or raise MissingChunkError. Not in the manual.
+    compressors, codecs, serializer, shards, chunk_key_encoding, dimension_names
+        Likewise, for Zarr v3.
     **kwargs
-        h5py's names, as for `create`; others are ignored with a warning.
+        Names of h5py, as for `create`; others are ignored with a warning.
 
     Returns
     -------
     Array
+        The array that was opened or created.
 
     Raises
     ------

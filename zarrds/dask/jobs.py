@@ -75,14 +75,38 @@ class Job:
     def of_array(
         cls, result: Any, finish: Callable[[Any], Any], *, stores: Iterable[StoreSpec], retries: int = 0, **known: Any
     ) -> Job:
-        """Make a job whose receipt is a 0-d dask array; its graph is optimised like that of the array."""
+        """Make a job whose receipt is a 0-d dask array; its graph is optimised like that of the array.
+
+        Parameters
+        ----------
+        result : dask array
+            Array whose blocks are what the tasks return.
+        finish : callable
+            Makes the result of the job from the computed array.
+        stores : iterable of Store
+            Stores that tasks open; they must be shareable.
+        retries : int
+            How often a failed task is repeated.
+        **known
+            Attributes of the job.
+        """
         (key,) = dask.core.flatten(result.__dask_keys__())
         optimize = partial(_optimized, result.__dask_optimize__, retries)
         return cls(result.__dask_graph__(), key, finish, stores=stores, optimize=optimize, **known)
 
     @classmethod
     def together(cls, jobs: Sequence[Job], finish: Callable[[Any], Any], **known: Any) -> Job:
-        """Combine jobs whose receipts are numbers into one; `finish` makes its result from the sum of receipts."""
+        """Combine jobs whose receipts are numbers into one; `finish` makes its result from the sum of receipts.
+
+        Parameters
+        ----------
+        jobs : iterable of Job
+            Jobs that are computed at once.
+        finish : callable
+            Makes the result from those of the jobs.
+        **known
+            Attributes of the job.
+        """
         name = unique_name("zarrds-merge")
         keys = [job._key for job in jobs]
         tasks: dict[Hashable, Any] = {(name, 0): Task((name, 0), merge, 0, *map(TaskRef, keys))}
@@ -101,6 +125,11 @@ class Job:
             Whether to show progress on standard error.
         **options
             Passed to ``dask.compute``, such as ``scheduler``.
+
+        Returns
+        -------
+        object
+            What the job returns: see the function that made it.
 
         Raises
         ------
@@ -125,11 +154,27 @@ class Job:
             Where to store the picture.
         **options
             Passed to ``dask.visualize``.
+
+        Returns
+        -------
+        object
+            What `dask.visualize` returns.
         """
         return dask.visualize(self, filename=filename, **options)
 
     def persist(self, **options: Any) -> Job:
-        """Start the work on a cluster and return a job at once; the `compute` of that job waits for the result."""
+        """Start the work on a cluster and return a job at once; the `compute` of that job waits for the result.
+
+        Parameters
+        ----------
+        **options
+            Passed to ``dask.persist``.
+
+        Returns
+        -------
+        Job
+            The same job, whose tasks are running.
+        """
         check_shareable(self._stores, get_scheduler(scheduler=options.get("scheduler"), collections=[self]))
         found: Job = dask.persist(self, **options)[0]
         return found

@@ -37,7 +37,13 @@ class Timed:
         return max(0.0, self.ended - self.started)
 
     def since(self, started: float) -> Self:
-        """Return the report for work that began at a time and ends now."""
+        """Return the report for work that began at a time and ends now.
+
+        Parameters
+        ----------
+        started : float
+            Time at which the job began, as `time.time` gives it.
+        """
         return replace(self, started=min(self.started, started), ended=max(self.ended, time()))
 
     def _span(self, other: Timed) -> dict[str, float]:

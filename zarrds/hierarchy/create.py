@@ -43,6 +43,11 @@ class Creating(Members):
         overwrite : bool, optional
             If True, replace an existing node.
 
+        Returns
+        -------
+        Group
+            The new group.
+
         Raises
         ------
         ContainsArrayError, ContainsGroupError
@@ -66,6 +71,13 @@ class Creating(Members):
         """Return a sub-group, creating it if it doesn't exist; `overwrite` replaces an array of that name.
 
         If another task creates it at the same moment, that one is opened.
+
+        Parameters
+        ----------
+        name : str
+            Name or path of the group.
+        overwrite : bool, default False
+            Whether an array of this name is replaced.
         """
         self._refuse_read_only()
         path = self._where(name)
@@ -84,11 +96,35 @@ class Creating(Members):
         return self.create_group(name, overwrite=True)
 
     def create_groups(self, *names: str, **kwargs: Any) -> tuple[Any, ...]:
-        """Create multiple groups in a single call; keywords as for `create_group`."""
+        """Create multiple groups in a single call; keywords as for `create_group`.
+
+        Parameters
+        ----------
+        *names : str
+            Names or paths of the new groups.
+        **kwargs
+            Options of `create_group`.
+
+        Returns
+        -------
+        tuple of Group
+            The new groups, in the order of their names.
+        """
         return tuple(self.create_group(name, **kwargs) for name in names)
 
     def require_groups(self, *names: str) -> tuple[Any, ...]:
-        """Require multiple groups in a single call."""
+        """Require multiple groups in a single call.
+
+        Parameters
+        ----------
+        *names : str
+            Names or paths of the groups.
+
+        Returns
+        -------
+        tuple of Group
+            The groups, in the order of their names.
+        """
         return tuple(self.require_group(name) for name in names)
 
     def _subgroup(self, path: str) -> Any:
@@ -103,6 +139,11 @@ class Creating(Members):
             Array name, or path.
         **kwargs
             As for `zarrds.create`, and `data`, which also decides the shape.
+
+        Returns
+        -------
+        Array
+            The new array.
 
         Examples
         --------
@@ -133,6 +174,13 @@ class Creating(Members):
             NumPy dtype.
         exact : bool, optional
             If True, require the dtype to match exactly; else that it can be cast from the array's dtype.
+        **kwargs
+            Options of `create_dataset`, used if the array is created.
+
+        Returns
+        -------
+        Array
+            The array that exists or was created.
 
         Raises
         ------
@@ -166,45 +214,187 @@ class Creating(Members):
         return array
 
     def create(self, name: str, **kwargs: Any) -> Array:
-        """Create an array; keyword arguments as for `zarrds.create`."""
+        """Create an array; keyword arguments as for `zarrds.create`.
+
+        Parameters
+        ----------
+        name : str
+            Name or path of the new member.
+        **kwargs
+            Options of `zarrds.create`.
+
+        Returns
+        -------
+        Array
+            The new array.
+        """
         return create_member(self, name, kwargs)
 
     def empty(self, name: str, **kwargs: Any) -> Array:
-        """Create an array; keyword arguments as for `zarrds.empty`."""
+        """Create an array; keyword arguments as for `zarrds.empty`.
+
+        Parameters
+        ----------
+        name : str
+            Name or path of the new member.
+        **kwargs
+            Options of `zarrds.create`.
+
+        Returns
+        -------
+        Array
+            The new array.
+        """
         return create_member(self, name, dict(fill_value=None, **kwargs))
 
     def zeros(self, name: str, **kwargs: Any) -> Array:
-        """Create an array; keyword arguments as for `zarrds.zeros`."""
+        """Create an array; keyword arguments as for `zarrds.zeros`.
+
+        Parameters
+        ----------
+        name : str
+            Name or path of the new member.
+        **kwargs
+            Options of `zarrds.create`.
+
+        Returns
+        -------
+        Array
+            The new array.
+        """
         return create_member(self, name, dict(fill_value=0, **kwargs))
 
     def ones(self, name: str, **kwargs: Any) -> Array:
-        """Create an array; keyword arguments as for `zarrds.ones`."""
+        """Create an array; keyword arguments as for `zarrds.ones`.
+
+        Parameters
+        ----------
+        name : str
+            Name or path of the new member.
+        **kwargs
+            Options of `zarrds.create`.
+
+        Returns
+        -------
+        Array
+            The new array.
+        """
         return create_member(self, name, dict(fill_value=1, **kwargs))
 
     def full(self, name: str, fill_value: Any, **kwargs: Any) -> Array:
-        """Create an array; keyword arguments as for `zarrds.full`."""
+        """Create an array; keyword arguments as for `zarrds.full`.
+
+        Parameters
+        ----------
+        name : str
+            Name or path of the new member.
+        fill_value : object
+            Value of all elements.
+        **kwargs
+            Options of `zarrds.create`.
+
+        Returns
+        -------
+        Array
+            The new array.
+        """
         return create_member(self, name, dict(fill_value=fill_value, **kwargs))
 
     def array(self, name: str, data: Any, **kwargs: Any) -> Array:
-        """Create an array; keyword arguments as for `zarrds.array`."""
+        """Create an array; keyword arguments as for `zarrds.array`.
+
+        Parameters
+        ----------
+        name : str
+            Name or path of the new member.
+        data : array_like
+            Values of the new array.
+        **kwargs
+            Options of `zarrds.create`.
+
+        Returns
+        -------
+        Array
+            The new array.
+        """
         self._refuse_read_only()
         data, given = creation.array_keywords(data, kwargs)
         return creation.create_filled(self._destination(name, given), self._inherited(given), data)
 
     def empty_like(self, name: str, data: Any, **kwargs: Any) -> Array:
-        """Create an array; keyword arguments as for `zarrds.empty_like`."""
+        """Create an array; keyword arguments as for `zarrds.empty_like`.
+
+        Parameters
+        ----------
+        name : str
+            Name or path of the new member.
+        data : array_like
+            Array whose shape, dtype, chunks and codecs are taken where they are not given.
+        **kwargs
+            Options of `zarrds.create`.
+
+        Returns
+        -------
+        Array
+            The new array.
+        """
         return self.empty(name, **creation.like_keywords(data, kwargs, self._format))
 
     def zeros_like(self, name: str, data: Any, **kwargs: Any) -> Array:
-        """Create an array; keyword arguments as for `zarrds.zeros_like`."""
+        """Create an array; keyword arguments as for `zarrds.zeros_like`.
+
+        Parameters
+        ----------
+        name : str
+            Name or path of the new member.
+        data : array_like
+            Array whose shape, dtype, chunks and codecs are taken where they are not given.
+        **kwargs
+            Options of `zarrds.create`.
+
+        Returns
+        -------
+        Array
+            The new array.
+        """
         return self.zeros(name, **creation.like_keywords(data, kwargs, self._format))
 
     def ones_like(self, name: str, data: Any, **kwargs: Any) -> Array:
-        """Create an array; keyword arguments as for `zarrds.ones_like`."""
+        """Create an array; keyword arguments as for `zarrds.ones_like`.
+
+        Parameters
+        ----------
+        name : str
+            Name or path of the new member.
+        data : array_like
+            Array whose shape, dtype, chunks and codecs are taken where they are not given.
+        **kwargs
+            Options of `zarrds.create`.
+
+        Returns
+        -------
+        Array
+            The new array.
+        """
         return self.ones(name, **creation.like_keywords(data, kwargs, self._format))
 
     def full_like(self, name: str, data: Any, **kwargs: Any) -> Array:
-        """Create an array; keyword arguments as for `zarrds.full_like`."""
+        """Create an array; keyword arguments as for `zarrds.full_like`.
+
+        Parameters
+        ----------
+        name : str
+            Name or path of the new member.
+        data : array_like
+            Array whose shape, dtype, chunks and codecs are taken where they are not given.
+        **kwargs
+            Options of `zarrds.create`.
+
+        Returns
+        -------
+        Array
+            The new array.
+        """
         return self.full(name, **creation.filled_keywords(data, kwargs, self._format))
 
     def _destination(self, name: str, given: Mapping[str, Any]) -> creation.Destination:

@@ -342,14 +342,17 @@ def group(
         Array synchronizer.
     path : str, optional
         Group path within store.
-    zarr_version, zarr_format : {None, 2, 3}, optional
+    zarr_version : {None, 2, 3}, optional
         Format of the group; if None, that of an existing group, or the default for a new one.
     meta_array : array-like, optional
         Array instance; results have its type.
+    zarr_format : {None, 2, 3}, optional
+        The same as `zarr_version`.
 
     Returns
     -------
     Group
+        The group that was opened or created.
 
     Examples
     --------
@@ -413,16 +416,27 @@ def open_group(
     mode : {'r', 'r+', 'a', 'w', 'w-'}, optional
         'r' read only (must exist); 'r+' read and write (must exist); 'a' read and write (create if it does not exist);
         'w' create (overwrite if it exists); 'w-' create (fail if it exists).
-    cache_attrs, synchronizer, path, chunk_store, meta_array
+    cache_attrs
+        As for `group`.
+    synchronizer
+        As for `group`.
+    path
+        As for `group`.
+    chunk_store
         As for `group`.
     storage_options : dict, optional
         Options for the file system of an fsspec URL.
-    zarr_version, zarr_format : {None, 2, 3}, optional
+    zarr_version : {None, 2, 3}, optional
         Format; if None, that of an existing group, or the default for a new one.
+    meta_array
+        As for `group`.
+    zarr_format : {None, 2, 3}, optional
+        The same as `zarr_version`.
 
     Returns
     -------
     Group
+        The group that was opened or created.
 
     Raises
     ------

@@ -210,13 +210,25 @@ class Members(MutableMapping[str, Any]):
         return ((name, member) for name, member in self._members() if not isinstance(member, Array))
 
     def array_keys(self, recurse: bool = False) -> Iterator[str]:
-        """Return an iterator over member names for arrays only; with `recurse`, also those of groups below."""
+        """Return an iterator over member names for arrays only; with `recurse`, also those of groups below.
+
+        Parameters
+        ----------
+        recurse : bool, default False
+            Whether arrays in groups below are included.
+        """
         if recurse:
             return (name for name, _ in self.arrays(recurse=True))
         return (name for name, is_array in self._kinds() if is_array)
 
     def arrays(self, recurse: bool = False) -> Iterator[tuple[str, Array]]:
-        """Return an iterator over (name, value) pairs for arrays only; with `recurse`, also those of groups below."""
+        """Return an iterator over (name, value) pairs for arrays only; with `recurse`, also those of groups below.
+
+        Parameters
+        ----------
+        recurse : bool, default False
+            Whether arrays in groups below are included.
+        """
         for name, member in self._members():
             if isinstance(member, Array):
                 yield name, member
@@ -227,6 +239,16 @@ class Members(MutableMapping[str, Any]):
 
     def visititems(self, func: Callable[[str, Member], Any]) -> Any:
         """Call `func` with each object's path and the object itself, until it returns anything but None.
+
+        Parameters
+        ----------
+        func : callable
+            Called for each node below the group; a result that is not None ends the visit.
+
+        Returns
+        -------
+        object
+            The first result that is not None; None if there is none.
 
         Examples
         --------
@@ -250,15 +272,48 @@ class Members(MutableMapping[str, Any]):
         return None
 
     def visit(self, func: Callable[[str], Any]) -> Any:
-        """Call `func` with each object's path, until it returns anything but None."""
+        """Call `func` with each object's path, until it returns anything but None.
+
+        Parameters
+        ----------
+        func : callable
+            Called for each node below the group; a result that is not None ends the visit.
+
+        Returns
+        -------
+        object
+            The first result that is not None; None if there is none.
+        """
         return self.visititems(lambda path, _: func(path))
 
     def visitkeys(self, func: Callable[[str], Any]) -> Any:
-        """Call `func` with each object's path: an alias for `visit`."""
+        """Call `func` with each object's path: an alias for `visit`.
+
+        Parameters
+        ----------
+        func : callable
+            Called for each node below the group; a result that is not None ends the visit.
+
+        Returns
+        -------
+        object
+            The first result that is not None; None if there is none.
+        """
         return self.visit(func)
 
     def visitvalues(self, func: Callable[[Member], Any]) -> Any:
-        """Call `func` with each object, until it returns anything but None."""
+        """Call `func` with each object, until it returns anything but None.
+
+        Parameters
+        ----------
+        func : callable
+            Called for each node below the group; a result that is not None ends the visit.
+
+        Returns
+        -------
+        object
+            The first result that is not None; None if there is none.
+        """
         return self.visititems(lambda _, member: func(member))
 
     def tree(self, expand: bool = False, level: int | None = None) -> TreeViewer:
@@ -270,6 +325,11 @@ class Members(MutableMapping[str, Any]):
             Only relevant for HTML representation. If True, tree will be fully expanded.
         level : int, optional
             Maximum depth to descend into hierarchy.
+
+        Returns
+        -------
+        TreeViewer
+            Object that prints as the tree, in notebooks as HTML.
         """
         return TreeViewer(self, expand=expand, level=level)
 

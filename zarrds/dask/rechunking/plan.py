@@ -210,6 +210,7 @@ def rechunk_plan(
     Returns
     -------
     RechunkPlan
+        Stages, tasks, bytes and memory.
 
     Raises
     ------
