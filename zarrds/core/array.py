@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 import numpy as np
@@ -203,6 +204,26 @@ class Array(ArrayProperties, Selections):
         """
         options = OpenOptions(bool(read_only), write_empty_chunks=write_empty_chunks, read_missing=read_missing)
         return opened_array(source.store.open(), source.path, source.meta, options)
+
+    def to_dask(self, chunks: Any = "auto", **options: Any) -> Any:
+        """Return a dask array of this array; see `zarrds.dask.from_zarr`.
+
+        Parameters
+        ----------
+        chunks : "auto", "store", "shards", int, tuple or dict, default "auto"
+            Blocks: as many whole chunks or shards as fit in dask's ``array.chunk-size``, one for each chunk, one for
+            each shard, or lengths.
+        **options
+            Passed to `zarrds.dask.from_zarr`.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> x = zarrds.ones((100, 100), chunks=10).to_dask()
+        >>> x.numblocks, float(x.sum().compute())
+        ((1, 1), 10000.0)
+        """
+        return import_module("zarrds.dask").from_zarr(self, chunks=chunks, **options)  # dask is imported when needed
 
     # --- what the array is -------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from zarrds.dask.verifying import verify
 
 if TYPE_CHECKING:
     from zarrds.dask.arrays import from_zarr, to_zarr
+    from zarrds.dask.storing import store
 
 __all__ = [
     "PRICES",
@@ -50,6 +51,7 @@ __all__ = [
     "rechunk",
     "rechunk_plan",
     "refuse_read_after_write",
+    "store",
     "to_zarr",
     "verify",
 ]
@@ -61,4 +63,8 @@ def __getattr__(name: str) -> Any:
         from zarrds.dask import arrays
 
         return getattr(arrays, name)
+    if name == "store":
+        from zarrds.dask import storing
+
+        return storing.store
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")  # builtin: the protocol of attributes

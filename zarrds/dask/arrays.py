@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from math import prod
 from typing import Any, Literal
 
 import dask
@@ -38,7 +39,7 @@ from zarrds.dask.places import opened
 from zarrds.dask.tasks import open_target, read_block, write_block
 from zarrds.errors import ArgumentError, ArgumentTypeError, ReadOnlyError
 
-__all__ = ["BlockIds", "from_zarr", "to_zarr"]
+__all__ = ["BlockIds", "existing_target", "from_zarr", "require_known_chunks", "to_zarr", "written"]
 
 
 class BlockIds(BlockwiseDep):  # type: ignore[misc]
@@ -72,11 +73,12 @@ def from_zarr(
         Array, or where it is stored.
     path : str, optional
         Path of the array in the store; not with an `Array`.
-    chunks : "store", "auto", int, tuple or dict, default "store"
-        "store" (or None): one task for each stored chunk; "auto": merged to multiples of the stored chunks, near dask's
-        setting ``array.chunk-size``; a dict has names of dimensions (of Zarr v3, or those that xarray writes) or
-        numbers of axes as keys, and the others keep the stored chunks; anything else as dask understands it. Blocks
-        that are not multiples of the stored chunks make tasks decode chunks repeatedly.
+    chunks : "store", "shards", "auto", int, tuple or dict, default "store"
+        "store" (or None): one task for each chunk; "shards": one for each shard; "auto": as many whole chunks, or
+        shards, as fit in dask's setting ``array.chunk-size`` (of a larger shard, a part). A dict has names of
+        dimensions (of Zarr v3, or those that xarray writes) or numbers of axes as keys, and the others keep the stored
+        chunks; anything else as dask understands it. Blocks that are not multiples of the stored chunks make tasks
+        decode chunks repeatedly.
     name : str, optional
         Name of the array's keys; by default a token of the source (store with its options, path, metadata and chunks)
         and of the state of its data, so that the same array gives the same name in every process, and another
@@ -137,14 +139,31 @@ def _blocks(meta: ArrayMeta, chunks: Any) -> tuple[tuple[int, ...], ...]:
     """Return the lengths of the blocks along each dimension, in dask's form."""
     if chunks is None or chunks == "store":
         chunks = meta.chunks
+    elif isinstance(chunks, str) and chunks == "shards":
+        chunks = meta.write_unit
     elif isinstance(chunks, str) and chunks == "auto":
         limit = parse_bytes(dask.config.get("array.chunk-size"))
-        chunks = merged_chunks(meta.shape, meta.chunks, meta.dtype.itemsize, limit)
+        chunks = _merged(meta, limit)
     _check_lengths(meta.shape, chunks)
     found: tuple[tuple[int, ...], ...] = da.core.normalize_chunks(
         chunks, shape=meta.shape, dtype=meta.dtype, previous_chunks=meta.chunks
     )
     return found
+
+
+def _merged(meta: ArrayMeta, limit: int) -> Chunks:
+    """Return multiples of the shards, or of the chunks in one shard if shards are larger than the limit."""
+    itemsize, unit = meta.dtype.itemsize, meta.write_unit
+    if prod(unit) * itemsize <= limit:
+        return merged_chunks(meta.shape, unit, itemsize, limit)
+    inside = merged_chunks(unit, meta.chunks, itemsize, limit)
+    # blocks must not cross the boundaries of shards: their lengths divide those of the shard
+    return tuple(_largest_divisor(u // c, i // c) * c for u, c, i in zip(unit, meta.chunks, inside, strict=True))
+
+
+def _largest_divisor(count: int, most: int) -> int:
+    """Return the largest divisor of `count` that is at most `most`."""
+    return next(n for n in range(max(1, most), 0, -1) if count % n == 0)
 
 
 def _check_lengths(shape: tuple[int, ...], chunks: Any) -> None:
@@ -234,7 +253,7 @@ def to_zarr(
     >>> zarrds.dask.to_zarr(da.ones((10, 10), chunks=5), {})
     <zarrds.core.Array (10, 10) float64>
     """
-    _require_known_chunks(x)
+    require_known_chunks(x)
     if region is not None and not isinstance(store, Array):
         storage_options = None if storage_options is None else dict(storage_options)
         store = open_array(store, mode="r+", path=path, storage_options=storage_options)
@@ -242,7 +261,7 @@ def to_zarr(
     if isinstance(store, Array):
         if path or chunks is not None or overwrite or options:
             raise ArgumentTypeError("path, chunks and options of creation are not given where an array is there")
-        x, target, origin = _existing_target(x, store, region, align)
+        x, target, origin = existing_target(x, store, region, align)
     else:
         _check_options(options)
         x, target = _new_target(x, store, path, chunks, options, align, overwrite, storage_options)
@@ -251,7 +270,8 @@ def to_zarr(
     return job.compute(progress=progress) if compute else job
 
 
-def _require_known_chunks(x: da.Array) -> None:
+def require_known_chunks(x: da.Array) -> None:
+    """Raise an error for blocks whose lengths are not known."""
     if any(np.isnan(length) for lengths in x.chunks for length in lengths):
         raise ArgumentError("the array has blocks of unknown length; call its compute_chunk_sizes() first")
 
@@ -262,9 +282,10 @@ def _check_options(options: Mapping[str, Any]) -> None:
         raise ArgumentTypeError(f"to_zarr() got an unexpected keyword argument {unknown[0]!r}")
 
 
-def _existing_target(
+def existing_target(
     x: da.Array, array: Array, region: Any, align: str
 ) -> tuple[da.Array, ChunkSource, tuple[int, ...]]:
+    """Return what to write to an existing array, with blocks that fit, and where; raise an error if that cannot be."""
     origin, shape = _origin_and_shape(region, array.shape)
     if x.shape != shape:
         where = f"one of shape {shape}" if region is None else f"the region {region!r} of shape {shape}"
@@ -338,6 +359,12 @@ def _aligned(x: da.Array, chunks: Chunks, path: str, align: str, origin: tuple[i
 def _write_job(
     x: da.Array, target: ChunkSource, origin: tuple[int, ...], write_empty_chunks: bool, retries: int
 ) -> Job:
+    total = written(x, target, origin, write_empty_chunks)
+    return Job.of_array(total, partial(open_target, target), stores=(target.store,), retries=retries)
+
+
+def written(x: da.Array, target: ChunkSource, origin: tuple[int, ...], write_empty_chunks: bool) -> da.Array:
+    """Return the number of chunks written, as a dask array without dimensions; computing it writes them."""
     receipts = x.map_blocks(
         write_block,
         target,
@@ -348,5 +375,4 @@ def _write_job(
         dtype=np.int64,
         meta=np.empty((0,) * x.ndim, np.int64),
     )
-    total = receipts.sum(split_every=64)
-    return Job.of_array(total, partial(open_target, target), stores=(target.store,), retries=retries)
+    return receipts.sum(split_every=64)
