@@ -227,12 +227,13 @@ def _plan_new(
     elif _would_cut_text(var):
         del var.encoding["dtype"]
     encoded = encode_new(name, var)
-    grid = _grid(name, encoded, region.full_shape(encoded), explicit, options)
-    array = _new_array(plan, name, encoded, grid, options, region, explicit=explicit is not None)
+    shape = region.full_shape(encoded)
+    grid = _grid(name, encoded, shape, explicit, options)
+    array = _new_array(plan, name, encoded, grid, options, shape, explicit=explicit is not None)
     empty = _writes_empty(name, options, encoded.encoding.get("write_empty_chunks"), explicit is not None)
     if grid.merges:
         options = replace(options, align="rechunk")
-    plan.writes.append(_checked_write(name, encoded, array, region.origin(encoded.dims), options, empty, region))
+    plan.writes.append(_checked_write(name, encoded, array, shape, options, empty, region))
 
 
 def _new_array(
@@ -241,7 +242,7 @@ def _new_array(
     encoded: xr.Variable,
     grid: Grid,
     options: Options,
-    region: Region,
+    shape: tuple[int, ...],
     *,
     explicit: bool,
 ) -> NewArray:
@@ -252,7 +253,7 @@ def _new_array(
     try:
         return new_array(
             f"{plan.path}/{name}",
-            shape=region.full_shape(encoded),
+            shape=shape,
             chunks=grid.chunks,
             zarr_format=number,
             store_separator=options.separator,
@@ -305,28 +306,28 @@ def _checked_write(
     name: str,
     encoded: xr.Variable,
     array: Array | NewArray,
-    origin: tuple[int, ...],
+    shape: tuple[int, ...],
     options: Options,
     write_empty: bool,
     region: Region,
 ) -> VariableWrite:
     """Return the write after checking dask's blocks, or choosing blocks that fit."""
-    unit, dims = array.write_unit, encoded.dims
+    unit, dims, origin = array.write_unit, encoded.dims, region.origin(encoded.dims)
     is_part = bool(region.slices) and region.append_dim is None
-    alone = region.full_shape(encoded) if is_part and not options.keeps_parts else None
+    alone = shape if is_part and not options.keeps_parts else None
     if encoded.chunks is None:
         if alone is not None and options.align != "never":
             check_blocks(name, dims, tuple((n,) for n in encoded.shape), unit, starts=origin, lengths=alone)
-        return VariableWrite(encoded, array, region.full_shape(encoded), origin, write_empty)
+        return VariableWrite(encoded, array, shape, origin, write_empty)
     blocks = None
     if options.align in ("auto", "rechunk"):
         blocks = fitting_blocks(encoded.chunks, unit, origin)
         if options.align == "auto" and alone is not None:
             check_blocks(name, dims, blocks or encoded.chunks, unit, starts=origin, lengths=alone)
     elif options.align == "raise":
-        lengths = region.full_shape(encoded) if options.mode == "r+" else None
+        lengths = shape if options.mode == "r+" else None
         check_blocks(name, dims, encoded.chunks, unit, starts=origin, lengths=lengths)
-    return VariableWrite(encoded, array, region.full_shape(encoded), origin, write_empty, blocks)
+    return VariableWrite(encoded, array, shape, origin, write_empty, blocks)
 
 
 # --- stored arrays ---------------------------------------------------------------------------------------------------
@@ -366,7 +367,7 @@ def _plan_existing(
             )
         plan.resizes.append((array, shape))
     empty = bool(options.write_empty_chunks)
-    plan.writes.append(_checked_write(name, encoded, array, region.origin(encoded.dims), options, empty, region))
+    plan.writes.append(_checked_write(name, encoded, array, shape, options, empty, region))
 
 
 def _grows(old: tuple[int, ...], new: tuple[int, ...], dims: tuple[Any, ...], region: Region) -> bool:

@@ -14,8 +14,7 @@ from zarrds import _node
 from zarrds._convert import convert
 from zarrds._copy import copy, copy_all, copy_store
 from zarrds._engine import places_of
-from zarrds._format import CONSOLIDATED_KEY, ArrayMeta, GroupMeta, consolidate_documents, format_of
-from zarrds._metadata import check_version
+from zarrds._format import CONSOLIDATED_KEY, ArrayMeta, GroupMeta, check_version, consolidate_documents, format_of
 from zarrds._store import (
     ConsolidatedMetadataStore,
     ExperimentalV3Store,
@@ -28,8 +27,8 @@ from zarrds._store import (
 )
 from zarrds._types import Mode, ShapeLike, ZarrFormat
 from zarrds._verify import verify
-from zarrds.core import Array, OpenOptions, opened_array
-from zarrds.creation import array, open_array, open_existing, refuse_missing
+from zarrds.core import Array, OpenOptions, open_existing, opened_array
+from zarrds.creation import array, open_array, refuse_missing
 from zarrds.errors import ArgumentError, GroupNotFoundError, MetadataError
 from zarrds.hierarchy import Group, LazyLoader, create_filled_group, open_group, opened_group
 from zarrds.hierarchy import open_existing as open_existing_group

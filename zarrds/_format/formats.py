@@ -24,6 +24,7 @@ __all__ = [
     "Format",
     "Node",
     "Texts",
+    "check_version",
     "format_of",
     "format_of_key",
     "formats_of",
@@ -249,3 +250,16 @@ def formats_with(names: Collection[str]) -> tuple[Format, ...]:
 def format_of_key(key: str) -> Format:
     """Return the format that has documents with the last name of `key`; Zarr v2 for names that users choose."""
     return _BY_NAME.get(key.rpartition("/")[2], _BY_NUMBER[2])
+
+
+def check_version(zarr_version: Any, zarr_format: Any = None) -> int | None:
+    """Return the format that a caller asks for, or None if it is left open; both keyword names mean the same."""
+    if zarr_version is None:
+        zarr_version = zarr_format
+    elif zarr_format not in (None, zarr_version):
+        raise ArgumentError(f"zarr_version {zarr_version!r} and zarr_format {zarr_format!r} contradict each other")
+    if zarr_version is None:
+        return None
+    if zarr_version in (2, 3):
+        return int(zarr_version)
+    raise ArgumentError(f"zarr_version must be 2, 3 or None, found {zarr_version!r}")

@@ -35,7 +35,7 @@ from zarrds._store import ShardingStorageTransformer, StorageTransformer, Store
 from zarrds._types import Chunks, Order, Shape
 from zarrds.errors import ArgumentError, BadCompressorError, UnsupportedFormatError
 
-__all__ = ["array_meta", "check_version", "fallback_compressor", "new_format", "options_like"]
+__all__ = ["array_meta", "fallback_compressor", "new_format", "options_like"]
 
 fallback_compressor = Blosc()
 """What 'default' means unless `zarrds.storage.default_compressor` was reassigned: lz4, level 5, byte shuffle."""
@@ -389,19 +389,6 @@ def _options_v2(chunk: ChunkSpec, name: str | None) -> dict[str, Any]:
 
 
 # --- which format -----------------------------------------------------------------------------------------------------
-
-
-def check_version(zarr_version: Any, zarr_format: Any = None) -> int | None:
-    """Return the format that a caller asks for, or None if it is left open; both keyword names mean the same."""
-    if zarr_version is None:
-        zarr_version = zarr_format
-    elif zarr_format not in (None, zarr_version):
-        raise ArgumentError(f"zarr_version {zarr_version!r} and zarr_format {zarr_format!r} contradict each other")
-    if zarr_version is None:
-        return None
-    if zarr_version in (2, 3):
-        return int(zarr_version)
-    raise ArgumentError(f"zarr_version must be 2, 3 or None, found {zarr_version!r}")
 
 
 def new_format(asked: int | None, store: Store) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
@@ -11,8 +11,7 @@ import numpy as np
 
 from zarrds import _node
 from zarrds._engine import BATCH_BYTES, ChunkSource
-from zarrds._format import ArrayMeta
-from zarrds._metadata import check_version
+from zarrds._format import ArrayMeta, check_version
 from zarrds._node import check_synchronizer
 from zarrds._plan import meaning
 from zarrds._store import Store, StoreLike, as_store, normalize_path
@@ -31,7 +30,7 @@ from zarrds.sync import Synchronizer
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-__all__ = ["Array", "opened_array"]
+__all__ = ["Array", "open_existing", "opened_array"]
 
 
 class Array(ArrayProperties, Selections):
@@ -479,6 +478,13 @@ def opened_array(
     array = Array.__new__(Array)
     array._begin(OpenArray(store, path, meta, _DEFAULTS if options is None else options, is_view), document)
     return array
+
+
+def open_existing(store: Store, path: str, meta: ArrayMeta, mode: str, given: Mapping[str, Any]) -> Array:
+    """Return the Array of an existing array whose document was read; keywords for creating one are ignored."""
+    options = OpenOptions.of(given, mode)
+    check_synchronizer(options.synchronizer, path, store, options.chunk_store)
+    return opened_array(store, path, meta, options)
 
 
 _DEFAULTS = OpenOptions()

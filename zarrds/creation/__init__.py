@@ -11,7 +11,6 @@ from zarrds.creation.open import (
     full,
     ones,
     open_array,
-    open_existing,
     refuse_missing,
     zeros,
 )
@@ -37,7 +36,6 @@ __all__ = [
     "ones",
     "ones_like",
     "open_array",
-    "open_existing",
     "open_like",
     "refuse_missing",
     "zeros",

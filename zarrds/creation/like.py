@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from zarrds._format import as_numpy, is_of_pandas
-from zarrds._metadata import check_version, options_like
+from zarrds._format import as_numpy, check_version, is_of_pandas
+from zarrds._metadata import options_like
 from zarrds.core import Array
 from zarrds.creation.open import _dtype_or_none, chunks_like, empty, full, ones, open_array, zeros
 from zarrds.errors import ArgumentTypeError

@@ -11,12 +11,11 @@ import numpy as np
 from zarrds import _node
 from zarrds._codec import spec_of
 from zarrds._engine import check_texts, places_of
-from zarrds._format import ArrayMeta, as_numpy, data_type_name, is_of_pandas
-from zarrds._metadata import check_version, new_format
-from zarrds._node import check_synchronizer
+from zarrds._format import ArrayMeta, as_numpy, check_version, data_type_name, is_of_pandas
+from zarrds._metadata import new_format
 from zarrds._store import KVStore, Store, StoreLike, as_store, check_mode, normalize_path, refuse_overlap
 from zarrds._types import ChunksLike, CodecLike, CodecsLike, DTypeLike, Mode, Separator, ShapeLike, ZarrFormat
-from zarrds.core import Array, OpenOptions, opened_array
+from zarrds.core import Array, open_existing
 from zarrds.creation.keywords import h5py_names
 from zarrds.creation.new import Destination, create, create_array, destination_of
 from zarrds.errors import ArgumentTypeError, ArrayNotFoundError, ContainsArrayError, ContainsGroupError
@@ -32,7 +31,6 @@ __all__ = [
     "full",
     "ones",
     "open_array",
-    "open_existing",
     "refuse_missing",
     "zeros",
 ]
@@ -426,13 +424,6 @@ def _create_in_mode(store: Store, path: str, mode: str, asked: int | None, given
     if options["dimension_separator"] is None:
         options["dimension_separator"] = _separator_of_mappings(store, asked)
     return create_array(Destination(store, path, chunk_store, asked), options)
-
-
-def open_existing(store: Store, path: str, meta: ArrayMeta, mode: str, given: Mapping[str, Any]) -> Array:
-    """Return the Array of an existing array whose document was read; keywords for creating one are ignored."""
-    options = OpenOptions.of(given, mode)
-    check_synchronizer(options.synchronizer, path, store, options.chunk_store)
-    return opened_array(store, path, meta, options)
 
 
 def _existing_array(store: Store, path: str, mode: str, zarr_format: int | None) -> tuple[Store, ArrayMeta | None]:

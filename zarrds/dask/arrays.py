@@ -25,8 +25,8 @@ from dask.utils import parse_bytes
 
 from zarrds import _node
 from zarrds._engine import ChunkSource, places_of
-from zarrds._format import ArrayMeta
-from zarrds._metadata import OPTIONS_OF_ARRAYS, array_meta, check_version, new_format
+from zarrds._format import ArrayMeta, check_version
+from zarrds._metadata import OPTIONS_OF_ARRAYS, array_meta, new_format
 from zarrds._store import StoreLike, as_store, normalize_path, refuse_overlap
 from zarrds._types import Chunks, Shape
 from zarrds.core import Array

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from zarrds import _node, creation
-from zarrds._format import ArrayMeta, GroupMeta
-from zarrds._metadata import check_version
+from zarrds._format import ArrayMeta, GroupMeta, check_version
 from zarrds._node import structure_locked
 from zarrds._types import DTypeLike, ShapeLike
 from zarrds.core import Array, OpenOptions

@@ -9,8 +9,8 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from zarrds import _node
-from zarrds._format import ArrayMeta, GroupMeta
-from zarrds._metadata import check_version, new_format
+from zarrds._format import ArrayMeta, GroupMeta, check_version
+from zarrds._metadata import new_format
 from zarrds._node import check_synchronizer, structure_locked
 from zarrds._store import MemoryStore, Store, StoreLike, as_store, check_mode, normalize_path
 from zarrds._types import Mode, ZarrFormat

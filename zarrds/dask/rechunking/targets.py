@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from zarrds import _node
-from zarrds._format import CONSOLIDATED_KEY, ArrayMeta, CodecSpec, consolidated_keys, find_consolidated
-from zarrds._metadata import array_meta, check_version, options_like
+from zarrds._format import CONSOLIDATED_KEY, ArrayMeta, CodecSpec, check_version, consolidated_keys, find_consolidated
+from zarrds._metadata import array_meta, options_like
 from zarrds._store import ConsolidatedMetadataStore, Store
 from zarrds.attrs import Attributes
 from zarrds.core import Array
