@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+collect_ignore = ["zarrds/compat/pytest.py", "zarrds/compat/path"]
+"""Modules that put zarrds in the place of the zarr library when they are imported."""
+
 
 @pytest.fixture(autouse=True)
 def _doctests_in_their_own_folder(

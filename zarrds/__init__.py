@@ -188,8 +188,8 @@ __all__ = [  # noqa: RUF022  # sorted as `sorted` sorts
     "zeros_like",
 ]
 
-# ``zarrds.util`` and other modules outside the manual are found in zarrds/compat, and imported only when asked for
-__path__.append(f"{__path__[0]}/compat")
+# ``zarrds.util`` and other modules outside the manual are in zarrds/compat/modules, and imported only when asked for
+__path__.append(f"{__path__[0]}/compat/modules")
 
 __version__ = "0.1.0"
 v3_api_available = False

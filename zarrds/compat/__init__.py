@@ -1,5 +1,10 @@
-"""Names outside the manual that programs for Zarr-Python 2 import, thin over what zarrds has.
+"""Run programs that were written for Zarr-Python 2, with zarrds in its place.
 
-The modules of this package are also found as ``zarrds.util``, ``zarrds.meta``, ``zarrds.indexing`` and
-``zarrds.context``, where those programs look for them. Nothing of it is imported before somebody asks.
+`install` makes ``import zarr`` mean zarrds in this process. ``python -m zarrds.compat PROGRAM ...`` does so before it
+runs a program, and ``-p zarrds.compat.pytest`` before pytest collects tests. Nothing of this package is imported before
+somebody asks.
 """
+
+from zarrds.compat.installing import ZarrIsThereError, install
+
+__all__ = ["ZarrIsThereError", "install"]

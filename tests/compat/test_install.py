@@ -1,0 +1,101 @@
+"""zarrds in the place of the zarr library, in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str, cwd: Path | None = None) -> str:
+    """Run Python, and return what it printed; fail if it failed."""
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": path},
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+PROGRAM = """
+import importlib.metadata, importlib.util, sys
+import zarr
+assert (zarr.__version__, importlib.metadata.version("zarr")) == ("2.17.2", "2.17.2")
+assert importlib.util.find_spec("zarr") is not None
+import zarr.storage, zarr.core, zarr.util, zarr.meta, zarr.indexing, zarr.errors, zarr.n5, zarr._storage.v3
+from zarr.storage import DirectoryStore, KVStore
+from zarr.hierarchy import Group
+from zarr.version import version
+from zarr import *
+import zarrds
+assert zarr.storage is zarrds.storage and zarr.Array is zarrds.Array and Array is zarrds.Array
+assert zarr.storage.__spec__.name == "zarrds.storage"
+assert "open_group" in dir(zarr)
+assert version == "2.17.2"
+for absent in ("abc", "api"):
+    try:
+        importlib.import_module(f"zarr.{absent}")
+    except ModuleNotFoundError:
+        pass
+    else:
+        raise AssertionError(absent)
+try:
+    zarr.no_such_name
+except AttributeError as error:
+    assert "no_such_name" in str(error)
+importlib.metadata.version("numpy")
+print("done", *sys.argv[1:])
+"""
+
+
+def test_install() -> None:
+    assert run("-c", "import zarrds.compat as c; c.install(); c.install()\n" + PROGRAM) == "done\n"
+
+
+@pytest.mark.parametrize("kind", ["file", "-m", "-c"])
+def test_programs_run_unchanged(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "program.py").write_text("import beside\n" + PROGRAM)
+    (tmp_path / "beside.py").write_text("")
+    given = {"file": [str(tmp_path / "program.py")], "-m": ["-m", "program"], "-c": ["-c", PROGRAM]}[kind]
+    assert run("-m", "zarrds.compat", *given, "a", "-b", cwd=tmp_path) == "done a -b\n"
+
+
+def test_other_processes_find_it_too() -> None:
+    starts = f"import subprocess, sys; print(subprocess.check_output([sys.executable, '-c', {PROGRAM!r}], text=True))"
+    assert run("-m", "zarrds.compat", "-c", starts) == "done\n\n"
+
+
+def test_plugin_of_pytest(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("import zarr\ndef test_it():\n    assert zarr.__version__ == '2.17.2'\n")
+    assert "1 passed" in run("-m", "pytest", "-p", "zarrds.compat.pytest", "-p", "no:cacheprovider", str(tmp_path))
+
+
+def test_the_zarr_library_is_not_mixed_with_zarrds() -> None:
+    program = """
+import sys, types
+sys.modules["zarr"] = types.ModuleType("zarr")
+import zarrds.compat
+try:
+    zarrds.compat.install()
+except RuntimeError as error:
+    print(error)
+"""
+    assert "python -m zarrds.compat" in run("-c", program)
+
+
+def test_usage() -> None:
+    assert "usage" in run("-m", "zarrds.compat", "--help")
+    done = subprocess.run([sys.executable, "-m", "zarrds.compat"], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 2
+    missing = [sys.executable, "-m", "zarrds.compat", "no-such-program"]
+    assert "no program" in subprocess.run(missing, capture_output=True, text=True, cwd=ROOT).stderr
