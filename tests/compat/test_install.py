@@ -99,3 +99,53 @@ def test_usage() -> None:
     assert done.returncode == 2
     missing = [sys.executable, "-m", "zarrds.compat", "no-such-program"]
     assert "no program" in subprocess.run(missing, capture_output=True, text=True, cwd=ROOT).stderr
+
+
+XARRAY = """
+import numpy as np, xarray as xr, zarr
+ds = xr.Dataset({"a": (("x", "y"), np.arange(12.0).reshape(3, 4))}, coords={"x": [1, 2, 3]}, attrs={"q": 1})
+for zarr_format in (2, 3):
+    for consolidated in (True, False):
+        store = zarr.MemoryStore()
+        ds.to_zarr(store, consolidated=consolidated, zarr_format=zarr_format, group="g")
+        ds.to_zarr(store, append_dim="x", consolidated=consolidated, zarr_format=zarr_format, group="g")
+        part = ds[["a"]].isel(x=[0]).drop_vars("x")
+        part.to_zarr(store, region={"x": slice(5, 6)}, group="g", zarr_format=zarr_format)
+        found = xr.open_zarr(store, consolidated=consolidated, group="g", chunks=None).load()
+        expected = xr.concat([ds, ds], "x")
+        expected["a"][5] = ds["a"][0].values
+        xr.testing.assert_identical(found, expected)
+        assert isinstance(zarr.open_group(store, mode="r")["g/a"], zarr.Array)
+print("done")
+"""
+
+
+def test_todays_xarray_writes_and_reads() -> None:
+    assert run("-W", "ignore", "-m", "zarrds.compat", "-c", XARRAY) == "done\n"
+
+
+def test_groups_with_and_without_consolidated_metadata() -> None:
+    program = """
+import zarr
+store = zarr.group().store
+zarr.open_group(store)["a/b"] = [1, 2]
+assert sorted(dict(zarr.open_group(store, mode="r", use_consolidated=None, path="a").members())) == ["b"]
+for use in (True, ".zmeta"):
+    try:
+        zarr.open_group(store, mode="r", use_consolidated=use)
+    except ValueError as error:
+        assert isinstance(error, KeyError)
+zarr.consolidate_metadata(store)
+for use in (None, True, False, ".zmetadata"):
+    assert zarr.open_group(store, mode="r", use_consolidated=use, path="a")["b"][:].tolist() == [1, 2]
+assert zarr.open_consolidated(store, zarr_format=2).metadata.zarr_format == 2
+try:
+    zarr.open_consolidated(store, zarr_format=3)
+except ValueError:
+    pass
+else:
+    raise AssertionError
+assert zarr.open(store, path="c", shape=3, config={"write_empty_chunks": False}).shape == (3,)
+print("done")
+"""
+    assert run("-m", "zarrds.compat", "-c", program) == "done\n"

@@ -63,6 +63,10 @@ class CodecSpec:
         found: dict[str, Any] = json.loads(self.configuration_json)
         return found
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the name and the configuration, as codecs of other Zarr v3 libraries do."""
+        return {"name": self.name, "configuration": self.configuration}
+
 
 @dataclass(frozen=True, slots=True)
 class Fill:

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import zarrds
+from zarrds.compat import newer
 from zarrds.errors import ZarrdsError
 
 __all__ = ["ZarrIsThereError", "install"]
@@ -84,6 +85,10 @@ class _Zarr(ModuleType):
         self.__path__: list[str] = []  # a package, whose modules `_Finder` finds
         self.__spec__ = ModuleSpec("zarr", _Loader(), is_package=True)
         self.__file__ = zarrds.__file__
+        self.open = newer.open_node
+        self.open_group = newer.open_group
+        self.open_consolidated = newer.open_consolidated
+        newer.add_to_classes()
 
     def __getattr__(self, name: str) -> Any:
         try:
