@@ -25,7 +25,7 @@ class NoConsolidatedError(ZarrdsError, KeyError, ValueError):
     """There is no consolidated metadata; also the ValueError that xarray expects."""
 
 
-def open_node(store: Any = None, mode: str = "a", *, config: Mapping[str, Any] | None = None, **kwargs: Any) -> Any:
+def open_node(store: Any = None, mode: Any = "a", *, config: Mapping[str, Any] | None = None, **kwargs: Any) -> Any:
     """Open an array or group, as `zarrds.open`, with the keyword `config` of Zarr-Python 3.
 
     Examples
@@ -38,7 +38,7 @@ def open_node(store: Any = None, mode: str = "a", *, config: Mapping[str, Any] |
 
 
 def open_group(
-    store: Any = None, mode: str = "a", *, use_consolidated: bool | str | None = False, **kwargs: Any
+    store: Any = None, mode: Any = "a", *, use_consolidated: bool | str | None = False, **kwargs: Any
 ) -> Any:
     """Open a group, with the keyword `use_consolidated` of Zarr-Python 3.
 
