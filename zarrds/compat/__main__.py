@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> None:
     """Run the program that the arguments name."""
     if not arguments or arguments[0] in ("-h", "--help") or (arguments[0] in ("-m", "-c") and len(arguments) < 2):
         print(USAGE)
-        raise SystemExit(0 if arguments[:1] in (["-h"], ["--help"]) else 2)
+        raise SystemExit(0 if arguments[:1] in (["-h"], ["--help"]) else 2)  # builtin: ends the program
     install(children=True)
     if arguments[0] == "-m":
         sys.argv = ["-m", *arguments[2:]]
@@ -40,7 +40,7 @@ def _file_of(program: str) -> str:
     """Return the file of a program: the given one, or that of a command."""
     found = program if os.path.exists(program) else shutil.which(program)
     if found is None:
-        raise SystemExit(f"python -m zarrds.compat: no program {program!r}")
+        raise SystemExit(f"python -m zarrds.compat: no program {program!r}")  # builtin: ends the program
     return found
 
 

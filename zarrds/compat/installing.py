@@ -94,7 +94,8 @@ class _Zarr(ModuleType):
         try:
             return getattr(zarrds, name)
         except AttributeError:
-            raise AttributeError(f"module 'zarr' (which is zarrds here) has no attribute {name!r}") from None
+            message = f"module 'zarr' (which is zarrds here) has no attribute {name!r}"
+            raise AttributeError(message) from None  # builtin: what modules raise
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *dir(zarrds)})

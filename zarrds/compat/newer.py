@@ -114,7 +114,8 @@ def _create_with_config(create: Callable[..., Any]) -> Callable[..., Any]:
 
 def _metadata_of_array(array: Any) -> Any:
     if array.zarr_format == 2:
-        raise AttributeError("arrays of Zarr v2 have no names of dimensions")  # then xarray looks at the attributes
+        message = "arrays of Zarr v2 have no names of dimensions"
+        raise AttributeError(message)  # builtin: xarray then looks at the attributes
     return SimpleNamespace(zarr_format=3, dimension_names=array.dimension_names)
 
 
