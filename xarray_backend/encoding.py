@@ -10,7 +10,7 @@ import xarray as xr
 
 from xarray_backend._compat import is_vlen_text
 from xarray_backend.codecs import as_tuple, codec_v2, codec_v3
-from xarray_backend.fills import array_fill, fill_to_attribute
+from xarray_backend.fills import array_fill, fill_as_number_or_text, fill_to_attribute
 from xarray_backend.reader import DIMENSIONS
 from zarrds.errors import ArgumentError, ArgumentTypeError, BadCompressorError, UnsupportedFormatError
 
@@ -62,7 +62,7 @@ def array_options(name: str, encoded: xr.Variable, *, explicit: bool, zarr_forma
     return options
 
 
-def array_attributes(name: str, encoded: xr.Variable, zarr_format: int) -> dict[str, Any]:
+def array_attributes(name: str, encoded: xr.Variable, zarr_format: int, *, has_fills: bool = True) -> dict[str, Any]:
     """Return the attributes of the array of a CF-encoded variable, with those for dimensions and fill value."""
     attrs = {key: value for key, value in encoded.attrs.items() if key != "_FillValue"}
     if zarr_format == 3:
@@ -72,6 +72,8 @@ def array_attributes(name: str, encoded: xr.Variable, zarr_format: int) -> dict[
         raise ArgumentError(f"variable {name!r} has an attribute {DIMENSIONS!r}, which is reserved")
     else:
         attrs[DIMENSIONS] = list(encoded.dims)
+        if not has_fills and encoded.attrs.get("_FillValue") is not None:
+            attrs["_FillValue"] = fill_as_number_or_text(encoded.attrs["_FillValue"])
     return attributes_as_json(f"variable {name!r}", attrs)
 
 

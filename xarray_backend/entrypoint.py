@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Literal, cast
 
 import xarray as xr
 
 from xarray_backend._compat import AbstractDataStore, BackendEntrypoint, load_store, tree_of
 from xarray_backend.reader import ZarrdsStore
+from zarrds.errors import ArgumentError
 from zarrds.storage import StoreLike
 
 __all__ = ["ZarrdsBackendEntrypoint", "open_zarrds"]
@@ -66,6 +67,9 @@ class ZarrdsBackendEntrypoint(BackendEntrypoint):
         store: AbstractDataStore | None = None,
         use_zarr_fill_value_as_mask: bool | None = None,
         cache_members: bool = True,
+        mask_fill_value: bool | None = None,
+        read_missing: Literal["fill", "raise"] = "fill",
+        shards_as_chunks: bool = False,
     ) -> xr.Dataset:
         """Open one group as a dataset.
 
@@ -89,15 +93,28 @@ class ZarrdsBackendEntrypoint(BackendEntrypoint):
         store : ZarrdsStore, optional
             Open group to read from, in place of `filename_or_obj`.
         use_zarr_fill_value_as_mask : bool, optional
-            Whether an array's fill value is taken as ``_FillValue``, and so masked; True by default in Zarr v2.
+            The name of xarray's own engine for `mask_fill_value`.
         cache_members : bool
             Whether the list of members is cached, so that the group is listed only once.
+        mask_fill_value : bool, optional
+            Whether an array's fill value means missing data (CF's ``_FillValue``). By default it does in Zarr v2, where
+            xarray has no other place for ``_FillValue``; not in Zarr v3 and N5, where only the attribute counts. False
+            reads what is stored, without making floats of integers.
+        read_missing : {"fill", "raise"}
+            Whether chunks that are absent are read as the fill value, or raise MissingChunkError when they are read.
+        shards_as_chunks : bool
+            Whether ``chunks={}`` makes a block of each shard rather than of each chunk: fewer tasks, and each shard
+            index is read once.
 
         Returns
         -------
         xarray.Dataset
             Lazy; only variables that make indexes are read.
         """
+        if mask_fill_value is not None:
+            if use_zarr_fill_value_as_mask not in (None, mask_fill_value):
+                raise ArgumentError("mask_fill_value and use_zarr_fill_value_as_mask contradict each other")
+            use_zarr_fill_value_as_mask = mask_fill_value
         if store is None:
             store = ZarrdsStore.open_group(
                 filename_or_obj,
@@ -108,6 +125,8 @@ class ZarrdsBackendEntrypoint(BackendEntrypoint):
                 zarr_format=zarr_format,
                 use_zarr_fill_value_as_mask=use_zarr_fill_value_as_mask,
                 cache_members=cache_members,
+                read_missing=read_missing,
+                shards_as_chunks=shards_as_chunks,
             )
         return load_store(
             store,

@@ -13,7 +13,7 @@ import numpy as np
 
 from xarray_backend._compat import is_vlen_text
 
-__all__ = ["array_fill", "fill_from_attribute", "fill_to_attribute"]
+__all__ = ["array_fill", "fill_as_number_or_text", "fill_from_attribute", "fill_to_attribute"]
 
 
 def fill_to_attribute(value: Any, dtype: np.dtype[Any]) -> Any:
@@ -26,6 +26,12 @@ def fill_to_attribute(value: Any, dtype: np.dtype[Any]) -> Any:
     if dtype.kind == "S":
         return b64encode(value.encode() if isinstance(value, str) else bytes(value)).decode()
     return value.item() if isinstance(value, (np.ndarray, np.generic)) else value
+
+
+def fill_as_number_or_text(value: Any) -> Any:
+    """Return CF's fill value as an attribute of N5, whose arrays have none: NaN and infinity as text."""
+    value = value.item() if isinstance(value, (np.ndarray, np.generic)) else value
+    return str(value) if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def fill_from_attribute(value: Any, dtype: np.dtype[Any]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -27,14 +27,19 @@ class ZarrdsArrayWrapper(BackendArray):
     ----------
     array : zarrds.Array
         Array to read from.
+    read_missing : {"fill", "raise"}
+        Whether absent chunks are read as the fill value, or raise MissingChunkError.
     """
 
-    __slots__ = ("_array", "dtype", "shape")
+    __slots__ = ("_array", "_read_missing", "dtype", "shape")
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
 
-    def __init__(self, array: Array) -> None:
+    def __init__(self, array: Array, read_missing: Literal["fill", "raise"] = "fill") -> None:
+        if read_missing == "raise":
+            array = Array.from_source(array.source(), read_missing="raise")
         self._array = array
+        self._read_missing = read_missing
         self.shape = array.shape
         self.dtype = _dtype_in_memory(array)
 
@@ -82,7 +87,8 @@ class ZarrdsArrayWrapper(BackendArray):
 
         The dask token is included, as dask hashes the pickle of a variable that xarray splits into chunks.
         """
-        return _rebuild, (self._array.source(), _values(self._array), self._array.__dask_tokenize__())
+        data = self._array.source(), _values(self._array), self._array.__dask_tokenize__()
+        return _rebuild, (*data, self._read_missing)
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
         return (type(self).__qualname__, *self._array.__dask_tokenize__(), self.dtype.str)
@@ -110,14 +116,17 @@ def _values(array: Array) -> dict[str, bytes] | None:
     return store.getitems(store.keys_below(f"{array.path}/".lstrip("/"))) if store.carries_data else None
 
 
-def _rebuild(source: Any, values: dict[str, bytes] | None = None, name: object = None) -> ZarrdsArrayWrapper:
+def _rebuild(
+    source: Any, values: dict[str, bytes] | None = None, name: object = None, read_missing: Any = "fill"
+) -> ZarrdsArrayWrapper:
     """Open the array if its store can be reached from this process, else make one over the pickled values."""
     try:
-        return ZarrdsArrayWrapper(Array.from_source(source))
+        return ZarrdsArrayWrapper(Array.from_source(source), read_missing)
     except StoreNotShareableError as error:
         if values is None:
             return _Unreachable(source, error)
-    return ZarrdsArrayWrapper(Array.from_source(replace(source, store=KVStore(values).spec())))
+    source = replace(source, store=KVStore(values).spec())
+    return ZarrdsArrayWrapper(Array.from_source(source), read_missing)
 
 
 def _ascending(key: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[tuple[Any, ...], tuple[slice, ...] | None]:

@@ -52,6 +52,8 @@ class Options:
         Format of the group.
     keeps_parts : bool
         Whether writers of different parts of a chunk keep each other's changes, by the store or a synchronizer.
+    has_fills : bool
+        Whether arrays of the store have fill values; those of N5 have none.
     """
 
     mode: str
@@ -60,6 +62,7 @@ class Options:
     separator: str | None = None
     zarr_format: int = 2
     keeps_parts: bool = True
+    has_fills: bool = True
 
 
 @dataclass(slots=True)
@@ -250,6 +253,8 @@ def _new_array(
     created = array_options(name, encoded, explicit=explicit, zarr_format=number)
     if grid.shards is not None:
         created["shards"] = grid.shards
+    if not options.has_fills:
+        created["fill_value"] = None
     try:
         return new_array(
             f"{plan.path}/{name}",
@@ -257,7 +262,7 @@ def _new_array(
             chunks=grid.chunks,
             zarr_format=number,
             store_separator=options.separator,
-            attributes=array_attributes(name, encoded, number),
+            attributes=array_attributes(name, encoded, number, has_fills=options.has_fills),
             **created,
         )
     except MetadataError as error:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -19,7 +19,7 @@ from xarray_backend.lazy import ZarrdsArrayWrapper
 from zarrds import Array, Group
 from zarrds.attrs import Attributes
 from zarrds.errors import ArgumentError, ArgumentTypeError, DimensionNamesError, GroupNotFoundError
-from zarrds.storage import StoreLike
+from zarrds.storage import Store, StoreLike
 
 __all__ = ["DIMENSIONS", "ZarrdsStore", "attributes_of", "check_format", "glob", "open_stored_group", "stored_variable"]
 
@@ -36,19 +36,41 @@ class ZarrdsStore(AbstractDataStore):
         Group that holds the arrays.
     use_zarr_fill_value_as_mask : bool, optional
         Whether an array's fill value is CF's ``_FillValue``; by default True in Zarr v2 and False in Zarr v3, which has
-        an attribute for it.
+        an attribute for it, and in N5, which has no fill values.
     cache_members : bool
         Whether the list of members is cached, so that the group is listed only once.
+    read_missing : {"fill", "raise"}
+        Whether absent chunks are read as the fill value, or raise MissingChunkError.
+    shards_as_chunks : bool
+        Whether xarray is told to make a block of each shard rather than of each chunk.
     """
 
-    __slots__ = ("_cached", "_fill_as_mask", "_warned", "cache_members", "group")
+    __slots__ = (
+        "_cached",
+        "_fill_as_mask",
+        "_warned",
+        "cache_members",
+        "group",
+        "read_missing",
+        "shards_as_chunks",
+    )
     cache_members: bool
     group: Group
 
     def __init__(
-        self, group: Group, *, use_zarr_fill_value_as_mask: bool | None = None, cache_members: bool = True
+        self,
+        group: Group,
+        *,
+        use_zarr_fill_value_as_mask: bool | None = None,
+        cache_members: bool = True,
+        read_missing: Literal["fill", "raise"] = "fill",
+        shards_as_chunks: bool = False,
     ) -> None:
+        if read_missing not in ("fill", "raise"):
+            raise ArgumentError(f"read_missing must be 'fill' or 'raise', found {read_missing!r}")
         self.group = group
+        self.read_missing = read_missing
+        self.shards_as_chunks = shards_as_chunks
         self._fill_as_mask = use_zarr_fill_value_as_mask
         self.cache_members = cache_members
         self._cached: dict[str, Any] | None = None
@@ -64,8 +86,7 @@ class ZarrdsStore(AbstractDataStore):
         consolidated: bool | None = None,
         storage_options: Mapping[str, Any] | None = None,
         zarr_format: int | None = None,
-        use_zarr_fill_value_as_mask: bool | None = None,
-        cache_members: bool = True,
+        **options: Any,
     ) -> ZarrdsStore:
         """Open a stored group; parameters as for `open_zarrds`.
 
@@ -96,7 +117,7 @@ class ZarrdsStore(AbstractDataStore):
             storage_options=storage_options,
             zarr_format=zarr_format,
         )
-        return cls(found, use_zarr_fill_value_as_mask=use_zarr_fill_value_as_mask, cache_members=cache_members)
+        return cls(found, **options)
 
     def members(self) -> dict[str, Any]:
         """Return the arrays and groups in this group, by name."""
@@ -111,7 +132,17 @@ class ZarrdsStore(AbstractDataStore):
         """Return the variables as they are stored, by name; their data are lazy."""
         arrays = {name: member for name, member in self.members().items() if isinstance(member, Array)}
         attrs = attributes_of(arrays)
-        return {name: stored_variable(name, array, self._fill_as_mask, attrs[name]) for name, array in arrays.items()}
+        return {
+            name: stored_variable(
+                name,
+                array,
+                self._fill_as_mask,
+                attrs[name],
+                read_missing=self.read_missing,
+                shards_as_chunks=self.shards_as_chunks,
+            )
+            for name, array in arrays.items()
+        }
 
     def get_attrs(self) -> dict[str, Any]:
         """Return the attributes of the group, without NCZarr's internal ones."""
@@ -132,7 +163,11 @@ class ZarrdsStore(AbstractDataStore):
                 yield (
                     name,
                     ZarrdsStore(
-                        member, use_zarr_fill_value_as_mask=self._fill_as_mask, cache_members=self.cache_members
+                        member,
+                        use_zarr_fill_value_as_mask=self._fill_as_mask,
+                        cache_members=self.cache_members,
+                        read_missing=self.read_missing,
+                        shards_as_chunks=self.shards_as_chunks,
                     ),
                 )
 
@@ -184,7 +219,7 @@ def open_stored_group(
                 ) from None
     found = zarrds.open_group(store, **options)
     if consolidated is None:
-        _warn_of_missing_metadata(store)
+        _warn_of_missing_metadata(store, found.store)
     return found
 
 
@@ -194,7 +229,29 @@ def _expect_group(node: Any, group: str | None) -> Group:
     raise GroupNotFoundError("an array is where a group of variables was expected", path=group or "")
 
 
-def _warn_of_missing_metadata(store: Any) -> None:
+_MOST_WARNED = 10_000
+_warned: dict[Hashable, None] = {}
+"""Places of stores that were reported to have no consolidated metadata: one warning for each is enough."""
+
+
+def _is_known(store: Store) -> bool:
+    """Return whether the absence of consolidated metadata was reported before.
+
+    Always False for stores in the memory of this process: another one may get their identity once they are gone.
+    """
+    if not store.profile.shareable:
+        return False
+    place = store.place()
+    known = (place.system, place.path) in _warned
+    _warned[place.system, place.path] = None
+    while len(_warned) > _MOST_WARNED:
+        del _warned[next(iter(_warned))]
+    return known
+
+
+def _warn_of_missing_metadata(store: Any, opened: Store) -> None:
+    if _is_known(opened):
+        return
     warnings.warn(
         # the beginning is what people filter warnings by
         f"Failed to open Zarr store with consolidated metadata: there are none in {store!r}, so every document was "
@@ -218,16 +275,25 @@ def attributes_of(arrays: Mapping[str, Array]) -> dict[str, dict[str, Any]]:
 
 
 def stored_variable(
-    name: str, array: Array, fill_as_mask: bool | None = None, attributes: Mapping[str, Any] | None = None
+    name: str,
+    array: Array,
+    fill_as_mask: bool | None = None,
+    attributes: Mapping[str, Any] | None = None,
+    *,
+    read_missing: Literal["fill", "raise"] = "fill",
+    shards_as_chunks: bool = False,
 ) -> xr.Variable:
     """Return a stored array as a variable before CF decoding; read its attributes unless they are given."""
     attrs = dict(array.attrs.asdict() if attributes is None else attributes)
     dims = _dimensions(name, array, attrs)
-    encoding = _encoding(array, dims)
+    encoding = _encoding(array, dims, shards_as_chunks=shards_as_chunks)
     # Zarr v2 has no other place for CF's _FillValue, Zarr v3 has the attribute
-    as_mask = array.zarr_format == 2 if fill_as_mask is None else fill_as_mask
+    has_fills = array.store.keeps_documents  # arrays of N5 have none, and 0 where a chunk is absent
+    as_mask = array.zarr_format == 2 and has_fills if fill_as_mask is None else fill_as_mask
     # times and durations have NaT for what is missing: 1970-01-01 and nothing at all are values
     as_mask = as_mask and array.dtype.kind not in "Mm"
+    if not has_fills and isinstance(attrs.get("_FillValue"), str) and array.dtype.kind == "f":
+        attrs["_FillValue"] = array.dtype.type(attrs["_FillValue"])
     if array.zarr_format == 2:
         attrs = {key: value for key, value in attrs.items() if key != DIMENSIONS and not key.lower().startswith("_nc")}
     else:
@@ -239,14 +305,15 @@ def stored_variable(
             encoding["fill_value"] = array.fill_value
     if array.fill_value is not None and as_mask and not isinstance(array.fill_value, np.void | dict | list):
         attrs["_FillValue"] = array.fill_value
-    data = indexing.LazilyIndexedArray(ZarrdsArrayWrapper(array))
+    data = indexing.LazilyIndexedArray(ZarrdsArrayWrapper(array, read_missing))
     return xr.Variable(dims, data, attrs, encoding)
 
 
-def _encoding(array: Array, dims: tuple[str, ...]) -> dict[str, Any]:
+def _encoding(array: Array, dims: tuple[str, ...], *, shards_as_chunks: bool) -> dict[str, Any]:
+    preferred = (array.shards if shards_as_chunks else None) or array.chunks
     encoding: dict[str, Any] = {
         "chunks": array.chunks,
-        "preferred_chunks": dict(zip(dims, array.chunks, strict=True)),
+        "preferred_chunks": dict(zip(dims, preferred, strict=True)),
         **encoding_of_codecs(array),
         "shards": array.shards,
     }

@@ -231,7 +231,8 @@ def _planned(request: Request, existing: Group | None, target: Store) -> list[Da
     number = _format_to_write(target, request.root, existing, request.zarr_format)
     keeps = target.can_set_if or request.synchronizer is not None or not target.profile.shareable
     separator = target.dimension_separator
-    options = Options(request.mode, request.align, request.write_empty_chunks, separator, number, keeps)
+    has_fills = target.keeps_documents  # only N5 translates documents, and it has no fill values
+    options = Options(request.mode, request.align, request.write_empty_chunks, separator, number, keeps, has_fills)
     plans = []
     for path, ds in datasets.items():
         where = "/".join(part for part in (request.root, path.strip("/")) if part)
