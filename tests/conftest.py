@@ -26,7 +26,7 @@ LONGEST_FIRST = (
     "tests/faults/test_nth_operation.py",
     "tests/store/test_contract.py",
     "tests/dask/test_worker_deaths.py",
-    "tests/test_same_place.py",
+    "tests/store/test_same_place.py",
     "tests/services/test_toxic_s3.py",
     "tests/services/test_s3.py",
 )

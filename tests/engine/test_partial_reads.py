@@ -9,7 +9,7 @@ import pytest
 from numcodecs import Blosc, Zlib
 
 import zarrds
-from tests.indexing.worlds import NetworkDouble, RangesDouble
+from tests.core.indexing.worlds import NetworkDouble, RangesDouble
 from tests.store.doubles import CountingStore
 from zarrds.storage import DirectoryStore, FSStore, MemoryStore
 

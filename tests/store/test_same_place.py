@@ -36,7 +36,7 @@ from zarrds.storage import (
     as_store,
 )
 
-from .servers import S3
+from ..servers import S3
 
 DATA = np.arange(48.0).reshape(8, 6)
 

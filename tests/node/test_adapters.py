@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import zarrds
-from tests.v3_experimental.test_reading import ENTRY_POINT, EXPECTED, FULL, array
+from tests.store.test_v3_experimental import ENTRY_POINT, EXPECTED, FULL, array
 from zarrds.errors import PathNotFoundError, ReadOnlyError, UnsupportedFormatError
 
 

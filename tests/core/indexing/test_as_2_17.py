@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import zarrds
-from tests.indexing.recorded import make, outcome
+from tests.core.indexing.recorded import make, outcome
 
 TABLE = [line.split("\t") for line in (Path(__file__).parent / "selections_2_17.tsv").read_text().splitlines()]
 

@@ -1,6 +1,6 @@
 """What zarr-python 2.17.2 answers to a table of selections: how an outcome is told, and how the table was recorded.
 
-``python tests/indexing/recorded.py zarr < cases > selections_2_17.tsv``, run where zarr-python 2.17.2 is installed,
+``python tests/core/indexing/recorded.py zarr < cases > selections_2_17.tsv``, run with zarr-python 2.17.2 installed,
 turns lines of two columns, array and expression, into lines of three.
 """
 
