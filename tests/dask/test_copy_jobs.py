@@ -42,7 +42,7 @@ class StoppingStore(WrappedStore):
 
 
 def is_chunk(key: str) -> bool:
-    return ".z" not in key
+    return ".z" not in key and "zarr.json" not in key
 
 
 def series(store: Any) -> Any:

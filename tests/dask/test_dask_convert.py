@@ -19,6 +19,7 @@ import zarrds
 from tests.convert.arrays import BYTES, TEXTS, experimental, format_1, hierarchy, snapshot
 from tests.convert.mortal import Mortal, StoppedError
 from tests.dask.killing_store import KillingStore
+from tests.dask.test_copy_jobs import Stopped, StoppingStore, is_chunk
 from tests.store.doubles import CountingStore, FaultyStore
 from zarrds.dask import convert
 from zarrds.errors import (
@@ -292,6 +293,25 @@ def test_a_task_holds_a_bounded_part_of_a_shard(tmp_path: Path, monkeypatch: pyt
         tracemalloc.stop()
     assert peak < 5 * 2**20  # a shard has 8
     np.testing.assert_array_equal(zarrds.open(str(tmp_path / "b"), mode="r")[::100], array[::100])
+
+
+@pytest.mark.parametrize("to", [2, 3])
+def test_a_conversion_that_was_stopped_goes_on_where_it_was(to: int) -> None:
+    source, target = zarrds.MemoryStore(), zarrds.MemoryStore()
+    v3: dict[str, Any] = {"shards": 8} if to == 2 else {}
+    root = zarrds.open_group(source, mode="w", zarr_format=5 - to)
+    root.array("a/u", np.arange(800.0), chunks=4, **v3)
+    for number in range(20):
+        root.array(f"small/v{number}", np.arange(8), chunks=4)
+    stored = 200 + 40
+    with pytest.raises(Stopped):
+        convert(source, StoppingStore(target, stored // 2), to=to).compute(scheduler="sync")
+    dest = CountingStore(target)
+    new = convert(source, dest, to=to).compute(scheduler="sync")
+    written = sum(is_chunk(str(key)) for verb, keys in dest.counts.log if verb == "set" for key in keys)
+    assert written <= 0.55 * stored
+    np.testing.assert_array_equal(new["a/u"][:], root["a/u"][:])
+    assert zarrds.verify(target).ok
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ def client() -> Iterator[Any]:
     """Client of a cluster that repeats a task however often its workers die."""
     from distributed import Client, LocalCluster
 
-    options = {"n_workers": 4, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    options = {"n_workers": 4, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 100}),
         LocalCluster(**options) as cluster,
@@ -80,7 +80,14 @@ def dataset(source: Any, dest: Any) -> Any:
     return to_zarrds(ds.chunk(t_u=4, t_v=4, x=12), dest, compute=False, encoding={n: {"chunks": (4, 12)} for n in "uv"})
 
 
-JOBS = [(rechunked, 2), (copied, 3), (converted, 2), (converted_back, 3), (dask_array, 2), (dataset, 2)]
+JOBS = [
+    (rechunked, 2),
+    (copied, 3),
+    (converted, 2),
+    (converted_back, 3),
+    (dask_array, 2),
+    (dataset, 2),
+]
 
 
 @pytest.mark.parametrize(("work", "zarr_format"), JOBS)

@@ -39,3 +39,17 @@ def test_the_service_copies_within_itself(s3: S3, bucket: str, verify: Any) -> N
     copy = zarrds.open_group(f"{bucket}/b", mode="r", storage_options=s3.options)
     np.testing.assert_array_equal(copy["u"][:], [*range(1, 31), *[0] * 10])
     assert not any(".zarrds-job" in key for key in copy.store)
+
+
+def test_tags_of_the_service_say_what_is_the_same(s3: S3, bucket: str) -> None:
+    for name in "ab":
+        series(f"{bucket}/{name}", s3.options)
+    zarrds.open_group(f"{bucket}/b", mode="r+", storage_options=s3.options)["u"][3] = 99
+    s3.asked.clear()
+    job = zarrds.dask.copy_store(f"{bucket}/a", f"{bucket}/b", if_exists="skip_same", storage_options=s3.options)
+    report = job.compute(scheduler="threads")
+    assert (report.copied, report.skipped) == (1, 14 + 2)
+    reads = [line for line in s3.asked if re.search(r"GET /\S+/[ab]/u/\d+ HTTP", line)]
+    assert len(reads) <= 2  # of the chunk that differs, whose size is the same
+    copy = zarrds.open_group(f"{bucket}/b", mode="r", storage_options=s3.options)
+    np.testing.assert_array_equal(copy["u"][:], [*range(1, 31), *[0] * 10])

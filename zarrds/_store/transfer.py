@@ -16,12 +16,13 @@ from fsspec.implementations.local import LocalFileSystem
 from zarrds._store.backends.directories import NestedDirectoryStore, TempStore
 from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.fs import FSStore
+from zarrds._store.backends.s3 import s3_place
 from zarrds._store.base import Store
 from zarrds._store.paths import level
 from zarrds._store.request import buffer_size
 from zarrds.errors import StoreError
 
-__all__ = ["Copier", "Mover", "copier", "local_directory", "mover", "sizes_of"]
+__all__ = ["Copier", "Mover", "copier", "local_directory", "mover", "same_tags", "sizes_of"]
 
 Mover: TypeAlias = Callable[[Sequence[tuple[str, str]]], int]
 """Function that copies values, given as (source key, destination key), each atomically; returns their size in bytes."""
@@ -64,7 +65,7 @@ def _copied_file(source: DirectoryStore, dest: DirectoryStore, key: str, new: st
 
 
 def _copied_in_service(source: FSStore, dest: FSStore, pairs: Sequence[tuple[str, str]]) -> list[int | None]:
-    sizes = source.sizes([key for key, _ in pairs])
+    sizes = [None if state is None else state[0] for state in source.states([key for key, _ in pairs])]
     there = [pair for pair, size in zip(pairs, sizes, strict=True) if size is not None]
     if there:
         dest.copy_from(source, there)
@@ -80,11 +81,29 @@ def sizes_of(store: Store, keys: Sequence[str]) -> list[int | None]:
     if directory is not None:
         return [_file_size(directory, key) for key in keys]
     if type(store) is FSStore:
-        sizes = store.sizes(keys)
+        sizes = [None if state is None else state[0] for state in store.states(keys)]
         if -1 not in sizes:
             return sizes
     values = store.get_many([(key, None) for key in keys]) if keys else []
     return [None if value is None else buffer_size(value) for value in values]
+
+
+def same_tags(source: Store, dest: Store, pairs: Sequence[tuple[str, str]]) -> list[bool]:
+    """Return for each pair of keys whether a service says that both values have the same contents.
+
+    In S3 the ETag of an object that was written as a whole is a hash of its contents. False means that it is unknown.
+    """
+    if not (_has_hashes(source) and _has_hashes(dest)):
+        return [False] * len(pairs)
+    assert isinstance(source, FSStore)
+    assert isinstance(dest, FSStore)
+    old, new = source.states([key for key, _ in pairs]), dest.states([key for _, key in pairs])
+    # a dash marks the ETag of an object that was written in parts: it depends on their sizes
+    return [a is not None and a == b and a[1] is not None and "-" not in a[1] for a, b in zip(old, new, strict=True)]
+
+
+def _has_hashes(store: Store) -> bool:
+    return type(store) is FSStore and s3_place(store.fs, store.path) is not None
 
 
 def _file_size(directory: DirectoryStore, key: str) -> int | None:

@@ -29,6 +29,6 @@ def workers_for(workers: int | None = None, scheduler: str | None = None) -> Ite
         with Client(scheduler, set_as_default=True) as client:
             yield client
         return
-    options = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    options = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
     with LocalCluster(**options) as cluster, Client(cluster, set_as_default=True) as client:
         yield client

@@ -11,7 +11,7 @@ from zarrds import _node
 from zarrds._copy import differing_separator, spelled_out
 from zarrds._engine import OpenSource, windows
 from zarrds._format import GroupMeta, format_of, node_key
-from zarrds._store import Store, StoreSpec, ancestors, buffer_size, copier, sizes_of
+from zarrds._store import Store, StoreSpec, ancestors, buffer_size, copier, same_tags, sizes_of
 from zarrds._types import Buf, ByteRange
 from zarrds.dask.key_ranges import KeyBatch
 from zarrds.dask.progress import tell_bytes
@@ -144,10 +144,12 @@ def _kept(work: CopyWork, source: Store, dest: Store, pairs: Sequence[tuple[str,
         return [found is not None for found in dest.get_many([(new, EXISTS) for _, new in pairs])]
     if work.if_exists != "skip_same":
         return [False] * len(pairs)
-    old, new = sizes_of(source, [key for key, _ in pairs]), sizes_of(dest, [key for _, key in pairs])
-    alike = [n for n, (a, b) in enumerate(zip(old, new, strict=True)) if a == b and a is not None]
+    same = {n for n, equal in enumerate(same_tags(source, dest, pairs)) if equal}
+    left = [n for n in range(len(pairs)) if n not in same]
+    old, new = sizes_of(source, [pairs[n][0] for n in left]), sizes_of(dest, [pairs[n][1] for n in left])
+    alike = [n for n, a, b in zip(left, old, new, strict=True) if a == b and a is not None]
     values = _values(source, [pairs[n][0] for n in alike]), _values(dest, [pairs[n][1] for n in alike])
-    same = {n for n, a, b in zip(alike, *values, strict=True) if a is not None and _equal(a, b)}
+    same.update(n for n, a, b in zip(alike, *values, strict=True) if _equal(a, b))
     return [n in same for n in range(len(pairs))]
 
 

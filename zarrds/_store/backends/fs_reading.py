@@ -180,29 +180,29 @@ class FSReading(Store):
         except Exception as error:
             return [error]
 
-    def sizes(self, keys: Sequence[str]) -> list[int | None]:
-        """Return the sizes of values, by one request for each; None for an absent key, -1 for an unknown size."""
+    def states(self, keys: Sequence[str]) -> list[tuple[int, str | None] | None]:
+        """Return size and ETag of values, by one request for each; None for an absent key, size -1 if it is unknown."""
         keys = [key.lower() for key in keys] if self.normalize_keys else list(keys)
-        answers, attempts = answered(keys, self._ask_sizes)
+        answers, attempts = answered(keys, self._ask_states)
         self._raise_first("cannot ask for the size of", keys, answers, attempts)
         return answers
 
-    def _ask_sizes(self, keys: Sequence[str]) -> list[Any]:
+    def _ask_states(self, keys: Sequence[str]) -> list[Any]:
         if trace.is_open():
             trace.record([trace.Entry("head", key, 0) for key in keys])
         for parent in {self._place(key).rpartition("/")[0] for key in keys}:
             self.fs.invalidate_cache(parent)
         replies = filesystem.info_of_each(self.fs, [self._place(key) for key in keys])
-        return [self._size_in(reply) for reply in replies]
+        return [self._state_in(reply) for reply in replies]
 
-    def _size_in(self, reply: Any) -> Any:
-        """Return the size that the information about a value tells, None if there is no value, else the error."""
+    def _state_in(self, reply: Any) -> Any:
+        """Return what the information about a value tells, None if there is no value, else the error."""
         if isinstance(reply, Exception):
             return None if self._means_absent(reply) else reply
         if reply.get("type") == "directory":
             return None
         size = filesystem.size_of(self.fs, reply)
-        return -1 if size is None else size
+        return -1 if size is None else size, reply.get("ETag")
 
     def _place(self, key: str) -> str:
         return self._root + (quote(check_key(key)) if self._has_urls else check_key(key))
