@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from subprocess import PIPE
 from typing import Any
@@ -14,7 +17,9 @@ import numpy as np
 import pytest
 
 import zarrds
+from tests.faults.interleave import Turns, TurnStore
 from tests.store.doubles import WrappedStore
+from zarrds._node import create
 from zarrds._store.base import Store
 from zarrds.errors import ConflictError, ContainsArrayError, ContainsGroupError
 
@@ -206,6 +211,95 @@ def test_a_node_that_another_created_is_not_written_over(zarr_format: int) -> No
         zarrds.open_array(store, mode="w-", path="a", zarr_format=zarr_format, **ARRAY)
     found = zarrds.open_array(behind, mode="r", path="a")
     assert (found.shape, found.attrs["k"]) == ((7,), 1)
+
+
+KINDS: dict[str, Callable[[Any], Any]] = {
+    "array": lambda store: zarrds.open_array(store, mode="w-", path="g/a", zarr_format=2, **ARRAY),
+    "group": lambda store: zarrds.open_group(store, mode="w-", path="g/a", zarr_format=2),
+    "member array": lambda store: zarrds.open_group(store)["g"].create_dataset("a", **ARRAY),
+    "member group": lambda store: zarrds.open_group(store)["g"].create_group("a"),
+    "above": lambda store: zarrds.open_array(store, mode="w-", path="g/a/b", zarr_format=2, **ARRAY),
+    "above group": lambda store: zarrds.open_group(store, mode="w-", path="g/a/b/c", zarr_format=2),
+}
+
+
+@pytest.mark.parametrize("order", ["in step", *range(12)])
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        ("array", "group"),
+        ("member array", "member group"),
+        ("array", "above"),
+        ("array", "above group"),
+        ("member array", "group", "group"),
+        ("array", "array", "group"),
+    ],
+    ids="-".join,
+)
+def test_an_array_and_a_group_never_both_come_to_be(kinds: tuple[str, ...], order: str | int) -> None:
+    behind = zarrds.MemoryStore()
+    zarrds.open_group(behind, mode="w", zarr_format=2).create_group("g")
+    turns = Turns()
+    jobs = [partial(KINDS[kind], TurnStore(behind, turns)) for kind in kinds]
+    draw = random.Random(order)
+    steps = itertools.count()
+
+    def choose(alive: list[int]) -> int:
+        return alive[next(steps) % len(alive)] if order == "in step" else draw.choice(alive)
+
+    errors = turns.run(jobs, choose)
+    assert {type(error) for error in errors} <= {type(None), ContainsArrayError, ContainsGroupError}
+    assert (".zarray" in behind.listdir("g/a")) + (".zgroup" in behind.listdir("g/a")) == 1
+    won = "array" if ".zarray" in behind.listdir("g/a") else "group"
+    for kind, error in zip(kinds, errors, strict=True):
+        is_array = kind.endswith("array")
+        if error is None:
+            assert is_array == (won == "array")
+    assert errors.count(None) == 1
+
+
+@pytest.mark.parametrize("kinds", [("array", "group"), ("group", "array")])
+def test_whichever_kind_is_made_meanwhile_stays(kinds: tuple[str, str]) -> None:
+    behind = zarrds.MemoryStore()
+    zarrds.open_group(behind, mode="w", zarr_format=2).create_group("g")
+    with pytest.raises(ContainsArrayError if kinds[1] == "array" else ContainsGroupError):
+        KINDS[kinds[0]](Meeting(behind, lambda: KINDS[kinds[1]](behind)))
+    assert isinstance(zarrds.open(behind)["g/a"], zarrds.Array if kinds[1] == "array" else zarrds.Group)
+    assert len([name for name in behind.listdir("g/a") if name in (".zarray", ".zgroup")]) == 1
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("order", ["in step", *range(6)])
+def test_saves_that_meet_are_repeated_until_one_is_the_last(
+    order: str | int, zarr_format: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here the store can neither rename nor compare: two that write at once find each other by the mark."""
+    behind = zarrds.MemoryStore()
+    turns = Turns()
+    monkeypatch.setattr(create, "time", turns)
+
+    class Plain(TurnStore):
+        can_set_if = False
+
+        def replace_below(self, path: str, items: Any) -> bool:
+            return False
+
+        def staging(self, path: str) -> None:
+            return None
+
+    def save(number: int) -> None:
+        store = Plain(behind, turns)
+        store.can_set_if = False
+        zarrds.save_array(store, np.full((6, 4), number), chunks=(2, 2), path="a", zarr_format=zarr_format)
+
+    draw, steps = random.Random(order), itertools.count()
+
+    def choose(alive: list[int]) -> int:
+        return alive[next(steps) % len(alive)] if order == "in step" else draw.choice(alive)
+
+    assert turns.run([partial(save, number) for number in (1, 2)], choose) == [None, None]
+    found = zarrds.open(behind, mode="r")["a"][:]
+    assert found.min() == found.max() in (1, 2)
 
 
 class AfterListing(WrappedStore):

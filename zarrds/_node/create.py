@@ -7,6 +7,7 @@ do so. A node that is replaced disappears in one step where the store can do tha
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -131,7 +132,7 @@ def _create(
     format_of(meta).check_path(path)
     chunks_in = chunk_store if is_separate(store, chunk_store) else None
     if known_group is not None and not overwrite and _is_free_member(store, path, meta, known_group, chunks_in):
-        if _set_if_absent(store, node_documents(path, meta, attributes)):
+        if _set_new(store, (), path, node_documents(path, meta, attributes), meta):
             return meta
         known_group = None
     for _ in range(_ROUNDS):
@@ -156,12 +157,10 @@ def _create(
             arrays = [at[0].path for at in found if first_kind(at)]
             top = arrays[0] if arrays else path
             inside = None if fill is None else partial(fill, meta=made)
-            _replace(store, top, path, [*groups, *documents], chunks_in, inside, isinstance(made, GroupMeta))
-            return made
-        # parents first, so that no reader finds a node without its parents
-        for document in groups:
-            _set_if_absent(store, [document])
-        if _set_if_absent(store, documents):
+            if _replace(store, top, path, [*groups, *documents], chunks_in, inside, isinstance(made, GroupMeta)):
+                return made
+            continue
+        if _set_new(store, missing, path, documents, made):
             return made
     raise ConflictError(
         "others create and delete at this path again and again",
@@ -230,6 +229,60 @@ def _set_if_absent(store: Store, documents: Sequence[tuple[str, bytes]]) -> bool
     return True
 
 
+def _set_new(
+    store: Store, groups: Sequence[str], path: str, documents: Sequence[tuple[str, bytes]], node: Node
+) -> bool:
+    """Set the documents of a new node and of missing groups above it, those first; return False if they must not stay.
+
+    No document that is there is replaced. In Zarr v2 arrays and groups have documents of different names, so two tasks
+    that create one of each at one path both find that nothing is there. Each looks for the other's document after it
+    has set its own, and takes its own back if there is one. So at most one of them stays; if neither does, both try
+    again.
+    """
+    *others, document = documents
+    above = zip(groups, group_documents(groups, node.zarr_format), strict=True)
+    set_here = [(at, made[0], False) for at, made in above if _set_if_absent(store, [made])]
+    if not _set_if_absent(store, [document]):
+        return False
+    set_here.append((path, document[0], isinstance(node, ArrayMeta)))
+    unwanted = _beside_other_kind(store, set_here, format_of(node))
+    if unwanted:
+        store.delete_many(list(dict.fromkeys([document[0], *unwanted])))
+        return False
+    if others:
+        store.set_many(others)
+    return True
+
+
+def _beside_other_kind(store: Store, nodes: Sequence[tuple[str, str, bool]], known: Format) -> list[str]:
+    """Return the documents, of new nodes, beside which is one of the other kind of node, where that has another name.
+
+    Parameters
+    ----------
+    nodes : sequence of (str, str, bool)
+        Path and document of each, and whether it is an array.
+    """
+    if known.one_document or not store.can_set_if or not store.keeps_documents:  # in N5 both kinds are in one file
+        return []
+    pairs = [(key, other) for path, key, _ in nodes for other in known.node_keys(path) if other != key]
+    beside = _keys_beside(store, pairs)
+    # an array looks again, so that of two who meet in step with each other the group gives way
+    arrays = {key for _, key, is_array in nodes if is_array}
+    looks = 0
+    while arrays.issuperset(beside) and beside and looks < _LOOKS:
+        beside, looks = _keys_beside(store, pairs), looks + 1
+    return beside
+
+
+_LOOKS = 3
+
+
+def _keys_beside(store: Store, pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the first key of each pair whose second key exists."""
+    found = store.get_many([(other, None) for _, other in pairs])
+    return [key for (key, _), text in zip(pairs, found, strict=True) if text is not None]
+
+
 def _marks(paths: Sequence[str]) -> list[tuple[str, None]]:
     return [(node_key(path, REMOVAL_MARK), None) for path in paths]
 
@@ -245,12 +298,12 @@ def _replace(
     chunk_store: Store | None,
     fill: Callable[..., None] | None,
     is_group: bool,
-) -> None:
+) -> bool:
     """Put new nodes in the place of everything at and below `top`, and create missing groups above it.
 
     Where the store can, that is one step: a reader finds the old node or the new one, with what `fill` writes, and if
     anything fails, the old one is still there. Elsewhere the old node is deleted first, and the documents of the new
-    one are set last. If two tasks do so at the same moment, the last one stays.
+    one are set last. If two tasks do so at the same moment, the last one stays. Return False if it must be repeated.
     """
     store.check_documents(documents)
     prefix = level(top)
@@ -266,10 +319,15 @@ def _replace(
         remove(chunk_store, top, chunks)
         _set_and_fill(store, path, inside, fill)
     elif fill is not None:
-        _replace_filled(store, top, path, inside, below, fill, is_group)
+        try:
+            _replace_filled(store, top, path, inside, below, fill, is_group)
+        except _ReplacedMeanwhile:
+            _wait_for_other(store, top)
+            return False
     elif not store.replace_below(top, inside):
         remove(store, top, below)
         store.set_many(inside)
+    return True
 
 
 def _set_and_fill(
@@ -311,9 +369,26 @@ def _replace_filled(
     mark = set_mark(store, top)
     fill(store, path)
     if store.get_many([(mark[0], None)]) != [mark[1]]:
-        raise ConflictError("another task replaced it meanwhile", store=repr(store), path=path, hint="try again")
+        raise _ReplacedMeanwhile
     store.set_many(documents)
     store.delete_many([mark[0]])
+
+
+class _ReplacedMeanwhile(Exception):
+    """Another task began to replace the node while its data were written here: both may be mixed, so begin again."""
+
+
+_POLLS, _POLL_S = 100, 0.01
+
+
+def _wait_for_other(store: Store, path: str) -> None:
+    """Wait until the task that is replacing the node is done, or seems dead: else each would disturb the other."""
+    mark: list[Request] = [(level(path) + REMOVAL_MARK, None)]
+    first = store.get_many(mark)
+    for _ in range(_POLLS):
+        if first == [None] or store.get_many(mark) != first:
+            return
+        time.sleep(_POLL_S)
 
 
 # --- what is there ----------------------------------------------------------------------------------------------------
