@@ -152,6 +152,7 @@ def test_stages_and_receipts() -> None:
     assert dask.compute(job, job, scheduler="sync") == ("32", "32")
     assert job.persist(scheduler="sync").compute(scheduler="sync") == "32"
     assert "tasks" in repr(job)
+    assert "200 test-first, 2 test-second" in job._repr_html_()
 
 
 def test_on_a_cluster(cluster_client: Any, tmp_path: Path) -> None:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from zarrds._format import FORMATS, Consolidated, consolidate_documents, consolidated_keys, dumps, find_consolidated
+from zarrds._format import (
+    FORMATS,
+    Consolidated,
+    consolidate_documents,
+    consolidated_keys,
+    document,
+    dumps,
+    find_consolidated,
+)
 from zarrds._node.claim import set_document
 from zarrds._store import Store, ancestors, level, normalize_path
 from zarrds._types import Buf
@@ -83,14 +92,29 @@ def _replaced(store: Store, old: Consolidated, root: str, paths: Iterable[str]) 
         at for path in paths for at in (*(a for a in ancestors(path) if a not in held), path) if _is_below(at, root)
     )
     new = _read(store, every, old.names)
-    texts: dict[str, Buf] = {key: dumps(value, key) for key, value in old.documents.items() if key != old.key}
+    texts = _formatted({key: value for key, value in old.documents.items() if key != old.key})
     gone = set(every) - {key.rpartition("/")[0] for key in new}
     for key in list(texts):
         at = key.rpartition("/")[0]
         if at in every or not gone.isdisjoint(ancestors(at)):
             del texts[key]
-    own = {old.key: dumps(old.documents[old.key], old.key)} if old.key in old.documents else {}
+    own = _formatted({old.key: old.documents[old.key]} if old.key in old.documents else {})
     return {**own, **texts, **new}
+
+
+def _formatted(documents: Mapping[str, Any]) -> dict[str, Buf]:
+    """Return the texts of documents; most documents of a hierarchy are equal, and formatted once."""
+    seen: dict[bytes, bytes] = {}
+    texts: dict[str, Buf] = {}
+    for key, value in documents.items():
+        same = marshal.dumps(value, 2)
+        text = seen.get(same)
+        if text is None:
+            # the members of documents of Zarr v3 keep their order
+            is_v3 = key.rpartition("/")[2] == document.DOCUMENT_KEY
+            text = seen[same] = document.dumps(value, key) if is_v3 else dumps(value, key)
+        texts[key] = text
+    return texts
 
 
 def _is_below(path: str, root: str) -> bool:

@@ -20,8 +20,10 @@ from dask.task_spec import DataNode, Task, TaskRef
 from dask.threaded import get as threads_get
 
 from zarrds._store import Store, StoreSpec
+from zarrds.core.html import facts_table
 from zarrds.dask.places import is_shareable
 from zarrds.dask.progress import progress as show_progress
+from zarrds.dask.progress import stage_of
 from zarrds.dask.tasks import first_of, merge
 from zarrds.errors import StoreNotShareableError
 
@@ -190,6 +192,21 @@ class Job:
     def __repr__(self) -> str:
         what = "" if self.target is None else f" to {self.target!r}"
         return f"<zarrds.dask.Job{what}: {len(self._graph)} tasks>"
+
+    def _repr_html_(self) -> str:
+        stages = ", ".join(f"{count} {name}" for name, count in self._stages().items())
+        again = "goes on when it is prepared again" if self.resumable else "begins again"
+        target = [] if self.target is None else [("Target", repr(self.target))]
+        return facts_table([("Job", "zarrds.dask.Job"), *target, ("Tasks", stages), ("After a stop", again)])
+
+    def _stages(self) -> dict[str, int]:
+        """Return the number of tasks of each stage, in the order of the graph, without those that only merge."""
+        found: dict[str, int] = {}
+        for key in self._graph:
+            stage = stage_of(key)
+            if stage not in ("zarrds-work", "zarrds-merge"):
+                found[stage] = found.get(stage, 0) + 1
+        return found
 
     # --- dask's protocol ---------------------------------------------------------------------------------------------
 

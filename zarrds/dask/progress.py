@@ -18,7 +18,7 @@ from dask.callbacks import Callback
 
 from zarrds.dask.reports import size_text
 
-__all__ = ["progress", "tell_bytes"]
+__all__ = ["progress", "stage_of", "tell_bytes"]
 
 POLL_SECONDS = 0.5
 LINE_SECONDS = 30.0
