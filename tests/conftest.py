@@ -24,6 +24,7 @@ LONGEST_FIRST = (
     "tests/xarray_backend/test_upstream_read.py",
     "tests/xarray_backend/test_upstream_write_others.py",
     "tests/faults/test_nth_operation.py",
+    "tests/store/test_contract_sharing.py",
     "tests/store/test_contract.py",
     "tests/dask/test_worker_deaths.py",
     "tests/store/test_same_place.py",

@@ -104,10 +104,8 @@ class ZarrdsStore(AbstractDataStore):
             Options of the file system behind a URL.
         zarr_format : {2, 3}, optional
             Format of the group; None: found out.
-        use_zarr_fill_value_as_mask : bool, optional
-            Whether an array's fill value is taken as ``_FillValue``.
-        cache_members : bool
-            Whether the list of members is cached.
+        **options
+            The other options of the store, such as ``use_zarr_fill_value_as_mask``.
         """
         found = open_stored_group(
             store,

@@ -18,7 +18,8 @@ from zarrds.errors import ReadOnlyError
 from zarrds.storage import MemoryStore, getsize, listdir
 
 from .reading import READING, readable
-from .test_contract import CHILD, ODD_KEYS
+from .test_contract import ODD_KEYS
+from .test_contract_sharing import CHILD
 
 VALUES = {
     "z": b"1",

@@ -36,6 +36,8 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "check_documents": ([("z/.zattrs", b"{}")],),
     "version": ("z/0",),
     "lock_keys": ("z/.zarray",),
+    "was_left": ("z/.zarray",),
+    "forget_left": ("z/.zarray",),
     "keys_below": ("z/",),
     "listdir": ("z",),
     "rmdir": ("z",),
@@ -73,9 +75,10 @@ READING = {"get_many", "iter_many", "reader", "keys_below", "listdir"}
 WRITING = {"set_many", "set_if", "delete_many", "rmdir", "rename", "replace_below", "staging"}
 SIZES = {"getsize", "size_below"}
 
+LEFT = {"was_left", "forget_left"}
 WRAPPERS: dict[str, tuple[Callable[[Store], WrapperStore], set[str]]] = {
     "WrapperStore": (WrapperStore, set()),
-    "ViewStore": (ViewStore, {*SIZES, "rmdir", "rename", "version", "replace_below", "staging"}),
+    "ViewStore": (ViewStore, {*SIZES, *LEFT, "rmdir", "rename", "version", "replace_below", "staging"}),
     "ReadOnlyStore": (ReadOnlyStore, {*WRITING, "is_writeable", "spec", "can_set_if"}),
     "LRUStoreCache": (
         lambda store: LRUStoreCache(store, max_size=None),
@@ -118,7 +121,17 @@ WRAPPERS: dict[str, tuple[Callable[[Store], WrapperStore], set[str]]] = {
     ),
     "ExperimentalV3Store": (
         ExperimentalV3Store,
-        {*READING, *WRITING, *SIZES, "version", "is_writeable", "spec", "documents_format", "dimension_separator"}
+        {
+            *READING,
+            *WRITING,
+            *SIZES,
+            *LEFT,
+            "version",
+            "is_writeable",
+            "spec",
+            "documents_format",
+            "dimension_separator",
+        }
         | {"can_set_if"},
     ),
     "_BehindTheEnd": (
@@ -139,7 +152,7 @@ WRAPPERS: dict[str, tuple[Callable[[Store], WrapperStore], set[str]]] = {
             "staging",
         },
     ),
-    "PendingStore": (PendingStore, {*READING, *WRITING, *SIZES, "version", "flush", "close", "spec"}),
+    "PendingStore": (PendingStore, {*READING, *WRITING, *SIZES, *LEFT, "version", "flush", "close", "spec"}),
 }
 """How each wrapper is made, and what of the protocol it does not just pass on."""
 
@@ -187,9 +200,13 @@ for _name in CALLS:
 Recorder.__abstractmethods__ = frozenset()
 
 
+NOT_PASSED_ON = {*ATTRIBUTES, "reports_requests", "live", "live_options", "lock_document"}
+"""Specs ask the store behind; wrappers have no locks of their own, so writers through them claim documents."""
+
+
 def protocol() -> set[str]:
     names = {name for name in vars(Store) if not name.startswith("_")}
-    return names - MAPPING - {*ATTRIBUTES, "reports_requests", "live", "live_options"}  # recipes ask the store behind
+    return names - MAPPING - NOT_PASSED_ON
 
 
 def wrappers() -> set[type]:
