@@ -18,7 +18,7 @@ def run(script: str, *args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """The script in a process of its own, warnings as errors in it but not in its workers."""
     command = [sys.executable, "-W", "error", str(EXAMPLES / script), *args]
     environment = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent)}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, encoding="utf-8", timeout=240)
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, encoding="utf-8", timeout=900)
 
 
 def assert_all_checked(done: subprocess.CompletedProcess[str]) -> None:
@@ -34,6 +34,7 @@ def is_png(path: Path) -> bool:
 
 
 @pytest.mark.slow  # `make demo` runs it as well
+@pytest.mark.timeout(1800)
 def test_quickstart_on_a_coarse_grid_and_again(tmp_path: Path) -> None:
     for _ in range(2):
         assert_all_checked(run("quickstart.py", "--degrees", "4", cwd=tmp_path))
@@ -78,6 +79,7 @@ def without_coordinates(path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("make", "name"), [(with_time, "t"), (without_coordinates, "a")])
 def test_real_data(make, name: str, tmp_path: Path) -> None:
     make(tmp_path / "data.nc")

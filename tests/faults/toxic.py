@@ -217,7 +217,7 @@ class _Connection(socketserver.StreamRequestHandler):
 
     def _forward(self, request: bytes) -> tuple[bytes, bytes]:
         """Head and body of what the service answers."""
-        with socket.create_connection(self.proxy.service, timeout=60) as service:
+        with socket.create_connection(self.proxy.service, timeout=240) as service:
             service.sendall(request)
             with service.makefile("rb") as stream:
                 reply = stream.read()

@@ -50,8 +50,8 @@ def test_an_array_in_the_memory_of_this_process_is_refused_by_others(cluster_cli
     array = zarrds.array(np.arange(4), store=path, overwrite=True, zarr_format=zarr_format)
     for found in (array, zarrds.array(np.arange(4), store={}, chunk_store=array.chunk_store, overwrite=True)):
         with pytest.raises(StoreNotShareableError, match="belongs to the process that made it"):
-            cluster_client.compute(da.from_array(found).sum()).result(timeout=60)
-    assert cluster_client.submit(int, 3).result(timeout=60) == 3
+            cluster_client.compute(da.from_array(found).sum()).result(timeout=240)
+    assert cluster_client.submit(int, 3).result(timeout=240) == 3
 
 
 @pytest.mark.slow

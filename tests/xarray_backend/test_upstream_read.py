@@ -16,8 +16,7 @@ from .upstream_runs import check, run
     [
         # what is peculiar to the class left out is how it writes; in the mode "write" it is not left out
         ("test_backends", "(Zarr or zarr) and not TestZarrWriteEmpty"),
-        ("test_backends_datatree", "Zarr"),
-        ("test_distributed", "zarr"),
+        ("test_backends_datatree", "Zarr"),  # clusters read what they have written in the mode "write"
     ],
 )
 def test_what_fails_is_known(module: str, chosen: str, tmp_path: Path) -> None:
