@@ -191,7 +191,7 @@ if __name__ == "__main__":
     if how == "worker":
         from distributed import Client, LocalCluster
         dask.config.set({"distributed.scheduler.allowed-failures": 0})
-        with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster):
+        with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster):
             zarrds.dask.rechunk(source, store, **options).compute()
     else:
         zarrds.dask.rechunk(source, store, **options).compute(scheduler="sync")

@@ -19,6 +19,12 @@ from zarrds.storage import DirectoryStore
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 DEATHS = 10
+PATIENCE = {
+    "distributed.comm.timeouts.connect": "240s",
+    "distributed.comm.timeouts.tcp": "240s",
+    "distributed.scheduler.worker-ttl": None,
+}
+"""Settings for a busy machine."""
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +34,7 @@ def client() -> Iterator[Any]:
 
     options = {"n_workers": 4, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 100}),
+        dask.config.set({"distributed.scheduler.allowed-failures": 100, **PATIENCE}),
         LocalCluster(**options) as cluster,
         Client(cluster) as client,
     ):

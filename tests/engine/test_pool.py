@@ -25,6 +25,10 @@ atexit.register(late)
 
 def test_arrays_work_while_the_interpreter_ends(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(tmp_path / "a.zarr")], capture_output=True, text=True, check=True, timeout=240
+        [sys.executable, "-c", SCRIPT, str(tmp_path / "a.zarr")],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=240,
     )
     assert (done.stdout, done.stderr) == ("True\n", "")
