@@ -35,6 +35,7 @@ from zarrds._store import (
     WrapperStore,
     ZipStore,
     as_store,
+    as_zarr3_store,
     normalize_path,
     refuse_overlap,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "ZipStore",
     "array_meta_key",
     "as_store",
+    "as_zarr3_store",
     "attrs_key",
     "contains_array",
     "contains_group",

@@ -13,6 +13,7 @@ from zarrds._store.backends.mongodb import MongoDBStore
 from zarrds._store.backends.obstore import ObstoreStore
 from zarrds._store.backends.redis import RedisStore
 from zarrds._store.backends.sqlite import SQLiteStore
+from zarrds._store.backends.to_zarr3 import as_zarr3_store
 from zarrds._store.backends.zip import ZipStore
 from zarrds._store.base import Staging, Store, names_below, renamed
 from zarrds._store.fingerprints import fingerprint
@@ -91,6 +92,7 @@ __all__ = [
     "ZipStore",
     "ancestors",
     "as_store",
+    "as_zarr3_store",
     "buffer_size",
     "byte_view",
     "carried",
