@@ -7,7 +7,14 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from zarrds._plan.masks import has_mask
-from zarrds._plan.normalize import Selection, is_basic, is_pure_fancy_indexing, is_pure_orthogonal_indexing, pop_fields
+from zarrds._plan.normalize import (
+    BASIC_TYPES,
+    Selection,
+    is_basic,
+    is_pure_fancy_indexing,
+    is_pure_orthogonal_indexing,
+    pop_fields,
+)
 from zarrds._plan.plan import Mode
 from zarrds.errors import VindexInvalidSelectionError
 
@@ -65,7 +72,7 @@ def meaning(selection: Selection, ndim: int, brackets: Brackets = "plain") -> As
     >>> meaning(("a", slice(1, 5)), 1)
     Asked(mode='basic', items=slice(1, 5, None), fields='a')
     """
-    if brackets == "plain" and is_basic(selection):
+    if brackets == "plain" and (type(selection) in BASIC_TYPES or is_basic(selection)):  # no call, for the most part
         return _new(Asked, ("basic", selection, None))
     fields, items = pop_fields(selection)
     return Asked(_mode(items, ndim, brackets), items, fields)

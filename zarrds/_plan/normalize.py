@@ -127,15 +127,15 @@ def _is_names(item: object) -> bool:
 # --- what plain brackets mean ---------------------------------------------------------------------------------
 
 
-_BASIC_TYPES = frozenset({int, slice, type(Ellipsis)})
+BASIC_TYPES = frozenset({int, slice, type(Ellipsis)})
 
 
 def is_basic(selection: Selection) -> bool:
     """Return whether a selection has only Python ints, slices and an Ellipsis: a fast test for the common case."""
     if type(selection) is not tuple:
-        return type(selection) in _BASIC_TYPES
+        return type(selection) in BASIC_TYPES
     for item in selection:  # noqa: SIM110 (a loop, as this runs for each selection)
-        if type(item) not in _BASIC_TYPES:
+        if type(item) not in BASIC_TYPES:
             return False
     return True
 

@@ -59,6 +59,8 @@ class OpenOptions(NamedTuple):
         **changed
             Options that take the place of those that are given.
         """
+        if not given and not changed:
+            return cls(mode == "r")
         found = {name: given[name] for name in OPTION_NAMES if name in given}
         found.update(changed)
         found["read_only"] = bool(found.get("read_only")) if mode is None else mode == "r"

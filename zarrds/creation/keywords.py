@@ -27,8 +27,8 @@ def array_request(given: Mapping[str, Any], **beside: Any) -> ArrayRequest:
     if "shape" not in known:
         raise ArgumentTypeError("shape is needed to create an array")
     known.setdefault("fill_value", 0)
-    rest = given.keys() - _KNOWN
-    if rest:
+    if not _KNOWN.issuperset(given):
+        rest = given.keys() - _KNOWN
         known["compressor"], known["fill_value"] = h5py_names(
             known.get("compressor", "default"),
             known["fill_value"],
