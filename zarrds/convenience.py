@@ -6,7 +6,7 @@ import inspect
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, overload
+from typing import Any, cast, overload
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from zarrds._format import CONSOLIDATED_KEY, ArrayMeta, GroupMeta, check_version
 from zarrds._store import (
     ConsolidatedMetadataStore,
     ExperimentalV3Store,
+    N5Mapping,
     Store,
     StoreLike,
     as_store,
@@ -446,12 +447,20 @@ def consolidate_metadata(
         return open(known, mode="r+", path=where, chunk_store=real_store)
     documents = _node.documents_below(real_store, root, asked, listed=True)
     if not documents:
-        raise _node.not_found(real_store, root, GroupNotFoundError)
+        raise _nothing_to_consolidate(real_store, root)
     written, items = consolidate_documents(documents, metadata_key, root)
     real_store.set_many(items)
     real_store.flush()
     metadata = ConsolidatedMetadataStore.just_written(real_store, metadata_key, written, root)
     return open(metadata, mode="r+", path=where, chunk_store=real_store)
+
+
+def _nothing_to_consolidate(store: Store, root: str) -> GroupNotFoundError:
+    """Return the error for a store without documents of Zarr v2 or v3; it says how N5 is consolidated."""
+    if isinstance(_node.other_layout(store, "r"), N5Mapping):
+        hint = "this is N5: give zarrds.N5Store(path), here and to open_consolidated"
+        return GroupNotFoundError(store=repr(store), path=root, hint=hint)
+    return cast("GroupNotFoundError", _node.not_found(store, root, GroupNotFoundError))
 
 
 def open_consolidated(store: StoreLike, metadata_key: str = CONSOLIDATED_KEY, mode: Mode = "r+", **kwargs: Any) -> Any:

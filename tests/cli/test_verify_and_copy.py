@@ -79,6 +79,7 @@ def test_nothing_to_copy(store: Path, tmp_path: Path, options: tuple[str, ...]) 
     source = store if "nowhere" in options else tmp_path / "nowhere"
     found = run("copy", source, tmp_path / "b", *options)
     assert (found.exit_code, found.stderr.startswith("Error: nothing found")) == (1, True)
+    assert "all done" not in found.stdout
     assert not (tmp_path / "b").exists()
 
 

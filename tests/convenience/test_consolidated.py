@@ -278,3 +278,12 @@ def _sound() -> bytes:
     store: dict[str, bytes] = {}
     zarrds.zeros(3, store=store)
     return store[".zarray"]
+
+
+def test_n5_is_consolidated_by_its_store(tmp_path: Path) -> None:
+    store = zarrds.N5Store(tmp_path / "plain")
+    zarrds.open_group(store, mode="w").array("a", [1, 2, 3])
+    with pytest.raises(zarrds.errors.GroupNotFoundError, match="N5Store"):
+        zarrds.consolidate_metadata(tmp_path / "plain")
+    assert list(zarrds.consolidate_metadata(store)) == ["a"]
+    assert zarrds.open_consolidated(store)["a"][:].tolist() == [1, 2, 3]

@@ -222,3 +222,30 @@ def test_structures_that_others_made_are_not_written_to() -> None:
 def test_structures_with_objects_in_pickles(monkeypatch: pytest.MonkeyPatch) -> None:
     z = zarrds.array(RECORDS, object_codec=numcodecs.Pickle(), fill_value=None)
     assert z.nchunks_initialized == 1
+
+
+NAMED = [{1: 2}, {"a": {2: 3}}, [{1.5: 1}], ({None: 1},), {True: 1}]
+
+
+@pytest.mark.parametrize("value", NAMED, ids=repr)
+@pytest.mark.parametrize("codec", [numcodecs.JSON(), numcodecs.MsgPack()], ids=lambda codec: codec.codec_id)
+def test_names_in_dicts_that_would_not_come_back_are_refused(codec: Any, value: Any) -> None:
+    """JSON would turn them into texts, and MsgPack could not read them again."""
+    store = zarrds.MemoryStore()
+    z = zarrds.empty(2, store=store, dtype=object, object_codec=codec)
+    items = np.empty(2, object)
+    items[:] = [{"k": {"l": [1]}}, value]
+    before = dict(store)
+    with pytest.raises(TypeError, match="names in a dict must be text"):
+        z[:] = items
+    assert dict(store) == before
+    z[0] = items[0]
+    assert z[0] == {"k": {"l": [1]}}
+
+
+def test_bytes_are_names_in_msgpack() -> None:
+    z = zarrds.empty(1, dtype=object, object_codec=numcodecs.MsgPack())
+    items = np.empty(1, object)
+    items[0] = {b"k": 1}
+    z[:] = items
+    assert z[0] == {b"k": 1}

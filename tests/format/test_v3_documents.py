@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import zarrds
 from zarrds._format.formats import format_of
 from zarrds._format.meta import ArrayMeta, ChunkSpec, CodecSpec, Fill, GroupMeta, KeyEncoding
 from zarrds._format.v3.document import (
@@ -126,7 +128,7 @@ REFUSED = [
     ({"fill_value": None}, "fill_value"),
     ({"fill_value": ...}, "fill_value"),
     ({"fill_value": 2**31}, "fill_value"),
-    ({"fill_value": "0"}, "fill_value"),
+    ({"fill_value": "zero"}, "fill_value"),
     ({"fill_value": True}, "fill_value"),
     ({"codecs": []}, "codecs"),
     ({"codecs": ["gzip"]}, "codecs"),
@@ -380,3 +382,35 @@ def test_damaged_texts_are_read_or_refused(data):
         text[data.draw(st.integers(0, len(text) - 1))] = data.draw(st.integers(0, 255))
     found = outcome(bytes(text[: data.draw(st.integers(0, len(text)))]))
     assert not isinstance(found, MetadataError) or "a/zarr.json" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "text", "expected"),
+    [
+        ("int32", "0", 0),
+        ("int8", "-7", -7),
+        ("uint64", "18446744073709551615", 2**64 - 1),
+        ("float32", "1e20", np.float32(1e20)),
+        ("float64", "0.5", 0.5),
+        ("float64", "-Infinity", -np.inf),
+        ("bool", "true", True),
+        ("bool", "False", False),
+    ],
+)
+def test_numbers_that_are_texts_are_fill_values(dtype: str, text: str, expected: Any) -> None:
+    """Libraries in Java write them so, in Zarr v3 as in Zarr v2."""
+    store = zarrds.MemoryStore()
+    zarrds.zeros(2, store=store, dtype=dtype, zarr_format=3)
+    store["zarr.json"] = json.dumps({**json.loads(store["zarr.json"]), "fill_value": text}).encode()
+    found = zarrds.open(store)
+    assert found.fill_value == expected
+    assert found[:].tolist() == [expected] * 2
+
+
+@pytest.mark.parametrize(("dtype", "text"), [("int32", "abc"), ("int8", "300"), ("int8", "0.5"), ("bool", "2")])
+def test_texts_that_are_no_such_number_are_refused(dtype: str, text: str) -> None:
+    store = zarrds.MemoryStore()
+    zarrds.zeros(2, store=store, dtype=dtype, zarr_format=3)
+    store["zarr.json"] = json.dumps({**json.loads(store["zarr.json"]), "fill_value": text}).encode()
+    with pytest.raises(zarrds.errors.MetadataError, match="fill_value"):
+        zarrds.open(store)

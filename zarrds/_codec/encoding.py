@@ -6,8 +6,9 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
+import numcodecs
 import numpy as np
-from numcodecs import Blosc, GZip, Zstd
+from numcodecs import JSON, Blosc, GZip, Zstd
 from numcodecs.abc import Codec
 
 from zarrds._codec import blosc, zstd
@@ -35,7 +36,37 @@ def _gzip(codec: Any, data: Any) -> bytes:
     return zlib.compress(flat_in_memory_order(data), codec.level, zlib.MAX_WBITS | 16)
 
 
-_SPECIAL: dict[type, Callable[[Any, Any], bytes]] = {Blosc: _blosc, GZip: _gzip, Zstd: _zstd}
+def _json(codec: Codec, data: Any) -> Any:
+    """Encode objects as JSON, unless names would come back as other ones: JSON turns 1 into "1"."""
+    _check_names(data, str, "text")
+    return codec.encode(data)
+
+
+def _msgpack(codec: Codec, data: Any) -> Any:
+    """Encode objects with MsgPack, unless it could not decode them: it reads only texts and bytes as names."""
+    _check_names(data, (str, bytes), "text or bytes")
+    return codec.encode(data)
+
+
+def _check_names(items: Any, allowed: type | tuple[type, ...], what: str) -> None:
+    """Raise TypeError if a dict, at any depth, has a name of another type."""
+    waiting = list(items.flat) if isinstance(items, np.ndarray) and items.dtype.hasobject else []
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            wrong = [name for name in item if not isinstance(name, allowed)]
+            if wrong:
+                raise TypeError(
+                    f"names in a dict must be {what}, found {wrong[0]!r}"
+                )  # builtin: the caller adds the codec
+            waiting.extend(item.values())
+        elif isinstance(item, list | tuple):
+            waiting.extend(item)
+
+
+_SPECIAL: dict[type, Callable[[Any, Any], Any]] = {Blosc: _blosc, GZip: _gzip, Zstd: _zstd, JSON: _json}
+if hasattr(numcodecs, "MsgPack"):  # where the package is installed
+    _SPECIAL[numcodecs.MsgPack] = _msgpack
 
 
 def flat_in_memory_order(data: Any) -> Any:

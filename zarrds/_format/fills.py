@@ -44,13 +44,13 @@ def fill_from_v2(value: JSON, dtype: DType, where: str) -> Fill:
     if dtype.hasobject:
         return _object_from_json(value, dtype, place)
     if isinstance(value, str) and dtype.kind in "biufcmM":
-        value = _json_in(value, dtype)
+        value = number_in(value, dtype)
     if _is_zero(value) and dtype.kind in "SUV":
         return Fill(raw=bytes(dtype.itemsize) if dtype.kind == "V" else _text_raw("0", dtype))
     return Fill(raw=_READERS[dtype.kind](value, dtype, place))
 
 
-def _json_in(text: str, dtype: DType) -> JSON:
+def number_in(text: str, dtype: DType) -> JSON:
     """Return the number or boolean that a text holds in JSON's or Java's spelling; else the text itself."""
     if dtype.kind == "b" and text.lower() in ("true", "false"):
         return text.lower() == "true"

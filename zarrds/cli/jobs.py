@@ -109,7 +109,14 @@ def _copy_every_key(
 ) -> None:
     if how["if_exists"] == "skip_same" or how["verify"]:
         raise click.UsageError("--every-key has neither --if-exists skip_same nor --verify")
-    last: list[str] = [""]
+    last: list[str] = []
+
+    def say(line: str) -> None:
+        """Print a line when the next one comes: the closing line must wait until something was copied."""
+        if last and not quiet:
+            echo_text(last[0])
+        last[:] = [line]
+
     counts = copy_every_key(
         source,
         dest,
@@ -117,12 +124,11 @@ def _copy_every_key(
         dest_path,
         if_exists=how["if_exists"],
         dry_run=how["dry_run"],
-        log=(lambda line: last.__setitem__(0, line)) if quiet else echo_text,
+        log=say,
     )
     if not any(counts):
         raise PathNotFoundError(path=source_path, hint="there is nothing to copy; check the spelling of SRC")
-    if quiet:
-        echo_text(last[0])
+    echo_text(last[0])
 
 
 @click.command()

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._format.fills import fill_of
+from zarrds._format.fills import fill_of, number_in
 from zarrds._format.jsondoc import Place, canonical
 from zarrds._format.meta import Fill
 from zarrds._format.v3.dtypes import ML_NAMES, DataType
@@ -48,6 +48,8 @@ def _raw(value: JSON, kind: DataType, place: Place) -> bytes:
         return _exactly(place.expect_base64(value), kind.dtype, place, value)
     if kind.name in ML_NAMES:
         return _ml(value, kind, place)
+    if isinstance(value, str) and kind.dtype.kind in "biuf":
+        value = number_in(value, kind.dtype)  # libraries in Java write numbers as texts
     return _READERS[kind.dtype.kind](value, kind.dtype, place)
 
 
