@@ -314,6 +314,22 @@ def test_a_conversion_that_was_stopped_goes_on_where_it_was(to: int) -> None:
     assert zarrds.verify(target).ok
 
 
+def test_a_conversion_in_place_that_was_stopped_goes_on_where_it_was() -> None:
+    store = zarrds.MemoryStore()
+    root = zarrds.open_group(store, mode="w", zarr_format=3)
+    u = root.array("a/u", np.arange(800.0), chunks=4)
+    expected = u[:]
+    with pytest.raises(Stopped):
+        convert(StoppingStore(store, 100), to=2).compute()
+    assert "unfinished" in {found.kind for found in zarrds.verify(store).problems}
+    counting = CountingStore(store)
+    convert(counting, to=2).compute()
+    written = sum(is_chunk(str(key)) for verb, keys in counting.counts.log if verb == "set" for key in keys)
+    assert written <= 0.55 * 200
+    np.testing.assert_array_equal(zarrds.open_group(store, mode="r")["a/u"][:], expected)
+    assert zarrds.verify(store).ok
+
+
 # --- refusals ---------------------------------------------------------------------------------------------------------
 
 

@@ -32,6 +32,7 @@ from zarrds.dask.batches import Batches, Limits, count_of, flat_ranges
 from zarrds.dask.converting.tasks import (
     ConvertWork,
     InPlaceWork,
+    batch_name,
     complete_array,
     convert_arrays,
     convert_part,
@@ -42,6 +43,7 @@ from zarrds.dask.converting.tasks import (
     write_documents,
 )
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
+from zarrds.dask.receipts import notes_of
 from zarrds.hierarchy import Group
 
 __all__ = ["convert"]
@@ -221,13 +223,17 @@ def _in_place(at: Places, to: int, keep: bool, batches: _Cutting, retries: int) 
         grid = grid_shape(reader.meta.shape, reader.meta.write_unit)
         amounts.append(_Amount(flat_ranges(grid, stored_chunks(reader)), expected_bytes(reader.meta), 1))
         stale += stale_keys(reader, writer)
-    work = InPlaceWork(store.spec(), plan, tuple(arrays), tuple(stale))
-    return _job_in_place(work, batches(amounts), retries)
+    notes, receipts = None, None
+    if to == 2:  # chunks get other keys
+        what = f"conversion of /{plan.path} to Zarr v{to}"
+        notes, receipts = notes_of(store, plan.path, what, plan.path, keep, resume=True)
+    work = InPlaceWork(store.spec(), plan, tuple(arrays), tuple(stale), notes)
+    return _job_in_place(work, batches(amounts), receipts or {}, retries)
 
 
-def _job_in_place(work: InPlaceWork, batches: Batches, retries: int) -> Job:
+def _job_in_place(work: InPlaceWork, batches: Batches, receipts: Mapping[str, Any], retries: int) -> Job:
     graph, plan = GraphBuilder(work, retries=retries), work.plan
-    every = batches.every()
+    every = [batch for batch in batches.every() if batch_name(work.arrays, batch) not in receipts]
     copied = graph.stage("zarrds-convert", copy_renamed, every) if every else None
     done = graph.stage("zarrds-meta", write_documents, [None], after=copied)
     if plan.to == 2 and not plan.keep:

@@ -6,7 +6,7 @@ place, a task does nothing once the old documents are gone, so that no step is d
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -31,12 +31,14 @@ from zarrds._convert import (
 from zarrds._copy import Absent
 from zarrds._engine import OpenSource
 from zarrds._format import grid_shape, other_format
-from zarrds._store import StoreSpec, join_path
+from zarrds._store import StoreSpec, fingerprint, join_path
 from zarrds.dask.batches import Batch, Part, coords_between
+from zarrds.dask.receipts import JobNotes
 
 __all__ = [
     "ConvertWork",
     "InPlaceWork",
+    "batch_name",
     "complete_array",
     "convert_arrays",
     "convert_part",
@@ -148,12 +150,15 @@ class InPlaceWork:
         Arrays whose chunks get other keys.
     stale : tuple of str
         Keys of chunks that a stopped run left under new keys and that are absent under the old ones.
+    notes : JobNotes, optional
+        Where batches are recorded whose chunks have been copied.
     """
 
     store: StoreSpec
     plan: PlanInPlace
     arrays: tuple[Step, ...]
     stale: tuple[str, ...]
+    notes: JobNotes | None = None
 
 
 def copy_renamed(work: InPlaceWork, batch: Batch, after: object = None) -> int:
@@ -164,7 +169,15 @@ def copy_renamed(work: InPlaceWork, batch: Batch, after: object = None) -> int:
         # if its old document is gone, the array is converted, and chunks under old keys may be deleted already
         if _node.has_node(store, step.old.path, other_format(work.plan.to)):
             count += _move(*open_both(store, store, step), parts, raw=True, absent="raise")
+    if work.notes is not None:
+        work.notes.begin()
+        work.notes.leave(batch_name(work.arrays, batch), keys=count)
     return count
+
+
+def batch_name(arrays: Sequence[Step], batch: Batch) -> str:
+    """Return the name of the receipt of a batch; the numbers of arrays may differ when the job is prepared again."""
+    return fingerprint([(arrays[part.number].old.path, part.start, part.stop) for part in batch])[:20]
 
 
 def write_documents(work: InPlaceWork, batch: None, after: int = 0) -> int:
@@ -174,6 +187,8 @@ def write_documents(work: InPlaceWork, batch: None, after: int = 0) -> int:
         delete_keys(store, work.stale)
         write_new(store, plan)
     remove_old(store, plan)
+    if work.notes is not None:
+        work.notes.remove()
     return after
 
 
