@@ -26,12 +26,18 @@ _PACKING = ("units", "calendar", "scale_factor", "add_offset", "_Unsigned", "_Fi
 
 def encode_new(name: str, var: xr.Variable) -> xr.Variable:
     """CF-encode the values of a new variable by its own encoding; raise EncodingError if that would lose some."""
-    var = _as_numbers_asked_for(name, with_stored_dtype(name, var))
+    var = _as_numbers_asked_for(name, with_stored_dtype(name, var, _fill_of(var)))
     with np.errstate(invalid="ignore", over="ignore"):  # the comparison reports values that do not fit
         encoded = _compat.encode_variable(var, name)
     # the attributes describe values that are encoded already, as with decode_cf=False
     done = {key: value for key, value in encoded.attrs.items() if key not in var.attrs}
     return _compared(var, encoded, Checked(name, decoding_attrs(done), encoded.dtype, rounding=True))
+
+
+def _fill_of(var: xr.Variable) -> object:
+    """Return the value that stands for missing ones, if the encoding or an attribute names one."""
+    named = (var.encoding.get("_FillValue"), var.attrs.get("_FillValue"), var.encoding.get("missing_value"))
+    return next((value for value in named if value is not None), None)
 
 
 def _as_numbers_asked_for(name: str, var: xr.Variable) -> xr.Variable:
@@ -91,9 +97,9 @@ def encode_like_stored(name: str, var: xr.Variable, stored: xr.Variable, array: 
 
     Values whose attributes include the units or scale factor of the stored variable count as encoded already.
     """
-    var = with_stored_dtype(name, var)
     decoded = _compat.decode_values(stored, name)
     encoding = dict(decoded.encoding)
+    var = with_stored_dtype(name, var, encoding.get("_FillValue"))
     is_raw = _is_encoded_already(name, var, encoding)
     var = var.copy(deep=False)
     var.attrs = {

@@ -62,3 +62,24 @@ def test_missing_strings_of_numpy(missing: Any) -> None:
     with pytest.raises(MissingValueError, match="'t'"):
         to_zarrds(xr.Dataset({"t": ("x", values)}), store, mode="w")
     assert not store
+    to_zarrds(xr.Dataset({"t": ("x", values)}), store, encoding={"t": {"_FillValue": "-"}}, zarr_format=2)
+    found = open_zarrds(store).t.values.tolist()
+    assert found[0] == "a"
+    assert found[1] != found[1]
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA], ids=repr)
+@pytest.mark.parametrize("text", ["a", b"a"])
+def test_missing_texts_among_objects(missing: Any, text: Any, zarr_format: int) -> None:
+    """xarray would store empty text: nothing would say that it was missing."""
+    ds = xr.Dataset({"t": ("x", np.array([text, missing], dtype=object))})
+    store: dict[str, Any] = {}
+    with pytest.raises(MissingValueError, match=r"'t'.*_FillValue"):
+        to_zarrds(ds, store, zarr_format=zarr_format)
+    assert not store
+    to_zarrds(ds.fillna(text), store, zarr_format=zarr_format)
+    before = dict(store)
+    if isinstance(text, str):
+        with pytest.raises(MissingValueError, match="'t'"):
+            to_zarrds(ds, store, append_dim="x")
+        assert store == before
