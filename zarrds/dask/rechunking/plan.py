@@ -164,12 +164,12 @@ class RechunkPlan(Preview):
         rows = [
             f"<RechunkPlan {self.shape} of {self.itemsize} bytes, chunks {self.source_chunks} -> {self.target_chunks}: "
             f"{kind}, {size_of(self.projected_mem)} of {size_of(self.max_mem)} a task",
-            f"  {'stage':<6}{'block':<28}{'tasks':>9}{'read':>11}{'written':>11}{'requests':>11}{'memory':>11}",
+            f"  {'stage':<6}{'block':<28}{'tasks':>9}{'read':>11}{'written':>11}{'requests':>12}{'memory':>11}",
         ]
         for number, stage in enumerate(self.stages):
             rows.append(
                 f"  {number:<6}{stage.block!s:<28}{stage.tasks:>9}{size_of(stage.read_bytes):>11}"
-                f"{size_of(stage.write_bytes):>11}{stage.requests:>11}{size_of(stage.memory):>11}"
+                f"{size_of(stage.write_bytes):>11}{stage.requests:>12}{size_of(stage.memory):>11}"
             )
         return "\n".join(rows) + ">"
 

@@ -201,11 +201,11 @@ def _as_dict(plan: RechunkPlan) -> dict[str, Any]:
 
 def size_of(nbytes: float) -> str:
     """Return a number of bytes in a unit that people read."""
-    for unit in ("B", "kB", "MB", "GB"):
+    for unit in ("B", "kB", "MB", "GB", "TB"):
         if nbytes < 1000:
             return f"{nbytes:.3g} {unit}"
         nbytes /= 1000
-    return f"{nbytes:.3g} TB"
+    return f"{nbytes:.3g} PB"
 
 
 def _time(seconds: float) -> str:
