@@ -1,4 +1,4 @@
-"""Names of tasks: arrays of other data never share one, and equal recipes give equal ones, in every process.
+"""Names of tasks: arrays of other data never share one, and equal specs give equal ones, in every process.
 
 dask computes what two arrays call by one name once, so a name that is shared by mistake is a wrong result.
 """
@@ -105,7 +105,7 @@ def tokens(tmp_path: Path) -> dict[str, str]:
     found = {}
     for name, store in stores(tmp_path).items():
         found[f"store {name}"] = tokenize(store)
-        found[f"recipe {name}"] = tokenize(store.spec())
+        found[f"spec {name}"] = tokenize(store.spec())
         found[f"group {name}"] = tokenize(opened_group(store, "", _GROUP))
         found[f"array {name}"] = tokenize(opened_array(store, "a", _META))
         found[f"source {name}"] = tokenize(opened_array(store, "a", _META).source())

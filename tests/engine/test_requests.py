@@ -172,12 +172,12 @@ def test_a_travelling_source_reads_no_metadata(tmp_path):
 
     z = make(DirectoryStore(str(tmp_path / "a.zarr")))
     z[:] = 3
-    recipe = pickle.dumps(z.source())
-    assert len(recipe) < 1000
+    spec = pickle.dumps(z.source())
+    assert len(spec) < 1000
     (tmp_path / "a.zarr" / ".zarray").unlink()
     from zarrds._engine.reading import read
     from zarrds._plan.plan import plan_everything
 
     np.testing.assert_array_equal(
-        read(pickle.loads(recipe).open(), plan_everything(z.shape, z.chunks)), np.full((25, 35), 3)
+        read(pickle.loads(spec).open(), plan_everything(z.shape, z.chunks)), np.full((25, 35), 3)
     )

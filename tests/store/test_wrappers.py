@@ -157,7 +157,7 @@ WRAPPERS: dict[str, tuple[Callable[[Store], WrapperStore], set[str]]] = {
 """How each wrapper is made, and what of the protocol it does not just pass on."""
 
 OVER_FILES = {N5Store, N5FSStore}
-"""Made over files of their own; they are N5Mapping in everything but their recipes."""
+"""Made over files of their own; they are N5Mapping in everything but their specs."""
 
 
 class Plain(StorageTransformer):

@@ -13,10 +13,10 @@ __all__ = ["StoreElsewhere"]
 
 
 class StoreElsewhere(Store):
-    """Stands for a store in the memory of another process; whatever is asked of it raises StoreNotShareableError.
+    """Placeholder of a store in the memory of another process; every request raises StoreNotShareableError.
 
     It is unpickled without an error, because one that is raised there ends the connection of a dask worker or
-    scheduler, and the cluster waits for ever. Back in the process that made the store it stands for that store again.
+    scheduler, and the cluster waits for ever. Back in the process that made the store it is that store again.
     """
 
     profile = StoreProfile("memory")

@@ -24,9 +24,9 @@ POLL_SECONDS = 0.5
 LINE_SECONDS = 30.0
 """Seconds between two lines where there is no terminal."""
 TOPIC = "zarrds-bytes"
-"""Topic of the scheduler's events by which tasks tell how many bytes they have copied."""
+"""Topic of the scheduler's events by which tasks report how many bytes they have copied."""
 _COPYING = ("zarrds-copy", "zarrds-recode")
-"""Stages whose reports tell the bytes of their own tasks; reports of later stages are sums."""
+"""Stages that report the bytes of their own tasks; reports of later stages are sums."""
 _WIDTH = 40
 
 Stages = Mapping[str, tuple[int, int]]

@@ -337,7 +337,7 @@ def copy_each(fs: AbstractFileSystem, pairs: Sequence[tuple[str, str]]) -> list[
 
 
 def info_of_each(fs: AbstractFileSystem, paths: Sequence[str]) -> list[Any]:
-    """Return for each path what the file system tells about it, or the error."""
+    """Return the file system's information about each path, or the error."""
     if is_batched(fs):
         return _together(fs, [partial(fs._info, path) for path in paths])
     return _one_by_one(partial(fs.info, path) for path in paths)

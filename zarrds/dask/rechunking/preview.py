@@ -1,4 +1,4 @@
-"""Tell what a rechunk will cost before it runs: as numbers, text and HTML with a picture. Pure arithmetic."""
+"""Show what a rechunk will cost before it runs: as numbers, text and HTML with a picture. Pure arithmetic."""
 
 from __future__ import annotations
 
