@@ -14,7 +14,15 @@ from zarrds import _node
 from zarrds._convert import convert
 from zarrds._copy import copy, copy_all, copy_store
 from zarrds._engine import places_of
-from zarrds._format import CONSOLIDATED_KEY, ArrayMeta, GroupMeta, check_version, consolidate_documents, format_of
+from zarrds._format import (
+    CONSOLIDATED_KEY,
+    ArrayMeta,
+    Consolidated,
+    GroupMeta,
+    check_version,
+    consolidate_documents,
+    format_of,
+)
 from zarrds._store import (
     ConsolidatedMetadataStore,
     ExperimentalV3Store,
@@ -30,7 +38,7 @@ from zarrds._types import Mode, ShapeLike, ZarrFormat
 from zarrds._verify import verify
 from zarrds.core import Array, OpenOptions, open_existing, opened_array
 from zarrds.creation import array, open_array, refuse_missing
-from zarrds.errors import ArgumentError, GroupNotFoundError, MetadataError
+from zarrds.errors import ArgumentError, ConflictError, GroupNotFoundError, MetadataError
 from zarrds.hierarchy import Group, LazyLoader, create_filled_group, open_group, opened_group
 from zarrds.hierarchy import open_existing as open_existing_group
 from zarrds.hierarchy.tree import TreeViewer
@@ -427,6 +435,8 @@ def consolidate_metadata(
         With `only`: there are no consolidated metadata yet.
     MetadataError
         A document is broken; the old consolidated metadata stays.
+    ConflictError
+        Others change the document of the group again and again (Zarr v3).
 
     Examples
     --------
@@ -445,14 +455,34 @@ def consolidate_metadata(
         refreshed, above = _node.refresh_consolidated(real_store, only, metadata_key, root)
         known = ConsolidatedMetadataStore.just_written(real_store, metadata_key, refreshed, above)
         return open(known, mode="r+", path=where, chunk_store=real_store)
-    documents = _node.documents_below(real_store, root, asked, listed=True)
-    if not documents:
-        raise _nothing_to_consolidate(real_store, root)
-    written, items = consolidate_documents(documents, metadata_key, root)
-    real_store.set_many(items)
+    written = _consolidated(real_store, metadata_key, root, asked)
     real_store.flush()
     metadata = ConsolidatedMetadataStore.just_written(real_store, metadata_key, written, root)
     return open(metadata, mode="r+", path=where, chunk_store=real_store)
+
+
+_ATTEMPTS = 10
+
+
+def _consolidated(store: Store, metadata_key: str, root: str, zarr_format: int | None) -> Consolidated:
+    """Read all documents, and write and return the consolidated metadata.
+
+    In Zarr v3 they are in the group's own document: if others change that meanwhile, all is done again.
+    """
+    for _ in range(_ATTEMPTS):
+        documents = _node.documents_below(store, root, zarr_format, listed=True)
+        if not documents:
+            raise _nothing_to_consolidate(store, root)
+        written, ((key, text),) = consolidate_documents(documents, metadata_key, root)
+        present = documents.get(key) if written.key == key != metadata_key else None
+        if present is None:
+            store.set_many([(key, text)])
+            return written
+        if _node.set_document(store, key, _node.with_mark_of(text, present), present):
+            return written
+    raise ConflictError(
+        "others change this document again and again", store=repr(store), key=key, hint="consolidate when they are done"
+    )
 
 
 def _nothing_to_consolidate(store: Store, root: str) -> GroupNotFoundError:

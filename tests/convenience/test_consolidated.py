@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 import zarrds
+from zarrds._node import claimed, has_mark
 from zarrds.errors import GroupNotFoundError, MetadataError, PathNotFoundError, ReadOnlyError
 from zarrds.hierarchy import Group
 from zarrds.storage import ConsolidatedMetadataStore
 
 from ..hierarchy.places import STORES, content, files
-from ..store.doubles import CountingStore
+from ..store.doubles import CountingStore, WrappedStore
 
 
 @pytest.fixture(params=STORES)
@@ -287,3 +288,34 @@ def test_n5_is_consolidated_by_its_store(tmp_path: Path) -> None:
         zarrds.consolidate_metadata(tmp_path / "plain")
     assert list(zarrds.consolidate_metadata(store)) == ["a"]
     assert zarrds.open_consolidated(store)["a"][:].tolist() == [1, 2, 3]
+
+
+def test_attributes_that_are_set_while_zarr_v3_is_consolidated_are_kept() -> None:
+    """The consolidated metadata are in the document of the group, which has its attributes too."""
+    store = zarrds.MemoryStore()
+    root = zarrds.open_group(store, mode="w", zarr_format=3)
+    root.zeros("a", shape=4)
+
+    class Meanwhile(WrappedStore):
+        acts = 0
+
+        def set_if(self, key: str, value: Any, expected: Any) -> bool:
+            if self.acts < 2:
+                self.acts += 1
+                zarrds.open_group(store).attrs[f"k{self.acts}"] = self.acts
+            return super().set_if(key, value, expected)
+
+    found = zarrds.consolidate_metadata(Meanwhile(store))
+    assert found.attrs.asdict() == {"k1": 1, "k2": 2}
+    assert zarrds.open_group(store).attrs.asdict() == {"k1": 1, "k2": 2}
+    assert list(zarrds.open_consolidated(store)) == ["a"]
+
+
+def test_who_has_claimed_a_group_of_zarr_v3_keeps_the_claim_when_it_is_consolidated() -> None:
+    store = zarrds.MemoryStore()
+    zarrds.open_group(store, mode="w", zarr_format=3).zeros("a", shape=4)
+    with claimed(store, "zarr.json") as claim:
+        zarrds.consolidate_metadata(store)
+        assert claim.refresh()
+    assert not has_mark(store["zarr.json"])
+    assert list(zarrds.open_consolidated(store)) == ["a"]
