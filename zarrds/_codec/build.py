@@ -7,7 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._codec import bytes, compress, crc32c, numcodecs, transpose, vlen  # noqa: F401  (they register their codecs)
+from zarrds._codec import (  # noqa: F401  (they register their codecs)
+    bitround,
+    bytes,
+    cast_value,
+    compress,
+    conditional,
+    crc32c,
+    n5_default,
+    numcodecs,
+    packbits,
+    reshape,
+    scale_offset,
+    transpose,
+    vlen,
+    zfp_plain,
+)
 from zarrds._codec.base import ChunkCodec
 from zarrds._codec.numcodecs_pipeline import NumcodecsPipeline
 from zarrds._codec.pipeline import Pipeline, filters_of

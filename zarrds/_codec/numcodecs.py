@@ -1,5 +1,7 @@
 """Zarr v3 codecs named ``numcodecs.*``: those of numcodecs, with the configuration that they have in Zarr v2.
 
+Those whose bare name means nothing else in Zarr v3 are read under that name too, as other programs write it.
+
 A configuration may omit members that have a default in numcodecs or follow from the shape and dtype of the array.
 """
 
@@ -14,7 +16,16 @@ from numcodecs.abc import Codec
 from zarrds._codec.bytes import flat_bytes
 from zarrds._codec.compress import BloscCompressor, Lz4Compressor, ZstdCompressor, bz2_of, gzip_of, lzma_of, zlib_of
 from zarrds._codec.numeric import decode_numbers
-from zarrds._codec.registry import ArraySpec, CodecKind, Compressor, put_decoded, register, size_of, wrong_size
+from zarrds._codec.registry import (
+    ArraySpec,
+    CodecKind,
+    Compressor,
+    put_decoded,
+    register,
+    register_alias,
+    size_of,
+    wrong_size,
+)
 from zarrds._codec.table import get_codec
 from zarrds._format import ChunkSpec, CodecSpec
 from zarrds._types import Buf, NDArrayAny
@@ -171,8 +182,9 @@ def _compressor(name: str, added: int) -> None:
 
 
 def _make_shuffle(configuration: dict[str, Any], array_spec: ArraySpec) -> NumcodecsCompressor:
-    elementsize = configuration.get("elementsize") or array_spec.dtype.itemsize
-    return NumcodecsCompressor(_codec("shuffle", {**configuration, "elementsize": elementsize}), 0)
+    given = dict(configuration)
+    elementsize = given.pop("element_size", None) or given.get("elementsize") or array_spec.dtype.itemsize
+    return NumcodecsCompressor(_codec("shuffle", {**given, "elementsize": elementsize}), 0)
 
 
 def _make_blosc(configuration: dict[str, Any], array_spec: ArraySpec) -> Compressor:
@@ -207,3 +219,10 @@ register("numcodecs.gzip", CodecKind.COMPRESSOR, lambda given, _: gzip_of(_codec
 register("numcodecs.zlib", CodecKind.COMPRESSOR, lambda given, _: zlib_of(_codec("zlib", given).level))
 register("numcodecs.bz2", CodecKind.COMPRESSOR, lambda given, _: bz2_of(_codec("bz2", given).level))
 register("numcodecs.lzma", CodecKind.COMPRESSOR, lambda given, _: lzma_of(_codec("lzma", given)))
+
+_BARE = (
+    *("delta", "fixedscaleoffset", "quantize", "astype", "pcodec", "zfpy", "crc32", "adler32", "fletcher32"),
+    *("jenkins_lookup3", "shuffle", "lz4", "zlib", "bz2", "lzma"),
+)
+for _name in _BARE:
+    register_alias(_name, PREFIX + _name)

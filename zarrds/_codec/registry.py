@@ -27,6 +27,7 @@ __all__ = [
     "make_codec",
     "put_decoded",
     "register",
+    "register_alias",
     "size_of",
 ]
 
@@ -94,6 +95,11 @@ _registry: dict[str, tuple[CodecKind, Make]] = {}
 def register(name: str, kind: CodecKind, make: Make) -> None:
     """Register the function that builds the codec `name` from its configuration and the `ArraySpec` of its input."""
     _registry[name] = (kind, make)
+
+
+def register_alias(name: str, known: str) -> None:
+    """Register another name of a codec."""
+    _registry[name] = _registry[known]
 
 
 def make_codec(spec: CodecSpec, kind: CodecKind, array_spec: ArraySpec) -> Any:

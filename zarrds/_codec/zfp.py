@@ -15,7 +15,7 @@ from zarrds._codec.registry import size_of
 from zarrds._types import Buf, NDArrayAny, Shape
 from zarrds.errors import ChunkDecodeError
 
-__all__ = ["decode"]
+__all__ = ["decode", "longest_value"]
 
 _HEADER_BITS, _LONG_HEADER_BITS = 32 + 52 + 12, 32 + 52 + 64
 _DTYPES = ("i4", "i8", "f4", "f8")
@@ -64,6 +64,15 @@ def _header(data: Buf) -> _Header:
     if mode == _LONG:
         least, most = (bits >> 96 & 2**15 - 1) + 1, (bits >> 111 & 2**15 - 1) + 1
     return _Header(shape[::-1], np.dtype(_DTYPES[kind]), least, most)
+
+
+def longest_value(shape: Shape, dtype: np.dtype[Any], rate: float | None) -> int:
+    """Return the largest number of bytes that the decoder reads of a value without header, as an upper bound."""
+    values: int = 4 ** len(shape)
+    most = 64 + values * (8 * dtype.itemsize + 1)
+    if rate is not None:
+        most = max(most, int(rate * values) + 64)
+    return -(-prod(-(-length // 4) for length in shape) * most // 64) * 8 + 8
 
 
 def _longest(header: _Header) -> int:

@@ -40,9 +40,9 @@ from zarrds._format.pandas_values import as_numpy, is_of_pandas
 from zarrds._format.v2 import ARRAY_KEY, ATTRS_KEY, GROUP_KEY
 from zarrds._format.v3 import document
 from zarrds._format.v3.document import SERIALIZERS, data_type_name, split_codecs
-from zarrds._format.v3.dtypes import normalize_dtype_v3
+from zarrds._format.v3.dtypes import DataType, dtype_to_v3, normalize_dtype_v3, parse_data_type
 from zarrds._format.v3.extension import codec_specs, codecs_to_json, parse_extension
-from zarrds._format.v3.fills import fill_of_v3
+from zarrds._format.v3.fills import fill_from_v3, fill_of_v3
 from zarrds._format.v3.transformers import TRANSFORMERS, parse_transformers
 from zarrds._format.v3_experimental import ArrayLayout
 
@@ -63,6 +63,7 @@ __all__ = [
     "ChunkSpec",
     "CodecSpec",
     "Consolidated",
+    "DataType",
     "Fill",
     "Format",
     "GroupMeta",
@@ -82,8 +83,10 @@ __all__ = [
     "document",
     "dtype_from_v2",
     "dtype_to_v2",
+    "dtype_to_v3",
     "dumps",
     "fill_from_v2",
+    "fill_from_v3",
     "fill_of",
     "fill_of_v3",
     "fill_scalar",
@@ -104,6 +107,7 @@ __all__ = [
     "normalize_dtype_v3",
     "normalize_shape",
     "other_format",
+    "parse_data_type",
     "parse_extension",
     "parse_transformers",
     "removed_chunks",

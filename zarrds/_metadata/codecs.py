@@ -30,8 +30,10 @@ __all__ = [
 
 FILTERS = frozenset(
     [
-        *("transpose", "cast_value", "scale_offset", "numcodecs.delta", "numcodecs.bitround", "numcodecs.quantize"),
+        *("transpose", "bitround", "cast_value", "scale_offset", "reshape"),
+        *("numcodecs.delta", "numcodecs.bitround", "numcodecs.quantize"),
         *("numcodecs.fixedscaleoffset", "numcodecs.packbits", "numcodecs.astype"),
+        *("delta", "quantize", "fixedscaleoffset", "astype"),
     ]
 )
 """Array-to-array codecs."""

@@ -46,7 +46,12 @@ __all__ = [
 
 DOCUMENT_KEY = "zarr.json"
 
-SERIALIZERS = frozenset({"bytes", SHARDING, "vlen-utf8", "vlen-bytes", "numcodecs.pcodec", "numcodecs.zfpy"})
+SERIALIZERS = frozenset(
+    [
+        *("bytes", SHARDING, "vlen-utf8", "vlen-bytes", "packbits", "zfp", "n5_default"),
+        *("numcodecs.pcodec", "numcodecs.zfpy", "pcodec", "zfpy"),
+    ]
+)
 """Array-to-bytes codecs: a codec pipeline has exactly one; filters are before it and compressors after it."""
 
 _ARRAY_MEMBERS = frozenset(
@@ -200,7 +205,11 @@ def split_codecs(value: JSON, place: Place) -> tuple[tuple[CodecSpec, ...], Code
     return tuple(known[:at]), known[at], tuple(known[at + 1 :])
 
 
-_KNOWN_CODECS = SERIALIZERS | {"transpose", "gzip", "zstd", "blosc", "crc32c"}
+_KNOWN_CODECS = SERIALIZERS | {
+    *("transpose", "bitround", "cast_value", "scale_offset", "reshape", "delta", "fixedscaleoffset", "quantize"),
+    *("astype", "gzip", "zstd", "blosc", "crc32c", "crc32", "adler32", "fletcher32", "jenkins_lookup3", "shuffle"),
+    *("zlib", "bz2", "lz4", "lzma", "conditional", "optional"),
+}
 
 
 def _is_known(name: str) -> bool:

@@ -1,0 +1,96 @@
+"""The `bitround` codec of Zarr v3: keep the leading bits of numbers, so that they compress better.
+
+Floating-point numbers keep their leading mantissa bits, integers those from the most significant bit that is set.
+Decoding changes nothing. Registered in zarr-extensions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from zarrds._codec.registry import ArraySpec, CodecKind, check_members, register
+from zarrds._types import NDArrayAny
+from zarrds.errors import BadCompressorError
+
+__all__ = ["BitroundFilter", "mantissa_bits"]
+
+_MANTISSAS = {"float16": 10, "float32": 23, "float64": 52, "complex64": 23, "complex128": 52, "bfloat16": 7}
+
+
+def mantissa_bits(dtype: np.dtype[Any]) -> int | None:
+    """Return the number of mantissa bits of a floating-point or complex dtype; None for other dtypes."""
+    return _MANTISSAS.get(dtype.name)
+
+
+class BitroundFilter:
+    """Filter that rounds numbers to `keepbits` bits, halves to the even neighbour."""
+
+    def __init__(self, array_spec: ArraySpec, keepbits: int) -> None:
+        self.makes = array_spec
+        self._keepbits = keepbits
+        self._mantissa = mantissa_bits(array_spec.dtype)
+        if self._mantissa is None and array_spec.dtype.kind not in "iumM":
+            raise BadCompressorError(
+                "bitround rounds numbers", codec="bitround", expected="integers or floats", found=str(array_spec.dtype)
+            )
+
+    def encode(self, array: NDArrayAny) -> NDArrayAny:
+        """Return the rounded array."""
+        array = np.ascontiguousarray(array)
+        if self._mantissa is not None:
+            return self._rounded_floats(array, self._mantissa)
+        return _rounded_integers(
+            array.view(f"i{array.dtype.itemsize}") if array.dtype.kind in "mM" else array, self._keepbits
+        ).view(array.dtype)
+
+    def decode(self, array: NDArrayAny) -> NDArrayAny:
+        """Return the array as it is: rounded numbers are stored as numbers."""
+        return array
+
+    def _rounded_floats(self, array: NDArrayAny, mantissa: int) -> NDArrayAny:
+        dropped = mantissa - self._keepbits
+        if dropped <= 0:
+            return array
+        itemsize = array.dtype.itemsize // (2 if array.dtype.kind == "c" else 1)
+        bits = array.reshape(-1).view(f"u{itemsize}")
+        one, exponent = bits.dtype.type(1), bits.dtype.type(((1 << (8 * itemsize - 1 - mantissa)) - 1) << mantissa)
+        odd = (bits >> bits.dtype.type(dropped)) & one
+        rounded = (bits + bits.dtype.type((1 << (dropped - 1)) - 1) + odd) & ~bits.dtype.type((1 << dropped) - 1)
+        is_finite = (bits & exponent) != exponent  # the bits of a NaN are not rounded, it could become infinity
+        return np.where(is_finite, rounded, bits).view(array.dtype).reshape(array.shape)
+
+
+def _rounded_integers(array: NDArrayAny, keepbits: int) -> NDArrayAny:
+    """Round the magnitudes of integers; where the rounded value does not fit the dtype, cut the bits off instead."""
+    bits = 8 * array.dtype.itemsize
+    if keepbits >= bits:
+        return array
+    magnitude = np.abs(array).astype(f"u{array.dtype.itemsize}")  # abs of the smallest integer wraps to itself
+    word = magnitude.dtype.type
+    length = np.zeros(array.shape, np.uint8)
+    for shift in range(bits - 1, -1, -1):
+        length = np.where((length == 0) & (magnitude >> word(shift) != 0), np.uint8(shift + 1), length)
+    dropped = np.maximum(length.astype(np.int64) - keepbits, 0).astype(magnitude.dtype)
+    mask = (word(1) << dropped) - word(1)
+    odd = (magnitude >> dropped) & word(1)
+    half = np.where(dropped > 0, (word(1) << np.maximum(dropped, word(1)) - word(1)) - word(1) + odd, word(0))
+    rounded = (magnitude + half.astype(magnitude.dtype)) & ~mask
+    largest = word(2 ** (bits - 1) - 1) if array.dtype.kind == "i" else word(2**bits - 1)
+    rounded = np.where((rounded < magnitude & ~mask) | (rounded > largest), magnitude & ~mask, rounded)
+    signed: NDArrayAny = rounded.view(array.dtype)
+    return np.where(array < 0, -signed, signed) if array.dtype.kind == "i" else signed
+
+
+def _make(configuration: dict[str, Any], array_spec: ArraySpec) -> BitroundFilter:
+    check_members(configuration, ("keepbits",))
+    keepbits = configuration.get("keepbits")
+    if type(keepbits) is not int or keepbits < 1:
+        raise BadCompressorError(
+            "invalid number of bits", codec="bitround", expected="keepbits, an integer of at least 1", found=keepbits
+        )
+    return BitroundFilter(array_spec, keepbits)
+
+
+register("bitround", CodecKind.FILTER, _make)

@@ -1,0 +1,102 @@
+"""The `zfp` codec of Zarr v3: compressed arrays of numbers without a header. Registered in zarr-extensions.
+
+Needs the package zfpy (extra ``zfpy``).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from zarrds._codec.registry import ArraySpec, CodecKind, check_members, register, size_of, wrong_size
+from zarrds._codec.zfp import longest_value
+from zarrds._types import Buf, NDArrayAny
+from zarrds.errors import BadCompressorError, ChunkDecodeError
+
+__all__ = ["ZfpSerializer"]
+
+_MODES = {
+    "reversible": (),
+    "fixed_accuracy": ("tolerance",),
+    "fixed_rate": ("rate",),
+    "fixed_precision": ("precision",),
+    "expert": ("minbits", "maxbits", "maxprec", "minexp"),
+}
+_NATIVE = {"int32": "int32", "int64": "int64", "float32": "float", "float64": "double"}
+_SMALL = ("int8", "int16", "uint8", "uint16")
+
+
+class ZfpSerializer:
+    """Serializer of zfp streams; small data types are promoted to 32 bits, as the codec's text says."""
+
+    encoded_size: int | None = None
+    native = False
+
+    def __init__(self, array_spec: ArraySpec, options: dict[str, float]) -> None:
+        self._array_spec, self._options = array_spec, options
+        self._shape = array_spec.shape or (1,)
+        dtype = array_spec.dtype
+        self._word = np.dtype(np.int32 if dtype.name in _SMALL else np.float32 if dtype.name not in _NATIVE else dtype)
+        self._zfpy = import_module("zfpy")
+
+    def encode(self, array: NDArrayAny) -> Buf:
+        """Encode an array in C order."""
+        words = self._promoted(np.ascontiguousarray(array)).reshape(self._shape)
+        value: bytes = self._zfpy.compress_numpy(words, write_header=False, **self._options)
+        return value
+
+    def decode(self, data: Buf, out: NDArrayAny | None = None) -> NDArrayAny:
+        """Decode a value; raise ChunkDecodeError if it is cut off or too long."""
+        longest, found = longest_value(self._shape, self._word, self._options.get("rate")), size_of(data)
+        if found > longest + 8:
+            raise wrong_size(longest, found)
+        words = self._decoded(bytes(data) + bytes(longest - min(found, longest)))
+        # the decoder reads beyond the end of its input: bytes after a complete value must not matter
+        if found < longest and self._decoded(bytes(data) + b"\xff" * (longest - found)).tobytes() != words.tobytes():
+            raise ChunkDecodeError("value is cut off", codec="zfp", found=f"{found} bytes")
+        return self._demoted(words).reshape(self._array_spec.shape)
+
+    def _decoded(self, data: bytes) -> NDArrayAny:
+        kind = getattr(self._zfpy, f"type_{_NATIVE[self._word.name]}")
+        return np.asarray(self._zfpy._decompress(data, kind, self._shape, **self._options))
+
+    def _promoted(self, array: NDArrayAny) -> NDArrayAny:
+        dtype = self._array_spec.dtype
+        if dtype.name not in _SMALL:
+            return array.astype(self._word, copy=False)
+        bits = 8 * dtype.itemsize
+        return (array.astype(np.int32) - (2 ** (bits - 1) if dtype.kind == "u" else 0)) << (31 - bits)
+
+    def _demoted(self, words: NDArrayAny) -> NDArrayAny:
+        dtype = self._array_spec.dtype
+        if dtype.name not in _SMALL:
+            return words.astype(dtype, copy=False)
+        bits = 8 * dtype.itemsize
+        info = np.iinfo(dtype)
+        small = (words >> (31 - bits)) + (2 ** (bits - 1) if dtype.kind == "u" else 0)
+        return np.clip(small, info.min, info.max).astype(dtype)
+
+
+def _make(configuration: dict[str, Any], array_spec: ArraySpec) -> ZfpSerializer:
+    mode = configuration.get("mode")
+    if mode not in _MODES:
+        raise BadCompressorError("unknown mode", codec="zfp", expected=list(_MODES), found=mode)
+    check_members(configuration, ("mode", *_MODES[mode]))
+    missing = [name for name in _MODES[mode] if not isinstance(configuration.get(name), int | float)]
+    if missing:
+        raise BadCompressorError("numbers are missing", codec="zfp", expected=_MODES[mode], found=configuration)
+    if mode == "expert":
+        raise BadCompressorError("zfpy has no expert mode", codec="zfp", hint="use another mode to write such data")
+    dtype, ndim = array_spec.dtype, len(array_spec.shape)
+    if dtype.name not in (*_NATIVE, *_SMALL, "float16", "bfloat16"):
+        raise BadCompressorError("zfp has no such data type", codec="zfp", found=str(dtype))
+    if ndim > 4:
+        raise BadCompressorError(
+            "zfp has at most four dimensions", codec="zfp", found=ndim, hint="put the codec 'reshape' before it"
+        )
+    return ZfpSerializer(array_spec, {name: configuration[name] for name in _MODES[mode]})
+
+
+register("zfp", CodecKind.SERIALIZER, _make)
