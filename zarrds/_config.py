@@ -43,6 +43,10 @@ class Config:
         larger one is refused as damage, unless it is less than 100 times the encoded size.
     default_format : int
         Format of new arrays and groups, if the caller gives none and they are not in a group.
+    v3_legacy_names : int
+        With 1, documents of Zarr v3 have the data types and codecs under the names that Zarr-Python up to 3.1 knows
+        (``structured``, ``variable_length_bytes``, ``numcodecs.bitround``) instead of the registered ones (``struct``,
+        ``bytes``, ``bitround``). Both are read.
     concurrency : int
         Most requests that a store opened from a URL sends at a time.
     attempts : int
@@ -66,6 +70,7 @@ class Config:
     shard_index_ms: int = 0
     unsized_bytes: int = 256 * 2**20
     default_format: int = 2
+    v3_legacy_names: int = 0
     concurrency: int = 64
     attempts: int = 10
     connect_attempts: int = 7

@@ -198,6 +198,11 @@ FILLS = [
     ({"name": "numpy.datetime64", "configuration": {"unit": "s", "scale_factor": 25}}, 7, np.int64(7).tobytes()),
     ({"name": "numpy.timedelta64", "configuration": {"unit": "generic", "scale_factor": 1}}, -1, b"\xff" * 8),
     ({"name": "structured", "configuration": {"fields": [["a", "int8"], ["b", "int8"]]}}, "AQI=", b"\1\2"),
+    (
+        {"name": "struct", "configuration": {"fields": [{"name": "a", "data_type": "int8"}]}},
+        {"a": -1},
+        b"\xff",
+    ),
 ]
 
 
@@ -205,7 +210,9 @@ FILLS = [
 def test_fill_values(data_type, fill, raw):
     meta = parsed(data_type=data_type, fill_value=fill)
     assert meta.chunk.fill == Fill(raw=raw)
-    again = array_to_document(meta)
+    is_legacy = isinstance(data_type, dict) and data_type["name"] == "structured"
+    with zarrds.config_context(v3_legacy_names=int(is_legacy)):
+        again = array_to_document(meta)
     assert (again["data_type"], json.dumps(again["fill_value"])) == (data_type, json.dumps(fill))
 
 
@@ -224,6 +231,7 @@ def test_other_spellings_of_fill_values():
     assert parsed(data_type="string", fill_value="é", codecs=["vlen-utf8"]).chunk.fill == Fill(text='"\\u00e9"')
     for name in ("bytes", "variable_length_bytes"):
         assert parsed(data_type=name, fill_value="/w==", codecs=["vlen-bytes"]).chunk.fill == Fill(raw=b"\xff")
+        assert parsed(data_type=name, fill_value=[255, 0], codecs=["vlen-bytes"]).chunk.fill == Fill(raw=b"\xff\0")
 
 
 def test_types_of_ml_dtypes():

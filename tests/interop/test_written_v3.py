@@ -113,6 +113,14 @@ def test_big_endian(tmp_path, dtype):
     check(tmp_path, z, expected, by_tensorstore=z.dtype.name in TENSORSTORE_DTYPES)
 
 
+@pytest.fixture
+def legacy_names():
+    """Write data types under the names that Zarr-Python up to 3.1 knows."""
+    with zarrds.config_context(v3_legacy_names=1):
+        yield
+
+
+@pytest.mark.usefixtures("legacy_names")
 @pytest.mark.parametrize("dtype", [*TEXTS, STRUCT, NESTED], ids=str)
 def test_texts_times_structures(tmp_path, dtype):
     z, expected = write(tmp_path, dtype)
@@ -143,6 +151,7 @@ def test_fill_values_of_numbers(tmp_path, dtype, fill):
     check(tmp_path, z, expected, by_tensorstore=True)
 
 
+@pytest.mark.usefixtures("legacy_names")
 @pytest.mark.parametrize(("dtype", "fill"), OTHER_FILLS, ids=str)
 def test_fill_values_of_others(tmp_path, dtype, fill):
     z, expected = write(tmp_path, dtype, fill_value=fill)

@@ -12,6 +12,7 @@ from zarrds._codec.base import (
     ShardingCodec,
     in_turn,
 )
+from zarrds._codec.bitround import mantissa_bits
 from zarrds._codec.build import build_codec
 from zarrds._codec.fills import decode_fill, encode_fill, is_all_fill, new_fill, put_fill
 from zarrds._codec.limits import new_array
@@ -36,6 +37,7 @@ __all__ = [
     "get_codec",
     "in_turn",
     "is_all_fill",
+    "mantissa_bits",
     "new_array",
     "new_fill",
     "put_fill",

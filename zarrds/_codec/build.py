@@ -11,6 +11,7 @@ from zarrds._codec import (  # noqa: F401  (they register their codecs)
     bitround,
     bytes,
     cast_value,
+    complex_parts,
     compress,
     conditional,
     crc32c,

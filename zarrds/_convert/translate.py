@@ -17,6 +17,7 @@ from numcodecs.abc import Codec
 
 from zarrds._codec import build_codec, decode_fill, spec_of
 from zarrds._convert.probe import same_elements
+from zarrds._config import get_config
 from zarrds._format import (
     SHARDING,
     ArrayMeta,
@@ -47,12 +48,17 @@ def cannot_express(number: int, member: str, reason: object, found: object = Non
     return UnsupportedFormatError(f"Zarr v{number} cannot express {member!r}: {reason}", found=found)
 
 
-@lru_cache(maxsize=1024)
 def translated(meta: ArrayMeta, to: int, *, exact: bool) -> ArrayMeta:
     """Return the array in format `to`; with `exact` its encoded chunks stay valid.
 
     Raises UnsupportedFormatError with the member that the format cannot express.
     """
+    return _translated(meta, to, exact, get_config().v3_legacy_names)
+
+
+@lru_cache(maxsize=1024)
+def _translated(meta: ArrayMeta, to: int, exact: bool, legacy_names: int) -> ArrayMeta:
+    """Do the work of `translated`; the names of codecs depend on the setting `legacy_names`."""
     if meta.zarr_format == to and not _is_n5(meta.chunk):
         return meta
     if _is_n5(meta.chunk) and exact:

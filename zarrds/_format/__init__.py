@@ -39,6 +39,7 @@ from zarrds._format.n5 import ATTRIBUTES_KEY
 from zarrds._format.pandas_values import as_numpy, is_of_pandas
 from zarrds._format.v2 import ARRAY_KEY, ATTRS_KEY, GROUP_KEY
 from zarrds._format.v3 import document
+from zarrds._format.v3.complex_parts import COMPLEX_PARTS
 from zarrds._format.v3.document import SERIALIZERS, data_type_name, split_codecs
 from zarrds._format.v3.dtypes import DataType, dtype_to_v3, normalize_dtype_v3, parse_data_type
 from zarrds._format.v3.extension import codec_specs, codecs_to_json, parse_extension
@@ -50,6 +51,7 @@ __all__ = [
     "ARRAY_KEY",
     "ATTRIBUTES_KEY",
     "ATTRS_KEY",
+    "COMPLEX_PARTS",
     "CONSOLIDATED_KEY",
     "DOCUMENT_NAMES",
     "FORMATS",

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from zarrds._codec import get_codec, spec_of
+from zarrds._codec import get_codec, mantissa_bits, spec_of
+from zarrds._config import get_config
 from zarrds._format import SERIALIZERS, SHARDING, ChunkSpec, CodecSpec, Place, codec_specs, codecs_to_json, split_codecs
 from zarrds._types import Chunks, Order
 from zarrds.errors import ArgumentError, ArgumentTypeError, BadCompressorError, UnsupportedFormatError
@@ -158,6 +159,8 @@ def _from_numcodecs(spec: CodecSpec, dtype: np.dtype[Any]) -> CodecSpec:
         return translate(spec.configuration, dtype)
     if spec.name in _OBJECT_CODECS:
         return CodecSpec.of(spec.name)
+    if spec.name == "bitround" and mantissa_bits(dtype) is not None and not get_config().v3_legacy_names:
+        return CodecSpec.of("bitround", {"keepbits": spec.configuration.get("keepbits")})
     name = spec.name if spec.name.startswith("numcodecs.") else f"numcodecs.{spec.name}"
     return CodecSpec.of(name, spec.configuration)
 
@@ -244,6 +247,8 @@ def _to_numcodecs(spec: CodecSpec) -> Any:
     if spec.name == "blosc":
         configuration.pop("typesize", None)
         configuration["shuffle"] = _SHUFFLE_NUMBERS.get(str(configuration.get("shuffle")), 1)
+    elif spec.name == "bitround":
+        return get_codec(spec)
     elif spec.name.startswith("numcodecs."):
         return get_codec(CodecSpec.of(spec.name.removeprefix("numcodecs."), configuration))
     elif spec.name not in ("zstd", "gzip", "crc32c", *_OBJECT_CODECS):

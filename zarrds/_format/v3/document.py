@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, cast
 
+from zarrds._config import get_config
 from zarrds._format.jsondoc import Place, canonical, loads, to_json
 from zarrds._format.meta import SHARDING, ArrayMeta, ChunkSpec, CodecSpec, GroupMeta, KeyEncoding
+from zarrds._format.v3.complex_parts import part_of, with_parts, without_parts
 from zarrds._format.v3.dtypes import dtype_to_v3, parse_data_type
 from zarrds._format.v3.extension import (
     codec_specs,
@@ -138,6 +140,9 @@ def array_from_document(document: JSON, where: str) -> ArrayMeta:
     shape = place.member("shape").expect_lengths(place.fetch(members, "shape"))
     kind = parse_data_type(place.fetch(members, "data_type"), place.member("data_type"))
     filters, serializer, compressors = split_codecs(place.fetch(members, "codecs"), place.member("codecs"))
+    part = part_of(kind.name)
+    if part is not None:
+        filters, serializer = with_parts(part, filters, serializer)
     chunk = ChunkSpec(
         shape=_chunk_shape(place.fetch(members, "chunk_grid"), place.member("chunk_grid"), len(shape)),
         dtype=kind.dtype,
@@ -244,19 +249,26 @@ def data_type_name(chunk: ChunkSpec) -> str | None:
     return "string" if chunk.fill.text is not None else "variable_length_bytes"
 
 
+def _object_type(chunk: ChunkSpec) -> str | None:
+    """Return the data type name of object chunks in documents; None for others."""
+    name = data_type_name(chunk)
+    return "bytes" if name == "variable_length_bytes" and not get_config().v3_legacy_names else name
+
+
 def array_to_document(meta: ArrayMeta, attributes: Mapping[str, JSON] | None = None) -> dict[str, JSON]:
     """Return the document of an array; raise UnsupportedFormatError or TypeError if Zarr v3 cannot express it."""
     chunk = meta.chunk
     if chunk.serializer is None or not chunk.fill.defined or chunk.order != "C":
         raise UnsupportedFormatError("Zarr v3 needs an array-to-bytes codec and a fill value", found=chunk)
     separator: JSON = meta.keys.separator
+    small_complex, filters, serializer = without_parts(chunk.filters, chunk.serializer)
     document: dict[str, JSON] = {
         "shape": list(meta.shape),
-        "data_type": data_type_name(chunk) or dtype_to_v3(chunk.dtype),
+        "data_type": small_complex or _object_type(chunk) or dtype_to_v3(chunk.dtype),
         "chunk_grid": extension_to_json("regular", {"chunk_shape": list(chunk.shape)}),
         "chunk_key_encoding": extension_to_json(meta.keys.style, {"separator": separator}),
         "fill_value": fill_to_v3(chunk.fill, chunk.dtype),
-        "codecs": codecs_to_json([*chunk.filters, chunk.serializer, *chunk.compressors]),
+        "codecs": codecs_to_json([*filters, serializer, *chunk.compressors]),
         "attributes": dict(attributes or {}),
     }
     if meta.dimension_names is not None:

@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._config import get_config
 from zarrds._format.dtypes import normalize_dtype
 from zarrds._format.jsondoc import Place
+from zarrds._format.v3.complex_parts import SMALL_PARTS, part_of
 from zarrds._format.v3.extension import Extension, extension_to_json, parse_extension
 from zarrds._types import JSON
 from zarrds.errors import ArgumentTypeError, UnsupportedFormatError
@@ -98,6 +100,23 @@ def _plain(found: Extension, place: Place, depth: int) -> DataType:
 def _ml(found: Extension, place: Place, depth: int) -> DataType:
     _no_configuration(found, place)
     return DataType(found.name, ml_dtype(found.name))
+
+
+def _complex(found: Extension, place: Place, depth: int) -> DataType:
+    """Return the data type of complex numbers with parts of any float type; see `zarrds._format.v3.complex_parts`."""
+    _no_configuration(found, place)
+    part = part_of(found.name)
+    if part is None:  # other names of complex64 and complex128
+        plain = _COMPLEX_NAMES[found.name]
+        return DataType(plain, np.dtype(plain))
+    if depth:
+        raise place.error("a type that numpy has, as every field of a structure must be", found.name)
+    if part in ML_NAMES:
+        ml_dtype(part)  # raises if it is not installed
+    return DataType(found.name, np.dtype(np.complex64))
+
+
+_COMPLEX_NAMES = {"complex_float32": "complex64", "complex_float64": "complex128"}
 
 
 def ml_dtype(name: str) -> DType:
@@ -208,6 +227,7 @@ def _field(item: JSON, place: Place, depth: int) -> tuple[str, DataType]:
 _READERS: dict[str, Callable[[Extension, Place, int], DataType]] = {
     **dict.fromkeys(_PLAIN, _plain),
     **dict.fromkeys(ML_NAMES, _ml),
+    **dict.fromkeys([*_COMPLEX_NAMES, *(f"complex_{part}" for part in SMALL_PARTS)], _complex),
     "raw_bytes": _of_bytes("V"),
     "null_terminated_bytes": _of_bytes("S"),
     "fixed_length_utf32": _utf32,
@@ -229,7 +249,7 @@ def normalize_dtype_v3(dtype: object) -> tuple[DType, str | None]:
 
     Names and JSON objects of Zarr v3 are also accepted. The byte order is kept, padding is not.
     """
-    if isinstance(dtype, dict) or (isinstance(dtype, str) and dtype in _OWN_NAMES):
+    if isinstance(dtype, dict) or (isinstance(dtype, str) and (dtype in _OWN_NAMES or _RAW_BITS.fullmatch(dtype))):
         kind = parse_data_type(dtype, Place("", ("data_type",)))
         return kind.dtype, kind.name if kind.dtype == object else None
     if dtype in (str, bytes, "str", "bytes") or (isinstance(dtype, str) and dtype.startswith("array:")):
@@ -243,7 +263,7 @@ def normalize_dtype_v3(dtype: object) -> tuple[DType, str | None]:
     return (np.dtype((_packed(given.base), given.shape)) if given.shape else _packed(given)), None
 
 
-_OWN_NAMES = ML_NAMES | {"string", "variable_length_bytes"}
+_OWN_NAMES = ML_NAMES | {"string", "variable_length_bytes", *_COMPLEX_NAMES}
 _NAMES_OF_OBJECTS = {"vlen-utf8": "string", "vlen-bytes": "variable_length_bytes"}
 _MICROSECONDS = re.compile("[\u00b5\u03bc]s")
 
@@ -264,7 +284,8 @@ def dtype_to_v3(dtype: DType) -> JSON:
     if dtype.subdtype is not None:
         raise ArgumentTypeError(f"Zarr v3 has no sub-arrays in structures, found {dtype}")
     if dtype.names is not None:
-        return extension_to_json("structured", {"fields": _fields_to_json(dtype)})
+        name = "structured" if get_config().v3_legacy_names else "struct"
+        return extension_to_json(name, {"fields": _fields_to_json(dtype)})
     if dtype.isbuiltin == 2 and dtype.name in ML_NAMES:
         return str(dtype.name)
     if dtype.isbuiltin != 2 and dtype.name in _PLAIN:
@@ -277,7 +298,10 @@ def dtype_to_v3(dtype: DType) -> JSON:
 
 def _fields_to_json(dtype: DType) -> list[JSON]:
     fields: Mapping[str, Any] = dtype.fields or {}
-    return [[name, dtype_to_v3(fields[name][0])] for name in dtype.names or ()]
+    pairs = [(name, dtype_to_v3(fields[name][0])) for name in dtype.names or ()]
+    if get_config().v3_legacy_names:
+        return [[name, kind] for name, kind in pairs]
+    return [{"name": name, "data_type": kind} for name, kind in pairs]
 
 
 def _time_to_json(name: str) -> Callable[[DType], JSON]:

@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 import sys
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from zarrds._config import get_config
 from zarrds._format.fills import fill_of, number_in
 from zarrds._format.jsondoc import Place, canonical
 from zarrds._format.meta import Fill
-from zarrds._format.v3.dtypes import ML_NAMES, DataType
+from zarrds._format.v3.complex_parts import part_of
+from zarrds._format.v3.dtypes import ML_NAMES, DataType, dtype_to_v3, ml_dtype, parse_data_type
 from zarrds._types import JSON
 from zarrds.errors import MetadataError
 
@@ -37,7 +39,7 @@ def fill_from_v3(value: JSON, kind: DataType, place: Place) -> Fill:
     if kind.name == "string":
         return Fill(text=canonical(place.expect_text(value)))
     if kind.name == "variable_length_bytes":
-        return Fill(raw=place.expect_base64(value))
+        return Fill(raw=_byte_list(value, place) if isinstance(value, list) else place.expect_base64(value))
     return Fill(raw=_raw(value, kind, place))
 
 
@@ -48,6 +50,9 @@ def _raw(value: JSON, kind: DataType, place: Place) -> bytes:
         return _exactly(place.expect_base64(value), kind.dtype, place, value)
     if kind.name in ML_NAMES:
         return _ml(value, kind, place)
+    part = part_of(kind.name)
+    if part is not None:
+        return _small_complex(value, part, place)
     if isinstance(value, str) and kind.dtype.kind in "biuf":
         value = number_in(value, kind.dtype)  # libraries in Java write numbers as texts
     return _READERS[kind.dtype.kind](value, kind.dtype, place)
@@ -119,10 +124,23 @@ def _complex(value: JSON, dtype: DType, place: Place) -> bytes:
     return b"".join(_float(item, part, place.item(number)) for number, item in enumerate(parts))
 
 
+def _small_complex(value: JSON, part: str, place: Place) -> bytes:
+    """Return the bytes of a complex64 whose parts have a smaller data type."""
+    parts = place.expect_list(value)
+    if len(parts) != 2:
+        raise place.error("[real, imaginary]", value)
+    dtype = np.dtype(part) if part not in ML_NAMES else ml_dtype(part)
+    raw = b"".join(_float(item, dtype, place.item(number)) for number, item in enumerate(parts))
+    return np.frombuffer(raw, dtype).astype(np.float32).tobytes()
+
+
+def _byte_list(value: list[JSON], place: Place) -> bytes:
+    return bytes([_whole(item, place.item(n), 0, 255, "a byte") for n, item in enumerate(value)])
+
+
 def _bytes(value: JSON, dtype: DType, place: Place) -> bytes:
     if isinstance(value, list):  # raw bits are a list of byte values
-        numbers = [_whole(item, place.item(n), 0, 255, "a byte") for n, item in enumerate(value)]
-        return _exactly(bytes(numbers), dtype, place, value)
+        return _exactly(_byte_list(value, place), dtype, place, value)
     return _exactly(place.expect_base64(value), dtype, place, value)
 
 
@@ -178,9 +196,30 @@ def fill_to_v3(fill: Fill, dtype: DType) -> JSON:
     assert fill.raw is not None
     if dtype.kind == "O":
         return b64encode(fill.raw).decode("ascii")
+    value = _raw_to_json(fill.raw, dtype)
+    if isinstance(value, dict) and not _reads_as(value, dtype, fill.raw):
+        return _bytes_to_json(fill.raw, dtype)  # bits that no JSON value of a field stands for
+    return value
+
+
+def _reads_as(value: JSON, dtype: DType, raw: bytes) -> bool:
+    """Return whether the JSON of a structure is read as these bytes."""
+    place = Place("", ("fill_value",))
+    try:
+        again = json.loads(json.dumps(value))  # two surrogates become one character
+        return _raw(again, parse_data_type(dtype_to_v3(dtype), place), place) == raw
+    except MetadataError:
+        return False
+
+
+def _raw_to_json(raw: bytes, dtype: DType) -> JSON:
+    if dtype.names is not None and not get_config().v3_legacy_names:
+        fields: Mapping[str, Any] = dtype.fields or {}
+        parts = {name: (fields[name][0], fields[name][1]) for name in dtype.names}
+        return {name: _raw_to_json(raw[at : at + kind.itemsize], kind) for name, (kind, at) in parts.items()}
     if dtype.isbuiltin == 2:
-        return _ml_to_json(fill.raw, dtype)
-    return _WRITERS[dtype.kind](fill.raw, dtype)
+        return _ml_to_json(raw, dtype)
+    return _WRITERS[dtype.kind](raw, dtype)
 
 
 def _item_to_json(raw: bytes, dtype: DType) -> JSON:
