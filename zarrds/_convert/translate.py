@@ -16,8 +16,8 @@ import numpy as np
 from numcodecs.abc import Codec
 
 from zarrds._codec import build_codec, decode_fill, spec_of
-from zarrds._convert.probe import same_elements
 from zarrds._config import get_config
+from zarrds._convert.probe import same_elements
 from zarrds._format import (
     SHARDING,
     ArrayMeta,
