@@ -24,6 +24,7 @@ __all__ = [
     "encode_variable",
     "indexing",
     "is_vlen_text",
+    "lazy_data",
     "load_store",
     "nothing_to_close",
     "text_dtype",
@@ -86,6 +87,11 @@ def load_store(store: AbstractDataStore, **decoders: Any) -> xr.Dataset:
     ds: xr.Dataset = StoreBackendEntrypoint().open_dataset(store, **decoders)
     ds.set_close(nothing_to_close)
     return ds
+
+
+def lazy_data(var: xr.Variable) -> Any:
+    """Return the data of a variable as it is held, without reading what is lazy."""
+    return var._data
 
 
 def nothing_to_close() -> None:

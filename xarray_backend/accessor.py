@@ -6,6 +6,7 @@ from typing import Any
 
 import xarray as xr
 
+from xarray_backend.info import StorageInfo, storage_info
 from xarray_backend.preview import WritePlan
 from xarray_backend.rechunking import DatasetRechunk, rechunk
 from xarray_backend.template import Template
@@ -43,6 +44,10 @@ class ZarrdsAccessor:
         """Return what `save` would write, and write nothing; parameters as for `to_zarrds`."""
         found: WritePlan = to_zarrds(self._obj, store, mode, dry_run=True, **options)
         return found
+
+    def info(self) -> StorageInfo:
+        """Return how the variables are stored that are read from a store: chunks, shards, codecs, bytes and ratio."""
+        return storage_info(self._obj)
 
     def template(self, store: Any, mode: str | None = None, **options: Any) -> Template:
         """Write documents and what is in memory, and return a `Template` by which regions are written from anywhere.
