@@ -83,7 +83,6 @@ def test_options_of_a_service_are_pairs(store: Path, s3: S3) -> None:
     assert run("copy", store, url, *options).exit_code == 0
     assert run("consolidate", url, *options).exit_code == 0
     assert "g" in run("tree", url, *options).stdout
-    assert run("verify", url, "--level", "decode", "--workers", 1, "--help", *options).exit_code == 0
     found = run("info", url, "g/u", *options)
     assert "Dimension names    : t, x" in found.stdout
 
@@ -186,10 +185,10 @@ def test_each_help_has_an_example(name: str) -> None:
 
 def test_the_module_is_the_command(store: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    for args, said in [(["--version"], "version"), (["tree", str(store)], "u (4, 10) float64")]:
-        command = [sys.executable, "-W", "error", "-m", "zarrds", *args]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=True)
-        assert said in done.stdout
+    command = [sys.executable, "-W", "error", "-m", "zarrds", "tree", str(store)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=True)
+    assert "u (4, 10) float64" in done.stdout
+    assert "version" in run("--version").stdout
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ import zarrds.dask
 from tests.dask.test_copy_jobs import Stopped, StoppingStore
 from tests.store.doubles import CountingStore
 from zarrds.errors import CopyError, SelfOverwriteError
-from zarrds.storage import DirectoryStore, KVStore
+from zarrds.storage import KVStore
 
 
 def source_group(zarr_format: int = 2, store: Any = None) -> zarrds.Group:
@@ -172,10 +172,3 @@ def test_what_is_refused(tmp_path: Path) -> None:
         zarrds.dask.copy(root, dest)
     with pytest.raises(SelfOverwriteError):
         zarrds.dask.copy(root["g"], root["g"], "inside")
-
-
-def test_on_a_cluster(cluster_client: Any, tmp_path: Path) -> None:
-    root = source_group(3, DirectoryStore(str(tmp_path / "a")))
-    dest = zarrds.open_group(str(tmp_path / "b"), mode="w", zarr_format=2)
-    assert zarrds.dask.copy(root["g"], dest, verify="hash").compute().ok
-    assert_same(root["g"], dest["g"])

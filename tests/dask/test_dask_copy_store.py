@@ -13,6 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zarrds
+import zarrds.dask
+from tests.dask.test_copy_nodes import assert_same, source_group
+from tests.dask.test_hierarchy_jobs import hierarchy as mixed_hierarchy
 from tests.store.doubles import CountingStore
 from zarrds.dask import CopyReport, consolidate_metadata, copy_store
 from zarrds.dask.key_ranges import KeyRange
@@ -210,3 +213,22 @@ def test_on_a_cluster(cluster_client: Any, tmp_path: Path, capsys: pytest.Captur
     np.testing.assert_array_equal(root["a/t"][:], np.arange(60.0).reshape(6, 10))
     with pytest.raises(StoreNotShareableError):
         copy_store(source, {})
+
+
+def test_groups_on_a_cluster(cluster_client: Any, tmp_path: Path) -> None:
+    root = source_group(3, zarrds.DirectoryStore(str(tmp_path / "a")))
+    dest = zarrds.open_group(str(tmp_path / "b"), mode="w", zarr_format=2)
+    assert zarrds.dask.copy(root["g"], dest, verify="hash").compute().ok
+    assert_same(root["g"], dest["g"])
+
+
+def test_other_jobs_on_a_cluster(cluster_client: Any, tmp_path: Path) -> None:
+    store = str(tmp_path / "a")
+    mixed_hierarchy(store)
+    assert zarrds.dask.verify(store, level="decode").compute().ok
+    digest = zarrds.dask.digest(store).compute()
+    assert zarrds.dask.nbytes_stored(store).compute() > 500
+    assert zarrds.dask.copy_store(store, str(tmp_path / "b"), verify="hash").compute().ok
+    assert zarrds.dask.digest(str(tmp_path / "b")).compute() == digest
+    assert zarrds.dask.delete(store).compute().deleted > 20
+    assert not (tmp_path / "a" / ".zgroup").exists()

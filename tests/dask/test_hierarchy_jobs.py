@@ -204,15 +204,3 @@ def test_chunks_of_a_huge_grid_are_listed() -> None:
     assert dict(dest) == dict(store)
     zarrds.dask.delete(store).compute(scheduler="sync")
     assert not list(store)
-
-
-def test_on_a_cluster(cluster_client: Any, tmp_path: Path) -> None:
-    store = str(tmp_path / "a")
-    hierarchy(store)
-    assert zarrds.dask.verify(store, level="decode").compute().ok
-    digest = zarrds.dask.digest(store).compute()
-    assert zarrds.dask.nbytes_stored(store).compute() > 500
-    assert zarrds.dask.copy_store(store, str(tmp_path / "b"), verify="hash").compute().ok
-    assert zarrds.dask.digest(str(tmp_path / "b")).compute() == digest
-    assert zarrds.dask.delete(store).compute().deleted > 20
-    assert not (tmp_path / "a" / ".zgroup").exists()
