@@ -138,7 +138,8 @@ class KVStore(Store):
 
     def _keys(self) -> list[str]:
         try:
-            return list(self._mapping.keys())
+            # a subclass of dict may override ``__iter__``, and a mapping without a base class may lack it
+            return list(self._mapping if hasattr(self._mapping, "__iter__") else self._mapping.keys())
         except NotImplementedError as error:
             raise NotListableError(store=repr(self)) from error
 
