@@ -75,6 +75,7 @@ def test_other_processes_find_it_too() -> None:
     assert run("-m", "zarrds.compat", "-c", starts) == "done\n\n"
 
 
+@pytest.mark.slow
 def test_plugin_of_pytest(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("import zarr\ndef test_it():\n    assert zarr.__version__ == '2.17.2'\n")
     assert "1 passed" in run("-m", "pytest", "-p", "zarrds.compat.pytest", "-p", "no:cacheprovider", str(tmp_path))
@@ -93,6 +94,7 @@ except RuntimeError as error:
     assert "python -m zarrds.compat" in run("-c", program)
 
 
+@pytest.mark.slow
 def test_usage() -> None:
     assert "usage" in run("-m", "zarrds.compat", "--help")
     done = subprocess.run([sys.executable, "-m", "zarrds.compat"], capture_output=True, text=True, cwd=ROOT)
@@ -120,6 +122,7 @@ print("done")
 """
 
 
+@pytest.mark.slow
 def test_todays_xarray_writes_and_reads() -> None:
     assert run("-W", "ignore", "-m", "zarrds.compat", "-c", XARRAY) == "done\n"
 
