@@ -10,8 +10,10 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 LEAST = 0.98
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> int:
@@ -22,7 +24,8 @@ def main() -> int:
 def check(package: str) -> int:
     """Print the share of known types of a package, and what is unknown; return 1 if it is too little."""
     command = [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, "--outputjson"]
-    environment = {**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
+    # without PYTHONPATH, pyright does not find a package that is installed as a link to this directory
+    environment = {**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [*command, "--ignoreexternal", "--verifytypes", package], capture_output=True, text=True, env=environment
     )
