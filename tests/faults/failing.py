@@ -84,6 +84,9 @@ class FailingStore(WrappedStore):
         self.turn(f"rename {src_path}")
         self.store.rename(src_path, dst_path)
 
+    def renames_in_one_step(self) -> bool:
+        return self.at_once and self.store.renames_in_one_step()
+
     def replace_below(self, path: str, items: Sequence[tuple[str, Buf]]) -> bool:
         if not self.at_once:
             return False

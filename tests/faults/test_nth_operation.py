@@ -13,7 +13,7 @@ import pytest
 import zarrds
 from zarrds._store.base import Store
 from zarrds._store.wrappers.n5 import N5Mapping
-from zarrds.errors import ContainsArrayError, ContainsGroupError, PathNotFoundError, ZarrdsError
+from zarrds.errors import ConflictError, ContainsArrayError, ContainsGroupError, PathNotFoundError, ZarrdsError
 from zarrds.storage import FSStore, KVStore, MemoryStore
 
 from .failing import FailingStore, StoppedError
@@ -111,6 +111,9 @@ ACTS: dict[str, Act] = {
     "array-overwrite": lambda w, s: zarrds.array(DATA, store=s, path="g/b", overwrite=True, **w.options),
     "setitem": lambda w, s: member(w, s).__setitem__("a", DATA),
     "copy-replace": lambda w, s: zarrds.copy(member(w, s)["g/b"], member(w, s), name="a", if_exists="replace"),
+    "move-array": lambda w, s: member(w, s).move("a", "h"),
+    "move-group": lambda w, s: member(w, s).move("g", "h"),
+    "move-deep": lambda w, s: member(w, s).move("a", "n/m"),
     "del-array": lambda w, s: member(w, s).__delitem__("a"),
     "del-group": lambda w, s: member(w, s).__delitem__("g"),
 }
@@ -188,6 +191,107 @@ def test_what_is_made_at_a_half_deleted_place_shows_nothing_of_it(
             z = method(made, shape=8, chunks=2, dtype="i4", **({"shards": 4} if kind == "shards" else {}))
             assert z[:].tolist() == [0] * 8
         assert not any(key.endswith("zarrds-removal") for key in world.raw)
+
+
+@pytest.mark.parametrize("kind", SOME)
+@pytest.mark.parametrize("name", ["move-array", "move-group"])
+def test_an_interrupted_move_leaves_the_node_whole_at_one_place(kind: str, name: str) -> None:
+    src, members = {"move-array": ("a", [""]), "move-group": ("g", ["", "/b"])}[name]
+    old = World(kind).fill().state()
+    count = run(World(kind).fill(), ACTS[name], None).count
+    for nth in range(count):
+        world = World(kind).fill()
+        with suppress(StoppedError):
+            run(world, ACTS[name], nth, forever=True)
+        left = world.state()
+        whole = [place for place in (src, "h") if all(left[place + m] == old[src + m] for m in members)]
+        assert whole, (nth, left)
+        assert left["h"] in (None, old[src])
+
+
+@pytest.mark.parametrize("kind", SOME)
+def test_a_move_is_not_finished_over_changes(kind: str) -> None:
+    """If both nodes are whole after an interruption and one is changed, moving again must not delete the other one."""
+    both = 0
+    for nth in range(run(World(kind).fill(), ACTS["move-array"], None).count):
+        world = World(kind).fill()
+        with suppress(StoppedError):
+            run(world, ACTS["move-array"], nth, forever=True)
+        root = member(world, world.over(FailingStore(world.raw)))
+        if "a" in root and "h" in root:
+            both += 1
+            root["a"][0] = 99
+            with pytest.raises(ContainsArrayError):
+                root.move("a", "h")
+            assert (root["a"][0], root["h"][0]) == (99, 1)
+            root["h"][0] = 99
+            root.move("a", "h")
+            assert "a" not in root
+            assert root["h"][:].tolist() == [99, *[1] * 7]
+    assert both
+
+
+@pytest.mark.parametrize("make", ["zeros", "require_dataset"])
+def test_what_is_made_at_a_half_moved_place_shows_nothing_of_it(make: str) -> None:
+    for nth in range(run(World("v3").fill(), ACTS["move-array"], None).count):
+        world = World("v3").fill()
+        with suppress(StoppedError):
+            run(world, ACTS["move-array"], nth, forever=True)
+        root = member(world, world.store)
+        if "h" not in root:
+            assert getattr(root, make)("h", shape=8, chunks=2, dtype="i4")[:].tolist() == [0] * 8
+            assert root["a"][:].tolist() == [1] * 8
+
+
+@pytest.mark.parametrize("kind", ["v2", "v3"])
+def test_who_moves_to_a_place_where_another_task_creates_a_node_keeps_the_source(kind: str) -> None:
+    world = World(kind).fill()
+    done: list[str] = []
+
+    class Meanwhile(FailingStore):
+        """Creates a node at the new place as soon as something has been copied there."""
+
+        def turn(self, what: str) -> None:
+            super().turn(what)
+            if what.startswith("set h/") and not done and "removal" not in what:
+                done.append(what)
+                member(world, world.raw).zeros("h", shape=8, chunks=2, dtype="i4")
+
+    with pytest.raises(ConflictError, match="another task"):
+        member(world, Meanwhile(world.raw)).move("a", "h")
+    assert done
+    root = member(world, world.raw)
+    assert root["a"][:].tolist() == [1] * 8
+    assert "h" in root
+
+
+@pytest.mark.parametrize("at_once", [(False, False), (True, False), (False, True), (True, True)])
+def test_a_move_with_chunks_in_a_store_of_their_own(at_once: tuple[bool, bool]) -> None:
+    def filled() -> tuple[Store, Store]:
+        documents, chunks = MemoryStore(), MemoryStore()
+        root = zarrds.open_group(documents, mode="w", chunk_store=chunks, zarr_format=2)
+        root.create_dataset("a", shape=8, chunks=2, dtype="i4", fill_value=0)[:] = 7
+        return documents, chunks
+
+    def move(nth: int | None) -> tuple[list[FailingStore], Store, Store]:
+        stores = filled()
+        failing = [FailingStore(found, at_once=once) for found, once in zip(stores, at_once, strict=True)]
+        shared = FailingStore(MemoryStore(), nth)
+        for store in failing:
+            store.turn = shared.turn  # type: ignore[method-assign]
+        with suppress(StoppedError):
+            zarrds.open_group(failing[0], mode="r+", chunk_store=failing[1], zarr_format=2).move("a", "h")
+        return [shared], *stores
+
+    for nth in range(move(None)[0][0].count):
+        _, documents, chunks = move(nth)
+        root = zarrds.open_group(documents, mode="r+", chunk_store=chunks, zarr_format=2)
+        assert [root[path][:].tolist() for path in ("a", "h") if path in root] in ([[7] * 8], [[7] * 8] * 2)
+        once = [FailingStore(found, at_once=one) for found, one in zip((documents, chunks), at_once, strict=True)]
+        with suppress(KeyError):
+            zarrds.open_group(once[0], mode="r+", chunk_store=once[1], zarr_format=2).move("a", "h")
+        assert sorted(documents) == [".zgroup", "h/.zarray"]
+        assert sorted(chunks) == ["h/0", "h/1", "h/2", "h/3"]
 
 
 @pytest.mark.parametrize("make_raw", [MemoryStore, lambda: KVStore({})], ids=["memory", "dict"])

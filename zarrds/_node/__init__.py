@@ -12,7 +12,7 @@ from zarrds._node.claim import (
     unclaimed,
     with_mark_of,
 )
-from zarrds._node.create import create_array, create_group, move_node
+from zarrds._node.create import create_array, create_group
 from zarrds._node.delete import (
     begin_removal,
     delete_node,
@@ -45,6 +45,7 @@ from zarrds._node.lookup import (
     not_found,
     save_array,
 )
+from zarrds._node.move import move_node
 from zarrds._node.named import find_named
 from zarrds._node.refresh import refresh_consolidated, write_consolidated
 from zarrds._node.replace import replacing

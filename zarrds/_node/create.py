@@ -1,4 +1,4 @@
-"""Create, replace and move nodes.
+"""Create and replace nodes.
 
 If two writers create the same node, the first one wins: its document is set only if there is none, where the store can
 do so. A node that is replaced disappears in one step where the store can do that, else in the order given in
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -25,12 +24,12 @@ from zarrds._node.delete import (
     set_mark,
 )
 from zarrds._node.documents import group_documents, node_documents
-from zarrds._node.lookup import Found, expect_free, find_node, first_kind, first_node, look
+from zarrds._node.lookup import Found, first_kind
 from zarrds._store import REMOVAL_MARK, Store, ancestors, level, renamed
 from zarrds._types import Request
-from zarrds.errors import ArgumentError, ConflictError, ContainsArrayError, ContainsGroupError, PathNotFoundError
+from zarrds.errors import ConflictError, ContainsArrayError, ContainsGroupError
 
-__all__ = ["create_array", "create_group", "move_node"]
+__all__ = ["create_array", "create_group", "look_around", "missing_groups", "set_if_absent"]
 
 Fill = Callable[..., None]
 
@@ -139,7 +138,7 @@ def _create(
         formats = FORMATS if known_group is None else (format_of(meta),)
         # a known group is read as well: it may have been deleted since, together with its parents
         above = [p for p in ancestors(path) if known_group is None or not _is_above(p, known_group)]
-        (here, *found), marked = _look_around(store, [path, *above], formats, chunks_in)
+        (here, *found), marked = look_around(store, [path, *above], formats, chunks_in)
         # a new node must show nothing of a deleted one: finish interrupted deletions first
         unfinished = [at[0].path for at in (*found, here) if at[0].path in marked and first_kind(at) is None]
         if unfinished:
@@ -148,7 +147,7 @@ def _create(
         if not overwrite:
             _expect_nothing(here, path)
         made = _fitting(meta, remake, path, found)
-        missing = _missing_groups(found, made, overwrite=overwrite)
+        missing = missing_groups(found, made, overwrite=overwrite)
         if known_group is not None and known_group in missing:
             known_group = None
             continue
@@ -170,7 +169,7 @@ def _create(
     )
 
 
-def _look_around(
+def look_around(
     store: Store, paths: Sequence[str], formats: Sequence[Format], chunk_store: Store | None
 ) -> tuple[list[list[Found]], list[str]]:
     """Return what is at each of several paths, and at which of them a deletion was not finished: one batch."""
@@ -201,7 +200,7 @@ def _fitting(
     return made
 
 
-def _missing_groups(above: Sequence[list[Found]], meta: Node, *, overwrite: bool) -> list[str]:
+def missing_groups(above: Sequence[list[Found]], meta: Node, *, overwrite: bool) -> list[str]:
     """Return the paths above a new node where a group must be created; an array there is only replaced on request."""
     arrays = [at[0].path for at in above if first_kind(at)]
     if arrays and not overwrite:
@@ -212,7 +211,7 @@ def _missing_groups(above: Sequence[list[Found]], meta: Node, *, overwrite: bool
 # --- documents that only the first writer sets -----------------------------------------------------------------------
 
 
-def _set_if_absent(store: Store, documents: Sequence[tuple[str, bytes]]) -> bool:
+def set_if_absent(store: Store, documents: Sequence[tuple[str, bytes]]) -> bool:
     """Set the documents of a new node, unless there is one; return whether they were set.
 
     If two tasks do so at the same moment, one of them wins where the store can compare and set in one step; where it
@@ -241,8 +240,8 @@ def _set_new(
     """
     *others, document = documents
     above = zip(groups, group_documents(groups, node.zarr_format), strict=True)
-    set_here = [(at, made[0], False) for at, made in above if _set_if_absent(store, [made])]
-    if not _set_if_absent(store, [document]):
+    set_here = [(at, made[0], False) for at, made in above if set_if_absent(store, [made])]
+    if not set_if_absent(store, [document]):
         return False
     set_here.append((path, document[0], isinstance(node, ArrayMeta)))
     unwanted = _beside_other_kind(store, set_here, format_of(node))
@@ -312,7 +311,7 @@ def _replace(
     chunks = None if chunk_store is None else expect_ours(chunk_store, top, chunks_only=True)
     for key, text in documents:
         if not key.startswith(prefix):
-            _set_if_absent(store, [(key, text)])
+            set_if_absent(store, [(key, text)])
     if chunk_store is not None and chunks is not None:
         mark_removal(chunk_store, top, chunks)
         remove(store, top, below)
@@ -432,38 +431,6 @@ def _is_group(found: list[Found], below: Node) -> bool:
             hint=f"pass zarr_format={numbers[0]}, or choose another place",
         )
     return bool(numbers)
-
-
-def move_node(store: Store, src: str, dst: str, *, chunk_store: Store | None = None) -> None:
-    """Move the node at `src` to `dst`, by the store's own rename, and create the groups above it.
-
-    Chunks in a separate chunk store are moved first, so that a reader of the new path never misses them.
-
-    Where `Store.rename` is one step, a reader finds the node at one of the two paths. Elsewhere its keys are copied and
-    then deleted: a reader may find it at both, or incomplete. Nobody else may write to the node meanwhile.
-    Two tasks that move nodes to one path at the same moment do not notice each other
-    without a synchronizer.
-    """
-    refuse_consolidated(store, src)
-    if not src or dst == src or dst.startswith(src + "/"):
-        raise ArgumentError(f"cannot move {'/' + src!r} to {'/' + dst!r}: that is in itself")
-    node = find_node(store, src)
-    if node is None:
-        raise PathNotFoundError("the source does not exist", path=src)
-    format_of(node).check_path(dst)
-    (here, *found) = look(store, [dst, *ancestors(dst)], FORMATS)
-    expect_free(first_node(store, here), dst)
-    array = next((at[0].path for at in found if first_kind(at)), None)
-    if array is not None:
-        raise ContainsArrayError("an array is where a group is needed", path=array)
-    missing = [at[0].path for at in found if not _is_group(at, node)]
-    for key, text in group_documents(missing, node.zarr_format):
-        _set_if_absent(store, [(key, text)])
-    if chunk_store is not None and chunk_store is not store:
-        # an array without chunks has no keys there
-        with suppress(PathNotFoundError):
-            chunk_store.rename(src, dst)
-    store.rename(src, dst)
 
 
 def _is_above(path: str, group: str) -> bool:

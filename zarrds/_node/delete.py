@@ -16,6 +16,7 @@ __all__ = [
     "Below",
     "batches",
     "begin_removal",
+    "by_rank",
     "delete_node",
     "expect_ours",
     "finish_deletion",
@@ -122,9 +123,13 @@ def mark_removal(store: Store, path: str, below: Below) -> None:
         set_mark(store, path)
 
 
-def set_mark(store: Store, path: str) -> tuple[str, bytes]:
-    """Mark in the store that what is below a path is not a node; return the key and the unique value of this mark."""
-    mark = level(path) + REMOVAL_MARK, b"%b\n%b\n" % (_MARK_TEXT, uuid.uuid4().hex.encode())
+def set_mark(store: Store, path: str, note: str = "") -> tuple[str, bytes]:
+    """Mark in the store that what is below a path is not a node; return the key and the unique value of this mark.
+
+    A note is one more line in it.
+    """
+    lines = [_MARK_TEXT, uuid.uuid4().hex.encode(), *([note.encode()] if note else [])]
+    mark = level(path) + REMOVAL_MARK, b"".join(line + b"\n" for line in lines)
     store.set_many([mark])
     return mark
 
@@ -170,6 +175,13 @@ def batches(path: str, keys: Sequence[str]) -> list[list[str]]:
         turn = _turn(key)
         batches.setdefault((turn, turn == 1 and key.rpartition("/")[0] != path), []).append(key)
     return [batches[at] for at in sorted(batches)]
+
+
+def by_rank(path: str, keys: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+    """Separate keys below a path: what makes `path` a node, other documents, and the rest."""
+    top = [key for key in keys if _turn(key) == 1 and key.rpartition("/")[0] == path]
+    others = [key for key in keys if _turn(key) < 2 and key not in top]
+    return top, others, [key for key in keys if _turn(key) == 2]
 
 
 def _turn(key: str) -> int:

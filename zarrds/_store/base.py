@@ -52,6 +52,10 @@ class Staging:
     discard: Callable[[], None]
 
 
+_COPIED_KEYS = 16
+"""Number of values that are in memory at a time when a store copies values to other keys."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoreProfile:
     """Properties of a store that the engine uses to choose how to read and write.
@@ -267,9 +271,22 @@ class Store(MutableMapping[str, bytes]):
         keys = ([src] if src and src in self else []) + list(self.keys_below(level(src)))
         if not keys:
             raise PathNotFoundError("nothing to rename", path=src)
-        for key in keys:
-            self[renamed(key, src, dst)] = self[key]
+        self.copy_many([(key, renamed(key, src, dst)) for key in keys])
         self.delete_many(keys)
+
+    def renames_in_one_step(self) -> bool:
+        """Return whether every reader finds all keys of a `rename` under the old names, or all under the new ones.
+
+        A store with a `rename` of its own is trusted to do so, unless it says otherwise here.
+        """
+        return type(self).rename is not Store.rename
+
+    def copy_many(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Copy values inside the store, given as (key, new key); absent keys are left out."""
+        for start in range(0, len(pairs), _COPIED_KEYS):
+            some = pairs[start : start + _COPIED_KEYS]
+            values = self.get_many([(key, None) for key, _ in some])
+            self.set_many([(new, value) for (_, new), value in zip(some, values, strict=True) if value is not None])
 
     def getsize(self, path: str | None = None) -> int:
         """Return the size in bytes of the value at `path`, or of the values directly below it; -1 if unknown."""

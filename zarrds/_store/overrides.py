@@ -59,7 +59,7 @@ def follow_overrides(cls: type[Store], base: type[Store], network: StoreProfile)
         _put(cls, "keys_below", _keys_below)
         _put_own(cls, below, "_keys_own", "keys_below", ("__iter__",))
     changed = _position(cls, (*_READS, *_WRITES, *_DELETES, "get_many", "set_many", "delete_many", "rmdir"))
-    for name in ("replace_below", "staging"):  # these pass by what is overridden
+    for name in ("replace_below", "staging", "copy_many"):  # these pass by what is overridden
         if changed < _position(cls, (name,)) and getattr(cls, name) is not getattr(base, name):
             _put(cls, name, getattr(base, name))
     if cls.set_if is not base.set_if and not _compares(cls):

@@ -379,13 +379,19 @@ class FSStore(FSReading):
         keys = ([src] if src and src in self else []) + list(self.keys_below(level(src)))
         if not keys:
             raise PathNotFoundError("nothing to rename", path=src)
-        targets = [renamed(key, src, dst) for key in keys]
-        answers, attempts = answered(list(zip(keys, targets, strict=True)), self._copy)
-        self._forget_listings(targets)
-        self._raise_first(f"cannot rename to {dst!r}", keys, answers, attempts)
+        self.copy_many([(key, renamed(key, src, dst)) for key in keys])
         self.delete_many(keys)
         if not self.profile.native_batch:
             self._remove_empty(self._root + src)
+
+    def renames_in_one_step(self) -> bool:
+        return self._local is not None
+
+    def copy_many(self, pairs: Sequence[tuple[str, str]]) -> None:
+        self._require_writeable()
+        answers, attempts = answered(pairs, self._copy)
+        self._forget_listings([new for _, new in pairs])
+        self._raise_first("cannot copy", [key for key, _ in pairs], answers, attempts)
 
     def copy_from(self, source: FSStore, pairs: Sequence[tuple[str, str]]) -> None:
         """Set values to those of a store on the same file system, which copies them: (key there, key here)."""

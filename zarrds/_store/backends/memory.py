@@ -175,6 +175,9 @@ class KVStore(Store):
             del self._mapping[key]
         self.live.changed()
 
+    def renames_in_one_step(self) -> bool:
+        return self._own("rename") is not None
+
     def getsize(self, path: str | None = None) -> int:
         own = self._own("getsize")
         if own is not None:

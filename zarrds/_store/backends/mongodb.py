@@ -189,6 +189,9 @@ class MongoDBStore(Store):
             self.collection.delete_many({_KEY: {"$in": [renamed(key, src, dst) for key in keys]}})
             self.collection.bulk_write(writes)
 
+    def renames_in_one_step(self) -> bool:
+        return False
+
     def __len__(self) -> int:
         with self._reporting("counting"):
             return int(self.collection.count_documents({}))

@@ -277,12 +277,19 @@ class ObstoreStore(Store):
         keys = ([src] if src and src in self else []) + list(self.keys_below(level(src)))
         if not keys:
             raise PathNotFoundError("nothing to rename", path=src)
+        self.copy_many([(key, renamed(key, src, dst)) for key in keys])
+        self.delete_many(keys)
+
+    def renames_in_one_step(self) -> bool:
+        return False
+
+    def copy_many(self, pairs: Sequence[tuple[str, str]]) -> None:
+        keys = [key for key, _ in pairs]
         if trace.is_open():
             trace.record([trace.Entry("rename", key, 0) for key in keys])
-        answers = self._each("copy", [(key, renamed(key, src, dst)) for key in keys], [{}] * len(keys))
+        answers = self._each("copy", list(pairs), [{}] * len(pairs))
         self.live.changed()
-        self._raise_first(f"cannot rename to {dst!r}", keys, answers)
-        self.delete_many(keys)
+        self._raise_first("cannot copy", keys, answers)
 
     # --- the hierarchy -----------------------------------------------------------------------------------------------
 

@@ -111,6 +111,16 @@ class WrapperStore(Store):
     def rename(self, src_path: str, dst_path: str) -> None:
         self.store.rename(src_path, dst_path)
 
+    def renames_in_one_step(self) -> bool:
+        return self.store.renames_in_one_step()
+
+    def copy_many(self, pairs: Sequence[tuple[str, str]]) -> None:
+        # a subclass that changes values or keys must do so here too
+        if type(self).get_many is WrapperStore.get_many and is_unchanged(self, WrapperStore):
+            self.store.copy_many(pairs)
+        else:
+            Store.copy_many(self, pairs)
+
     def getsize(self, path: str | None = None) -> int:
         return self.store.getsize(path)
 
@@ -164,6 +174,12 @@ class ViewStore(WrapperStore):
 
     def rename(self, src_path: str, dst_path: str) -> None:
         Store.rename(self, src_path, dst_path)
+
+    def renames_in_one_step(self) -> bool:
+        return False
+
+    def copy_many(self, pairs: Sequence[tuple[str, str]]) -> None:
+        Store.copy_many(self, pairs)
 
     def getsize(self, path: str | None = None) -> int:
         return Store.getsize(self, path)

@@ -196,6 +196,9 @@ class LRUStoreCache(WrapperStore):
     def rename(self, src_path: str, dst_path: str) -> None:
         self._pass_on(lambda: self.store.rename(src_path, dst_path))
 
+    def copy_many(self, pairs: Sequence[tuple[str, str]]) -> None:
+        self._pass_on(lambda: self.store.copy_many(pairs))
+
     def clear(self) -> None:
         """Delete every key of the store."""
         self._pass_on(self.store.clear)
