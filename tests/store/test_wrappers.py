@@ -45,6 +45,8 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "staging": ("z",),
     "removable": ("z", ["z/.zarray"]),
     "rename": ("z", "y"),
+    "renames_in_one_step": (),
+    "copy_many": ([("z/0", "y/0")],),
     "getsize": ("z/0",),
     "size_below": ("z",),
     "spec": (),
@@ -72,35 +74,39 @@ ATTRIBUTES = [
 ]
 
 READING = {"get_many", "iter_many", "reader", "keys_below", "listdir"}
-WRITING = {"set_many", "set_if", "delete_many", "rmdir", "rename", "replace_below", "staging"}
+WRITING = {"set_many", "set_if", "delete_many", "rmdir", "rename", "replace_below", "staging", "copy_many"}
 SIZES = {"getsize", "size_below"}
 
 LEFT = {"was_left", "forget_left"}
+VIEWED = {"renames_in_one_step", "copy_many"}
 WRAPPERS: dict[str, tuple[Callable[[Store], WrapperStore], set[str]]] = {
     "WrapperStore": (WrapperStore, set()),
-    "ViewStore": (ViewStore, {*SIZES, *LEFT, "rmdir", "rename", "version", "replace_below", "staging"}),
+    "ViewStore": (
+        ViewStore,
+        {*SIZES, *LEFT, "rmdir", "rename", *VIEWED, "version", "replace_below", "staging", "copy_many"},
+    ),
     "ReadOnlyStore": (ReadOnlyStore, {*WRITING, "is_writeable", "spec", "can_set_if"}),
     "LRUStoreCache": (
         lambda store: LRUStoreCache(store, max_size=None),
-        {"get_many", "iter_many", "reader", "version", "spec", "staging"},
+        {"get_many", "iter_many", "reader", "version", "spec", "staging", "copy_many"},
     ),
     "DocumentStore": (
         lambda store: DocumentStore(store, {}),
-        {"replace_below", "staging", "get_many", "keys_below", "listdir", "rename", "spec"},
+        {"replace_below", "staging", "copy_many", "get_many", "keys_below", "listdir", "rename", "spec"},
     ),
     "ConsolidatedMetadataStore": (
         lambda store: ConsolidatedMetadataStore.just_written(
             store, ".zmetadata", Consolidated(".zmetadata", {}, (".zarray", ".zgroup", ".zattrs"))
         ),
-        {"replace_below", "staging", "get_many", "keys_below", "listdir", "rename", "spec"},
+        {"replace_below", "staging", "copy_many", "get_many", "keys_below", "listdir", "rename", "spec"},
     ),
     "StorageTransformer": (
         lambda store: Plain("p").over(store),
-        {"get_many", "iter_many", "reader", "set_many", "set_if", "replace_below", "staging"},
+        {"get_many", "iter_many", "reader", "set_many", "set_if", "replace_below", "staging", "copy_many"},
     ),
     "ShardingStorageTransformer": (
         lambda store: ShardingStorageTransformer("indexed", 2).over(store),
-        {"get_many", "iter_many", "reader", "set_many", "set_if", "replace_below", "staging"},
+        {"get_many", "iter_many", "reader", "set_many", "set_if", "replace_below", "staging", "copy_many"},
     ),
     "N5Mapping": (
         N5Mapping,
@@ -109,6 +115,7 @@ WRAPPERS: dict[str, tuple[Callable[[Store], WrapperStore], set[str]]] = {
             *SIZES,
             "set_many",
             "staging",
+            "copy_many",
             "delete_many",
             "check_documents",
             "version",
@@ -126,6 +133,7 @@ WRAPPERS: dict[str, tuple[Callable[[Store], WrapperStore], set[str]]] = {
             *WRITING,
             *SIZES,
             *LEFT,
+            *VIEWED,
             "version",
             "is_writeable",
             "spec",
@@ -136,7 +144,17 @@ WRAPPERS: dict[str, tuple[Callable[[Store], WrapperStore], set[str]]] = {
     ),
     "_BehindTheEnd": (
         lambda store: _BehindTheEnd(store, Claim(store, "zarr.json", b"{}", b"", False)),
-        {"get_many", "iter_many", "reader", "set_many", "set_if", "delete_many", "replace_below", "staging"},
+        {
+            "get_many",
+            "iter_many",
+            "reader",
+            "set_many",
+            "set_if",
+            "delete_many",
+            "replace_below",
+            "staging",
+            "copy_many",
+        },
     ),
     "_ComparingStore": (
         _ComparingStore,
@@ -150,9 +168,10 @@ WRAPPERS: dict[str, tuple[Callable[[Store], WrapperStore], set[str]]] = {
             "delete_many",
             "replace_below",
             "staging",
+            "copy_many",
         },
     ),
-    "PendingStore": (PendingStore, {*READING, *WRITING, *SIZES, *LEFT, "version", "flush", "close", "spec"}),
+    "PendingStore": (PendingStore, {*READING, *WRITING, *SIZES, *LEFT, *VIEWED, "version", "flush", "close", "spec"}),
 }
 """How each wrapper is made, and what of the protocol it does not just pass on."""
 
@@ -241,6 +260,7 @@ def test_what_is_not_changed_is_passed_on(name: str, method: str) -> None:
             "set_if": not wrapper.can_set_if,
             "replace_below": not is_unchanged(wrapper, WrapperStore),
             "staging": not is_unchanged(wrapper, WrapperStore) or type(wrapper).get_many is not WrapperStore.get_many,
+            "copy_many": not is_unchanged(wrapper, WrapperStore) or type(wrapper).get_many is not WrapperStore.get_many,
         }
         assert getattr(type(wrapper), method) is not getattr(WrapperStore, method) or by_others.get(method)
         return
