@@ -135,7 +135,7 @@ class Template:
         store = next(iter(stored.arrays.values())).store
         check_synchronizer(synchronizer, self.path, store)
         ds, found = parse_region(ds, region, stored)
-        keeps = store.can_set_if or synchronizer is not None or not store.profile.shareable
+        keeps = synchronizer is not None or not store.profile.shareable or store.can_set_if
         options = Options("r+", align, write_empty_chunks=True, zarr_format=self.zarr_format, keeps_parts=keeps)
         plan = plan_dataset(ds, self.path, stored=stored, encoding={}, options=options, region=found)
         write_values([plan], store, Job(True, False, dask_options, synchronizer), appends=False)

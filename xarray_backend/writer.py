@@ -229,7 +229,7 @@ def _planned(request: Request, existing: Group | None, target: Store) -> list[Da
     if append_dim is not None and len(datasets) > 1 and not any(append_dim in ds.dims for ds in datasets.values()):
         raise ArgumentError(f"append_dim {append_dim!r} is not a dimension of any node of the tree")
     number = _format_to_write(target, request.root, existing, request.zarr_format)
-    keeps = target.can_set_if or request.synchronizer is not None or not target.profile.shareable
+    keeps = request.synchronizer is not None or not target.profile.shareable or target.can_set_if
     separator = target.dimension_separator
     has_fills = target.keeps_documents  # only N5 translates documents, and it has no fill values
     options = Options(request.mode, request.align, request.write_empty_chunks, separator, number, keeps, has_fills)

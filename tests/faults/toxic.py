@@ -90,6 +90,8 @@ class Proxy:
         Its URL.
     plan : callable
         What to do to a request; may be replaced at any time.
+    ignored : tuple of str
+        Names of headers, in lower case, that are not passed on: what a service is like that does not know them.
     asked : list of Asked
         The requests that came.
     done : list of str
@@ -99,6 +101,7 @@ class Proxy:
     service: tuple[str, int]
     address: str = ""
     plan: Plan = lambda asked: None
+    ignored: tuple[str, ...] = ()
     asked: list[Asked] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -198,7 +201,7 @@ class _Connection(socketserver.StreamRequestHandler):
             name = line.partition(b":")[0].strip().lower()
             if name == b"expect":
                 self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
-            elif name != b"connection":
+            elif name != b"connection" and name.decode("latin-1") not in self.proxy.ignored:
                 lines.append(line)
         return b"".join([*lines, b"Connection: close\r\n\r\n"]) if lines else b""
 

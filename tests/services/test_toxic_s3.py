@@ -178,6 +178,7 @@ def test_what_never_answers_is_asked_a_bounded_number_of_times(kind: str, act: s
         "delete": lambda: store.delete_many(["k"]),
     }
     assert len(store["k"]) == 10
+    assert store.can_set_if
     places.proxy.forget()
     places.proxy.plan = ever(kind)
     if kind == "cut body" and act in ("set", "delete"):
@@ -250,6 +251,9 @@ def test_a_lost_answer_is_not_taken_for_a_lost_race(client: str, places: Places)
     """Others may replace the object before the writer whose answer was lost asks again."""
     store, other = places.store(client), places.direct
     other["k"] = b"0"
+    assert store.can_set_if  # the service was asked before the plan begins
+    assert other.can_set_if
+    places.proxy.forget()
 
     def plan(asked: Asked) -> str | None:
         return "lose reply" if asked.method == "PUT" and not asked.before else None
@@ -280,3 +284,82 @@ def test_appends_whose_answers_are_lost_are_there_once(client: str, layout: str,
         z = zarrds.open_array(places.store(client), mode="r+")
     found = zarrds.open_array(places.direct, mode="r")[:]
     assert sorted(found[:, 0].tolist()) == sorted([*DATA[:, 0], *-DATA[:, 0]])
+
+
+# --- services that ignore conditions ----------------------------------------------------------------------------------
+
+CONDITIONS = ("if-match", "if-none-match")
+
+
+@CLIENTS
+def test_a_service_is_asked_once_whether_it_obeys_conditions(client: str, places: Places) -> None:
+    for number in range(3):
+        store = places.store(client)
+        assert store.set_if("k", b"%d" % number, None if number == 0 else b"%d" % (number - 1))
+        assert not store.set_if("k", b"other", b"other than it is")
+    asked = [one for one in places.proxy.asked if ".zarrds-conditions" in one.target]
+    assert [one.method for one in asked] == ["PUT"]
+    assert list(places.direct) == ["k"]
+
+
+@CLIENTS
+def test_reading_asks_nothing_of_the_kind(client: str, places: Places) -> None:
+    zarrds.open_array(places.direct, mode="w", shape=4, dtype="i4")[:] = 1
+    places.proxy.forget()
+    assert zarrds.open_array(places.store(client), mode="r")[:].tolist() == [1, 1, 1, 1]
+    assert not any("conditions" in one.target or one.method == "PUT" for one in places.proxy.asked)
+
+
+@CLIENTS
+def test_a_service_that_ignores_conditions_is_not_trusted(client: str, places: Places) -> None:
+    places.proxy.ignored = CONDITIONS
+    store = places.store(client)
+    with pytest.warns(UserWarning, match="ignores the header If-Match.*synchronizer"):
+        assert not store.can_set_if
+    assert not places.store(client).can_set_if  # known by now: no second warning, as warnings are errors here
+    with pytest.raises(StoreError, match="compared and set in one step"):
+        store.set_if("k", b"new", None)
+    assert list(places.direct) == []
+    assert [one.method for one in places.proxy.asked if one.method in ("PUT", "DELETE", "POST")] in (
+        ["PUT", "DELETE"],
+        ["PUT", "POST"],
+    )
+
+
+@CLIENTS
+@LAYOUTS
+def test_one_appender_at_a_time_where_conditions_are_ignored(client: str, layout: str, places: Places) -> None:
+    places.proxy.ignored = CONDITIONS
+    z = zarrds.open_array(places.store(client), mode="w", shape=(0, 10), dtype=DATA.dtype, **OPTIONS[layout])
+    with pytest.warns(UserWarning, match="one writer"):
+        z.append(DATA[:6])
+    for first in range(6, 24, 6):
+        z.append(DATA[first : first + 6])
+    z.attrs["title"] = "toxic"
+    found = zarrds.open_array(places.direct, mode="r")
+    assert (found[:].tolist(), found.attrs["title"]) == (DATA.tolist(), "toxic")
+
+
+@pytest.mark.parametrize(("status", "trusted"), [(403, True), (412, True), (404, True), (501, False)])
+def test_other_answers_to_the_question_about_conditions(
+    status: int, trusted: bool, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from botocore.exceptions import ClientError
+
+    store = places.store("s3fs")
+    assert isinstance(store, FSStore)
+    answer = {"Error": {"Code": "NoSuchKey" if status == 404 else str(status)}}
+    error = ClientError({**answer, "ResponseMetadata": {"HTTPStatusCode": status}}, "PutObject")  # type: ignore[arg-type]
+
+    async def refuse(*args: Any, **options: Any) -> Any:
+        from s3fs.errors import translate_boto_error
+
+        raise translate_boto_error(error)
+
+    monkeypatch.setattr(store.fs, "_call_s3", refuse)
+    monkeypatch.setattr(store, "delete_many", lambda keys: None)
+    if trusted:
+        assert store.can_set_if
+    else:
+        with pytest.warns(UserWarning, match="ignores"):
+            assert not store.can_set_if

@@ -66,7 +66,8 @@ def follow_overrides(cls: type[Store], base: type[Store], network: StoreProfile)
         _put(cls, "set_if", base.set_if)
         cls.can_set_if = _Never()  # type: ignore[assignment]
     elif isinstance(_in_classes(cls, "can_set_if"), _Never):
-        cls.can_set_if = True
+        found = [vars(base)["can_set_if"] for base in cls.__mro__ if "can_set_if" in vars(base)]
+        cls.can_set_if = next(value for value in found if not isinstance(value, _Never))
     if is_read and below is None and "getitems" in cls.__dict__ and cls.profile is base.profile:
         cls.profile = network
 

@@ -17,12 +17,13 @@ from fsspec import AbstractFileSystem, FSMap
 from fsspec.implementations.memory import MemoryFileSystem
 
 from zarrds._store.backends import filesystem, tags
+from zarrds._store.backends.conditions import CONDITIONS_KEY, obeys_conditions
 from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.filesystem import NOT_FOUND
 from zarrds._store.backends.fs_listing import entries_at
 from zarrds._store.backends.fs_reading import FSReading
 from zarrds._store.backends.locked import LockedDocument
-from zarrds._store.backends.s3 import s3_place, set_object_if
+from zarrds._store.backends.s3 import ignores_condition, s3_place, service_of, set_object_if
 from zarrds._store.backends.s3_client import sending_once
 from zarrds._store.base import Staging, Store, StoreProfile, is_unchanged, renamed
 from zarrds._store.elsewhere import StoreElsewhere
@@ -90,7 +91,6 @@ class FSStore(FSReading):
     """
 
     __module__ = "zarrds.storage"
-    can_set_if: bool
     dimension_separator: Separator | None
     exceptions: tuple[type[Exception], ...]
     live: LiveData | None
@@ -144,8 +144,6 @@ class FSStore(FSReading):
         self._local = None if local_path is None else DirectoryStore(local_path)
         self._has_urls = filesystem.has_urls(fs)
         self._lists_reliably = self._local is not None or filesystem.lists_reliably(fs)
-        in_memory = type(fs) is MemoryFileSystem
-        self.can_set_if = self._local is not None or in_memory or s3_place(fs, self.path) is not None
         self._sends_tags = tags.are_sent(fs, self.path)
         # whether the server supports ranges; an HTTP server may ignore them, which the first range shows
         self._serves_ranges = None if filesystem.has_protocol(fs, "http", "https") else True
@@ -179,6 +177,21 @@ class FSStore(FSReading):
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
+    @property
+    def can_set_if(self) -> bool:  # type: ignore[override]  # it is for reading only here
+        """Whether the store supports `set_if`; the first time, a service of S3 is asked with one request."""
+        place = s3_place(self.fs, self._root + CONDITIONS_KEY)
+        if place is None or self.mode == "r":
+            return place is not None or self._local is not None or type(self.fs) is MemoryFileSystem
+        return obeys_conditions(
+            service_of(*place), repr(self), lambda: self._refuses(*place), lambda: self.delete_many([CONDITIONS_KEY])
+        )
+
+    def _refuses(self, fs: AbstractFileSystem, path: str) -> bool:
+        ignored, attempts = ignores_condition(fs, path)
+        self._raise_first("cannot write", [CONDITIONS_KEY], [ignored], attempts)
+        return not ignored
+
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
         self._require_writeable()
         if self.normalize_keys:
@@ -196,9 +209,15 @@ class FSStore(FSReading):
         key = check_key(key.lower() if self.normalize_keys else key)
         if self._local is not None:
             return self._local.set_if(key, value, expected)
+        if not self.can_set_if:
+            return super().set_if(key, value, expected)
         place = s3_place(self.fs, self._root + key)
         if place is None:
-            return self._set_in_memory_if(key, value, expected)
+            with locked_object(("memory", self._root)):
+                is_same = same_bytes(self.get_many([(key, None)])[0], expected)
+                if is_same:
+                    self.set_many([(key, value)])
+                return is_same
         if trace.is_open():
             trace.record([trace.Entry("get", key, 0), trace.Entry("set", key, buffer_size(value))])
         done, attempts = set_object_if(*place, to_bytes(value), None if expected is None else to_bytes(expected))
@@ -206,15 +225,6 @@ class FSStore(FSReading):
         if isinstance(done, Exception):
             raise self._failed("cannot write", key, done, attempts) from None
         return done
-
-    def _set_in_memory_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
-        if not self.can_set_if:
-            return super().set_if(key, value, expected)
-        with locked_object(("memory", self._root)):
-            is_same = same_bytes(self.get_many([(key, None)])[0], expected)
-            if is_same:
-                self.set_many([(key, value)])
-            return is_same
 
     def _write(self, items: Sequence[tuple[str, bytes]]) -> list[Any]:
         if trace.is_open():

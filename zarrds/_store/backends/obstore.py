@@ -14,6 +14,7 @@ from typing import Any
 
 from zarrds._config import get_config
 from zarrds._store.absence import says_no_container
+from zarrds._store.backends.conditions import CONDITIONS_KEY, IMPOSSIBLE_TAG, obeys_conditions
 from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.filesystem import gathered
 from zarrds._store.backends.writers import MARK, has_written, marked, new_token
@@ -80,7 +81,6 @@ class ObstoreStore(Store):
     """
 
     __module__ = "zarrds.storage"
-    can_set_if: bool
     profile: StoreProfile
     reports_requests = True
 
@@ -90,7 +90,7 @@ class ObstoreStore(Store):
         self._token: str | None = None
         self.live: LiveData = live_data(store)
         kind = type(store).__name__
-        self.can_set_if = kind != "HTTPStore"
+        self._kind = kind
         if kind in (_IN_MEMORY, _LOCAL):
             where = "memory" if kind == _IN_MEMORY else "disk"
             self.profile = StoreProfile(where, native_ranges=True, shareable=kind == _LOCAL)  # type: ignore[arg-type]
@@ -207,6 +207,32 @@ class ObstoreStore(Store):
         answers = self._each("put", values, [{"use_multipart": False}] * len(values))
         self.live.changed()
         self._raise_first("cannot write", [key for key, _ in values], answers)
+
+    @property
+    def can_set_if(self) -> bool:  # type: ignore[override]  # it is for reading only here
+        """Whether the store supports `set_if`; the first time, a service of S3 is asked with one request."""
+        if self._kind != "S3Store":
+            return self._kind != "HTTPStore"
+        config = self.store.config
+        place = f"obstore {config.get('endpoint')} {config.get('region')} {config.get('bucket')}"
+        return obeys_conditions(place, repr(self), self._refuses, lambda: self.delete_many([CONDITIONS_KEY]))
+
+    def _refuses(self) -> bool:
+        """Return whether the service refuses to set an absent object that must have a certain tag."""
+        (refused,), attempts = answered([CONDITIONS_KEY], self._attempt_impossible, _came_in_part)
+        self._raise_first("cannot write", [CONDITIONS_KEY], [refused], attempts)
+        return bool(refused)
+
+    def _attempt_impossible(self, keys: Sequence[str]) -> list[Any]:
+        errors = optional_module("obstore.exceptions", "obstore")
+        try:
+            return [not self._put_if(keys[0], b"", {"e_tag": IMPOSSIBLE_TAG}, new_token())]
+        except (errors.PermissionDeniedError, errors.UnauthenticatedError):
+            return [True]  # so services answer too where the object is absent and the user may not list
+        except errors.NotSupportedError:
+            return [False]
+        except Exception as error:
+            return [error]
 
     def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
         if not self.can_set_if:

@@ -10,12 +10,14 @@ from fsspec.asyn import sync
 from fsspec.implementations.dirfs import DirFileSystem
 
 from zarrds._store.absence import says_no_container
+from zarrds._store.backends.conditions import IMPOSSIBLE_TAG
 from zarrds._store.backends.writers import MARK, has_written, marked, new_token
 from zarrds._store.retry import answered, http_status
 
-__all__ = ["s3_place", "set_object_if"]
+__all__ = ["ignores_condition", "s3_place", "service_of", "set_object_if"]
 
 _CONFLICTS = (409, 412)
+_NOT_IMPLEMENTED = 501
 
 
 def s3_place(fs: AbstractFileSystem, path: str) -> tuple[AbstractFileSystem, str] | None:
@@ -52,6 +54,43 @@ def set_object_if(
 
     (done,), attempts = answered([path], send)
     return done, attempts
+
+
+def service_of(fs: AbstractFileSystem, path: str) -> str:
+    """Return a name of the service and the bucket of a path."""
+    return f"{fs._fs_token} {fs.split_path(path)[0]}"
+
+
+def ignores_condition(fs: AbstractFileSystem, path: str) -> tuple[bool | Exception, int]:
+    """Set an absent object under a condition that cannot be met; return whether it was set, and the attempts.
+
+    Where the rights do not suffice to write it, nothing is known, and the answer is False: so do services answer that
+    refuse a condition on an absent object to a user who may not list the bucket.
+    """
+
+    def send(_: Sequence[str]) -> list[bool | Exception]:
+        try:
+            return [bool(sync(fs.loop, _attempt_impossible, fs, path))]
+        except Exception as error:
+            return [error]
+
+    (done,), attempts = answered([path], send)
+    return done, attempts
+
+
+async def _attempt_impossible(fs: Any, path: str) -> bool:
+    bucket, key, _ = fs.split_path(path)
+    try:
+        await fs._call_s3("put_object", Bucket=bucket, Key=key, Body=b"", IfMatch=IMPOSSIBLE_TAG)
+    except Exception as error:
+        if isinstance(error, FileNotFoundError) and not says_no_container(error):
+            return False
+        if isinstance(error, PermissionError) or _status(error) in (*_CONFLICTS, 403):
+            return False
+        if _status(error) == _NOT_IMPLEMENTED:
+            return True
+        raise
+    return True
 
 
 async def _attempt(fs: Any, path: str, value: bytes, expected: bytes | None, token: str) -> bool:

@@ -25,7 +25,6 @@ class WrapperStore(Store):
         The wrapped store.
     """
 
-    can_set_if: bool
     carries_data: bool
     dimension_separator: Separator | None
     documents_format: int | None
@@ -43,7 +42,18 @@ class WrapperStore(Store):
         self.keeps_documents = store.keeps_documents
         self.documents_format = store.documents_format
         self.of_hierarchies_alone = store.of_hierarchies_alone
-        self.can_set_if = self.is_writeable() and _compares(type(self)) and store.can_set_if
+        self._can_set_if: bool | None = None
+
+    @property
+    def can_set_if(self) -> bool:
+        """Whether the store supports `set_if`; it may cost the wrapped store a request to know that."""
+        if self._can_set_if is None:
+            return self.is_writeable() and _compares(type(self)) and self.store.can_set_if
+        return self._can_set_if
+
+    @can_set_if.setter
+    def can_set_if(self, value: bool) -> None:
+        self._can_set_if = value
 
     # --- values ------------------------------------------------------------------------------------------------------
 
