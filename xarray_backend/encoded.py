@@ -19,9 +19,10 @@ from xarray_backend.extension import with_stored_dtype
 from zarrds import Array
 from zarrds.errors import EncodingError
 
-__all__ = ["encode_like_stored", "encode_new"]
+__all__ = ["PACKING", "encode_like_stored", "encode_new", "kind_of"]
 
-_PACKING = ("units", "calendar", "scale_factor", "add_offset", "_Unsigned", "_FillValue", "missing_value")
+PACKING = ("units", "calendar", "scale_factor", "add_offset", "_Unsigned", "_FillValue", "missing_value")
+"""Keys of the CF conventions that say how values are stored."""
 
 
 def encode_new(name: str, var: xr.Variable) -> xr.Variable:
@@ -54,7 +55,7 @@ def _as_numbers_asked_for(name: str, var: xr.Variable) -> xr.Variable:
 
 def _is_plain(var: xr.Variable, dtype: np.dtype[Any]) -> bool:
     """Return whether numbers of another dtype are stored unchanged, without scaling or a fill value."""
-    keys = {key for key in _PACKING if var.encoding.get(key) is not None or var.attrs.get(key) is not None}
+    keys = {key for key in PACKING if var.encoding.get(key) is not None or var.attrs.get(key) is not None}
     if var.dtype == dtype or var.dtype.kind not in "iuf" or dtype.kind not in "iuf" or keys & {"_Unsigned"}:
         return False
     if keys & {"scale_factor", "add_offset"}:
@@ -74,7 +75,7 @@ def _compared(var: xr.Variable, encoded: xr.Variable, checked: Checked) -> xr.Va
         return encoded
     if encoded.chunks is None:
         return encoded.copy(deep=False, data=checked(var.values, encoded.values))
-    encoding = {key: value for key, value in checked.attrs if key in _PACKING}
+    encoding = {key: value for key, value in checked.attrs if key in PACKING}
     encode = partial(_encode_block, promised=var.dtype, checked=checked, encoding={**encoding, "dtype": encoded.dtype})
     return encoded.copy(deep=False, data=_mapped(encode, var, encoded.dtype).data)
 
@@ -102,9 +103,7 @@ def encode_like_stored(name: str, var: xr.Variable, stored: xr.Variable, array: 
     var = with_stored_dtype(name, var, encoding.get("_FillValue"))
     is_raw = _is_encoded_already(name, var, encoding)
     var = var.copy(deep=False)
-    var.attrs = {
-        key: value for key, value in var.attrs.items() if key not in (*_PACKING, "coordinates", "grid_mapping")
-    }
+    var.attrs = {key: value for key, value in var.attrs.items() if key not in (*PACKING, "coordinates", "grid_mapping")}
     if is_raw or array.dtype.kind in "Mm":
         var.encoding = {}
         _refuse_other_kinds(name, var, array, decoded if not is_raw else stored)
@@ -116,7 +115,7 @@ def encode_like_stored(name: str, var: xr.Variable, stored: xr.Variable, array: 
         var.encoding.pop("dtype", None)  # xarray would silently cut longer text
     if _is_plain(var, array.dtype):
         var = _mapped(partial(cast_exactly, dtype=array.dtype, name=name), var, array.dtype)
-    elif array.dtype.kind in "iuf" and (_packed(var) or _kind(var) in ("times", "durations")):
+    elif array.dtype.kind in "iuf" and (_packed(var) or kind_of(var) in ("times", "durations")):
         checked = Checked(name, decoding_attrs(stored.attrs), array.dtype)
         encode = partial(_encode_block, promised=var.dtype, checked=checked, encoding=var.encoding)
         return _mapped(encode, var, array.dtype)
@@ -144,14 +143,14 @@ def _encode_block(values: Any, promised: np.dtype[Any], checked: Checked, encodi
 
 def _without_objects(name: str, var: xr.Variable, array: Array) -> xr.Variable:
     """Convert object arrays to the dtype that numpy finds for them, unless objects are stored."""
-    if array.dtype.hasobject or _kind(var) != "objects" or var.chunks is not None:
+    if array.dtype.hasobject or kind_of(var) != "objects" or var.chunks is not None:
         return var
     return var.copy(deep=False, data=of_real_dtype(var.values, array.dtype, name))
 
 
 def _is_encoded_already(name: str, var: xr.Variable, encoding: Mapping[str, Any]) -> bool:
     """Return whether a variable is encoded already: its attributes are those by which the stored one is decoded."""
-    packing = {key: encoding[key] for key in _PACKING if encoding.get(key) is not None}
+    packing = {key: encoding[key] for key in PACKING if encoding.get(key) is not None}
     carried = {key: var.attrs[key] for key in packing if key in var.attrs}
     essential = {"units", "scale_factor", "add_offset"} & set(packing)
     wrong = [key for key in carried if not _equal(carried[key], packing[key])]
@@ -175,7 +174,7 @@ def _equal(one: Any, other: Any) -> bool:
 
 def _refuse_other_kinds(name: str, var: xr.Variable, array: Array, stored: xr.Variable) -> None:
     """Raise EncodingError for values of another kind than the stored ones: times for numbers, text for times, ...."""
-    new, old = _kind(var), _kind(stored)
+    new, old = kind_of(var), kind_of(stored)
     if new == old or (new, old) in _TAKEN or (old == "texts" and array.dtype.hasobject and new == "objects"):
         return
     units = stored.encoding.get("units", stored.attrs.get("units"))
@@ -191,7 +190,8 @@ def _refuse_other_kinds(name: str, var: xr.Variable, array: Array, stored: xr.Va
 _TAKEN = {("booleans", "numbers"), ("booleans", "complex numbers"), ("numbers", "complex numbers")}
 
 
-def _kind(var: xr.Variable) -> str:
+def kind_of(var: xr.Variable) -> str:
+    """Return what the values of a variable are, in a word of the error messages: times, numbers, texts, ...."""
     kind = var.dtype.kind
     if kind == "M" or _holds_cftime(var):
         return "times"

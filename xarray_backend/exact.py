@@ -214,7 +214,7 @@ class Checked:
             + (f", which needs {needed}" if needed else "")
             + (f" of calendar {value.calendar}" if hasattr(value, "calendar") else ""),
             hint="convert the values, or write the variable to a new place with another encoding; a variable that is "
-            "stored without elements takes encoding={...} again",
+            "stored without elements, or in an append as one chunk, takes encoding={...} again",
         )
 
 

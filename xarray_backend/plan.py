@@ -30,7 +30,7 @@ from zarrds.errors import (
     UnsupportedFormatError,
 )
 
-__all__ = ["DatasetPlan", "Options", "VariableWrite", "check_dataset", "plan_dataset"]
+__all__ = ["DatasetPlan", "Options", "VariableWrite", "check_dataset", "plan_dataset", "planned_new"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,8 @@ class DatasetPlan:
         Values to be written; the arrays of some of them are new.
     resizes : list of (Array, tuple of int)
         Stored arrays to be enlarged, with their new shapes.
+    recoded : tuple of Recoded
+        Stored variables that are encoded anew before; `writes` and `resizes` name arrays in memory in their place.
     """
 
     path: str
@@ -130,6 +132,7 @@ class DatasetPlan:
     attrs: dict[str, Any] | None
     writes: list[VariableWrite] = field(default_factory=list)
     resizes: list[tuple[Array, tuple[int, ...]]] = field(default_factory=list)
+    recoded: tuple[Any, ...] = ()
 
     @property
     def new_arrays(self) -> list[NewArray]:
@@ -176,6 +179,15 @@ def plan_dataset(
         names = _unnamed_coordinates(ds, variables, stored)
         plan.attrs = added_attributes(stored.group.attrs.asdict(), plan.attrs, names)
     return plan
+
+
+def planned_new(
+    name: str, path: str, var: xr.Variable, encoding: Mapping[str, Any], options: Options
+) -> tuple[NewArray, xr.Variable]:
+    """Return a whole variable with this encoding, as a new array of the group at `path` and its encoded values."""
+    plan = DatasetPlan(path, options.zarr_format, None, None)
+    _plan_new(plan, name, var, encoding, options, Region())
+    return plan.new_arrays[0], plan.writes[0].values
 
 
 def _unnamed_coordinates(ds: xr.Dataset, variables: Mapping[Any, xr.Variable], stored: Stored) -> list[str]:
@@ -352,7 +364,8 @@ def _plan_existing(
         return
     if explicit is not None:
         raise ArgumentError(
-            f"variable {name!r} is stored already and keeps its encoding; leave it out of encoding=, or use mode='w'"
+            f"variable {name!r} is stored already and keeps its encoding (an append along one of its dimensions "
+            "encodes it anew if it is one chunk); leave it out of encoding=, or use mode='w'"
         )
     array, stored = members.arrays[name], members.variables[name]
     if set(var.dims) != set(stored.dims):

@@ -171,7 +171,8 @@ def _documents(plan: DatasetPlan) -> int:
     """Return the number of documents that are set; consolidated metadata of Zarr v3 are part of one of them."""
     nodes = plan.new_nodes() if plan.stored is None else plan.new_arrays
     attributes = plan.stored is not None and plan.attrs is not None
-    return sum(len(node.documents()) for node in nodes) + len(plan.resizes) + attributes
+    anew = [one.array for one in plan.recoded]
+    return sum(len(node.documents()) for node in [*nodes, *anew]) + len(plan.resizes) + attributes
 
 
 def _variable(write: VariableWrite) -> VariablePlan:

@@ -15,6 +15,7 @@ from xarray_backend.blocks import refuse_unshareable, regrouped
 from xarray_backend.plan import DatasetPlan, Options, plan_dataset
 from xarray_backend.preview import planned_writes
 from xarray_backend.reader import ZarrdsStore
+from xarray_backend.recoding import recoded_variables, replace_recoded, with_recoded
 from xarray_backend.region import Region, appended_region, parse_region, region_names
 from xarray_backend.request import Request
 from xarray_backend.stored import Stored, read_stored, stored_names, undo_unfinished
@@ -89,8 +90,11 @@ def to_zarrds(
         ``write_empty_chunks``, ``chunk_key_encoding``, in Zarr v3 also ``shards``, ``serializer`` and ``fill_value``
         (of the stored array), and the keys of CF (``dtype``, ``scale_factor``, ``_FillValue``, ``units``, ...). It
         takes the place of the variable's own encoding, whose chunks and shards are kept as long as they fit the blocks
-        of a dask array; blocks that together make up shards are joined. Stored variables keep their encoding; one that
-        has no elements takes another one in modes "a" and "a-".
+        of a dask array; blocks that together make up shards are joined. Stored variables keep their encoding, except in
+        modes "a" and "a-" one that has no elements, and with `append_dim` one that is a single chunk: it is encoded
+        anew. Its chunks and codecs stay where none are given (in N5 chunks only), filters only if its dtype does, and
+        units, scale factors and the like only if none of them is given. The store must be able to exchange a variable
+        in one step (docs/consistency.md).
     compute : bool
         If False, only the Delayed that is returned writes dask arrays; everything else is written now.
     consolidated : bool, optional
@@ -146,6 +150,8 @@ def to_zarrds(
     zarrds.errors.BlockShapeError
         A block has another shape than its dask array declares, for example because a function given to `map_blocks`
         returned it (also a ValueError); nothing of that block has been written.
+    zarrds.errors.NotSupportedError
+        A stored variable was to be encoded anew, and the store cannot exchange it in one step.
     zarrds.errors.ConflictError
         Another writer changed the arrays during an append, or took this writer for dead; readers see nothing of it.
     zarrds.errors.EncodingError
@@ -199,6 +205,8 @@ def _write(request: Request, target: Store) -> Any:
         documents = new_documents(plans, root)
         target.check_documents(documents)  # raise for what the store cannot express before anything is deleted
         written = existing if existing is not None else _make_room(target, root, mode, plans[0].zarr_format)
+        if any(plan.recoded for plan in plans):
+            plans = _encoded_anew(plans, request, target)
         job = Job(request.compute, request.consolidates, request.dask_options, request.synchronizer, turns)
         return carry_out(plans, documents, target, written, job, fresh=existing is None)
 
@@ -239,8 +247,39 @@ def _planned(request: Request, existing: Group | None, target: Store) -> list[Da
         grows = append_dim if len(datasets) == 1 or append_dim in ds.dims else None
         stored, ds, part = _part_of(ds, _stored_group(existing, path), grows, request.region)
         encoding = request.encodings[path]
-        plans.append(plan_dataset(ds, where, stored=stored, encoding=encoding, options=options, region=part))
+        anew = recoded_variables(ds, where, stored, encoding, options, part)
+        if anew:
+            _refuse_lazy_parts_of(target, [one.array.path for one in anew], ds)
+            stored = with_recoded(stored, anew)
+            encoding = {name: given for name, given in encoding.items() if name not in {one.name for one in anew}}
+        plan = plan_dataset(ds, where, stored=stored, encoding=encoding, options=options, region=part)
+        plan.recoded = tuple(anew)
+        plans.append(plan)
     return plans
+
+
+def _encoded_anew(plans: list[DatasetPlan], request: Request, target: Store) -> list[DatasetPlan]:
+    """Encode stored variables anew; return the plans for what is left to do, which are those of any append."""
+    replace_recoded(target, [one for plan in plans for one in plan.recoded], request.synchronizer)
+    done = [{one.name for one in plan.recoded} for plan in plans]
+    encodings = {
+        path: {name: given for name, given in encoding.items() if name not in names}
+        for (path, encoding), names in zip(request.encodings.items(), done, strict=True)
+    }
+    request = replace(request, encodings=encodings)
+    existing = _open_existing(target, request.root)
+    plans = _planned(request, existing, target)
+    _refuse_hazards(plans, existing, target, request)
+    return plans
+
+
+def _refuse_lazy_parts_of(target: Store, paths: list[str], ds: xr.Dataset) -> None:
+    refuse_overlap(
+        places_of(ds),
+        [target.place(path) for path in paths],
+        path=paths[0],
+        hint="the variable is encoded anew: load what is read from it before, or leave it out of encoding=",
+    )
 
 
 def _refuse_hazards(plans: list[DatasetPlan], existing: Group | None, target: Store, request: Request) -> None:

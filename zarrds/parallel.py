@@ -24,9 +24,11 @@ from zarrds._node import (
     claimed,
     document_locked,
     has_mark,
+    replace_at_once,
     replacing,
     set_document,
     with_mark_of,
+    without_consolidated,
 )
 from zarrds._plan import plan_selection
 from zarrds._store import Store, WrapperStore
@@ -42,11 +44,13 @@ __all__ = [
     "check_synchronizer",
     "group_turn",
     "larger",
+    "replace_at_once",
     "replacing",
     "settle",
     "stored_units",
     "take_back",
     "tidy",
+    "without_consolidated",
     "write_part",
 ]
 

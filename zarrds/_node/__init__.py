@@ -47,8 +47,8 @@ from zarrds._node.lookup import (
 )
 from zarrds._node.move import move_node
 from zarrds._node.named import find_named
-from zarrds._node.refresh import refresh_consolidated, write_consolidated
-from zarrds._node.replace import replacing
+from zarrds._node.refresh import refresh_consolidated, without_consolidated, write_consolidated
+from zarrds._node.replace import replace_at_once, replacing
 from zarrds._node.v1 import migrate
 
 __all__ = [
@@ -96,6 +96,7 @@ __all__ = [
     "other_layout",
     "refresh_consolidated",
     "refuse_consolidated",
+    "replace_at_once",
     "replacing",
     "save_array",
     "set_document",
@@ -103,5 +104,6 @@ __all__ = [
     "structure_locked",
     "unclaimed",
     "with_mark_of",
+    "without_consolidated",
     "write_consolidated",
 ]

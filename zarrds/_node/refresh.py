@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import marshal
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from zarrds._format import (
+    CONSOLIDATED_KEY,
     FORMATS,
     Consolidated,
     consolidate_documents,
@@ -15,12 +17,12 @@ from zarrds._format import (
     dumps,
     find_consolidated,
 )
-from zarrds._node.claim import set_document
+from zarrds._node.claim import set_document, with_mark_of
 from zarrds._store import Store, ancestors, level, normalize_path
 from zarrds._types import Buf
 from zarrds.errors import ConflictError, ConsolidatedNotFoundError
 
-__all__ = ["refresh_consolidated", "write_consolidated"]
+__all__ = ["refresh_consolidated", "without_consolidated", "write_consolidated"]
 
 _ATTEMPTS = 100
 _BATCH = 1000
@@ -148,6 +150,84 @@ def write_consolidated(
         store.set_many(items)
         return written
     return written if set_document(store, key, new, texts[key]) else None
+
+
+@contextmanager
+def without_consolidated(store: Store, path: str) -> Iterator[None]:
+    """Remove the consolidated metadata of the groups above a node during a block; then write them again.
+
+    For a block that changes both a document and the chunks that it describes: a reader with the old consolidated
+    metadata would decode new chunks by the old document. At the end, also of a block that fails, the documents of the
+    node and of those groups are read again, the others are those that were there before. After a kill in the block
+    there are no consolidated metadata, and readers read each document.
+
+    Parameters
+    ----------
+    store : Store
+        Store of the hierarchy.
+    path : str
+        Path of the node that the block changes.
+
+    Yields
+    ------
+    None
+        Nothing; there are no consolidated metadata during the block.
+
+    Raises
+    ------
+    ConflictError
+        Others change the document of a group again and again.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> from zarrds.parallel import without_consolidated
+    >>> g = zarrds.group(zarr_format=2)
+    >>> z = g.zeros("z", shape=3)
+    >>> _ = zarrds.consolidate_metadata(g.store)
+    >>> with without_consolidated(g.store, "z"):
+    ...     print(".zmetadata" in g.store)
+    False
+    >>> ".zmetadata" in g.store
+    True
+    """
+    keys = dict.fromkeys(key for above in ancestors(path) for key in consolidated_keys(CONSOLIDATED_KEY, above))
+    removed = [found for key in keys if (found := _remove(store, key)) is not None]
+    try:
+        yield
+    finally:
+        for old in reversed(removed):
+            _put_back(store, old, path)
+
+
+def _remove(store: Store, key: str) -> Consolidated | None:
+    """Remove consolidated metadata from the document under a key; return what they were, None if there are none."""
+    for _ in range(_ATTEMPTS):
+        text = store.get_many([(key, None)])[0]
+        old = find_consolidated({key: text})
+        if text is None or old is None:
+            return None
+        if key == CONSOLIDATED_KEY:
+            store.delete_many([key])
+            return old
+        own = bytes(_formatted({key: old.documents[key]})[key])
+        if set_document(store, key, with_mark_of(own, text), text):
+            return old
+    raise _conflict(store, key)
+
+
+def _put_back(store: Store, old: Consolidated, path: str) -> None:
+    """Write consolidated metadata again, with the documents that the node at a path and their own group have now."""
+    above = old.key.rpartition("/")[0]
+    for _ in range(_ATTEMPTS):
+        texts = _replaced(store, old, above, [above, path])
+        _, ((key, new),) = consolidate_documents(texts, CONSOLIDATED_KEY, above)
+        if key == CONSOLIDATED_KEY:
+            store.set_many([(key, new)])
+            return
+        if set_document(store, key, with_mark_of(new, texts[key]), texts[key]):
+            return
+    raise _conflict(store, old.key)
 
 
 def _conflict(store: Store, key: str) -> ConflictError:

@@ -10,10 +10,11 @@ from zarrds._format import DOCUMENT_NAMES
 from zarrds._node.delete import batches, expect_ours, refuse_consolidated, set_mark
 from zarrds._node.locking import structure_locked
 from zarrds._store import JOB_FOLDER, REMOVAL_MARK, Staging, Store, level, renamed
+from zarrds._types import Buf
 from zarrds.errors import ConflictError, NotErasableError
 from zarrds.sync import Synchronizer
 
-__all__ = ["replacing"]
+__all__ = ["replace_at_once", "replacing"]
 
 _BATCH = 64
 """Number of values that are moved in one batch."""
@@ -79,6 +80,49 @@ def replacing(store: Store, path: str, synchronizer: Synchronizer | None = None)
         with suppress(Exception):  # the first error is the one to report
             staging.discard()
         raise
+
+
+def replace_at_once(
+    store: Store, path: str, items: Sequence[tuple[str, Buf]], synchronizer: Synchronizer | None = None
+) -> bool:
+    """Replace a node by documents and chunks that are in memory, in one step for every reader; return whether it was.
+
+    Parameters
+    ----------
+    store : Store
+        Where the node is.
+    path : str
+        Its path.
+    items : sequence of (str, bytes)
+        All keys of the new node, with their values.
+    synchronizer : object, optional
+        Its locks of the node and of the groups above it are held meanwhile.
+
+    Returns
+    -------
+    bool
+        False if the store has no such step; then nothing has changed.
+
+    Raises
+    ------
+    ForeignFilesError
+        There are files that belong to no hierarchy.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> from zarrds.parallel import replace_at_once
+    >>> g = zarrds.group()
+    >>> old, new = g.array("z", [1, 2, 3]), zarrds.group().array("z", [4, 5])
+    >>> replace_at_once(g.store, "z", list(new.store.items()))
+    True
+    >>> g["z"][:]
+    array([4, 5])
+    """
+    refuse_consolidated(store, path)
+    with structure_locked(synchronizer, store, path):
+        expect_ours(store, path)
+        return store.replace_below(path, [(key, value) for key, value in items if key.startswith(level(path))])
 
 
 def _hidden_keys(store: Store, path: str) -> Staging:
