@@ -80,7 +80,7 @@ class World:
 
 
 DATA = np.arange(8, dtype="i4") + 10
-WITH_DATA = ("save_array", "save_array-over-a-group", "array-overwrite", "setitem", "copy-replace")
+WITH_DATA = ("save_array", "save_array-over-a-group", "array-overwrite", "setitem", "copy-replace", "save_group")
 Act = Callable[[World, Store], Any]
 
 
@@ -114,6 +114,7 @@ ACTS: dict[str, Act] = {
     "move-array": lambda w, s: member(w, s).move("a", "h"),
     "move-group": lambda w, s: member(w, s).move("g", "h"),
     "move-deep": lambda w, s: member(w, s).move("a", "n/m"),
+    "save_group": lambda w, s: zarrds.save_group(s, path="g", b=DATA, **w.group),
     "del-array": lambda w, s: member(w, s).__delitem__("a"),
     "del-group": lambda w, s: member(w, s).__delitem__("g"),
 }

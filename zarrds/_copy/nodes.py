@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 from zarrds._copy.hdf5 import (
@@ -399,10 +398,15 @@ class _Copy:
     def _copy_array(
         self, source: Any, reader: Any, dest: Any, name: str, options: dict[str, Any], exists: bool
     ) -> None:
-        """Create an array and copy data and attributes; delete a replaced array only after that."""
-        if exists and not is_h5py(dest):
+        """Create an array and copy data and attributes; a replaced one stays, and a new one is not seen, until then."""
+        if not is_h5py(dest):
             found = None if self.without_attrs else self._attributes_of(source)
-            fill = partial(self._copy_data, source, reader)
+
+            def fill(target: Array) -> None:
+                self._copy_data(source, reader, target)
+                if not exists and dest.store.keeps_documents and name in dest:
+                    raise CopyError(f"another task has created {name!r} in destination {dest.name!r}")
+
             create_member(dest, name, {**options, "overwrite": True}, fill=fill, attributes=found)
             return
         if exists:
