@@ -15,7 +15,9 @@ from typing import Any, Protocol
 
 import fasteners
 
-__all__ = ["ProcessSynchronizer", "Synchronizer", "ThreadSynchronizer", "locked"]
+from zarrds.errors import ArgumentTypeError
+
+__all__ = ["ProcessSynchronizer", "Synchronizer", "ThreadSynchronizer", "locked", "require_synchronizer"]
 
 
 class Synchronizer(Protocol):
@@ -23,6 +25,17 @@ class Synchronizer(Protocol):
 
     def __getitem__(self, item: str) -> AbstractContextManager[Any]:
         """Return the lock that guards `item`, as a context manager."""
+
+
+def require_synchronizer(value: object) -> None:
+    """Raise ArgumentTypeError if a value is neither None nor gives a lock for each key."""
+    # a dict gives only the locks that it has; one with a default, such as defaultdict(Lock), gives one for each key
+    is_fixed = isinstance(value, dict) and not hasattr(type(value), "__missing__")
+    if value is not None and (is_fixed or not hasattr(type(value), "__getitem__")):
+        raise ArgumentTypeError(
+            "synchronizer must return a lock for each key, as ThreadSynchronizer and ProcessSynchronizer do, "
+            f"found {type(value).__name__}"
+        )
 
 
 @contextmanager

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import pickle
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import fields
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ import pytest
 import zarrds
 from zarrds._metadata import ArrayRequest
 from zarrds.core import OpenOptions
+from zarrds.errors import ZarrdsError
 
 DOORS: list[Callable[..., Any]] = [
     zarrds.Array,
@@ -76,3 +79,47 @@ def test_options_travel_with_an_array_and_a_group() -> None:
 def test_a_group_creates_arrays_in_its_own_store(keyword: str) -> None:
     with pytest.raises(TypeError, match=keyword):
         zarrds.group().zeros("a", shape=1, **{keyword: {}})
+
+
+BAD_OPTIONS: list[tuple[dict[str, Any], type[Exception]]] = [
+    ({"synchronizer": {}}, TypeError),
+    ({"synchronizer": 3}, TypeError),
+    ({"read_missing": "error"}, ValueError),
+    ({"read_missing": None}, ValueError),
+]
+
+
+@pytest.mark.parametrize(("option", "error"), BAD_OPTIONS, ids=str)
+def test_options_that_would_fail_later_are_refused_before_anything_is_written(
+    option: dict[str, Any], error: type[Exception]
+) -> None:
+    store: dict[str, bytes] = {}
+    for make in (
+        lambda: zarrds.create(3, store=store, **option),
+        lambda: zarrds.array([1, 2], store=store, **option),
+        lambda: zarrds.open(store, mode="w", shape=3, **option),
+        lambda: zarrds.open_array(store, mode="a", shape=3, dtype="i4", **option),
+    ):
+        with pytest.raises(error) as caught:
+            make()
+        assert isinstance(caught.value, ZarrdsError)
+        assert next(iter(option)) in str(caught.value)
+        assert store == {}
+    z = zarrds.zeros(3, store=store)
+    with pytest.raises(error):
+        zarrds.Array(store, **option)
+    with pytest.raises(error):
+        zarrds.open(store, mode="r", **option)
+    if "read_missing" in option:
+        with pytest.raises(error):
+            zarrds.Array.from_source(z.source(), **option)
+    else:
+        with pytest.raises(error):
+            zarrds.group(store, path="g", **option)
+        assert list(store) == [".zarray"]
+
+
+def test_locks_may_come_from_a_dict_that_makes_them() -> None:
+    z = zarrds.zeros(3, chunks=2, synchronizer=defaultdict(RLock))
+    z[:] = 1
+    assert sorted(z.synchronizer) == ["0", "1"]

@@ -13,7 +13,7 @@ from pathlib import Path
 from zarrds._format import ATTRIBUTES_KEY, DOCUMENT_NAMES, formats_of
 from zarrds._store import Store, ancestors
 from zarrds.errors import SynchronizerPathError
-from zarrds.sync import ProcessSynchronizer, Synchronizer, locked
+from zarrds.sync import ProcessSynchronizer, Synchronizer, locked, require_synchronizer
 
 __all__ = ["check_synchronizer", "document_locked", "structure_keys", "structure_locked"]
 
@@ -70,6 +70,7 @@ def check_synchronizer(synchronizer: Synchronizer | None, path: str, *stores: St
     >>> from zarrds.storage import DirectoryStore
     >>> check_synchronizer(zarrds.ProcessSynchronizer("data/a.sync"), "", DirectoryStore("data/a.zarr"))
     """
+    require_synchronizer(synchronizer)
     if not isinstance(synchronizer, ProcessSynchronizer):
         return
     locks = os.path.realpath(synchronizer.path)

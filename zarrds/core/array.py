@@ -191,8 +191,8 @@ class Array(ArrayProperties, Selections):
             Whether the array refuses writes.
         write_empty_chunks : bool
             Whether chunks that are all fill value are stored.
-        read_missing : {"fill", "error"}
-            What an absent chunk is read as.
+        read_missing : {"fill", "raise"}
+            Whether an absent chunk is read as the fill value, or raises MissingChunkError.
 
         Examples
         --------
@@ -201,7 +201,8 @@ class Array(ArrayProperties, Selections):
         >>> zarrds.Array.from_source(z.source())[:]
         array([1, 2, 3])
         """
-        options = OpenOptions(bool(read_only), write_empty_chunks=write_empty_chunks, read_missing=read_missing)
+        given = {"read_only": read_only, "write_empty_chunks": write_empty_chunks, "read_missing": read_missing}
+        options = OpenOptions.of(given)
         return opened_array(source.store.open(), source.path, source.meta, options)
 
     def to_dask(self, chunks: Any = "auto", **options: Any) -> Any:

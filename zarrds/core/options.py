@@ -8,7 +8,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from zarrds._store import Store, as_store
-from zarrds.sync import Synchronizer
+from zarrds.errors import ArgumentError
+from zarrds.sync import Synchronizer, require_synchronizer
 
 __all__ = ["OPTION_NAMES", "OpenOptions"]
 
@@ -58,12 +59,22 @@ class OpenOptions(NamedTuple):
             Mode in which the node is opened; "r" makes it read-only. By default the keyword ``read_only`` decides.
         **changed
             Options that take the place of those that are given.
+
+        Raises
+        ------
+        ArgumentError
+            An option has a value that it cannot have; nothing has been written.
         """
         if not given and not changed:
             return cls(mode == "r")
         found = {name: given[name] for name in OPTION_NAMES if name in given}
         found.update(changed)
         found["read_only"] = bool(found.get("read_only")) if mode is None else mode == "r"
+        found.update({name: bool(found[name]) for name in _FLAGS if name in found})
+        # what would only fail when it is used, after documents are written
+        require_synchronizer(found.get("synchronizer"))
+        if found.get("read_missing", "fill") not in ("fill", "raise"):
+            raise ArgumentError(f"read_missing must be 'fill' or 'raise', found {found['read_missing']!r}")
         chunk_store, example = found.get("chunk_store"), found.get("meta_array")
         if chunk_store is not None:
             storage_options = given.get("storage_options")
@@ -79,5 +90,6 @@ class OpenOptions(NamedTuple):
         return {name: value for name, value in found.items() if value is not getattr(_DEFAULTS, name)}
 
 
+_FLAGS = ("cache_metadata", "cache_attrs", "partial_decompress", "write_empty_chunks")
 OPTION_NAMES = OpenOptions._fields
 _DEFAULTS = OpenOptions()
