@@ -147,6 +147,61 @@ def test_a_move_holds_the_locks_of_both_places(name: str) -> None:
     assert {lock_of(key, name) for key in changed} <= set(locks.taken)
 
 
+@pytest.mark.parametrize("name", ["v2", "v3"])
+def test_a_conversion_in_place_holds_the_locks_of_all_documents(name: str) -> None:
+    root, checked, locks = opened(name)
+    checked.changes.clear()
+    zarrds.convert(checked, to=5 - root.zarr_format, synchronizer=locks)
+    changed = {key for key, _ in checked.changes}
+    assert {"zarr.json", "a/zarr.json", "a/z/zarr.json", "g/zarr.json", ".zgroup", "a/z/.zarray"} <= changed
+    for key, held in checked.changes:
+        assert lock_of(key, name) in held, (key, held)
+    assert locks.held == set()
+    with pytest.raises(ValueError, match="in place"):
+        zarrds.convert(checked, {}, to=root.zarr_format, synchronizer=locks)
+
+
+@pytest.mark.parametrize("name", ["v2", "v3"])
+def test_a_conversion_in_place_locks_nodes_that_another_task_has_just_created(name: str) -> None:
+    root, checked, _ = opened(name)
+
+    class Late(Holding):
+        """Lets another task create an array before the first lock is there."""
+
+        def __getitem__(self, key: str) -> Any:  # type: ignore[override]
+            if not self.taken and "late" not in root:
+                root.create_dataset("late", shape=4, dtype="i4")
+            return super().__getitem__(key)
+
+    checked.locks = late = Late()
+    checked.changes.clear()
+    zarrds.convert(checked, to=5 - root.zarr_format, synchronizer=late)
+    new = [(key, held) for key, held in checked.changes if 5 - root.zarr_format == (3 if "json" in key else 2)]
+    assert any(key.startswith("late/") for key, _ in new)
+    for key, held in new:
+        assert key in held
+
+
+@pytest.mark.parametrize("name", ["v2", "v3"])
+def test_who_waited_for_a_conversion_in_place_does_not_write_the_old_document(name: str) -> None:
+    root, checked, _ = opened(name)
+    z = root["a/z"]
+
+    class Converting(Holding):
+        """Converts the hierarchy before the waiting writer gets its lock."""
+
+        def __getitem__(self, key: str) -> Any:  # type: ignore[override]
+            if not self.taken:
+                zarrds.convert(checked.store, to=5 - root.zarr_format)
+            return super().__getitem__(key)
+
+    z = zarrds.open_array(checked, mode="r+", path="a/z", synchronizer=Converting())
+    with pytest.raises(zarrds.errors.ZarrdsError):
+        z.append([1, 2, 3])
+    assert zarrds.open(checked.store, mode="r").zarr_format == 5 - root.zarr_format
+    assert zarrds.open(checked.store, mode="r", path="a/z").shape == (8,)
+
+
 @pytest.mark.parametrize("name", list(FORMATS))
 def test_attributes_and_shape_in_one_document_share_a_lock(name: str) -> None:
     root, _, locks = opened(name)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from zarrds import _node
@@ -14,6 +15,7 @@ from zarrds._store import ConsolidatedMetadataStore, Store, StoreLike, as_store,
 from zarrds.core import Array, opened_array
 from zarrds.errors import ArgumentError, UnsupportedFormatError
 from zarrds.hierarchy import Group, opened_group
+from zarrds.sync import Synchronizer
 
 __all__ = ["Places", "convert", "find_places", "opened"]
 
@@ -29,6 +31,7 @@ def convert(
     log: Any = None,
     storage_options: Mapping[str, Any] | None = None,
     dest_storage_options: Mapping[str, Any] | None = None,
+    synchronizer: Synchronizer | None = None,
 ) -> Array | Group:
     """Convert a hierarchy, or one array, to another format.
 
@@ -63,6 +66,10 @@ def convert(
         Gets a line for each array that is copied or encoded.
     storage_options, dest_storage_options : dict, optional
         Options of the file systems behind URLs.
+    synchronizer : object, optional
+        Locks that other writers take too, when converting in place: those of all documents of the hierarchy, in both
+        formats, are held until the end. A `ProcessSynchronizer` keeps a file open for each, so a large hierarchy may
+        need a higher limit of open files. Locks of chunks are not taken.
 
     Returns
     -------
@@ -77,6 +84,8 @@ def convert(
         Another node is where the new documents should be.
     PathNotFoundError
         There is nothing to convert.
+    ArgumentError
+        There are both a `synchronizer` and a `dest`.
 
     See Also
     --------
@@ -91,13 +100,35 @@ def convert(
     >>> new.zarr_format, new[:3]
     (3, array([0, 1, 2], dtype=int32))
     """
+    if synchronizer is not None and dest is not None:
+        raise ArgumentError("a synchronizer guards a conversion in place; with dest, be the only writer to it")
     at = find_places(source, dest, to, path, dest_path, storage_options, dest_storage_options)
     if at.source is None:
-        convert_in_place(at.dest, at.dest_path, to, keep)
+        with _documents_locked(synchronizer, at.dest, at.dest_path):
+            convert_in_place(at.dest, at.dest_path, to, keep)
     else:
         with writing_to(log) as say:
             convert_to(at.source, at.path, at.dest, at.dest_path, at.number, to, say)
     return opened(at.dest, at.dest_path, to)
+
+
+@contextmanager
+def _documents_locked(synchronizer: Synchronizer | None, store: Store, path: str) -> Iterator[None]:
+    """Hold the locks of all documents at and below a path, in every format, and of the groups above."""
+    if synchronizer is None:
+        yield
+        return
+    _node.check_synchronizer(synchronizer, path, store)
+    while True:
+        paths = _paths_of_nodes(store, path)
+        with _node.structure_locked(synchronizer, store, *paths):
+            if _paths_of_nodes(store, path) == paths:  # else another task has created nodes before they were locked
+                yield
+                return
+
+
+def _paths_of_nodes(store: Store, path: str) -> list[str]:
+    return sorted({path, *(key.rpartition("/")[0] for key in _node.documents_below(store, path))})
 
 
 class Places(NamedTuple):
