@@ -15,7 +15,7 @@ import xarray as xr
 
 from xarray_backend import _compat
 from xarray_backend.exact import Checked, cast_exactly, decoding_attrs, of_real_dtype
-from xarray_backend.extension import with_stored_dtype
+from xarray_backend.extension import loaded_objects, with_stored_dtype
 from zarrds import Array
 from zarrds.errors import EncodingError
 
@@ -27,7 +27,9 @@ PACKING = ("units", "calendar", "scale_factor", "add_offset", "_Unsigned", "_Fil
 
 def encode_new(name: str, var: xr.Variable) -> xr.Variable:
     """CF-encode the values of a new variable by its own encoding; raise EncodingError if that would lose some."""
-    var = _as_numbers_asked_for(name, with_stored_dtype(name, var, _fill_of(var)))
+    if not _holds_cftime(var):  # of these, dask arrays are encoded block by block
+        var = with_stored_dtype(name, loaded_objects(var), _fill_of(var))
+    var = _as_numbers_asked_for(name, var)
     with np.errstate(invalid="ignore", over="ignore"):  # the comparison reports values that do not fit
         encoded = _compat.encode_variable(var, name)
     # the attributes describe values that are encoded already, as with decode_cf=False
@@ -100,7 +102,9 @@ def encode_like_stored(name: str, var: xr.Variable, stored: xr.Variable, array: 
     """
     decoded = _compat.decode_values(stored, name)
     encoding = dict(decoded.encoding)
-    var = with_stored_dtype(name, var, encoding.get("_FillValue"))
+    if not _holds_cftime(var):
+        texts = "texts" in (kind_of(stored), kind_of(decoded)) and var.chunks is not None
+        var = with_stored_dtype(name, var, encoding.get("_FillValue"), texts=texts)
     is_raw = _is_encoded_already(name, var, encoding)
     var = var.copy(deep=False)
     var.attrs = {key: value for key, value in var.attrs.items() if key not in (*PACKING, "coordinates", "grid_mapping")}
@@ -204,7 +208,7 @@ def kind_of(var: xr.Variable) -> str:
 
 def _holds_cftime(var: xr.Variable) -> bool:
     """Return whether objects are dates of other calendars; only the first one is looked at."""
-    if var.dtype.kind != "O" or not var.size:
+    if var.dtype != object or not var.size:
         return False
     first = var[(0,) * var.ndim].values.item()
     return type(first).__module__.startswith("cftime")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
@@ -83,3 +84,34 @@ def test_missing_texts_among_objects(missing: Any, text: Any, zarr_format: int) 
         with pytest.raises(MissingValueError, match="'t'"):
             to_zarrds(ds, store, append_dim="x")
         assert store == before
+
+
+def lazy_texts(*items: Any) -> xr.Dataset:
+    """Return texts in a dask array with one block for each two of them."""
+    return xr.Dataset({"t": ("x", da.from_array(np.array(items, dtype=object), chunks=2))})
+
+
+@pytest.mark.parametrize("items", [("a", "b", "c", None), ("a", "b", np.nan, np.nan), (None, None, "a", "b")])
+@pytest.mark.filterwarnings("ignore:variable t has data in the form of a dask array:xarray.SerializationWarning")
+def test_missing_texts_in_dask_arrays(items: tuple[Any, ...], zarr_format: int) -> None:
+    """xarray would store them as empty texts, or append "None" and "nan"."""
+    store: dict[str, Any] = {}
+    with pytest.raises(MissingValueError, match="'t' has missing texts"):
+        to_zarrds(lazy_texts(*items), store, zarr_format=zarr_format)
+    assert not store
+    to_zarrds(lazy_texts("x", "y"), store, zarr_format=zarr_format)
+    with pytest.raises(MissingValueError, match="'t' has missing texts"):
+        to_zarrds(lazy_texts(*items), store, append_dim="x")
+    assert open_zarrds(store).t.values.tolist() == ["x", "y"]
+    to_zarrds(lazy_texts("z", ""), store, append_dim="x")
+    assert open_zarrds(store).t.values.tolist() == ["x", "y", "z", ""]
+
+
+@pytest.mark.filterwarnings("ignore:variable t has data in the form of a dask array:xarray.SerializationWarning")
+def test_a_fill_value_stands_for_missing_texts_in_dask_arrays() -> None:
+    store: dict[str, Any] = {}
+    to_zarrds(lazy_texts("a", None), store, zarr_format=2, encoding={"t": {"_FillValue": "-"}})
+    to_zarrds(lazy_texts(None, np.nan, "b"), store, append_dim="x", safe_chunks=False)
+    found = open_zarrds(store).t.values
+    assert found[[0, 4]].tolist() == ["a", "b"]
+    assert pd.isnull(found[1:4]).all()
