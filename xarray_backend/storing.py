@@ -2,13 +2,14 @@
 
 Order for new datasets: documents of variables in one batch, chunks, attributes of groups, consolidated metadata. Order
 for appends: chunks, shapes of the arrays, attributes, consolidated metadata; an append that fails undoes its changes.
+An append that creates arrays creates them without the new rows, and enlarges them like the stored ones.
 One writer at a time appends to a group (`zarrds.parallel.group_turn`), any number may write to regions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import zarrds
@@ -40,6 +41,8 @@ class Job:
         Gives a lock for a chunk key.
     turns : tuple of Turn
         This writer's turns to enlarge the arrays of the groups.
+    append_dim : hashable, optional
+        The dimension along which new arrays are created without the new rows; None: they are created whole.
     """
 
     compute: bool
@@ -47,6 +50,7 @@ class Job:
     dask_options: dict[str, Any] = field(default_factory=dict)
     synchronizer: Any = None
     turns: tuple[Turn, ...] = ()
+    append_dim: Any = None
 
 
 def carry_out(
@@ -62,6 +66,12 @@ def carry_out(
     resizes = [resize for plan in plans for resize in plan.resizes]
     changed = bool(documents) or bool(resizes) or any(plan.attrs is not None for plan in plans)
     target.set_many(documents)
+    resizes += [
+        (Array(target, write.array.path), write.shape)
+        for plan in plans
+        for write in plan.writes
+        if isinstance(write.array, NewArray) and _begun(write, job.append_dim) != write.array
+    ]
     if not job.turns or not job.compute:
         _grow(resizes, job.turns)
         later = write_values(plans, target, job, appends=False)
@@ -137,15 +147,32 @@ def _block_target(write: VariableWrite, target: Store, job: Job, *, appends: boo
 
 def _source_in(target: Store, array: NewArray) -> Any:
     """Return the source of an array in the target; read its document there if the target has its own layout."""
-    return array.source(target) if target.keeps_documents else Array(target, array.path).source()
+    if target.keeps_documents:
+        return array.source(target)
+    return larger(Array(target, array.path).source(), array.meta.shape)
 
 
-def new_documents(plans: Sequence[DatasetPlan], root: str) -> list[tuple[str, bytes]]:
-    """Return the documents of new arrays and of groups below the root, parents first."""
+def _begun(write: VariableWrite, append_dim: Any) -> NewArray:
+    """Return the new array of a write as it is before the rows of this append belong to it."""
+    array, dims = write.array, write.values.dims
+    assert isinstance(array, NewArray)
+    if append_dim is None or append_dim not in dims:
+        return array
+    axis = dims.index(append_dim)
+    shape = tuple(write.origin[n] if n == axis else length for n, length in enumerate(write.shape))
+    return replace(array, meta=replace(array.meta, shape=shape))
+
+
+def new_documents(plans: Sequence[DatasetPlan], root: str, append_dim: Any = None) -> list[tuple[str, bytes]]:
+    """Return the documents of new arrays and of groups below the root, parents first.
+
+    With `append_dim`, arrays that have it are created without the rows that will be appended.
+    """
     groups: list[NewArray | NewGroup] = [
         plan.new_group() for plan in plans if plan.stored is None and plan.path != root
     ]
-    arrays: list[NewArray | NewGroup] = [array for plan in plans for array in plan.new_arrays]
+    writes = [write for plan in plans for write in plan.writes if isinstance(write.array, NewArray)]
+    arrays: list[NewArray | NewGroup] = [_begun(write, append_dim) for write in writes]
     documents = [document for node in groups + arrays for document in node.documents()]
     return sorted(documents, key=lambda document: (document[0].count("/"), document[0]))
 

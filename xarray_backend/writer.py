@@ -195,6 +195,8 @@ def _write(request: Request, target: Store) -> Any:
         _refuse_self_overwrite(target, root, request.datasets)
     if mode == "replace" and not request.dry_run:
         return _replace(request, target)
+    if existing is None and request.append_dim is not None and not request.dry_run and target.is_erasable():
+        existing = _begin(request, target)
     with _turns(existing, request) as turns:
         if turns:
             existing = _open_existing(target, root)  # others may have appended before it was our turn
@@ -202,13 +204,31 @@ def _write(request: Request, target: Store) -> Any:
         _refuse_hazards(plans, existing, target, request)
         if request.dry_run:
             return planned_writes(plans, store=repr(target), mode=mode, consolidates=request.consolidates)
-        documents = new_documents(plans, root)
+        grown = request.append_dim if turns and request.compute else None
+        documents = new_documents(plans, root, grown)
         target.check_documents(documents)  # raise for what the store cannot express before anything is deleted
         written = existing if existing is not None else _make_room(target, root, mode, plans[0].zarr_format)
         if any(plan.recoded for plan in plans):
             plans = _encoded_anew(plans, request, target)
-        job = Job(request.compute, request.consolidates, request.dask_options, request.synchronizer, turns)
+        job = Job(request.compute, request.consolidates, request.dask_options, request.synchronizer, turns, grown)
         return carry_out(plans, documents, target, written, job, fresh=existing is None)
+
+
+def _begin(request: Request, target: Store) -> Group:
+    """Create the group of a first append, once nothing is found to be wrong; others may create it at the same moment.
+
+    Whoever gets the turn of the group first creates its arrays, and the others append to them.
+    """
+    plans = _planned(request, None, target)
+    _refuse_hazards(plans, None, target, request)
+    target.check_documents(new_documents(plans, request.root))
+    try:
+        return _make_room(target, request.root, request.mode, plans[0].zarr_format)
+    except DatasetExistsError:
+        found = _open_existing(target, request.root)
+        if found is None:
+            raise
+        return found
 
 
 @contextmanager
@@ -218,13 +238,13 @@ def _turns(existing: Group | None, request: Request) -> Iterator[tuple[Turn, ...
         yield ()
         return
     with ExitStack() as held:
-        turns = []
+        turns: list[Turn] = []
         for path in sorted(request.datasets):
             group = _stored_group(existing, path)
             if group is None:
                 continue
             turn = held.enter_context(group_turn(group, request.synchronizer))
-            if turn.inherited:
+            if turn.inherited or any(above.inherited for above in turns):
                 with turn.or_abandoned():
                     undo_unfinished(read_stored(_stored_group(existing, path)), request.append_dim)
             turns.append(turn)
