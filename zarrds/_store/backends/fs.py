@@ -23,7 +23,7 @@ from zarrds._store.backends.filesystem import NOT_FOUND
 from zarrds._store.backends.fs_listing import entries_at
 from zarrds._store.backends.fs_reading import FSReading
 from zarrds._store.backends.locked import LockedDocument
-from zarrds._store.backends.s3 import ignores_condition, s3_place, service_of, set_object_if
+from zarrds._store.backends.s3 import s3_place, service_of, set_object_if
 from zarrds._store.backends.s3_client import sending_once
 from zarrds._store.base import Staging, Store, StoreProfile, is_unchanged, renamed
 from zarrds._store.elsewhere import StoreElsewhere
@@ -187,11 +187,6 @@ class FSStore(FSReading):
             service_of(*place), repr(self), lambda: self._refuses(*place), lambda: self.delete_many([CONDITIONS_KEY])
         )
 
-    def _refuses(self, fs: AbstractFileSystem, path: str) -> bool:
-        ignored, attempts = ignores_condition(fs, path)
-        self._raise_first("cannot write", [CONDITIONS_KEY], [ignored], attempts)
-        return not ignored
-
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
         self._require_writeable()
         if self.normalize_keys:
@@ -222,9 +217,8 @@ class FSStore(FSReading):
             trace.record([trace.Entry("get", key, 0), trace.Entry("set", key, buffer_size(value))])
         done, attempts = set_object_if(*place, to_bytes(value), None if expected is None else to_bytes(expected))
         self._forget_listings([key])
-        if isinstance(done, Exception):
-            raise self._failed("cannot write", key, done, attempts) from None
-        return done
+        self._raise_first("cannot write", [key], [done], attempts)
+        return done is True
 
     def _write(self, items: Sequence[tuple[str, bytes]]) -> list[Any]:
         if trace.is_open():

@@ -12,8 +12,10 @@ from fsspec.implementations.memory import MemoryFileSystem
 from zarrds._config import get_config
 from zarrds._store.absence import says_no_container
 from zarrds._store.backends import filesystem, tags
+from zarrds._store.backends.conditions import CONDITIONS_KEY
 from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.filesystem import NOT_FOUND
+from zarrds._store.backends.s3 import ignores_condition
 from zarrds._store.base import Store
 from zarrds._store.failure import store_failure
 from zarrds._store.paths import check_key
@@ -213,6 +215,12 @@ class FSReading(Store):
             return self._local.version(key)
         fs = self.fs
         return fs.store.get(self._place(key)) if type(fs) is MemoryFileSystem else None
+
+    def _refuses(self, fs: AbstractFileSystem, path: str) -> bool:
+        """Return whether a service of S3 refuses to write under a condition that cannot be met."""
+        ignored, attempts = ignores_condition(fs, path)
+        self._raise_first("cannot write", [CONDITIONS_KEY], [ignored], attempts)
+        return not ignored
 
     # --- failures ----------------------------------------------------------------------------------------------------
 
