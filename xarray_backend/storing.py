@@ -77,7 +77,8 @@ def carry_out(
         later = write_values(plans, target, job, appends=False)
     else:
         later = _append(plans, resizes, target, job)
-    whole = fresh and not written.path
+    # a store that translates documents, such as N5, must read them back to consolidate them
+    whole = fresh and not written.path and target.keeps_documents
     _finish_metadata(plans, documents, target, whole=whole, consolidates=job.consolidated)
     if not whole and (changed or job.consolidated):
         changes = None if fresh else _changed_paths(plans)  # mode "w" may have deleted other nodes

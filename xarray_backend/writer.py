@@ -77,11 +77,12 @@ def to_zarrds(
     store : str, os.PathLike or MutableMapping, optional
         Path, URL, zarrds store, or any mapping from keys to bytes; in memory when not given.
     mode : {"w", "w-", "a", "a-", "r+", "replace"}, optional
-        "w": delete the group, then write; "replace": write beside the group, then put the new one in its place, so that
-        readers find the old dataset or the new one, and the dataset may be made of what it replaces (in one step where
-        the store can rename, see docs/consistency.md); "w-": FileExistsError if there is a group; "a": replace values
-        of stored variables and add new ones, and set the dataset's attributes beside those that the group has; "a-":
-        with `append_dim`, leave variables without that dimension alone; "r+": change values of stored variables only.
+        "w": delete the group, then write, so that a reader may meet a part of the dataset; "replace": write beside the
+        group, then put the new one in its place, so that readers find the old dataset or the new one, and the dataset
+        may be made of what it replaces (in one step where the store can rename, see docs/consistency.md); "w-":
+        FileExistsError if there is a group; "a": replace values of stored variables and add new ones, and set the
+        dataset's attributes beside those that the group has; "a-": with `append_dim`, leave variables without that
+        dimension alone; "r+": change values of stored variables only.
         By default "w-"; "a" with `append_dim`; "r+" with `region`.
     group : str, optional
         Path of the group in the store.
@@ -92,7 +93,7 @@ def to_zarrds(
         takes the place of the variable's own encoding, whose chunks and shards are kept as long as they fit the blocks
         of a dask array; blocks that together make up shards are joined. Stored variables keep their encoding, except in
         modes "a" and "a-" one that has no elements, and with `append_dim` one that is a single chunk: it is encoded
-        anew. Its chunks and codecs stay where none are given (in N5 chunks only), filters only if its dtype does, and
+        again. Its chunks and codecs stay where none are given (in N5 chunks only), filters only if its dtype does, and
         units, scale factors and the like only if none of them is given. The store must be able to exchange a variable
         in one step (docs/consistency.md).
     compute : bool

@@ -28,7 +28,13 @@ class Synchronizer(Protocol):
 
 
 def require_synchronizer(value: object) -> None:
-    """Raise ArgumentTypeError if a value is neither None nor gives a lock for each key."""
+    """Raise ArgumentTypeError if a value is neither None nor gives a lock for each key.
+
+    Parameters
+    ----------
+    value : object
+        What a user passes as a synchronizer.
+    """
     # a dict gives only the locks that it has; one with a default, such as defaultdict(Lock), gives one for each key
     is_fixed = isinstance(value, dict) and not hasattr(type(value), "__missing__")
     if value is not None and (is_fixed or not hasattr(type(value), "__getitem__")):
