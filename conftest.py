@@ -1,6 +1,7 @@
-"""What all tests share: doctests, which write to relative paths, run in a folder of their own."""
+"""What all tests share: doctests run in a folder of their own, where they write, and as a program of a user."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,3 +16,8 @@ def _doctests_in_their_own_folder(
     if isinstance(request.node, pytest.DoctestItem):
         folder: Path = tmp_path_factory.mktemp("doctest")
         monkeypatch.chdir(folder)
+
+
+@pytest.fixture(autouse=True)
+def _classes_in_doctests_are_not_ours(doctest_namespace: dict[str, Any]) -> None:
+    doctest_namespace["__name__"] = "__main__"

@@ -123,7 +123,7 @@ class DatasetPlan:
     resizes : list of (Array, tuple of int)
         Stored arrays to be enlarged, with their new shapes.
     recoded : tuple of Recoded
-        Stored variables that are encoded anew before; `writes` and `resizes` name arrays in memory in their place.
+        Stored variables that are encoded again before; `writes` and `resizes` name arrays in memory in their place.
     """
 
     path: str
@@ -365,7 +365,7 @@ def _plan_existing(
     if explicit is not None:
         raise ArgumentError(
             f"variable {name!r} is stored already and keeps its encoding (an append along one of its dimensions "
-            "encodes it anew if it is one chunk); leave it out of encoding=, or use mode='w'"
+            "encodes it again if it is one chunk); leave it out of encoding=, or use mode='w'"
         )
     array, stored = members.arrays[name], members.variables[name]
     if set(var.dims) != set(stored.dims):

@@ -171,8 +171,8 @@ def _documents(plan: DatasetPlan) -> int:
     """Return the number of documents that are set; consolidated metadata of Zarr v3 are part of one of them."""
     nodes = plan.new_nodes() if plan.stored is None else plan.new_arrays
     attributes = plan.stored is not None and plan.attrs is not None
-    anew = [one.array for one in plan.recoded]
-    return sum(len(node.documents()) for node in [*nodes, *anew]) + len(plan.resizes) + attributes
+    again = [one.array for one in plan.recoded]
+    return sum(len(node.documents()) for node in [*nodes, *again]) + len(plan.resizes) + attributes
 
 
 def _variable(write: VariableWrite) -> VariablePlan:

@@ -1,4 +1,4 @@
-"""Encode a small stored variable anew by request, so that values can be appended that its old encoding cannot express.
+"""Encode a small stored variable again by request, so that values can be appended that its old encoding cannot express.
 
 The values stay the same: first the stored array is replaced by one in the new encoding, then the append is done as any
 other. All is tried in memory before, so that nothing changes if the new values do not fit the new encoding either.
@@ -67,9 +67,9 @@ def recoded_variables(
     options: Options,
     region: Region,
 ) -> list[Recoded]:
-    """Return the stored variables that an append encodes anew; raise ArgumentError for one of several chunks.
+    """Return the stored variables that an append encodes again; raise ArgumentError for one of several chunks.
 
-    Variables without elements are not among them: they are created anew.
+    Variables without elements are not among them: they are created again.
     """
     dim = region.append_dim
     return [
@@ -81,7 +81,7 @@ def recoded_variables(
 
 
 def with_recoded(stored: Stored, recoded: Sequence[Recoded]) -> Stored:
-    """Return the stored members as they will be when variables are encoded anew; these are in memory."""
+    """Return the stored members as they will be when variables are encoded again; these are in memory."""
     arrays = {one.name: one.create(MemoryStore(), one.array.path) for one in recoded}
     variables = {name: stored_variable(name, array) for name, array in arrays.items()}
     return replace(stored, arrays={**stored.arrays, **arrays}, variables={**stored.variables, **variables})
@@ -97,7 +97,7 @@ def replace_recoded(target: Store, recoded: Sequence[Recoded], synchronizer: Any
         settle([Array(target, path)])
         if not _is_still(one.old, stored_variable(one.name, Array(target, path)).load()):
             raise ConflictError(
-                f"another writer changed variable {one.name!r} while it was encoded anew",
+                f"another writer changed variable {one.name!r} while it was encoded again",
                 store=repr(target),
                 path=path,
                 hint="nothing has been appended: repeat it",
@@ -169,7 +169,7 @@ def _expect_one_unit(name: str, array: Array) -> None:
     if count > 1:
         raise ArgumentError(
             f"variable {name!r} is stored in {count} {'shards' if array.shards else 'chunks'} and keeps its encoding: "
-            "an append encodes only variables of one chunk anew; leave it out of encoding=, or use mode='replace'"
+            "an append can encode only variables of one chunk again; leave it out of encoding=, or use mode='replace'"
         )
 
 

@@ -152,7 +152,7 @@ def to_zarrds(
         A block has another shape than its dask array declares, for example because a function given to `map_blocks`
         returned it (also a ValueError); nothing of that block has been written.
     zarrds.errors.NotSupportedError
-        A stored variable was to be encoded anew, and the store cannot exchange it in one step.
+        A stored variable was to be encoded again, and the store cannot exchange it in one step.
     zarrds.errors.ConflictError
         Another writer changed the arrays during an append, or took this writer for dead; readers see nothing of it.
     zarrds.errors.EncodingError
@@ -210,7 +210,7 @@ def _write(request: Request, target: Store) -> Any:
         target.check_documents(documents)  # raise for what the store cannot express before anything is deleted
         written = existing if existing is not None else _make_room(target, root, mode, plans[0].zarr_format)
         if any(plan.recoded for plan in plans):
-            plans = _encoded_anew(plans, request, target)
+            plans = _recoded(plans, request, target)
         job = Job(request.compute, request.consolidates, request.dask_options, request.synchronizer, turns, grown)
         return carry_out(plans, documents, target, written, job, fresh=existing is None)
 
@@ -268,19 +268,19 @@ def _planned(request: Request, existing: Group | None, target: Store) -> list[Da
         grows = append_dim if len(datasets) == 1 or append_dim in ds.dims else None
         stored, ds, part = _part_of(ds, _stored_group(existing, path), grows, request.region)
         encoding = request.encodings[path]
-        anew = recoded_variables(ds, where, stored, encoding, options, part)
-        if anew:
-            _refuse_lazy_parts_of(target, [one.array.path for one in anew], ds)
-            stored = with_recoded(stored, anew)
-            encoding = {name: given for name, given in encoding.items() if name not in {one.name for one in anew}}
+        recoded = recoded_variables(ds, where, stored, encoding, options, part)
+        if recoded:
+            _refuse_lazy_parts_of(target, [one.array.path for one in recoded], ds)
+            stored = with_recoded(stored, recoded)
+            encoding = {name: given for name, given in encoding.items() if name not in {one.name for one in recoded}}
         plan = plan_dataset(ds, where, stored=stored, encoding=encoding, options=options, region=part)
-        plan.recoded = tuple(anew)
+        plan.recoded = tuple(recoded)
         plans.append(plan)
     return plans
 
 
-def _encoded_anew(plans: list[DatasetPlan], request: Request, target: Store) -> list[DatasetPlan]:
-    """Encode stored variables anew; return the plans for what is left to do, which are those of any append."""
+def _recoded(plans: list[DatasetPlan], request: Request, target: Store) -> list[DatasetPlan]:
+    """Encode stored variables again; return the plans for what is left to do, which are those of any append."""
     replace_recoded(target, [one for plan in plans for one in plan.recoded], request.synchronizer)
     done = [{one.name for one in plan.recoded} for plan in plans]
     encodings = {
@@ -299,7 +299,7 @@ def _refuse_lazy_parts_of(target: Store, paths: list[str], ds: xr.Dataset) -> No
         places_of(ds),
         [target.place(path) for path in paths],
         path=paths[0],
-        hint="the variable is encoded anew: load what is read from it before, or leave it out of encoding=",
+        hint="the variable is encoded again: load what is read from it before, or leave it out of encoding=",
     )
 
 

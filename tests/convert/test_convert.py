@@ -129,7 +129,7 @@ def test_old_documents_are_kept_when_asked() -> None:
 
 
 @pytest.mark.parametrize("to", [2, 3])
-def test_consolidated_metadata_are_made_anew(to: int) -> None:
+def test_consolidated_metadata_are_made_again(to: int) -> None:
     store = zarrds.KVStore({})
     root = zarrds.group(store, zarr_format=5 - to)
     root.create_dataset("a/b", data=np.arange(4), chunks=2, **({"compressor": None} if to == 3 else {}))
@@ -286,7 +286,7 @@ def test_shards_become_chunks(tmp_path: Any) -> None:
     np.testing.assert_array_equal(new[...], array[...])
 
 
-def test_absent_chunks_stay_absent_when_chunks_are_encoded_anew() -> None:
+def test_absent_chunks_stay_absent_when_chunks_are_encoded_again() -> None:
     store, data = zarrds.KVStore({}), {}
     array = zarrds.create((10**7, 10**7), chunks=(10, 10), shards=(100, 100), dtype="i2", store=store, zarr_format=3)
     array[123456, 654321] = 5
@@ -398,7 +398,7 @@ def test_missing_values_of_xarray_stay_missing(tmp_path: Any, dtype: str, mask: 
 
 @pytest.mark.parametrize("to", [2, 3])
 @pytest.mark.parametrize("compressor", [None, numcodecs.GZip(1), numcodecs.Blosc("zstd")])
-def test_n5_is_encoded_anew(tmp_path: Any, to: int, compressor: Any) -> None:
+def test_n5_is_encoded_again(tmp_path: Any, to: int, compressor: Any) -> None:
     path = str(tmp_path / "a.n5")
     root = zarrds.open_group(zarrds.N5Store(path), mode="w")
     data = np.arange(35, dtype="f4").reshape(7, 5)

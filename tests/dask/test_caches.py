@@ -49,7 +49,7 @@ def test_what_a_batch_holds_is_stored_before_tasks_run(tmp_path: Path) -> None:
     assert array[:].tolist() == [3] * 9 + [4]
 
 
-def test_a_zip_file_that_was_written_anew_is_read_anew(tmp_path: Path) -> None:
+def test_a_zip_file_that_was_written_again_is_read_again(tmp_path: Path) -> None:
     path = str(tmp_path / "a.zip")
     for value in (1, 2):
         with zarrds.ZipStore(path, mode="w") as store:

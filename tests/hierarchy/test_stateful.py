@@ -221,7 +221,7 @@ class Hierarchy(RuleBasedStateMachine):
         self.root = zarrds.open_group(self.store, mode="r+")
 
     @rule()
-    def start_anew(self) -> None:
+    def start_again(self) -> None:
         if not self.erasable:
             self.root.store.close()
             self.store = ZipStore(self.folder / "data.zip", mode="w")

@@ -54,7 +54,7 @@ def test_opened_once_per_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [SQLiteStore, LMDBStore, lambda path: ReadOnlyStore(SQLiteStore(path))])
-def test_a_database_that_was_made_anew_is_opened_anew(tmp_path: Path, kind: Any) -> None:
+def test_a_database_that_was_made_again_is_opened_again(tmp_path: Path, kind: Any) -> None:
     place = tmp_path / "database"
     kind(place).spec().open()  # and stays open
     old = kind(place)
@@ -69,7 +69,7 @@ def test_a_database_that_was_made_anew_is_opened_anew(tmp_path: Path, kind: Any)
 
 
 @pytest.mark.parametrize("open_", [dbm.open, dbm.dumb.open])
-def test_a_reader_of_a_dbm_database_that_was_written_to_is_opened_anew(tmp_path: Path, open_: Any) -> None:
+def test_a_reader_of_a_dbm_database_that_was_written_to_is_opened_again(tmp_path: Path, open_: Any) -> None:
     for value in (b"1", b"2"):
         with DBMStore(tmp_path / "d", open=open_) as store:
             store["a"] = value

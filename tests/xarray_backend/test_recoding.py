@@ -1,4 +1,4 @@
-"""Appends that encode a stored variable of one chunk anew, as `encoding` asks: readers see old or new values."""
+"""Appends that encode a stored variable of one chunk again, as `encoding` asks: readers see old or new values."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ STORES = {"memory": lambda _: MemoryStore(), "directory": DirectoryStore, "sqlit
 
 
 @pytest.mark.parametrize(("kind", "lazy"), [(kind, kind in ("memory", "n5")) for kind in STORES])
-def test_a_variable_of_one_chunk_is_encoded_anew(kind, lazy, tmp_path):
+def test_a_variable_of_one_chunk_is_encoded_again(kind, lazy, tmp_path):
     store = written(STORES[kind](str(tmp_path / "store")))
     part = more().chunk() if lazy else more()
     to_zarrds(part, store, append_dim="t", encoding=ANEW)
@@ -166,7 +166,7 @@ def test_stores_that_cannot_exchange_a_variable_in_one_step_refuse():
 def test_values_that_are_read_lazily_from_the_variable_are_refused():
     store = written(MemoryStore())
     part = more().assign(w=open_zarrds(store, chunks={}).w.variable)
-    with pytest.raises(SelfOverwriteError, match="encoded anew"):
+    with pytest.raises(SelfOverwriteError, match="encoded again"):
         to_zarrds(part, store, append_dim="t", encoding={"t": IN_HOURS, "w": {"dtype": "i4"}})
 
 
@@ -184,7 +184,7 @@ def test_a_dry_run_changes_nothing():
 def test_another_writer_of_the_variable_is_noticed(monkeypatch):
     store = written(MemoryStore())
     monkeypatch.setattr(recoding, "settle", lambda arrays: arrays[0].__setitem__(0, 9))
-    with pytest.raises(ConflictError, match="'t' while it was encoded anew"):
+    with pytest.raises(ConflictError, match="'t' while it was encoded again"):
         to_zarrds(more(), store, append_dim="t", encoding={"t": IN_HOURS, "w": {"dtype": "i4"}})
     assert zarrds.open_group(store)["t"][:].tolist() == [9, 1]
 

@@ -56,7 +56,7 @@ KNOWN["write"] = KNOWN["read"] | {
     "test_roundtrip_object_dtype": "missing texts are refused, as nothing says that they are missing",
     "test_shard_encoding_with_dask": _BLOCKS,
     "test_chunk_encoding_with_dask": _BLOCKS,
-    "test_append_with_existing_encoding_raises": "an append encodes a variable of one chunk anew if that is asked for",
+    "test_append_with_existing_encoding_raises": "an append encodes a variable of one chunk again if that is asked for",
     "test_avoid_excess_metadata_calls": _PATCHED,
     "test_zarr_region_append": "region='auto' does not look up the dimension that is appended to",
     "test_to_zarr_compute_false": "without a fill value, zeros in memory are written in Zarr v2",
