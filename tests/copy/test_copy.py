@@ -381,3 +381,17 @@ class TestBadInput:
         with pytest.raises(SelfOverwriteError):
             zarrds.copy(root["a/x"], root, name="a", if_exists="replace")
         np.testing.assert_array_equal(root["a/x"][:], np.arange(3))
+
+
+@pytest.mark.parametrize("job", ["copy", "copy_all"])
+def test_into_an_archive_that_cannot_delete(tmp_path: Path, job: str) -> None:
+    source = zarrds.group()
+    source.array("u", np.arange(6), chunks=2)
+    with zarrds.ZipStore(str(tmp_path / "a.zip"), mode="w") as store:
+        dest = zarrds.group(store)
+        if job == "copy":
+            zarrds.copy(source["u"], dest)
+        else:
+            zarrds.copy_all(source, dest)
+    with zarrds.ZipStore(str(tmp_path / "a.zip"), mode="r") as store:
+        np.testing.assert_array_equal(zarrds.open_group(store, mode="r")["u"][:], np.arange(6))

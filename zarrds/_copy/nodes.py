@@ -404,7 +404,9 @@ class _Copy:
 
             def fill(target: Array) -> None:
                 self._copy_data(source, reader, target)
-                if not exists and dest.store.keeps_documents and name in dest:
+                # stores that translate documents, or cannot delete, have the document already: it was set first
+                comes_last = dest.store.keeps_documents and dest.store.is_erasable()
+                if not exists and comes_last and name in dest:
                     raise CopyError(f"another task has created {name!r} in destination {dest.name!r}")
 
             create_member(dest, name, {**options, "overwrite": True}, fill=fill, attributes=found)
