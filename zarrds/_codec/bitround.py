@@ -41,9 +41,8 @@ class BitroundFilter:
         array = np.ascontiguousarray(array)
         if self._mantissa is not None:
             return self._rounded_floats(array, self._mantissa)
-        return _rounded_integers(
-            array.view(f"i{array.dtype.itemsize}") if array.dtype.kind in "mM" else array, self._keepbits
-        ).view(array.dtype)
+        whole = array.view(np.int64) if array.dtype.kind in "mM" else array
+        return _rounded_integers(whole, self._keepbits).view(array.dtype)
 
     def decode(self, array: NDArrayAny) -> NDArrayAny:
         """Return the array as it is: rounded numbers are stored as numbers."""
@@ -64,23 +63,23 @@ class BitroundFilter:
 
 def _rounded_integers(array: NDArrayAny, keepbits: int) -> NDArrayAny:
     """Round the magnitudes of integers; where the rounded value does not fit the dtype, cut the bits off instead."""
-    bits = 8 * array.dtype.itemsize
-    if keepbits >= bits:
+    itemsize, is_signed = array.dtype.itemsize, array.dtype.kind == "i"
+    if keepbits >= 8 * itemsize:
         return array
-    magnitude = np.abs(array).astype(f"u{array.dtype.itemsize}")  # abs of the smallest integer wraps to itself
+    magnitude = np.abs(array).view(f"u{itemsize}")  # that of the smallest integer is itself, the right bits
     word = magnitude.dtype.type
-    length = np.zeros(array.shape, np.uint8)
-    for shift in range(bits - 1, -1, -1):
-        length = np.where((length == 0) & (magnitude >> word(shift) != 0), np.uint8(shift + 1), length)
-    dropped = np.maximum(length.astype(np.int64) - keepbits, 0).astype(magnitude.dtype)
-    mask = (word(1) << dropped) - word(1)
-    odd = (magnitude >> dropped) & word(1)
-    half = np.where(dropped > 0, (word(1) << np.maximum(dropped, word(1)) - word(1)) - word(1) + odd, word(0))
-    rounded = (magnitude + half.astype(magnitude.dtype)) & ~mask
-    largest = word(2 ** (bits - 1) - 1) if array.dtype.kind == "i" else word(2**bits - 1)
-    rounded = np.where((rounded < magnitude & ~mask) | (rounded > largest), magnitude & ~mask, rounded)
+    mask = magnitude  # becomes ones from the most significant bit that is set downwards, then the bits to drop
+    for shift in (1, 2, 4, 8, 16, 32):
+        if shift < 8 * itemsize:
+            mask = mask | mask >> word(shift)
+    mask = mask >> word(keepbits)
+    is_odd = (magnitude & (mask + word(1)) != 0).astype(magnitude.dtype)
+    half = np.where(mask != 0, (mask >> word(1)) + is_odd, word(0))
+    cut, rounded = magnitude & ~mask, (magnitude + half) & ~mask
+    largest = word(np.iinfo(array.dtype).max)
+    rounded = np.where((rounded < cut) | (rounded > largest), cut, rounded)
     signed: NDArrayAny = rounded.view(array.dtype)
-    return np.where(array < 0, -signed, signed) if array.dtype.kind == "i" else signed
+    return np.where(array < 0, -signed, signed) if is_signed else signed
 
 
 def _make(configuration: dict[str, Any], array_spec: ArraySpec) -> BitroundFilter:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from zarrds._codec.registry import ArraySpec, CodecKind, check_members, register
-from zarrds._format import DataType, Place, dtype_to_v3, fill_from_v3, parse_data_type
+from zarrds._format import Place, dtype_to_v3, fill_from_v3, fill_scalar, integer_limits, parse_data_type
 from zarrds._types import NDArrayAny
 from zarrds.errors import BadCompressorError, ChunkEncodeError
 
@@ -38,30 +37,7 @@ def scalar(value: Any, dtype: np.dtype[Any], member: str) -> Any:
     """Return the scalar of `dtype` for its JSON form, which is that of fill values."""
     place = Place("", (member,))
     fill = fill_from_v3(value, parse_data_type(dtype_to_v3(dtype), place), place)
-    return np.frombuffer(fill.raw or b"", dtype)[0]
-
-
-@dataclass(frozen=True, slots=True)
-class _Limits:
-    """Smallest and largest value of a dtype; floats have no `low` and `high`."""
-
-    is_integer: bool
-    low: int = 0
-    high: int = 0
-    bits: int = 0
-
-
-def _limits(dtype: np.dtype[Any]) -> _Limits:
-    if dtype.kind in "iu":
-        info = np.iinfo(dtype)
-        return _Limits(True, int(info.min), int(info.max), 8 * dtype.itemsize)
-    if dtype.name in ("int2", "int4", "uint2", "uint4"):
-        bits = int(dtype.name[-1])
-        signed = dtype.name[0] == "i"
-        return _Limits(True, -(2 ** (bits - 1)) if signed else 0, 2 ** (bits - signed) - 1, bits)
-    if dtype.kind == "f" or dtype.isbuiltin == 2:
-        return _Limits(False)
-    raise BadCompressorError("cast_value casts integers and floats", codec="cast_value", found=str(dtype))
+    return fill_scalar(fill, dtype)
 
 
 class _Cast:
@@ -70,80 +46,81 @@ class _Cast:
     def __init__(
         self, source: np.dtype[Any], target: np.dtype[Any], rounding: str, out_of_range: str, pairs: Any
     ) -> None:
+        self._from, self._to = integer_limits(source), integer_limits(target)
+        for dtype, limits in ((source, self._from), (target, self._to)):
+            if limits is None and dtype.kind != "f" and dtype.isbuiltin != 2:
+                raise BadCompressorError("only integers and floats can be cast", codec="cast_value", found=str(dtype))
         self._source, self._target = source, target
-        self._from, self._to = _limits(source), _limits(target)
         self._rounded, self._out_of_range = _ROUNDINGS[rounding], out_of_range
         self._pairs = [(scalar(a, source, "scalar_map"), scalar(b, target, "scalar_map")) for a, b in pairs]
 
     def __call__(self, array: NDArrayAny) -> NDArrayAny:
         """Return the converted array; raise ChunkEncodeError for a value that has no counterpart."""
         array = np.ascontiguousarray(array)
+        if not self._pairs:
+            return self._converted(array)
         mapped = [(array != array if a != a else array == a, b) for a, b in self._pairs]
-        free = np.ones(array.shape, bool)
+        rest = array.copy()
         for where, _ in mapped:
-            free &= ~where
-        found = self._converted(np.where(free, array, np.zeros((), self._source)).astype(self._source, copy=False))
+            rest[where] = 0
+        found = self._converted(rest)
         for where, value in reversed(mapped):  # the first pair that fits decides
             found[where] = value
         return found
 
     def _converted(self, array: NDArrayAny) -> NDArrayAny:
-        if not self._to.is_integer:
+        if self._to is None:
             return self._to_float(array)
-        if self._from.is_integer:
-            return self._from_integer(array)
+        if self._from is not None:
+            return self._from_integer(array, self._from, self._to)
         values = array.astype(np.float64)
         if np.isnan(values).any():
             raise self._refused("NaN")
-        return self._from_whole(self._rounded(values))
+        return self._from_whole(self._rounded(values), *self._to)
 
     def _to_float(self, array: NDArrayAny) -> NDArrayAny:
+        wide = array.astype(np.float64)
         with np.errstate(over="ignore"):
             found = array.astype(self._target)
-        if self._from.is_integer and array.dtype.isbuiltin != 2 and self._target.isbuiltin != 2:
-            outside = ~np.isfinite(found)
-        else:
-            wide = array.astype(np.float64)
-            outside = np.isfinite(wide) & ~np.isfinite(found.astype(np.float64))
+        outside = np.isfinite(wide) & ~np.isfinite(found.astype(np.float64))
         if outside.any():
             if self._out_of_range != "clamp":
                 raise self._refused(array[outside][0])
-            largest = _largest(self._target)
-            found[outside] = np.where(array[outside].astype(np.float64) > 0, largest, -largest).astype(self._target)
+            found[outside] = np.copysign(_largest(self._target), wide[outside]).astype(self._target)
         return found
 
-    def _from_integer(self, array: NDArrayAny) -> NDArrayAny:
-        low, high = max(self._from.low, self._to.low), min(self._from.high, self._to.high)
+    def _from_integer(self, array: NDArrayAny, source: tuple[int, int], target: tuple[int, int]) -> NDArrayAny:
         wide = array if array.dtype.isbuiltin != 2 else array.astype(np.int64)
-        outside = (wide < wide.dtype.type(low)) | (wide > wide.dtype.type(high))
+        word = wide.dtype.type
+        low, high = word(max(source[0], target[0])), word(min(source[1], target[1]))
+        outside = (wide < low) | (wide > high)
         if outside.any():
             if self._out_of_range == "error":
                 raise self._refused(wide[outside][0])
             if self._out_of_range == "clamp":
-                wide = np.clip(wide, wide.dtype.type(low), wide.dtype.type(high))
-        return self._wrapped(wide.astype(np.int64) if wide.dtype != np.uint64 else wide.view(np.int64))
+                wide = np.clip(wide, low, high)
+        return self._wrapped(wide.view(np.int64) if wide.dtype == np.uint64 else wide.astype(np.int64), *target)
 
-    def _from_whole(self, values: NDArrayAny) -> NDArrayAny:
-        """Convert floats without a fraction."""
-        above, below = values >= float(self._to.high + 1), values < float(self._to.low)
+    def _from_whole(self, values: NDArrayAny, low: int, high: int) -> NDArrayAny:
+        """Convert floats without a fraction to integers from `low` to `high`."""
+        above, below = values >= float(high + 1), values < float(low)
         outside = above | below
         if not outside.any():
-            bits = self._to.high.bit_length()
-            return self._wrapped(values.astype(np.uint64).view(np.int64) if bits == 64 else values.astype(np.int64))
+            return (values.astype(np.uint64) if high >= 2**63 else values.astype(np.int64)).astype(self._target)
         if self._out_of_range == "error" or (self._out_of_range == "wrap" and np.isinf(values).any()):
             raise self._refused(values[outside][0])
         if self._out_of_range == "wrap":
-            rest = np.fmod(values, 2.0**self._to.bits)
+            rest = np.fmod(values, float(high - low + 1))
             size = np.abs(rest).astype(np.uint64).view(np.int64)
-            return self._wrapped(np.where(rest < 0, -size, size))
-        inside = self._from_whole(np.where(outside, 0.0, values))
-        inside[above], inside[below] = self._to.high, self._to.low
-        return inside
+            return self._wrapped(np.where(rest < 0, -size, size), low, high)
+        found = self._from_whole(np.where(outside, 0.0, values), low, high)
+        found[above], found[below] = high, low
+        return found
 
-    def _wrapped(self, words: NDArrayAny) -> NDArrayAny:
-        """Return 64-bit words as numbers of the target, modulo the number of its values."""
-        if self._target.isbuiltin == 2:
-            words = (words - self._to.low) % 2**self._to.bits + self._to.low
+    def _wrapped(self, words: NDArrayAny, low: int, high: int) -> NDArrayAny:
+        """Return 64-bit words as numbers from `low` to `high`, modulo the number of these."""
+        if self._target.isbuiltin == 2:  # conversion to the small integers of ml_dtypes does not wrap around
+            words = (words - low) % (high - low + 1) + low
         return words.astype(self._target)
 
     def _refused(self, value: object) -> ChunkEncodeError:
@@ -180,7 +157,7 @@ class CastFilter:
 
 def _make(configuration: dict[str, Any], array_spec: ArraySpec) -> CastFilter:
     check_members(configuration, ("data_type", "rounding", "out_of_range", "scalar_map"))
-    kind: DataType = parse_data_type(configuration.get("data_type"), Place("", ("data_type",)))
+    kind = parse_data_type(configuration.get("data_type"), Place("", ("data_type",)))
     for member, known in (("rounding", _ROUNDINGS), ("out_of_range", _RANGES)):
         if configuration.get(member, next(iter(known))) not in known:
             raise BadCompressorError(

@@ -21,10 +21,45 @@ from zarrds._codec.registry import size_of
 from zarrds._types import Buf, NDArrayAny, Shape
 from zarrds.errors import ArgumentError, ChunkDecodeError
 
-__all__ = ["N5ChunkWrapper"]
+__all__ = ["DEFAULT_MODE", "N5ChunkWrapper", "pack_header", "padded", "read_header"]
 
 _MODE = Struct(">HH")
-_DEFAULT, _VARLENGTH = 0, 1
+DEFAULT_MODE, _VARLENGTH = 0, 1
+
+
+def pack_header(lengths: Shape) -> bytes:
+    """Return the header of a block of elements of fixed size; lengths of dimensions are in the order of N5."""
+    return _MODE.pack(DEFAULT_MODE, len(lengths)) + pack(f">{len(lengths)}I", *lengths)
+
+
+def read_header(data: memoryview, limits: Shape, codec: str) -> tuple[int, Shape, int]:
+    """Return the mode of a block, the lengths of its dimensions in the order of N5, and the offset of what follows.
+
+    Raises ChunkDecodeError if it is truncated, or does not fit a chunk with these lengths.
+    """
+    length = _MODE.size + 4 * len(limits)
+    if len(data) < length:
+        raise _refused(codec, "is truncated", f"at least {length} bytes", f"{len(data)} bytes")
+    mode, ndim = _MODE.unpack_from(data)
+    if ndim != len(limits):
+        raise _refused(codec, "has another number of dimensions", len(limits), ndim)
+    lengths: Shape = unpack_from(f">{ndim}I", data, _MODE.size)
+    if any(size > limit for size, limit in zip(lengths, limits, strict=True)):
+        raise _refused(codec, "is larger than the chunks of the array", limits, lengths)
+    return mode, lengths, length
+
+
+def padded(block: NDArrayAny, shape: Shape, dtype: np.dtype[Any]) -> NDArrayAny:
+    """Return a block as a new array of `shape`, with zeros where the block is smaller."""
+    if block.shape == shape:
+        return block.astype(dtype)
+    chunk = np.zeros(shape, dtype)
+    chunk[tuple(map(slice, block.shape))] = block
+    return chunk
+
+
+def _refused(codec: str, what: str, expected: object, found: object) -> ChunkDecodeError:
+    return ChunkDecodeError(f"block of N5 {what}", codec=codec, expected=expected, found=found)
 
 
 class N5ChunkWrapper(Codec):  # type: ignore[misc]
@@ -88,20 +123,13 @@ class N5ChunkWrapper(Codec):  # type: ignore[misc]
                 payload = encode_with(self._compressor, np.frombuffer(payload, self.dtype.newbyteorder(">")))
             else:
                 payload = encode_with(self._compressor, payload)
-        sizes = self.chunk_shape[::-1]
-        header = _MODE.pack(_DEFAULT, len(sizes)) + pack(f">{len(sizes)}I", *sizes)
-        return header + bytes(ensure_bytes(payload))
+        return pack_header(self.chunk_shape[::-1]) + bytes(ensure_bytes(payload))
 
     def decode(self, buf: Any, out: Any = None) -> NDArrayAny:
         """Decode a block to a whole chunk; raise ChunkDecodeError if it is not a block of this array."""
         data = memoryview(ensure_contiguous_ndarray(buf)).cast("B")
         shape, start = self._header(data)
-        elements = self._elements(data[start:], shape)
-        if shape == self.chunk_shape:
-            chunk = elements.astype(self.dtype)
-        else:
-            chunk = np.zeros(self.chunk_shape, self.dtype)
-            chunk[tuple(map(slice, shape))] = elements
+        chunk = padded(self._elements(data[start:], shape), self.chunk_shape, self.dtype)
         if out is None:
             return chunk
         ensure_contiguous_ndarray(out).view(self.dtype)[...] = chunk.reshape(-1)
@@ -119,19 +147,11 @@ class N5ChunkWrapper(Codec):  # type: ignore[misc]
 
     def _header(self, data: memoryview) -> tuple[Shape, int]:
         """Return the shape of the block, and the offset of its elements."""
-        ndim = len(self.chunk_shape)
-        length = _MODE.size + 4 * ndim
-        if len(data) < length:
-            raise self._refused("is truncated", f"at least {length} bytes", f"{len(data)} bytes")
-        mode, found = _MODE.unpack_from(data)
-        if mode not in (_DEFAULT, _VARLENGTH):
+        mode, lengths, length = read_header(data, self.chunk_shape[::-1], self.codec_id)
+        shape = lengths[::-1]
+        if mode not in (DEFAULT_MODE, _VARLENGTH):
             raise self._refused("has an unknown mode", "0 or 1", mode)
-        if found != ndim:
-            raise self._refused("has another number of dimensions", ndim, found)
-        shape: Shape = unpack_from(f">{ndim}I", data, _MODE.size)[::-1]
-        if any(size > limit for size, limit in zip(shape, self.chunk_shape, strict=True)):
-            raise self._refused("is larger than the chunks of the array", self.chunk_shape, shape)
-        if mode == _DEFAULT:
+        if mode == DEFAULT_MODE:
             return shape, length
         if len(data) < length + 4:
             raise self._refused("is truncated", f"at least {length + 4} bytes", f"{len(data)} bytes")
@@ -157,7 +177,7 @@ class N5ChunkWrapper(Codec):  # type: ignore[misc]
         return ensure_bytes(self._compressor.decode(payload))  # type: ignore[no-any-return]
 
     def _refused(self, what: str, expected: object, found: object) -> ChunkDecodeError:
-        return ChunkDecodeError(f"block of N5 {what}", codec=self.codec_id, expected=expected, found=found)
+        return _refused(self.codec_id, what, expected, found)
 
     def __repr__(self) -> str:
         return (

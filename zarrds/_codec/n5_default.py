@@ -6,12 +6,12 @@ Blocks at the edge of an array may be smaller than the chunk; the rest of the ch
 from __future__ import annotations
 
 from math import prod
-from struct import pack, unpack_from
 from typing import Any
 
 import numpy as np
 
 from zarrds._codec.bytes import flat_bytes
+from zarrds._codec.n5 import DEFAULT_MODE, pack_header, padded, read_header
 from zarrds._codec.registry import (
     ArraySpec,
     CodecKind,
@@ -23,12 +23,12 @@ from zarrds._codec.registry import (
     wrong_size,
 )
 from zarrds._format import CodecSpec, Place, codec_specs
-from zarrds._types import Buf, NDArrayAny, Shape
+from zarrds._types import Buf, NDArrayAny
 from zarrds.errors import BadCompressorError, ChunkDecodeError
 
 __all__ = ["N5DefaultSerializer"]
 
-_DEFAULT_MODE = 0
+_NAME = "n5_default"
 
 
 class N5DefaultSerializer:
@@ -43,16 +43,17 @@ class N5DefaultSerializer:
 
     def encode(self, array: NDArrayAny) -> Buf:
         """Encode a whole chunk."""
-        shape = self._array_spec.shape
         payload: Buf = flat_bytes(np.ascontiguousarray(array.transpose(), dtype=self._stored))
         if self._compressor is not None:
             payload = self._compressor.encode(payload)
-        return pack(f">HH{len(shape)}I", _DEFAULT_MODE, len(shape), *shape) + bytes(payload)
+        return pack_header(self._array_spec.shape) + bytes(payload)
 
     def decode(self, data: Buf, out: NDArrayAny | None = None) -> NDArrayAny:
         """Decode a block to a whole chunk; raise ChunkDecodeError if it is not a block of this array."""
         view = memoryview(data).cast("B")
-        shape, start = self._header(view)
+        mode, shape, start = read_header(view, self._array_spec.shape, _NAME)
+        if mode != DEFAULT_MODE:
+            raise ChunkDecodeError("block of N5 has elements of varying size", codec=_NAME, expected=0, found=mode)
         nbytes = prod(shape) * self._stored.itemsize
         payload: Buf = view[start:]
         if self._compressor is not None:
@@ -60,40 +61,18 @@ class N5DefaultSerializer:
         if size_of(payload) != nbytes:
             raise wrong_size(nbytes, size_of(payload))
         block = np.frombuffer(payload, self._stored).reshape(shape[::-1]).transpose()
-        if shape == self._array_spec.shape:
-            return block.astype(self._array_spec.dtype)
-        chunk = np.zeros(self._array_spec.shape, self._array_spec.dtype)
-        chunk[tuple(map(slice, shape))] = block
-        return chunk
-
-    def _header(self, view: memoryview) -> tuple[Shape, int]:
-        """Return the shape of the block, and the offset of its elements."""
-        limits = self._array_spec.shape
-        length = 4 + 4 * len(limits)
-        if len(view) < length:
-            raise ChunkDecodeError("block of N5 is truncated", expected=f"at least {length} bytes", found=len(view))
-        mode, ndim = unpack_from(">HH", view)
-        if (mode, ndim) != (_DEFAULT_MODE, len(limits)):
-            raise ChunkDecodeError(
-                "not such a block of N5",
-                expected=f"mode 0 and {len(limits)} dimensions",
-                found=f"mode {mode} and {ndim} dimensions",
-            )
-        shape: Shape = unpack_from(f">{ndim}I", view, 4)
-        if any(size > limit for size, limit in zip(shape, limits, strict=True)):
-            raise ChunkDecodeError("block of N5 is larger than the chunks of the array", expected=limits, found=shape)
-        return shape, length
+        return padded(block, self._array_spec.shape, self._array_spec.dtype)
 
 
 def _make(configuration: dict[str, Any], array_spec: ArraySpec) -> N5DefaultSerializer:
     check_members(configuration, ("codecs",))
     specs = [spec for spec, _ in codec_specs(configuration.get("codecs"), Place("", ("codecs",)))]
     if array_spec.dtype.kind not in "iuf" or (array_spec.dtype.itemsize == 2 and array_spec.dtype.kind == "f"):
-        raise BadCompressorError("N5 has no such data type", codec="n5_default", found=str(array_spec.dtype))
+        raise BadCompressorError("N5 has no such data type", codec=_NAME, found=str(array_spec.dtype))
     if len(specs) not in (2, 3) or not _is_transposed(specs[0], array_spec) or not _is_big_endian(specs[1], array_spec):
         raise BadCompressorError(
             "not the codecs of an N5 block",
-            codec="n5_default",
+            codec=_NAME,
             expected="transpose of all dimensions, bytes with endian 'big', and at most one compressor",
             found=[spec.name for spec in specs],
         )
@@ -111,4 +90,4 @@ def _is_big_endian(spec: CodecSpec, array_spec: ArraySpec) -> bool:
     return spec.name == "bytes" and (endian == "big" or (endian is None and array_spec.dtype.itemsize == 1))
 
 
-register("n5_default", CodecKind.SERIALIZER, _make)
+register(_NAME, CodecKind.SERIALIZER, _make)

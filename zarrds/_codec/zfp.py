@@ -5,6 +5,7 @@ A value starts with a header: "zfp", a version, type and shape of the array, the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from zarrds._codec.registry import size_of
 from zarrds._types import Buf, NDArrayAny, Shape
 from zarrds.errors import ChunkDecodeError
 
-__all__ = ["decode", "longest_value"]
+__all__ = ["decode", "decode_padded", "longest_value"]
 
 _HEADER_BITS, _LONG_HEADER_BITS = 32 + 52 + 12, 32 + 52 + 64
 _DTYPES = ("i4", "i8", "f4", "f8")
@@ -38,15 +39,21 @@ def decode(codec: Codec, data: Buf, most: int) -> NDArrayAny:
     if nbytes > most:
         raise ChunkDecodeError("value is too large", expected=f"at most {most} bytes decoded", found=f"{nbytes} bytes")
     longest = _longest(header)
-    missing = max(0, longest - size_of(data))
-    if not missing:
-        return np.asarray(codec.decode(data))
-    if header.least == header.most:
+    if header.least == header.most and size_of(data) < longest:
         raise ChunkDecodeError("value is cut off", expected=f"{longest} bytes", found=size_of(data))
-    # the header has no length: decode with two paddings, as the bytes after a complete value do not matter
-    found = np.asarray(codec.decode(bytes(data) + bytes(missing)))
-    again = np.asarray(codec.decode(bytes(data) + b"\xff" * missing))
-    if found.tobytes() != again.tobytes():
+    return decode_padded(codec.decode, data, longest)
+
+
+def decode_padded(decode: Callable[[Any], Any], data: Buf, longest: int) -> NDArrayAny:
+    """Decode a value from which the decoder may read up to `longest` bytes; raise ChunkDecodeError if it is cut off.
+
+    A value does not say how long it is: it is decoded with two paddings, as bytes after a complete value do not matter.
+    """
+    missing = longest - size_of(data)
+    if missing <= 0:
+        return np.asarray(decode(data))
+    found = np.asarray(decode(bytes(data) + bytes(missing)))
+    if found.tobytes() != np.asarray(decode(bytes(data) + b"\xff" * missing)).tobytes():
         raise ChunkDecodeError("value is cut off", found=f"{size_of(data)} bytes")
     return found
 
@@ -66,20 +73,19 @@ def _header(data: Buf) -> _Header:
     return _Header(shape[::-1], np.dtype(_DTYPES[kind]), least, most)
 
 
-def longest_value(shape: Shape, dtype: np.dtype[Any], rate: float | None) -> int:
-    """Return the largest number of bytes that the decoder reads of a value without header, as an upper bound."""
-    values: int = 4 ** len(shape)
-    most = 64 + values * (8 * dtype.itemsize + 1)
-    if rate is not None:
-        most = max(most, int(rate * values) + 64)
-    return -(-prod(-(-length // 4) for length in shape) * most // 64) * 8 + 8
-
-
 def _longest(header: _Header) -> int:
     """Return the largest number of bytes that the decoder reads: exact at a fixed rate, else an upper bound."""
-    values: int = 4 ** len(header.shape)
-    blocks = prod(-(-length // 4) for length in header.shape)
     if header.least == header.most:
-        return -(-(_HEADER_BITS + blocks * header.most) // 8)
-    each = 64 + values * (8 * header.dtype.itemsize + 1)  # an exponent, then bit planes with their group tests
-    return -(-(_LONG_HEADER_BITS + blocks * max(each, header.least)) // 64) * 8
+        return -(-(_HEADER_BITS + _blocks(header.shape) * header.most) // 8)
+    return longest_value(header.shape, header.dtype, header.least, _LONG_HEADER_BITS)
+
+
+def longest_value(shape: Shape, dtype: np.dtype[Any], least: int, header_bits: int) -> int:
+    """Return an upper bound of the bytes that the decoder reads, with at least `least` bits in each block."""
+    values: int = 4 ** len(shape)
+    each = 64 + values * (8 * dtype.itemsize + 1)  # an exponent, then bit planes with their group tests
+    return -(-(header_bits + _blocks(shape) * max(each, least)) // 64) * 8
+
+
+def _blocks(shape: Shape) -> int:
+    return prod([-(-length // 4) for length in shape])

@@ -19,6 +19,7 @@ from zarrds._codec import build_codec, decode_fill, spec_of
 from zarrds._config import get_config
 from zarrds._convert.probe import same_elements
 from zarrds._format import (
+    FILTERS,
     SHARDING,
     ArrayMeta,
     ChunkSpec,
@@ -30,7 +31,7 @@ from zarrds._format import (
     v2,
 )
 from zarrds._format import document as v3
-from zarrds._metadata import FILTERS, make_pipeline, pipeline_of, to_numcodecs, v3_codec
+from zarrds._metadata import make_pipeline, pipeline_of, to_numcodecs, v3_codec
 from zarrds._types import Order
 from zarrds.errors import UnsupportedFormatError
 

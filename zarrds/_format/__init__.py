@@ -39,9 +39,10 @@ from zarrds._format.n5 import ATTRIBUTES_KEY
 from zarrds._format.pandas_values import as_numpy, is_of_pandas
 from zarrds._format.v2 import ARRAY_KEY, ATTRS_KEY, GROUP_KEY
 from zarrds._format.v3 import document
+from zarrds._format.v3.codec_names import FILTERS, SERIALIZERS
 from zarrds._format.v3.complex_parts import COMPLEX_PARTS
-from zarrds._format.v3.document import SERIALIZERS, data_type_name, split_codecs
-from zarrds._format.v3.dtypes import DataType, dtype_to_v3, normalize_dtype_v3, parse_data_type
+from zarrds._format.v3.document import data_type_name, split_codecs
+from zarrds._format.v3.dtypes import dtype_to_v3, integer_limits, normalize_dtype_v3, parse_data_type
 from zarrds._format.v3.extension import codec_specs, codecs_to_json, parse_extension
 from zarrds._format.v3.fills import fill_from_v3, fill_of_v3
 from zarrds._format.v3.transformers import TRANSFORMERS, parse_transformers
@@ -54,6 +55,7 @@ __all__ = [
     "COMPLEX_PARTS",
     "CONSOLIDATED_KEY",
     "DOCUMENT_NAMES",
+    "FILTERS",
     "FORMATS",
     "GROUP_KEY",
     "NO_FILL",
@@ -65,7 +67,6 @@ __all__ = [
     "ChunkSpec",
     "CodecSpec",
     "Consolidated",
-    "DataType",
     "Fill",
     "Format",
     "GroupMeta",
@@ -100,6 +101,7 @@ __all__ = [
     "formats_with",
     "grid_shape",
     "guess_chunks",
+    "integer_limits",
     "is_of_pandas",
     "loads",
     "n5",

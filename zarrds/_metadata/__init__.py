@@ -11,7 +11,6 @@ from zarrds._metadata.build import (
     options_like,
 )
 from zarrds._metadata.codecs import (
-    FILTERS,
     CodecPipeline,
     make_pipeline,
     order_of,
@@ -22,7 +21,6 @@ from zarrds._metadata.codecs import (
 )
 
 __all__ = [
-    "FILTERS",
     "OPTIONS_OF_ARRAYS",
     "REQUEST_NAMES",
     "ArrayRequest",

@@ -13,12 +13,21 @@ import numpy as np
 
 from zarrds._codec import get_codec, mantissa_bits, spec_of
 from zarrds._config import get_config
-from zarrds._format import SERIALIZERS, SHARDING, ChunkSpec, CodecSpec, Place, codec_specs, codecs_to_json, split_codecs
+from zarrds._format import (
+    FILTERS,
+    SERIALIZERS,
+    SHARDING,
+    ChunkSpec,
+    CodecSpec,
+    Place,
+    codec_specs,
+    codecs_to_json,
+    split_codecs,
+)
 from zarrds._types import Chunks, Order
 from zarrds.errors import ArgumentError, ArgumentTypeError, BadCompressorError, UnsupportedFormatError
 
 __all__ = [
-    "FILTERS",
     "CodecPipeline",
     "make_pipeline",
     "order_of",
@@ -28,16 +37,6 @@ __all__ = [
     "v3_codec",
     "with_endian",
 ]
-
-FILTERS = frozenset(
-    [
-        *("transpose", "bitround", "cast_value", "scale_offset", "reshape"),
-        *("numcodecs.delta", "numcodecs.bitround", "numcodecs.quantize"),
-        *("numcodecs.fixedscaleoffset", "numcodecs.packbits", "numcodecs.astype"),
-        *("delta", "quantize", "fixedscaleoffset", "astype"),
-    ]
-)
-"""Array-to-array codecs."""
 
 _DEFAULT = CodecSpec.of("zstd", {"level": 0, "checksum": False})
 _SHUFFLES = {0: "noshuffle", 1: "shuffle", 2: "bitshuffle"}

@@ -6,10 +6,11 @@ between complex64 and pairs of small floats. Documents never show it: they have 
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Iterator
+from typing import Any
 
 from zarrds._format.meta import SHARDING, CodecSpec
-from zarrds._types import JSON
+from zarrds._format.v3.codec_names import SERIALIZERS
 
 __all__ = ["COMPLEX_PARTS", "SMALL_PARTS", "part_of", "with_parts", "without_parts"]
 
@@ -38,24 +39,20 @@ def with_parts(
     part: str, filters: tuple[CodecSpec, ...], serializer: CodecSpec
 ) -> tuple[tuple[CodecSpec, ...], CodecSpec]:
     """Return filters and serializer of arrays of complex64 whose parts are stored as `part`."""
-    codec = CodecSpec.of(COMPLEX_PARTS, {"data_type": part})
-    if serializer.name != SHARDING:
-        return (*filters, codec), serializer
     configuration = serializer.configuration
-    codecs = configuration.get("codecs")
-    if isinstance(codecs, list):
-        configuration["codecs"] = _inserted(codecs, part)
+    if serializer.name != SHARDING:
+        return (*filters, CodecSpec.of(COMPLEX_PARTS, {"data_type": part})), serializer
+    configuration["codecs"] = _inserted(configuration.get("codecs"), part)
     return filters, CodecSpec.of(SHARDING, configuration)
 
 
-def _inserted(codecs: list[Any], part: str) -> list[Any]:
+def _inserted(codecs: Any, part: str) -> Any:
     """Return the codecs of inner chunks with the codec of parts before the serializer."""
-    for number, codec in enumerate(codecs):
-        name = codec.get("name") if isinstance(codec, dict) else codec
+    for number, name, configuration in _items(codecs):
         if name == SHARDING:
-            inner = with_parts(part, (), CodecSpec.of(name, codec.get("configuration")))[1]
-            return [*codecs[:number], {"name": name, "configuration": inner.configuration}, *codecs[number + 1 :]]
-        if name in ("bytes", "packbits"):
+            inner = {**configuration, "codecs": _inserted(configuration.get("codecs"), part)}
+            return [*codecs[:number], {"name": name, "configuration": inner}, *codecs[number + 1 :]]
+        if name in SERIALIZERS:
             return [*codecs[:number], {"name": COMPLEX_PARTS, "configuration": {"data_type": part}}, *codecs[number:]]
     return codecs
 
@@ -65,26 +62,30 @@ def without_parts(
 ) -> tuple[str | None, tuple[CodecSpec, ...], CodecSpec]:
     """Return the data type name (None: another than these), and filters and serializer as documents have them."""
     if filters and filters[-1].name == COMPLEX_PARTS:
-        return _PREFIX + str(filters[-1].configuration["data_type"]), filters[:-1], serializer
+        return f"{_PREFIX}{filters[-1].configuration.get('data_type')}", filters[:-1], serializer
     if serializer.name != SHARDING:
         return None, filters, serializer
     configuration = serializer.configuration
-    name, configuration["codecs"] = _removed(cast("list[Any]", configuration.get("codecs") or []))
+    name, configuration["codecs"] = _removed(configuration.get("codecs"))
     return (name, filters, CodecSpec.of(SHARDING, configuration)) if name else (None, filters, serializer)
 
 
-def _removed(codecs: list[Any]) -> tuple[str | None, list[JSON]]:
+def _removed(codecs: Any) -> tuple[str | None, Any]:
     """Return the data type name, and the codecs of inner chunks without the codec of parts."""
-    for number, codec in enumerate(codecs):
-        if not isinstance(codec, dict):
-            continue
-        if codec.get("name") == COMPLEX_PARTS:
-            return _PREFIX + codec["configuration"]["data_type"], [*codecs[:number], *codecs[number + 1 :]]
-        if codec.get("name") == SHARDING:
-            name, _, inner = without_parts((), CodecSpec.of(SHARDING, codec.get("configuration")))
-            return name, [
-                *codecs[:number],
-                {"name": SHARDING, "configuration": inner.configuration},
-                *codecs[number + 1 :],
-            ]
+    for number, name, configuration in _items(codecs):
+        if name == COMPLEX_PARTS:
+            return f"{_PREFIX}{configuration.get('data_type')}", [*codecs[:number], *codecs[number + 1 :]]
+        if name == SHARDING:
+            found, inner = _removed(configuration.get("codecs"))
+            configuration = {**configuration, "codecs": inner}
+            return found, [*codecs[:number], {"name": name, "configuration": configuration}, *codecs[number + 1 :]]
     return None, codecs
+
+
+def _items(codecs: Any) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """Yield number, name and configuration of the codecs of a configuration, which is not checked yet."""
+    for number, codec in enumerate(codecs if isinstance(codecs, list) else ()):
+        if isinstance(codec, dict):
+            yield number, str(codec.get("name")), codec.get("configuration") or {}
+        else:
+            yield number, str(codec), {}

@@ -7,6 +7,7 @@ foreign members, with their spelling, when a document is written again. Codec co
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, cast
@@ -14,8 +15,9 @@ from typing import Any, cast
 from zarrds._config import get_config
 from zarrds._format.jsondoc import Place, canonical, loads, to_json
 from zarrds._format.meta import SHARDING, ArrayMeta, ChunkSpec, CodecSpec, GroupMeta, KeyEncoding
+from zarrds._format.v3.codec_names import COMPRESSORS, FILTERS, SERIALIZERS
 from zarrds._format.v3.complex_parts import part_of, with_parts, without_parts
-from zarrds._format.v3.dtypes import dtype_to_v3, parse_data_type
+from zarrds._format.v3.dtypes import dtype_to_v3, legacy_data_type, parse_data_type
 from zarrds._format.v3.extension import (
     codec_specs,
     codecs_to_json,
@@ -30,7 +32,6 @@ from zarrds.errors import BadCompressorError, MetadataError, UnsupportedFormatEr
 
 __all__ = [
     "DOCUMENT_KEY",
-    "SERIALIZERS",
     "array_from_document",
     "array_to_document",
     "changed_array",
@@ -47,14 +48,6 @@ __all__ = [
 ]
 
 DOCUMENT_KEY = "zarr.json"
-
-SERIALIZERS = frozenset(
-    [
-        *("bytes", SHARDING, "vlen-utf8", "vlen-bytes", "packbits", "zfp", "n5_default"),
-        *("numcodecs.pcodec", "numcodecs.zfpy", "pcodec", "zfpy"),
-    ]
-)
-"""Array-to-bytes codecs: a codec pipeline has exactly one; filters are before it and compressors after it."""
 
 _ARRAY_MEMBERS = frozenset(
     [
@@ -210,11 +203,7 @@ def split_codecs(value: JSON, place: Place) -> tuple[tuple[CodecSpec, ...], Code
     return tuple(known[:at]), known[at], tuple(known[at + 1 :])
 
 
-_KNOWN_CODECS = SERIALIZERS | {
-    *("transpose", "bitround", "cast_value", "scale_offset", "reshape", "delta", "fixedscaleoffset", "quantize"),
-    *("astype", "gzip", "zstd", "blosc", "crc32c", "crc32", "adler32", "fletcher32", "jenkins_lookup3", "shuffle"),
-    *("zlib", "bz2", "lz4", "lzma", "conditional", "optional"),
-}
+_KNOWN_CODECS = FILTERS | SERIALIZERS | COMPRESSORS
 
 
 def _is_known(name: str) -> bool:
@@ -249,10 +238,8 @@ def data_type_name(chunk: ChunkSpec) -> str | None:
     return "string" if chunk.fill.text is not None else "variable_length_bytes"
 
 
-def _object_type(chunk: ChunkSpec) -> str | None:
-    """Return the data type name of object chunks in documents; None for others."""
-    name = data_type_name(chunk)
-    return "bytes" if name == "variable_length_bytes" and not get_config().v3_legacy_names else name
+_OBJECTS = {"string": "string", "variable_length_bytes": "bytes"}
+"""Names of data types of objects in documents."""
 
 
 def array_to_document(meta: ArrayMeta, attributes: Mapping[str, JSON] | None = None) -> dict[str, JSON]:
@@ -264,13 +251,17 @@ def array_to_document(meta: ArrayMeta, attributes: Mapping[str, JSON] | None = N
     small_complex, filters, serializer = without_parts(chunk.filters, chunk.serializer)
     document: dict[str, JSON] = {
         "shape": list(meta.shape),
-        "data_type": small_complex or _object_type(chunk) or dtype_to_v3(chunk.dtype),
+        "data_type": small_complex or _OBJECTS.get(data_type_name(chunk) or "") or dtype_to_v3(chunk.dtype),
         "chunk_grid": extension_to_json("regular", {"chunk_shape": list(chunk.shape)}),
         "chunk_key_encoding": extension_to_json(meta.keys.style, {"separator": separator}),
         "fill_value": fill_to_v3(chunk.fill, chunk.dtype),
         "codecs": codecs_to_json([*filters, serializer, *chunk.compressors]),
         "attributes": dict(attributes or {}),
     }
+    if get_config().v3_legacy_names:
+        document["data_type"] = legacy_data_type(document["data_type"])
+        if chunk.dtype.names is not None:
+            document["fill_value"] = b64encode(chunk.fill.raw or b"").decode("ascii")
     if meta.dimension_names is not None:
         document["dimension_names"] = list(meta.dimension_names)
     document.update(zarr_format=3, node_type="array", storage_transformers=codecs_to_json(meta.transformers))

@@ -10,11 +10,10 @@ import importlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from zarrds._config import get_config
 from zarrds._format.dtypes import normalize_dtype
 from zarrds._format.jsondoc import Place
 from zarrds._format.v3.complex_parts import SMALL_PARTS, part_of
@@ -22,7 +21,16 @@ from zarrds._format.v3.extension import Extension, extension_to_json, parse_exte
 from zarrds._types import JSON
 from zarrds.errors import ArgumentTypeError, UnsupportedFormatError
 
-__all__ = ["ML_NAMES", "DataType", "dtype_to_v3", "ml_dtype", "normalize_dtype_v3", "parse_data_type"]
+__all__ = [
+    "ML_NAMES",
+    "DataType",
+    "dtype_to_v3",
+    "integer_limits",
+    "legacy_data_type",
+    "ml_dtype",
+    "normalize_dtype_v3",
+    "parse_data_type",
+]
 
 DType = np.dtype[Any]
 
@@ -130,6 +138,19 @@ def ml_dtype(name: str) -> DType:
             hint="install ml_dtypes, in a version that has it",
         ) from error
     return found
+
+
+def integer_limits(dtype: DType) -> tuple[int, int] | None:
+    """Return the smallest and the largest value of an integer dtype, of numpy or `ml_dtypes`; None for other dtypes."""
+    if dtype.kind in "iu":
+        return int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+    if dtype.name not in _ML_INTEGERS:
+        return None
+    bits, signed = int(dtype.name[-1]), dtype.name[0] == "i"
+    return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+
+
+_ML_INTEGERS = frozenset({"int2", "int4", "uint2", "uint4"})
 
 
 def _raw_bits(bits: int, found: Extension, place: Place) -> DataType:
@@ -284,8 +305,7 @@ def dtype_to_v3(dtype: DType) -> JSON:
     if dtype.subdtype is not None:
         raise ArgumentTypeError(f"Zarr v3 has no sub-arrays in structures, found {dtype}")
     if dtype.names is not None:
-        name = "structured" if get_config().v3_legacy_names else "struct"
-        return extension_to_json(name, {"fields": _fields_to_json(dtype)})
+        return extension_to_json("struct", {"fields": _fields_to_json(dtype)})
     if dtype.isbuiltin == 2 and dtype.name in ML_NAMES:
         return str(dtype.name)
     if dtype.isbuiltin != 2 and dtype.name in _PLAIN:
@@ -298,10 +318,18 @@ def dtype_to_v3(dtype: DType) -> JSON:
 
 def _fields_to_json(dtype: DType) -> list[JSON]:
     fields: Mapping[str, Any] = dtype.fields or {}
-    pairs = [(name, dtype_to_v3(fields[name][0])) for name in dtype.names or ()]
-    if get_config().v3_legacy_names:
-        return [[name, kind] for name, kind in pairs]
-    return [{"name": name, "data_type": kind} for name, kind in pairs]
+    return [{"name": name, "data_type": dtype_to_v3(fields[name][0])} for name in dtype.names or ()]
+
+
+def legacy_data_type(value: JSON) -> JSON:
+    """Return the JSON of a data type under the names that Zarr-Python up to 3.1 knows."""
+    if value == "bytes":
+        return "variable_length_bytes"
+    if not isinstance(value, dict) or value.get("name") != "struct":
+        return value
+    fields: Any = cast("dict[str, Any]", value["configuration"])["fields"]
+    pairs: list[JSON] = [[field["name"], legacy_data_type(field["data_type"])] for field in fields]
+    return extension_to_json("structured", {"fields": pairs})
 
 
 def _time_to_json(name: str) -> Callable[[DType], JSON]:

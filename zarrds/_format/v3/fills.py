@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._config import get_config
 from zarrds._format.fills import fill_of, number_in
 from zarrds._format.jsondoc import Place, canonical
 from zarrds._format.meta import Fill
 from zarrds._format.v3.complex_parts import part_of
-from zarrds._format.v3.dtypes import ML_NAMES, DataType, dtype_to_v3, ml_dtype, parse_data_type
+from zarrds._format.v3.dtypes import ML_NAMES, DataType, dtype_to_v3, integer_limits, ml_dtype, parse_data_type
 from zarrds._types import JSON
 from zarrds.errors import MetadataError
 
@@ -28,7 +27,6 @@ DType = np.dtype[Any]
 
 _NOT_FINITE = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
 _NAT = -(2**63)
-_ML_INTEGERS = frozenset({"int2", "int4", "uint2", "uint4"})
 
 
 # --- document -> Fill -------------------------------------------------------------------------------------------------
@@ -86,8 +84,8 @@ def _whole(value: JSON, place: Place, low: int, high: int, what: str) -> int:
 
 
 def _integer(value: JSON, dtype: DType, place: Place) -> bytes:
-    limits = np.iinfo(dtype)
-    return np.array(_whole(value, place, int(limits.min), int(limits.max), dtype.name), dtype).tobytes()
+    low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+    return np.array(_whole(value, place, low, high, dtype.name), dtype).tobytes()
 
 
 def _float(value: JSON, dtype: DType, place: Place) -> bytes:
@@ -178,11 +176,10 @@ _READERS: dict[str, Callable[[JSON, DType, Place], bytes]] = {
 
 
 def _ml(value: JSON, kind: DataType, place: Place) -> bytes:
-    if kind.name not in _ML_INTEGERS:
+    limits = integer_limits(kind.dtype)
+    if limits is None:
         return _float(value, kind.dtype, place)
-    bits, unsigned = int(kind.name[-1]), kind.name.startswith("u")
-    low, high = (0, 2**bits - 1) if unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-    return np.array(_whole(value, place, low, high, kind.name)).astype(kind.dtype).tobytes()
+    return np.array(_whole(value, place, *limits, kind.name)).astype(kind.dtype).tobytes()
 
 
 # --- Fill -> document -------------------------------------------------------------------------------------------------
@@ -213,7 +210,7 @@ def _reads_as(value: JSON, dtype: DType, raw: bytes) -> bool:
 
 
 def _raw_to_json(raw: bytes, dtype: DType) -> JSON:
-    if dtype.names is not None and not get_config().v3_legacy_names:
+    if dtype.names is not None:
         fields: Mapping[str, Any] = dtype.fields or {}
         parts = {name: (fields[name][0], fields[name][1]) for name in dtype.names}
         return {name: _raw_to_json(raw[at : at + kind.itemsize], kind) for name, (kind, at) in parts.items()}
@@ -266,7 +263,7 @@ _WRITERS: dict[str, Callable[[bytes, DType], JSON]] = {
 
 
 def _ml_to_json(raw: bytes, dtype: DType) -> JSON:
-    if dtype.name in _ML_INTEGERS:
+    if integer_limits(dtype) is not None:
         return int(np.frombuffer(raw, dtype)[0])
     return _float_to_json(raw, dtype)
 
