@@ -342,3 +342,16 @@ def test_chunks_that_are_no_chunks(layout: str, at: tuple[int, int], data: bytes
     assert bytes(store[key]) == data
     z[row : row + 2, column : column + 3] = 1  # a whole one heals it
     assert z[:].shape == (4, 6)
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize(("dtype", "kind"), [("flaot", TypeError), ([("a", "i4"), ("a", "i4")], ValueError)], ids=str)
+def test_dtypes_that_numpy_does_not_know(dtype: Any, kind: type[Exception], zarr_format: int) -> None:
+    store: dict[str, bytes] = {}
+    with pytest.raises(kind, match="dtype") as caught:
+        zarrds.zeros(3, dtype=dtype, store=store, zarr_format=zarr_format)
+    assert isinstance(caught.value, errors.ZarrdsError)
+    assert store == {}
+    with pytest.raises(kind) as caught:
+        zarrds.zeros(3, zarr_format=zarr_format).astype(dtype)
+    assert isinstance(caught.value, errors.ZarrdsError)

@@ -8,7 +8,7 @@ from zarrds._format.consolidated import (
     consolidated_keys,
     find_consolidated,
 )
-from zarrds._format.dtypes import dtype_from_v2, dtype_to_v2, normalize_dtype
+from zarrds._format.dtypes import dtype_from_v2, dtype_to_v2, normalize_dtype, numpy_dtype
 from zarrds._format.fills import fill_from_v2, fill_of, fill_scalar, fill_to_v2
 from zarrds._format.formats import (
     DOCUMENT_NAMES,
@@ -110,6 +110,7 @@ __all__ = [
     "normalize_dtype",
     "normalize_dtype_v3",
     "normalize_shape",
+    "numpy_dtype",
     "other_format",
     "parse_data_type",
     "parse_extension",

@@ -16,9 +16,15 @@ import numpy as np
 from zarrds._format.jsondoc import Place
 from zarrds._format.meta import CodecSpec
 from zarrds._types import JSON, Shape
-from zarrds.errors import ArgumentTypeError, DTypeNotSupportedError, MetadataError, UnsupportedFormatError
+from zarrds.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DTypeNotSupportedError,
+    MetadataError,
+    UnsupportedFormatError,
+)
 
-__all__ = ["dtype_from_v2", "dtype_to_v2", "normalize_dtype", "split_subarray"]
+__all__ = ["dtype_from_v2", "dtype_to_v2", "normalize_dtype", "numpy_dtype", "split_subarray"]
 
 DType: TypeAlias = np.dtype[Any]
 
@@ -164,10 +170,20 @@ def normalize_dtype(dtype: object) -> tuple[DType, CodecSpec | None]:
     if isinstance(dtype, str) and dtype.startswith(_ARRAY_OF):
         item = _checked(np.dtype(dtype[len(_ARRAY_OF) :]))
         return np.dtype(object), CodecSpec.of("vlen-array", {"dtype": dtype_to_v2(item)})
-    given = np.dtype(_MICROSECONDS.sub("us", dtype) if isinstance(dtype, str) else dtype)  # type: ignore[call-overload]
+    given = numpy_dtype(dtype)
     if given.kind == "T":
         return np.dtype(object), CodecSpec.of("vlen-utf8")
     return _checked(given), None
+
+
+def numpy_dtype(dtype: Any) -> DType:
+    """Return the numpy dtype for what a user gives; raise ArgumentTypeError or ArgumentError if there is none."""
+    try:
+        return np.dtype(_MICROSECONDS.sub("us", dtype) if isinstance(dtype, str) else dtype)
+    except TypeError as error:
+        raise ArgumentTypeError(f"dtype {dtype!r} is not known: {error}") from error
+    except ValueError as error:
+        raise ArgumentError(f"dtype {dtype!r} is not valid: {error}") from error
 
 
 _VARIABLE_LENGTH: dict[type | str, str] = {

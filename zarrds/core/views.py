@@ -20,6 +20,7 @@ from zarrds._format import (
     normalize_chunks,
     normalize_dtype,
     normalize_shape,
+    numpy_dtype,
 )
 from zarrds._metadata import v3_codec, with_endian
 from zarrds.errors import ArgumentError, ArgumentTypeError
@@ -60,7 +61,7 @@ def _filter_spec(codec: Any, meta: ArrayMeta) -> CodecSpec:
 
 def astype_meta(meta: ArrayMeta, dtype: Any) -> ArrayMeta:
     """Return the metadata of a view that converts to `dtype` when read, by one more filter."""
-    new = np.dtype(dtype)
+    new = numpy_dtype(dtype)
     if new.kind in "SU" and not new.itemsize:
         if meta.dtype.hasobject:
             raise ArgumentTypeError(f"text of objects has no length of its own: give one, such as '{new.kind}10'")

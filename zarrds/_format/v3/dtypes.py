@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from zarrds._format.dtypes import normalize_dtype
+from zarrds._format.dtypes import normalize_dtype, numpy_dtype
 from zarrds._format.jsondoc import Place
 from zarrds._format.v3.complex_parts import SMALL_PARTS, part_of
 from zarrds._format.v3.extension import Extension, extension_to_json, parse_extension
@@ -276,7 +276,7 @@ def normalize_dtype_v3(dtype: object) -> tuple[DType, str | None]:
     if dtype in (str, bytes, "str", "bytes") or (isinstance(dtype, str) and dtype.startswith("array:")):
         implied = normalize_dtype(dtype)[1]
         return np.dtype(object), None if implied is None else _NAMES_OF_OBJECTS.get(implied.name, implied.name)
-    given = np.dtype(_MICROSECONDS.sub("us", dtype) if isinstance(dtype, str) else dtype)  # type: ignore[call-overload]
+    given = numpy_dtype(dtype)
     if given.kind == "T":
         return np.dtype(object), "string"
     if given.base.kind != "O":
@@ -286,7 +286,6 @@ def normalize_dtype_v3(dtype: object) -> tuple[DType, str | None]:
 
 _OWN_NAMES = ML_NAMES | {"string", "variable_length_bytes", *_COMPLEX_NAMES}
 _NAMES_OF_OBJECTS = {"vlen-utf8": "string", "vlen-bytes": "variable_length_bytes"}
-_MICROSECONDS = re.compile("[\u00b5\u03bc]s")
 
 
 def _packed(dtype: DType) -> DType:
