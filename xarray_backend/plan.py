@@ -7,7 +7,7 @@ are written.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,7 @@ class Options:
     has_fills: bool = True
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class VariableWrite:
     """Values of one variable and where they are written.
 
@@ -104,7 +104,7 @@ class VariableWrite:
         return self.values.chunks is not None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class DatasetPlan:
     """All changes that writing one dataset to one group will make.
 
@@ -118,10 +118,8 @@ class DatasetPlan:
         The group, if it is in the store already.
     attrs : dict or None
         New attributes of the group; None: they stay.
-    writes : list of VariableWrite
+    writes : tuple of VariableWrite
         Values to be written; the arrays of some of them are new.
-    resizes : list of (Array, tuple of int)
-        Stored arrays to be enlarged, with their new shapes.
     recoded : tuple of Recoded
         Stored variables that are encoded again before; `writes` and `resizes` name arrays in memory in their place.
     """
@@ -130,14 +128,18 @@ class DatasetPlan:
     zarr_format: int
     stored: Group | None
     attrs: dict[str, Any] | None
-    writes: list[VariableWrite] = field(default_factory=list)
-    resizes: list[tuple[Array, tuple[int, ...]]] = field(default_factory=list)
+    writes: tuple[VariableWrite, ...]
     recoded: tuple[Any, ...] = ()
 
     @property
     def new_arrays(self) -> list[NewArray]:
         """The arrays to be created."""
         return [write.array for write in self.writes if isinstance(write.array, NewArray)]
+
+    @property
+    def resizes(self) -> list[tuple[Array, tuple[int, ...]]]:
+        """The stored arrays to be enlarged, with their new shapes."""
+        return [(write.array, write.shape) for write in self.writes if isinstance(write.array, Array) and write.grows]
 
     def new_nodes(self) -> list[NewArray | NewGroup]:
         """Return the group and its arrays as nodes to be created; in a new hierarchy that is all of it."""
@@ -163,31 +165,32 @@ def plan_dataset(
         raise UnknownVariableError(f"encoding is given for {unknown[0]!r}, which is not a variable of the dataset")
     variables, attrs = _compat.encode_coordinates(ds)
     attrs = attributes_as_json("the dataset", attrs)
-    plan = DatasetPlan(path, options.zarr_format, stored.group, None if options.mode == "r+" else attrs)
+    writes = []
     for name, var in variables.items():
         stored_name = "__values__" if name is None else name
         explicit = encoding.get(name)
         if stored_name in stored.groups:
-            path = stored.groups[stored_name].path
-            raise ContainsGroupError(f"a group has the name of variable {stored_name!r}", path=path)
+            where = stored.groups[stored_name].path
+            raise ContainsGroupError(f"a group has the name of variable {stored_name!r}", path=where)
         array = stored.arrays.get(stored_name)
-        if array is not None and not (explicit is not None and not array.size and options.mode in ("a", "a-")):
-            _plan_existing(plan, stored_name, var, stored, explicit, options, region)
-        else:
-            _plan_new(plan, stored_name, var, explicit, options, region)
-    if stored.group is not None and plan.attrs is not None:
+        if array is None or (explicit is not None and not array.size and options.mode in ("a", "a-")):
+            writes.append(_new_write(path, stored_name, var, explicit, options, region))
+        elif not _is_left_alone(var, options, region):
+            writes.append(_stored_write(stored_name, var, stored, explicit, options, region))
+    new_attrs: dict[str, Any] | None = None if options.mode == "r+" else attrs
+    if stored.group is not None and new_attrs is not None:
         names = _unnamed_coordinates(ds, variables, stored)
-        plan.attrs = added_attributes(stored.group.attrs.asdict(), plan.attrs, names)
-    return plan
+        new_attrs = added_attributes(stored.group.attrs.asdict(), new_attrs, names)
+    return DatasetPlan(path, options.zarr_format, stored.group, new_attrs, tuple(writes))
 
 
 def planned_new(
     name: str, path: str, var: xr.Variable, encoding: Mapping[str, Any], options: Options
 ) -> tuple[NewArray, xr.Variable]:
     """Return a whole variable with this encoding, as a new array of the group at `path` and its encoded values."""
-    plan = DatasetPlan(path, options.zarr_format, None, None)
-    _plan_new(plan, name, var, encoding, options, Region())
-    return plan.new_arrays[0], plan.writes[0].values
+    write = _new_write(path, name, var, encoding, options, Region())
+    assert isinstance(write.array, NewArray)
+    return write.array, write.values
 
 
 def _unnamed_coordinates(ds: xr.Dataset, variables: Mapping[Any, xr.Variable], stored: Stored) -> list[str]:
@@ -226,14 +229,15 @@ def _check_names(ds: xr.Dataset) -> None:
 # --- new arrays ------------------------------------------------------------------------------------------------------
 
 
-def _plan_new(
-    plan: DatasetPlan,
+def _new_write(
+    path: str,
     name: str,
     var: xr.Variable,
     explicit: Mapping[str, Any] | None,
     options: Options,
     region: Region,
-) -> None:
+) -> VariableWrite:
+    """Return the write of a variable to an array that is created for it in the group at `path`."""
     if options.mode == "r+":
         raise ArgumentError(f"variable {name!r} is not in the store, and mode 'r+' writes to stored variables only")
     var = var.copy(deep=False)
@@ -244,15 +248,15 @@ def _plan_new(
     encoded = encode_new(name, var)
     shape = region.full_shape(encoded)
     grid = _grid(name, encoded, shape, explicit, options)
-    array = _new_array(plan, name, encoded, grid, options, shape, explicit=explicit is not None)
+    array = _new_array(path, name, encoded, grid, options, shape, explicit=explicit is not None)
     empty = _writes_empty(name, options, encoded.encoding.get("write_empty_chunks"), explicit is not None)
     if grid.merges:
         options = replace(options, align="rechunk")
-    plan.writes.append(_checked_write(name, encoded, array, shape, options, empty, region))
+    return _checked_write(name, encoded, array, shape, options, empty, region)
 
 
 def _new_array(
-    plan: DatasetPlan,
+    path: str,
     name: str,
     encoded: xr.Variable,
     grid: Grid,
@@ -269,7 +273,7 @@ def _new_array(
         created["fill_value"] = None
     try:
         return new_array(
-            f"{plan.path}/{name}",
+            f"{path}/{name}",
             shape=shape,
             chunks=grid.chunks,
             zarr_format=number,
@@ -350,18 +354,20 @@ def _checked_write(
 # --- stored arrays ---------------------------------------------------------------------------------------------------
 
 
-def _plan_existing(
-    plan: DatasetPlan,
+def _is_left_alone(var: xr.Variable, options: Options, region: Region) -> bool:
+    """Return whether mode "a-" leaves a stored variable alone: it has not the dimension that grows."""
+    return options.mode == "a-" and region.append_dim is not None and region.append_dim not in var.dims
+
+
+def _stored_write(
     name: str,
     var: xr.Variable,
     members: Stored,
     explicit: Mapping[str, Any] | None,
     options: Options,
     region: Region,
-) -> None:
-    """Add the values for a stored array to the plan, encoded like the stored ones."""
-    if options.mode == "a-" and region.append_dim is not None and region.append_dim not in var.dims:
-        return
+) -> VariableWrite:
+    """Return the write of a variable to its stored array, with values encoded like the stored ones."""
     if explicit is not None:
         raise ArgumentError(
             f"variable {name!r} is stored already and keeps its encoding (an append along one of its dimensions "
@@ -372,21 +378,16 @@ def _plan_existing(
         raise ArgumentError(f"variable {name!r} has dimensions {var.dims}, but is stored with {stored.dims}")
     encoded = encode_like_stored(name, var.transpose(*stored.dims), stored, array)
     shape = region.full_shape(encoded)
-    if shape != array.shape:
-        if (
-            region.append_dim is None
-            or region.append_dim not in stored.dims
-            or not _grows(array.shape, shape, stored.dims, region)
-        ):
-            raise ArgumentError(
-                f"variable {name!r} has lengths {dict(zip(stored.dims, shape, strict=True))}, but is stored with "
-                f"{dict(zip(stored.dims, array.shape, strict=True))}; append_dim= or region= write another part, and "
-                "mode='w' replaces the store"
-            )
-        plan.resizes.append((array, shape))
+    if not _fits(array.shape, shape, stored.dims, region):
+        raise ArgumentError(
+            f"variable {name!r} has lengths {dict(zip(stored.dims, shape, strict=True))}, but is stored with "
+            f"{dict(zip(stored.dims, array.shape, strict=True))}; append_dim= or region= write another part, and "
+            "mode='w' replaces the store"
+        )
     empty = bool(options.write_empty_chunks)
-    plan.writes.append(_checked_write(name, encoded, array, shape, options, empty, region))
+    return _checked_write(name, encoded, array, shape, options, empty, region)
 
 
-def _grows(old: tuple[int, ...], new: tuple[int, ...], dims: tuple[Any, ...], region: Region) -> bool:
+def _fits(old: tuple[int, ...], new: tuple[int, ...], dims: tuple[Any, ...], region: Region) -> bool:
+    """Return whether two shapes differ in the dimension that grows at most."""
     return all(a == b or dim == region.append_dim for a, b, dim in zip(old, new, dims, strict=True))

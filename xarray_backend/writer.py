@@ -274,8 +274,7 @@ def _planned(request: Request, existing: Group | None, target: Store) -> list[Da
             stored = with_recoded(stored, recoded)
             encoding = {name: given for name, given in encoding.items() if name not in {one.name for one in recoded}}
         plan = plan_dataset(ds, where, stored=stored, encoding=encoding, options=options, region=part)
-        plan.recoded = tuple(recoded)
-        plans.append(plan)
+        plans.append(replace(plan, recoded=tuple(recoded)))
     return plans
 
 
