@@ -175,7 +175,8 @@ def new_documents(plans: Sequence[DatasetPlan], root: str, append_dim: Any = Non
     writes = [write for plan in plans for write in plan.writes if isinstance(write.array, NewArray)]
     arrays: list[NewArray | NewGroup] = [_begun(write, append_dim) for write in writes]
     documents = [document for node in groups + arrays for document in node.documents()]
-    return sorted(documents, key=lambda document: (document[0].count("/"), document[0]))
+    # of each array, the document that makes it one stays the last: an array never lacks its dimension names
+    return sorted(documents, key=lambda document: document[0].count("/"))
 
 
 def ancestors(path: str) -> list[str]:
@@ -194,10 +195,11 @@ def is_consolidated(target: Store) -> bool:
 
 
 def _changed_paths(plans: list[DatasetPlan]) -> list[str]:
-    """Return the paths of all nodes whose documents are new or changed."""
-    found = [path for plan in plans for path in (plan.path, *(array.path for array in plan.new_arrays))]
-    found += [array.path for plan in plans for array, _ in plan.resizes]
-    return found
+    """Return the paths of all nodes that are written.
+
+    Arrays whose documents stay are among them: a writer that was stopped may have created them just before.
+    """
+    return [path for plan in plans for path in (plan.path, *(write.array.path for write in plan.writes))]
 
 
 def _consolidate_again(target: Store, paths: list[str] | None, *, wanted: bool) -> None:
