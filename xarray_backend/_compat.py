@@ -90,7 +90,7 @@ def load_store(store: AbstractDataStore, **decoders: Any) -> xr.Dataset:
 
 
 def lazy_data(var: xr.Variable) -> Any:
-    """Return the data of a variable as it is held, without reading what is lazy."""
+    """Return the data of a variable without reading what is lazy."""
     return var._data
 
 

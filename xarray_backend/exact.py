@@ -203,13 +203,13 @@ class Checked:
     def _lost(self, value: Any, needed: str | None) -> EncodingError:
         attrs = dict(self.attrs)
         if "units" in attrs and np.asarray(value).dtype.kind in "MmO":
-            held = f"{self.dtype} in {attrs['units']!r}" + (f", {attrs['calendar']}" if "calendar" in attrs else "")
+            stored = f"{self.dtype} in {attrs['units']!r}" + (f", {attrs['calendar']}" if "calendar" in attrs else "")
         else:
-            held = f"{self.dtype}" + "".join(f", {key} {value}" for key, value in self.attrs)
+            stored = f"{self.dtype}" + "".join(f", {key} {value}" for key, value in self.attrs)
         return EncodingError(
             f"variable {self.name!r} has values that its stored encoding cannot express",
             path=self.name,
-            expected=held,
+            expected=stored,
             found=f"{value!s}"
             + (f", which needs {needed}" if needed else "")
             + (f" of calendar {value.calendar}" if hasattr(value, "calendar") else ""),

@@ -42,7 +42,7 @@ class ZarrdsStore(AbstractDataStore):
     read_missing : {"fill", "raise"}
         Whether absent chunks are read as the fill value, or raise MissingChunkError.
     shards_as_chunks : bool
-        Whether xarray is told to make a block of each shard rather than of each chunk.
+        Whether ``chunks={}`` makes a block of each shard rather than of each chunk.
     """
 
     __slots__ = (

@@ -132,7 +132,6 @@ def to_zarrds(
     synchronizer : object, optional
         Gives a lock for the key of a document or chunk, as `zarrds.ProcessSynchronizer`. It is needed only where the
         store cannot compare and swap (docs/stores.md), or where others use one.
-
     dry_run : bool
         Whether nothing is written, and a `WritePlan` says what would be: variables, chunks, shards, tasks, bytes,
         bytes that move between blocks, requests and documents. Errors are raised as if it were written.
@@ -238,13 +237,13 @@ def _turns(existing: Group | None, request: Request) -> Iterator[tuple[Turn, ...
     if request.append_dim is None or request.dry_run or existing is None:
         yield ()
         return
-    with ExitStack() as held:
+    with ExitStack() as stack:
         turns: list[Turn] = []
         for path in sorted(request.datasets):
             group = _stored_group(existing, path)
             if group is None:
                 continue
-            turn = held.enter_context(group_turn(group, request.synchronizer))
+            turn = stack.enter_context(group_turn(group, request.synchronizer))
             if turn.inherited or any(above.inherited for above in turns):
                 with turn.or_abandoned():
                     undo_unfinished(read_stored(_stored_group(existing, path)), request.append_dim)

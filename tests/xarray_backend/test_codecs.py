@@ -52,13 +52,19 @@ def test_codecs_of_text_are_chosen_by_the_dtype(explicit):
 
 
 def test_what_readers_are_shown():
-    turned = {"name": "transpose", "configuration": {"order": [1, 0]}}
+    transposed = {"name": "transpose", "configuration": {"order": [1, 0]}}
     array = zarrds.create(
-        (4, 4), chunks=2, shards=4, zarr_format=3, filters=[turned], compressors=[ZSTD, {"name": "crc32c"}], dtype="f4"
+        (4, 4),
+        chunks=2,
+        shards=4,
+        zarr_format=3,
+        filters=[transposed],
+        compressors=[ZSTD, {"name": "crc32c"}],
+        dtype="f4",
     )
     found = encoding_of_codecs(array)
     assert found == {
-        "filters": (turned,),
+        "filters": (transposed,),
         "serializer": {"name": "bytes", "configuration": {"endian": "little"}},
         "compressors": (ZSTD, {"name": "crc32c"}),
     }

@@ -84,7 +84,7 @@ def test_first_appends_from_threads(tmp_path):
 
 
 def seen(store):
-    """Return the times that a reader beside an append sees; None if it is told that lengths differ."""
+    """Return the times that a reader sees during an append; None if opening fails because lengths differ."""
     try:
         ds = open_zarrds(store, consolidated=False)
     except (GroupNotFoundError, ValueError) as error:

@@ -24,7 +24,7 @@ pytestmark = [
 
 IN_DAYS = {"units": "days since 2000-01-01", "dtype": "i8", "chunks": (100,)}
 IN_HOURS = {"units": "hours since 2000-01-01"}
-ANEW = {"t": IN_HOURS, "w": {"dtype": "i4"}}
+RE_ENCODED = {"t": IN_HOURS, "w": {"dtype": "i4"}}
 
 
 def old():
@@ -66,7 +66,7 @@ STORES = {"memory": lambda _: MemoryStore(), "directory": DirectoryStore, "sqlit
 def test_a_variable_of_one_chunk_is_encoded_again(kind, lazy, tmp_path):
     store = written(STORES[kind](str(tmp_path / "store")))
     part = more().chunk() if lazy else more()
-    to_zarrds(part, store, append_dim="t", encoding=ANEW)
+    to_zarrds(part, store, append_dim="t", encoding=RE_ENCODED)
     for consolidated in (None, False):
         found = xr.open_dataset(store, engine="zarrds", consolidated=consolidated)
         assert found.equals(whole())
@@ -82,7 +82,7 @@ def test_a_variable_of_one_chunk_is_encoded_again(kind, lazy, tmp_path):
 def test_with_a_synchronizer(kind, tmp_path):
     locks = zarrds.ThreadSynchronizer() if kind == "thread" else zarrds.ProcessSynchronizer(str(tmp_path / "locks"))
     store = written(DirectoryStore(str(tmp_path / "store")), synchronizer=locks)
-    to_zarrds(more(), store, append_dim="t", encoding=ANEW, synchronizer=locks)
+    to_zarrds(more(), store, append_dim="t", encoding=RE_ENCODED, synchronizer=locks)
     assert open_zarrds(store).equals(whole())
 
 
@@ -157,7 +157,7 @@ def test_stores_that_cannot_exchange_a_variable_in_one_step_refuse():
     written(store)
     before = dict(store)
     with pytest.raises(NotSupportedError, match="'t' in one step"):
-        to_zarrds(more(), store, append_dim="t", encoding=ANEW)
+        to_zarrds(more(), store, append_dim="t", encoding=RE_ENCODED)
     assert open_zarrds(store).equals(old())
     assert store.keys() == before.keys()
     assert {key for key in store if store[key] != before[key]} <= {".zmetadata", "zarr.json"}
@@ -173,7 +173,7 @@ def test_values_that_are_read_lazily_from_the_variable_are_refused():
 def test_a_dry_run_changes_nothing():
     store = written(MemoryStore())
     before = dict(store.items())
-    plan = to_zarrds(more(), store, append_dim="t", encoding=ANEW, dry_run=True)
+    plan = to_zarrds(more(), store, append_dim="t", encoding=RE_ENCODED, dry_run=True)
     assert {one.path: one.dtype for one in plan.variables}["w"] == "int32"
     assert dict(store.items()) == before
 
@@ -209,7 +209,7 @@ def expect_old_or_new(store):
 
 def append(store):
     """Append with another encoding."""
-    to_zarrds(more(), store, append_dim="t", encoding=ANEW)
+    to_zarrds(more(), store, append_dim="t", encoding=RE_ENCODED)
 
 
 def test_readers_see_old_or_new_values():
