@@ -173,12 +173,9 @@ class _Read:
 
     def _parts(self, window: list[Projection]) -> list[Any] | None:
         """Return the parts of the chunks if less than the whole values can be requested; else None."""
-        strategy_of = self.source.codec.read_strategy
+        strategy_of, whole = self.source.codec.read_strategy, ReadStrategy.WHOLE
         for projection in window:
-            if (
-                not projection.whole
-                and (how := strategy_of(projection.chunk_part, native_ranges=True)) is not ReadStrategy.WHOLE
-            ):
+            if not projection.whole and (how := strategy_of(projection.chunk_part, native_ranges=True)) is not whole:
                 read = read_ranges if how is ReadStrategy.RANGE else read_parts
                 steps = self._steps(window)
                 return [None if part is None else _Part(part) for part in read(self.source, window, steps)]
