@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from typing import Any
 
 import numcodecs
@@ -68,6 +69,17 @@ def test_info_items() -> None:
     assert all(isinstance(label, str) and isinstance(value, str) for label, value in z.info_items())
     stored = int(items["No. bytes stored"])
     assert stored == z.nbytes_stored == sum(len(z.store[key]) for key in z.store)
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_stored_bytes_are_counted_once(tmp_path: Path, zarr_format: int) -> None:
+    """Documents and chunks are in one place, though in two stores."""
+    expected = zarrds.open_group(tmp_path, mode="w", zarr_format=zarr_format).ones("a", shape=9, chunks=4).nbytes_stored
+    root = zarrds.consolidate_metadata(tmp_path)
+    assert root["a"].nbytes_stored == expected
+    assert zarrds.open_consolidated(tmp_path)["a"].nbytes_stored == expected
+    assert zarrds.open_group(tmp_path, mode="r", chunk_store=tmp_path)["a"].nbytes_stored == expected
+    assert zarrds.open_group(tmp_path, chunk_store={})["a"].nbytes_stored == expected
 
 
 @pytest.mark.parametrize(

@@ -213,8 +213,10 @@ class ArrayProperties(HasOpenArray):
         """Bytes stored for the array, metadata and attributes included; -1 where the store cannot tell."""
         # nested chunks are listed recursively; flat ones need one directory only
         nested = self._open.source().meta.keys.key((0, 0)) != "0.0"
-        stores = [store for store in (self._open.store, self._open.options.chunk_store) if store is not None]
-        sizes = [store.size_below(self._open.path) if nested else store.getsize(self._open.path) for store in stores]
+        path, stores = self._open.path, [self._open.chunk_store]
+        if not self._open.store.place().is_same(stores[0].place()):  # with consolidated metadata it is the same
+            stores.append(self._open.store)
+        sizes = [store.size_below(path) if nested else store.getsize(path) for store in stores]
         return -1 if min(sizes) < 0 else sum(sizes)
 
     @property
@@ -304,7 +306,7 @@ class ArrayProperties(HasOpenArray):
         if len(args) + (dtype is not None) > 1:
             raise ArgumentTypeError(f"one dtype at most, found {args}, {dtype}")
         if copy is False:
-            raise ArgumentError("a stored array cannot be had as a numpy array without a copy")
+            raise ArgumentError("a stored array cannot become a numpy array without a copy")
         wanted = args[0] if args else dtype
         found = np.asarray(self._open.read(EVERYTHING))
         return found if wanted is None else found.astype(wanted, copy=False)
