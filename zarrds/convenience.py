@@ -20,7 +20,6 @@ from zarrds._format import (
     Consolidated,
     GroupMeta,
     check_version,
-    consolidate_documents,
     format_of,
 )
 from zarrds._store import (
@@ -473,15 +472,14 @@ def _consolidated(store: Store, metadata_key: str, root: str, zarr_format: int |
         documents = _node.documents_below(store, root, zarr_format, listed=True)
         if not documents:
             raise _nothing_to_consolidate(store, root)
-        written, ((key, text),) = consolidate_documents(documents, metadata_key, root)
-        present = documents.get(key) if written.key == key != metadata_key else None
-        if present is None:
-            store.set_many([(key, text)])
-            return written
-        if _node.set_document(store, key, _node.with_mark_of(text, present), present):
+        written = _node.write_consolidated(store, documents, metadata_key, root)
+        if written is not None:
             return written
     raise ConflictError(
-        "others change this document again and again", store=repr(store), key=key, hint="consolidate when they are done"
+        "others change the document of the group again and again",
+        store=repr(store),
+        path=root,
+        hint="consolidate when they are done",
     )
 
 
@@ -533,5 +531,5 @@ def open_consolidated(store: StoreLike, metadata_key: str = CONSOLIDATED_KEY, mo
         if not isinstance(experimental, ExperimentalV3Store):
             raise
         return open(ExperimentalV3Store(real_store, consolidated=True), mode=mode, path=path)
-    chunk_store = kwargs.pop("chunk_store", None) or real_store
-    return open(metadata, mode=mode, path=path, chunk_store=chunk_store, **kwargs)
+    given = kwargs.pop("chunk_store", None)  # a store without keys is false
+    return open(metadata, mode=mode, path=path, chunk_store=real_store if given is None else given, **kwargs)

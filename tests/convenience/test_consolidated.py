@@ -167,6 +167,16 @@ def test_chunks_in_another_store() -> None:
     assert sorted(chunks) == ["a/0"]
 
 
+def test_chunks_go_to_the_other_store_also_while_that_is_empty() -> None:
+    store: dict[str, bytes] = {}
+    chunks = zarrds.KVStore({})
+    zarrds.group(store, chunk_store=chunks).zeros("a", shape=2)
+    zarrds.consolidate_metadata(store)
+    zarrds.open_consolidated(store, chunk_store=chunks)["a"][:] = 1
+    assert list(chunks) == ["a/0"]
+    assert "a/0" not in store
+
+
 def test_pickling(root: Group, place: Any) -> None:
     zarrds.consolidate_metadata(place)
     opened = zarrds.open_consolidated(place)
@@ -317,5 +327,8 @@ def test_who_has_claimed_a_group_of_zarr_v3_keeps_the_claim_when_it_is_consolida
     with claimed(store, "zarr.json") as claim:
         zarrds.consolidate_metadata(store)
         assert claim.refresh()
+        for only in (["a"], [""]):
+            zarrds.consolidate_metadata(store, only=only)
+            assert claim.refresh()
     assert not has_mark(store["zarr.json"])
     assert list(zarrds.open_consolidated(store)) == ["a"]

@@ -11,6 +11,7 @@ import pytest
 import zarrds
 import zarrds.dask
 from tests.store.doubles import CountingStore, WrappedStore
+from zarrds._node import claimed
 from zarrds.errors import ConflictError, ConsolidatedNotFoundError
 from zarrds.storage import KVStore, MemoryStore
 
@@ -123,6 +124,14 @@ def test_attributes_that_are_set_while_a_group_is_consolidated_are_kept() -> Non
     root = deep(store, 3)
     other = MeetingStore(store, lambda: root.attrs.update(late=1))
     assert zarrds.dask.consolidate_metadata(other).compute(scheduler="sync").attrs["late"] == 1
+
+
+def test_a_writer_keeps_its_claim_of_a_group_that_is_consolidated() -> None:
+    store = MemoryStore()
+    deep(store, 3)
+    with claimed(store, "zarr.json") as claim:
+        zarrds.dask.consolidate_metadata(store).compute(scheduler="sync")
+        assert claim.refresh()
 
 
 def test_who_is_always_too_late_gives_up() -> None:

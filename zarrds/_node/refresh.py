@@ -69,7 +69,7 @@ def refresh_consolidated(
         texts = _replaced(store, old, above, wanted)
         written, items = consolidate_documents(texts, metadata_key, above)
         ((key, new),) = items
-        if set_document(store, key, new, text):
+        if set_document(store, key, with_mark_of(new, text), text):
             return written, above
     raise _conflict(store, old.key)
 
@@ -142,14 +142,15 @@ def write_consolidated(
 ) -> Consolidated | None:
     """Write the consolidated metadata of documents in one step; return None if the document of the group has changed.
 
-    In Zarr v3 they are in the document of the group, which others may change at the same moment.
+    In Zarr v3 they are in the document of the group, which others may change at the same moment. The claim of a writer
+    stays in it.
     """
     written, items = consolidate_documents(texts, metadata_key, root)
     ((key, new),) = items
     if key == metadata_key:
         store.set_many(items)
         return written
-    return written if set_document(store, key, new, texts[key]) else None
+    return written if set_document(store, key, with_mark_of(new, texts[key]), texts[key]) else None
 
 
 @contextmanager
