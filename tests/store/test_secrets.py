@@ -102,6 +102,8 @@ def test_arrays_and_groups_show_none() -> None:
     [
         ("GET https://u:p@h/a?sig=1 failed", "GET https://...@h/a?... failed"),
         ("url='s3://k:s@b/x'", "url='s3://...@b/x'"),
+        ("GET http://u:SEC RET@h/x failed", "GET http://...@h/x failed"),
+        ("no answer from http://h:80 for me@home", "no answer from http://h:80 for me@home"),
         ("nothing here", "nothing here"),
         ("pass hush! on", "pass ... on"),
     ],

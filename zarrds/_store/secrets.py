@@ -107,6 +107,8 @@ def text_of(error: BaseException) -> str:
 # all of these begin with a fixed text, so that the search is linear in the length of a text
 
 _URL = re.compile(r"://(?:[^\s'\"<>:]|:(?!//))+")
+_PASSWORD_WITH_BLANK = re.compile(r"://[^\s'\"<>/:@]{0,200}:(?!\d{1,5}\s)[^'\"<>/@\n]{0,200}\s[^'\"<>/@\n]{0,200}@")
+"""User name and password in a URL, with a space, at which `_URL` ends; a port may be followed by other text."""
 _PARAMETER = re.compile(r"([?&][^=&?\s'\"<>]{0,100}?=)[^&\s'\"<>]+")
 _ASSIGNED = re.compile(
     r"((?:signature|password|passwd|secret|token|credential|account_?key|api_?key|access_?key|\bsig|\bpwd)['\"]?\s{0,3}[=:]\s{0,3})"
@@ -127,6 +129,7 @@ def redact_text(text: str, secrets: frozenset[str]) -> str:
             text = text.replace(secret, "...")
         elif secret in text:
             text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "...", text)
+    text = _PASSWORD_WITH_BLANK.sub("://...@", text)
     text = _URL.sub(lambda match: redact_url(match[0]), text)
     for pattern in (_PARAMETER, _ASSIGNED, _BEARER):
         text = pattern.sub(lambda match: f"{match[1]}...", text)
