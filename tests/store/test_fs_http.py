@@ -163,6 +163,9 @@ def test_nothing_listens() -> None:
     with zarrds.config_context(attempts=2), pytest.raises(StoreConnectionError) as caught:
         FSStore("http://127.0.0.1:9/x", mode="r")["k"]
     assert caught.value.attempts == 2
+    with pytest.raises(StoreConnectionError, match="cannot open") as caught:
+        FSStore("zip://a::http://me:pw12@127.0.0.1:9/x.zip", mode="r")
+    assert "pw12" not in str(caught.value)
 
 
 def test_xarray(folder: Path) -> None:

@@ -63,6 +63,6 @@ def _kind(error: Exception) -> type[StoreError]:
         return StoreTimeoutError
     if isinstance(error, ShortReadError):
         return ShortReadError
-    if isinstance(error, ConnectionError) or "connect" in name:
+    if isinstance(error, ConnectionError) or "connect" in name or is_unreached(error):
         return StoreConnectionError
     return StoreError

@@ -31,8 +31,11 @@ from zarrds._config import get_config
 from zarrds._store.absence import says_no_container
 from zarrds._store.backends.archive import refuse_bomb
 from zarrds._store.base import StoreProfile
+from zarrds._store.failure import store_failure
 from zarrds._store.live import LiveData, live_data
+from zarrds._store.paths import redact_url
 from zarrds._store.request import cut
+from zarrds._store.retry import is_unreached
 from zarrds._store.secrets import safe_cause, secret_values
 from zarrds._types import Buf, ByteRange
 
@@ -72,12 +75,23 @@ BULK_DELETE = 1000
 
 
 def opened(url: str, options: Mapping[str, Any]) -> tuple[AbstractFileSystem, str]:
-    """Open the file system of a URL; remove credentials from errors, which often contain the URL."""
+    """Open the file system of a URL; remove credentials from errors, which often contain the URL.
+
+    Raises
+    ------
+    StoreConnectionError
+        If no connection could be made: archives are read when they are opened.
+    """
     try:
         fs, path = url_to_fs(url, **options)
         return fs, path
     except Exception as error:
-        failed = safe_cause(error, secret_values(url, options))
+        secrets = secret_values(url, options)
+        failed: BaseException
+        if is_unreached(error):
+            failed = store_failure("cannot open", error, store=redact_url(url), key=None, attempts=1, secrets=secrets)
+        else:
+            failed = safe_cause(error, secrets)
         if failed is error:
             raise
     raise failed  # outside the handler, which would set the other error as context
