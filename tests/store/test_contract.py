@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,18 @@ import zarrds
 from zarrds._store.base import Store
 from zarrds._store.wrappers.consolidated import DocumentStore
 from zarrds._types import ByteRange
-from zarrds.errors import NotErasableError, PathNotFoundError, ReadOnlyError, StoreError, StoreNotShareableError
+from zarrds.errors import (
+    NotErasableError,
+    PathNotFoundError,
+    ReadOnlyError,
+    StoreError,
+    StoreNotShareableError,
+    ZarrdsError,
+)
 from zarrds.storage import (
     DirectoryStore,
     FSStore,
+    KVStore,
     MemoryStore,
     ReadOnlyStore,
     getsize,
@@ -299,6 +308,23 @@ def test_rename(erasable: Store) -> None:
     assert erasable.listdir() == ["deep", "gg", "z"]
     with pytest.raises(PathNotFoundError):
         erasable.rename("g", "x")
+
+
+@pytest.mark.parametrize("new", ["g", "g/a"])
+def test_nothing_is_lost_where_the_new_name_is_in_the_old_one(erasable: Store, new: str) -> None:
+    fill(erasable)
+    before = dict(erasable)
+    with suppress(ZarrdsError):
+        rename(erasable, "g", new)
+    assert dict(erasable) == before
+
+
+def test_values_that_are_no_bytes(store: Store) -> None:
+    if isinstance(store, KVStore):
+        pytest.skip("a mapping may hold other values")
+    with pytest.raises((TypeError, ReadOnlyError), match=r"'k'|read"):
+        store["k"] = object()  # type: ignore[assignment]
+    assert "k" not in store
 
 
 def test_getsize(store: Store) -> None:

@@ -218,6 +218,20 @@ def test_a_failed_transaction_leaves_the_old_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "a"])
+def test_names_of_tasks_change_when_data_in_memory_are_replaced(path: str) -> None:
+    store = MemoryStore()
+    names = [store.spec().__dask_tokenize__()]
+    store.replace_below(path, [("a/k", b"new")])
+    names.append(store.spec().__dask_tokenize__())
+    staging = store.staging(path)
+    assert staging is not None
+    staging.store.set_many([("k", b"newer")])
+    staging.put()
+    names.append(store.spec().__dask_tokenize__())
+    assert len(set(names)) == 3
+
+
+@pytest.mark.parametrize("path", ["", "a"])
 def test_what_is_made_in_a_hidden_place_replaces_the_old_one_at_once(case: tuple[str, Store], path: str) -> None:
     name, store = case
     if name.startswith("n5"):

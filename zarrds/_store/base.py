@@ -19,15 +19,16 @@ from zarrds._store.place import Place
 from zarrds._store.readers import RangeReader, VersionReader
 from zarrds._store.request import buffer_size, to_bytes
 from zarrds._store.subclasses import send_subclass, spec_of_own_store
+from zarrds._store.values import is_bytes_like
 from zarrds._types import Buf, ByteRange, Request, Separator
-from zarrds.errors import PathNotFoundError, StoreError
+from zarrds.errors import ArgumentError, NotBytesError, PathNotFoundError, StoreError
 
 if TYPE_CHECKING:
     from zarrds._store.backends.locked import LockedDocument
     from zarrds._store.live import LiveData
     from zarrds._store.spec import StoreSpec
 
-__all__ = ["Staging", "Store", "StoreProfile", "is_unchanged", "names_below", "renamed"]
+__all__ = ["Staging", "Store", "StoreProfile", "is_unchanged", "names_below", "renamed", "renaming"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +268,7 @@ class Store(MutableMapping[str, bytes]):
 
     def rename(self, src_path: str, dst_path: str) -> None:
         """Rename the key `src_path` and every key below it; raise PathNotFoundError if there is none."""
-        src, dst = normalize_path(src_path), normalize_path(dst_path)
+        src, dst = renaming(src_path, dst_path)
         keys = ([src] if src and src in self else []) + list(self.keys_below(level(src)))
         if not keys:
             raise PathNotFoundError("nothing to rename", path=src)
@@ -353,6 +354,8 @@ class Store(MutableMapping[str, bytes]):
         return to_bytes(value)
 
     def __setitem__(self, key: str, value: Buf) -> None:
+        if not is_bytes_like(value):
+            raise NotBytesError("value is not bytes-like", key=key, found=type(value).__name__)
         self._set_own([(key, value)])
 
     def __delitem__(self, key: str) -> None:
@@ -433,6 +436,17 @@ def is_unchanged(store: Store, cls: type[Store]) -> bool:
     """Return whether a store writes and deletes exactly as `cls` does; a subclass may override these methods."""
     names = ("set_many", "delete_many", "rmdir")
     return all(getattr(type(store), name) is getattr(cls, name) for name in names)
+
+
+def renaming(src_path: str, dst_path: str) -> tuple[str, str]:
+    """Return both paths of a `rename`, normalised; raise ArgumentError for a new path at or below the old one.
+
+    Stores that set the new keys and then delete the old ones would delete what they have just set.
+    """
+    src, dst = normalize_path(src_path), normalize_path(dst_path)
+    if dst == src or (src and dst.startswith(level(src))):
+        raise ArgumentError(f"cannot rename {src!r} to {dst!r}")
+    return src, dst
 
 
 def renamed(key: str, src: str, dst: str) -> str:

@@ -61,7 +61,7 @@ class ShortReadError(StoreError, EOFError):
 
 
 class NotBytesError(StoreError, TypeError):
-    """A mapping that serves as a store has a value that is not bytes-like."""
+    """A value that is set, or that a mapping has as a store, is not bytes-like."""
 
 
 class StoreMemoryError(StoreError, MemoryError):

@@ -25,7 +25,7 @@ from zarrds._store.backends.fs_reading import FSReading
 from zarrds._store.backends.locked import LockedDocument
 from zarrds._store.backends.s3 import s3_place, service_of, set_object_if
 from zarrds._store.backends.s3_client import sending_once
-from zarrds._store.base import Staging, Store, StoreProfile, is_unchanged, renamed
+from zarrds._store.base import Staging, Store, StoreProfile, is_unchanged, renamed, renaming
 from zarrds._store.elsewhere import StoreElsewhere
 from zarrds._store.exclusive import locked_object
 from zarrds._store.fsplace import place_in_fs
@@ -376,7 +376,7 @@ class FSStore(FSReading):
 
     def rename(self, src_path: str, dst_path: str) -> None:
         self._require_writeable()
-        src, dst = self._directory(src_path)[0], self._directory(dst_path)[0]
+        src, dst = renaming(self._directory(src_path)[0], self._directory(dst_path)[0])
         if self._local is not None:
             self._local.rename(src, dst)
             return

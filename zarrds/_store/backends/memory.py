@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequenc
 from typing import Any, cast
 
 from zarrds._store.absence import says_absent
-from zarrds._store.base import Staging, Store, StoreProfile, is_unchanged, names_below, renamed
+from zarrds._store.base import Staging, Store, StoreProfile, is_unchanged, renamed, renaming
 from zarrds._store.exclusive import locked_object
 from zarrds._store.failure import store_failure
 from zarrds._store.fsplace import place_in_mapping
@@ -144,11 +144,8 @@ class KVStore(Store):
             raise NotListableError(store=repr(self)) from error
 
     def listdir(self, path: str | None = None) -> list[str]:
-        path = normalize_path(path)
         own = self._own("listdir")
-        if own is not None:
-            return sorted(own(path))
-        return names_below(self.keys_below(level(path)), level(path))
+        return super().listdir(path) if own is None else sorted(own(normalize_path(path)))
 
     def rmdir(self, path: str | None = None) -> None:
         self._require_mutable()
@@ -161,12 +158,12 @@ class KVStore(Store):
 
     def rename(self, src_path: str, dst_path: str) -> None:
         self._require_mutable()
+        src, dst = renaming(src_path, dst_path)
         own = self._own("rename")
         if own is not None:
-            own(normalize_path(src_path), normalize_path(dst_path))
+            own(src, dst)
             self.live.changed()
             return
-        src, dst = normalize_path(src_path), normalize_path(dst_path)
         keys = [key for key in self._keys() if key == src or key.startswith(level(src))]
         if not keys:
             raise PathNotFoundError("nothing to rename", path=src)
@@ -391,16 +388,15 @@ class MemoryStore(Store):
 
     def rmdir(self, path: str | None = None) -> None:
         path = normalize_path(path)
+        parent, _, name = path.rpartition("/")
         with self._write_lock:
-            self.live.changed()
+            members = self._level(parent)
             if not path:
                 self.root.clear()
-                return
-            parent, _, name = path.rpartition("/")
-            members = self._level(parent)
-            if members is not None and isinstance(members.get(name), self.cls):
+            elif members is not None and isinstance(members.get(name), self.cls):
                 del members[name]
                 self._drop_empty(parent)
+        self.live.changed()
 
     def replace_below(self, path: str, items: Sequence[tuple[str, Buf]]) -> bool:
         if not is_unchanged(self, MemoryStore):
@@ -428,10 +424,11 @@ class MemoryStore(Store):
                 self._require_level(parent, path)[name] = members
             else:
                 self.rmdir(path)
+        self.live.changed()
 
     def rename(self, src_path: str, dst_path: str) -> None:
-        src, dst = normalize_path(src_path), normalize_path(dst_path)
-        if not src or not dst or dst == src or dst.startswith(src + "/"):
+        src, dst = renaming(src_path, dst_path)
+        if not src or not dst:
             raise ArgumentError(f"cannot rename {src!r} to {dst!r}")
         src_parent, _, src_name = src.rpartition("/")
         dst_parent, _, dst_name = dst.rpartition("/")

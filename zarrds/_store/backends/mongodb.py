@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from zarrds._store.absence import CLIENT_FAULTS
-from zarrds._store.base import Store, StoreProfile, names_below, renamed
+from zarrds._store.base import Store, StoreProfile, names_below, renamed, renaming
 from zarrds._store.failure import store_failure
 from zarrds._store.optional import optional_module
 from zarrds._store.paths import check_key, level, normalize_path, redact_url
@@ -179,7 +179,7 @@ class MongoDBStore(Store):
             self.collection.delete_many(_below(level(normalize_path(path))))
 
     def rename(self, src_path: str, dst_path: str) -> None:
-        src, dst = normalize_path(src_path), normalize_path(dst_path)
+        src, dst = renaming(src_path, dst_path)
         keys = ([src] if src and src in self else []) + list(self.keys_below(level(src)))
         if not keys:
             raise PathNotFoundError("nothing to rename", path=src)

@@ -18,7 +18,7 @@ from zarrds._store.backends.conditions import CONDITIONS_KEY, IMPOSSIBLE_TAG, ob
 from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.filesystem import gathered
 from zarrds._store.backends.writers import MARK, has_written, marked, new_token
-from zarrds._store.base import Store, StoreProfile, renamed
+from zarrds._store.base import Store, StoreProfile, renamed, renaming
 from zarrds._store.failure import store_failure
 from zarrds._store.fsplace import place_in_obstore
 from zarrds._store.live import LiveData, live_data
@@ -299,7 +299,7 @@ class ObstoreStore(Store):
             self._raise_first("cannot delete", keys, answers)
 
     def rename(self, src_path: str, dst_path: str) -> None:
-        src, dst = normalize_path(src_path), normalize_path(dst_path)
+        src, dst = renaming(src_path, dst_path)
         keys = ([src] if src and src in self else []) + list(self.keys_below(level(src)))
         if not keys:
             raise PathNotFoundError("nothing to rename", path=src)

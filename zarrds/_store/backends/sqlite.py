@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 from urllib.request import url2pathname
 
 from zarrds._store.backends.files import file_identity
-from zarrds._store.base import Store, StoreProfile, is_unchanged
+from zarrds._store.base import Store, StoreProfile, is_unchanged, renaming
 from zarrds._store.live import LiveData
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.place import Place, place_in_file, place_on_disk
@@ -250,8 +250,8 @@ class SQLiteStore(Store):
         return True
 
     def rename(self, src_path: str, dst_path: str) -> None:
-        src, dst = normalize_path(src_path), normalize_path(dst_path)
-        if not src or not dst or level(dst).startswith(level(src)):
+        src, dst = renaming(src_path, dst_path)
+        if not src or not dst:
             raise ArgumentError(f"cannot rename {src!r} to {dst!r}")
         where, values = _below(level(src))
         with self._writing("cannot rename", src) as db:
