@@ -24,13 +24,22 @@ _known: dict[tuple[int, str], bool] = {}
 _mutex = threading.Lock()
 
 
+def _renew() -> None:
+    global _mutex
+    _mutex = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)  # a thread of the parent that asks would never release it
+
+
 def obeys_conditions(place: str, store: str, is_refused: Callable[[], bool], remove: Callable[[], None]) -> bool:
     """Return whether a service obeys conditions; ask it, with one request, if this process does not know yet.
 
     Parameters
     ----------
     place : str
-        Where the objects are: service, container and path. Each place is asked for once.
+        Where the objects are: service and bucket. Each process asks once for each place.
     store : str
         How messages name the store.
     is_refused : callable

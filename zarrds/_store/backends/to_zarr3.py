@@ -132,10 +132,13 @@ class _Methods:
     async def set_if_not_exists(self, key: str, value: Any) -> None:
         """Set a value if there is none; in one step where the store can do so."""
         self._require_writeable()
-        if self.inner.can_set_if:
-            await asyncio.to_thread(self.inner.set_if, key, value.to_bytes(), None)
-        elif not await self.exists(key):
-            await self.set(key, value)
+        await asyncio.to_thread(self._set_if_absent, key, value.to_bytes())
+
+    def _set_if_absent(self, key: str, value: bytes) -> None:
+        if self.inner.can_set_if:  # which may ask a service
+            self.inner.set_if(key, value, None)
+        elif key not in self.inner:
+            self.inner.set_many([(key, value)])
 
     async def delete(self, key: str) -> None:
         """Delete a value; an absent one is no error."""
