@@ -387,12 +387,16 @@ class DirectoryStore(Store):
                 "another task replaced what is above this path", store=repr(self), path=path, hint="try again"
             )
         try:
-            if not swap.put_new(made.path, place, durable=self.fsync):
-                with locked_directory(place):
-                    swap.put(made.path, place, durable=self.fsync)
+            self._exchange(made.path, place)
             made.close()
         except OSError as error:
             raise self.failed("cannot replace", path, error) from error
+
+    def _exchange(self, hidden: str, place: str) -> None:
+        """Move a hidden directory to its place, which is free, or whose directory is removed."""
+        if not swap.put_new(hidden, place, durable=self.fsync):
+            with locked_directory(place):  # a `set_if` of another process may be about to write a document in it
+                swap.put(hidden, place, durable=self.fsync)
 
     def _swapped(self, place: str, path: str, items: Sequence[tuple[str, Buf]]) -> bool:
         files = [(self._place(key)[len(self._root + level(path)) :], value) for key, value in items]
@@ -401,9 +405,7 @@ class DirectoryStore(Store):
             hidden = swap.prepare(place)
             for name, value in files:
                 write_atomically(f"{hidden}/{name}", value, self.fsync)
-            if not swap.put_new(hidden, place, durable=self.fsync):
-                with locked_directory(place):  # a `set_if` of another process may be about to write a document in it
-                    swap.put(hidden, place, durable=self.fsync)
+            self._exchange(hidden, place)
         except BaseException as error:
             if hidden and os.path.lexists(hidden):
                 swap.discard(hidden)

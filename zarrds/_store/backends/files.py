@@ -102,7 +102,7 @@ class Stamp(tuple[int, ...]):
     _held: ClassVar[int] = 0
 
     def holding(self, fd: int) -> Stamp | None:
-        """Return the stamp for a cache; None if too many files are held open already."""
+        """Return the stamp for a cache; None if too many files are open already."""
         if self._is_settled():
             return self
         if os.name == "nt" or Stamp._held >= _MOST_HELD:  # on Windows, an open file could not be replaced
@@ -367,7 +367,7 @@ def leads_back(root: str, key: str) -> bool:
     if links > _MOST_LINKS:
         raise OSError(  # builtin: the caller makes it a StoreError
             errno.ELOOP, f"more than {_MOST_LINKS} symbolic links in one path"
-        )  # builtin: the caller makes it a StoreError
+        )
     return False
 
 

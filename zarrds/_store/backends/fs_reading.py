@@ -198,7 +198,7 @@ class FSReading(Store):
         return [self._state_in(reply) for reply in replies]
 
     def _state_in(self, reply: Any) -> Any:
-        """Return what the information about a value tells, None if there is no value, else the error."""
+        """Return size and ETag from the reply for a value, None if there is no value, else the error."""
         if isinstance(reply, Exception):
             return None if self._means_absent(reply) else reply
         if reply.get("type") == "directory":

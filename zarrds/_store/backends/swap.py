@@ -93,7 +93,7 @@ def put(hidden: str, place: str, *, durable: bool = False) -> None:
             return
     raise OSError(  # builtin: the caller makes it a StoreError
         errno.EAGAIN, "other processes replace this directory again and again", place
-    )  # builtin: the caller makes it a StoreError
+    )
 
 
 def _exchanged(hidden: str, place: str) -> str:

@@ -93,7 +93,7 @@ class StorageTransformer(WrapperStore):
             raise ArgumentError("this storage transformer stands over no store")
         raise AttributeError(  # builtin: the protocol of attributes
             f"{type(self).__name__!r} object has no attribute {name!r}"
-        )  # builtin: the protocol of attributes
+        )
 
     # --- values ------------------------------------------------------------------------------------------------------
 
