@@ -10,7 +10,7 @@ no task needs a lock, and each task can be repeated.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from math import prod
 from typing import Any, Literal
@@ -27,19 +27,28 @@ from zarrds import _node
 from zarrds._engine import ChunkSource, places_of
 from zarrds._format import ArrayMeta, check_version
 from zarrds._metadata import OPTIONS_OF_ARRAYS, array_meta, new_format
-from zarrds._store import StoreLike, as_store, normalize_path, refuse_overlap
+from zarrds._store import Store, StoreLike, as_store, normalize_path, refuse_overlap
 from zarrds._types import Chunks, Shape
 from zarrds.core import Array
 from zarrds.creation import open_array
 from zarrds.dask.blocks import BlockGrid, check_alignment, fitting_blocks, merged_chunks
+from zarrds.dask.continuing import job_of_blocks, notes_of_write, unfinished_blocks
 from zarrds.dask.dimensions import chunks_of_axes, dimension_names
 from zarrds.dask.hazards import PlannedWrite, refuse_read_after_write
 from zarrds.dask.jobs import Job, require_shareable, unique_name
 from zarrds.dask.places import opened
-from zarrds.dask.tasks import open_target, read_block, write_block
+from zarrds.dask.tasks import open_filled, open_target, read_block, write_block
 from zarrds.errors import ArgumentError, ArgumentTypeError, ReadOnlyError
 
-__all__ = ["BlockIds", "existing_target", "from_zarr", "require_known_chunks", "to_zarr", "written"]
+__all__ = [
+    "BlockIds",
+    "continuing_job",
+    "existing_target",
+    "from_zarr",
+    "require_known_chunks",
+    "to_zarr",
+    "written",
+]
 
 
 class BlockIds(BlockwiseDep):  # type: ignore[misc]
@@ -189,11 +198,15 @@ def to_zarr(
     compute: bool = True,
     progress: bool = False,
     write_empty_chunks: bool = True,
+    resume: bool = True,
     retries: int = 0,
     storage_options: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Any:
     """Store a dask array, one task for each block.
+
+    If a new array was not filled to the end, the same call continues: blocks whose chunks are all stored are not
+    computed again. While `compute` is at work, a small receipt below ``.zarrds-job`` in the target says so.
 
     Parameters
     ----------
@@ -218,7 +231,11 @@ def to_zarr(
     progress : bool, default False
         Whether to show progress on standard error.
     write_empty_chunks : bool, default True
-        If False, chunks that are all fill value are not stored.
+        If False, chunks that are all fill value are not stored; blocks with such chunks are always computed again.
+    resume : bool, default True
+        Whether to continue an earlier run that was stopped, if it created the array from the same dask array (its name,
+        a token of what it computes, is compared) with the same options. If False, no receipt is kept, and an array that
+        is there is an error, or replaced with `overwrite`.
     retries : int, default 0
         How often a cluster repeats a task that failed.
     storage_options : dict, optional
@@ -240,6 +257,8 @@ def to_zarr(
         A block has another shape than `x` declares (also a ValueError). Nothing of that block has been written.
     ContainsArrayError, ContainsGroupError
         Something is at the path. Nothing has been written.
+    CopyError
+        Another job writes there, or was stopped, and `overwrite` is False. Nothing has been written.
     ArrayNotFoundError
         A region was given, and there is no array.
     SelfOverwriteError
@@ -262,11 +281,12 @@ def to_zarr(
         if path or chunks is not None or overwrite or options:
             raise ArgumentTypeError("path, chunks and options of creation are not given where an array is there")
         x, target, origin = existing_target(x, store, region, align)
+        total = written(x, target, origin, write_empty_chunks)
+        job = Job.of_array(total, partial(open_target, target), stores=(target.store,), retries=retries)
     else:
         _check_options(options)
-        x, target = _new_target(x, store, path, chunks, options, align, overwrite, storage_options)
-        origin = ()
-    job = _write_job(x, target, origin, write_empty_chunks, retries)
+        planned = _planned(x, store, path, chunks, options, align, storage_options)
+        job = _creating_job(*planned, overwrite, resume, write_empty_chunks, retries)
     return job.compute(progress=progress) if compute else job
 
 
@@ -312,17 +332,16 @@ def _origin_and_shape(region: Any, shape: Shape) -> tuple[tuple[int, ...], Shape
     return tuple(start for start, _ in bounds), tuple(max(0, stop - start) for start, stop in bounds)
 
 
-def _new_target(
+def _planned(
     x: da.Array,
     store: Any,
     path: str | None,
     chunks: Any,
     options: dict[str, Any],
     align: str,
-    overwrite: bool,
     storage_options: Mapping[str, Any] | None,
-) -> tuple[da.Array, ChunkSource]:
-    """Check everything, then create the array."""
+) -> tuple[da.Array, Store, str, ArrayMeta]:
+    """Return the array in blocks that fit, the store and the path of the target, and its metadata."""
     real_store = as_store(store, mode="w", storage_options=storage_options)
     where = normalize_path(path)
     options.setdefault("fill_value", 0)
@@ -333,15 +352,44 @@ def _new_target(
     names = options.get("dimension_names") or (None,) * x.ndim
     chunks = longest if chunks is None else chunks_of_axes(chunks, names, longest)
     meta = array_meta(shape=x.shape, chunks=chunks, dtype=x.dtype, **options)
-    x = _aligned(x, meta.write_unit, where, align)
     require_shareable(real_store)
-    target = ChunkSource(real_store.spec(), where, meta)
+    return _aligned(x, meta.write_unit, where, align), real_store, where, meta
+
+
+def _creating_job(
+    x: da.Array,
+    store: Store,
+    path: str,
+    meta: ArrayMeta,
+    overwrite: bool,
+    resume: bool,
+    write_empty_chunks: bool,
+    retries: int,
+) -> Job:
+    """Return the job that fills a new array, or one that an earlier run of the same job has not completed."""
     if overwrite:
-        refuse_overlap(places_of(x), [real_store.place(where)], path=where, whole=False)
-    _node.create_array(real_store, where, meta, overwrite=overwrite)
-    if not real_store.keeps_documents:
-        target = ChunkSource(target.store, where, _node.load_array(real_store, where))
-    return x, target
+        refuse_overlap(places_of(x), [store.place(path)], path=path, whole=False)
+    notes, is_begun = None, False
+    if resume:
+        notes, is_begun = notes_of_write(store, path, x.name, x.chunks, meta, write_empty_chunks, overwrite=overwrite)
+        is_begun = is_begun and _node.contains_array(store, path)
+    if not is_begun:
+        _node.create_array(store, path, meta, overwrite=overwrite)
+    target = ChunkSource(store.spec(), path, meta if store.keeps_documents else _node.load_array(store, path))
+    known = {} if notes is None else {"begin": notes.begin, "resumable": True}
+    finish = partial(open_filled, target, notes)
+    if is_begun:
+        return continuing_job(x, target, write_empty_chunks, finish, retries=retries, **known)
+    total = written(x, target, (), write_empty_chunks)
+    return Job.of_array(total, finish, stores=(target.store,), retries=retries, **known)
+
+
+def continuing_job(
+    x: da.Array, target: ChunkSource, write_empty_chunks: bool, finish: Callable[[Any], Any], **known: Any
+) -> Job:
+    """Return the job that writes those blocks to an array, from its beginning, of which some chunks are not stored."""
+    receipts = _receipts(x, target, (), write_empty_chunks)
+    return job_of_blocks(receipts, unfinished_blocks(x.chunks, target), finish, stores=(target.store,), **known)
 
 
 def _aligned(x: da.Array, chunks: Chunks, path: str, align: str, origin: tuple[int, ...] = ()) -> da.Array:
@@ -356,16 +404,14 @@ def _aligned(x: da.Array, chunks: Chunks, path: str, align: str, origin: tuple[i
     return x
 
 
-def _write_job(
-    x: da.Array, target: ChunkSource, origin: tuple[int, ...], write_empty_chunks: bool, retries: int
-) -> Job:
-    total = written(x, target, origin, write_empty_chunks)
-    return Job.of_array(total, partial(open_target, target), stores=(target.store,), retries=retries)
-
-
 def written(x: da.Array, target: ChunkSource, origin: tuple[int, ...], write_empty_chunks: bool) -> da.Array:
     """Return the number of chunks written, as a dask array without dimensions; computing it writes them."""
-    receipts = x.map_blocks(
+    return _receipts(x, target, origin, write_empty_chunks).sum(split_every=64)
+
+
+def _receipts(x: da.Array, target: ChunkSource, origin: tuple[int, ...], write_empty_chunks: bool) -> da.Array:
+    """Return the number of chunks written for each block, as a dask array; computing it writes them."""
+    return x.map_blocks(
         write_block,
         target,
         BlockGrid.of(x.chunks, origin),
@@ -375,4 +421,3 @@ def written(x: da.Array, target: ChunkSource, origin: tuple[int, ...], write_emp
         dtype=np.int64,
         meta=np.empty((0,) * x.ndim, np.int64),
     )
-    return receipts.sum(split_every=64)

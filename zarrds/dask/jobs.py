@@ -27,7 +27,7 @@ from zarrds.dask.progress import stage_of
 from zarrds.dask.tasks import first_of, merge
 from zarrds.errors import StoreNotShareableError
 
-__all__ = ["GraphBuilder", "Job", "require_shareable", "unique_name"]
+__all__ = ["FAN_IN", "GraphBuilder", "Job", "optimized_with_retries", "require_shareable", "unique_name"]
 
 _HOW_TO_GO_ON = "what is done is kept: prepare and compute the same job again to go on where it was"
 FAN_IN = 64
@@ -63,6 +63,7 @@ class Job:
         target: Any = None,
         plan: Any = None,
         resumable: bool = False,
+        begin: Callable[[], object] | None = None,
     ) -> None:
         self._graph = graph
         self._key = key
@@ -72,6 +73,7 @@ class Job:
         self.target = target
         self.plan = plan
         self.resumable = resumable
+        self._begin = begin
 
     @classmethod
     def of_array(
@@ -93,7 +95,7 @@ class Job:
             Attributes of the job.
         """
         (key,) = dask.core.flatten(result.__dask_keys__())
-        optimize = partial(_optimized, result.__dask_optimize__, retries)
+        optimize = partial(optimized_with_retries, result.__dask_optimize__, retries)
         return cls(result.__dask_graph__(), key, finish, stores=stores, optimize=optimize, **known)
 
     @classmethod
@@ -139,6 +141,8 @@ class Job:
             The scheduler has other processes, but a store exists in this one only. Nothing has been done.
         """
         check_shareable(self._stores, get_scheduler(scheduler=options.get("scheduler"), collections=[self]))
+        if self._begin is not None:
+            self._begin()
         try:
             with show_progress() if progress else nullcontext():
                 return dask.compute(self, **options)[0]
@@ -178,6 +182,8 @@ class Job:
             The same job, whose tasks are running.
         """
         check_shareable(self._stores, get_scheduler(scheduler=options.get("scheduler"), collections=[self]))
+        if self._begin is not None:
+            self._begin()
         found: Job = dask.persist(self, **options)[0]
         return found
 
@@ -247,7 +253,7 @@ def _as_it_is(graph: Any, keys: Any, **options: Any) -> Any:
     return graph
 
 
-def _optimized(optimize: Callable[..., Any], retries: int, graph: Any, keys: Any, **options: Any) -> Any:
+def optimized_with_retries(optimize: Callable[..., Any], retries: int, graph: Any, keys: Any, **options: Any) -> Any:
     """Return the graph optimised by dask, with its annotations, which dask drops, added again."""
     found = optimize(graph, keys, **options)
     if not retries:

@@ -18,10 +18,11 @@ from zarrds._plan import plan_selection
 from zarrds._types import NDArrayAny
 from zarrds.core import Array
 from zarrds.dask.blocks import BlockGrid
+from zarrds.dask.receipts import JobNotes
 from zarrds.dask.rechunking.stages import RechunkWork, StageRun
 from zarrds.errors import BlockShapeError
 
-__all__ = ["first_of", "merge", "open_target", "read_block", "rechunk_blocks", "write_block"]
+__all__ = ["first_of", "merge", "open_filled", "open_target", "read_block", "rechunk_blocks", "write_block"]
 
 
 def read_block(source: ChunkSource, grid: BlockGrid, block_id: Sequence[int]) -> NDArrayAny:
@@ -74,3 +75,10 @@ def merge(*receipts: Any) -> Any:
 def open_target(target: ChunkSource, receipt: Any) -> Array:
     """Return the array that a job has filled."""
     return Array.from_source(target, read_only=False)
+
+
+def open_filled(target: ChunkSource, notes: JobNotes | None, receipt: Any) -> Array:
+    """Return the array that a job has filled, and delete the receipts of the job."""
+    if notes is not None:
+        notes.remove()
+    return open_target(target, receipt)

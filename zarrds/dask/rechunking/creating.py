@@ -21,14 +21,14 @@ from zarrds.hierarchy import Group
 __all__ = ["continued", "create", "is_being_created", "prepare_growth"]
 
 
-def continued(request: Request) -> JobRecord | None:
+def continued(store: Store, where: str, temp: Store | None) -> JobRecord | None:
     """Return the record of an unfinished job whose target is there."""
-    found = find_record(request.store, request.where)
+    found = find_record(store, where)
     if found is None:
         return None
-    if all(_node.contains_array(request.store, join_path(request.where, name)) for name in found.arrays):
+    if all(_node.contains_array(store, join_path(where, name)) for name in found.arrays):
         return found
-    remove_leftovers(request.store, request.where, temp=request.temp)
+    remove_leftovers(store, where, temp=temp)
     return None
 
 

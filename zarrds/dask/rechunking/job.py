@@ -13,16 +13,23 @@ import numpy as np
 from zarrds import _node
 from zarrds._engine import places_of
 from zarrds._format import ArrayMeta
-from zarrds._store import StoreLike, as_store, join_path, normalize_path, refuse_overlap
+from zarrds._store import StoreLike, as_store, fingerprint, join_path, normalize_path, refuse_overlap
 from zarrds.core import Array
 from zarrds.dask.jobs import GraphBuilder, Job
 from zarrds.dask.places import opened_node
 from zarrds.dask.rechunking.creating import continued, create, is_being_created, prepare_growth
 from zarrds.dask.rechunking.finishing import Finish, finish_rechunk
-from zarrds.dask.rechunking.lazy import chunk_lengths_of, deleting, direct_job, is_dask_array, stored_blocks
+from zarrds.dask.rechunking.lazy import (
+    chunk_lengths_of,
+    deleting,
+    direct_job,
+    is_dask_array,
+    stored_blocks,
+    storing_job,
+)
 from zarrds.dask.rechunking.preview import GroupPlan
 from zarrds.dask.rechunking.records import JobRecord, Remaining, remaining_blocks
-from zarrds.dask.rechunking.request import Request, memory_of_task
+from zarrds.dask.rechunking.request import Request, memory_of_task, place_of_objects
 from zarrds.dask.rechunking.stages import RechunkWork
 from zarrds.dask.rechunking.targets import TARGET_OPTIONS, is_consolidated
 from zarrds.dask.rechunking.wanted import arrays_below
@@ -64,7 +71,8 @@ def rechunk(
     ----------
     source : Array, Group, str, Store, MutableMapping, dask.array.Array, xarray.Dataset, DataArray or DataTree
         Array or group, or where it is stored. The blocks of a dask array are computed once: written to the target
-        where they are whole chunks of it, else stored and rechunked; such a job cannot be continued. For xarray see
+        where they are whole chunks of it, else stored and rechunked; its name says whether it is the same one when a
+        job is continued. For xarray see
         `xarray_backend.rechunk`.
     target_store : str, Store or MutableMapping
         Where to store the result.
@@ -180,7 +188,8 @@ def rechunk_job(
         return _growing_job(request, chunks, options, retries)
     if chunks is None:
         raise ArgumentTypeError("chunks are needed; they may be left out only where a target grows (append=True)")
-    return _creating_job(request, chunks, options, overwrite, retries)
+    earlier = None if overwrite else continued(store, where, request.temp)
+    return _creating_job(request, chunks, options, earlier, overwrite, retries)
 
 
 def _of_xarray(source: Any) -> Any:
@@ -205,28 +214,37 @@ def _lazy_job(
     direct = direct_job(x, store, target_path, chunks, options, overwrite=more["overwrite"], retries=more["retries"])
     if direct is not None:
         return cast("Job", direct)
-    temp = store if temp_store is None else as_store(temp_store, mode="w", storage_options=more["storage_options"])
-    blocks, first = stored_blocks(x, temp, target_path, more["retries"])
+    temp = None if temp_store is None else as_store(temp_store, mode="w", storage_options=more["storage_options"])
     where = normalize_path(target_path)
-    request = Request(blocks, {"": blocks}, store, where, None if temp_store is None else temp, memory_of_task(max_mem))
+    earlier = None if more["overwrite"] else continued(store, where, temp)
+    number = uuid.uuid4().hex if earlier is None else earlier.job
+    place = place_of_objects(where, "", number, is_elsewhere=temp is not None)
+    x, blocks = stored_blocks(x, store if temp is None else temp, join_path(place, "blocks"), where)
+    request = Request(
+        blocks, {"": blocks}, store, where, temp, memory_of_task(max_mem), max_mem is None, fingerprint(x.name)
+    )
     given = {"compressor": "default", **options} if "codecs" not in options else options
     lengths = chunk_lengths_of(x, chunks, options)
-    return _creating_job(request, lengths, given, more["overwrite"], more["retries"], first=(first, blocks))
+    first = storing_job(x, blocks, more["retries"], continues=earlier is not None)
+    return _creating_job(
+        request, lengths, given, earlier, more["overwrite"], more["retries"], number=number, first=first
+    )
 
 
 def _creating_job(
     request: Request,
     chunks: Any,
     options: Mapping[str, Any] | None,
+    earlier: JobRecord | None,
     overwrite: bool,
     retries: int,
     *,
-    first: tuple[Job, Array] | None = None,
+    number: str | None = None,
+    first: Job | None = None,
 ) -> Job:
     """Return the job that fills a new target, or one that an earlier run did not complete."""
     metas = request.metas(chunks, options)
-    earlier = None if overwrite else continued(request)
-    number = uuid.uuid4().hex if earlier is None else earlier.job
+    number = number or (uuid.uuid4().hex if earlier is None else earlier.job)
     request = _as_it_began(request, earlier)
     works = request.works(metas, number)
     record = request.record(works, number, False)
@@ -234,7 +252,8 @@ def _creating_job(
         create(request, works, record, overwrite)
         return _job(request, works, record, retries, first=first)
     earlier.expect_same(record, request.where)
-    return _job(request, works, record, retries, remaining=[remaining_blocks(work) for work in works.values()])
+    remaining = [remaining_blocks(work) for work in works.values()]
+    return _job(request, works, record, retries, remaining=remaining, first=first)
 
 
 def _as_it_began(request: Request, earlier: JobRecord | None) -> Request:
@@ -246,7 +265,7 @@ def _as_it_began(request: Request, earlier: JobRecord | None) -> Request:
 
 def _growing_job(request: Request, chunks: Any, options: Mapping[str, Any] | None, retries: int) -> Job:
     """Return the job that adds to a target what is new in its source."""
-    earlier = continued(request)
+    earlier = continued(request.store, request.where, request.temp)
     number = uuid.uuid4().hex if earlier is None else earlier.job
     request = _as_it_began(request, earlier)
     growths = request.growths(chunks, options)
@@ -271,11 +290,12 @@ def _job(
     *,
     remaining: list[list[Remaining]] | None = None,
     before: Mapping[str, ArrayMeta] | None = None,
-    first: tuple[Job, Array] | None = None,
+    first: Job | None = None,
 ) -> Job:
-    """Return the job that does all blocks, or those that are `remaining`; `first` is done first, into an array."""
+    """Return the job that does all blocks, or those that are `remaining`; `first` is done first, if blocks are left."""
+    is_needed = remaining is None or any(len(left.blocks) for stages in remaining for left in stages)
     jobs = [
-        _job_of(work, retries, remaining[i] if remaining else None, first and first[0])
+        _job_of(work, retries, remaining[i] if remaining else None, first if is_needed else None)
         for i, work in enumerate(works.values())
     ]
     finish = Finish(
@@ -291,7 +311,8 @@ def _job(
     plan = GroupPlan(plans) if finish.is_group else plans.get("")
     finished: Any = partial(finish_rechunk, finish)
     if first is not None:
-        finished = deleting(finished, first[1].store.spec(), first[1].path)
+        blocks = request.arrays[""]
+        finished = deleting(finished, blocks.store.spec(), blocks.path)
     return Job.together(jobs, finished, target=_target(request, works), plan=plan, resumable=True)
 
 

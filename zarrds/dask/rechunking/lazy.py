@@ -6,21 +6,22 @@ Blocks that are whole chunks of the target are written to it directly.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from dask.base import is_dask_collection
 
 from zarrds._engine import ChunkSource, places_of
 from zarrds._metadata import array_meta
-from zarrds._store import Store, StoreSpec, normalize_path, refuse_overlap
+from zarrds._store import Store, StoreSpec, refuse_overlap
 from zarrds.core import Array
 from zarrds.dask.blocks import check_alignment
 from zarrds.dask.dimensions import chunks_of_axes
-from zarrds.dask.jobs import Job, unique_name
-from zarrds.dask.rechunking.records import TEMP_NAME
+from zarrds.dask.jobs import Job
+from zarrds.dask.tasks import open_target
 from zarrds.errors import BlockAlignmentError
 
-__all__ = ["chunk_lengths_of", "deleting", "direct_job", "is_dask_array", "stored_blocks"]
+__all__ = ["chunk_lengths_of", "deleting", "direct_job", "is_dask_array", "stored_blocks", "storing_job"]
 
 
 def is_dask_array(source: Any) -> bool:
@@ -54,35 +55,41 @@ def chunk_lengths_of(x: Any, chunks: Any, options: Mapping[str, Any]) -> Any:
     return tuple(max(1, n) if length in (None, -1) else length for length, n in zip(each, x.shape, strict=True))
 
 
-def stored_blocks(x: Any, store: Store, where: str | None, retries: int) -> tuple[Array, Job]:
-    """Return an array for the blocks in a store, which is not created, and the job that fills it.
+def stored_blocks(x: Any, store: Store, place: str, where: str) -> tuple[Any, Array]:
+    """Return the dask array in regular blocks, and an array for these blocks in a store, which is not created.
 
-    Its chunks are the blocks, uncompressed. The array needs no document: tasks carry its metadata.
+    Its chunks are the blocks, uncompressed. The array needs no document: tasks carry its metadata. `where` is the path
+    of the target of the job.
     """
-    from zarrds.dask.arrays import to_zarr
-
-    refuse_overlap(places_of(x), [store.place(normalize_path(where))], path=normalize_path(where))
+    refuse_overlap(places_of(x), [store.place(where)], path=where)
     longest = tuple(max(1, *lengths) for lengths in x.chunks)
     if any(length != most for lengths, most in zip(x.chunks, longest, strict=True) for length in lengths[:-1]):
         x = x.rechunk(longest)
     meta = array_meta(shape=x.shape, chunks=longest, dtype=x.dtype, compressor=None, fill_value=0)
-    path = unique_name(TEMP_NAME.rstrip("-"))
-    array = Array.from_source(ChunkSource(store.spec(), path, meta), read_only=False)
-    return array, to_zarr(x, array, compute=False, retries=retries)
+    return x, Array.from_source(ChunkSource(store.spec(), place, meta), read_only=False)
+
+
+def storing_job(x: Any, blocks: Array, retries: int, *, continues: bool) -> Job:
+    """Return the job that stores the blocks of a dask array, or those that an earlier run has not stored."""
+    from zarrds.dask.arrays import continuing_job, to_zarr
+
+    if continues:
+        return continuing_job(x, blocks.source(), True, partial(open_target, blocks.source()), retries=retries)
+    found: Job = to_zarr(x, blocks, compute=False, retries=retries)
+    return found
 
 
 def deleting(finish: Any, store: StoreSpec, path: str) -> Any:
-    """Return a function that calls `finish`, then deletes the stored blocks."""
+    """Return a function that deletes the stored blocks, then calls `finish`, which deletes the record of the job."""
     return _Deleting(finish, store, path)
 
 
 class _Deleting:
-    """Function that makes the result of a job and deletes what is below a path; it can be pickled."""
+    """Function that deletes what is below a path and makes the result of a job; it can be pickled."""
 
     def __init__(self, finish: Any, store: StoreSpec, path: str) -> None:
         self._finish, self._store, self._path = finish, store, path
 
     def __call__(self, receipt: Any) -> Any:
-        found = self._finish(receipt)
         self._store.open().rmdir(self._path)
-        return found
+        return self._finish(receipt)

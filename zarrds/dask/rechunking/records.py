@@ -133,12 +133,12 @@ def find_record(store: Store, path: str) -> JobRecord | None:
         raise MetadataError("the record of an unfinished job is damaged", key=key, hint=hint) from error
 
 
-def described(work: RechunkWork) -> dict[str, Any]:
-    """Return what a record says of one array."""
+def described(work: RechunkWork, computed: str = "") -> dict[str, Any]:
+    """Return what a record says of one array; `computed` is a fingerprint of a source that tasks compute."""
     source: ChunkSource = work.source
     return {
         "source": fingerprint(source.meta),
-        "data": _state_of(source),
+        "data": computed or _state_of(source),
         "target": fingerprint(work.target.meta, work.write_empty_chunks),
         "plan": [list(grid) for grid in work.plan.grids],
         "rows": list(work.origin),
@@ -199,7 +199,8 @@ def _chunks_stored(work: RechunkWork) -> NDArrayAny:
     """Return how many chunks of each block of the last stage are stored; none of those that were there before."""
     plan, unit = work.plan, work.target.meta.write_unit
     first = [start // u for start, u in zip(work.origin or (0,) * len(unit), unit, strict=True)]
-    coords = np.array(list(stored_chunks(work.target.open())), np.int64).reshape(-1, len(unit)) - first
+    found = list(stored_chunks(work.target.open()))
+    coords = np.array(found, np.int64).reshape(len(found), len(unit)) - first
     inside = (coords >= 0).all(axis=1) & (coords < grid_shape(plan.shape, unit)).all(axis=1)
     each = [b // u for b, u in zip(plan.grids[-1], unit, strict=True)]
     counts = np.zeros(grid_shape(plan.shape, plan.grids[-1]), np.int64)

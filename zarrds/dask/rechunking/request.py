@@ -26,7 +26,7 @@ from zarrds.dask.rechunking.wanted import chunks_by_array, options_by_array
 from zarrds.errors import SourceChangedError
 from zarrds.hierarchy import Group
 
-__all__ = ["Request", "memory_of_task"]
+__all__ = ["Request", "memory_of_task", "place_of_objects"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class Request:
         Bytes that a task may use.
     is_default : bool
         Whether the user left that to us: then a job is continued with what it began with.
+    computed : str
+        Fingerprint of the dask array whose stored blocks are the source; empty if the source was stored before.
     """
 
     node: Array | Group
@@ -58,6 +60,7 @@ class Request:
     temp: Store | None
     max_mem: int
     is_default: bool = False
+    computed: str = ""
 
     @property
     def keeps_record(self) -> bool:
@@ -126,15 +129,21 @@ class Request:
             require_shareable(source.chunk_store, self.store)
             return RechunkWork(source.source(), target, None, "", plan, keep_empty)
         temp = self.store if self.temp is None else self.temp
-        place = join_path(where, f"{TEMP_NAME}{job}") if self.temp is None else join_path(f"{TEMP_NAME[1:]}{job}", name)
+        place = place_of_objects(where, name, job, is_elsewhere=self.temp is not None)
         require_shareable(source.chunk_store, self.store, temp)
         return RechunkWork(source.source(), target, temp.spec(), place, plan, keep_empty)
 
     def record(self, works: Mapping[str, RechunkWork], job: str, grows: bool) -> JobRecord:
         """Return the record of the job."""
-        temp = "" if self.temp is None else fingerprint(self.temp.spec())
+        place = None if self.temp is None else self.temp.place()
+        temp = "" if place is None else fingerprint(place.system, place.path)
         what = f"rechunk of {self.node!r}"
-        return JobRecord(job, what, temp, grows, {name: described(work) for name, work in works.items()})
+        return JobRecord(job, what, temp, grows, {name: described(work, self.computed) for name, work in works.items()})
+
+
+def place_of_objects(where: str, name: str, job: str, *, is_elsewhere: bool) -> str:
+    """Return the path of what a job stores for the time of its work: below an array, or in a store of their own."""
+    return join_path(f"{TEMP_NAME[1:]}{job}", name) if is_elsewhere else join_path(where, f"{TEMP_NAME}{job}")
 
 
 def _plan(

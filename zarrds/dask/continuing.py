@@ -1,0 +1,97 @@
+"""Continue a write of a dask array that was stopped: chunks that are stored prove that they are done.
+
+A block is done when all its chunks are stored: a chunk appears in one step, and the job that is continued began with an
+empty array. So a job keeps one small receipt, which says what is being written, and continuing costs one listing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from functools import partial
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
+from dask.optimization import cull
+from dask.task_spec import Task, TaskRef
+
+from zarrds._engine import ChunkSource, stored_chunks
+from zarrds._store import Store, StoreSpec
+from zarrds._types import NDArrayAny
+from zarrds.dask.jobs import FAN_IN, Job, optimized_with_retries, unique_name
+from zarrds.dask.receipts import JobNotes, notes_of
+from zarrds.dask.tasks import merge
+from zarrds.errors import CopyError
+
+__all__ = ["job_of_blocks", "notes_of_write", "unfinished_blocks"]
+
+
+def notes_of_write(store: Store, path: str, *identity: Any, overwrite: bool) -> tuple[JobNotes | None, bool]:
+    """Return the place of the receipt of a write, and whether an earlier run of the same write has left one.
+
+    With `overwrite`, what another job has left is deleted; else it raises CopyError.
+    """
+    what = "to_zarr of a dask array"
+    try:
+        notes, receipts = notes_of(store, path, what, *identity, resume=True)
+    except CopyError:
+        if not overwrite:
+            raise
+        notes, receipts = notes_of(store, path, what, *identity, resume=False)
+    return notes, receipts is not None
+
+
+def unfinished_blocks(chunks: tuple[tuple[int, ...], ...], target: ChunkSource) -> NDArrayAny:
+    """Return the block ids, one in a row, of blocks that lack a stored chunk.
+
+    Parameters
+    ----------
+    chunks : tuple of tuple of int
+        Lengths of the blocks, which cover whole chunks of the target.
+    target : ChunkSource
+        The array that they are written to, from its beginning.
+    """
+    unit = target.meta.write_unit
+    edges = [np.cumsum((0, *lengths)) for lengths in chunks]
+    every = np.ones((), np.int64)
+    for stops, length in zip(edges, unit, strict=True):
+        every = every[..., None] * (-(-stops[1:] // length) - stops[:-1] // length)
+    stored = np.zeros(every.shape, np.int64)
+    found = list(stored_chunks(target.open()))
+    coords = np.array(found, np.int64).reshape(len(found), len(unit))
+    at = tuple(
+        np.searchsorted(stops[1:-1], coords[:, axis] * length, side="right")
+        for axis, (stops, length) in enumerate(zip(edges, unit, strict=True))
+    )
+    np.add.at(stored, at, 1 if unit else len(coords))
+    return np.argwhere(stored < every)
+
+
+def job_of_blocks(
+    receipts: da.Array,
+    blocks: Iterable[tuple[int, ...]],
+    finish: Callable[[Any], Any],
+    *,
+    stores: Iterable[StoreSpec],
+    retries: int,
+    **known: Any,
+) -> Job:
+    """Return a job that computes some blocks of an array of receipts, and what they need."""
+    keys: list[Hashable] = [(receipts.name, *map(int, at)) for at in blocks]
+    graph: Any = receipts.__dask_graph__()
+    optimize = partial(optimized_with_retries, receipts.__dask_optimize__, retries)
+    if not isinstance(graph, HighLevelGraph):  # with query planning it is optimised already
+        graph = HighLevelGraph({receipts.name: MaterializedLayer(cull(dict(graph), keys)[0])}, {receipts.name: set()})
+        optimize = partial(optimized_with_retries, lambda graph, keys, **options: graph, retries)
+    layers, dependencies, above = dict(graph.layers), dict(graph.dependencies), receipts.name
+    while len(keys) != 1:
+        name = unique_name("zarrds-merge")
+        groups = [keys[i : i + FAN_IN] for i in range(0, len(keys), FAN_IN)] or [[]]
+        tasks: dict[Hashable, Any] = {
+            (name, i): Task((name, i), merge, 0, *map(TaskRef, group)) for i, group in enumerate(groups)
+        }
+        layers[name], dependencies[name] = MaterializedLayer(tasks), {above} if keys else set()
+        keys, above = list(tasks), name
+    # optimising takes away what is not needed
+    return Job(HighLevelGraph(layers, dependencies), keys[0], finish, stores=stores, optimize=optimize, **known)
