@@ -10,6 +10,7 @@ from zarrds.dask.converting.job import convert
 from zarrds.dask.copy_nodes import copy, copy_all
 from zarrds.dask.copying import copy_store
 from zarrds.dask.deleting import delete
+from zarrds.dask.differing import Difference, DiffReport, diff
 from zarrds.dask.digesting import digest
 from zarrds.dask.hazards import PlannedWrite, refuse_read_after_write
 from zarrds.dask.jobs import Job
@@ -20,6 +21,7 @@ from zarrds.dask.rechunking.plan import CostModel, RechunkPlan, rechunk_plan
 from zarrds.dask.rechunking.preview import PRICES, GroupPlan
 from zarrds.dask.reports import CopyReport, DeleteReport
 from zarrds.dask.sizes import nbytes_stored
+from zarrds.dask.statistics import ArrayStatistics, statistics
 from zarrds.dask.sync import DistributedSynchronizer
 from zarrds.dask.verifying import verify
 
@@ -29,9 +31,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PRICES",
+    "ArrayStatistics",
     "CopyReport",
     "CostModel",
     "DeleteReport",
+    "DiffReport",
+    "Difference",
     "DistributedSynchronizer",
     "GroupPlan",
     "Job",
@@ -44,6 +49,7 @@ __all__ = [
     "copy_all",
     "copy_store",
     "delete",
+    "diff",
     "digest",
     "from_zarr",
     "nbytes_stored",
@@ -51,6 +57,7 @@ __all__ = [
     "rechunk",
     "rechunk_plan",
     "refuse_read_after_write",
+    "statistics",
     "store",
     "to_zarr",
     "verify",
