@@ -1,4 +1,5 @@
-# zarrds. Newcomers need `make demo` and `make test`; developers also `make check`, `make bench` and `make clean`.
+# zarrds. Newcomers need `make demo` and `make test`; developers also `make check`, `make docs`,
+# `make bench` and `make clean`.
 # Each target brings its own environment (.venv) up to date first. Needed: make and Python >= 3.11.
 
 PYTHON ?= python3
@@ -7,7 +8,7 @@ RUN := $(VENV)/bin/python
 # two processes share the tests, a file to each in turn, in the order of tests/conftest.py
 SHARED := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check docs bench clean
 
 demo: $(VENV)/.installed-demo  ## a climatology on a small cluster: data, checks and a map in quickstart-output/
 	$(RUN) examples/quickstart.py
@@ -25,11 +26,15 @@ check: $(VENV)/.installed-test  ## everything a change must pass
 	$(VENV)/bin/lint-imports
 	$(RUN) -m pytest $(SHARED)
 
+docs: $(VENV)/.installed-docs  ## the documentation site, in build/docs/index.html; examples run, links are checked
+	$(RUN) -m sphinx --fail-on-warning --keep-going --quiet -j 2 -d build/doctrees docs build/docs
+	$(RUN) .ci/check_site.py build/docs
+
 bench: $(VENV)/.installed-test  ## zarrds beside a bare loop, numpy and whichever peers are installed
 	$(RUN) benchmarks/run.py
 
 clean:
-	rm -rf $(VENV) quickstart-output build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) quickstart-output build docs/reference/api dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment: one stamp file for each set of packages, renewed when pyproject.toml changes -----------------
@@ -46,4 +51,8 @@ $(VENV)/.installed-demo: $(VENV)/.created pyproject.toml
 
 $(VENV)/.installed-test: $(VENV)/.created pyproject.toml
 	$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@ $(VENV)/.installed-demo
+
+$(VENV)/.installed-docs: $(VENV)/.created pyproject.toml
+	$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[docs]'
 	@touch $@ $(VENV)/.installed-demo

@@ -1,0 +1,42 @@
+"""Toctree entries that begin with ``?`` are kept only where the page exists, and ``?*`` stands for pages in no toctree.
+
+So a page that somebody adds to ``docs/`` is in the site without a change elsewhere, and is never an error.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.connect("source-read", _keep_existing)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _keep_existing(app: Sphinx, page: str, source: list[str]) -> None:
+    if re.search(r"^\?", source[0], re.MULTILINE):
+        folder = Path(app.srcdir, page).parent
+        source[0] = re.sub(
+            r"^\?(.+)\n", lambda found: _entry(found[1], folder, Path(app.srcdir)), source[0], flags=re.MULTILINE
+        )
+
+
+def _entry(entry: str, folder: Path, top: Path) -> str:
+    if entry == "*":
+        return "".join(f"/{name}\n" for name in unlisted(top))
+    path = re.sub(r"^.*<(.*)>$", r"\1", entry)
+    where = top / path.removeprefix("/") if path.startswith("/") else folder / path
+    return f"{entry}\n" if where.with_name(where.name + ".md").exists() else ""
+
+
+def unlisted(top: Path) -> list[str]:
+    """Return the names of pages at the top of the folder that no other page names in a toctree."""
+    named: set[str] = set()
+    for page in top.rglob("*.md"):
+        for block in re.findall(r"^```\{toctree\}\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S):
+            named.update(re.sub(r"^\??(?:.*<)?/?([^<>]*?)>?$", r"\1", line.strip()) for line in block.splitlines())
+    return sorted(page.stem for page in top.glob("*.md") if page.stem not in named and page.stem != "index")

@@ -1,0 +1,112 @@
+"""Configuration of the documentation site: ``make docs`` builds it into ``build/docs``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "_ext"))
+
+from inventories import reachable  # noqa: E402
+
+import zarrds  # noqa: E402
+
+project = "zarrds"
+author = "zarrds developers"
+project_copyright = "zarrds developers"
+version = release = zarrds.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "numpydoc",
+    "myst_nb",
+    "sphinx_design",
+    "sphinx_copybutton",
+    "sphinx_click",
+    "reference_pages",
+    "tables",
+    "optional_pages",
+]
+exclude_patterns = ["_ext", "**/.ipynb_checkpoints"]
+suppress_warnings = ["mystnb.unknown_mime_type"]
+nitpicky = False
+
+# --- reference ---------------------------------------------------------------------------------------------------
+
+default_role = "py:obj"
+add_module_names = False
+autosummary_generate = False  # reference_pages writes the pages
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+autodoc_type_aliases = {"StoreLike": "zarrds.storage.StoreLike"}
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 88
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+
+# --- other projects: links to them where their inventories can be fetched, plain text where not ------------------
+
+intersphinx_mapping = reachable(
+    {
+        "python": "https://docs.python.org/3/",
+        "numpy": "https://numpy.org/doc/stable/",
+        "xarray": "https://docs.xarray.dev/en/stable/",
+        "dask": "https://docs.dask.org/en/stable/",
+        "distributed": "https://distributed.dask.org/en/stable/",
+        "zarr": "https://zarr.readthedocs.io/en/stable/",
+        "numcodecs": "https://numcodecs.readthedocs.io/en/stable/",
+    },
+    HERE.parent / "build" / "inventories",
+)
+
+# --- pages in MyST, and notebooks ---------------------------------------------------------------------------------
+
+myst_enable_extensions = ["colon_fence", "deflist", "fieldlist", "attrs_inline"]
+myst_heading_anchors = 3
+myst_links_external_new_tab = False
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(HERE.parent / "build" / "notebooks")
+nb_execution_in_temp = True
+nb_execution_timeout = 120
+nb_execution_raise_on_error = True
+nb_execution_show_tb = True
+nb_merge_streams = True
+nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # nothing is fetched from elsewhere
+# the kernel of a notebook finds the files of the repository by these
+os.environ.setdefault("ZARRDS_DOCS_ROOT", str(HERE.parent))
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    dict.fromkeys([str(HERE / "_ext"), str(HERE.parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
+).strip(os.pathsep)
+
+# --- what it looks like -------------------------------------------------------------------------------------------
+
+html_theme = "pydata_sphinx_theme"
+html_title = "zarrds"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_logo = "_static/logo.svg"
+html_favicon = "_static/logo.svg"
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options = {
+    "logo": {"text": "zarrds", "image_light": "_static/logo.svg", "image_dark": "_static/logo.svg"},
+    "navbar_align": "left",
+    "header_links_before_dropdown": 6,
+    "show_toc_level": 2,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
+    "footer_start": ["copyright"],
+    "footer_end": ["theme-version"],
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+    "back_to_top_button": False,
+}
+html_sidebars = {"index": [], "search": []}
+copybutton_exclude = ".linenos, .gp, .go"
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
