@@ -68,7 +68,7 @@ def unpacking_of(array: Any) -> Unpacking:
     if array.dtype.kind not in NUMBERS:
         return Unpacking()
     given = [decoded_fill(attributes.get("_FillValue"), array.dtype), *_listed(attributes.get("missing_value"))]
-    if array.zarr_format == 2 and "_ARRAY_DIMENSIONS" in attributes and array.fill_value is not None:
+    if array.zarr_format == 2 and "_ARRAY_DIMENSIONS" in attributes and "_FillValue" not in attributes:
         given.append(array.fill_value)
     missing = dict.fromkeys(np.asarray(n).item() for n in given if _is_number(n) and n == n)
     return Unpacking(tuple(missing), _number(attributes, "scale_factor", 1.0), _number(attributes, "add_offset", 0.0))

@@ -43,8 +43,11 @@ def test_info_of_an_array_as_json(store: str) -> None:
     array = zarrds.open(store, mode="r", path="deep/er/t")
     assert found.pop("nbytes_stored") == array.nbytes_stored
     assert found == {
+        "schema": "zarrds.info/1",
         "path": "deep/er/t",
         "type": "array",
+        "zarr_format": 2,
+        "dimension_names": None,
         "shape": [3, 4],
         "chunks": [1, 4],
         "dtype": "<f8",
@@ -62,8 +65,10 @@ def test_info_of_an_array_as_json(store: str) -> None:
 def test_info_of_a_group(store: str) -> None:
     assert "No. members" in run("info", store).stdout
     assert json.loads(run("info", store, "--json").stdout) == {
+        "schema": "zarrds.info/1",
         "path": "",
         "type": "group",
+        "zarr_format": 2,
         "groups": ["deep"],
         "arrays": ["mask"],
         "attributes": {"title": "Grüße"},
@@ -71,25 +76,41 @@ def test_info_of_a_group(store: str) -> None:
 
 
 @pytest.mark.parametrize("level", [None, 0, 1, 2])
-def test_tree_is_that_of_the_library(store: str, level: int | None) -> None:
+def test_the_first_column_of_tree_is_that_of_the_library(store: str, level: int | None) -> None:
     options = [] if level is None else ["--level", str(level)]
-    expected = repr(zarrds.open_group(store, mode="r").tree(level=level))
-    assert run("tree", store, *options).stdout == expected + "\n"
+    expected = repr(zarrds.open_group(store, mode="r").tree(level=level)).splitlines()
+    header, *lines = run("tree", store, "--no-sizes", *options).stdout.splitlines()
+    assert header.split() == ["node", "chunks", "codecs"]
+    assert [line[: len(want)].rstrip() for line, want in zip(lines, expected, strict=True)] == expected
 
 
-def test_tree_of_a_path_and_of_an_array(store: str) -> None:
-    assert run("tree", store, "deep/er").stdout.splitlines() == ["er", " └── t (3, 4) float64"]
-    assert run("tree", store, "deep/er/t").stdout == "t (3, 4) float64\n"
+def test_tree_has_chunks_codecs_and_sizes(store: str) -> None:
+    array = zarrds.open(store, mode="r", path="deep/er/t")
+    lines = run("tree", store, "deep/er").stdout.splitlines()
+    assert lines[0].split() == ["node", "chunks", "codecs", "stored", "ratio"]
+    assert lines[1].split() == ["er", str(array.nbytes_stored), "B"]
+    ratio = f"{96 / array.nbytes_stored:.1f}"
+    assert lines[2].split("  ")[0] == " └── t (3, 4) float64"
+    assert lines[2].split()[5:] == ["(1,", "4)", "blosc(lz4,", "5)", str(array.nbytes_stored), "B", ratio]
+    assert run("tree", store, "deep/er/t").stdout.splitlines()[1].startswith("t (3, 4) float64  (1, 4)")
 
 
 def test_tree_as_json_stops_at_the_level(store: str) -> None:
-    mask = {"path": "mask", "type": "array", "shape": [5], "dtype": "|b1"}
-    assert json.loads(run("tree", store, "--level", "1", "--json").stdout) == {
+    mask = {"path": "mask", "type": "array", "shape": [5], "dtype": "|b1", "chunks": [5], "shards": None}
+    mask["codecs"] = ["blosc(lz4, 5)"]
+    assert json.loads(run("tree", store, "--level", "1", "--no-sizes", "--json").stdout) == {
+        "schema": "zarrds.tree/1",
         "path": "",
         "type": "group",
         "members": {"deep": {"path": "deep", "type": "group"}, "mask": mask},
     }
-    assert json.loads(run("tree", store, "mask", "--json").stdout) == mask
+    stored = zarrds.open(store, mode="r", path="mask").nbytes_stored
+    assert json.loads(run("tree", store, "mask", "--json").stdout) == {
+        "schema": "zarrds.tree/1",
+        **mask,
+        "nbytes": 5,
+        "nbytes_stored": stored,
+    }
 
 
 def test_urls_with_options(store: str) -> None:

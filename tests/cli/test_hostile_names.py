@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import unicodedata
@@ -54,23 +55,53 @@ def damaged(path: str) -> None:
     Path(path, f"g{NAMES[1]}", "zarr.json").write_text('{"zarr_format": 3, "node_type": "\x9b31m"}')
 
 
-@pytest.mark.parametrize("command", ["tree", "info", "copy", "convert", "verify"])
+@pytest.mark.parametrize(
+    "command",
+    ["tree", "info", "copy", "convert", "verify", "ls", "ls -l", "ls --keys", "head", "stats", "diff", "rm --yes"],
+)
 def test_no_command_prints_them(store: str, tmp_path: Path, command: str) -> None:
     more = [str(tmp_path / "b\x1b[31m")] if command in ("copy", "convert") else []
+    more = [f"{tmp_path}/c"] if command == "diff" else more
+    if command == "diff":
+        zarrds.open_group(more[0], mode="w").attrs["\x1b[2J"] = "\x9b"
     if command == "verify":
         damaged(store)
-    _, out, err = run(command, store, *more)
+    name, *options = command.split()
+    _, out, err = run(name, store, *more, *options)
     assert out
     assert harmful(out + err) == []
     assert not any(line.startswith("lines") for line in out.splitlines())
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_info_of_each_node(store: str, name: str) -> None:
+def test_each_node(store: str, name: str) -> None:
     for path in (name, f"g{name}", "fields"):
-        code, out, err = run("info", store, path)
-        assert code == 0
-        assert harmful(out + err) == []
+        for command in ("info", "head", "rm --dry-run"):
+            first, *options = command.split()
+            code, out, err = run(first, store, path, *options)
+            assert code == 0
+            assert harmful(out + err) == []
+    for options in ([], ["--format", "csv"]):
+        assert harmful(run("cat", store, name, *options)[1].replace("\n", "")) == []
+    assert harmful(run("plot", store, name)[1]) == []
+
+
+@pytest.mark.parametrize("command", ["tree", "info", "ls -l", "head", "stats"])
+def test_on_a_terminal(store: str, command: str) -> None:
+    result = CliRunner(env={"FORCE_COLOR": "1", "NO_COLOR": "1", "TERM": "xterm"}).invoke(
+        main, [*command.split()[:1], store, *command.split()[1:]]
+    )
+    assert result.exit_code == 0
+    assert harmful(re.sub(r"\x1b\[[0-9;]*m", "", result.stdout)) == []
+    assert "\x1b[31m" not in result.stdout
+
+
+def test_values_that_are_texts(tmp_path: Path) -> None:
+    zarrds.save_array(str(tmp_path / "a"), np.array(["\x1b[31m", "two\nlines", 'say "hi", \u202e']))
+    _, out, _ = run("cat", str(tmp_path / "a"))
+    assert out == '"\\u001b[31m"\n"two\\nlines"\n"say \\"hi\\", \\u202e"\n'
+    _, out, _ = run("cat", str(tmp_path / "a"), "--format", "csv")
+    assert out.splitlines()[1:] == ["0,\\x1b[31m", "1,two\\nlines", '2,"say ""hi"", \\u202e"']
 
 
 @pytest.mark.parametrize("command", ["tree", "info", "copy", "convert", "verify"])

@@ -177,7 +177,7 @@ def test_ctrl_c_says_how_to_go_on(store: Path, tmp_path: Path, monkeypatch: pyte
     assert values(tmp_path / "b") == values(store)
 
 
-@pytest.mark.parametrize("name", ["copy", "convert", "consolidate", "rechunk", "verify", "info", "tree"])
+@pytest.mark.parametrize("name", sorted(main.commands))
 def test_each_help_has_an_example(name: str) -> None:
     said = run(name, "--help").stdout
     assert f"Example:\n    zarrds {name} " in said

@@ -13,16 +13,20 @@ from typing import Any
 import click
 
 from zarrds._escaping import visible
+from zarrds._node import documents_below, has_node
+from zarrds._store import normalize_path
 from zarrds.cli.options import (
     FAILED,
+    Access,
     JobOptions,
+    access_options,
     as_json,
+    dest_option,
     job_options,
-    options_for,
-    problems_reported,
-    storage_option,
+    yes_option,
 )
-from zarrds.cli.printing import echo_json, echo_text
+from zarrds.cli.places import store_at, store_or_place
+from zarrds.cli.printing import confirmed, echo_json, echo_text
 from zarrds.convenience import copy_store as copy_every_key
 from zarrds.errors import PathNotFoundError
 from zarrds.storage import MemoryStore
@@ -35,7 +39,6 @@ _resume = click.option(
     show_default=True,
     help="Go on with an earlier run of the same command that was stopped, or begin again.",
 )
-_dest_option = storage_option("--dest-storage-option", of="the file system of DST, if it differs from that of SRC")
 
 
 @click.command()
@@ -60,8 +63,8 @@ _dest_option = storage_option("--dest-storage-option", of="the file system of DS
 @click.option("--every-key", is_flag=True, help="Copy keys that belong to no array or group too, in this process.")
 @_resume
 @job_options
-@storage_option()
-@_dest_option
+@access_options
+@dest_option
 @as_json
 def copy(
     source: str,
@@ -70,7 +73,7 @@ def copy(
     dest_path: str,
     every_key: bool,
     job: JobOptions,
-    storage_option: dict[str, Any],
+    access: Access,
     dest_storage_option: dict[str, Any],
     as_json: bool,
     **how: Any,
@@ -84,16 +87,15 @@ def copy(
     Example:
       zarrds copy data.zarr s3://bucket/data.zarr --workers 4 --verify size
     """
-    with problems_reported():
-        if every_key:
-            _copy_every_key(source, dest, source_path, dest_path, how, quiet=job.quiet)
-            return
-        where = {
-            "storage_options": options_for(source, storage_option),
-            "dest_storage_options": options_for(dest, storage_option, dest_storage_option) or {},
-        }
-        report = job.run(partial(_copy_job, source, dest, source_path, dest_path, **how, **where))
-    echo_json(report.to_dict()) if as_json else echo_text(str(report))
+    ours, theirs = access.options(source), access.options(dest, dest_storage_option)
+    if every_key:
+        stores = store_at(source, ours), store_at(dest, theirs, "a")
+        _copy_every_key(*stores, source_path, dest_path, how, quiet=job.quiet, as_json=as_json)
+        return
+    where = {"storage_options": ours, "dest_storage_options": theirs or {}}
+    places = store_or_place(source), store_or_place(dest, "a")
+    report = job.run(partial(_copy_job, *places, source_path, dest_path, **how, **where))
+    echo_json("copy", report.to_dict()) if as_json else echo_text(str(report))
     if not report.ok:
         raise SystemExit(FAILED)  # builtin: the exit status of the program
 
@@ -105,7 +107,7 @@ def _copy_job(*args: Any, **options: Any) -> Any:
 
 
 def _copy_every_key(
-    source: str, dest: str, source_path: str, dest_path: str, how: dict[str, Any], *, quiet: bool
+    source: Any, dest: Any, source_path: str, dest_path: str, how: dict[str, Any], *, quiet: bool, as_json: bool
 ) -> None:
     if how["if_exists"] == "skip_same" or how["verify"]:
         raise click.UsageError("--every-key has neither --if-exists skip_same nor --verify")
@@ -113,22 +115,24 @@ def _copy_every_key(
 
     def say(line: str) -> None:
         """Print a line when the next one comes: the closing line must wait until something was copied."""
-        if last and not quiet:
+        if last and not (quiet or as_json):
             echo_text(last[0])
         last[:] = [line]
 
-    counts = copy_every_key(
-        source,
-        dest,
-        source_path,
-        dest_path,
-        if_exists=how["if_exists"],
-        dry_run=how["dry_run"],
-        log=say,
-    )
-    if not any(counts):
-        raise PathNotFoundError(path=source_path, hint="there is nothing to copy; check the spelling of SRC")
-    echo_text(last[0])
+    try:
+        counts = copy_every_key(
+            source, dest, source_path, dest_path, if_exists=how["if_exists"], dry_run=how["dry_run"], log=say
+        )
+        if not any(counts):
+            raise PathNotFoundError(path=source_path, hint="there is nothing to copy; check the spelling of SRC")
+    finally:
+        dest.close()  # a ZIP file gets its list of contents
+    if as_json:
+        copied, skipped, nbytes = counts
+        numbers = {"copied": copied, "skipped": skipped, "bytes": nbytes, "dry_run": how["dry_run"], "ok": True}
+        echo_json("copy", numbers)
+    else:
+        echo_text(last[0])
 
 
 @click.command()
@@ -139,9 +143,10 @@ def _copy_every_key(
 @click.option("--dest-path", default="", metavar="PATH", help="Convert to PATH inside DEST.")
 @click.option("--keep", is_flag=True, help="Keep the old documents when converting in place.")
 @click.option("--dry-run", is_flag=True, help="Say what would be converted, and write nothing.")
+@as_json
 @job_options
-@storage_option()
-@_dest_option
+@access_options
+@dest_option
 def convert(
     source: str,
     dest: str | None,
@@ -150,8 +155,9 @@ def convert(
     dest_path: str,
     keep: bool,
     dry_run: bool,
+    as_json: bool,
     job: JobOptions,
-    storage_option: dict[str, Any],
+    access: Access,
     dest_storage_option: dict[str, Any],
 ) -> None:
     """Convert a hierarchy to another format: in place, or from SRC to DEST.
@@ -163,40 +169,46 @@ def convert(
     Example:
       zarrds convert old.zarr new.zarr --to 3 --workers 4
     """
+    steps: list[str] = []
 
     def make() -> Any:
         from zarrds.dask import convert as convert_store
 
         return convert_store(
-            source,
-            dest,
+            store_or_place(source, "r" if dest else "r+"),
+            None if dest is None else store_or_place(dest, "a"),
             int(to),
             path=path,
             dest_path=dest_path,
             keep=keep,
-            log=None if job.quiet else echo_text,
-            storage_options=options_for(source, storage_option),
-            dest_storage_options=options_for(dest, storage_option, dest_storage_option),
+            log=steps.append if as_json else None if job.quiet else echo_text,
+            storage_options=access.options(source),
+            dest_storage_options=access.options(dest, dest_storage_option),
         )
 
-    with problems_reported():
-        if dry_run:
-            make()
-            echo_text("dry run: nothing was written")
-            return
-        node = job.run(make)
-        if not job.quiet:
-            echo_text(visible(f"all done: {node.name or '/'} is in Zarr v{node.zarr_format}"))
+    if dry_run:
+        make()
+        echo_json("convert", {"dry_run": True, "steps": steps}) if as_json else echo_text(
+            "dry run: nothing was written"
+        )
+        return
+    node = job.run(make)
+    if as_json:
+        echo_json("convert", {"dry_run": False, "steps": steps, "path": node.path, "zarr_format": node.zarr_format})
+    elif not job.quiet:
+        echo_text(visible(f"all done: {node.name or '/'} is in Zarr v{node.zarr_format}"))
 
 
 @click.command()
 @click.argument("store", metavar="STORE")
 @click.option("--only", multiple=True, metavar="PATH", help="Read only the node at PATH again; may be repeated.")
 @click.option("--metadata-key", default=".zmetadata", show_default=True, help="Key of the document of Zarr v2.")
+@click.option("--dry-run", is_flag=True, help="Count the documents, and write nothing.")
+@as_json
 @job_options
-@storage_option()
+@access_options
 def consolidate(
-    store: str, only: tuple[str, ...], metadata_key: str, job: JobOptions, storage_option: dict[str, Any]
+    store: str, only: tuple[str, ...], metadata_key: str, dry_run: bool, as_json: bool, job: JobOptions, access: Access
 ) -> None:
     """Write all metadata of a hierarchy into one document, so that it opens with one request.
 
@@ -206,16 +218,24 @@ def consolidate(
     Example:
       zarrds consolidate s3://bucket/data.zarr --only temperature
     """
+    options = access.options(store)
 
     def make() -> Any:
         from zarrds.dask import consolidate_metadata
 
-        options = options_for(store, storage_option)
-        return consolidate_metadata(store, metadata_key, only=only or None, storage_options=options)
+        place = store_or_place(store, "r+")
+        return consolidate_metadata(place, metadata_key, only=only or None, storage_options=options)
 
-    with problems_reported():
-        node = job.run(make)
-        echo_text(f"all done: {len(node.store)} documents are consolidated")
+    if dry_run:
+        count, done = len(documents_below(store_at(store, options), "", listed=True)), "would be consolidated"
+        if not count:
+            raise PathNotFoundError(path="", hint="there is nothing to consolidate; check the spelling of STORE")
+    else:
+        count, done = len(job.run(make).store), "are consolidated"
+    if as_json:
+        echo_json("consolidate", {"documents": count, "dry_run": dry_run})
+    else:
+        echo_text(f"{'dry run' if dry_run else 'all done'}: {count} documents {done}")
 
 
 def _chunks(ctx: click.Context, param: click.Parameter, value: str) -> Any:
@@ -250,8 +270,11 @@ def _chunks(ctx: click.Context, param: click.Parameter, value: str) -> Any:
 @click.option("--append", is_flag=True, help="Bring a target up to date with a source that has grown.")
 @click.option("--dry-run", is_flag=True, help="Show the plan, and write nothing.")
 @_resume
+@yes_option
+@as_json
 @job_options
-@storage_option()
+@access_options
+@dest_option
 def rechunk(
     source: str,
     dest: str,
@@ -260,8 +283,11 @@ def rechunk(
     dest_path: str | None,
     dry_run: bool,
     resume: bool,
+    yes: bool,
+    as_json: bool,
     job: JobOptions,
-    storage_option: dict[str, Any],
+    access: Access,
+    dest_storage_option: dict[str, Any],
     **how: Any,
 ) -> None:
     """Store an array, or the arrays of a group, with other chunks, within a memory bound for each task.
@@ -272,19 +298,25 @@ def rechunk(
     Example:
       zarrds rechunk maps.zarr series.zarr --path t2m --chunks time=-1,lat=10,lon=10 --max-mem 256MB --workers 4
     """
-    options = options_for(source if "://" in source else dest, storage_option)
+    ours, theirs = access.options(source), access.options(dest, dest_storage_option)
+    make: Callable[..., Any] = partial(_rechunk_job, store_at(source, ours), chunks=chunks, path=path, **how)
     if dry_run:
-        with problems_reported():
-            plan = _rechunk_job(source, MemoryStore(), chunks=chunks, path=path, **how, storage_options=options).plan
-            echo_text(str(plan))
+        plan = make(MemoryStore()).plan
+        echo_json("rechunk", {"dry_run": True, "plan": plan.as_dict()}) if as_json else echo_text(str(plan))
         return
-    with problems_reported():
-        if not resume:
-            _clean_up(dest, dest_path, options)
-        make: Callable[[], Any] = partial(
-            _rechunk_job, source, dest, chunks=chunks, path=path, target_path=dest_path, **how, storage_options=options
-        )
-        echo_text(f"all done: {job.run(make)!r}")
+    if how["overwrite"] and has_node(store_at(dest, theirs), normalize_path(dest_path)):
+        where = f"{dest} {dest_path or ''}".rstrip()
+        if not confirmed(f"Delete all that is in {where}, as --overwrite asks?", yes=yes):
+            raise click.ClickException("nothing was changed")
+    target = store_at(dest, theirs, "w")
+    if not resume:
+        _clean_up(target, dest_path)
+    done = job.run(partial(make, target, target_path=dest_path))
+    if as_json:
+        shape = list(done.shape) if hasattr(done, "shape") else None
+        echo_json("rechunk", {"dry_run": False, "path": done.path, "shape": shape})
+    else:
+        echo_text(f"all done: {done!r}")
 
 
 def _rechunk_job(*args: Any, **options: Any) -> Any:
@@ -293,7 +325,7 @@ def _rechunk_job(*args: Any, **options: Any) -> Any:
     return rechunk_store(*args, **options)
 
 
-def _clean_up(dest: str, dest_path: str | None, options: dict[str, Any] | None) -> None:
+def _clean_up(dest: Any, dest_path: str | None) -> None:
     from zarrds.dask import cleanup
 
-    cleanup(dest, dest_path, storage_options=options)
+    cleanup(dest, dest_path)

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import functools
 import json
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
 
-from zarrds.errors import ZarrdsError
+from zarrds.cli.places import is_url, schemes_of
+from zarrds.errors import ArgumentError
 
 __all__ = [
     "FAILED",
     "STOPPED",
+    "Access",
     "JobOptions",
+    "access_options",
     "as_json",
+    "dest_option",
     "job_options",
     "options_for",
-    "problems_reported",
+    "path_argument",
     "storage_option",
-    "storage_options",
+    "store_argument",
+    "yes_option",
 ]
 
 FAILED = 1
@@ -69,13 +72,8 @@ def _json_or_text(value: str) -> Any:
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-storage_options = click.option(
-    "--storage-options",
-    callback=_json_object,
-    default="{}",
-    metavar="JSON",
-    help="Options of the file system behind a URL, e.g. '{\"anon\": true}'.",
-)
+yes_option = click.option("--yes", "-y", is_flag=True, help="Delete without asking.")
+store_argument = click.argument("store", metavar="STORE")
 
 
 def storage_option(*names: str, of: str = "the file system behind a URL") -> Callable[[_Command], _Command]:
@@ -87,6 +85,113 @@ def storage_option(*names: str, of: str = "the file system behind a URL") -> Cal
         metavar="KEY=VALUE",
         help=f"Option of {of}, e.g. anon=true or client_kwargs.endpoint_url=http://...; may be repeated.",
     )
+
+
+dest_option = storage_option("--dest-storage-option", of="the file system of DST, if it differs from that of SRC")
+
+
+# --- how stores are reached -------------------------------------------------------------------------------------------
+
+_ANONYMOUS: dict[str, dict[str, Any]] = {
+    "s3": {"anon": True},
+    "s3a": {"anon": True},
+    "gs": {"token": "anon"},
+    "gcs": {"token": "anon"},
+    "az": {"anon": True},
+    "abfs": {"anon": True},
+    "abfss": {"anon": True},
+}
+_WITH_PROFILES = ("s3", "s3a")
+
+
+@dataclass(frozen=True)
+class Access:
+    """How the file systems behind URLs are reached."""
+
+    given: Mapping[str, Any]
+    anonymous: bool = False
+    profile: str | None = None
+
+    def options(self, place: str | None, *more: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the storage options for a place; None for one that is no URL, and where there are none."""
+        if place is None or not is_url(place):
+            return None
+        schemes = schemes_of(place)
+        implied: dict[str, Any] = {}
+        if self.anonymous:
+            implied |= _ANONYMOUS.get(schemes[-1], {})
+        if self.profile is not None:
+            if schemes[-1] not in _WITH_PROFILES:
+                raise ArgumentError(
+                    f"--profile is for s3://, found {schemes[-1]}://", hint="use --storage-option KEY=VALUE"
+                )
+            implied["profile"] = self.profile
+        if len(schemes) > 1 and implied:  # in a chain each file system has its own options
+            implied = {schemes[-1]: implied}
+        return options_for(place, implied, self.given, *more)
+
+
+def options_for(place: str | None, *given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the options of several origins for a URL; None for other places, and where there are none."""
+    merged: dict[str, Any] = {}
+    for some in given:
+        merged |= some
+    return merged if merged and place is not None and is_url(place) else None
+
+
+def access_options(command: _Command) -> _Command:
+    """Add the options that say how stores are reached; the command gets them as ``access``."""
+
+    @functools.wraps(command)
+    def collected(
+        *args: Any,
+        storage_options: dict[str, Any],
+        storage_option: dict[str, Any],
+        anon: bool,
+        profile: str | None,
+        **given: Any,
+    ) -> Any:
+        return command(*args, access=Access({**storage_options, **storage_option}, anon, profile), **given)
+
+    for option in (
+        click.option("--profile", metavar="NAME", help="Use the credentials of this profile (s3://)."),
+        click.option("--anon", is_flag=True, help="Use no credentials (s3://, gs://, az://)."),
+        storage_option(),
+        click.option(
+            "--storage-options",
+            callback=_json_object,
+            default="{}",
+            metavar="JSON",
+            help="Options of the file system behind a URL, e.g. '{\"anon\": true}'.",
+        ),
+    ):
+        collected = option(collected)
+    return collected  # type: ignore[return-value]
+
+
+# --- completion -------------------------------------------------------------------------------------------------------
+
+
+def _members(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the path of a node in the store that was named before it, if that is on this machine."""
+    from zarrds.cli.places import opened  # imported here, as parsing needs no store
+
+    store = ctx.params.get("store")
+    if not isinstance(store, str) or is_url(store):  # a shell must not wait for a network
+        return []
+    above = incomplete.rpartition("/")[0]
+    try:
+        names = list(opened(store, above, None))
+    except Exception:  # a completion has nowhere to show an error
+        return []
+    paths = [f"{above}/{name}".lstrip("/") for name in names]
+    return [path for path in paths if path.startswith(incomplete)]
+
+
+path_argument = click.argument("path", metavar="[PATH]", default="", shell_complete=_members)
+
+
+# --- jobs -------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -109,11 +214,15 @@ class JobOptions:
         """
         from zarrds.dask.clusters import workers_for  # imported here, as other commands do not need dask
 
+        goes_on = False
         try:
             with workers_for(self.workers, self.scheduler):
-                return make().compute(progress=not self.quiet)
+                job = make()
+                goes_on = getattr(job, "resumable", False)
+                return job.compute(progress=not self.quiet)
         except KeyboardInterrupt:
-            click.echo("\nstopped; run the same command again to go on where it was", err=True)
+            how = "to go on where it was" if goes_on else "to begin again: nothing was changed"
+            click.echo(f"\nstopped; run the same command again {how}", err=True)
             raise SystemExit(STOPPED) from None  # builtin: the exit status of the program
 
 
@@ -138,21 +247,3 @@ def job_options(command: _Command) -> _Command:
     ):
         collected = option(collected)
     return collected  # type: ignore[return-value]
-
-
-@contextmanager
-def problems_reported() -> Iterator[None]:
-    """Turn errors of a store or its data into one line on standard error and exit code 1."""
-    try:
-        yield
-    except (ZarrdsError, OSError, ValueError, ImportError, MemoryError, zipfile.BadZipFile) as error:
-        # other errors: systems that do not answer, and URLs that fsspec does not know or lacks a package for
-        raise click.ClickException(str(error) or type(error).__name__) from error
-
-
-def options_for(place: str | None, *given: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the options of several origins for a URL; None for other places, and where there are none."""
-    merged: dict[str, Any] = {}
-    for some in given:
-        merged |= some
-    return merged if merged and place is not None and "://" in place else None

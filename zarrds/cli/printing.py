@@ -1,12 +1,16 @@
-"""Print safely: no text from a store can control the terminal, in any encoding of the terminal."""
+"""Print safely: no text from a store can control the terminal, in any encoding of the terminal.
+
+On a terminal, tables and trees are drawn by rich, if it is installed; into pipes and files they are plain text without
+colours. ``NO_COLOR`` (no colours) and ``FORCE_COLOR`` (as on a terminal) are obeyed.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
@@ -14,7 +18,10 @@ import click
 from zarrds._escaping import visible, visible_json
 from zarrds._types import JSON
 
-__all__ = ["Commands", "echo_json", "echo_text", "json_text"]
+__all__ = ["confirmed", "echo_facts", "echo_json", "echo_table", "echo_text", "json_text", "on_terminal", "size_of"]
+
+SCHEMA = 1
+"""Version of all JSON that commands print; it grows when a member is removed or changes its meaning."""
 
 
 def echo_text(text: str) -> None:
@@ -23,8 +30,9 @@ def echo_text(text: str) -> None:
     click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
-def echo_json(value: JSON) -> None:
-    """Print a value as JSON that every parser reads, and that preserves names exactly."""
+def echo_json(command: str, value: dict[str, Any]) -> None:
+    """Print an object, its schema first, as JSON that every parser reads, and that preserves names exactly."""
+    value = {"schema": f"zarrds.{command}/{SCHEMA}", **value}
     text = json_text(value, indent=2)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
@@ -41,31 +49,105 @@ def json_text(value: JSON, indent: int | None = None) -> str:
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _finite(item) for name, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return json.dumps(value)
     return value
 
 
-class Commands(click.Group):
-    """Group of commands whose error messages, also those on usage, contain no control characters."""
+def size_of(nbytes: int | None) -> str:
+    """Return a number of bytes with a unit; a dash if it is not known.
 
-    def make_context(self, *args: Any, **options: Any) -> click.Context:
-        """Parse the arguments, as click does."""
-        with _visible_messages():
-            return super().make_context(*args, **options)
+    >>> size_of(999), size_of(1536000), size_of(None)
+    ('999 B', '1.5 MB', '-')
+    """
+    if nbytes is None or nbytes < 0:
+        return "-"
+    size = float(nbytes)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if size < 999.5:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 99.5 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} PB"
 
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was asked for, as click does."""
-        with _visible_messages():
-            return super().invoke(ctx)
+
+# --- tables -----------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _visible_messages() -> Iterator[None]:
+def on_terminal() -> bool:
+    """Return whether standard output is a terminal on which rich can draw."""
+    if os.environ.get("TERM") == "dumb" and not os.environ.get("FORCE_COLOR"):
+        return False
+    if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):
+        return False
     try:
-        yield
-    except click.ClickException as error:
-        vars(error)["message"] = visible(error.message)
-        raise
+        import rich.table  # imported here, as most commands write to pipes
+    except ImportError:
+        return False
+    return bool(rich.table)
+
+
+def echo_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[str] = ()) -> None:
+    """Print a table; columns whose header is in `right` are aligned to the right."""
+    cells = [[visible(cell) for cell in row] for row in rows]
+    if on_terminal():
+        _rich_table(header, cells, set(right))
+        return
+    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
+    for row in (header, *cells):
+        padded = [
+            cell.rjust(width) if name in right else cell.ljust(width)
+            for cell, width, name in zip(row, widths, header, strict=True)
+        ]
+        echo_text("  ".join(padded).rstrip())
+
+
+def _rich_table(header: Sequence[str], cells: list[list[str]], right: set[str]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for number, name in enumerate(header):
+        style = "cyan" if number == 0 else None
+        table.add_column(_plain(name), justify="right" if name in right else "left", style=style, overflow="fold")
+    for row in cells:
+        table.add_row(*map(_plain, row))
+    _console().print(table)
+
+
+def _plain(text: str) -> Any:
+    from rich.text import Text
+
+    encoding = sys.stdout.encoding or "utf-8"
+    return Text(text.encode(encoding, "backslashreplace").decode(encoding))  # no markup: names come from strangers
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(file=sys.stdout, force_terminal=True, highlight=False)
+
+
+def echo_facts(facts: Iterable[tuple[str, str]], *, width: int = 19) -> None:
+    """Print labels and values; on a terminal the labels have a colour."""
+    for label, value in facts:
+        text = visible(f"{label:<{width}}: {value}")
+        if not on_terminal():
+            echo_text(text)
+            continue
+        line = _plain(text)
+        line.stylize("cyan", 0, len(visible(f"{label:<{width}}")))
+        _console().print(line, soft_wrap=True)
+
+
+# --- questions --------------------------------------------------------------------------------------------------------
+
+
+def confirmed(question: str, *, yes: bool) -> bool:
+    """Return whether the user agrees; where nobody can answer, only ``--yes`` agrees."""
+    if yes:
+        return True
+    try:
+        return click.confirm(visible(question), default=False, err=True)
+    except click.Abort:
+        raise click.ClickException("nobody answered, so nothing was deleted; pass --yes to agree beforehand") from None

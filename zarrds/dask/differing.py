@@ -14,6 +14,7 @@ from zarrds._engine import ChunkSource
 from zarrds._escaping import visible
 from zarrds._format import ArrayMeta
 from zarrds._types import NDArrayAny
+from zarrds._unpacking import decoded_fill
 from zarrds.convenience import open as open_node
 from zarrds.core import Array
 from zarrds.core.html import facts_table
@@ -282,7 +283,7 @@ def _of_nodes(name: str, ours: Any, theirs: Any, *, attributes: bool, storage: b
     if isinstance(ours, Array):
         yield from _of_arrays(name, ours, theirs, storage)
     if attributes:
-        yield from _of_attributes(name, _attributes(ours), _attributes(theirs))
+        yield from _of_attributes(name, _attributes(ours, theirs), _attributes(theirs, ours))
 
 
 def _of_arrays(name: str, ours: Array, theirs: Array, storage: bool) -> Iterator[Difference]:
@@ -293,18 +294,22 @@ def _of_arrays(name: str, ours: Array, theirs: Array, storage: bool) -> Iterator
     ):
         if a != b:
             yield Difference(kind, name, f"{kind} {a} and {b}")
-    for what, a, b in _storage(ours, theirs) if ours.shape == theirs.shape else ():
-        if a != b:
-            yield Difference("storage", name, f"{what} {a} and {b}", counts=storage)
+    layout = [f"{what} {a} and {b}" for what, a, b in _storage(ours, theirs) if a != b]
+    if layout and ours.shape == theirs.shape:
+        yield Difference("storage", name, "; ".join(layout), counts=storage)
 
 
 def _storage(ours: Array, theirs: Array) -> Iterator[tuple[str, Any, Any]]:
     yield "format", ours.zarr_format, theirs.zarr_format
     yield "chunks", ours.chunks, theirs.chunks
     yield "shards", ours.shards, theirs.shards
-    yield "fill value", str(ours.fill_value), str(theirs.fill_value)
-    yield "filters", ours.filters, theirs.filters
-    yield "compressors", ours.compressors, theirs.compressors
+    yield "fill value", str(ours.fill_value) or "''", str(theirs.fill_value) or "''"
+    yield "filters", _texts(ours.filters), _texts(theirs.filters)
+    yield "compressors", _texts(ours.compressors), _texts(theirs.compressors)
+
+
+def _texts(codecs: Any) -> str:
+    return ", ".join(map(str, codecs or ())) or "none"
 
 
 def _dimensions(array: Array) -> list[Any] | None:
@@ -313,9 +318,21 @@ def _dimensions(array: Array) -> list[Any] | None:
     return found if isinstance(found, list) else None
 
 
-def _attributes(node: Any) -> dict[str, Any]:
-    """Return the attributes without the one that says the names of dimensions in Zarr v2."""
-    return {name: value for name, value in node.attrs.asdict().items() if name != _DIMENSIONS}
+def _attributes(node: Any, other: Any) -> dict[str, Any]:
+    """Return the attributes of a node as both formats of Zarr have them.
+
+    Names of dimensions are compared on their own. xarray keeps ``_FillValue`` as the fill value of the array in Zarr
+    v2, and encodes it in Zarr v3.
+    """
+    found = dict(node.attrs.asdict())
+    if not isinstance(node, Array):
+        return found
+    found.pop(_DIMENSIONS, None)
+    if "_FillValue" in found:
+        found["_FillValue"] = decoded_fill(found["_FillValue"], node.dtype)
+    elif "_FillValue" in other.attrs and node.zarr_format == 2 and node.fill_value is not None:
+        found["_FillValue"] = np.asarray(node.fill_value).item()
+    return found
 
 
 def _of_attributes(name: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Iterator[Difference]:

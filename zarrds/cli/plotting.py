@@ -1,0 +1,235 @@
+"""The command that draws an array: with matplotlib into a file, or with characters on the terminal."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+import numpy as np
+
+from zarrds._escaping import visible
+from zarrds._types import NDArrayAny
+from zarrds._unpacking import unpacking_of
+from zarrds.cli.describe import dimension_names
+from zarrds.cli.options import Access, access_options, path_argument, store_argument
+from zarrds.cli.picture import text_image, text_line
+from zarrds.cli.places import opened
+from zarrds.cli.printing import echo_text
+from zarrds.cli.selecting import Item, isel_option, lengths_of, select_option, selection_of
+from zarrds.cli.values import array_at
+from zarrds.core import Array
+from zarrds.errors import ArgumentError, ZarrdsError
+
+__all__ = ["Drawing", "drawing_of", "plot"]
+
+_MOST_IN_FILE = 2000
+_MOST_IN_TEXT = 200
+"""Most values drawn along a dimension; of longer ones every n-th is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What is drawn: one or two dimensions of an array, with their coordinates.
+
+    Attributes
+    ----------
+    values : ndarray
+        Numbers, NaN where they are missing.
+    axes : list of (str, ndarray)
+        Label and coordinates of each dimension.
+    title, label : str
+        What the values are, and with the unit.
+    step : int
+        Every how many values one is drawn.
+    """
+
+    values: NDArrayAny
+    axes: list[tuple[str, NDArrayAny]]
+    title: str
+    label: str
+    step: int
+
+
+@click.command()
+@store_argument
+@path_argument
+@select_option
+@isel_option
+@click.option("--output", "-o", metavar="FILE", help="Draw into this file (.png, .svg, .pdf); else on the terminal.")
+@click.option("--cmap", default="viridis", show_default=True, help="Colour map of matplotlib, for files.")
+@click.option("--vmin", type=float, help="Value of the first colour.")
+@click.option("--vmax", type=float, help="Value of the last colour.")
+@click.option("--raw", is_flag=True, help="Draw the stored numbers, without unpacking.")
+@access_options
+def plot(
+    store: str,
+    path: str,
+    select: list[Item] | None,
+    isel: dict[str, Item],
+    output: str | None,
+    cmap: str,
+    vmin: float | None,
+    vmax: float | None,
+    raw: bool,
+    access: Access,
+) -> None:
+    """Draw a line or a map of one or two dimensions of an array; the other ones are selected.
+
+    Dimensions that are not selected are drawn: the last two at most, of the others the first index. The drawing goes to
+    a file (matplotlib: pip install zarrds[plot]), or to the terminal as text.
+
+    \b
+    Example:
+      zarrds plot data.zarr t2m --isel time=0 -o map.png
+    """
+    array = array_at(store, path, access)
+    found = drawing_of(array, select, isel, _MOST_IN_FILE if output else _MOST_IN_TEXT, raw=raw)
+    found = _with_coordinates(found, array, store, access, select, isel)
+    if output is None:
+        echo_text(_as_text(found, vmin, vmax))
+        return
+    _save(found, output, cmap, vmin, vmax)
+    echo_text(visible(f"drew {found.title} to {output}"))
+
+
+def drawing_of(
+    array: Array, select: Sequence[Item] | None, isel: dict[str, Item], most: int, *, raw: bool = False
+) -> Drawing:
+    """Read what is drawn, at most `most` values along a dimension.
+
+    Raises
+    ------
+    ArgumentError
+        The array has no numbers, or nothing is selected.
+    """
+    if array.dtype.kind not in "biufmMc":
+        raise ArgumentError("only numbers can be drawn", path=array.path, found=array.dtype)
+    selection = _at_most_two(list(selection_of(array, select, isel)))
+    lengths = lengths_of(selection)
+    if not lengths or 0 in lengths:
+        raise ArgumentError("there is nothing to draw: a line or a map is needed", path=array.path, found=lengths)
+    step = max(1, -(-max(lengths) // most))
+    thinned = tuple(slice(i.start, i.stop, i.step * step) if isinstance(i, slice) else i for i in selection)
+    stored = np.asarray(array[thinned])
+    values = _numbers(stored if raw else unpacking_of(array).unpacked(stored))
+    names = dimension_names(array) or [None] * array.ndim
+    axes = [
+        (names[axis] or f"dim_{axis}", np.arange(item.start, item.stop, item.step))
+        for axis, item in enumerate(thinned)
+        if isinstance(item, slice)
+    ]
+    fixed = [f"{names[axis] or f'dim_{axis}'}={i}" for axis, i in enumerate(thinned) if not isinstance(i, slice)]
+    return Drawing(values, axes, " ".join([array.path or "values", *fixed]), _label(array), step)
+
+
+def _at_most_two(selection: list[Item]) -> list[Item]:
+    """Return a selection with two ranges at most: of the first ones only the first index is taken."""
+    ranges = [axis for axis, item in enumerate(selection) if isinstance(item, slice)]
+    for axis in ranges[:-2]:
+        item: Any = selection[axis]
+        selection[axis] = item.start
+    return selection
+
+
+def _numbers(values: NDArrayAny) -> NDArrayAny:
+    if values.dtype.kind in "mM":
+        return np.where(np.isnat(values), np.nan, values.astype("i8").astype("f8"))
+    return np.abs(values) if values.dtype.kind == "c" else values.astype("f8")
+
+
+def _label(array: Array) -> str:
+    attributes = array.attrs.asdict()
+    name, units = attributes.get("long_name") or array.basename or "", attributes.get("units")
+    return f"{name} [{units}]" if units else str(name)
+
+
+def _with_coordinates(
+    found: Drawing, array: Array, store: str, access: Access, select: Any, isel: dict[str, Item]
+) -> Drawing:
+    """Return the drawing with the values of coordinate arrays beside the array, where there are any."""
+    group, axes = array.path.rpartition("/")[0], []
+    for name, index in found.axes:
+        axes.append((name, index))
+        try:
+            beside = opened(store, f"{group}/{name}".strip("/"), access.options(store))
+            if isinstance(beside, Array) and beside.ndim == 1 and beside.dtype.kind in "iuf":
+                values = unpacking_of(beside).unpacked(np.asarray(beside[index[0] : index[-1] + 1]))
+                thinned = values[:: max(1, int(index[1] - index[0])) if len(index) > 1 else 1]
+                if len(thinned) == len(index) and np.isfinite(thinned).all():
+                    axes[-1] = (_label(beside), thinned)
+        except (ZarrdsError, OSError):  # no coordinates: indexes are drawn
+            continue
+    return Drawing(found.values, axes, found.title, found.label, found.step)
+
+
+# --- the terminal -----------------------------------------------------------------------------------------------------
+
+
+def _as_text(found: Drawing, vmin: float | None, vmax: float | None) -> str:
+    size = shutil.get_terminal_size((80, 24))
+    width, height = max(20, min(size.columns - 12, 100)), max(8, min(size.lines - 6, 30))
+    low, high = _range(found.values, vmin, vmax)
+    if found.values.ndim == 1:
+        picture = text_line(found.values, low, high, width, height)
+    else:
+        picture = text_image(_upright(found), low, high, width, height)
+    lines = [f"{found.title}: {found.label}", *picture, *_axis_lines(found)]
+    lines.append(f"from {low:.6g} to {high:.6g}" + (f"; every {found.step} values" if found.step > 1 else ""))
+    return "\n".join(map(visible, lines))
+
+
+def _axis_lines(found: Drawing) -> list[str]:
+    sides = ["across"] if found.values.ndim == 1 else ["down", "across"]
+    if found.values.ndim == 2 and _runs_up(found):
+        sides[0] = "up"
+    return [f"{side}: {name} {axis[0]:g} to {axis[-1]:g}" for side, (name, axis) in zip(sides, found.axes, strict=True)]
+
+
+def _runs_up(found: Drawing) -> bool:
+    """Return whether the first dimension is drawn from below: coordinates that grow, such as latitudes."""
+    name, axis = found.axes[0]
+    return not name.startswith("dim_") and len(axis) > 1 and bool(axis[1] > axis[0])
+
+
+def _upright(found: Drawing) -> NDArrayAny:
+    return found.values[::-1] if _runs_up(found) else found.values
+
+
+def _range(values: NDArrayAny, vmin: float | None, vmax: float | None) -> tuple[float, float]:
+    finite = values[np.isfinite(values)]
+    low = float(finite.min()) if vmin is None and finite.size else (vmin or 0.0)
+    high = float(finite.max()) if vmax is None and finite.size else (low if vmax is None else vmax)
+    return low, high
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def _save(found: Drawing, output: str, cmap: str, vmin: float | None, vmax: float | None) -> None:
+    from matplotlib.figure import Figure  # imported here, as other commands do not draw; no window is opened
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    title, label = visible(found.title), visible(found.label)
+    if found.values.ndim == 1:
+        ((name, across),) = found.axes
+        axes.plot(across, found.values)
+        axes.set(xlabel=_safe(name), ylabel=_safe(label))
+        axes.set_ylim(vmin, vmax)
+    else:
+        (vertical, down), (horizontal, across) = found.axes
+        mesh = axes.pcolormesh(across, down, found.values, cmap=cmap, vmin=vmin, vmax=vmax, shading="nearest")
+        axes.set(xlabel=_safe(horizontal), ylabel=_safe(vertical))
+        if not _runs_up(found) and vertical.startswith("dim_"):
+            axes.invert_yaxis()
+        figure.colorbar(mesh, label=_safe(label))
+    axes.set_title(_safe(title))
+    figure.savefig(output, dpi=120)
+
+
+def _safe(text: str) -> str:
+    """Return a label without control characters, and without the formulas that matplotlib reads between dollars."""
+    return visible(text).replace("$", r"\$")
