@@ -160,6 +160,14 @@ class LazyWrite:
         """Make the dask array of receipts whose computation writes the blocks."""
         return block_writes(regrouped(self.data, self.blocks), self.target)
 
+    def unfinished(self) -> Any:
+        """Return a dask collection whose computation writes the blocks that an earlier run has not stored."""
+        from zarrds.dask.continuing import job_of_blocks, unfinished_blocks
+
+        source, receipts = self.target.source, self.receipts()
+        blocks = unfinished_blocks(self.blocks or self.data.chunks, source)
+        return job_of_blocks(receipts, blocks, _finished, stores=(source.store,))
+
 
 # --- carrying it out -------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from zarrds.errors import ArgumentError, ArgumentTypeError, BadCompressorError, 
 
 __all__ = [
     "ARRAY_KEYS",
+    "FLAG",
     "added_attributes",
     "array_attributes",
     "array_options",
@@ -41,6 +42,8 @@ ARRAY_KEYS = frozenset(
 )
 """Keys of an encoding that describe the stored array; the CF encoding uses the others."""
 
+FLAG = "zarrds_unfinished_job"
+"""Attribute of a group whose data are not all written; it is never copied with the other attributes."""
 
 _OF_OPENED_FILES = frozenset(["source", "original_shape"])
 """Keys that xarray adds when it opens a file; they say nothing about what is to be written."""

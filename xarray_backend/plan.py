@@ -16,7 +16,7 @@ import xarray as xr
 from xarray_backend import _compat
 from xarray_backend.chunks import Blocks, Grid, check_blocks, choose_grid, fitting_blocks
 from xarray_backend.encoded import encode_like_stored, encode_new
-from xarray_backend.encoding import added_attributes, array_attributes, array_options, attributes_as_json
+from xarray_backend.encoding import FLAG, added_attributes, array_attributes, array_options, attributes_as_json
 from xarray_backend.region import Region
 from xarray_backend.stored import Stored
 from zarrds import Array, Group
@@ -164,7 +164,7 @@ def plan_dataset(
     if unknown:
         raise UnknownVariableError(f"encoding is given for {unknown[0]!r}, which is not a variable of the dataset")
     variables, attrs = _compat.encode_coordinates(ds)
-    attrs = attributes_as_json("the dataset", attrs)
+    attrs = attributes_as_json("the dataset", {name: value for name, value in attrs.items() if name != FLAG})
     writes = []
     for name, var in variables.items():
         stored_name = "__values__" if name is None else name

@@ -12,6 +12,7 @@ from typing import Any
 import xarray as xr
 
 import zarrds
+from xarray_backend.encoding import FLAG
 from xarray_backend.writer import to_zarrds
 from zarrds import Group
 from zarrds.errors import ArgumentError, ArgumentTypeError
@@ -196,7 +197,7 @@ def _is_there(store: Any, where: str, storage_options: Mapping[str, Any] | None)
         found = zarrds.open_group(store, mode="r", path=where, storage_options=_dict(storage_options))
     except zarrds.errors.PathNotFoundError:
         return False
-    return "zarrds_unfinished_job" not in found.attrs
+    return FLAG not in found.attrs
 
 
 def _place_of_blocks(store: Any, temp_store: Any) -> tuple[Any, str]:

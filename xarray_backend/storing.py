@@ -16,6 +16,7 @@ import zarrds
 from xarray_backend.blocks import BlockTarget, LazyWrite, block_starts, finish_later, finish_now
 from xarray_backend.plan import DatasetPlan, VariableWrite
 from xarray_backend.reader import ZarrdsStore
+from xarray_backend.receipt import WriteReceipt
 from zarrds import Array, Group
 from zarrds.creation import NewArray, NewGroup, consolidated
 from zarrds.errors import ConsolidatedNotFoundError
@@ -43,6 +44,8 @@ class Job:
         This writer's turns to enlarge the arrays of the groups.
     append_dim : hashable, optional
         The dimension along which new arrays are created without the new rows; None: they are created whole.
+    receipt : WriteReceipt, optional
+        Says in the store that this write is at work, and whether it continues one that was stopped.
     """
 
     compute: bool
@@ -51,6 +54,7 @@ class Job:
     synchronizer: Any = None
     turns: tuple[Turn, ...] = ()
     append_dim: Any = None
+    receipt: WriteReceipt | None = None
 
 
 def carry_out(
@@ -130,7 +134,8 @@ def write_values(plans: list[DatasetPlan], target: Store, job: Job, *, appends: 
             place.write_region(tuple(slice(o, o + n) for o, n in zip(write.origin, values.shape, strict=True)), values)
     if not job.compute or not lazy:
         return lazy
-    finish_now([one.receipts() for one in lazy], job.dask_options)
+    continues = job.receipt is not None and job.receipt.is_found
+    finish_now([one.unfinished() if continues else one.receipts() for one in lazy], job.dask_options)
     return []
 
 

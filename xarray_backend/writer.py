@@ -15,6 +15,7 @@ from xarray_backend.blocks import refuse_unshareable, regrouped
 from xarray_backend.plan import DatasetPlan, Options, plan_dataset
 from xarray_backend.preview import planned_writes
 from xarray_backend.reader import ZarrdsStore
+from xarray_backend.receipt import WriteReceipt, receipt_of
 from xarray_backend.recoding import recoded_variables, replace_recoded, with_recoded
 from xarray_backend.region import Region, appended_region, parse_region, region_names
 from xarray_backend.request import Request
@@ -207,10 +208,13 @@ def _write(request: Request, target: Store) -> Any:
         grown = request.append_dim if turns and request.compute else None
         documents = new_documents(plans, root, grown)
         target.check_documents(documents)  # raise for what the store cannot express before anything is deleted
-        written = existing if existing is not None else _make_room(target, root, mode, plans[0].zarr_format)
+        receipt = receipt_of(plans, documents, target) if existing is None and request.compute else None
+        number = plans[0].zarr_format
+        written = _room_for(receipt, target, root, mode, number) if existing is None else existing
         if any(plan.recoded for plan in plans):
             plans = _recoded(plans, request, target)
-        job = Job(request.compute, request.consolidates, request.dask_options, request.synchronizer, turns, grown)
+        options = request.dask_options
+        job = Job(request.compute, request.consolidates, options, request.synchronizer, turns, grown, receipt)
         return carry_out(plans, documents, target, written, job, fresh=existing is None)
 
 
@@ -379,6 +383,16 @@ def _make_room(target: Store, path: str, mode: str, zarr_format: int) -> Group:
         raise DatasetExistsError(
             "something is stored here already", path=path, hint="mode='w' replaces it, mode='a' adds to it"
         ) from error
+
+
+def _room_for(receipt: WriteReceipt | None, target: Store, path: str, mode: str, zarr_format: int) -> Group:
+    """Return the group that a write continues, or create it and leave the receipt of the write."""
+    if receipt is not None and receipt.is_found:
+        return zarrds.open_group(target, mode="r+", path=path)
+    made = _make_room(target, path, mode, zarr_format)
+    if receipt is not None:
+        receipt.leave(target)
+    return made
 
 
 def _replace(request: Request, target: Store) -> ZarrdsStore:

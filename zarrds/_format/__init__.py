@@ -34,7 +34,17 @@ from zarrds._format.grid import (
     valid_part,
 )
 from zarrds._format.jsondoc import Place, canonical, dumps, loads
-from zarrds._format.meta import NO_FILL, SHARDING, ArrayMeta, ChunkSpec, CodecSpec, Fill, GroupMeta, KeyEncoding
+from zarrds._format.meta import (
+    NO_FILL,
+    SHARDING,
+    UNFINISHED,
+    ArrayMeta,
+    ChunkSpec,
+    CodecSpec,
+    Fill,
+    GroupMeta,
+    KeyEncoding,
+)
 from zarrds._format.n5 import ATTRIBUTES_KEY
 from zarrds._format.pandas_values import as_numpy, is_of_pandas
 from zarrds._format.v2 import ARRAY_KEY, ATTRS_KEY, GROUP_KEY
@@ -61,6 +71,7 @@ __all__ = [
     "NO_FILL",
     "SERIALIZERS",
     "SHARDING",
+    "UNFINISHED",
     "TRANSFORMERS",
     "ArrayLayout",
     "ArrayMeta",

@@ -19,6 +19,7 @@ from zarrds._types import Chunks, Order, Separator, Shape
 __all__ = [
     "NO_FILL",
     "SHARDING",
+    "UNFINISHED",
     "ArrayMeta",
     "ChunkSpec",
     "CodecSpec",
@@ -27,6 +28,9 @@ __all__ = [
     "KeyEncoding",
     "inner_chunks",
 ]
+
+UNFINISHED = "zarrds_unfinished_job"
+"""Attribute of a node whose data are not all written."""
 
 
 @dataclass(frozen=True, slots=True)

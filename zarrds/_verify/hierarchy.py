@@ -11,6 +11,7 @@ from zarrds._format import (
     CONSOLIDATED_KEY,
     DOCUMENT_NAMES,
     FORMATS,
+    UNFINISHED,
     ArrayMeta,
     Consolidated,
     Format,
@@ -29,6 +30,7 @@ __all__ = ["Surveyed", "survey"]
 
 _BATCH = 512
 _UNFINISHED = "a job that writes here is not finished; run it again, or remove what it left with zarrds.dask.cleanup"
+_FLAG = f'"{UNFINISHED}"'.encode()
 _MARK = b'"zarr_consolidated_format"'
 _INLINE_MARK = b'"consolidated_metadata"'
 
@@ -77,6 +79,7 @@ def survey(store: Store, path: str) -> Surveyed:
         del documents[key]
         others.append(key)
     documents.update(_read(store, documents))
+    unfinished.update(_flagged(documents))
     broken = _nodes(store, documents, found)
     _places(path, broken, found)
     _other_keys(others, broken, found)
@@ -84,6 +87,13 @@ def survey(store: Store, path: str) -> Surveyed:
     _absent_chunks(found)
     found.findings += [Finding("unfinished", where or "/", _UNFINISHED) for where in unfinished]
     return found
+
+
+def _flagged(documents: Mapping[str, Buf]) -> Iterator[str]:
+    """Yield the paths of nodes whose attributes say that their data are not all written."""
+    for key, text in documents.items():
+        if _FLAG in bytes(text) and key.rpartition("/")[2] != CONSOLIDATED_KEY:
+            yield key.rpartition("/")[0]
 
 
 def _read(store: Store, keys: Iterable[str]) -> Iterator[tuple[str, Buf]]:

@@ -371,7 +371,9 @@ def _creating_job(
         refuse_overlap(places_of(x), [store.place(path)], path=path, whole=False)
     notes, is_begun = None, False
     if resume:
-        notes, is_begun = notes_of_write(store, path, x.name, x.chunks, meta, write_empty_chunks, overwrite=overwrite)
+        notes, is_begun = notes_of_write(
+            store, path, x.name, x.chunks, meta, write_empty_chunks, is_alone=not overwrite
+        )
         is_begun = is_begun and _node.contains_array(store, path)
     if not is_begun:
         _node.create_array(store, path, meta, overwrite=overwrite)

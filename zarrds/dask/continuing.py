@@ -20,25 +20,46 @@ from zarrds._engine import ChunkSource, stored_chunks
 from zarrds._store import Store, StoreSpec
 from zarrds._types import NDArrayAny
 from zarrds.dask.jobs import FAN_IN, Job, optimized_with_retries, unique_name
-from zarrds.dask.receipts import JobNotes, notes_of
+from zarrds.dask.receipts import JobNotes, notes_in, notes_of
 from zarrds.dask.tasks import merge
 from zarrds.errors import CopyError
 
 __all__ = ["job_of_blocks", "notes_of_write", "unfinished_blocks"]
 
 
-def notes_of_write(store: Store, path: str, *identity: Any, overwrite: bool) -> tuple[JobNotes | None, bool]:
+def notes_of_write(store: Store, path: str, *identity: Any, is_alone: bool) -> tuple[JobNotes | None, bool]:
     """Return the place of the receipt of a write, and whether an earlier run of the same write has left one.
 
-    With `overwrite`, what another job has left is deleted; else it raises CopyError.
+    Parameters
+    ----------
+    store : Store
+        Store of the target.
+    path : str
+        Path of the target.
+    *identity : object
+        All that the result depends on: a write with other values is another one.
+    is_alone : bool
+        Whether the receipts of other jobs are an error; else the caller deletes what they have written.
+
+    Returns
+    -------
+    JobNotes or None
+        None if single keys cannot be deleted from the store, so that a receipt would stay in it.
+    bool
+        Whether there is a receipt of this write.
+
+    Raises
+    ------
+    CopyError
+        With `is_alone`, another job writes to this target, or was stopped.
     """
-    what = "to_zarr of a dask array"
+    what = "write of dask arrays"
     try:
         notes, receipts = notes_of(store, path, what, *identity, resume=True)
     except CopyError:
-        if not overwrite:
+        if is_alone:
             raise
-        notes, receipts = notes_of(store, path, what, *identity, resume=False)
+        return notes_in(store, path, what, *identity), False
     return notes, receipts is not None
 
 
@@ -51,6 +72,11 @@ def unfinished_blocks(chunks: tuple[tuple[int, ...], ...], target: ChunkSource) 
         Lengths of the blocks, which cover whole chunks of the target.
     target : ChunkSource
         The array that they are written to, from its beginning.
+
+    Returns
+    -------
+    ndarray of int
+        Of shape (blocks, dimensions).
     """
     unit = target.meta.write_unit
     edges = [np.cumsum((0, *lengths)) for lengths in chunks]
@@ -74,10 +100,31 @@ def job_of_blocks(
     finish: Callable[[Any], Any],
     *,
     stores: Iterable[StoreSpec],
-    retries: int,
+    retries: int = 0,
     **known: Any,
 ) -> Job:
-    """Return a job that computes some blocks of an array of receipts, and what they need."""
+    """Return a job that computes some blocks of a dask array, and what they need.
+
+    Parameters
+    ----------
+    receipts : dask.array.Array
+        Array whose blocks are numbers that tasks return.
+    blocks : iterable of tuple of int
+        Block ids.
+    finish : callable
+        Makes the result of the job from the sum of these blocks.
+    stores : iterable of StoreSpec
+        Stores that tasks open.
+    retries : int, default 0
+        How often a cluster repeats a task that failed.
+    **known
+        Attributes of the job.
+
+    Returns
+    -------
+    Job
+        Its `compute` returns what `finish` makes.
+    """
     keys: list[Hashable] = [(receipts.name, *map(int, at)) for at in blocks]
     graph: Any = receipts.__dask_graph__()
     optimize = partial(optimized_with_retries, receipts.__dask_optimize__, retries)

@@ -15,7 +15,7 @@ from typing import Any
 from zarrds._store import JOB_FOLDER, Store, StoreSpec, as_store, fingerprint, join_path, level, normalize_path
 from zarrds.errors import CopyError
 
-__all__ = ["JobNotes", "cleanup", "notes_of"]
+__all__ = ["JobNotes", "cleanup", "notes_in", "notes_of"]
 
 _WHAT = "job"
 _TEMPORARY = (JOB_FOLDER, ".zarrds-tmp-")
@@ -111,9 +111,8 @@ def notes_of(
     """
     if not store.is_erasable():
         return None, None
-    name = fingerprint(what, *identity)[:20]
-    folder = join_path(path, JOB_FOLDER)
-    notes = JobNotes(store.spec(), f"{folder}/{name}", what)
+    notes = notes_in(store, path, what, *identity)
+    folder, _, name = notes.folder.rpartition("/")
     there = store.listdir(folder)
     if not resume:
         if there:
@@ -130,6 +129,11 @@ def notes_of(
                 hint="finish that one, or remove what it left with zarrds.dask.cleanup, or pass resume=False",
             )
     return notes, notes.found() if there else None
+
+
+def notes_in(store: Store, path: str, what: str, *identity: Any) -> JobNotes:
+    """Return the place of the receipts of a job, whether or not there are some."""
+    return JobNotes(store.spec(), f"{join_path(path, JOB_FOLDER)}/{fingerprint(what, *identity)[:20]}", what)
 
 
 def _what_is(store: Store, folder: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from zarrds._engine import ChunkSource, stored_chunks
-from zarrds._format import grid_shape
+from zarrds._format import UNFINISHED, grid_shape
 from zarrds._store import JOB_FOLDER, Store, fingerprint, join_path
 from zarrds._types import NDArrayAny
 from zarrds.dask.places import is_shareable
@@ -38,7 +38,7 @@ RECORD_KEY = f"{JOB_FOLDER}/rechunk"
 """Key of the record, below the target."""
 TEMP_NAME = ".zarrds-tmp-"
 """Beginning of the names of intermediate objects."""
-FLAG = "zarrds_unfinished_job"
+FLAG = UNFINISHED
 """Attribute of a target whose job is not done."""
 
 

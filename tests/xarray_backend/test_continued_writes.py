@@ -1,0 +1,128 @@
+"""Writes of lazy datasets that were stopped: the same call completes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+import xarray as xr
+
+import zarrds
+from tests.store.doubles import CountingStore, FaultyStore
+from tests.xarray_backend.samples import is_document
+from xarray_backend import open_zarrds, to_zarrds
+from zarrds.errors import ContainsGroupError
+
+FLAG = "zarrds_unfinished_job"
+
+
+@pytest.fixture(autouse=True)
+def _in_one_thread() -> Any:
+    with dask.config.set(scheduler="sync"):
+        yield
+
+
+def lazy(number: int = 1, computed: list[Any] | None = None, **attrs: Any) -> xr.Dataset:
+    """Return a dataset of two lazy variables, with names that are the same in each run."""
+
+    def note(block: Any, block_info: Any = None) -> Any:
+        if computed is not None and block.size:
+            computed.append(block.shape)
+        return block + number
+
+    values = da.from_array(np.arange(40 * 30.0).reshape(40, 30), chunks=(5, 15), name="values")
+    u = values.map_blocks(note, name=f"u-{number}", dtype=float, meta=np.empty((0, 0)))
+    v = values.map_blocks(note, name=f"v-{number}", dtype=float, meta=np.empty((0, 0)))
+    return xr.Dataset({"u": (("t", "x"), u), "v": (("t", "x"), v)}, {"t": np.arange(40)}, attrs)
+
+
+def stopped(store: Any, nth: int, ds: xr.Dataset | None = None, **options: Any) -> None:
+    """Write a dataset to a store that fails from the `nth` chunk on."""
+
+    class Full(FaultyStore):
+        def called(self, verb: str, keys: Any) -> None:
+            if verb == "set" and not any(is_document(key) for key in keys):
+                super().called(verb, keys)
+
+    failing = Full(store, OSError("disk full"), verb="set", nth=nth, forever=True)
+    with pytest.raises(OSError, match="disk full"):
+        to_zarrds(lazy() if ds is None else ds, failing, **options)
+
+
+def chunks_set(store: CountingStore) -> list[str]:
+    return [key for verb, keys in store.counts.log if verb == "set" for key in keys if not is_document(key)]
+
+
+@pytest.mark.parametrize("attrs", [{}, {"title": "x"}])
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("group", [None, "a/b"])
+@pytest.mark.parametrize("mode", ["w", "w-"])
+def test_stored_blocks_are_not_computed_again(mode: str, group: str | None, zarr_format: int, attrs: Any) -> None:
+    options: dict[str, Any] = {"mode": mode, "group": group, "zarr_format": zarr_format}
+    whole, store = CountingStore(zarrds.MemoryStore()), zarrds.MemoryStore()
+    to_zarrds(lazy(**attrs), whole, **options)
+    units = len(chunks_set(whole))
+    stopped(store, units // 2, lazy(**attrs), **options)
+    half = xr.open_dataset(store, engine="zarrds", group=group, consolidated=False)
+    assert "completes it" in half.attrs[FLAG]
+    assert "unfinished" in {problem.kind for problem in zarrds.verify(store).problems}
+    computed: list[Any] = []
+    again = CountingStore(store)
+    to_zarrds(lazy(1, computed, **attrs), again, **options)
+    assert len(computed) <= 0.5 * 32 + 2
+    assert len(chunks_set(again)) <= 0.6 * units
+    assert open_zarrds(store, group=group).identical(lazy(**attrs))
+    assert {key: store[key] for key in store} == {key: whole[key] for key in whole}
+    assert zarrds.verify(store).ok
+
+
+def test_another_dataset_does_not_continue() -> None:
+    store = zarrds.MemoryStore()
+    stopped(store, 10)
+    with pytest.raises(ContainsGroupError):
+        to_zarrds(lazy(2), store, mode="w-")
+    with pytest.raises(ContainsGroupError):
+        to_zarrds(lazy().isel(t=slice(0, 20)), store, mode="w-")
+    computed: list[Any] = []
+    to_zarrds(lazy(2, computed), store, mode="w")
+    assert len(computed) == 32
+    assert open_zarrds(store).identical(lazy(2))
+
+
+def test_a_complete_dataset_is_not_continued() -> None:
+    store = zarrds.MemoryStore()
+    to_zarrds(lazy(), store)
+    assert FLAG not in zarrds.open_group(store).attrs
+    with pytest.raises(ContainsGroupError):
+        to_zarrds(lazy(), store)
+    computed: list[Any] = []
+    to_zarrds(lazy(1, computed), store, mode="w")
+    assert len(computed) == 32
+
+
+def test_a_template_has_no_receipt() -> None:
+    store = zarrds.MemoryStore()
+    to_zarrds(lazy(), store, compute=False)
+    assert FLAG not in zarrds.open_group(store).attrs
+
+
+def test_the_receipt_is_not_copied() -> None:
+    store = zarrds.MemoryStore()
+    stopped(store, 10)
+    half = xr.open_dataset(store, engine="zarrds", consolidated=False).load()
+    copy = zarrds.MemoryStore()
+    to_zarrds(half, copy)
+    assert FLAG not in open_zarrds(copy).attrs
+
+
+def test_trees() -> None:
+    store = zarrds.MemoryStore()
+    tree = xr.DataTree.from_dict({"/": xr.Dataset(attrs={"title": "x"}), "/a": lazy(), "/b": lazy(2)})
+    stopped(store, 30, tree, mode="w-")
+    again = CountingStore(store)
+    to_zarrds(tree, again, mode="w-")
+    assert len(chunks_set(again)) <= 64 + 2 - 29 + 2
+    assert xr.open_datatree(store, engine="zarrds").identical(tree)
