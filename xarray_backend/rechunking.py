@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import uuid
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import nullcontext, suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -28,21 +29,25 @@ _LARGE = 2**20
 class DatasetRechunk:
     """Lazy work on a dataset: its blocks are computed and stored, then rechunked; `compute` does it.
 
+    If it is stopped, the same call of `rechunk` goes on: blocks that are stored are not computed again, if the dataset
+    is the same (dask arrays have names, which are tokens of what they compute).
+
     Attributes
     ----------
     plan : dict or None
         Plans of the variables by their paths; None if the blocks are written to the target directly.
-    target : zarrds.Group
-        The group that is filled.
     """
 
     plan: Any | None
-    target: Group
 
-    def __init__(self, first: Any, then: Any, target: Group, temp: Any) -> None:
-        self._first, self._then, self._temp = first, then, temp
-        self.target = target
-        self.plan = None if then is None else then.plan
+    def __init__(self, first: Callable[..., Any] | None, then: Callable[[], Any] | None, plan: Any, place: _Place):
+        self._first, self._then, self._place = first, then, place
+        self.plan = plan
+
+    @property
+    def target(self) -> Group:
+        """The group that is filled; it is created by `compute`."""
+        return self._place.open_group()
 
     def compute(self, *, progress: bool = False, **options: Any) -> Group:
         """Do the work and return the stored group.
@@ -59,25 +64,61 @@ class DatasetRechunk:
         Group
             The stored group.
         """
-        import dask
-
         from zarrds.dask import progress as show_progress
 
         with show_progress() if progress else nullcontext():
-            dask.compute(self._first, **options)
+            if self._first is not None:
+                self._first(chunkmanager_store_kwargs=options)
             if self._then is None:
                 return self.target
-            found: Group = self._then.compute(**options)
-        store, path = self._temp
-        store.rmdir(path)
-        if not path and isinstance(store, DirectoryStore):
-            with suppress(OSError):
-                os.rmdir(store.path)  # it was made for the blocks
+            found: Group = self._then().compute(**options)
+        self._place.remove_blocks()
         return found
 
     def __repr__(self) -> str:
         how = "directly" if self._then is None else "by way of stored blocks"
-        return f"<xarray_backend.DatasetRechunk to {self.target!r}, {how}>"
+        return f"<xarray_backend.DatasetRechunk to {self._place}, {how}>"
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a rechunked dataset goes, and where its blocks are stored before."""
+
+    store: Any
+    path: str
+    storage_options: dict[str, Any] | None
+    blocks: Any = None
+    folder: str = ""
+
+    @property
+    def blocks_path(self) -> str:
+        """Path of the group of the blocks in their store."""
+        return f"{self.folder}/blocks".lstrip("/")
+
+    def open_group(self) -> Group:
+        return zarrds.open_group(self.store, mode="r+", path=self.path, storage_options=self.storage_options)
+
+    def open_blocks(self) -> Group | None:
+        """Return the group of the blocks, if it is there."""
+        try:
+            return zarrds.open_group(
+                self.blocks, mode="r+", path=self.blocks_path, storage_options=self.storage_options
+            )
+        except zarrds.errors.PathNotFoundError:
+            return None
+
+    def remove_blocks(self) -> None:
+        group = self.open_blocks()
+        if group is None:
+            return
+        store = group.store
+        store.rmdir(self.folder)
+        if not self.folder and isinstance(store, DirectoryStore):
+            with suppress(OSError):
+                os.rmdir(store.path)  # it was made for the blocks
+
+    def __str__(self) -> str:
+        return f"{self.path or '/'} of {self.store if isinstance(self.store, (str, os.PathLike)) else repr(self.store)}"
 
 
 def rechunk(
@@ -157,34 +198,62 @@ def rechunk(
         raise ArgumentTypeError("rechunk cannot append a dataset: give zarrds.dask.rechunk the store that has grown")
     obj = _with_tasks(obj)
     where = (group or "").strip("/")
-    options: dict[str, Any] = {"encoding": encoding, "zarr_format": zarr_format, "compute": False}
     lengths = _lengths(obj, chunks)
-    if not target_options and _fits(obj, lengths):
-        options["encoding"] = _with_chunks(obj, encoding, lengths)
-        mode = "w" if overwrite else "w-"
-        first = to_zarrds(obj, store, mode, group, align="raise", storage_options=storage_options, **options)
-        target = zarrds.open_group(store, mode="r+", path=where, storage_options=_dict(storage_options))
-        return DatasetRechunk(first, None, target, None)
-    from zarrds.dask import rechunk as rechunk_stored
-
     if not overwrite and _is_there(store, where, storage_options):
         raise zarrds.errors.ContainsGroupError(path=where)
-    place, path = _place_of_blocks(store, temp_store)
-    first = to_zarrds(obj, place, "w", path, storage_options=storage_options, **options)
-    temp = zarrds.open_group(place, mode="r+", path=path, storage_options=_dict(storage_options))
-    source = zarrds.open_consolidated(place, mode="r+", storage_options=_dict(storage_options)) if not path else temp
-    then = rechunk_stored(
-        source,
-        store,
-        chunks=chunks,
-        max_mem=max_mem,
-        temp_store=temp_store,
-        target_path=where or None,
-        target_options=target_options,
-        overwrite=overwrite,
-        storage_options=storage_options,
+    write = partial(to_zarrds, obj, storage_options=storage_options, encoding=encoding, zarr_format=zarr_format)
+    place = _Place(store, where, _dict(storage_options))
+    if not target_options and _fits(obj, lengths):
+        direct = partial(write, store, "w" if overwrite else "w-", group, align="raise")
+        direct = partial(direct, encoding=_with_chunks(obj, encoding, lengths))
+        direct(dry_run=True)  # raise what can be found out before anything is written
+        return DatasetRechunk(direct, None, None, place)
+    from zarrds.dask import rechunk as rechunk_stored
+
+    place = replace(
+        place,
+        **_place_of_blocks(
+            store, temp_store, _token([ds for _, ds in _datasets(obj)], lengths, encoding, where, zarr_format)
+        ),
     )
-    return DatasetRechunk(first, then, then.target, (temp.store, path))
+    stored = place.open_blocks()
+    if stored is None:
+        write(place.blocks, "w", place.blocks_path, compute=False)
+        zarrds.open_group(place.blocks, mode="r+", path=place.blocks_path, storage_options=place.storage_options).attrs[
+            FLAG
+        ] = "blocks of a rechunk, which are not all stored"
+    is_complete = stored is not None and FLAG not in stored.attrs
+    how = {"chunks": chunks, "max_mem": max_mem, "temp_store": temp_store, "target_options": target_options}
+    to_target = partial(rechunk_stored, target_path=where or None, overwrite=overwrite, **how)
+    then = partial(_rechunked, to_target, place)
+    first = None if is_complete else partial(write, place.blocks, "w", place.blocks_path)
+    try:
+        return DatasetRechunk(first, then, _plan_of(rechunk_stored, place, how), place)
+    except BaseException:
+        if stored is None:
+            place.remove_blocks()
+        raise
+
+
+def _rechunked(rechunk_stored: Any, place: _Place) -> Any:
+    """Return the job that rechunks stored blocks."""
+    return rechunk_stored(place.open_blocks(), place.store, storage_options=place.storage_options)
+
+
+def _plan_of(rechunk_stored: Any, place: _Place, how: Mapping[str, Any]) -> Any:
+    """Return the plan of a rechunk of blocks, which are not all stored yet, without creating its target."""
+    source, path = place.open_blocks(), f"{place.folder}/plan".lstrip("/")
+    assert source is not None
+    plan = rechunk_stored(source, source.store, target_path=path, overwrite=True, **how).plan
+    source.store.rmdir(path)
+    return plan
+
+
+def _token(*values: Any) -> str:
+    """Return a text that is the same for equal values in each process."""
+    from dask.base import tokenize
+
+    return str(tokenize(*values))
 
 
 def _dict(options: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -200,15 +269,15 @@ def _is_there(store: Any, where: str, storage_options: Mapping[str, Any] | None)
     return FLAG not in found.attrs
 
 
-def _place_of_blocks(store: Any, temp_store: Any) -> tuple[Any, str]:
-    """Return a store for the blocks of a dataset, and a path in it that nothing else uses."""
-    name = f"zarrds-tmp-{uuid.uuid4().hex}"
+def _place_of_blocks(store: Any, temp_store: Any, token: str) -> dict[str, Any]:
+    """Return the store for the blocks of a dataset, and the path in it below which nothing else is."""
+    name = f"zarrds-tmp-{token}"
     if temp_store is not None:
-        return temp_store, name
+        return {"blocks": temp_store, "folder": name}
     if isinstance(store, (str, os.PathLike)):
-        return f"{os.fspath(store).rstrip('/')}.{name}", ""
+        return {"blocks": f"{os.fspath(store).rstrip('/')}.{name}"}
     if isinstance(store, MemoryStore) or (isinstance(store, MutableMapping) and not isinstance(store, Store)):
-        return MemoryStore(), ""
+        return {"blocks": MemoryStore()}
     raise ArgumentError("give a temp_store: without a path or URL of the target there is no place beside it for blocks")
 
 

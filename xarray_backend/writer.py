@@ -71,6 +71,9 @@ def to_zarrds(
     one process at a time appends, or all give a `synchronizer`; regions of parts of chunks are then refused without
     one, unless ``safe_chunks=False``.
 
+    If a write of a new dataset (modes "w" and "w-") with dask arrays is stopped, the same call completes it. Until then
+    the group has the attribute ``zarrds_unfinished_job``.
+
     Parameters
     ----------
     obj : xarray.Dataset, xarray.DataArray or xarray.DataTree

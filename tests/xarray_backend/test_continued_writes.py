@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -13,7 +14,7 @@ import xarray as xr
 import zarrds
 from tests.store.doubles import CountingStore, FaultyStore
 from tests.xarray_backend.samples import is_document
-from xarray_backend import open_zarrds, to_zarrds
+from xarray_backend import open_zarrds, rechunk, to_zarrds
 from zarrds.errors import ContainsGroupError
 
 FLAG = "zarrds_unfinished_job"
@@ -126,3 +127,66 @@ def test_trees() -> None:
     to_zarrds(tree, again, mode="w-")
     assert len(chunks_set(again)) <= 64 + 2 - 29 + 2
     assert xr.open_datatree(store, engine="zarrds").identical(tree)
+
+
+# --- rechunks ---------------------------------------------------------------------------------------------------------
+
+
+class Stopping:
+    """Function for `map_blocks` that fails at its `nth` block."""
+
+    def __init__(self, nth: int) -> None:
+        self.nth, self.seen = nth, 0
+
+    def __call__(self, block: Any) -> Any:
+        self.seen += block.size > 0
+        if self.seen == self.nth:
+            raise OSError("stopped")
+        return block
+
+
+def rechunked(target: str, computed: list[Any], nth: int = 0, chunks: Any = None) -> Any:
+    """Return the job that rechunks the lazy dataset; its `nth` block fails."""
+    ds, stopping = lazy(1, computed), Stopping(nth)
+    for name in ("u", "v"):
+        data = ds[name].data.map_blocks(stopping, name=f"{name}-checked", dtype=float, meta=np.empty((0, 0)))
+        ds[name] = ds[name].copy(data=data)
+    return rechunk(ds, target, chunks=chunks or {"t": -1, "x": 5}, max_mem="20kB")
+
+
+@pytest.mark.parametrize("chunks", [{"t": 5, "x": 15}, {"t": -1, "x": 5}])
+@pytest.mark.parametrize("nth", [1, 2, 20])
+def test_a_rechunk_that_was_stopped_goes_on(chunks: Any, nth: int, tmp_path: Path) -> None:
+    target, computed = str(tmp_path / "target"), []
+    with pytest.raises(OSError, match="stopped"):
+        rechunked(target, [], nth, chunks).compute()
+    rechunked(target, computed, chunks=chunks).compute()
+    assert len(computed) == 32 - (nth - 1)
+    assert open_zarrds(target).identical(lazy())
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]
+    assert zarrds.verify(target).ok
+
+
+def test_a_rechunk_whose_blocks_are_stored_computes_none(tmp_path: Path) -> None:
+    target, computed = str(tmp_path / "target"), []
+    job = rechunked(target, [])
+    then = job._then
+
+    def stopped_then() -> Any:
+        then()
+        raise OSError("stopped")
+
+    job._then = stopped_then
+    with pytest.raises(OSError, match="stopped"):
+        job.compute()
+    assert "unfinished" in {problem.kind for problem in zarrds.verify(target).problems}
+    rechunked(target, computed).compute()
+    assert not computed
+    assert open_zarrds(target).identical(lazy())
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]
+
+
+def test_a_rechunk_that_is_not_possible_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(zarrds.errors.MemoryLimitError):
+        rechunk(lazy(), str(tmp_path / "target"), chunks={"t": -1, "x": 5}, max_mem="1kB")
+    assert not list(tmp_path.iterdir())
