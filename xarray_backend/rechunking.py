@@ -45,9 +45,12 @@ class DatasetRechunk:
         self.plan = plan
 
     @property
-    def target(self) -> Group:
-        """The group that is filled; it is created by `compute`."""
-        return self._place.open_group()
+    def target(self) -> Group | None:
+        """The group that is filled; None until `compute` has created it."""
+        try:
+            return self._place.open_group()
+        except zarrds.errors.PathNotFoundError:
+            return None
 
     def compute(self, *, progress: bool = False, **options: Any) -> Group:
         """Do the work and return the stored group.
@@ -70,7 +73,7 @@ class DatasetRechunk:
             if self._first is not None:
                 self._first(chunkmanager_store_kwargs=options)
             if self._then is None:
-                return self.target
+                return self._place.open_group()
             found: Group = self._then().compute(**options)
         self._place.remove_blocks()
         return found

@@ -52,7 +52,7 @@ class Rechunked:
         parts = {"Source": repr(self._source)}
         if self._temp_store is not None:
             parts["Intermediate"] = repr(self._temp_store)
-        return {**parts, "Target": repr(self._target), "Plan": repr(self.plan)}
+        return {**parts, "Target": repr(self.job if self._target is None else self._target), "Plan": repr(self.plan)}
 
     def __repr__(self) -> str:
         return "\n".join(["<Rechunked>", *(f"* {name:<12}: {text}" for name, text in self._parts().items())])
