@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,25 @@ def test_a_job_killed_after_its_last_chunk_is_completed() -> None:
     write(store, computed=computed)
     assert not computed
     assert zarrds.verify(store).ok
+
+
+def test_a_receipt_comes_before_the_array() -> None:
+    """A job that is stopped after any write is continued by the same call."""
+    for nth in range(1, 9):
+        store = zarrds.MemoryStore()
+        failing = FaultyStore(store, OSError("disk full"), verb="set", nth=nth, forever=True)
+        with dask.config.set(scheduler="sync"), pytest.raises(OSError, match="disk full"):
+            write(failing)
+        with pytest.raises(CopyError) if len(store) else nullcontext():
+            write(store, fill_value=1).store.clear()
+        np.testing.assert_array_equal(write(store)[:], VALUES + 1)
+        assert zarrds.verify(store).ok
+    store = zarrds.MemoryStore()
+    zarrds.zeros(3, store=store)
+    before = dict(store)
+    with pytest.raises(ContainsArrayError):
+        write(store)
+    assert dict(store) == before
 
 
 def test_numbers_and_empty_arrays() -> None:

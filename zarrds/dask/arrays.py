@@ -37,14 +37,17 @@ from zarrds.dask.dimensions import chunks_of_axes, dimension_names
 from zarrds.dask.hazards import PlannedWrite, refuse_read_after_write
 from zarrds.dask.jobs import Job, require_shareable, unique_name
 from zarrds.dask.places import opened
+from zarrds.dask.receipts import JobNotes
 from zarrds.dask.tasks import open_filled, open_target, read_block, write_block
-from zarrds.errors import ArgumentError, ArgumentTypeError, ReadOnlyError
+from zarrds.errors import ArgumentError, ArgumentTypeError, ContainsArrayError, ContainsGroupError, ReadOnlyError
 
 __all__ = [
     "BlockIds",
     "continuing_job",
+    "creating_job",
     "existing_target",
     "from_zarr",
+    "planned_array",
     "require_known_chunks",
     "to_zarr",
     "written",
@@ -285,8 +288,15 @@ def to_zarr(
         job = Job.of_array(total, partial(open_target, target), stores=(target.store,), retries=retries)
     else:
         _check_options(options)
-        planned = _planned(x, store, path, chunks, options, align, storage_options)
-        job = _creating_job(*planned, overwrite, resume, write_empty_chunks, retries)
+        planned = planned_array(x, store, path, chunks, options, align, storage_options)
+        job = creating_job(
+            *planned,
+            overwrite=overwrite,
+            write_empty_chunks=write_empty_chunks,
+            retries=retries,
+            resume=resume,
+            is_begun=compute,
+        )
     return job.compute(progress=progress) if compute else job
 
 
@@ -332,7 +342,7 @@ def _origin_and_shape(region: Any, shape: Shape) -> tuple[tuple[int, ...], Shape
     return tuple(start for start, _ in bounds), tuple(max(0, stop - start) for start, stop in bounds)
 
 
-def _planned(
+def planned_array(
     x: da.Array,
     store: Any,
     path: str | None,
@@ -356,34 +366,52 @@ def _planned(
     return _aligned(x, meta.write_unit, where, align), real_store, where, meta
 
 
-def _creating_job(
+def creating_job(
     x: da.Array,
     store: Store,
     path: str,
     meta: ArrayMeta,
+    *,
     overwrite: bool,
-    resume: bool,
     write_empty_chunks: bool,
     retries: int,
+    resume: bool = True,
+    is_begun: bool = True,
 ) -> Job:
-    """Return the job that fills a new array, or one that an earlier run of the same job has not completed."""
+    """Return the job that fills a new array, or one that an earlier run of the same job has not completed.
+
+    With `is_begun` the receipt of the job is stored before the array is created, else when the job is computed.
+    """
     if overwrite:
         refuse_overlap(places_of(x), [store.place(path)], path=path, whole=False)
-    notes, is_begun = None, False
+    notes, continues = None, False
     if resume:
-        notes, is_begun = notes_of_write(
-            store, path, x.name, x.chunks, meta, write_empty_chunks, is_alone=not overwrite
-        )
-        is_begun = is_begun and _node.contains_array(store, path)
-    if not is_begun:
-        _node.create_array(store, path, meta, overwrite=overwrite)
+        notes, found = notes_of_write(store, path, x.name, x.chunks, meta, write_empty_chunks, is_alone=not overwrite)
+        continues = found and _node.contains_array(store, path)
+    if not continues:
+        _create_with_receipt(store, path, meta, notes if is_begun else None, overwrite)
     target = ChunkSource(store.spec(), path, meta if store.keeps_documents else _node.load_array(store, path))
     known = {} if notes is None else {"begin": notes.begin, "resumable": True}
     finish = partial(open_filled, target, notes)
-    if is_begun:
+    if continues:
         return continuing_job(x, target, write_empty_chunks, finish, retries=retries, **known)
     total = written(x, target, (), write_empty_chunks)
     return Job.of_array(total, finish, stores=(target.store,), retries=retries, **known)
+
+
+def _create_with_receipt(store: Store, path: str, meta: ArrayMeta, notes: JobNotes | None, overwrite: bool) -> None:
+    """Create an array; the receipt of the job comes first, so that a stopped job is known by it."""
+    if notes is None or overwrite:  # what is overwritten is deleted with all that is below it
+        _node.create_array(store, path, meta, overwrite=overwrite)
+        if notes is not None:
+            notes.begin()
+        return
+    notes.begin()
+    try:
+        _node.create_array(store, path, meta)
+    except (ContainsArrayError, ContainsGroupError):
+        notes.remove()
+        raise
 
 
 def continuing_job(

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -213,7 +213,7 @@ def _lazy_job(
         raise ArgumentTypeError(f"unknown target_options {unknown}; there are {sorted(TARGET_OPTIONS)}")
     direct = direct_job(x, store, target_path, chunks, options, overwrite=more["overwrite"], retries=more["retries"])
     if direct is not None:
-        return cast("Job", direct)
+        return direct
     temp = None if temp_store is None else as_store(temp_store, mode="w", storage_options=more["storage_options"])
     where = normalize_path(target_path)
     earlier = None if more["overwrite"] else continued(store, where, temp)

@@ -15,7 +15,6 @@ from zarrds._engine import ChunkSource, places_of
 from zarrds._metadata import array_meta
 from zarrds._store import Store, StoreSpec, refuse_overlap
 from zarrds.core import Array
-from zarrds.dask.blocks import check_alignment
 from zarrds.dask.dimensions import chunks_of_axes
 from zarrds.dask.jobs import Job
 from zarrds.dask.tasks import open_target
@@ -29,21 +28,22 @@ def is_dask_array(source: Any) -> bool:
     return is_dask_collection(source) and hasattr(source, "map_blocks") and hasattr(source, "numblocks")
 
 
-def direct_job(x: Any, store: Store, path: str | None, chunks: Any, options: Mapping[str, Any], **known: Any) -> Any:
+def direct_job(
+    x: Any, store: Store, path: str | None, chunks: Any, options: Mapping[str, Any], *, overwrite: bool, retries: int
+) -> Job | None:
     """Return the job that writes blocks to the target directly; None if two blocks would share a chunk of it."""
-    from zarrds.dask.arrays import to_zarr
+    from zarrds.dask.arrays import creating_job, planned_array
 
     lengths = chunk_lengths_of(x, chunks, options)
     given = {name: value for name, value in options.items() if name not in ("dtype", "write_empty_chunks")}
-    unit = array_meta(shape=x.shape, chunks=lengths, dtype=options.get("dtype", x.dtype), **given).write_unit
-    try:
-        check_alignment(x.chunks, unit)
-    except BlockAlignmentError:
-        return None
     if "dtype" in options:
         x = x.astype(options["dtype"])
+    try:
+        planned = planned_array(x, store, path, lengths, given, "error", None)
+    except BlockAlignmentError:
+        return None
     keep = bool(options.get("write_empty_chunks", True))
-    return to_zarr(x, store, path, chunks=lengths, compute=False, write_empty_chunks=keep, **given, **known)
+    return creating_job(*planned, overwrite=overwrite, write_empty_chunks=keep, retries=retries)
 
 
 def chunk_lengths_of(x: Any, chunks: Any, options: Mapping[str, Any]) -> Any:
