@@ -115,7 +115,7 @@ def _locked_length(source: OpenSource, plan: Plan) -> int:
 class _Write:
     """One write in progress."""
 
-    __slots__ = ("drop_axes", "field", "keep_empty", "pending", "same", "scalar", "source", "threads", "value")
+    __slots__ = ("at_once", "drop_axes", "field", "keep_empty", "pending", "same", "scalar", "source", "threads", "value")
 
     def __init__(
         self,
@@ -135,9 +135,12 @@ class _Write:
         self.pending = source.store if isinstance(source.store, PendingStore) else None  # in a batch
         self.scalar = isinstance(value, np.ndarray) and value.ndim == 0
         self.same: Buf | None = None  # a scalar gives the same bytes for every whole chunk
+        profile = source.store.profile
+        # on a disk each value is set as soon as it is encoded: the next one reuses its memory, which is still cached
+        self.at_once = profile.kind == "disk" and not profile.native_batch
 
     def run(self, window: list[Projection]) -> None:
-        """Read what must be kept, change, encode and set, in at most two batches."""
+        """Read what must be kept in one batch, change and encode it, and set it: in one batch, except on a disk."""
         source = self.source
         keys = [source.key(p.coords) for p in window]
         old = self._old_chunks(window, keys)
@@ -151,6 +154,8 @@ class _Write:
                 raise
             if data is None:
                 to_delete.append(key)
+            elif self.at_once:
+                source.store.set_many(((key, data),))
             else:
                 to_set.append((key, data))
         if to_set:
