@@ -26,6 +26,11 @@ def verbs(store):
     return {verb: (seen.calls[verb], seen.keys[verb]) for verb in seen.calls}
 
 
+def sets(store, keys):
+    """Calls and keys of a write: one batch, but on a disk each value is set as soon as it is encoded."""
+    return {"set": (keys if store.profile.kind == "disk" else 1, keys)}
+
+
 def test_open_an_array(store):
     make(store)
     store.reset()
@@ -81,12 +86,12 @@ def test_write_whole_chunks_reads_nothing(store):
     z = make(store)
     store.reset()
     z[:] = np.arange(25 * 35).reshape(25, 35)
-    assert verbs(store) == {"set": (1, 12)}
+    assert verbs(store) == sets(store, 12)
     # ragged edges too: what is whole counts elements inside the array
     z[20:, 30:] = 5
-    assert verbs(store) == {"set": (1, 1)}
+    assert verbs(store) == sets(store, 1)
     z[10:, :10] = np.ones((15, 10))
-    assert verbs(store) == {"set": (1, 2)}
+    assert verbs(store) == sets(store, 2)
 
 
 def test_partial_writes_read_what_they_keep(store):
@@ -94,10 +99,10 @@ def test_partial_writes_read_what_they_keep(store):
     z[:] = 1
     store.reset()
     z[5:15, 0:10] = 2
-    assert verbs(store) == {"get": (1, 2), "set": (1, 2)}
+    assert verbs(store) == {"get": (1, 2), **sets(store, 2)}
     # one whole chunk and one partial one: a get for the partial one alone
     z[0:15, 0:10] = 2
-    assert verbs(store) == {"get": (1, 1), "set": (1, 2)}
+    assert verbs(store) == {"get": (1, 1), **sets(store, 2)}
 
 
 def test_empty_chunks_are_deleted_not_set(store):

@@ -17,7 +17,7 @@ from numcodecs import blosc
 from zarrds._types import Buf, ByteRange, NDArrayAny
 from zarrds.errors import ChunkDecodeError
 
-__all__ = ["HEADER_BYTES", "check_header", "decompress_into", "in_order", "read_decoded", "stated_sizes"]
+__all__ = ["HEADER_BYTES", "check_header", "decompress", "decompress_into", "in_order", "read_decoded", "stated_sizes"]
 
 _HEADER = Struct("<4B3I")  # version, versionlz, flags, typesize; nbytes, blocksize, cbytes
 HEADER_BYTES = _HEADER.size
@@ -69,9 +69,9 @@ def stated_sizes(head: Buf) -> tuple[int, int] | None:
     return (decoded, encoded) if encoded >= HEADER_BYTES else None
 
 
-def _decompress(data: Buf) -> bytes:
-    """Decompress a buffer whose decoded size the caller does not know."""
-    check_header(data)
+def decompress(data: Buf, nbytes: int | None = None) -> bytes:
+    """Decompress a buffer; raise ChunkDecodeError if it does not decode to `nbytes` (None: to any size)."""
+    check_header(data, nbytes)
     found: bytes = blosc.decompress(data)
     return found
 
@@ -144,7 +144,7 @@ def read_decoded(wanted: ByteRange, nbytes: int) -> Generator[Sequence[ByteRange
     count = -(-nbytes // head[5])
     if count < 2 or head[6] <= len(begin):
         (data,) = (begin[: head[6]],) if head[6] <= len(begin) else (yield (None,))
-        return None if data is None else _decompress(data)[wanted.start : wanted.stop]
+        return None if data is None else decompress(data)[wanted.start : wanted.stop]
     if len(begin) < _HEADER.size + 4 * count:
         (data,) = yield (ByteRange(len(begin), _HEADER.size + 4 * count),)
         begin += b"" if data is None else bytes(memoryview(data).cast("B"))
@@ -154,7 +154,7 @@ def read_decoded(wanted: ByteRange, nbytes: int) -> Generator[Sequence[ByteRange
     pieces = yield extents
     if any(piece is None for piece in pieces):
         return None
-    decoded = _decompress(_assembled(layout, first, extents, pieces))
+    decoded = decompress(_assembled(layout, first, extents, pieces))
     offset = first * layout.blocksize
     return decoded[wanted.start - offset : wanted.stop - offset]
 

@@ -62,6 +62,9 @@ class ZstdCompressor(_Sized):
             return _unsized_zstd(data, _allowed(data, most))
         if size >= LARGE_BYTES:
             _check_zstd_size(data, size)
+        if type(data) is bytes and data.startswith(_usual_head(size)):
+            found: bytes = zstd_c.decompress(data)
+            return found
         out = np.empty(size, np.uint8)
         self.decode_into(data, out)
         return out

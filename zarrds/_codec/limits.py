@@ -15,10 +15,13 @@ from zarrds._config import get_config
 from zarrds._types import NDArrayAny, Order, Shape
 from zarrds.errors import ChunkDecodeError, ChunkMemoryError
 
-__all__ = ["LARGE_BYTES", "after_encoding", "most_of", "new_array", "too_large"]
+__all__ = ["LARGE_BYTES", "SMALL_BYTES", "after_encoding", "most_of", "new_array", "too_large"]
 
 LARGE_BYTES = 2**24
 """Decoded size in bytes from which a value is checked before the array for it is allocated."""
+
+SMALL_BYTES = 2**20
+"""Decoded size in bytes below which it is faster to let the decoder return new bytes than to pass it an array."""
 
 _USUAL_RATIO = 100
 """A large value may decode to this many times its size: such data exist, and decompression bombs are small."""

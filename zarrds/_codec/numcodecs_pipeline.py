@@ -14,7 +14,7 @@ from zarrds._codec import blosc
 from zarrds._codec.base import ReadSteps, ReadStrategy
 from zarrds._codec.compress import bounded
 from zarrds._codec.encoding import encode_with, flat_in_memory_order, flat_ordered
-from zarrds._codec.limits import LARGE_BYTES, after_encoding, most_of, new_array
+from zarrds._codec.limits import LARGE_BYTES, SMALL_BYTES, after_encoding, most_of, new_array
 from zarrds._codec.numeric import decode_numbers
 from zarrds._codec.objects import decode_objects
 from zarrds._codec.raw import rows_needed
@@ -102,11 +102,13 @@ class NumcodecsPipeline:
                 return np.ndarray(spec.shape, spec.dtype, data, 0, None, spec.order)
             return _reshape(_as_dtype(data, spec.dtype, self._nbytes), spec.shape, spec.order)
         if self._only_blosc:
-            if out is None:
-                if self._nbytes >= LARGE_BYTES:
-                    blosc.check_header(data, self._nbytes)
-                out = new_array(spec.shape, spec.dtype, spec.order)
             try:
+                if out is None and 0 < self._nbytes < SMALL_BYTES:
+                    return np.ndarray(spec.shape, spec.dtype, blosc.decompress(data, self._nbytes), 0, None, spec.order)
+                if out is None:
+                    if self._nbytes >= LARGE_BYTES:
+                        blosc.check_header(data, self._nbytes)
+                    out = new_array(spec.shape, spec.dtype, spec.order)
                 blosc.decompress_into(data, flat_ordered(out, spec.order))
             except RuntimeError as error:
                 raise ChunkDecodeError(f"value is corrupt: {error}", codec="blosc") from error

@@ -10,7 +10,7 @@ import numpy as np
 
 from zarrds._codec.base import ReadSteps, ReadStrategy
 from zarrds._codec.bytes import BytesSerializer
-from zarrds._codec.limits import LARGE_BYTES, after_encoding, most_of, new_array
+from zarrds._codec.limits import LARGE_BYTES, SMALL_BYTES, after_encoding, most_of, new_array
 from zarrds._codec.raw import rows_needed
 from zarrds._codec.registry import ArraySpec, CodecKind, Compressor, Filter, Serializer, make_codec, size_of
 from zarrds._format import ChunkSpec
@@ -72,14 +72,14 @@ class Pipeline:
             for codec, size, most, link_name in self._outside:
                 name = link_name
                 data = codec.decode(data, size, most_of(size_of(data), spec.nbytes) if most is None else most)
-            if self._last is not None and (out is not None or spec.nbytes < LARGE_BYTES):
+            if self._last is not None and (out is not None or SMALL_BYTES <= spec.nbytes < LARGE_BYTES):
                 if out is None:
                     out = new_array(spec.shape, spec.dtype)
                 name = self._names[0]
                 # structured dtypes with dates do not support the buffer protocol
                 self._last.decode_into(data, out if spec.dtype.names is None else out.reshape(-1).view(np.uint8))
                 return out
-            if self._last is not None:  # check that the elements are there before allocating an array for them
+            if self._last is not None:  # a large array is allocated only if there are elements for it
                 name = self._names[0]
                 data = self._last.decode(data, spec.nbytes)
             name = spec.serializer.name if spec.serializer is not None else ""

@@ -197,8 +197,9 @@ class _Read:
             try:
                 if whole and self.direct and self._in_place(value, chunk_part, out_part):
                     view = target[out_part] if out_part else target
-                    if view.shape == chunk_shape and (view.flags.c_contiguous if c_order else view.flags.f_contiguous):
-                        found = decode(value, view)
+                    if view.shape == chunk_shape:
+                        is_flat = view.flags.c_contiguous if c_order else view.flags.f_contiguous
+                        found = decode(value, view) if is_flat else decode(value)
                         if found is not view:
                             view[...] = found
                         continue

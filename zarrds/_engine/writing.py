@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._codec import PendingValue, fills, new_array
+from zarrds._codec import SMALL_BYTES, PendingValue, fills, new_array
 from zarrds._config import get_config
 from zarrds._engine.batch import PendingChunk, PendingStore
 from zarrds._engine.drive import window_length, windows
@@ -115,7 +115,18 @@ def _locked_length(source: OpenSource, plan: Plan) -> int:
 class _Write:
     """One write in progress."""
 
-    __slots__ = ("at_once", "drop_axes", "field", "keep_empty", "pending", "same", "scalar", "source", "threads", "value")
+    __slots__ = (
+        "at_once",
+        "drop_axes",
+        "field",
+        "keep_empty",
+        "pending",
+        "same",
+        "scalar",
+        "source",
+        "threads",
+        "value",
+    )
 
     def __init__(
         self,
@@ -148,7 +159,7 @@ class _Write:
         to_delete: list[str] = []
         for key, projection in zip(keys, window, strict=True):
             try:
-                data = self._encoded(projection, old.get(key))
+                data: Any = self._encoded(projection, old.get(key))
             except (ChunkDecodeError, ChunkEncodeError) as error:
                 source.located(error, projection.coords)
                 raise
@@ -225,7 +236,10 @@ class _Write:
             chunk = old.array.copy(order="K")  # if anything fails, the old chunk stays
         else:
             # stored buffers must not be changed: a store may return writable ones
-            chunk = source.codec.decode(old if type(old) is bytes else memoryview(byte_view(old)).toreadonly())
+            data = old if type(old) is bytes else memoryview(byte_view(old)).toreadonly()
+            small = meta.chunk.nbytes < SMALL_BYTES and not meta.dtype.hasobject  # else it would be read-only bytes
+            out = new_array(meta.chunk.shape, meta.dtype, meta.chunk.order) if small else None
+            chunk = source.codec.decode(data, out)
             if not chunk.flags.writeable or chunk.dtype != meta.dtype:
                 chunk = chunk.astype(meta.dtype)
         self._put(chunk, projection.chunk_part, self._piece(projection))
