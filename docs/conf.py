@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "_ext"))
@@ -29,11 +33,12 @@ extensions = [
     "sphinx_click",
     "reference_pages",
     "tables",
+    "drawings",
     "optional_pages",
 ]
 exclude_patterns = ["_ext", "**/.ipynb_checkpoints"]
 suppress_warnings = ["mystnb.unknown_mime_type"]
-nitpicky = False
+smartquotes = False
 
 # --- reference ---------------------------------------------------------------------------------------------------
 
@@ -48,6 +53,19 @@ python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("autodoc-process-signature", _short_aliases)
+
+
+def _short_aliases(*event: Any) -> tuple[str, str] | None:
+    """Show aliases of types by their names in signatures."""
+    _app, _what, _name, _value, _options, arguments, result = event
+    if arguments is None:
+        return None
+    return tuple(re.sub(r"TypeAliasForwardRef\('(?:\w+\.)*(\w+)'\)", r"\1", text or "") for text in (arguments, result))
+
 
 # --- other projects: links to them where their inventories can be fetched, plain text where not ------------------
 
@@ -73,12 +91,16 @@ nb_execution_mode = "cache"
 nb_execution_cache_path = str(HERE.parent / "build" / "notebooks")
 nb_execution_in_temp = True
 nb_execution_timeout = 120
-nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_merge_streams = True
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # nothing is fetched from elsewhere
-# the kernel of a notebook finds the files of the repository by these
-os.environ.setdefault("ZARRDS_DOCS_ROOT", str(HERE.parent))
+# kernels of notebooks: no settings of whoever builds the pages; the modules of these pages and the package are found
+settings = HERE.parent / "build" / "ipython" / "profile_default"
+settings.mkdir(parents=True, exist_ok=True)
+(settings / "ipython_kernel_config.py").write_text(
+    "c.IPKernelApp.log_level = 40\nc.InlineBackend.figure_formats = {'retina'}\n", encoding="utf-8"
+)
+os.environ["IPYTHONDIR"] = str(settings.parent)
 os.environ["PYTHONPATH"] = os.pathsep.join(
     dict.fromkeys([str(HERE / "_ext"), str(HERE.parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
 ).strip(os.pathsep)

@@ -68,14 +68,14 @@ def daily(first: str = "2025-01-01", days: int = 365, level: int = 500) -> xr.Da
     ds = winds().sel(level=level, drop=True)
     speed = np.hypot(ds.u, ds.v).astype("f4")
     time = pd.date_range(first, periods=days)
-    season = (0.5 - 0.5 * np.cos(2 * np.pi * (time.dayofyear.to_numpy() - 15) / 365.25)).astype("f4")[:, None, None]
+    season = (0.5 - 0.5 * np.cos(2 * np.pi * (time.day_of_year.to_numpy() - 15) / 365.25)).astype("f4")[:, None, None]
     january, july = speed.isel(month=0).values, speed.isel(month=1).values
     weather = np.random.default_rng(7).normal(size=january.shape).astype("f4")
     for axis in (0, 1):
         weather = sum(np.roll(weather, step, axis) for step in range(-4, 5)) / 9
     day = (time - pd.Timestamp("2025-01-01")).days.to_numpy()
     moving = np.stack([np.roll(weather, int(2 * number), axis=1) for number in day])
-    values = january * (1 - season) + july * season + 12 * moving
+    values = np.abs(january * (1 - season) + july * season + 12 * moving)
     return xr.Dataset(
         {
             "speed": (

@@ -10,11 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("source-read", _keep_existing)
+    app.connect("env-get-outdated", _lists)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _lists(app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
+    """Return the pages that must be read again because another page has come or gone."""
+    if not (added or removed):
+        return []
+    pages = [page for page in env.found_docs if Path(app.srcdir, f"{page}.md").exists()]
+    return [
+        page for page in pages if re.search(r"^\?", Path(app.srcdir, f"{page}.md").read_text("utf-8"), re.MULTILINE)
+    ]
 
 
 def _keep_existing(app: Sphinx, page: str, source: list[str]) -> None:

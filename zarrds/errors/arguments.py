@@ -17,6 +17,8 @@ __all__ = [
 class ArgumentError(ZarrdsError, ValueError):
     """An argument has a value that is not accepted, or does not fit the other arguments.
 
+    Cure: The message names the argument, what was expected, and what was found.
+
     Examples
     --------
     >>> import zarrds
@@ -30,20 +32,35 @@ class ArgumentError(ZarrdsError, ValueError):
 
 
 class ArgumentTypeError(ZarrdsError, TypeError):
-    """An argument has a type that is not accepted, is missing, or is not known."""
+    """An argument has a type that is not accepted, is missing, or is not known.
+
+    Cure: The message names the argument, what was expected, and what was found.
+    """
 
 
 class ArgumentKeyError(ZarrdsError, KeyError):
-    """An argument names something that is not there."""
+    """An argument names something that is not there.
+
+    Cure: The message lists the names that are there.
+    """
 
 
 class UsageError(ZarrdsError, RuntimeError):
-    """An object is used at a moment at which this is not possible."""
+    """An object is used at a moment at which this is not possible.
+
+    Cure: The message says what has to be done first.
+    """
 
 
 class NotSupportedError(ZarrdsError, NotImplementedError):
-    """A combination of arguments is valid, but not supported."""
+    """A combination of arguments is valid, but not supported.
+
+    Cure: The message names the argument to leave out, or another way.
+    """
 
 
 class MissingPackageError(ZarrdsError, ImportError):
-    """A Python package is needed that is not installed."""
+    """A Python package is needed that is not installed.
+
+    Cure: Install the package with the command in the message.
+    """

@@ -25,11 +25,17 @@ __all__ = [
 
 
 class ArrayIndexError(ZarrdsError, IndexError):
-    """A selection does not fit the array."""
+    """A selection does not fit the array.
+
+    Cure: The message has the shape of the array; indices are those of numpy.
+    """
 
 
 class BoundsCheckError(ArrayIndexError):
-    """An index is out of bounds; ``BoundsCheckError(dimension_length)`` works, as in Zarr-Python 2."""
+    """An index is out of bounds; ``BoundsCheckError(dimension_length)`` works, as in Zarr-Python 2.
+
+    Cure: Use indices between minus the length and the length of the dimension, exclusively.
+    """
 
     default_message = "index out of bounds"
 
@@ -40,19 +46,28 @@ class BoundsCheckError(ArrayIndexError):
 
 
 class NegativeStepError(ArrayIndexError):
-    """A slice has a step below 1."""
+    """A slice has a step below 1.
+
+    Cure: Read with a positive step and reverse the result: ``z[a:b][::-1]``.
+    """
 
     default_message = "only slices with step >= 1 are supported"
 
 
 class ZeroStepError(NegativeStepError, ValueError):
-    """A slice has the step 0."""
+    """A slice has the step 0.
+
+    Cure: Use a step of at least 1.
+    """
 
     default_message = "slice step cannot be zero"
 
 
 class VindexInvalidSelectionError(ArrayIndexError):
-    """A vectorised selection is neither coordinates nor a mask."""
+    """A vectorised selection is neither coordinates nor a mask.
+
+    Cure: Use ``oindex`` for slices, ``vindex`` for arrays of coordinates or a mask.
+    """
 
     default_message = (
         "unsupported selection type for vectorized indexing; only coordinate or mask selections are supported"
@@ -66,7 +81,10 @@ class VindexInvalidSelectionError(ArrayIndexError):
 
 
 class CoordinateShapeError(ArrayIndexError, ValueError):
-    """The coordinates of a selection do not broadcast together."""
+    """The coordinates of a selection do not broadcast together.
+
+    Cure: Give all coordinates one shape, or use ``oindex`` for their product.
+    """
 
     default_message = "coordinates do not broadcast together"
 
@@ -81,28 +99,47 @@ class ChunkError(ZarrdsError, ValueError):
 
 
 class ChunkDecodeError(ChunkError):
-    """A stored chunk is truncated, corrupt, or decodes to the wrong size."""
+    """A stored chunk is truncated, corrupt, or decodes to the wrong size.
+
+    Cure: The stored value is damaged: `zarrds.verify` finds all of them. Copy the chunk from elsewhere or write it
+    again.
+    """
 
 
 class ChunkMemoryError(ChunkDecodeError, MemoryError):
-    """An array for a chunk does not fit in memory."""
+    """An array for a chunk does not fit in memory.
+
+    Cure: Use a machine with more memory, or store the array with smaller chunks: `zarrds.dask.rechunk`.
+    """
 
     default_message = "chunk is too large for the memory"
 
 
 class ChunkEncodeError(ChunkError):
-    """A chunk could not be encoded."""
+    """A chunk could not be encoded.
+
+    Cure: Convert the elements to what the dtype and the codecs take.
+    """
 
 
 class ItemTypeError(ChunkEncodeError, TypeError):
-    """An element has a type that the array's codec does not allow."""
+    """An element has a type that the array's codec does not allow.
+
+    Cure: Convert the element, or choose an object codec that takes it.
+    """
 
 
 class MissingValueError(ItemTypeError):
-    """An element is missing (such as `pandas.NA`), which neither the dtype nor the codec of the array can store."""
+    """An element is missing (such as `pandas.NA`), which neither the dtype nor the codec of the array can store.
+
+    Cure: Fill missing elements first, or choose a dtype with a missing value, such as float with NaN.
+    """
 
 
 class MissingChunkError(ZarrdsError, KeyError):
-    """A chunk is absent, and absent chunks are treated as errors."""
+    """A chunk is absent, and absent chunks are treated as errors.
+
+    Cure: Write the chunk, or read with ``read_missing="fill"``.
+    """
 
     default_message = "chunk is missing"

@@ -133,6 +133,9 @@ class PathError(ZarrdsError):
 
 
 class ReadOnlyError(ZarrdsError, PermissionError):
-    """Something opened read-only cannot be modified."""
+    """Something opened read-only cannot be modified.
+
+    Cure: Open it with ``mode="r+"``, or copy it to a place that may be written.
+    """
 
     default_message = "object is read-only"

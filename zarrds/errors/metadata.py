@@ -28,11 +28,18 @@ __all__ = [
 
 
 class MetadataError(ZarrdsError, ValueError):
-    """A metadata document is broken or invalid."""
+    """A metadata document is broken or invalid.
+
+    Cure: The message names document and member. Restore it from a copy, or write it again.
+    """
 
 
 class BadCompressorError(MetadataError):
-    """A codec is unknown or its configuration is invalid; ``BadCompressorError(value)`` works, as in Zarr-Python 2."""
+    """A codec is unknown or its configuration is invalid; ``BadCompressorError(value)`` works, as in Zarr-Python 2.
+
+    Cure: Pass a codec object of numcodecs or its configuration; register codecs of your own, or install their
+    package.
+    """
 
     def __init__(self, message: object = "", **fields: Any) -> None:
         if not fields:
@@ -41,84 +48,129 @@ class BadCompressorError(MetadataError):
 
 
 class FillTypeError(MetadataError, TypeError):
-    """A fill value has a type that the dtype of the array, or JSON, does not allow."""
+    """A fill value has a type that the dtype of the array, or JSON, does not allow.
+
+    Cure: Pass a value that the dtype can hold, or None.
+    """
 
 
 class UnsupportedFormatError(MetadataError, NotImplementedError):
-    """A document is valid, but of a format or data type that zarrds does not support yet."""
+    """A document is valid, but of a format or data type that zarrds does not support yet.
+
+    Cure: Use a newer version of zarrds, or let its writer store it in another way.
+    """
 
 
 class DTypeNotSupportedError(MetadataError, TypeError):
-    """A format has no such data type."""
+    """A format has no such data type.
+
+    Cure: Choose another dtype, or the other format: ``zarr_format``.
+    """
 
 
 class DimensionNamesError(MetadataError, KeyError):
-    """An array has no names for its dimensions, or names that do not fit."""
+    """An array has no names for its dimensions, or names that do not fit.
+
+    Cure: Set ``dimension_names`` in Zarr v3, or the attribute ``_ARRAY_DIMENSIONS`` in Zarr v2.
+    """
 
 
 class NestedTooDeepError(MetadataError, TypeError):
-    """A JSON document is nested too deeply, or a value contains itself."""
+    """A JSON document is nested too deeply, or a value contains itself.
+
+    Cure: Store such a value as an array, or as text in one attribute.
+    """
 
 
 class ContainsArrayError(PathError, ValueError):
-    """A node should be created at a path where an array already exists."""
+    """A node should be created at a path where an array already exists.
+
+    Cure: Choose another path, ``mode="a"`` to open what is there, or ``overwrite=True`` to replace it.
+    """
 
     default_message = "an array is already there"
     path_message: str | None = "path {!r} contains an array"
 
 
 class ContainsGroupError(PathError, ValueError):
-    """A node should be created at a path where a group already exists."""
+    """A node should be created at a path where a group already exists.
+
+    Cure: Choose another path, ``mode="a"`` to open what is there, or ``overwrite=True`` to replace it.
+    """
 
     default_message = "a group is already there"
     path_message: str | None = "path {!r} contains a group"
 
 
 class PathNotFoundError(PathError, FileNotFoundError, ValueError):
-    """Nothing was found at a path."""
+    """Nothing was found at a path.
+
+    Cure: Check the path: ``zarrds tree STORE`` shows what is there. To create it, use ``mode="a"`` or ``"w"``.
+    """
 
     default_message = "nothing found"
     path_message: str | None = "nothing found at path {!r}"
 
 
 class ArrayNotFoundError(PathNotFoundError):
-    """No array was found at a path."""
+    """No array was found at a path.
+
+    Cure: Check the path, or create the array with ``shape=``.
+    """
 
     default_message = "array not found"
     path_message: str | None = "array not found at path {!r}"
 
 
 class OldArrayNotFoundError(ArrayNotFoundError, KeyError):
-    """No Zarr v1 array to migrate was found."""
+    """No Zarr v1 array to migrate was found.
+
+    Cure: Check the path; only Zarr v1 is migrated.
+    """
 
 
 class GroupNotFoundError(PathNotFoundError):
-    """No group was found at a path."""
+    """No group was found at a path.
+
+    Cure: Check the path, or create the group with ``mode="a"``.
+    """
 
     default_message = "group not found"
     path_message: str | None = "group not found at path {!r}"
 
 
 class FSPathExistNotDir(GroupNotFoundError):
-    """A file is where a directory is needed."""
+    """A file is where a directory is needed.
+
+    Cure: Choose another path, or move the file away. A ZIP file is opened with `zarrds.ZipStore`.
+    """
 
     default_message = "path exists but is not a directory"
     path_message: str | None = "path exists but is not a directory: {!r}"
 
 
 class ConsolidatedNotFoundError(ZarrdsError, KeyError):
-    """There is no consolidated metadata."""
+    """There is no consolidated metadata.
+
+    Cure: Call `zarrds.consolidate_metadata`, or open without: ``consolidated=False``, `zarrds.open`.
+    """
 
     default_message = "no consolidated metadata"
 
 
 class ForeignFilesError(ZarrdsError, ValueError):
-    """Overwriting would remove files that do not belong to the hierarchy."""
+    """Overwriting would remove files that do not belong to the hierarchy.
+
+    Cure: Choose an empty path, or move these files away.
+    """
 
     default_message = "there are files here that zarrds did not write"
 
 
 class HierarchyTooDeepError(ZarrdsError, RecursionError):
-    """Groups are nested too deeply to be walked through."""
+    """Groups are nested too deeply to be walked through.
+
+    Cure: Open the group further down.
+    """
 
     default_message = "groups are nested too deep"
