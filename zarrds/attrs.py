@@ -143,7 +143,12 @@ class Attributes(MutableMapping[str, Any]):
 
     def _changing(self) -> AbstractContextManager[Any]:
         if self.read_only:
-            raise ReadOnlyError("attributes are read-only", key=self.key)
+            raise ReadOnlyError(
+                "attributes are read-only",
+                store=repr(self.store),
+                key=self.key,
+                hint="open the array or group with mode='r+' to change them",
+            )
         return document_locked(self.synchronizer, self.store, self.key)
 
     def _load(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -375,8 +376,8 @@ def tree(grp: Any, expand: bool = False, level: int | None = None) -> TreeViewer
 
     Parameters
     ----------
-    grp : Group or h5py.Group
-        Where to begin.
+    grp : Group, h5py.Group, str or os.PathLike
+        Where to begin; a path or URL is opened to be read.
     expand : bool, optional
         Only relevant for HTML representation. If True, tree will be fully expanded.
     level : int, optional
@@ -387,6 +388,8 @@ def tree(grp: Any, expand: bool = False, level: int | None = None) -> TreeViewer
     TreeViewer
         Object that prints as the tree, in notebooks as HTML.
     """
+    if isinstance(grp, str | os.PathLike):
+        grp = open(grp, mode="r")
     return TreeViewer(grp, expand=expand, level=level)
 
 

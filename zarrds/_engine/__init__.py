@@ -19,6 +19,7 @@ from zarrds._engine.origins import places_of, stored_place, values_in, values_of
 from zarrds._engine.reading import Fields, read
 from zarrds._engine.shards import shards_of
 from zarrds._engine.source import ChunkSource, OpenSource
+from zarrds._engine.values import array_of
 from zarrds._engine.writing import Lock, write
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Lock",
     "OpenSource",
     "PendingStore",
+    "array_of",
     "check_texts",
     "count_stored",
     "delete_behind",

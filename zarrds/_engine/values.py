@@ -6,6 +6,7 @@ numpy's rules of assignment apply: what numpy would refuse raises here, with the
 from __future__ import annotations
 
 import numbers
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,9 @@ from zarrds._engine.items import without_missing
 from zarrds._format import as_numpy, is_of_pandas
 from zarrds._plan import Plan, PointPlan
 from zarrds._types import NDArrayAny, Shape
-from zarrds.errors import ArgumentError
+from zarrds.errors import ArgumentError, ArgumentRangeError, ArgumentTypeError, ZarrdsError
 
-__all__ = ["broadcast_value", "prepared"]
+__all__ = ["array_of", "broadcast_value", "prepared"]
 
 DType = np.dtype[Any]
 
@@ -27,10 +28,45 @@ def prepared(value: Any, dtype: DType, plan: Plan) -> Any:
     An array-like that is sliced lazily (another chunked array, an h5py dataset) of exactly the selection's shape is
     passed on as it is.
     """
+    try:
+        return _prepared(value, dtype, plan)
+    except ZarrdsError:
+        raise
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _refused(value, dtype, error) from error
+
+
+def array_of(data: Any, dtype: Any = None) -> NDArrayAny:
+    """Return data of any kind as an array of numpy; raise an error of ours if there is none for them."""
+    try:
+        return np.asanyarray(data, dtype=dtype)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _refused(data, dtype, error) from error
+
+
+def _refused(value: Any, dtype: Any, error: Exception) -> ZarrdsError:
+    """Return the error for values that numpy refuses; like numpy's it is a TypeError, ValueError or OverflowError."""
+    if isinstance(error, OverflowError):
+        kind: type[ZarrdsError] = ArgumentRangeError
+    else:
+        kind = ArgumentTypeError if isinstance(error, TypeError) else ArgumentError
+    if "inhomogeneous" in str(error) or "setting an array element with a sequence" in str(error):
+        hint = "rows of different lengths need dtype='array:f8' or another item type, or rows of one length"
+        return kind("the values have no rectangular shape", expected="rows of one length", hint=hint)
+    expected = "values that numpy converts" if dtype is None else f"values that become {np.dtype(dtype)}"
+    return kind(f"the values cannot be stored: {error}", expected=expected, found=_shown(value))
+
+
+def _shown(value: Any) -> str:
+    dtype = getattr(value, "dtype", None)
+    return reprlib.repr(value) if dtype is None else f"{type(value).__name__} of {dtype}"
+
+
+def _prepared(value: Any, dtype: DType, plan: Plan) -> Any:
     base, inner = dtype.subdtype if dtype.subdtype is not None else (dtype, ())
     if not isinstance(value, np.ndarray):
         if is_of_pandas(value):
-            return prepared(_of_pandas(value, base), dtype, plan)
+            return _prepared(_of_pandas(value, base), dtype, plan)
         if _is_lazy(value) and not inner and tuple(value.shape) == plan.result_shape == plan.work_shape:
             return value
         value = _as_items(value, plan.result_shape) if base.kind == "O" else _as_array(value, base)

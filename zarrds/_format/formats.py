@@ -254,6 +254,7 @@ def format_of_key(key: str) -> Format:
 
 def check_version(zarr_version: Any, zarr_format: Any = None) -> int | None:
     """Return the format that a caller asks for, or None if it is left open; both keyword names mean the same."""
+    name = "zarr_format" if zarr_version is None else "zarr_version"
     if zarr_version is None:
         zarr_version = zarr_format
     elif zarr_format not in (None, zarr_version):
@@ -262,4 +263,4 @@ def check_version(zarr_version: Any, zarr_format: Any = None) -> int | None:
         return None
     if zarr_version in (2, 3):
         return int(zarr_version)
-    raise ArgumentError(f"zarr_version must be 2, 3 or None, found {zarr_version!r}")
+    raise ArgumentError(f"{name} must be 2, 3 or None, found {zarr_version!r}")

@@ -46,7 +46,7 @@ def loads(data: Buf, where: str) -> JSON:
         raise MetadataError(
             f"not valid JSON at line {error.lineno}, column {error.colno}",
             key=where,
-            expected=error.msg.lower(),
+            expected=error.msg.lower().removeprefix("expecting "),
             found=_snippet(text, error.pos),
         ) from error
     except RecursionError as error:

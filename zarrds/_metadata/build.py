@@ -30,7 +30,7 @@ from zarrds._format import (
     parse_extension,
     parse_transformers,
 )
-from zarrds._metadata.codecs import CodecPipeline, make_pipeline, pipeline_of, sharded, to_numcodecs
+from zarrds._metadata.codecs import CodecPipeline, make_pipeline, pipeline_of, several, sharded, to_numcodecs
 from zarrds._store import ShardingStorageTransformer, StorageTransformer, Store
 from zarrds._types import Chunks, Order, Shape
 from zarrds.errors import ArgumentError, BadCompressorError, UnsupportedFormatError
@@ -156,10 +156,8 @@ def _is_nothing(compressor: Any) -> bool:
     return compressor is None or (isinstance(compressor, bool | int | str | Sequence | Mapping) and not compressor)
 
 
-def _filters(
-    dtype: Any, filters: Sequence[Any] | None, object_codec: Any, implied: CodecSpec | None
-) -> tuple[CodecSpec, ...]:
-    specs = tuple(spec_of(f) for f in filters or ())
+def _filters(dtype: Any, filters: Any, object_codec: Any, implied: CodecSpec | None) -> tuple[CodecSpec, ...]:
+    specs = tuple(spec_of(f) for f in several(filters))
     if not dtype.hasobject:
         if object_codec is not None:
             warnings.warn("an object_codec is only needed for object arrays", UserWarning, stacklevel=4)

@@ -6,7 +6,7 @@ a ``name``), or objects with a ``to_dict`` method that returns one of these.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +32,7 @@ __all__ = [
     "make_pipeline",
     "order_of",
     "pipeline_of",
+    "several",
     "sharded",
     "to_numcodecs",
     "v3_codec",
@@ -63,12 +64,12 @@ def make_pipeline(
     """Return the codec pipeline for arrays of `dtype` from its parts, or from the whole list (`codecs`)."""
     if codecs is not None:
         return _whole_pipeline(codecs, dtype, filters, serializer, compressors)
-    given = [v3_codec(codec, dtype) for codec in _several(filters)]
+    given = [v3_codec(codec, dtype) for codec in several(filters)]
     objects = [spec for spec in given if spec.name in _OBJECT_CODECS]
     inner = [spec for spec in given if spec.name in FILTERS]
     # filters of Zarr v2 may take bytes: those are put before the compressors
     outer = [spec for spec in given if spec not in objects and spec not in inner]
-    last = [_DEFAULT] if _is_auto(compressors) else [v3_codec(codec, dtype) for codec in _several(compressors)]
+    last = [_DEFAULT] if _is_auto(compressors) else [v3_codec(codec, dtype) for codec in several(compressors)]
     if not _is_auto(serializer):
         found = with_endian(v3_codec(serializer, dtype), dtype)
     elif not objects and not outer and last and last[0].name in SERIALIZERS:
@@ -108,11 +109,14 @@ def _checked(pipeline: CodecPipeline) -> CodecPipeline:
 _CODECS = Place("", ("codecs",))
 
 
-def _several(given: Any) -> Sequence[Any]:
+def several(given: Any) -> Sequence[Any]:
     """Return the codecs of a list, or a single codec as a list; None stays None."""
     if given is None or _is_auto(given):
         return ()
-    return given if isinstance(given, list | tuple) else (given,)
+    if isinstance(given, int | float):
+        raise ArgumentTypeError(f"codecs must be a codec, its configuration, or a list of these, found {given!r}")
+    is_one = isinstance(given, Mapping | str | CodecSpec) or not isinstance(given, Iterable)
+    return (given,) if is_one else tuple(given)
 
 
 def _is_auto(value: Any) -> bool:

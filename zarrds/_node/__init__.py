@@ -26,6 +26,7 @@ from zarrds._node.documents import NewArray, NewGroup
 from zarrds._node.locking import check_synchronizer, document_locked, structure_locked
 from zarrds._node.lookup import (
     NOT_INSTALLED,
+    already_there,
     array_documents,
     array_key,
     as_stored,
@@ -58,6 +59,7 @@ __all__ = [
     "LockedClaim",
     "NewArray",
     "NewGroup",
+    "already_there",
     "array_documents",
     "array_key",
     "as_stored",

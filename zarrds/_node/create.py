@@ -24,7 +24,7 @@ from zarrds._node.delete import (
     set_mark,
 )
 from zarrds._node.documents import group_documents, node_documents
-from zarrds._node.lookup import Found, first_kind
+from zarrds._node.lookup import Found, already_there, first_kind
 from zarrds._store import REMOVAL_MARK, Store, ancestors, level, renamed
 from zarrds._types import Request
 from zarrds.errors import ConflictError, ContainsArrayError, ContainsGroupError
@@ -145,7 +145,7 @@ def _create(
             delete_node(store, unfinished[0], chunk_store=chunks_in)
             continue
         if not overwrite:
-            _expect_nothing(here, path)
+            _expect_nothing(here, path, store)
         made = _fitting(meta, remake, path, found)
         missing = missing_groups(found, made, overwrite=overwrite)
         if known_group is not None and known_group in missing:
@@ -412,11 +412,10 @@ def _is_free_member(store: Store, path: str, meta: Node, group: str, chunk_store
     return all(found is None for found in here) and known.is_array(group, [*nothing, above]) is False
 
 
-def _expect_nothing(found: list[Found], path: str) -> None:
+def _expect_nothing(found: list[Found], path: str, store: Store) -> None:
     kind = first_kind(found)
     if kind is not None:
-        error = ContainsArrayError if kind else ContainsGroupError
-        raise error(path=path, hint="pass overwrite=True to replace it")
+        raise already_there(kind, path, store, "pass overwrite=True to replace it")
 
 
 def _is_group(found: list[Found], below: Node) -> bool:

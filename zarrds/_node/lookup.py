@@ -49,6 +49,7 @@ __all__ = [
     "DOCUMENT_NAMES",
     "NOT_INSTALLED",
     "Found",
+    "already_there",
     "array_documents",
     "array_key",
     "as_stored",
@@ -233,7 +234,7 @@ def load_group(store: Store, path: str, zarr_format: int | None = None) -> Group
     """Load the group at `path` in one batch; raise ContainsArrayError or GroupNotFoundError if there is none."""
     node = find_node(store, path, zarr_format)
     if isinstance(node, ArrayMeta):
-        raise ContainsArrayError(path=path)
+        raise already_there(True, path, store, "zarrds.open_array opens it")
     if node is None:
         raise not_found(store, path, GroupNotFoundError)
     return node
@@ -348,9 +349,12 @@ def save_array(store: Store, path: str, meta: ArrayMeta) -> None:
     store.set_many(known.array_documents(path, meta, present))
 
 
-def expect_free(node: Node | None, path: str) -> None:
-    """Raise if there is already a node at a place that must be free."""
-    if isinstance(node, ArrayMeta):
-        raise ContainsArrayError(path=path)
+def expect_free(node: Node | None, path: str, store: Store, hint: str = "pass overwrite=True to replace it") -> None:
+    """Raise if there is already a node at a place that must be free; `hint` says what to do then."""
     if node is not None:
-        raise ContainsGroupError(path=path)
+        raise already_there(isinstance(node, ArrayMeta), path, store, hint)
+
+
+def already_there(is_array: bool, path: str, store: Store, hint: str) -> ContainsArrayError | ContainsGroupError:
+    """Return the error for a place that has a node already."""
+    return (ContainsArrayError if is_array else ContainsGroupError)(path=path, store=repr(store), hint=hint)

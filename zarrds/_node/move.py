@@ -71,7 +71,7 @@ def _make_room(store: Store, dst: str, node: Node, chunk_store: Store | None) ->
     format_of(node).check_path(dst)
     while True:
         (here, *found), marked = look_around(store, [dst, *ancestors(dst)], FORMATS, chunk_store)
-        expect_free(first_node(store, here), dst)
+        expect_free(first_node(store, here), dst, store, "choose another name, or delete what is there first")
         missing = missing_groups(found, node, overwrite=False)
         unfinished = [at[0].path for at in (*found, here) if at[0].path in marked and first_kind(at) is None]
         if not unfinished:

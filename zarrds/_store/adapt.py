@@ -65,7 +65,7 @@ def as_store(store: object, *, mode: str = "r", storage_options: Mapping[str, An
     if isinstance(store, Store):
         return _of_known_version(store)
     if isinstance(store, (str, os.PathLike)):
-        return _at_location(os.fspath(store), mode, dict(storage_options or {}))
+        return _at_location(os.fspath(store), mode, _options(storage_options))
     if isinstance(store, FSMap):
         return FSStore(store.root, fs=store.fs, mode=_fs_mode(mode), missing_exceptions=store.missing_exceptions)
     if is_obstore(store):
@@ -78,7 +78,20 @@ def as_store(store: object, *, mode: str = "r", storage_options: Mapping[str, An
             return KVStore(store)
         if _has_methods(store, _READS) and (mode == "r" or _has_methods(store, _WRITES)):
             return KVStore(store)  # type: ignore[arg-type]
-    raise NotAStoreError(f"a store is a path, a URL, a Store or a mutable mapping, not {type(store).__name__}")
+    is_node = hasattr(type(store), "store") and hasattr(type(store), "path")
+    raise NotAStoreError(
+        f"a store is a path, a URL, a Store or a mutable mapping, not {type(store).__name__}",
+        hint="it is open already; where a store is needed, pass its .store, with path=its .path" if is_node else None,
+    )
+
+
+def _options(given: object) -> dict[str, Any]:
+    if given is not None and not isinstance(given, Mapping):
+        raise ArgumentTypeError(
+            f"storage_options must be a dict of options of the file system, found {given!r} of type "
+            f"{type(given).__name__}"
+        )
+    return dict(given or {})
 
 
 def _of_known_version(store: Store) -> Store:

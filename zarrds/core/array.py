@@ -7,10 +7,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-import numpy as np
-
 from zarrds import _node
-from zarrds._engine import BATCH_BYTES, ChunkSource
+from zarrds._engine import BATCH_BYTES, ChunkSource, array_of
 from zarrds._format import ArrayMeta, check_version
 from zarrds._node import check_synchronizer
 from zarrds._plan import meaning
@@ -338,7 +336,7 @@ class Array(ArrayProperties, Selections):
         self._open.refuse_read_only()
         self._open.refuse_view()
         if not hasattr(data, "shape"):
-            data = np.asanyarray(data, dtype=object if self.dtype == object else None)
+            data = array_of(data, object if self.dtype == object else None)
         with self._open.document_locked():
             return append(self._open.target(), data, axis, self._open.show)
 

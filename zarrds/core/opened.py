@@ -127,7 +127,7 @@ class OpenArray:
     def refuse_read_only(self) -> None:
         """Raise ReadOnlyError if the array is read-only."""
         if self.options.read_only:
-            raise ReadOnlyError(path=self.path or None)
+            raise ReadOnlyError.of_node(self.store, self.path)
 
     def refuse_view(self) -> None:
         """Raise ReadOnlyError if the array is a view."""

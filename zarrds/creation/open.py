@@ -10,7 +10,7 @@ import numpy as np
 
 from zarrds import _node
 from zarrds._codec import spec_of
-from zarrds._engine import check_texts, places_of
+from zarrds._engine import array_of, check_texts, places_of
 from zarrds._format import ArrayMeta, as_numpy, check_version, data_type_name, is_of_pandas
 from zarrds._metadata import new_format
 from zarrds._store import KVStore, Store, StoreLike, as_store, check_mode, normalize_path, refuse_overlap
@@ -219,7 +219,7 @@ def _data_and_dtype(data: Any, given: Any) -> tuple[Any, Any]:
     if is_of_pandas(data):
         return as_numpy(data, _dtype_or_none(given))
     if not hasattr(data, "shape") or not hasattr(data, "dtype"):
-        data = np.asanyarray(data, dtype=_text_kept(given))
+        data = array_of(data, _text_kept(given))
     return data, data.dtype
 
 
@@ -408,12 +408,16 @@ def _open_array(given: dict[str, Any], mode: str, others: Mapping[str, Any]) -> 
     _expect_shape(given["shape"], store, path, mode)
     try:
         return _create_in_mode(store, path, mode, asked, given)
-    except (ContainsArrayError, ContainsGroupError):
+    except (ContainsArrayError, ContainsGroupError) as error:
         # another task may have created it meanwhile
         meta = _existing_array(store, path, mode, asked)[1] if mode == "a" else None
         if meta is None:
+            error.hint = _INSTEAD
             raise
         return open_existing(store, path, meta, mode, given)
+
+
+_INSTEAD = "mode='w' replaces it, mode='a' or 'r+' opens it"
 
 
 def _create_in_mode(store: Store, path: str, mode: str, asked: int | None, given: Mapping[str, Any]) -> Array:
@@ -435,12 +439,12 @@ def _existing_array(store: Store, path: str, mode: str, zarr_format: int | None)
         raise _node.not_found(store, path, ArrayNotFoundError)
     if node is None or isinstance(node, ArrayMeta):
         return store, node
-    raise ContainsGroupError(path=path)
+    raise _node.already_there(False, path, store, "zarrds.open_group opens it; for an array in it, pass its path")
 
 
 def _expect_shape(shape: Any, store: Store, path: str, mode: str) -> None:
     """Raise if an array is to be created and no shape is given."""
     if shape is None:
         if mode != "w":
-            _node.expect_free(_node.find_node(store, path), path)
+            _node.expect_free(_node.find_node(store, path), path, store, _INSTEAD)
         raise ArgumentTypeError("shape is needed to create an array")

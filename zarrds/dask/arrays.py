@@ -321,7 +321,7 @@ def existing_target(
         where = f"one of shape {shape}" if region is None else f"the region {region!r} of shape {shape}"
         raise ArgumentError(f"cannot store an array of shape {x.shape} in {where}")
     if array.read_only:
-        raise ReadOnlyError(path=array.path)
+        raise ReadOnlyError.of_node(array.store, array.path)
     require_shareable(array.chunk_store)
     target = array.source()
     x = _aligned(x, target.meta.write_unit, array.path, align, origin)

@@ -59,6 +59,7 @@ The tree (in brackets the builtin that a caller may catch instead)::
       UnfinishedJobError [RuntimeError]     a target has an unfinished job that is not the one asked for
       ArgumentError [ValueError]            an argument has a value that is not accepted
       ArgumentTypeError [TypeError]         an argument has a type that is not accepted, or is missing
+      ArgumentRangeError [OverflowError]    a number does not fit the data type that stores it
       ArgumentKeyError [KeyError]           an argument names something that is not there
       UsageError [RuntimeError]             an object is used at a moment at which this is not possible
       NotSupportedError [NotImplementedError]  a combination of arguments is valid, but not supported
@@ -73,6 +74,7 @@ from __future__ import annotations
 from zarrds.errors.arguments import (
     ArgumentError,
     ArgumentKeyError,
+    ArgumentRangeError,
     ArgumentTypeError,
     MissingPackageError,
     NotSupportedError,
@@ -147,6 +149,7 @@ from zarrds.errors.stores import (
 __all__ = [
     "ArgumentError",
     "ArgumentKeyError",
+    "ArgumentRangeError",
     "ArgumentTypeError",
     "ArrayIndexError",
     "ArrayNotFoundError",

@@ -7,6 +7,7 @@ from zarrds.errors.base import ZarrdsError
 __all__ = [
     "ArgumentError",
     "ArgumentKeyError",
+    "ArgumentRangeError",
     "ArgumentTypeError",
     "MissingPackageError",
     "NotSupportedError",
@@ -36,6 +37,10 @@ class ArgumentTypeError(ZarrdsError, TypeError):
 
     Cure: The message names the argument, what was expected, and what was found.
     """
+
+
+class ArgumentRangeError(ZarrdsError, OverflowError):
+    """A number is too large or too small for the data type that stores it."""
 
 
 class ArgumentKeyError(ZarrdsError, KeyError):

@@ -139,3 +139,8 @@ class ReadOnlyError(ZarrdsError, PermissionError):
     """
 
     default_message = "object is read-only"
+
+    @classmethod
+    def of_node(cls, store: object, path: str) -> ReadOnlyError:
+        """Return the error for an array or group that was opened to be read."""
+        return cls(store=repr(store), path=path or None, hint="open it with mode='r+' to change it")

@@ -26,7 +26,7 @@ class Creating(Members):
 
     def _refuse_read_only(self) -> None:
         if self._options.read_only:
-            raise ReadOnlyError(path=self._path or None)
+            raise ReadOnlyError.of_node(self._store, self._path)
 
     def _structure_locked(self, *paths: str) -> AbstractContextManager[None]:
         """Hold the locks that guard the nodes at `paths` and the groups above, to create or delete nodes."""
@@ -91,7 +91,7 @@ class Creating(Members):
         if isinstance(node, GroupMeta):
             return self._subgroup(path)
         if not overwrite:
-            _node.expect_free(node, path)
+            _node.expect_free(node, path, self._store)
         return self.create_group(name, overwrite=True)
 
     def create_groups(self, *names: str, **kwargs: Any) -> tuple[Any, ...]:
@@ -197,7 +197,7 @@ class Creating(Members):
                 if node is None:
                     raise
         if not isinstance(node, ArrayMeta):
-            _node.expect_free(node, path)
+            _node.expect_free(node, path, self._store)
         return self._required(self._at(path, node), shape, dtype, exact)
 
     def _required(self, array: Array, shape: Any, dtype: Any, exact: bool) -> Array:

@@ -367,7 +367,7 @@ def group(
     check_synchronizer(synchronizer, where, real_store, options.chunk_store)
     node = None if overwrite else _node.find_node(real_store, where, asked)
     if isinstance(node, ArrayMeta):
-        _node.expect_free(node, where)
+        _node.expect_free(node, where, real_store, "zarrds.open_array opens it, overwrite=True replaces it")
     meta = node if isinstance(node, GroupMeta) else GroupMeta(zarr_format=new_format(asked, real_store))
     if node is None:
         with structure_locked(synchronizer, real_store, where, zarr_format=asked):
@@ -464,7 +464,8 @@ def open_group(
     if mode in ("r", "r+") and node is None:
         raise _node.not_found(real_store, where, GroupNotFoundError)
     if isinstance(node, ArrayMeta) or mode in ("w-", "x"):
-        _node.expect_free(node, where)
+        opener = "zarrds.open_array" if isinstance(node, ArrayMeta) else "mode='a'"
+        _node.expect_free(node, where, real_store, f"{opener} opens it, mode='w' replaces it")
     meta = node if isinstance(node, GroupMeta) else GroupMeta(zarr_format=new_format(asked, real_store))
     if node is None:
         with structure_locked(synchronizer, real_store, where, zarr_format=asked):

@@ -38,6 +38,7 @@ from zarrds._store.request import cut
 from zarrds._store.retry import is_unreached
 from zarrds._store.secrets import safe_cause, secret_values
 from zarrds._types import Buf, ByteRange
+from zarrds.errors import ArgumentError, MissingPackageError, ZarrdsError
 
 __all__ = [
     "NOT_FOUND",
@@ -91,10 +92,23 @@ def opened(url: str, options: Mapping[str, Any]) -> tuple[AbstractFileSystem, st
         if is_unreached(error):
             failed = store_failure("cannot open", error, store=redact_url(url), key=None, attempts=1, secrets=secrets)
         else:
-            failed = safe_cause(error, secrets)
+            failed = _not_opened(url, error) or safe_cause(error, secrets)
         if failed is error:
             raise
     raise failed  # outside the handler, which would set the other error as context
+
+
+def _not_opened(url: str, error: Exception) -> ZarrdsError | None:
+    """Return the error for a URL that no file system is there for: its protocol is unknown, or needs a package."""
+    if isinstance(error, ImportError):
+        return MissingPackageError(f"URLs like this need a package: {error}", found=redact_url(url))
+    if isinstance(error, ValueError) and str(error).startswith("Protocol not known"):
+        return ArgumentError(
+            f"no file system is known for URLs of {str(error).rpartition(' ')[2]}://",
+            found=redact_url(url),
+            hint="check the spelling; s3, gs, az, http and https are known, and packages for fsspec bring more",
+        )
+    return None
 
 
 def blocking(fs: AbstractFileSystem) -> AbstractFileSystem:

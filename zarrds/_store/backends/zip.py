@@ -17,7 +17,7 @@ from zarrds._store.place import Place, place_in_file, place_on_disk
 from zarrds._store.request import same_bytes
 from zarrds._store.spec import StoreSpec, live_spec, make_spec, not_shareable
 from zarrds._types import Buf, Request, Separator
-from zarrds.errors import ArgumentError, NotErasableError, ReadOnlyError
+from zarrds.errors import ArgumentError, NotErasableError, PathNotFoundError, ReadOnlyError
 
 __all__ = ["ZipStore"]
 
@@ -78,6 +78,10 @@ class ZipStore(Store):
         self.dimension_separator = dimension_separator
         self.profile = StoreProfile("disk", native_ranges=True, shareable=mode == "r")
         self._is_copy = False
+        if mode == "r" and not os.path.exists(self.path):
+            raise PathNotFoundError(
+                "there is no such file", path=self.path, hint="check the spelling; mode='w' creates it"
+            )
         self._use(Archive(self.path, compression, allowZip64, mode))
         self._stamp = _stamp(self.path) if mode == "r" else ()
         self._token: str | None = None

@@ -27,25 +27,30 @@ class ReadOnlyStore(WrapperStore):
     >>> ReadOnlyStore(MemoryStore())["foo"] = b""
     Traceback (most recent call last):
     ...
-    zarrds.errors.ReadOnlyError: store is read-only
+    zarrds.errors.ReadOnlyError: store is read-only (store ...); pass the store itself, or open it to write
     """
 
     __module__ = "zarrds.storage"
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
-        raise ReadOnlyError("store is read-only")
+        raise self._refusal()
 
     def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
-        raise ReadOnlyError("store is read-only")
+        raise self._refusal()
 
     def delete_many(self, keys: Sequence[str]) -> None:
-        raise ReadOnlyError("store is read-only")
+        raise self._refusal()
 
     def rmdir(self, path: str | None = None) -> None:
-        raise ReadOnlyError("store is read-only")
+        raise self._refusal()
 
     def rename(self, src_path: str, dst_path: str) -> None:
-        raise ReadOnlyError("store is read-only")
+        raise self._refusal()
+
+    def _refusal(self) -> ReadOnlyError:
+        return ReadOnlyError(
+            "store is read-only", store=repr(self.store), hint="pass the store itself, or open it to write"
+        )
 
     def spec(self) -> StoreSpec:
         return make_spec(ReadOnlyStore, self.store.spec())

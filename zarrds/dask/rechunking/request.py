@@ -23,7 +23,7 @@ from zarrds.dask.rechunking.records import TEMP_NAME, JobRecord, described
 from zarrds.dask.rechunking.stages import RechunkWork
 from zarrds.dask.rechunking.targets import target_meta
 from zarrds.dask.rechunking.wanted import chunks_by_array, options_by_array
-from zarrds.errors import SourceChangedError
+from zarrds.errors import ArgumentError, SourceChangedError
 from zarrds.hierarchy import Group
 
 __all__ = ["Request", "memory_of_task", "place_of_objects"]
@@ -171,7 +171,10 @@ def _plan(
 def memory_of_task(max_mem: int | str | None) -> int:
     """Return the bytes of memory that a task may use."""
     if max_mem is not None:
-        return int(parse_bytes(max_mem))
+        try:
+            return int(parse_bytes(max_mem))
+        except ValueError:
+            raise ArgumentError(f"max_mem must be a number of bytes, or text like '500MB', found {max_mem!r}") from None
     workers = _workers()
     shares = [w["memory_limit"] / max(1, w["nthreads"]) for w in workers if w.get("memory_limit")]
     if not shares:
