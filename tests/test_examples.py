@@ -89,6 +89,23 @@ def test_real_data(make, name: str, tmp_path: Path) -> None:
     assert is_png(tmp_path / "out" / f"{name}.png")
 
 
+@pytest.mark.slow
+def test_a_rechunk_of_a_file_draws_its_plan(tmp_path: Path) -> None:
+    with_time(tmp_path / "data.nc")
+    done = run("rechunk_real_data.py", "data.nc", "--output", "out", "--max-mem", "50kB", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 of 4 checks passed" in done.stdout
+    assert is_png(tmp_path / "out" / "plan.png")
+    assert "<svg" in (tmp_path / "out" / "plan.html").read_text()
+
+
+@pytest.mark.slow
+def test_a_growing_archive(tmp_path: Path) -> None:
+    done = run("growing_archive.py", "--days", "2", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 of 4 checks passed" in done.stdout
+
+
 def test_real_data_without_anything_to_do(tmp_path: Path) -> None:
     xr.Dataset({"scalar": 1.0}).to_netcdf(tmp_path / "data.nc", engine="netcdf4")
     done = run("real_data.py", "data.nc", cwd=tmp_path)
