@@ -1,7 +1,7 @@
 """Keep a copy of a growing archive up to date that has whole time series in its chunks.
 
-Each day appends maps to an archive whose chunks are maps, as they arrive. A copy with chunks of 32 days serves those who
-read time series. Bringing it up to date reads only what is new, and completes the last chunks once.
+Each day appends maps to an archive whose chunks are maps, as they arrive. A copy with chunks of 32 days serves those
+who read time series. Bringing it up to date reads only what is new, and completes the last chunks once.
 
     python examples/growing_archive.py [--output DIR] [--days 12]
 """
