@@ -92,7 +92,14 @@ _current = _from_environment()
 
 
 def get_config() -> Config:
-    """Return the settings in force."""
+    """Return the settings in force.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> zarrds.get_config().default_format
+    2
+    """
     return _current
 
 
@@ -108,6 +115,15 @@ def set_config(**settings: Any) -> Config:
     -------
     Config
         The new settings.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> before = zarrds.get_config().attempts
+    >>> zarrds.set_config(attempts=3).attempts
+    3
+    >>> zarrds.set_config(attempts=before).attempts
+    10
     """
     global _current
     _current = replace(_current, **settings)
@@ -127,6 +143,14 @@ def config_context(**settings: Any) -> Iterator[Config]:
     ------
     Config
         The settings inside the block.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> with zarrds.config_context(default_format=3):
+    ...     z = zarrds.zeros(10)
+    >>> z.zarr_format
+    3
     """
     global _current
     before = _current

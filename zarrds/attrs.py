@@ -73,7 +73,16 @@ class Attributes(MutableMapping[str, Any]):
         return format_of_key(self.key)
 
     def asdict(self) -> dict[str, Any]:
-        """Return all attributes as a dictionary: a copy, which may be changed without effect on the attributes."""
+        """Return all attributes as a dictionary: a copy, which may be changed without effect on the attributes.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros(3)
+        >>> z.attrs["units"] = "K"
+        >>> z.attrs.asdict()
+        {'units': 'K'}
+        """
         return {name: _copied(value) for name, value in self._all().items()}
 
     def _all(self) -> dict[str, Any]:
@@ -86,7 +95,20 @@ class Attributes(MutableMapping[str, Any]):
         return found
 
     def refresh(self) -> None:
-        """Read the attributes from the store again."""
+        """Read the attributes from the store again.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> store = zarrds.MemoryStore()
+        >>> mine, other = zarrds.zeros(3, store=store), zarrds.open(store)
+        >>> dict(mine.attrs)
+        {}
+        >>> other.attrs["units"] = "K"
+        >>> mine.attrs.refresh()
+        >>> dict(mine.attrs)
+        {'units': 'K'}
+        """
         if self.cache:
             self._cached = self._load()
 
@@ -97,6 +119,15 @@ class Attributes(MutableMapping[str, Any]):
         ----------
         d : dict
             The new attributes, by name.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros(3)
+        >>> z.attrs["old"] = 1
+        >>> z.attrs.put({"units": "K"})
+        >>> dict(z.attrs)
+        {'units': 'K'}
         """
         self._change(lambda _: dict(d), by_itself=not self._format.one_document)
 
@@ -109,6 +140,14 @@ class Attributes(MutableMapping[str, Any]):
             Attributes to set.
         **kwargs
             Attributes to set, by name.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros(3)
+        >>> z.attrs.update({"units": "K"}, scale=2)
+        >>> sorted(z.attrs)
+        ['scale', 'units']
         """
         given = dict(*args, **kwargs)
         self._change(lambda attributes: {**attributes, **given})

@@ -378,6 +378,15 @@ def contains_array(store: StoreLike, path: str | bytes | None = None) -> bool:
         The store.
     path : str, optional
         Path in the store; the root by default.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> from zarrds.storage import contains_array
+    >>> root = zarrds.group()
+    >>> _ = root.zeros("a", shape=3)
+    >>> contains_array(root.store, "a"), contains_array(root.store)
+    (True, False)
     """
     with _opened(store, "r") as real_store:
         return _node.contains_array(real_store, normalize_path(path))
@@ -394,6 +403,14 @@ def contains_group(store: StoreLike, path: str | bytes | None = None, explicit_o
         Path in the store; the root by default.
     explicit_only : bool, default True
         Whether a group must have a document.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> from zarrds.storage import contains_group
+    >>> root = zarrds.group()
+    >>> contains_group(root.store), contains_group(root.store, "a")
+    (True, False)
     """
     with _opened(store, "r") as real_store:
         return _node.contains_group(real_store, normalize_path(path))

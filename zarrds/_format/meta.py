@@ -43,6 +43,12 @@ class CodecSpec:
         The numcodecs ``id`` (v1, v2) or the v3 name.
     configuration_json : str
         The other members, as JSON text with sorted keys, so that the value is hashable.
+
+    Examples
+    --------
+    >>> from zarrds.codecs import CodecSpec
+    >>> CodecSpec("gzip", {"level": 5}).name
+    'gzip'
     """
 
     name: str

@@ -61,6 +61,14 @@ def as_store(store: object, *, mode: str = "r", storage_options: Mapping[str, An
         If `store` is no mapping from keys to bytes; a TypeError and, as in Zarr-Python, a ValueError.
     ValueError
         If storage options are given for a path that is no URL.
+
+    Examples
+    --------
+    >>> from zarrds.storage import as_store
+    >>> as_store({"a": b"1"})["a"]
+    b'1'
+    >>> as_store("data.zarr", mode="w")
+    <zarrds.storage.DirectoryStore '...data.zarr'>
     """
     if isinstance(store, Store):
         return _of_known_version(store)

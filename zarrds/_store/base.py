@@ -179,7 +179,16 @@ class Store(MutableMapping[str, bytes]):
     # --- what a store may do better ----------------------------------------------------------------------------------
 
     def listdir(self, path: str | None = None) -> list[str]:
-        """Return the sorted names of keys and prefixes directly below `path`; empty if there are none."""
+        """Return the sorted names of keys and prefixes directly below `path`; empty if there are none.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> store = zarrds.MemoryStore()
+        >>> store["a/b"] = store["c"] = b"1"
+        >>> store.listdir()
+        ['a', 'c']
+        """
         prefix = level(normalize_path(path))
         return names_below(self.keys_below(prefix), prefix)
 
@@ -206,6 +215,13 @@ class Store(MutableMapping[str, bytes]):
         store objects, threads and processes they use: if several expect the same value, only one gets True. It does not
         block `set_many` and `delete_many` of others at the same moment. If it is unknown whether the value was set, as
         after a lost connection, an error is raised. Stores without `can_set_if` raise StoreError.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> store = zarrds.MemoryStore()
+        >>> store.set_if("counter", b"1", None), store.set_if("counter", b"2", b"0")
+        (True, False)
         """
         raise StoreError(
             "values of this store cannot be compared and set in one step",

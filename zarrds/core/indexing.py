@@ -270,17 +270,46 @@ class Selections(HasOpenArray):
 
     @property
     def oindex(self) -> Index:
-        """Shortcut for orthogonal (outer) indexing; see `get_orthogonal_selection`."""
+        """Shortcut for orthogonal (outer) indexing; see `get_orthogonal_selection`.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros((100, 60), chunks=(30, 20), dtype="i4")
+        >>> z.oindex[[1, 50], ::20].shape
+        (2, 3)
+        >>> z.oindex[[1, 50], 0] = 3
+        >>> z[:, 0].sum()
+        np.int64(6)
+        """
         return Index(self._open, "oindex")
 
     @property
     def vindex(self) -> Index:
-        """Shortcut for vectorised (inner) indexing; see `get_coordinate_selection` and `get_mask_selection`."""
+        """Shortcut for vectorised (inner) indexing; see `get_coordinate_selection` and `get_mask_selection`.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros((100, 60), chunks=(30, 20), dtype="i4")
+        >>> z.vindex[[1, 50], [0, 59]] = [3, 4]
+        >>> z[1, 0], z[50, 59]
+        (np.int32(3), np.int32(4))
+        """
         return Index(self._open, "vindex")
 
     @property
     def blocks(self) -> Index:
-        """Shortcut for indexing by chunk; see `get_block_selection`."""
+        """Shortcut for indexing by chunk; see `get_block_selection`.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros((100, 60), chunks=(30, 20), dtype="i4")
+        >>> z.blocks[0, 1] = 5
+        >>> z[0, 18:22]
+        array([0, 0, 5, 5], dtype=int32)
+        """
         return Index(self._open, "blocks")
 
 

@@ -110,12 +110,26 @@ class ArrayProperties(HasOpenArray):
 
     @property
     def shards(self) -> Shape | None:
-        """Shape of a shard, a stored value that holds several chunks; None when chunks are stored one by one."""
+        """Shape of a shard, a stored value that holds several chunks; None when chunks are stored one by one.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> zarrds.zeros((100, 60), chunks=(10, 20), shards=(50, 60), zarr_format=3).shards
+        (50, 60)
+        """
         return self._open.latest.meta.shards
 
     @property
     def write_unit(self) -> Shape:
-        """Shape of a stored value, the shard or the chunk: concurrent writers must each write whole ones."""
+        """Shape of a stored value, the shard or the chunk: concurrent writers must each write whole ones.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> zarrds.zeros((100, 60), chunks=(10, 20), shards=(50, 60), zarr_format=3).write_unit
+        (50, 60)
+        """
         return self._open.latest.meta.write_unit
 
     @property
@@ -125,7 +139,14 @@ class ArrayProperties(HasOpenArray):
 
     @property
     def dimension_names(self) -> tuple[str | None, ...] | None:
-        """Names of the dimensions, None for one without a name; None if there are none at all (always in Zarr v2)."""
+        """Names of the dimensions, None for one without a name; None if there are none at all (always in Zarr v2).
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> zarrds.zeros((4, 6), zarr_format=3, dimension_names=("y", "x")).dimension_names
+        ('y', 'x')
+        """
         return self._open.latest.meta.dimension_names
 
     @property
@@ -135,7 +156,14 @@ class ArrayProperties(HasOpenArray):
 
     @property
     def compressor(self) -> Any:
-        """Primary compression codec; None without compression."""
+        """Primary compression codec; None without compression.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> zarrds.zeros(10, compressor=zarrds.Zstd(level=3)).compressor
+        Zstd(level=3)
+        """
         found = self.compressors
         return found[0] if found else None
 
@@ -200,7 +228,16 @@ class ArrayProperties(HasOpenArray):
 
     @property
     def nchunks_initialized(self) -> int:
-        """The number of chunks that have been initialized with some data; one listing of the array's keys."""
+        """The number of chunks that have been initialized with some data; one listing of the array's keys.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros((100, 60), chunks=(30, 20), dtype="i4")
+        >>> z[:30, :20] = 1
+        >>> z.nchunks_initialized
+        1
+        """
         return count_stored(self._open.source())
 
     @property
@@ -210,7 +247,17 @@ class ArrayProperties(HasOpenArray):
 
     @property
     def nbytes_stored(self) -> int:
-        """Bytes stored for the array, metadata and attributes included; -1 where the store cannot tell."""
+        """Bytes stored for the array, metadata and attributes included; -1 where the store cannot tell.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros(100, chunks=50, dtype="i4", compressor=None)
+        >>> before = z.nbytes_stored  # documents count
+        >>> z[:50] = 1
+        >>> z.nbytes_stored - before
+        200
+        """
         # nested chunks are listed recursively; flat ones need one directory only
         nested = self._open.source().meta.keys.key((0, 0)) != "0.0"
         path, stores = self._open.path, [self._open.chunk_store]

@@ -90,6 +90,14 @@ def zeros_like(a: Any, **kwargs: Any) -> Array:
     -------
     Array
         The new array.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.zeros((4, 6), chunks=(2, 3), dtype="i2")
+    >>> new = zarrds.zeros_like(z)
+    >>> new.shape, new.chunks, new.dtype, new[0, 0]
+    ((4, 6), (2, 3), dtype('int16'), np.int16(0))
     """
     return zeros(**like_keywords(a, kwargs))
 
@@ -108,6 +116,14 @@ def ones_like(a: Any, **kwargs: Any) -> Array:
     -------
     Array
         The new array.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.zeros((4, 6), chunks=(2, 3), dtype="i2")
+    >>> new = zarrds.ones_like(z)
+    >>> new.shape, new.chunks, new.dtype, new[0, 0]
+    ((4, 6), (2, 3), dtype('int16'), np.int16(1))
     """
     return ones(**like_keywords(a, kwargs))
 
@@ -126,6 +142,13 @@ def full_like(a: Any, **kwargs: Any) -> Array:
     -------
     Array
         The new array.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.zeros((4, 6), chunks=(2, 3), dtype="i2")
+    >>> zarrds.full_like(z, fill_value=7)[0, 0]
+    np.int16(7)
     """
     return full(**filled_keywords(a, kwargs))
 
@@ -146,6 +169,13 @@ def open_like(a: Any, path: Any, **kwargs: Any) -> Array:
     -------
     Array
         The array that exists or was created.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.zeros((4, 6), chunks=(2, 3), dtype="i2")
+    >>> zarrds.open_like(z, "copy.zarr", mode="w")
+    <zarrds.core.Array (4, 6) int16>
     """
     options = like_keywords(a, kwargs)
     if isinstance(a, Array):

@@ -50,6 +50,14 @@ class Job:
         How a rechunk will be done.
     resumable : bool
         Whether the same job, prepared again after it was stopped, does only what is left.
+
+    Examples
+    --------
+    >>> import zarrds, zarrds.dask
+    >>> z = zarrds.ones((40, 40), chunks=(1, 40), store="maps.zarr", overwrite=True)
+    >>> job = zarrds.dask.rechunk("maps.zarr", "series.zarr", chunks=(40, 1), max_mem="1MB")  # nothing has run
+    >>> job.compute().chunks
+    (40, 1)
     """
 
     def __init__(

@@ -72,6 +72,15 @@ class CopyReport(Timed):
         Number of keys that were not copied for an error.
     dry_run : bool
         Whether nothing was copied: the numbers say what would be.
+
+    Examples
+    --------
+    >>> import zarrds, zarrds.dask
+    >>> z = zarrds.open("source.zarr", mode="w", shape=100, chunks=10)
+    >>> z[:] = 1
+    >>> report = zarrds.dask.copy_store("source.zarr", "copy.zarr").compute()
+    >>> report.copied, report.ok
+    (11, True)
     """
 
     copied: int = 0

@@ -51,6 +51,13 @@ class Creating(Members):
         ------
         ContainsArrayError, ContainsGroupError
             A node is there, and `overwrite` is False.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> root.create_group("run/1")
+        <zarrds.hierarchy.Group '/run/1'>
         """
         self._refuse_read_only()
         path = self._where(name)
@@ -77,6 +84,13 @@ class Creating(Members):
             Name or path of the group.
         overwrite : bool, default False
             Whether an array of this name is replaced.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> root.require_group("run") == root.require_group("run")
+        True
         """
         self._refuse_read_only()
         path = self._where(name)
@@ -108,6 +122,13 @@ class Creating(Members):
         -------
         tuple of Group
             The new groups, in the order of their names.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> root.create_groups("a", "b")
+        (<zarrds.hierarchy.Group '/a'>, <zarrds.hierarchy.Group '/b'>)
         """
         return tuple(self.create_group(name, **kwargs) for name in names)
 
@@ -185,6 +206,15 @@ class Creating(Members):
         ------
         TypeError
             An existing array has another shape or dtype.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> root.require_dataset("t", shape=10, dtype="f8")
+        <zarrds.core.Array '/t' (10,) float64>
+        >>> root.require_dataset("t", shape=10, dtype="f4")  # is there, and float64 is exact enough
+        <zarrds.core.Array '/t' (10,) float64>
         """
         self._refuse_read_only()
         path = self._where(name)
@@ -315,6 +345,13 @@ class Creating(Members):
         -------
         Array
             The new array.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> root.array("t", [[1, 2], [3, 4]], chunks=1)
+        <zarrds.core.Array '/t' (2, 2) int64>
         """
         self._refuse_read_only()
         data, given = creation.array_keywords(data, kwargs)

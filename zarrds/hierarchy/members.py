@@ -107,7 +107,16 @@ class Members(MutableMapping[str, Any]):
         return iterator
 
     def items(self) -> ItemsView[str, Member]:
-        """Return pairs of name and member: one listing and one batch of documents for all of them."""
+        """Return pairs of name and member: one listing and one batch of documents for all of them.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("a", shape=3), root.create_group("b")
+        >>> list(root.items())
+        [('a', <zarrds.core.Array '/a' (3,) float64>), ('b', <zarrds.hierarchy.Group '/b'>)]
+        """
         return _Members(self)
 
     def values(self) -> ValuesView[Member]:
@@ -193,7 +202,16 @@ class Members(MutableMapping[str, Any]):
         return _node.child_kinds(self._store, self._path, self._format)
 
     def group_keys(self) -> Iterator[str]:
-        """Return an iterator over member names for groups only."""
+        """Return an iterator over member names for groups only.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("a", shape=3), root.create_group("b")
+        >>> list(root.group_keys())
+        ['b']
+        """
         return (name for name, is_array in self._kinds() if not is_array)
 
     def groups(self) -> Iterator[tuple[str, Any]]:
@@ -216,6 +234,14 @@ class Members(MutableMapping[str, Any]):
         ----------
         recurse : bool, default False
             Whether arrays in groups below are included.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("a", shape=3), root.create_group("b")
+        >>> list(root.array_keys())
+        ['a']
         """
         if recurse:
             return (name for name, _ in self.arrays(recurse=True))
@@ -228,6 +254,14 @@ class Members(MutableMapping[str, Any]):
         ----------
         recurse : bool, default False
             Whether arrays in groups below are included.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("a", shape=3), root.zeros("b", shape=4)
+        >>> [(name, array.shape) for name, array in root.arrays()]
+        [('a', (3,)), ('b', (4,))]
         """
         for name, member in self._members():
             if isinstance(member, Array):
@@ -283,6 +317,15 @@ class Members(MutableMapping[str, Any]):
         -------
         object
             The first result that is not None; None if there is none.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("b/t", shape=3)
+        >>> root.visit(print)
+        b
+        b/t
         """
         return self.visititems(lambda path, _: func(path))
 
@@ -298,6 +341,15 @@ class Members(MutableMapping[str, Any]):
         -------
         object
             The first result that is not None; None if there is none.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("b/t", shape=3)
+        >>> root.visitkeys(print)
+        b
+        b/t
         """
         return self.visit(func)
 
@@ -313,6 +365,15 @@ class Members(MutableMapping[str, Any]):
         -------
         object
             The first result that is not None; None if there is none.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("b/t", shape=3)
+        >>> root.visitvalues(print)
+        <zarrds.hierarchy.Group '/b'>
+        <zarrds.core.Array '/b/t' (3,) float64>
         """
         return self.visititems(lambda _, member: func(member))
 
@@ -330,6 +391,16 @@ class Members(MutableMapping[str, Any]):
         -------
         TreeViewer
             Object that prints as the tree, in notebooks as HTML.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("b/t", shape=3)
+        >>> print(root.tree())
+        /
+         └── b
+             └── t (3,) float64
         """
         return TreeViewer(self, expand=expand, level=level)
 

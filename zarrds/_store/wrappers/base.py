@@ -23,6 +23,22 @@ class WrapperStore(Store):
     ----------
     store : Store
         The wrapped store.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> from zarrds.storage import WrapperStore
+    >>> class Counted(WrapperStore):
+    ...     count = 0
+    ...     def get_many(self, requests):
+    ...         self.count += len(requests)
+    ...         return self.store.get_many(requests)
+    >>> store = Counted(zarrds.MemoryStore())
+    >>> z = zarrds.ones(10, chunks=5, store=store)
+    >>> z[:] = 1
+    >>> before = store.count
+    >>> z[:].sum(), store.count - before
+    (np.float64(10.0), 2)
     """
 
     carries_data: bool

@@ -53,6 +53,14 @@ class CostModel:
         Tasks that are meant to run at the same time; plans with fewer tasks are charged for it.
     temp_copies : bool
         Whether the store of intermediates copies a value when it is set.
+
+    Examples
+    --------
+    >>> from zarrds.dask import CostModel, rechunk_plan
+    >>> far = CostModel(latency_s=0.03, bandwidth=5e7, concurrency=16)
+    >>> plan = rechunk_plan((1000, 200, 200), (1, 200, 200), (1000, 20, 20), 4, 100_000_000, model=far)
+    >>> plan.seconds(workers=2) > plan.seconds(workers=8)
+    True
     """
 
     latency_s: float = 5e-5
@@ -129,6 +137,13 @@ class RechunkPlan(Preview):
         One stage is a direct plan; between two stages there is a shuffle.
     model : CostModel
         Speed of stores and scheduler that was assumed.
+
+    Examples
+    --------
+    >>> from zarrds.dask import rechunk_plan
+    >>> plan = rechunk_plan((1000, 200, 200), (1, 200, 200), (1000, 20, 20), 4, 100_000_000)
+    >>> len(plan.stages), plan.projected_mem <= 100_000_000, plan.requests == plan.reads + plan.writes
+    (2, True, True)
     """
 
     shape: Shape

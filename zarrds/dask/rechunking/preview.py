@@ -154,6 +154,15 @@ class GroupPlan(Preview, Mapping[str, "RechunkPlan"]):
     ----------
     plans : dict
         The plans.
+
+    Examples
+    --------
+    >>> import zarrds, zarrds.dask
+    >>> root = zarrds.open_group("maps.zarr", mode="w")
+    >>> _ = root.ones("u", shape=(40, 40), chunks=(1, 40))
+    >>> plan = zarrds.dask.rechunk("maps.zarr", "series.zarr", chunks={"u": (40, 1)}, max_mem="1MB").plan
+    >>> list(plan.plans), plan.requests == plan["u"].requests
+    (['u'], True)
     """
 
     def __init__(self, plans: Mapping[str, RechunkPlan]) -> None:
