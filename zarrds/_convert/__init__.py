@@ -14,9 +14,11 @@ from zarrds._convert.in_place import (
 from zarrds._convert.plan import Found, Step, nodes_in
 from zarrds._convert.run import Places, convert, find_places, opened
 from zarrds._convert.to_dest import PlanTo, described, finish_to, plan_to, require_groups_above, write_array
+from zarrds._convert.view import FormatView
 
 __all__ = [
     "NOTES",
+    "FormatView",
     "Found",
     "Places",
     "PlanInPlace",

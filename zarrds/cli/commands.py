@@ -26,6 +26,7 @@ from zarrds.cli.plotting import plot
 from zarrds.cli.printing import echo_json, echo_text
 from zarrds.cli.removing import rm
 from zarrds.cli.running import Commands
+from zarrds.cli.serving import serve
 from zarrds.cli.settings import config
 from zarrds.cli.values import cat, stats
 from zarrds.convenience import verify as verify_store
@@ -84,5 +85,8 @@ def _verify_job(*args: Any, **options: Any) -> Any:
     return verify_by_tasks(*args, **options)
 
 
-for command in (info, tree, ls, head, cat, stats, plot, diff, copy, convert, rechunk, consolidate, rm, bench, config):
+for command in (
+    *(info, tree, ls, head, cat, stats, plot, diff),
+    *(copy, convert, rechunk, consolidate, rm, serve, bench, config),
+):
     main.add_command(command)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
@@ -23,7 +23,7 @@ from zarrds.cli.values import array_at
 from zarrds.core import Array
 from zarrds.errors import ArgumentError, ZarrdsError
 
-__all__ = ["Drawing", "drawing_of", "plot"]
+__all__ = ["Drawing", "drawing_of", "plot", "runs_up", "with_coordinates"]
 
 _MOST_IN_FILE = 2000
 _MOST_IN_TEXT = 200
@@ -87,7 +87,7 @@ def plot(
     """
     array = array_at(store, path, access)
     found = drawing_of(array, select, isel, _MOST_IN_FILE if output else _MOST_IN_TEXT, raw=raw)
-    found = _with_coordinates(found, array, store, access, select, isel)
+    found = with_coordinates(found, array, lambda path: opened(store, path, access.options(store)))
     if output is None:
         echo_text(_as_text(found, vmin, vmax))
         return
@@ -146,23 +146,35 @@ def _label(array: Array) -> str:
     return f"{name} [{units}]" if units else str(name)
 
 
-def _with_coordinates(
-    found: Drawing, array: Array, store: str, access: Access, select: Any, isel: dict[str, Item]
-) -> Drawing:
-    """Return the drawing with the values of coordinate arrays beside the array, where there are any."""
+def with_coordinates(found: Drawing, array: Array, beside: Callable[[str], Any]) -> Drawing:
+    """Return the drawing with the values of coordinate arrays, where there are any.
+
+    Parameters
+    ----------
+    found : Drawing
+        Its axes have indexes.
+    array : Array
+        What is drawn.
+    beside : callable
+        Opens a node by its path in the store; an error means that there is none.
+    """
     group, axes = array.path.rpartition("/")[0], []
     for name, index in found.axes:
-        axes.append((name, index))
         try:
-            beside = opened(store, f"{group}/{name}".strip("/"), access.options(store))
-            if isinstance(beside, Array) and beside.ndim == 1 and beside.dtype.kind in "iuf":
-                values = unpacking_of(beside).unpacked(np.asarray(beside[index[0] : index[-1] + 1]))
-                thinned = values[:: max(1, int(index[1] - index[0])) if len(index) > 1 else 1]
-                if len(thinned) == len(index) and np.isfinite(thinned).all():
-                    axes[-1] = (_label(beside), thinned)
+            values = _coordinates(beside(f"{group}/{name}".strip("/")), index)
         except (ZarrdsError, OSError):  # no coordinates: indexes are drawn
-            continue
-    return Drawing(found.values, axes, found.title, found.label, found.step)
+            values = None
+        axes.append((name, index) if values is None else values)
+    return replace(found, axes=axes)
+
+
+def _coordinates(array: Any, index: NDArrayAny) -> tuple[str, NDArrayAny] | None:
+    """Return label and values of a coordinate array at some indexes; None if it is not one of finite numbers."""
+    if not isinstance(array, Array) or array.ndim != 1 or array.dtype.kind not in "iuf" or len(array) <= index[-1]:
+        return None
+    step = int(index[1] - index[0]) if len(index) > 1 else 1
+    values = unpacking_of(array).unpacked(np.asarray(array[index[0] : index[-1] + 1 : step]))
+    return (_label(array), values) if np.isfinite(values).all() else None
 
 
 # --- the terminal -----------------------------------------------------------------------------------------------------
@@ -183,19 +195,19 @@ def _as_text(found: Drawing, vmin: float | None, vmax: float | None) -> str:
 
 def _axis_lines(found: Drawing) -> list[str]:
     sides = ["across"] if found.values.ndim == 1 else ["down", "across"]
-    if found.values.ndim == 2 and _runs_up(found):
+    if found.values.ndim == 2 and runs_up(found):
         sides[0] = "up"
     return [f"{side}: {name} {axis[0]:g} to {axis[-1]:g}" for side, (name, axis) in zip(sides, found.axes, strict=True)]
 
 
-def _runs_up(found: Drawing) -> bool:
+def runs_up(found: Drawing) -> bool:
     """Return whether the first dimension is drawn from below: coordinates that grow, such as latitudes."""
     name, axis = found.axes[0]
     return not name.startswith("dim_") and len(axis) > 1 and bool(axis[1] > axis[0])
 
 
 def _upright(found: Drawing) -> NDArrayAny:
-    return found.values[::-1] if _runs_up(found) else found.values
+    return found.values[::-1] if runs_up(found) else found.values
 
 
 def _range(values: NDArrayAny, vmin: float | None, vmax: float | None) -> tuple[float, float]:
@@ -223,7 +235,7 @@ def _save(found: Drawing, output: str, cmap: str, vmin: float | None, vmax: floa
         (vertical, down), (horizontal, across) = found.axes
         mesh = axes.pcolormesh(across, down, found.values, cmap=cmap, vmin=vmin, vmax=vmax, shading="nearest")
         axes.set(xlabel=_safe(horizontal), ylabel=_safe(vertical))
-        if not _runs_up(found) and vertical.startswith("dim_"):
+        if not runs_up(found) and vertical.startswith("dim_"):
             axes.invert_yaxis()
         figure.colorbar(mesh, label=_safe(label))
     axes.set_title(_safe(title))

@@ -11,7 +11,7 @@ from zarrds.cli.describe import dimension_names
 from zarrds.core import Array
 from zarrds.errors import ArgumentError
 
-__all__ = ["Item", "isel_option", "select_option", "selection_of"]
+__all__ = ["Item", "isel_option", "lengths_of", "parsed_items", "select_option", "selection_of"]
 
 Item = int | slice
 
@@ -30,8 +30,13 @@ def _item(text: str) -> Item:
     raise click.BadParameter(f"expected an index (3) or a range (0:10, ::2), found {text!r}")
 
 
+def parsed_items(text: str) -> list[Item]:
+    """Parse indexes and ranges with commas."""
+    return [_item(part) for part in text.split(",")]
+
+
 def _select(ctx: click.Context, param: click.Parameter, value: str | None) -> list[Item] | None:
-    return None if value is None else [_item(part) for part in value.split(",")]
+    return None if value is None else parsed_items(value)
 
 
 def _isel(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, Item]:
