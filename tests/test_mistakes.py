@@ -154,6 +154,8 @@ MISTAKES: dict[str, tuple[Call, type[Exception], tuple[str, ...]]] = {
         ("(3,)", "(4,)"),
     ),
     "copy onto itself": (lambda at: zarrds.copy_store("a.zarr", "a.zarr"), ValueError, ("elsewhere",)),
+    "unknown setting": (lambda at: zarrds.set_config(thread=1), TypeError, ("'thread'", "threads")),
+    "setting of other type": (lambda at: zarrds.set_config(threads="many"), TypeError, ("threads", "'many'")),
     "dask: array over another": (
         lambda at: zarrds.dask.to_zarr(da.ones(3), "a.zarr"),
         ValueError,

@@ -18,7 +18,14 @@ from xarray_backend.fills import fill_from_attribute
 from xarray_backend.lazy import ZarrdsArrayWrapper
 from zarrds import Array, Group
 from zarrds.attrs import Attributes
-from zarrds.errors import ArgumentError, ArgumentTypeError, DimensionNamesError, GroupNotFoundError
+from zarrds.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DimensionNamesError,
+    GroupNotFoundError,
+    SlowAccessWarning,
+    StoreWarning,
+)
 from zarrds.storage import Store, StoreLike
 
 __all__ = ["DIMENSIONS", "ZarrdsStore", "attributes_of", "check_format", "glob", "open_stored_group", "stored_variable"]
@@ -122,7 +129,7 @@ class ZarrdsStore(AbstractDataStore):
         if self._cached is None or not self.cache_members:
             self._cached, failed = self.group.open_members()
             for name in sorted(failed.keys() - self._warned):
-                warnings.warn(f"variable {name!r} is left out: {failed[name]}", UserWarning, stacklevel=2)
+                warnings.warn(f"variable {name!r} is left out: {failed[name]}", StoreWarning, stacklevel=2)
             self._warned.update(failed)
         return self._cached
 
@@ -255,7 +262,7 @@ def _warn_of_missing_metadata(store: Any, opened: Store) -> None:
         f"Failed to open Zarr store with consolidated metadata: there are none in {store!r}, so every document was "
         "read by itself, which is slow on remote stores; "
         "make it with zarrds.consolidate_metadata(store), or pass consolidated=False",
-        RuntimeWarning,
+        SlowAccessWarning,
         stacklevel=2,
     )
 

@@ -2,15 +2,25 @@
 
 They are read from the environment once (``ZARRDS_THREADS`` and so on); change them with `set_config`, or temporarily
 with `config_context`. Nothing else in zarrds reads the environment.
+
+Where dask is imported, settings that were chosen are kept in its configuration, under ``zarrds``: there its YAML files,
+its environment variables (``DASK_ZARRDS__THREADS``) and ``dask.config.set`` reach them as well, and clusters that are
+started later pass them on to their workers.
 """
 
 from __future__ import annotations
 
+import difflib
 import os
-from collections.abc import Iterator
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, fields, replace
 from typing import Any
+
+from zarrds.errors import ArgumentTypeError, ConfigWarning
 
 __all__ = ["Config", "config_context", "get_config", "set_config"]
 
@@ -85,26 +95,74 @@ class Config:
 
 def _from_environment() -> Config:
     given = {f.name: os.environ.get(f"ZARRDS_{f.name.upper()}") for f in fields(Config)}
-    return Config(**{name: int(text) for name, text in given.items() if text is not None})
+    return Config(**{name: _of_text(name, text) for name, text in given.items() if text is not None})
 
 
-_current = _from_environment()
+def _of_text(name: str, text: str) -> Any:
+    try:
+        kind: Any = type(_DEFAULTS[name])
+        return kind(text)
+    except ValueError:
+        raise _wrong_type(f"ZARRDS_{name.upper()}", name, text) from None
+
+
+_DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Config)}
+_chosen: dict[str, Any] = {}
+"""What `set_config` has set, until dask is imported: from then on dask's configuration has it."""
+_section: Any = None
+"""The part ``zarrds`` of dask's configuration of which `_current` was made: a copy."""
 
 
 def get_config() -> Config:
     """Return the settings in force.
 
+    Returns
+    -------
+    Config
+        Defaults, changed by the environment, by dask's configuration, and by `set_config`, in this order.
+
     Examples
     --------
     >>> import zarrds
-    >>> zarrds.get_config().default_format
-    2
+    >>> with zarrds.config_context(threads=3):
+    ...     zarrds.get_config().threads
+    3
     """
+    dask_config = sys.modules.get("dask.config")  # read here at each call, as dask.config.set may have changed it
+    if dask_config is not None:
+        section = getattr(dask_config, "config", _NOTHING).get("zarrds")
+        if section != _section or _chosen:
+            _take(dask_config, section)
     return _current
 
 
+_NOTHING: Mapping[str, Any] = {}
+
+
+def _take(dask_config: Any, section: Any) -> None:
+    """Make the settings of dask's configuration those in force; what was set before dask came goes there first."""
+    global _current, _section
+    if not hasattr(dask_config, "set"):  # dask is being imported
+        return
+    if _chosen:
+        dask_config.set({f"zarrds.{name}": value for name, value in _chosen.items()})
+        _chosen.clear()
+        section = dask_config.config.get("zarrds")
+    members = section if isinstance(section, Mapping) else {}
+    given = {str(name).replace("-", "_"): value for name, value in members.items()}
+    known = {name: value for name, value in given.items() if _fits(name, value)}
+    _section, _current = copy(section), replace(_environment, **known)
+    for name in sorted(given.keys() - known.keys()):
+        message = f"dask's configuration has zarrds.{name} = {given[name]!r}, which is no setting of zarrds: ignored"
+        warnings.warn(message, ConfigWarning, stacklevel=3)
+
+
 def set_config(**settings: Any) -> Config:
-    """Change settings for the process; return the new ones. Unknown names raise TypeError.
+    """Change settings for the process; return the new ones.
+
+    Where dask is imported, they are set in its configuration, as ``dask.config.set({"zarrds.threads": 2})`` does, and
+    workers of clusters that are started later have them. Workers that run already get them by
+    ``client.run(zarrds.set_config, threads=2)``.
 
     Parameters
     ----------
@@ -116,18 +174,42 @@ def set_config(**settings: Any) -> Config:
     Config
         The new settings.
 
+    Raises
+    ------
+    ArgumentTypeError
+        There is no such setting, or it has values of another type; then nothing was changed.
+
     Examples
     --------
     >>> import zarrds
-    >>> before = zarrds.get_config().attempts
-    >>> zarrds.set_config(attempts=3).attempts
-    3
-    >>> zarrds.set_config(attempts=before).attempts
-    10
+    >>> before = zarrds.get_config().threads
+    >>> zarrds.set_config(threads=2).threads
+    2
+    >>> _ = zarrds.set_config(threads=before)
     """
     global _current
-    _current = replace(_current, **settings)
-    return _current
+    for name, value in settings.items():
+        if name not in _DEFAULTS:
+            near = difflib.get_close_matches(name, _DEFAULTS, 1) or ["one of", *sorted(_DEFAULTS)]
+            raise ArgumentTypeError(f"there is no setting {name!r}", hint=f"did you mean {' '.join(near)}?")
+        if not _fits(name, value):
+            raise _wrong_type("setting", name, value)
+    dask_config = sys.modules.get("dask.config")
+    if dask_config is None or not hasattr(dask_config, "set"):
+        _chosen.update(settings)
+        _current = replace(_current, **settings)
+        return _current
+    dask_config.set({f"zarrds.{name}": value for name, value in settings.items()})
+    return get_config()
+
+
+def _fits(name: str, value: Any) -> bool:
+    return name in _DEFAULTS and isinstance(value, type(_DEFAULTS[name])) and not isinstance(value, bool)
+
+
+def _wrong_type(what: str, name: str, value: Any) -> ArgumentTypeError:
+    kind = type(_DEFAULTS[name]).__name__
+    return ArgumentTypeError(f"{what} {name!r} has a value of another type", expected=kind, found=repr(value))
 
 
 @contextmanager
@@ -152,9 +234,12 @@ def config_context(**settings: Any) -> Iterator[Config]:
     >>> z.zarr_format
     3
     """
-    global _current
-    before = _current
+    before = get_config()
     try:
         yield set_config(**settings)
     finally:
-        _current = before
+        set_config(**{name: getattr(before, name) for name in settings if name in _DEFAULTS})
+
+
+_environment = _from_environment()
+_current = _environment

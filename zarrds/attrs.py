@@ -11,7 +11,7 @@ from zarrds._format import ATTRS_KEY, Format, format_of_key
 from zarrds._node import document_locked, set_document, with_mark_of
 from zarrds._store import Store, as_store
 from zarrds._types import Buf
-from zarrds.errors import ReadOnlyError
+from zarrds.errors import ReadOnlyError, ZarrdsDeprecationWarning
 from zarrds.sync import Synchronizer
 
 __all__ = ["Attributes", "known_attributes"]
@@ -248,7 +248,7 @@ def _with_text_names(attributes: dict[Any, Any]) -> dict[str, Any]:
         return attributes
     warnings.warn(
         "only attribute keys of type 'string' will be allowed in the future; others are converted",
-        DeprecationWarning,
+        ZarrdsDeprecationWarning,
         stacklevel=5,
     )
     return {str(name): value for name, value in attributes.items()}

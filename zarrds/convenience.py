@@ -38,7 +38,7 @@ from zarrds._types import Mode, ShapeLike, ZarrFormat
 from zarrds._verify import verify
 from zarrds.core import Array, OpenOptions, open_existing, opened_array
 from zarrds.creation import array, open_array, refuse_missing
-from zarrds.errors import ArgumentError, ConflictError, GroupNotFoundError, MetadataError
+from zarrds.errors import ArgumentError, ConflictError, GroupNotFoundError, IgnoredArgumentWarning, MetadataError
 from zarrds.hierarchy import Group, LazyLoader, create_filled_group, open_group, opened_group
 from zarrds.hierarchy import open_existing as open_existing_group
 from zarrds.hierarchy.tree import TreeViewer
@@ -164,7 +164,7 @@ _ARRAY_OPTIONS = frozenset(inspect.signature(open_array).parameters) | {"compres
 
 def _warn_of_unknown(options: Mapping[str, Any]) -> None:
     for name in sorted(set(options) - _ARRAY_OPTIONS):
-        warnings.warn(f"ignoring keyword argument {name!r}", UserWarning, stacklevel=3)
+        warnings.warn(f"ignoring keyword argument {name!r}", IgnoredArgumentWarning, stacklevel=3)
 
 
 def save_array(

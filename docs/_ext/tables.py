@@ -55,6 +55,8 @@ class ErrorTable(Table):
     def rows(self) -> Iterable[tuple[str, ...]]:
         for name in zarrds.errors.__all__:
             error = getattr(zarrds.errors, name)
+            if issubclass(error, Warning):
+                continue
             builtins = [base.__name__ for base in error.__mro__ if base.__module__ == "builtins"]
             others = ", ".join(
                 f"``{base}``" for base in builtins if base not in ("Exception", "BaseException", "object")

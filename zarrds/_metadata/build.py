@@ -33,7 +33,7 @@ from zarrds._format import (
 from zarrds._metadata.codecs import CodecPipeline, make_pipeline, pipeline_of, several, sharded, to_numcodecs
 from zarrds._store import ShardingStorageTransformer, StorageTransformer, Store
 from zarrds._types import Chunks, Order, Shape
-from zarrds.errors import ArgumentError, BadCompressorError, UnsupportedFormatError
+from zarrds.errors import ArgumentError, BadCompressorError, IgnoredArgumentWarning, UnsupportedFormatError
 
 __all__ = ["array_meta", "fallback_compressor", "new_format", "options_like"]
 
@@ -160,7 +160,7 @@ def _filters(dtype: Any, filters: Any, object_codec: Any, implied: CodecSpec | N
     specs = tuple(spec_of(f) for f in several(filters))
     if not dtype.hasobject:
         if object_codec is not None:
-            warnings.warn("an object_codec is only needed for object arrays", UserWarning, stacklevel=4)
+            warnings.warn("an object_codec is only needed for object arrays", IgnoredArgumentWarning, stacklevel=4)
         return specs
     if object_codec is None and implied is None:
         if specs:

@@ -42,6 +42,7 @@ from zarrds.errors import (
     HierarchyTooDeepError,
     MetadataError,
     PathNotFoundError,
+    StoreWarning,
     UnsupportedFormatError,
 )
 
@@ -173,7 +174,7 @@ def _warn_of_both(store: Store, taken: Found) -> None:
     warnings.warn(
         f"documents of several formats are at {'/' + taken.path!r} in {store!r}; Zarr v{taken.format.number} is used, "
         "zarr_format= chooses another",
-        UserWarning,
+        StoreWarning,
         stacklevel=4,
     )
 

@@ -10,7 +10,7 @@ from numcodecs.registry import codec_registry
 
 from zarrds._metadata import REQUEST_NAMES, ArrayRequest
 from zarrds.core import OPTION_NAMES
-from zarrds.errors import ArgumentTypeError, BadCompressorError
+from zarrds.errors import ArgumentTypeError, BadCompressorError, IgnoredArgumentWarning
 
 __all__ = ["array_request", "h5py_names"]
 
@@ -74,4 +74,4 @@ def _h5py_codec(compression: Any, options: Any) -> Any:
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, UserWarning, stacklevel=6)
+    warnings.warn(message, IgnoredArgumentWarning, stacklevel=6)

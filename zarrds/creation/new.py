@@ -15,7 +15,7 @@ from zarrds._store import KVStore, Store, StoreLike, as_store, normalize_path
 from zarrds._types import ChunksLike, CodecLike, CodecsLike, DTypeLike, Separator, ShapeLike, ZarrFormat
 from zarrds.core import Array, OpenOptions, opened_array
 from zarrds.creation.keywords import array_request
-from zarrds.errors import ArrayNotFoundError, ConflictError
+from zarrds.errors import ArrayNotFoundError, ConflictError, OutdatedNameWarning
 from zarrds.sync import Synchronizer
 
 __all__ = ["Destination", "create", "create_array", "destination_of"]
@@ -265,6 +265,6 @@ def _warn_of_missing_codec(meta: ArrayMeta, request: ArrayRequest) -> None:
     ):
         warnings.warn(
             "missing object_codec for object array: the first filter is taken for it; pass it as object_codec",
-            FutureWarning,
+            OutdatedNameWarning,
             stacklevel=4,
         )

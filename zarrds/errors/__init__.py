@@ -67,6 +67,8 @@ The tree (in brackets the builtin that a caller may catch instead)::
 
 Errors have fields (`store`, `path`, `key`, `codec`, `expected`, `found`, `hint`) and build their message from them, so
 that you can find the bad file without a debugger. They can be pickled, as dask workers send them to the client.
+
+Warnings have categories of their own, with `ZarrdsWarning` at the root, so that they can be filtered.
 """
 
 from __future__ import annotations
@@ -145,6 +147,16 @@ from zarrds.errors.stores import (
     StoreNotShareableError,
     StoreTimeoutError,
 )
+from zarrds.errors.warnings import (
+    ConfigWarning,
+    IgnoredArgumentWarning,
+    OutdatedNameWarning,
+    PortabilityWarning,
+    SlowAccessWarning,
+    StoreWarning,
+    ZarrdsDeprecationWarning,
+    ZarrdsWarning,
+)
 
 __all__ = [
     "ArgumentError",
@@ -161,6 +173,7 @@ __all__ = [
     "ChunkEncodeError",
     "ChunkError",
     "ChunkMemoryError",
+    "ConfigWarning",
     "ConflictError",
     "ConsolidatedNotFoundError",
     "ContainsArrayError",
@@ -175,6 +188,7 @@ __all__ = [
     "ForeignFilesError",
     "GroupNotFoundError",
     "HierarchyTooDeepError",
+    "IgnoredArgumentWarning",
     "InvalidKeyError",
     "ItemTypeError",
     "MemoryLimitError",
@@ -190,11 +204,14 @@ __all__ = [
     "NotListableError",
     "NotSupportedError",
     "OldArrayNotFoundError",
+    "OutdatedNameWarning",
     "PathError",
     "PathNotFoundError",
+    "PortabilityWarning",
     "ReadOnlyError",
     "SelfOverwriteError",
     "ShortReadError",
+    "SlowAccessWarning",
     "SourceChangedError",
     "StoreAccessError",
     "StoreConnectionError",
@@ -202,13 +219,16 @@ __all__ = [
     "StoreMemoryError",
     "StoreNotShareableError",
     "StoreTimeoutError",
+    "StoreWarning",
     "SynchronizerPathError",
     "UnfinishedJobError",
     "UnknownVariableError",
     "UnsupportedFormatError",
     "UsageError",
     "VindexInvalidSelectionError",
+    "ZarrdsDeprecationWarning",
     "ZarrdsError",
+    "ZarrdsWarning",
     "ZeroStepError",
 ]
 

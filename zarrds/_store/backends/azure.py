@@ -24,7 +24,7 @@ from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, freeze, live_spec
 from zarrds._store.wrappers import trace
 from zarrds._types import Buf, ByteRange, Request, Separator
-from zarrds.errors import ArgumentError, ArgumentTypeError, StoreError
+from zarrds.errors import ArgumentError, ArgumentTypeError, OutdatedNameWarning, StoreError
 
 __all__ = ["ABSStore"]
 
@@ -318,7 +318,7 @@ class ABSStore(Store):
 
 
 def _given(name: str, value: str | None) -> str | None:
-    warnings.warn(f"the {name} property is deprecated: get it from the client", FutureWarning, stacklevel=3)
+    warnings.warn(f"the {name} property is deprecated: get it from the client", OutdatedNameWarning, stacklevel=3)
     return value
 
 
@@ -331,7 +331,7 @@ def _client_of(container: str | None, account: str | None, key: str | None, opti
     warnings.warn(
         "container, account_name, account_key and blob_service_kwargs are deprecated: pass a "
         "ContainerClient as client instead",
-        FutureWarning,
+        OutdatedNameWarning,
         stacklevel=3,
     )
     blob = optional_module("azure.storage.blob", "azure")

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable
 
 from zarrds._store.wrappers import trace
+from zarrds.errors import StoreWarning
 
 __all__ = ["CONDITIONS_KEY", "IMPOSSIBLE_TAG", "obeys_conditions"]
 
@@ -49,7 +50,7 @@ def obeys_conditions(place: str, store: str, is_refused: Callable[[], bool], rem
 
     Warns
     -----
-    UserWarning
+    StoreWarning
         The service ignores conditions: only one writer at a time can be kept safe, or several with a synchronizer.
     """
     name = (os.getpid(), place)
@@ -68,6 +69,6 @@ def _warn(store: str) -> None:
     warnings.warn(
         f"the service of {store} ignores the header If-Match, so it cannot set a value only if it is unchanged: let "
         "one writer at a time append to an array or change its attributes, or give all writers the same synchronizer",
-        UserWarning,
+        StoreWarning,
         stacklevel=5,
     )

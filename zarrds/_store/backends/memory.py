@@ -20,7 +20,15 @@ from zarrds._store.request import cut, same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, live_spec
 from zarrds._store.values import as_buffer, is_bytes_like, is_zarr3_buffer
 from zarrds._types import Buf, Request, Separator
-from zarrds.errors import ArgumentError, NotBytesError, NotListableError, PathNotFoundError, ReadOnlyError, StoreError
+from zarrds.errors import (
+    ArgumentError,
+    NotBytesError,
+    NotListableError,
+    PathNotFoundError,
+    ReadOnlyError,
+    StoreError,
+    ZarrdsDeprecationWarning,
+)
 
 __all__ = ["DictStore", "KVStore", "MemoryStore"]
 
@@ -493,7 +501,7 @@ class DictStore(MemoryStore):
         warnings.warn(
             "DictStore has been renamed to MemoryStore in 2.4.0 and will be removed in the future. Please use "
             "MemoryStore.",
-            DeprecationWarning,
+            ZarrdsDeprecationWarning,
             stacklevel=2,
         )
         super().__init__(*args, **kwargs)

@@ -17,7 +17,13 @@ from zarrds._store.place import Place, place_in_file, place_on_disk
 from zarrds._store.request import same_bytes
 from zarrds._store.spec import StoreSpec, live_spec, make_spec, not_shareable
 from zarrds._types import Buf, Request, Separator
-from zarrds.errors import ArgumentError, NotErasableError, PathNotFoundError, ReadOnlyError
+from zarrds.errors import (
+    ArgumentError,
+    NotErasableError,
+    PathNotFoundError,
+    ReadOnlyError,
+    StoreWarning,
+)
 
 __all__ = ["ZipStore"]
 
@@ -119,7 +125,7 @@ class ZipStore(Store):
             if self._archive.write(key, value):
                 warnings.warn(
                     f"Duplicate name: {key!r}; the value that is replaced still takes up space in {self.path!r}",
-                    UserWarning,
+                    StoreWarning,
                     stacklevel=3,
                 )
             self.live.changed()

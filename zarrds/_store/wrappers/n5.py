@@ -23,7 +23,7 @@ from zarrds._store.request import cut, same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._store.wrappers.base import WrapperStore
 from zarrds._types import JSON, Buf, Request, Separator
-from zarrds.errors import UnsupportedFormatError
+from zarrds.errors import IgnoredArgumentWarning, PortabilityWarning, UnsupportedFormatError
 
 __all__ = ["N5FSStore", "N5Mapping", "N5Store"]
 
@@ -425,12 +425,13 @@ def _members(attributes: Attributes, node: str, name: str, text: Buf, quiet: boo
     if name == v2.ATTRS_KEY:
         reserved = sorted(n5.RESERVED & document.keys())
         if reserved and not quiet:
-            warnings.warn(f"{', '.join(reserved)}: reserved keywords of N5, not set", UserWarning, stacklevel=2)
+            message = f"{', '.join(reserved)}: reserved keywords of N5, not set"
+            warnings.warn(message, IgnoredArgumentWarning, stacklevel=2)
         return n5.with_user_attributes(attributes, document)
     if name == v2.GROUP_KEY:
         return {**attributes, "n5": n5.VERSION}
     version: dict[str, JSON] = {} if node else {"n5": n5.VERSION}
     members = json.loads(json.dumps(n5.array_members(document, where)))
     if members["compression"]["type"] == "lzma" and not quiet:
-        warnings.warn("few N5 libraries read lzma compression other than xz", RuntimeWarning, stacklevel=2)
+        warnings.warn("few N5 libraries read lzma compression other than xz", PortabilityWarning, stacklevel=2)
     return {**attributes, **version, **members}
