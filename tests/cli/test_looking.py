@@ -104,6 +104,7 @@ def test_ls(store: Path) -> None:
     assert header.split() == ["name", "kind", "shape", "dtype", "chunks", "codecs", "stored"]
     assert group.split() == ["g", "group"]
     assert array.split()[:6] == ["t", "array", "(3,", "4)", "float32", "(1,"]
+    assert run("ls", store, "-l", "--no-sizes").stdout.splitlines()[0].split()[-1] == "codecs"
     found = json.loads(run("ls", store, "--json").stdout)
     assert [(one["name"], one["type"]) for one in found["members"]] == [("g", "group"), ("t", "array")]
 
@@ -163,6 +164,14 @@ def test_colours_only_on_a_terminal(store: Path) -> None:
     assert "\x1b[36m" in run("tree", store, env=terminal).stdout
     assert "\x1b[36m" in run("info", store, env=terminal).stdout
     assert "\x1b[36m" not in run("tree", store, env={**terminal, "NO_COLOR": "1"}).stdout
+
+
+def test_a_map_has_colours_on_a_terminal(store: Path) -> None:
+    terminal = {"FORCE_COLOR": "1", "NO_COLOR": "", "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    picture = run("plot", store, "t", env=terminal).stdout
+    assert "\x1b[38;2;68;1;84" in picture
+    assert "\u2580" in picture
+    assert "\x1b" not in run("plot", store, "t", env={**terminal, "NO_COLOR": "1"}).stdout.replace("\x1b[0m", "")
 
 
 def test_debug_shows_where(store: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from zarrds import __version__
 from zarrds.cli.benching import bench
 from zarrds.cli.comparing import diff
 from zarrds.cli.jobs import consolidate, convert, copy, rechunk
@@ -35,7 +36,7 @@ __all__ = ["main"]
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="zarrds")
+@click.version_option(__version__, prog_name="zarrds")
 def main() -> None:
     """Look at Zarr arrays and groups; compare, verify, copy, convert, rechunk, serve and delete them.
 

@@ -33,6 +33,17 @@ _MOST_KEYS = 512
 """Keys whose sizes are asked for at a time."""
 
 
+_sizes_option = click.option(
+    "--sizes/--no-sizes",
+    default=None,
+    help="Show stored bytes, for which all keys are listed; by default unless the store is on a network.",
+)
+
+
+def _wants_sizes(node: Array | Group, asked: bool | None) -> bool:
+    return node.store.profile.kind != "network" if asked is None else asked
+
+
 @click.command()
 @store_argument
 @path_argument
@@ -75,11 +86,7 @@ def _more_facts(node: Array | Group) -> list[tuple[str, str]]:
 @store_argument
 @path_argument
 @click.option("--level", type=click.IntRange(min=0), metavar="N", help="Descend N levels only.")
-@click.option(
-    "--sizes/--no-sizes",
-    default=None,
-    help="Show stored bytes and ratios, for which all keys are listed; by default unless the store is on a network.",
-)
+@_sizes_option
 @as_json
 @access_options
 def tree(store: str, path: str, level: int | None, sizes: bool | None, as_json: bool, access: Access) -> None:
@@ -90,7 +97,7 @@ def tree(store: str, path: str, level: int | None, sizes: bool | None, as_json: 
       zarrds tree s3://bucket/data.zarr --anon
     """
     node = opened(store, path, access.options(store))
-    sizes = node.store.profile.kind != "network" if sizes is None else sizes
+    sizes = _wants_sizes(node, sizes)
     with bounded_depth(path):
         if as_json:
             echo_json("tree", describe_tree(node, level, sizes=sizes))
@@ -138,9 +145,10 @@ def _ratio(line: Line) -> str:
 @path_argument
 @click.option("--long", "-l", "is_long", is_flag=True, help="Show types, shapes, chunks, codecs and stored bytes.")
 @click.option("--keys", is_flag=True, help="List all keys of the store below PATH, with their sizes.")
+@_sizes_option
 @as_json
 @access_options
-def ls(store: str, path: str, is_long: bool, keys: bool, as_json: bool, access: Access) -> None:
+def ls(store: str, path: str, is_long: bool, keys: bool, sizes: bool | None, as_json: bool, access: Access) -> None:
     """List the members of a group, one on a line; or the keys of a store.
 
     \b
@@ -159,8 +167,10 @@ def ls(store: str, path: str, is_long: bool, keys: bool, as_json: bool, access: 
     if as_json:
         echo_json("ls", {"path": node.path, "members": [_member(name, one) for name, one in members.items()]})
     elif is_long:
-        rows = [_long_row(name, member) for name, member in members.items()]
-        echo_table(["name", "kind", "shape", "dtype", "chunks", "codecs", "stored"], rows, right=("stored",))
+        sizes = _wants_sizes(node, sizes)
+        rows = [_long_row(name, member, sizes=sizes) for name, member in members.items()]
+        header = ["name", "kind", "shape", "dtype", "chunks", "codecs", *(["stored"] if sizes else [])]
+        echo_table(header, rows, right=("stored",))
     else:
         for name, member in members.items():
             echo_text(visible(name) + ("/" if isinstance(member, Group) else ""))
@@ -172,11 +182,12 @@ def _member(name: str, member: Any) -> dict[str, Any]:
     return {"name": name, **describe_tree(member, 0)}
 
 
-def _long_row(name: str, member: Any) -> list[str]:
-    if not isinstance(member, Array):
-        return [name, "group" if isinstance(member, Group) else "cannot be opened", "", "", "", "", ""]
-    shape, stored = str(member.shape), size_of(stored_bytes(member))
-    return [name, "array", shape, str(member.dtype), *_layout(member), stored]
+def _long_row(name: str, member: Any, *, sizes: bool) -> list[str]:
+    if isinstance(member, Array):
+        row = [name, "array", str(member.shape), str(member.dtype), *_layout(member)]
+        return [*row, size_of(stored_bytes(member))] if sizes else row
+    kind = "group" if isinstance(member, Group) else "cannot be opened"
+    return [name, kind, *[""] * (5 if sizes else 4)]
 
 
 def _list_keys(store: str, path: str, access: Access, *, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,9 +16,9 @@ from zarrds._types import NDArrayAny
 from zarrds._unpacking import unpacking_of
 from zarrds.cli.describe import dimension_names
 from zarrds.cli.options import Access, access_options, path_argument, store_argument
-from zarrds.cli.picture import text_image, text_line
+from zarrds.cli.picture import colour_of, sampled, text_image, text_line
 from zarrds.cli.places import opened
-from zarrds.cli.printing import echo_text
+from zarrds.cli.printing import Colour, echo_colours, echo_text, on_terminal
 from zarrds.cli.selecting import Item, isel_option, lengths_of, select_option, selection_of
 from zarrds.cli.values import array_at
 from zarrds.core import Array
@@ -89,7 +90,7 @@ def plot(
     found = drawing_of(array, select, isel, _MOST_IN_FILE if output else _MOST_IN_TEXT, raw=raw)
     found = with_coordinates(found, array, lambda path: opened(store, path, access.options(store)))
     if output is None:
-        echo_text(_as_text(found, vmin, vmax))
+        _print(found, vmin, vmax)
         return
     _save(found, output, cmap, vmin, vmax)
     echo_text(visible(f"drew {found.title} to {output}"))
@@ -180,17 +181,28 @@ def _coordinates(array: Any, index: NDArrayAny) -> tuple[str, NDArrayAny] | None
 # --- the terminal -----------------------------------------------------------------------------------------------------
 
 
-def _as_text(found: Drawing, vmin: float | None, vmax: float | None) -> str:
+def _print(found: Drawing, vmin: float | None, vmax: float | None) -> None:
+    """Print a title, the picture, and what its sides and its range are."""
     size = shutil.get_terminal_size((80, 24))
-    width, height = max(20, min(size.columns - 12, 100)), max(8, min(size.lines - 6, 30))
+    width, height = max(20, min(size.columns - 2, 120)), max(8, min(size.lines - 6, 40))
     low, high = _range(found.values, vmin, vmax)
+    echo_text(visible(f"{found.title}: {found.label}"))
     if found.values.ndim == 1:
-        picture = text_line(found.values, low, high, width, height)
+        echo_text("\n".join(text_line(found.values, low, high, width, height)))
+    elif on_terminal() and not os.environ.get("NO_COLOR"):
+        echo_colours(_colours(_upright(found), low, high, width, 2 * height))
     else:
-        picture = text_image(_upright(found), low, high, width, height)
-    lines = [f"{found.title}: {found.label}", *picture, *_axis_lines(found)]
-    lines.append(f"from {low:.6g} to {high:.6g}" + (f"; every {found.step} values" if found.step > 1 else ""))
-    return "\n".join(map(visible, lines))
+        echo_text("\n".join(text_image(_upright(found), low, high, width, height)))
+    for line in _axis_lines(found):
+        echo_text(visible(line))
+    echo_text(f"from {low:.6g} to {high:.6g}" + (f"; every {found.step} values" if found.step > 1 else ""))
+
+
+def _colours(values: NDArrayAny, low: float, high: float, width: int, height: int) -> list[list[Colour | None]]:
+    """Return the colours of a map, None where a value is missing."""
+    some = values[np.ix_(sampled(values.shape[0], height), sampled(values.shape[1], width))]
+    span = (high - low) or 1.0
+    return [[colour_of((n - low) / span) if np.isfinite(n) else None for n in row] for row in some.tolist()]
 
 
 def _axis_lines(found: Drawing) -> list[str]:

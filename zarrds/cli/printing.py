@@ -18,7 +18,21 @@ import click
 from zarrds._escaping import visible, visible_json
 from zarrds._types import JSON
 
-__all__ = ["confirmed", "echo_facts", "echo_json", "echo_table", "echo_text", "json_text", "on_terminal", "size_of"]
+__all__ = [
+    "Colour",
+    "confirmed",
+    "echo_colours",
+    "echo_facts",
+    "echo_json",
+    "echo_table",
+    "echo_text",
+    "json_text",
+    "on_terminal",
+    "size_of",
+]
+
+Colour = tuple[int, int, int]
+"""Red, green and blue, from 0 to 255."""
 
 SCHEMA = 1
 """Version of all JSON that commands print; it grows when a member is removed or changes its meaning."""
@@ -138,6 +152,25 @@ def echo_facts(facts: Iterable[tuple[str, str]], *, width: int = 19) -> None:
         line = _plain(text)
         line.stylize("cyan", 0, len(visible(f"{label:<{width}}")))
         _console().print(line, soft_wrap=True)
+
+
+def echo_colours(rows: Sequence[Sequence[Colour | None]]) -> None:
+    """Print a picture on a terminal, two rows of colours in each line of half blocks; None is left empty."""
+    from rich.text import Text
+
+    for number in range(0, len(rows), 2):
+        upper, line = rows[number], Text()
+        lower = rows[number + 1] if number + 1 < len(rows) else [None] * len(upper)
+        for above, below in zip(upper, lower, strict=True):
+            if above is None:
+                line.append(" " if below is None else "\u2584", style="" if below is None else _style(below))
+            else:
+                line.append("\u2580", style=_style(above) + ("" if below is None else f" on {_style(below)}"))
+        _console().print(line, soft_wrap=True)
+
+
+def _style(colour: Colour) -> str:
+    return f"rgb({colour[0]},{colour[1]},{colour[2]})"
 
 
 # --- questions --------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from zarrds.core import Array
 from zarrds.core.html import facts_table
 from zarrds.dask.block_batches import BlockRange, block_batches, parts_of, regions_of
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
+from zarrds.dask.progress import tell_bytes
 from zarrds.dask.tasks import read_block
 from zarrds.errors import ArgumentError
 from zarrds.hierarchy import Group
@@ -139,13 +140,15 @@ class _Values:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What tasks have found, by the numbers of the arrays."""
+    """What tasks have found, by the numbers of the arrays, and how many decoded bytes of the first were compared."""
 
     values: Mapping[int, _Values] = field(default_factory=dict)
+    bytes: int = 0
 
     def __add__(self, other: _Found) -> _Found:
         numbers = {*self.values, *other.values}
-        return _Found({n: self.values.get(n, _Values()) + other.values.get(n, _Values()) for n in numbers})
+        sums = {n: self.values.get(n, _Values()) + other.values.get(n, _Values()) for n in numbers}
+        return _Found(sums, self.bytes + other.bytes)
 
 
 def diff(
@@ -369,6 +372,7 @@ def _same_layout(ours: ChunkSource, theirs: ChunkSource) -> bool:
 def _compare_batch(work: tuple[_Pair, ...], batch: tuple[BlockRange, ...], after: Any = None) -> _Found:
     """Compare the blocks of a batch one by one."""
     found: dict[int, _Values] = {}
+    nbytes = 0
     for some in batch:
         pair = work[some.number]
         for region in some.regions():
@@ -378,7 +382,9 @@ def _compare_batch(work: tuple[_Pair, ...], batch: tuple[BlockRange, ...], after
             else:
                 values = _compared_region(some.source, region, pair)
             found[some.number] = found.get(some.number, _Values()) + values
-    return _Found(found)
+            nbytes += size * some.source.meta.dtype.itemsize
+    tell_bytes(nbytes)
+    return _Found(found, nbytes)
 
 
 def _same_chunks(ours: ChunkSource, theirs: ChunkSource, region: tuple[slice, ...]) -> bool:

@@ -25,8 +25,8 @@ LINE_SECONDS = 30.0
 """Seconds between two lines where there is no terminal."""
 TOPIC = "zarrds-bytes"
 """Topic of the scheduler's events by which tasks report how many bytes they have copied."""
-_COPYING = ("zarrds-copy", "zarrds-recode")
-"""Stages that report the bytes of their own tasks; reports of later stages are sums."""
+_COUNTED = ("zarrds-copy", "zarrds-recode", "zarrds-statistics", "zarrds-diff")
+"""Stages whose tasks report the bytes that they have copied or read; reports of later stages are sums."""
 _WIDTH = 40
 
 Stages = Mapping[str, tuple[int, int]]
@@ -257,7 +257,7 @@ class _LocalWatch(Callback):  # type: ignore[misc]
     def _posttask(self, key: Any, result: Any, dsk: Any, state: dict[str, Any], worker_id: Any) -> None:
         stage = stage_of(key)
         self._done[stage] = self._done.get(stage, 0) + 1
-        if stage in _COPYING:
+        if stage in _COUNTED:
             nbytes = getattr(result, "bytes", 0)
             self._nbytes += nbytes if isinstance(nbytes, int) else 0
         if time.monotonic() - self._shown > POLL_SECONDS / 5:

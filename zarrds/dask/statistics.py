@@ -18,6 +18,7 @@ from zarrds.convenience import open as open_node
 from zarrds.core import Array
 from zarrds.dask.block_batches import BlockRange, block_batches
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
+from zarrds.dask.progress import tell_bytes
 from zarrds.hierarchy import Group
 
 __all__ = ["ArrayStatistics", "Moments", "statistics"]
@@ -81,14 +82,16 @@ class Moments:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Sums by the numbers of the arrays; can be added to others."""
+    """Sums by the numbers of the arrays, and how many bytes were decoded; can be added to others."""
 
     moments: Mapping[int, Moments] = field(default_factory=dict)
+    bytes: int = 0
 
     def __add__(self, other: _Found) -> _Found:
         empty = Moments()
         numbers = {*self.moments, *other.moments}
-        return _Found({n: self.moments.get(n, empty) + other.moments.get(n, empty) for n in numbers})
+        sums = {n: self.moments.get(n, empty) + other.moments.get(n, empty) for n in numbers}
+        return _Found(sums, self.bytes + other.bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,10 +220,13 @@ def _arrays_below(group: Group) -> dict[str, Array]:
 def _sums(unpacked: tuple[Unpacking, ...], batch: tuple[BlockRange, ...], after: Any = None) -> _Found:
     """Read the blocks of a batch one by one; return their sums."""
     found: dict[int, Moments] = {}
+    nbytes = 0
     for some in batch:
         for _, values in some.blocks():
             found[some.number] = found.get(some.number, Moments()) + Moments.of(values, unpacked[some.number])
-    return _Found(found)
+            nbytes += values.nbytes
+    tell_bytes(nbytes)
+    return _Found(found, nbytes)
 
 
 def _results(
