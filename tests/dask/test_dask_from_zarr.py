@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import zarrds
 from tests.store.doubles import CountingStore
 from zarrds.dask import from_zarr
-from zarrds.errors import ArrayNotFoundError, StoreNotShareableError
+from zarrds.errors import ArrayNotFoundError, MissingChunkError, StoreNotShareableError
 
 
 def ramp(shape: tuple[int, ...], dtype: Any = "i4") -> np.ndarray[Any, Any]:
@@ -243,3 +243,31 @@ def test_array_takes_the_longest_blocks_of_dask_as_chunks():
     z = zarrds.array(x)
     assert (z.chunks, z[:].tolist()) == ((4,), list(range(10)))
     assert zarrds.array(da.zeros((0, 3), chunks=2)).chunks == (1, 2)
+
+
+class Marked(np.ndarray):
+    """An array of another type than numpy's."""
+
+
+def test_blocks_have_the_type_of_meta(tmp_path: Path) -> None:
+    place = str(tmp_path / "a")
+    zarrds.array(ramp((6, 4)), chunks=(2, 4), store=place)
+    like = np.empty(0).view(Marked)
+    plain = from_zarr(place)
+    for x in (from_zarr(place, meta=like), from_zarr(zarrds.open_array(place, mode="r", meta_array=like))):
+        assert type(x._meta) is Marked
+        assert x.dtype == "i4"
+        assert x.name != plain.name
+        assert type(x.blocks[0].compute(scheduler="sync")) is Marked
+        np.testing.assert_array_equal(x.compute(scheduler="sync"), ramp((6, 4)))
+    assert type(plain._meta) is type(plain.compute(scheduler="sync")) is np.ndarray
+
+
+def test_missing_chunks_raise_where_the_array_was_opened_so(tmp_path: Path) -> None:
+    z = zarrds.zeros((6, 4), chunks=(2, 4), store=str(tmp_path / "a"))
+    z[:2] = 1
+    strict = zarrds.open_array(str(tmp_path / "a"), mode="r", read_missing="raise")
+    assert from_zarr(strict)[:2].sum().compute(scheduler="sync") == 8
+    with pytest.raises(MissingChunkError):
+        strict.to_dask(chunks="store").compute(scheduler="sync")
+    assert from_zarr(z).name != from_zarr(strict).name

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Sequence
 from itertools import islice
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -60,6 +60,11 @@ class ArrayProperties(HasOpenArray):
         """An array-like instance to use for determining arrays to create and return to users."""
         example = self._open.options.meta_array
         return _NUMPY_ARRAY if example is None else example
+
+    @property
+    def read_missing(self) -> Literal["fill", "raise"]:
+        """Whether absent chunks are read as the fill value ("fill"), or are an error ("raise")."""
+        return self._open.options.read_missing
 
     @property
     def write_empty_chunks(self) -> bool:

@@ -38,7 +38,7 @@ from zarrds.dask.hazards import PlannedWrite, refuse_read_after_write
 from zarrds.dask.jobs import Job, require_shareable, unique_name
 from zarrds.dask.places import opened
 from zarrds.dask.receipts import JobNotes
-from zarrds.dask.tasks import open_filled, open_target, read_block, write_block
+from zarrds.dask.tasks import Reading, open_filled, open_target, read_block, read_block_as, write_block
 from zarrds.errors import ArgumentError, ArgumentTypeError, ContainsArrayError, ContainsGroupError, ReadOnlyError
 
 __all__ = [
@@ -75,6 +75,7 @@ def from_zarr(
     *,
     chunks: Any = "store",
     name: str | None = None,
+    meta: Any = None,
     storage_options: Mapping[str, Any] | None = None,
 ) -> da.Array:
     """Make a dask array of a stored array; this call reads metadata only, tasks read the chunks.
@@ -97,6 +98,9 @@ def from_zarr(
         name once its chunks were overwritten. This works for stores in memory (for changes made by zarrds), local
         files and directories (nested chunks: in at most 1000 directories) and local databases.
         Give a name yourself when chunks are overwritten elsewhere, as on S3, while a cluster holds results.
+    meta : array-like, optional
+        Array of any length whose type the blocks have, such as one of CuPy; by default the `meta_array` of the array.
+        Its `read_missing` counts too.
     storage_options : dict, optional
         Options of the file system behind a URL.
 
@@ -126,18 +130,31 @@ def from_zarr(
         chunks = chunks_of_axes(chunks, dimension_names(array), chunk_source.meta.chunks)
     blocks = _blocks(chunk_source.meta, chunks)
     grid = BlockGrid.of(blocks)
-    name = name or f"zarrds-read-{tokenize(chunk_source, grid)}"
-    meta = np.empty((0,) * len(blocks), chunk_source.meta.dtype)
+    how = _reading(array, meta)
+    task, shared = (read_block, (chunk_source, grid)) if how is None else (read_block_as, (chunk_source, grid, how))
+    name = name or f"zarrds-read-{tokenize(*shared)}"
+    example = np.empty_like(
+        [] if how is None or how.like is None else how.like, chunk_source.meta.dtype, shape=(0,) * len(blocks)
+    )
     if _array_expr_enabled():
-        return da.map_blocks(read_block, chunk_source, grid, name=name, chunks=blocks, dtype=meta.dtype, meta=meta)
-    return _read_layer(chunk_source, grid, name, blocks, meta)
+        return da.map_blocks(task, *shared, name=name, chunks=blocks, dtype=example.dtype, meta=example)
+    return _read_layer(task, shared, name, blocks, example)
 
 
-def _read_layer(chunk_source: ChunkSource, grid: BlockGrid, name: str, blocks: Any, meta: Any) -> da.Array:
+def _reading(array: Array, meta: Any) -> Reading | None:
+    """Return how the blocks of an array are read: as it was opened, or as arrays like `meta`; None: plainly."""
+    like = array.meta_array if meta is None else meta
+    if type(like) is np.ndarray:
+        return None if array.read_missing == "fill" else Reading(array.read_missing)
+    return Reading(array.read_missing, np.empty_like(like, shape=(0,)))
+
+
+def _read_layer(task: Callable[..., Any], shared: tuple[Any, ...], name: str, blocks: Any, meta: Any) -> da.Array:
     """Build the array that `map_blocks` would, with smaller block ids: dask's hold the length of every block."""
     index = tuple(range(len(blocks)))
     ids = BlockIds(tuple(map(len, blocks)))
-    layer = blockwise(read_block, name, index, chunk_source, None, grid, None, ids, index, numblocks={})
+    values = [part for value in shared for part in (value, None)]
+    layer = blockwise(task, name, index, *values, ids, index, numblocks={})
     found = da.Array(HighLevelGraph.from_collections(name, layer), name=name, chunks=blocks, meta=meta)
     (layer.collection_annotations or {}).pop("chunks", None)  # for display only, and one length for each block
     return found

@@ -307,11 +307,11 @@ def _read_index(task: Any) -> Any:
     name = (getattr(function, "__module__", ""), getattr(function, "__name__", ""))
     if name in _TAKING and len(arguments) > 1:
         return getattr(arguments[1], "value", arguments[1])
-    if name == _READING and len(arguments) == 3:
-        grid, block_id = (getattr(argument, "value", argument) for argument in arguments[1:])
+    if name in _READING and len(arguments) > 2:
+        grid, block_id = (getattr(argument, "value", argument) for argument in (arguments[1], arguments[-1]))
         return grid.region(block_id)
     return None
 
 
 _TAKING = {("_operator", "getitem"), *(("dask.array.core", f"getter{kind}") for kind in ("", "_nofancy", "_inline"))}
-_READING = ("zarrds.dask.tasks", "read_block")
+_READING = {("zarrds.dask.tasks", "read_block"), ("zarrds.dask.tasks", "read_block_as")}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import reduce
 from operator import add
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -22,13 +22,44 @@ from zarrds.dask.receipts import JobNotes
 from zarrds.dask.rechunking.stages import RechunkWork, StageRun
 from zarrds.errors import BlockShapeError
 
-__all__ = ["first_of", "merge", "open_filled", "open_target", "read_block", "rechunk_blocks", "write_block"]
+__all__ = [
+    "Reading",
+    "first_of",
+    "merge",
+    "open_filled",
+    "open_target",
+    "read_block",
+    "read_block_as",
+    "rechunk_blocks",
+    "write_block",
+]
 
 
 def read_block(source: ChunkSource, grid: BlockGrid, block_id: Sequence[int]) -> NDArrayAny:
     """Read one block of an array in one thread, as the scheduler runs many tasks in parallel."""
     plan = plan_selection(grid.region(block_id), source.meta.shape, source.meta.write_unit, "basic")
     return read(source.open(), plan, threads=1)
+
+
+class Reading(NamedTuple):
+    """How blocks are read, where that is not the default.
+
+    Attributes
+    ----------
+    missing : {"fill", "raise"}
+        Whether absent chunks are read as the fill value, or are an error.
+    like : array-like, optional
+        Array whose type the blocks have.
+    """
+
+    missing: Literal["fill", "raise"] = "fill"
+    like: Any = None
+
+
+def read_block_as(source: ChunkSource, grid: BlockGrid, how: Reading, block_id: Sequence[int]) -> NDArrayAny:
+    """Read one block of an array as `how` says; see `read_block`."""
+    plan = plan_selection(grid.region(block_id), source.meta.shape, source.meta.write_unit, "basic")
+    return read(source.open(), plan, threads=1, missing=how.missing, like=how.like)
 
 
 def write_block(
