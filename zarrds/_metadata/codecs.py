@@ -69,6 +69,8 @@ def make_pipeline(
     inner = [spec for spec in given if spec.name in FILTERS]
     # filters of Zarr v2 may take bytes: those are put before the compressors
     outer = [spec for spec in given if spec not in objects and spec not in inner]
+    if isinstance(compressors, int | float):
+        compressors = [compressors]  # a bad codec, as in a list of them
     last = [_DEFAULT] if _is_auto(compressors) else [v3_codec(codec, dtype) for codec in several(compressors)]
     if not _is_auto(serializer):
         found = with_endian(v3_codec(serializer, dtype), dtype)
