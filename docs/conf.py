@@ -44,6 +44,7 @@ smartquotes = False
 
 default_role = "py:obj"
 add_module_names = False
+toc_object_entries_show_parents = "hide"
 autosummary_generate = False  # reference_pages writes the pages
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
@@ -93,6 +94,7 @@ nb_execution_in_temp = True
 nb_execution_timeout = 120
 nb_execution_show_tb = True
 nb_merge_streams = True
+nb_render_markdown_format = "myst"
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # nothing is fetched from elsewhere
 # kernels of notebooks: no settings of whoever builds the pages; the modules of these pages and the package are found
 settings = HERE.parent / "build" / "ipython" / "profile_default"

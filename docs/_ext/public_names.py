@@ -129,7 +129,8 @@ def canonical() -> dict[str, Name]:
     pages: dict[str, Name] = {}
     by_object: dict[int, Name] = {}
     for module in modules():
-        for name in listed(module):
+        # of two names in one module, that of the definition comes first: `Store`, not `BaseStore`
+        for name in sorted(listed(module), key=lambda name: name.name != getattr(name.value, "__name__", name.name)):
             # one page for an object with several names, as long as it is a class or a function and not a number
             pages[name.full] = by_object.setdefault(id(name.value), name) if name.is_callable else name
     return pages

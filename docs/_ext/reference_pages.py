@@ -7,6 +7,7 @@ them, such as the codecs of numcodecs, have a short page that refers to their pr
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,13 +69,14 @@ def _pages() -> Iterator[tuple[str, str]]:
     for module in public_names.modules():
         names = public_names.listed(module)
         own = [name for name in names if owners[name.full] == name]
-        yield module.__name__, _module_page(module.__name__, names, owners, [page_names[name.full] for name in own])
+        entries = [f"{name.name} <{page_names[name.full]}>" for name in own]
+        yield module.__name__, _module_page(module.__name__, names, owners, entries)
         for name in own:
             others = [full for full, owner in owners.items() if owner == name and full != name.full]
             yield page_names[name.full], _name_page(name, others)
 
 
-def _module_page(module: str, names: list[Name], owners: dict[str, Name], own_pages: list[str]) -> str:
+def _module_page(module: str, names: list[Name], owners: dict[str, Name], entries: list[str]) -> str:
     lines = [module, "=" * len(module), "", f".. module:: {module}", "", INTRODUCTIONS.get(module, ""), ""]
     for heading, inside in public_names.grouped(module, names):
         lines += [heading, "-" * len(heading), "", ".. list-table::", "   :widths: 35 65", "   :class: names", ""]
@@ -82,7 +84,7 @@ def _module_page(module: str, names: list[Name], owners: dict[str, Name], own_pa
             owner = owners[name.full]
             lines += [f"   * - :py:obj:`{name.name} <{owner.full}>`", f"     - {_summary(owner)}"]
         lines.append("")
-    lines += [".. toctree::", "   :hidden:", "", *[f"   {page}" for page in own_pages], ""]
+    lines += [".. toctree::", "   :hidden:", "", *[f"   {entry}" for entry in entries], ""]
     return "\n".join(lines)
 
 
@@ -163,6 +165,15 @@ def _is_method(value: object) -> bool:
     return inspect.isroutine(value) or isinstance(value, classmethod | staticmethod)
 
 
+STORE_METHODS = {"close", "flush", "sync", "clear", "commit", "invalidate", "invalidate_keys", "invalidate_values"}
+"""Methods that the manual gives to single stores."""
+
+
+def _is_for_users(name: str, method: Any) -> bool:
+    """Return whether a method of one store is for users; others, for the engine, are documented in a line."""
+    return name in STORE_METHODS or re.search(r"^ *---", str(method.__doc__), re.MULTILINE) is not None
+
+
 def _members(cls: Any) -> dict[str, object]:
     """Return the documented public members; those of `Store` are on its own page only, those of builtins nowhere."""
     found: dict[str, object] = {}
@@ -174,6 +185,8 @@ def _members(cls: Any) -> dict[str, object]:
         for name, value in vars(base).items():
             real = getattr(value, "__func__", value)
             documented = bool(getattr(real, "__doc__", None)) and (_is_method(value) or isinstance(value, property))
+            if issubclass(cls, Store) and cls is not Store and not _is_for_users(name, real):
+                continue
             if not name.startswith("_") and documented and name not in fields:
                 found.setdefault(name, value)
     return dict(sorted(found.items()))
