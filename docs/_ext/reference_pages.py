@@ -43,6 +43,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", _write_pages)
     app.connect("missing-reference", _other_name)
     app.connect("doctree-read", _parameters_are_no_links)
+    for part in ("description", "options", "arguments", "epilog"):
+        app.connect(f"sphinx-click-process-{part}", _help_is_plain_text)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -233,3 +235,12 @@ def _parameters_are_no_links(app: Sphinx, tree: nodes.document) -> None:
         for reference in list(described.findall(pending_xref)):
             if reference.get("reftarget") in names and reference.get("reftype") == "obj":
                 reference.replace_self(reference.children)
+
+
+def _help_is_plain_text(app: Sphinx, context: Any, lines: list[str]) -> None:
+    """Escape what means something in reStructuredText: help of commands is written for terminals."""
+    for number, line in enumerate(lines):
+        start = re.match(r"\s*(\| |\.\. |:)?", line)
+        if start is not None and start[1] in (None, "| "):
+            rest = re.sub(r"(?<!\\)([*`|]|_(?!\w))", r"\\\1", line[start.end() :])
+            lines[number] = line[: start.end()] + rest
