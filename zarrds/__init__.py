@@ -40,6 +40,7 @@ from numcodecs.registry import codec_registry
 from zarrds import attrs, codecs, convenience, core, creation, errors, hierarchy, n5, storage, sync
 from zarrds._config import config_context, get_config, set_config
 from zarrds._store import trace
+from zarrds._versions import __version__, show_versions
 from zarrds.convenience import (
     consolidate_metadata,
     convert,
@@ -70,8 +71,10 @@ from zarrds.creation import (
     zeros,
     zeros_like,
 )
+from zarrds.creation.newer import create_array, from_array
 from zarrds.errors import CopyError, MetadataError
 from zarrds.hierarchy import Group, group, open_group
+from zarrds.hierarchy.creating_newer import create_group
 from zarrds.n5 import N5FSStore, N5Store
 from zarrds.storage import (
     ABSStore,
@@ -154,10 +157,13 @@ __all__ = [  # noqa: RUF022  # sorted as `sorted` sorts
     "copy_store",
     "core",
     "create",
+    "create_array",
+    "create_group",
     "creation",
     "empty",
     "empty_like",
     "errors",
+    "from_array",
     "full",
     "full_like",
     "get_codec",
@@ -178,6 +184,7 @@ __all__ = [  # noqa: RUF022  # sorted as `sorted` sorts
     "save_array",
     "save_group",
     "set_config",
+    "show_versions",
     "storage",
     "sync",
     "trace",
@@ -191,6 +198,5 @@ __all__ = [  # noqa: RUF022  # sorted as `sorted` sorts
 # ``zarrds.util`` and other modules outside the manual are in zarrds/compat/modules, and imported only when asked for
 __path__.append(f"{__path__[0]}/compat/modules")
 
-__version__ = "0.1.0"
 v3_api_available = False
 """Whether the experimental v3 API of the manual's section 3.10 is there: it is not."""

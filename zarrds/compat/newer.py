@@ -95,9 +95,8 @@ def add_to_classes() -> None:
     """Add to groups and arrays what xarray asks them for, if they do not have it."""
     group: Any = zarrds.Group
     array: Any = zarrds.Array
-    if "members" in vars(group):
+    if "metadata" in vars(group):
         return
-    group.members = lambda self: tuple(self.items())
     group.metadata = property(lambda self: SimpleNamespace(zarr_format=self.zarr_format, consolidated_metadata=None))
     array.metadata = property(_metadata_of_array)
     group.create = _create_with_config(group.create)

@@ -18,6 +18,7 @@ from zarrds.attrs import Attributes, known_attributes
 from zarrds.core.appending import append
 from zarrds.core.changing import change_meta, resize
 from zarrds.core.indexing import Selections
+from zarrds.core.newer import NewerNames
 from zarrds.core.opened import OpenArray
 from zarrds.core.options import OpenOptions
 from zarrds.core.properties import ArrayProperties
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Array", "open_existing", "opened_array"]
 
 
-class Array(ArrayProperties, Selections):
+class Array(ArrayProperties, Selections, NewerNames):
     """Instantiate an array from an initialized store.
 
     Parameters

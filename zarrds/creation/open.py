@@ -193,7 +193,9 @@ def array_keywords(data: Any, given: Mapping[str, Any]) -> tuple[Any, dict[str, 
     return data, options
 
 
-def create_filled(to: Destination, given: Mapping[str, Any], data: Any) -> Array:
+def create_filled(
+    to: Destination, given: Mapping[str, Any], data: Any, attributes: Mapping[str, Any] | None = None
+) -> Array:
     """Create an array and write its data; an existing node is replaced once all data are written.
 
     Raise SelfOverwriteError if that would delete what the data are read from.
@@ -202,9 +204,9 @@ def create_filled(to: Destination, given: Mapping[str, Any], data: Any) -> Array
     if options.get("overwrite"):
         targets = [store.place(to.path) for store in (to.store, to.chunk_store) if store is not None]
         refuse_overlap(places_of(data), targets, path=to.path, whole=False)
-        made = create_array(to, options, fill=partial(_write_all, data))
+        made = create_array(to, options, fill=partial(_write_all, data), attributes=attributes)
     else:
-        made = create_array(to, options)
+        made = create_array(to, options, attributes=attributes)
         _write_all(data, made)
     made.read_only = given.get("read_only", False)
     return made

@@ -18,14 +18,14 @@ from zarrds.attrs import Attributes, known_attributes
 from zarrds.core import OpenOptions, opened_array
 from zarrds.core.info import InfoReporter, type_name
 from zarrds.errors import ArgumentTypeError, ContainsArrayError, ContainsGroupError, GroupNotFoundError
-from zarrds.hierarchy.create import Creating
 from zarrds.hierarchy.members import Member
+from zarrds.hierarchy.newer import NewerGroupNames
 from zarrds.sync import Synchronizer
 
 __all__ = ["Group", "create_filled_group", "group", "open_existing", "open_group", "opened_group"]
 
 
-class Group(Creating):
+class Group(NewerGroupNames):
     """Instantiate a group from an initialized store.
 
     Parameters

@@ -6,7 +6,7 @@ import weakref
 from abc import abstractmethod
 from collections.abc import Callable, Generator, ItemsView, Iterable, Iterator, MutableMapping, ValuesView
 from inspect import GEN_CREATED, getgeneratorstate
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from zarrds import _node
 from zarrds._format import ArrayMeta, GroupMeta, node_key
@@ -123,20 +123,29 @@ class Members(MutableMapping[str, Any]):
         """Return all members: one listing and one batch of documents for all of them."""
         return _MemberValues(self)
 
-    def members(self, names: Iterable[str]) -> dict[str, Member]:
-        """Return the members with these names, by name, from one batch of documents; names without a node are left out.
+    @overload
+    def members(self, names: Iterable[str]) -> dict[str, Member]: ...
 
-        Unlike `items` it makes no listing, so that a few members of a large group cost a few requests.
+    @overload
+    def members(self, names: int | None = 0, *, max_depth: int | None = 0) -> tuple[tuple[str, Member], ...]: ...
+
+    def members(self, names: Iterable[str] | int | None = 0, *, max_depth: int | None = 0) -> Any:
+        """Return some members by their names, or all of them, also of groups below.
+
+        With names, it makes no listing, unlike `items`, so that a few members of a large group cost a few requests:
+        one batch of documents. Names without a node are left out.
 
         Parameters
         ----------
-        names : iterable of str
-            Names of arrays and groups in this group.
+        names : iterable of str, optional
+            Names of arrays and groups in this group; or, as in Zarr-Python 3, the depth.
+        max_depth : int, optional
+            Without names: how many levels below the members are visited; None: all.
 
         Returns
         -------
-        dict
-            Arrays and groups, in the order of `names`.
+        dict or tuple
+            With names, arrays and groups in the order of `names`; without, pairs of path and array or group.
 
         Examples
         --------
@@ -145,8 +154,21 @@ class Members(MutableMapping[str, Any]):
         >>> _ = g.create_group("foo"), g.zeros("bar", shape=10)
         >>> g.members(["bar", "nothing"])
         {'bar': <zarrds.core.Array '/bar' (10,) float64>}
+        >>> g.members()
+        (('bar', <zarrds.core.Array '/bar' (10,) float64>), ('foo', <zarrds.hierarchy.Group '/foo'>))
         """
+        if names is None or isinstance(names, int):
+            depth = max_depth if names == 0 else names
+            return tuple(self._down_to(depth))
         return dict(self._opened(find_named(self._store, self._path, list(names), self._format)))
+
+    def _down_to(self, depth: int | None) -> Iterator[tuple[str, Member]]:
+        """Yield the members of this group and, `depth` levels down, of groups below it, by their paths from here."""
+        for name, member in self.items():
+            yield name, member
+            if isinstance(member, Members) and depth != 0:
+                below = member._down_to(None if depth is None else depth - 1)
+                yield from ((f"{name}/{path}", found) for path, found in below)
 
     def open_members(self) -> tuple[dict[str, Member], dict[str, MetadataError]]:
         """Return all members that can be opened, by name, and for the others the error that says what is missing.

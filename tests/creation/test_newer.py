@@ -1,0 +1,135 @@
+"""Names of Zarr-Python 3 in zarrds itself: what they create, keep and report."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+
+import zarrds
+from zarrds import errors
+
+DATA = np.arange(64, dtype="f4").reshape(8, 8)
+
+
+def test_create_array_takes_the_keywords_of_zarr_3() -> None:
+    store: dict[str, bytes] = {}
+    z = zarrds.create_array(
+        store,
+        name="a/b",
+        data=DATA,
+        chunks=(2, 2),
+        shards=(4, 4),
+        compressors=[zarrds.Zstd(3)],
+        attributes={"units": "K"},
+        dimension_names=("y", "x"),
+        fill_value=7,
+        config={"write_empty_chunks": False},
+    )
+    assert (z.chunks, z.shards, z.zarr_format, z.dtype) == ((2, 2), (4, 4), 3, DATA.dtype)
+    again = zarrds.open_group(store, mode="r")["a/b"]
+    np.testing.assert_array_equal(again[:], DATA)
+    assert again.attrs.asdict() == {"units": "K"}
+    assert again.metadata.dimension_names == ("y", "x")
+    assert not z.config.write_empty_chunks
+    assert z.config.order == "C"
+
+
+def test_the_format_is_that_of_the_groups_above_and_else_3() -> None:
+    assert zarrds.create_array({}, shape=3).zarr_format == zarrds.create_group({}).zarr_format == 3
+    store: dict[str, bytes] = {}
+    zarrds.group(store, zarr_format=2)
+    assert zarrds.create_array(store, name="x", shape=3).zarr_format == 2
+    assert zarrds.create_group(store, path="g").zarr_format == 2
+    assert zarrds.create_array({}, shape=3, zarr_format=2, compressors=None).compressor is None
+
+
+@pytest.mark.parametrize("function", [zarrds.create_array, zarrds.create_group])
+def test_what_is_there_is_kept_without_overwrite(function) -> None:
+    store: dict[str, bytes] = {}
+    where = "name" if function is zarrds.create_array else "path"
+    options = {"shape": 3} if function is zarrds.create_array else {}
+    function(store, **{where: "x"}, **options, attributes={"n": 1})
+    before = dict(store)
+    with pytest.raises(ValueError, match="overwrite=True"):
+        function(store, **{where: "x"}, **options)
+    assert store == before
+    assert function(store, **{where: "x"}, **options, overwrite=True).attrs.asdict() == {}
+
+
+def test_arguments_that_contradict_are_refused() -> None:
+    for options in ({}, {"shape": 4, "data": DATA}, {"shape": 4, "shards": "auto"}):
+        store: dict[str, bytes] = {}
+        with pytest.raises(errors.ZarrdsError):
+            zarrds.create_array(store, **options)
+        assert store == {}
+
+
+def test_from_array_keeps_chunks_shards_codecs_and_attributes() -> None:
+    old = zarrds.create_array(
+        {}, data=DATA, chunks=(2, 2), shards=(4, 4), attributes={"a": 1}, dimension_names=("y", "x")
+    )
+    new = zarrds.from_array({}, data=old)
+    assert new.metadata.to_dict() == old.metadata.to_dict()
+    np.testing.assert_array_equal(new[:], DATA)
+    other = zarrds.from_array({}, data=old, chunks=(1, 4), attributes={})
+    assert (other.chunks, other.shards, other.attrs.asdict()) == ((1, 4), (4, 4), {})
+    assert zarrds.from_array({}, data=old, shards=None).shards is None
+    v2 = zarrds.from_array({}, data=old, zarr_format=2, compressors=None)
+    assert (v2.zarr_format, v2.chunks, v2.compressor) == (2, (2, 2), None)
+    np.testing.assert_array_equal(v2[:], DATA)
+    empty = zarrds.from_array({}, data=old, write_data=False)
+    assert (empty.shape, empty.nchunks_initialized) == (old.shape, 0)
+    assert zarrds.from_array({}, data=DATA).dtype == DATA.dtype
+
+
+def test_groups_have_names_of_zarr_3() -> None:
+    root = zarrds.create_group({}, attributes={"title": "t"})
+    made = root.create_array("g/x", shape=(4, 4), chunks=(2, 2), dtype="i2", attributes={"u": 1})
+    assert made == root["g/x"]
+    root.create_array("y", data=np.ones(3))
+    assert [name for name, _ in root.members()] == ["g", "y"]
+    assert [name for name, _ in root.members(max_depth=None)] == ["g", "g/x", "y"]
+    assert root.members(["y", "nothing"]) == {"y": root["y"]}
+    assert (root.nmembers(), root.nmembers(None), root.nmembers(max_depth=1)) == (2, 3, 3)
+    assert root.require_array("g/x", shape=(4, 4), dtype="i2") == made
+    assert root.require_array("new", shape=3, dtype="i4", chunks=(2,)).chunks == (2,)
+    with pytest.raises(TypeError, match="shape"):
+        root.require_array("g/x", shape=(5, 4))
+    assert root.update_attributes({"n": 2}).attrs.asdict() == {"title": "t", "n": 2}
+    assert root.metadata.to_dict() == {"zarr_format": 3, "node_type": "group", "attributes": {"title": "t", "n": 2}}
+    assert [a.path for a in root.array_values()] == ["new", "y"]
+    assert [g.path for g in root.group_values()] == ["g"]
+    assert "No. members" in repr(root.info_complete())
+    with pytest.raises(PermissionError):
+        zarrds.open_group(root.store, mode="r").create_array("z", shape=3)
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_metadata_are_the_documents_and_a_copy(zarr_format) -> None:
+    z = zarrds.create((4, 6), chunks=(2, 3), dtype="i4", zarr_format=zarr_format, fill_value=1)
+    z.update_attributes({"a": [1]})
+    found = z.metadata
+    assert (found.shape, found.zarr_format, found.fill_value) == ((4, 6), zarr_format, 1)
+    found["attributes"]["a"].append(2)
+    assert found.attributes == {"a": [1]}
+    assert {"shape", "attributes"} <= set(dir(found))
+    with pytest.raises(AttributeError):
+        found.nothing
+    assert "Chunks initialized" in repr(z.info_complete())
+
+
+def test_signatures_have_the_parameters_of_zarr_3() -> None:
+    zarr = pytest.importorskip("zarr", minversion="3")
+    skipped = {"storage_options", "compressor"}  # of a group's method: the store is open; there is compressors
+    for ours, theirs in [
+        (zarrds.create_array, zarr.create_array),
+        (zarrds.create_group, zarr.create_group),
+        (zarrds.from_array, zarr.from_array),
+        (zarrds.Group.create_array, zarr.Group.create_array),
+        (zarrds.Group.nmembers, zarr.Group.nmembers),
+        (zarrds.Group.require_array, zarr.Group.require_array),
+    ]:
+        missing = inspect.signature(theirs).parameters.keys() - inspect.signature(ours).parameters.keys()
+        assert missing <= skipped, ours

@@ -1,0 +1,136 @@
+"""Names of Zarr-Python 3 that an array has besides those of the manual, each thin over what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, Self
+
+from zarrds._format import format_of, loads
+from zarrds.attrs import Attributes
+from zarrds.core.info import InfoReporter
+from zarrds.core.opened import HasOpenArray
+
+__all__ = ["ArrayConfig", "Metadata", "NewerNames"]
+
+
+class Metadata(Mapping[str, Any]):
+    """Members of the documents of a node, as a mapping and as attributes; a copy, so that nothing changes with it.
+
+    Parameters
+    ----------
+    document : mapping
+        The members, with ``attributes`` among them.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.zeros((4, 6), chunks=(2, 3), dtype="i2", zarr_format=3, dimension_names=["y", "x"])
+    >>> z.metadata.dimension_names, z.metadata.data_type, z.metadata.shape
+    (('y', 'x'), 'int16', (4, 6))
+    """
+
+    __module__ = "zarrds.core"
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self._document = document
+
+    def __getitem__(self, name: str) -> Any:
+        return deepcopy(self._document[name])
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name not in self._document:
+            kind = type(self).__name__
+            raise AttributeError(f"{kind!r} object has no attribute {name!r}")  # builtin: the protocol of attributes
+        value = self[name]
+        return tuple(value) if isinstance(value, list) and name in ("shape", "chunks", "dimension_names") else value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._document)
+
+    def __len__(self) -> int:
+        return len(self._document)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._document})
+
+    def __repr__(self) -> str:
+        return f"Metadata({dict(self._document)!r})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the members as a dict that may be changed."""
+        return {name: self[name] for name in self}
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayConfig:
+    """How an open array behaves, which is not in its documents.
+
+    Attributes
+    ----------
+    order : {"C", "F"}
+        Order of the elements of a chunk.
+    write_empty_chunks : bool
+        Whether chunks that are all fill value are stored.
+    """
+
+    order: str
+    write_empty_chunks: bool
+
+
+class NewerNames(HasOpenArray):
+    """The part of an array that has names of Zarr-Python 3."""
+
+    @property
+    def metadata(self) -> Metadata:
+        """Members of the array's documents, with its attributes: ``z.metadata.to_dict()`` is a dict."""
+        meta = self._open.source().meta
+        ((_, text),) = format_of(meta).array_documents(self._open.path, meta)[:1]
+        document: Any = loads(text, "metadata")
+        return Metadata({**document, "attributes": self._attributes().asdict()})
+
+    @property
+    def config(self) -> ArrayConfig:
+        """Order of the elements of a chunk, and whether empty chunks are stored."""
+        array: Any = self
+        return ArrayConfig(array.order, self._open.options.write_empty_chunks)
+
+    def info_complete(self) -> InfoReporter:
+        """Return the report `info`, which counts the stored chunks and their bytes.
+
+        Returns
+        -------
+        InfoReporter
+            What is displayed as text, and in a notebook as a table.
+        """
+        array: Any = self
+        found: InfoReporter = array.info
+        return found
+
+    def update_attributes(self, new_attributes: Mapping[str, Any]) -> Self:
+        """Set some attributes and keep the others: ``z.attrs.update(...)``.
+
+        Parameters
+        ----------
+        new_attributes : mapping
+            Names and values.
+
+        Returns
+        -------
+        Array
+            The array itself.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> zarrds.zeros(3).update_attributes({"units": "K"}).attrs.asdict()
+        {'units': 'K'}
+        """
+        self._attributes().update(new_attributes)
+        return self
+
+    def _attributes(self) -> Attributes:
+        array: Any = self
+        found: Attributes = array.attrs
+        return found

@@ -1,0 +1,226 @@
+"""`create_array` and `from_array`, as Zarr-Python 3 has them: thin over `create` and `array`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from zarrds import _node
+from zarrds._store import Store, StoreLike, ancestors, as_store, normalize_path
+from zarrds._types import ChunksLike, CodecLike, CodecsLike, DTypeLike, ShapeLike, ZarrFormat
+from zarrds.core import Array
+from zarrds.creation.like import like_keywords
+from zarrds.creation.new import Destination
+from zarrds.creation.new import create_array as create_at
+from zarrds.creation.open import array_keywords, create_filled
+from zarrds.errors import ArgumentError, ArgumentTypeError
+
+__all__ = ["create_array", "create_in", "format_at", "from_array", "newer_keywords"]
+
+
+def create_array(
+    store: StoreLike,
+    *,
+    name: str | None = None,
+    shape: ShapeLike | None = None,
+    dtype: DTypeLike = None,
+    data: Any = None,
+    chunks: ChunksLike | Literal["auto"] = "auto",
+    shards: ChunksLike = None,
+    filters: CodecsLike | Literal["auto"] = "auto",
+    compressors: CodecsLike = "auto",
+    serializer: CodecLike | None = "auto",
+    fill_value: Any = None,
+    order: Literal["C", "F"] | None = None,
+    zarr_format: ZarrFormat | None = None,
+    attributes: Mapping[str, Any] | None = None,
+    chunk_key_encoding: Any = None,
+    dimension_names: Any = None,
+    storage_options: dict[str, Any] | None = None,
+    overwrite: bool = False,
+    config: Mapping[str, Any] | None = None,
+    write_data: bool = True,
+) -> Array:
+    """Create an array with the keywords of Zarr-Python 3; `zarrds.create` has those of Zarr-Python 2.
+
+    Parameters
+    ----------
+    store : MutableMapping or str
+        Store, path of a directory, or URL.
+    name : str, optional
+        Path of the array in the store; the root by default.
+    shape : int or tuple of int, optional
+        Length of each dimension; that of `data` if these are given.
+    dtype : dtype, optional
+        Data type; that of `data` if these are given.
+    data : array-like, optional
+        Values of the array.
+    chunks : int or tuple of int, or "auto"
+        Chunk shape; guessed by default.
+    shards : tuple of int, optional
+        Shape of a shard, in elements; Zarr v3 only.
+    filters, compressors, serializer
+        As for `zarrds.create`; "auto" is the default of the format, None is none.
+    fill_value : object, optional
+        Value of elements that are not stored; by default zero, False, an empty text.
+    order : {"C", "F"}, optional
+        Order of the elements of a chunk.
+    zarr_format : {2, 3}, optional
+        Format; by default that of the groups above, and Zarr v3 where there are none.
+    attributes : mapping, optional
+        Attributes of the array.
+    chunk_key_encoding, dimension_names
+        As for `zarrds.create`.
+    storage_options : dict, optional
+        Options of the file system behind a URL.
+    overwrite : bool, default False
+        Whether a node that is there is replaced.
+    config : mapping, optional
+        ``{"order": ..., "write_empty_chunks": ...}``.
+    write_data : bool, default True
+        Whether `data` are written; False: only their shape and dtype are taken.
+
+    Returns
+    -------
+    Array
+        The new array.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.create_array("data/new.zarr", shape=(8, 8), chunks=(2, 2), shards=(4, 4), dtype="i4", overwrite=True)
+    >>> z, z.zarr_format, z.shards
+    (<zarrds.core.Array (8, 8) int32>, 3, (4, 4))
+    """
+    given = locals()
+    real_store = as_store(store, mode="w", storage_options=storage_options)
+    path = normalize_path(name)
+    to = Destination(real_store, path, None, zarr_format or format_at(real_store, path))
+    return create_in(to, given)
+
+
+def from_array(
+    store: StoreLike,
+    *,
+    data: Any,
+    write_data: bool = True,
+    name: str | None = None,
+    chunks: ChunksLike | Literal["auto", "keep"] = "keep",
+    shards: ChunksLike | Literal["keep"] = "keep",
+    filters: CodecsLike | Literal["auto", "keep"] = "keep",
+    compressors: CodecsLike | Literal["keep"] = "keep",
+    serializer: CodecLike | Literal["keep"] | None = "keep",
+    fill_value: Any = None,
+    order: Literal["C", "F"] | None = None,
+    zarr_format: ZarrFormat | None = None,
+    attributes: Mapping[str, Any] | None = None,
+    chunk_key_encoding: Any = None,
+    dimension_names: Any = None,
+    storage_options: dict[str, Any] | None = None,
+    overwrite: bool = False,
+    config: Mapping[str, Any] | None = None,
+) -> Array:
+    """Create an array from another one, with its chunks, codecs and attributes where no others are given.
+
+    Parameters
+    ----------
+    store
+        As for `create_array`.
+    data : array-like
+        A stored array, or anything that numpy converts to an array.
+    write_data : bool, default True
+        Whether the values are written, or only the document.
+    name
+        As for `create_array`.
+    chunks, shards, filters, compressors, serializer
+        As for `create_array`; "keep" takes those of `data`, if it has any.
+    fill_value, order, zarr_format, attributes, chunk_key_encoding, dimension_names
+        As for `create_array`; by default those of `data`, if it has any.
+    storage_options, overwrite, config
+        As for `create_array`.
+
+    Returns
+    -------
+    Array
+        The new array.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> old = zarrds.array([[1, 2], [3, 4]], chunks=(1, 2))
+    >>> new = zarrds.from_array({}, data=old)
+    >>> new.chunks, new[1, 0]
+    ((1, 2), np.int64(3))
+    """
+    given = locals()
+    kept = {name for name, value in given.items() if isinstance(value, str) and value == "keep"}
+    asked = {name: value for name, value in given.items() if name not in kept}
+    real_store = as_store(store, mode="w", storage_options=storage_options)
+    path = normalize_path(name)
+    if isinstance(data, Array):
+        number = zarr_format or data.zarr_format
+        chosen = {name: asked[name] for name in _KEPT if name in asked}
+        chosen |= {name: asked[name] for name in _CHOICES if asked[name] is not None}
+        asked |= like_keywords(data, chosen, number)
+        if "shards" in kept and "codecs" not in asked and number == 3:
+            asked["shards"] = data.shards
+        asked["attributes"] = data.attrs.asdict() if attributes is None else attributes
+    else:
+        number = zarr_format or format_at(real_store, path)
+    return create_in(Destination(real_store, path, None, number), asked)
+
+
+_KEPT = ("chunks", "shards", "filters", "compressors", "serializer")
+_CHOICES = ("fill_value", "order", "dimension_names", "zarr_format", "chunk_key_encoding")
+
+
+def format_at(store: Store, path: str) -> ZarrFormat:
+    """Return the format of the nearest node at or above a path; that of Zarr v3 if there is none."""
+    for place in (path, *ancestors(path)):
+        node = _node.find_node(store, place)
+        if node is not None:
+            return 2 if node.zarr_format == 2 else 3
+    return 3
+
+
+def create_in(to: Destination, given: Mapping[str, Any]) -> Array:
+    """Create an array at a destination, with the keywords of `create_array`; without `data`, it is empty."""
+    data, attributes = given.get("data"), given.get("attributes")
+    options = newer_keywords(given)
+    if data is None:
+        if options.get("shape") is None:
+            raise ArgumentTypeError("either shape or data is needed to create an array")
+        return create_at(to, options, attributes=attributes)
+    shape = options.pop("shape", None)
+    if shape is not None and tuple(np.atleast_1d(shape)) != tuple(np.shape(data)):
+        raise ArgumentError(f"shape {shape} is not that of the data, {np.shape(data)}: give one of them")
+    data, options = array_keywords(data, options)
+    if not given.get("write_data", True):
+        return create_at(to, options, attributes=attributes)
+    return create_filled(to, options, data, attributes)
+
+
+_PASSED = (
+    "shape", "dtype", "shards", "compressors", "serializer", "dimension_names", "overwrite", "object_codec",
+    "compressor", "codecs", "storage_transformers", "dimension_separator", "synchronizer", "cache_attrs",
+)  # fmt: skip
+
+
+def newer_keywords(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keywords of `create` for those of `create_array`."""
+    if isinstance(given.get("shards"), str):
+        raise ArgumentError(f"shards must be lengths in elements, found {given['shards']!r}")
+    options = {name: given[name] for name in _PASSED if name in given}
+    options.update({name: value for name, value in (given.get("config") or {}).items() if value is not None})
+    chunks, filters, encoding = given.get("chunks"), given.get("filters"), given.get("chunk_key_encoding")
+    options["chunks"] = True if chunks is None or (isinstance(chunks, str) and chunks == "auto") else chunks
+    options["filters"] = None if isinstance(filters, str) and filters == "auto" else filters
+    if given.get("order") is not None:
+        options["order"] = given["order"]
+    if given.get("fill_value") is not None:
+        options["fill_value"] = given["fill_value"]
+    if encoding is not None:
+        options["chunk_key_encoding"] = encoding
+    return options

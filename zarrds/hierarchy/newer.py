@@ -1,0 +1,176 @@
+"""Names of Zarr-Python 3 that a group has besides those of the manual, each thin over what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, Self
+
+from zarrds._types import ChunksLike, CodecLike, CodecsLike, DTypeLike, ShapeLike
+from zarrds.core import Array
+from zarrds.core.info import InfoReporter
+from zarrds.core.newer import Metadata
+from zarrds.creation.newer import create_in, newer_keywords
+from zarrds.hierarchy.create import Creating
+
+__all__ = ["NewerGroupNames"]
+
+
+class NewerGroupNames(Creating):
+    """The part of a group that has names of Zarr-Python 3."""
+
+    def nmembers(self, max_depth: int | None = 0) -> int:
+        """Return the number of members, those of groups below included up to a depth.
+
+        Parameters
+        ----------
+        max_depth : int, optional
+            How many levels below the members are counted; None: all.
+
+        Returns
+        -------
+        int
+            Number of arrays and groups.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("a/b/x", shape=3)
+        >>> root.nmembers(), root.nmembers(max_depth=None)
+        (1, 3)
+        """
+        return len(self) if max_depth == 0 else len(self.members(max_depth))
+
+    def create_array(
+        self,
+        name: str,
+        *,
+        shape: ShapeLike | None = None,
+        dtype: DTypeLike = None,
+        data: Any = None,
+        chunks: ChunksLike | Literal["auto"] = "auto",
+        shards: ChunksLike = None,
+        filters: CodecsLike | Literal["auto"] = "auto",
+        compressors: CodecsLike = "auto",
+        serializer: CodecLike | None = "auto",
+        fill_value: Any = None,
+        order: Literal["C", "F"] | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        chunk_key_encoding: Any = None,
+        dimension_names: Any = None,
+        overwrite: bool = False,
+        config: Mapping[str, Any] | None = None,
+        write_data: bool = True,
+    ) -> Array:
+        """Create an array with the keywords of Zarr-Python 3; `create_dataset` has those of Zarr-Python 2.
+
+        Parameters
+        ----------
+        name : str
+            Name or path of the array.
+        shape, dtype, data, chunks, shards, filters, compressors, serializer
+            As for `zarrds.create_array`.
+        fill_value, order, attributes, chunk_key_encoding, dimension_names
+            As for `zarrds.create_array`.
+        overwrite, config, write_data
+            As for `zarrds.create_array`.
+
+        Returns
+        -------
+        Array
+            The new array.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.create_group({})
+        >>> root.create_array("t", shape=(4, 6), chunks=(2, 3), dtype="f4", dimension_names=["y", "x"])
+        <zarrds.core.Array '/t' (4, 6) float32>
+        """
+        given = locals()
+        self._refuse_read_only()
+        return create_in(self._destination(name, {}), self._inherited(given))
+
+    def require_array(self, name: str, *, shape: ShapeLike, **kwargs: Any) -> Array:
+        """Return an array, and create it if there is none.
+
+        Parameters
+        ----------
+        name : str
+            Name or path of the array.
+        shape : int or tuple of int
+            Its shape; an array that exists must have it.
+        **kwargs
+            Options of `create_array`; an array that exists must have a dtype that can be cast to `dtype`, and with
+            ``exact=True`` that one.
+
+        Returns
+        -------
+        Array
+            The array that exists or was created.
+
+        Raises
+        ------
+        TypeError
+            An existing array has another shape or dtype.
+        """
+        exact, dtype = bool(kwargs.pop("exact", False)), kwargs.pop("dtype", None)
+        return self.require_dataset(name, shape, dtype, exact, **newer_keywords(kwargs))
+
+    def update_attributes(self, new_attributes: Mapping[str, Any]) -> Self:
+        """Set some attributes and keep the others: ``group.attrs.update(...)``.
+
+        Parameters
+        ----------
+        new_attributes : mapping
+            Names and values.
+
+        Returns
+        -------
+        Group
+            The group itself.
+        """
+        self._attributes().update(new_attributes)
+        return self
+
+    @property
+    def metadata(self) -> Metadata:
+        """Members of the group's document, with its attributes: ``group.metadata.to_dict()`` is a dict."""
+        kind = {"node_type": "group"} if self._format == 3 else {}
+        return Metadata({"zarr_format": self._format, **kind, "attributes": self._attributes().asdict()})
+
+    def array_values(self) -> Iterator[Array]:
+        """Return the arrays of this group.
+
+        Returns
+        -------
+        iterator of Array
+            Without those of groups below.
+        """
+        return (array for _, array in self.arrays())
+
+    def group_values(self) -> Iterator[Any]:
+        """Return the groups of this group.
+
+        Returns
+        -------
+        iterator of Group
+            Without those of groups below.
+        """
+        return (group for _, group in self.groups())
+
+    def info_complete(self) -> InfoReporter:
+        """Return the report `info`, which lists the members.
+
+        Returns
+        -------
+        InfoReporter
+            What is displayed as text, and in a notebook as a table.
+        """
+        group: Any = self
+        found: InfoReporter = group.info
+        return found
+
+    def _attributes(self) -> Any:
+        group: Any = self
+        return group.attrs
