@@ -89,7 +89,10 @@ myst_enable_extensions = ["colon_fence", "deflist", "fieldlist", "attrs_inline"]
 myst_heading_anchors = 3
 myst_links_external_new_tab = False
 nb_execution_mode = "cache"
-nb_execution_cache_path = str(HERE.parent / "build" / "notebooks")
+# outputs are kept by the code of the cells, so those with other data are kept elsewhere
+nb_execution_cache_path = str(
+    HERE.parent / "build" / ("notebooks-data" if os.environ.get("ZARRDS_DOCS_DATA") else "notebooks")
+)
 nb_execution_in_temp = True
 nb_execution_timeout = 120
 nb_execution_show_tb = True

@@ -5,12 +5,16 @@ Sphinx itself takes an inventory that it cannot fetch for a warning, and here wa
 
 from __future__ import annotations
 
+import io
 import urllib.request
+import zlib
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from pathlib import Path
 
+from sphinx.util.inventory import InventoryFile
+
 SECONDS = 10
-START = b"# Sphinx inventory version"
 
 
 def reachable(projects: dict[str, str], folder: Path) -> dict[str, tuple[str, str]]:
@@ -28,9 +32,10 @@ def _inventory(url: str, kept: Path) -> Path | None:
     try:
         with urllib.request.urlopen(request, timeout=SECONDS) as answer:
             data = answer.read()
-    except (OSError, ValueError):
-        return None
-    if not data.startswith(START):  # such as the page of a proxy
+        InventoryFile.load(
+            io.BytesIO(data), url, lambda base, page: base + page
+        )  # may be the page of a proxy, or cut off
+    except (OSError, HTTPException, ValueError, EOFError, zlib.error):
         return None
     kept.write_bytes(data)
     return kept

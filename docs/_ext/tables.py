@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("error-table", ErrorTable)
+    app.add_directive("warning-table", WarningTable)
     app.add_directive("settings-table", SettingsTable)
     app.add_directive("extras-table", ExtrasTable)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -70,6 +71,21 @@ def cause_and_cure(error: type) -> tuple[str, str]:
     paragraphs = [" ".join(text.split()) for text in re.split(r"\n\s*\n", inspect.getdoc(error) or "")]
     cures = [text.removeprefix("Cure:").strip() for text in paragraphs if text.startswith("Cure:")]
     return paragraphs[0], cures[0] if cures else "That of the errors which derive from it."
+
+
+class WarningTable(Table):
+    """All categories of warnings: the class, the builtins that it is, what it means."""
+
+    headings = ("warning", "is also", "meaning")
+    widths = "30 25 45"
+
+    def rows(self) -> Iterable[tuple[str, ...]]:
+        for name in zarrds.errors.__all__:
+            category = getattr(zarrds.errors, name)
+            if issubclass(category, Warning):
+                builtins = [base.__name__ for base in category.__mro__ if base.__module__ == "builtins"]
+                others = ", ".join(f"``{base}``" for base in builtins if base.endswith("Warning"))
+                yield f":py:exc:`~zarrds.errors.{name}`", others, cause_and_cure(category)[0]
 
 
 class SettingsTable(Table):
