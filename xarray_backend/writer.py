@@ -355,7 +355,7 @@ def _format_to_write(target: Store, path: str, existing: Group | None, asked: in
         found = next(filter(None, (_format_at(target, above) for above in reversed(ancestors(path)[:-1]))), None)
     if found is not None and asked not in (None, found):
         raise ArgumentError(f"zarr_format is {asked}, but the group {path or '/'!r} is in Zarr v{found} and keeps it")
-    return asked or found or target.documents_format or zarrds.get_config().default_format
+    return asked or found or target.documents_format or target.preferred_format or zarrds.get_config().default_format
 
 
 def _format_at(target: Store, path: str) -> int | None:

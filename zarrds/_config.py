@@ -57,6 +57,11 @@ class Config:
         With 1, documents of Zarr v3 have the data types and codecs under the names that Zarr-Python up to 3.1 knows
         (``structured``, ``variable_length_bytes``, ``numcodecs.bitround``) instead of the registered ones (``struct``,
         ``bytes``, ``bitround``). Both are read.
+    reference_paths : str
+        Directories of this machine that lists of references (of kerchunk, ``reference://``) may lead to, joined by
+        ``:`` (by ``;`` on Windows); "*" allows all, an empty text none. With "auto", the default, those of a list that
+        is a file of this machine may lead to its own directory and below, those of a list from elsewhere to none, and
+        those that the program has itself (a dict), or opens with ``remote_protocol="file"``, to all.
     concurrency : int
         Most requests that a store opened from a URL sends at a time.
     attempts : int
@@ -81,6 +86,7 @@ class Config:
     unsized_bytes: int = 256 * 2**20
     default_format: int = 2
     v3_legacy_names: int = 0
+    reference_paths: str = "auto"
     concurrency: int = 64
     attempts: int = 10
     connect_attempts: int = 7

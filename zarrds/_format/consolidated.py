@@ -31,13 +31,15 @@ __all__ = [
 
 CONSOLIDATED_KEY = ".zmetadata"
 _FORMAT_MEMBER = "zarr_consolidated_format"
+_RECORDS = "record_size"
 
 
 def parse_consolidated(text: Buf, where: str) -> dict[str, JSON]:
     """Return documents by their full keys, from a ``.zmetadata`` document; `where` is its own key, for the errors."""
     place = Place(where)
     members = place.expect_object(loads(text, where))
-    number = place.fetch(members, _FORMAT_MEMBER)
+    # lists of references that kerchunk writes as Parquet have the size of their records in place of a version
+    number = 1 if _RECORDS in members else place.fetch(members, _FORMAT_MEMBER)
     if place.member(_FORMAT_MEMBER).expect_int(number) != 1:
         raise place.member(_FORMAT_MEMBER).error("1", number)
     return place.member("metadata").expect_object(place.fetch(members, "metadata"))

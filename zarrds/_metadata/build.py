@@ -396,7 +396,7 @@ def new_format(asked: int | None, store: Store) -> int:
     """
     only = store.documents_format
     if only is None:
-        return get_config().default_format if asked is None else asked
+        return asked or store.preferred_format or get_config().default_format
     if asked not in (None, only):
         raise UnsupportedFormatError(
             f"this store can hold arrays and groups of Zarr v{only} only",

@@ -17,6 +17,7 @@ def locate_node(
 
     This costs one batch of requests, and a second one only if the first finds nothing.
     """
+    zarr_format = store.preferred_format if zarr_format is None else zarr_format
     try:
         node = lookup.find_node(store, path, zarr_format, array_first=array_first)
     except MetadataError:

@@ -16,7 +16,9 @@ from zarrds._store.backends.obstore import from_obstore, is_obstore
 from zarrds._store.backends.zarr3 import from_zarr3, is_zarr3
 from zarrds._store.backends.zip import ZipStore
 from zarrds._store.base import Store
-from zarrds._store.wrappers.n5 import N5Store
+from zarrds._store.file_objects import in_archive, is_file, is_upath, upath_location
+from zarrds._store.pipelines import Pipeline, is_pipeline, parse_pipeline
+from zarrds._store.wrappers.n5 import N5FSStore, N5Store
 from zarrds.errors import ArgumentError, ArgumentTypeError, NotAStoreError, PathNotFoundError, UnsupportedFormatError
 
 __all__ = ["StoreLike", "as_store", "check_mode"]
@@ -32,8 +34,21 @@ class _ObstoreStore(Protocol):
     def list_with_delimiter(self) -> Callable[..., Any]: ...
 
 
-StoreLike: TypeAlias = Store | Mapping[str, Any] | str | os.PathLike[str] | _ZarrStore | _ObstoreStore
-"""What is accepted as a store: a store, also of the zarr library or of obstore, a mapping, a path or a URL."""
+class _BinaryFile(Protocol):
+    def read(self, size: int = ..., /) -> bytes: ...
+    def seek(self, offset: int, whence: int = ..., /) -> int: ...
+
+
+class _UniversalPath(Protocol):
+    @property
+    def storage_options(self) -> Mapping[str, Any]: ...
+
+
+StoreLike: TypeAlias = (
+    Store | Mapping[str, Any] | str | os.PathLike[str] | _ZarrStore | _ObstoreStore | _UniversalPath | _BinaryFile
+)
+"""What is accepted as a store: a store, also of the zarr library or of obstore, a mapping, a path (also of
+universal_pathlib), a URL, or an open ZIP file."""
 
 
 def as_store(store: object, *, mode: str = "r", storage_options: Mapping[str, Any] | None = None) -> Store:
@@ -43,8 +58,9 @@ def as_store(store: object, *, mode: str = "r", storage_options: Mapping[str, An
     ----------
     store : str, os.PathLike, Store, fsspec.FSMap, obstore.store.ObjectStore, zarr.abc.store.Store or MutableMapping
         A path of a directory (``~`` is the home directory) or of a ``.zip`` file, a URL (``s3://bucket/path``,
-        ``zip::file:///a.zip``), a store, also one of Zarr-Python 3, or any mapping from str to
-        bytes; read-only ones too when `mode` is "r".
+        ``zip::file:///a.zip``, ``file:///a.zip|zip:inside/|zarr3:``), a path of universal_pathlib, an open ZIP file, a
+        store, also one of Zarr-Python 3 or a session of Icechunk, or any mapping from str to bytes; read-only ones too
+        when `mode` is "r".
     mode : str, default "r"
         "r" for reading only; any other mode may write.
     storage_options : dict, optional
@@ -80,6 +96,11 @@ def as_store(store: object, *, mode: str = "r", storage_options: Mapping[str, An
         return from_obstore(store)
     if is_zarr3(store):
         return from_zarr3(store, mode=mode)
+    if is_upath(store):
+        location, options = upath_location(store, storage_options or {})
+        return _at_location(location, mode, options)
+    if is_file(store):
+        return in_archive(store, mode)
     # groups, arrays and tables have methods of a mapping too
     if not (hasattr(type(store), "shape") or hasattr(type(store), "attrs")):
         if isinstance(store, MutableMapping) or (isinstance(store, Mapping) and mode == "r"):
@@ -119,6 +140,8 @@ def _has_methods(store: object, names: Sequence[str]) -> bool:
 def _at_location(location: object, mode: str, storage_options: dict[str, Any]) -> Store:
     if not isinstance(location, str):
         raise ArgumentTypeError(f"paths of stores are str, not {type(location).__name__}")
+    if is_pipeline(location):
+        return _at_pipeline(parse_pipeline(location), mode, storage_options)
     if "://" in location or "::" in location:
         return FSStore(location, mode=_fs_mode(mode), **storage_options)
     if storage_options:
@@ -131,6 +154,36 @@ def _at_location(location: object, mode: str, storage_options: dict[str, Any]) -
         if location.rstrip("/").endswith(ending):
             raise UnsupportedFormatError(f"no store for {ending} yet", path=location, hint=hint)
     return DirectoryStore(os.path.expanduser(location))
+
+
+def _at_pipeline(found: Pipeline, mode: str, storage_options: dict[str, Any]) -> Store:
+    """Open the store that a URL pipeline leads to; archives inside others, or with a path, are read by fsspec."""
+    root, path = found.root, found.path
+    local = root.removeprefix("file://")
+    if len(found.archives) == 1 and not found.archives[0] and not path and "://" not in local:
+        store: Store = _zip_store(os.path.expanduser(local), mode)
+    elif found.archives:
+        *outer, last = found.archives
+        inner = "/".join(part for part in (last, path) if part)
+        chain = "::".join([f"zip://{inner}", *(f"zip://{name}" for name in reversed(outer)), _as_url(root)])
+        if mode not in ("r", "r+", "a"):
+            raise ArgumentError("a part of an archive is read only", found=chain)
+        store = FSStore(chain, mode="r", **storage_options)
+    else:
+        location = f"{root.rstrip('/')}/{path}" if path else root
+        if not found.is_n5:
+            store = _at_location(location, mode, storage_options)
+        elif "://" in location:
+            store = N5FSStore(location, mode=_fs_mode(mode), **storage_options)
+        else:
+            store = N5Store(os.path.expanduser(location))
+    if found.zarr_format is not None:
+        store.preferred_format = found.zarr_format
+    return store
+
+
+def _as_url(location: str) -> str:
+    return location if "://" in location else f"file://{os.path.abspath(os.path.expanduser(location))}"
 
 
 def _zip_store(path: str, mode: str) -> ZipStore:

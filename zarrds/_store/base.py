@@ -125,6 +125,8 @@ class Store(MutableMapping[str, bytes]):
     """Whether the store holds only Zarr hierarchies, like a database: then a key named like a chunk is a chunk."""
     documents_format: int | None = None
     """The only Zarr format whose documents the store can hold; None: any format."""
+    preferred_format: int | None = None
+    """The Zarr format of nodes that are found or created in the store, if the caller names none; None: any format."""
     can_set_if: bool = False
     """Whether the store supports `set_if`."""
 

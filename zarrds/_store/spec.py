@@ -24,7 +24,16 @@ from zarrds.errors import StoreNotShareableError
 if TYPE_CHECKING:
     from zarrds._store.base import Store
 
-__all__ = ["LiveSpec", "StoreSpec", "freeze", "live_spec", "make_spec", "not_shareable", "reverses_levels"]
+__all__ = [
+    "LiveSpec",
+    "StoreSpec",
+    "freeze",
+    "live_spec",
+    "live_store",
+    "make_spec",
+    "not_shareable",
+    "reverses_levels",
+]
 
 MAX_OPEN_STORES = 128
 
@@ -220,6 +229,11 @@ def live_spec(store: Store, token: str | None) -> tuple[str, LiveSpec]:
         token = uuid.uuid4().hex
         _live[token] = store
     return token, LiveSpec(type(store).__name__, token, os.getpid(), store)
+
+
+def live_store(token: str) -> Store | None:
+    """Return the store of this process with this token; None if it is gone."""
+    return _live.get(token)
 
 
 # --- stores opened from specs --------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ The tree (in brackets the builtin that a caller may catch instead)::
       InvalidKeyError [ValueError]          a key that a store cannot hold
       StoreError [OSError]                  a store failed (absent keys are no failure)
         StoreAccessError [PermissionError]  access denied, or credentials missing
+          ReferenceRefusedError             a list of references leads to a file that may not be read
         StoreConnectionError [ConnectionError]  no connection, or it was lost
         StoreTimeoutError [TimeoutError]    no answer in time
         ShortReadError [EOFError]           fewer bytes came than were asked for and are there
@@ -139,6 +140,7 @@ from zarrds.errors.stores import (
     NotBytesError,
     NotErasableError,
     NotListableError,
+    ReferenceRefusedError,
     ShortReadError,
     StoreAccessError,
     StoreConnectionError,
@@ -209,6 +211,7 @@ __all__ = [
     "PathNotFoundError",
     "PortabilityWarning",
     "ReadOnlyError",
+    "ReferenceRefusedError",
     "SelfOverwriteError",
     "ShortReadError",
     "SlowAccessWarning",

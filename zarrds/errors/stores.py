@@ -12,6 +12,7 @@ __all__ = [
     "NotBytesError",
     "NotErasableError",
     "NotListableError",
+    "ReferenceRefusedError",
     "ShortReadError",
     "StoreAccessError",
     "StoreConnectionError",
@@ -55,6 +56,10 @@ class StoreAccessError(StoreError, PermissionError):
     Cure: Give credentials in ``storage_options``, or ``anon=True`` for a public bucket. If the service denies
     absent keys, pass ``missing_exceptions=(PermissionError,)``.
     """
+
+
+class ReferenceRefusedError(StoreAccessError):
+    """A list of references leads to a file of this machine that may not be read; the setting is ``reference_paths``."""
 
 
 class StoreConnectionError(StoreError, ConnectionError):

@@ -30,6 +30,7 @@ from fsspec.registry import known_implementations
 from zarrds._config import get_config
 from zarrds._store.absence import says_no_container
 from zarrds._store.backends.archive import refuse_bomb
+from zarrds._store.backends.references import check_references
 from zarrds._store.base import StoreProfile
 from zarrds._store.failure import store_failure
 from zarrds._store.live import LiveData, live_data
@@ -46,6 +47,7 @@ __all__ = [
     "copy_each",
     "delete_each",
     "gathered",
+    "gathered_by",
     "has_protocol",
     "has_urls",
     "is_batched",
@@ -255,6 +257,12 @@ def gathered(calls: Sequence[Callable[[], Awaitable[Any]]], limit: int, loop: An
     return answers
 
 
+def gathered_by(run: Callable[[Any], Any], calls: Sequence[Callable[[], Awaitable[Any]]], limit: int) -> list[Any]:
+    """Return the answer or error of each call, at most `limit` at a time, from a coroutine that `run` waits for."""
+    answers: list[Any] = run(_gathered(calls, limit))
+    return answers
+
+
 async def _gathered(calls: Sequence[Callable[[], Awaitable[Any]]], limit: int) -> list[Any]:
     gate = asyncio.Semaphore(limit)
 
@@ -279,7 +287,18 @@ def _one_by_one(calls: Iterator[Callable[[], Any]]) -> list[Any]:
 
 
 def read_each(fs: AbstractFileSystem, paths: Sequence[str], ends: Sequence[tuple[int | None, int | None]]) -> list[Any]:
-    """Return the value, or its bytes from start to end, at each path; an error for each path that failed."""
+    """Return the value, or its bytes from start to end, at each path; an error for each path that failed.
+
+    Raises
+    ------
+    ReferenceRefusedError
+        If a path is a reference to a file of this machine that may not be read.
+    """
+    absent = check_references(fs, paths)
+    if absent:
+        there = [(path, limits) for path, limits in zip(paths, ends, strict=True) if path not in absent]
+        found = iter(read_each(fs, [path for path, _ in there], [limits for _, limits in there]) if there else ())
+        return [FileNotFoundError(path) if path in absent else next(found) for path in paths]
     if is_batched(fs):
         # otherwise s3fs requests the size of every value before it fetches it
         extra = {"max_concurrency": 1} if has_protocol(fs, "s3") else {}

@@ -1,8 +1,8 @@
 """Use stores of Zarr-Python 3, and other objects with its store interface, as stores of zarrds.
 
 They are recognised by their methods, so that Zarr-Python is not imported. If such a store only wraps a directory, an
-fsspec file system or an obstore client, our own store of that kind replaces it. For all others the coroutines are
-called, many at once, in the event loop of fsspec's thread.
+fsspec file system, a ZIP file or an obstore client, our own store of that kind replaces it. For all others the
+coroutines are called, many at once, in Zarr-Python's event loop: their connections belong to it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,20 @@ from fsspec import AbstractFileSystem
 
 from zarrds._config import get_config
 from zarrds._store.backends.directory import DirectoryStore
-from zarrds._store.backends.filesystem import gathered
+from zarrds._store.backends.filesystem import gathered_by
 from zarrds._store.backends.fs import FSStore
+from zarrds._store.backends.guest_pickles import (
+    GuestSpec,
+    is_in_memory,
+    is_open_zip,
+    pickled_guest,
+    session_of,
+    unpickled,
+)
+from zarrds._store.backends.manifests import keys_by_document
 from zarrds._store.backends.obstore import from_obstore, is_obstore
-from zarrds._store.base import Store, StoreProfile, names_below
+from zarrds._store.backends.zip import ZipStore
+from zarrds._store.base import Store, StoreProfile
 from zarrds._store.exclusive import locked_object
 from zarrds._store.failure import store_failure
 from zarrds._store.fsplace import place_in_mapping
@@ -29,10 +39,10 @@ from zarrds._store.live import LiveData, live_data
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.place import Place
 from zarrds._store.request import same_bytes, to_bytes
-from zarrds._store.spec import StoreSpec, live_spec, not_shareable
+from zarrds._store.spec import StoreSpec, live_spec
 from zarrds._store.wrappers.readonly import ReadOnlyStore
 from zarrds._types import Buf, ByteRange, Request
-from zarrds.errors import NotAStoreError, NotErasableError, ReadOnlyError, StoreError
+from zarrds.errors import NotAStoreError, NotErasableError, ReadOnlyError, StoreError, StoreNotShareableError
 
 __all__ = ["Zarr3Store", "from_zarr3", "is_zarr3"]
 
@@ -40,8 +50,17 @@ _INTERFACE = ("get", "set", "delete", "list_prefix", "list_dir", "read_only", "s
 
 
 def is_zarr3(store: object) -> bool:
-    """Return whether an object has the methods of a Zarr-Python 3 store."""
-    return not isinstance(store, Store) and all(hasattr(type(store), name) for name in _INTERFACE)
+    """Return whether an object has the methods of a Zarr-Python 3 store, or is a session of Icechunk."""
+    return not isinstance(store, Store) and _has_interface(_of_session(store))
+
+
+def _has_interface(store: object) -> bool:
+    return all(hasattr(type(store), name) for name in _INTERFACE)
+
+
+def _of_session(store: Any) -> Any:
+    """Return the store of a session of Icechunk; anything else as it is."""
+    return store.store if hasattr(type(store), "snapshot_id") and hasattr(type(store), "store") else store
 
 
 def from_zarr3(store: Any, *, mode: str) -> Store:
@@ -54,54 +73,74 @@ def from_zarr3(store: Any, *, mode: str) -> Store:
     NotAStoreError
         If the store is a ZIP file that is open for writing, and `mode` is for reading.
     """
+    store = _of_session(store)
     if store.read_only and mode not in ("r", "r+", "a"):
         raise ReadOnlyError("the store of Zarr-Python is read-only", found=repr(store), hint="open it to write")
-    if mode == "r" and not store.read_only and isinstance(getattr(store, "path", None), PurePath):
+    if mode == "r" and is_open_zip(store):
         # dask pickles and unpickles stores, and an unpickled ZipStore would start a new, empty file
         raise NotAStoreError(f"{store!r} is open to be written; close it, and read it by its path or mode='r'")
     own = _own_store(store)
     if own is None:
-        return Zarr3Store(store)
+        return adapter(store)
     return ReadOnlyStore(own) if store.read_only else own
 
 
+def adapter(store: Any, *, is_copy: bool = False) -> Zarr3Store:
+    """Return the adapter that calls the coroutines of a store."""
+    if session_of(store) is None:
+        return Zarr3Store(store, is_copy=is_copy)
+    from zarrds._store.backends.sessions import SessionStore  # derived from the class below
+
+    return SessionStore(store, is_copy=is_copy)
+
+
 def _own_store(store: Any) -> Store | None:
-    """Return our own store if a store wraps a directory, a file system or a client; else None."""
+    """Return our own store if a store wraps a directory, a file system, a closed ZIP file or a client; else None."""
     root, fs, path, client = (getattr(store, name, None) for name in ("root", "fs", "path", "store"))
     if isinstance(root, PurePath):
         return DirectoryStore(os.fspath(root))
     if isinstance(fs, AbstractFileSystem) and isinstance(path, str):
         return FSStore(path, fs=getattr(fs, "sync_fs", fs), mode="r" if store.read_only else "w")
+    if isinstance(path, PurePath) and type(store).__name__ == "ZipStore" and getattr(store, "_zmode", None) == "r":
+        Zarr3Store(store)  # opens it: a caller that closes it would fail otherwise
+        return ZipStore(os.fspath(path), mode="r")
     return from_obstore(client) if is_obstore(client) else None
 
 
 class Zarr3Store(Store):
     """Adapter for a Zarr-Python 3 store in memory, in a ZIP file, or of another library; calls its coroutines.
 
-    It belongs to this process. The caller that opened the Zarr-Python store closes it.
+    Other processes get the pickled Zarr-Python store; those in memory belong to this process. The caller that opened
+    the Zarr-Python store closes it.
 
     Parameters
     ----------
     store : object
         An object with the methods of `zarr.abc.store.Store`.
+    is_copy : bool
+        Whether it is a copy, for reading, of what another process may change.
 
     Notes
     -----
-    For a store in memory, `set_if` is atomic between the writers of this process that use zarrds; it does not block
-    writes of Zarr-Python itself at the same moment. If two writers set the same key, the last one wins.
+    For a store in memory, or a session of Icechunk, `set_if` is atomic between the writers of this process that use
+    zarrds; it does not block writes of Zarr-Python itself at the same moment. If two writers set the same key, the last
+    one wins.
     """
 
-    def __init__(self, store: Any) -> None:
+    def __init__(self, store: Any, *, is_copy: bool = False) -> None:
         self.store = store
+        self._is_copy = is_copy
         self.live: LiveData = live_data(store)
         self._token: str | None = None
-        in_memory = type(store).__name__ == "MemoryStore"
-        self.can_set_if = in_memory and not store.read_only
-        self.carries_data = in_memory
+        self._pickled: bytes | None = None
+        in_memory = is_in_memory(store)
+        self.carries_data = in_memory and not hasattr(store, "_store")
+        self.can_set_if = (self.carries_data or session_of(store) is not None) and self.is_writeable()
         self.profile = StoreProfile("memory" if in_memory else "network", native_batch=True, native_ranges=True)
         try:
             self._ranges = importlib.import_module("zarr.abc.store")
             self._prototype = importlib.import_module("zarr.core.buffer").default_buffer_prototype()
+            self._run = importlib.import_module("zarr.core.sync").sync
         except (ImportError, AttributeError) as error:
             message = f"a {type(store).__name__} is a store of Zarr-Python 3, which is not here to make its values"
             raise NotAStoreError(message) from error
@@ -147,26 +186,42 @@ class Zarr3Store(Store):
 
     def delete_many(self, keys: Sequence[str]) -> None:
         self._require_writeable()
-        found = [key for key in keys if self._is_there(check_key(key))]
+        found = self._existing([check_key(key) for key in keys])
         if found and not self.is_erasable():
             raise NotErasableError("this store of Zarr-Python cannot delete", found=repr(self.store), key=found[0])
         self._answers("cannot delete", found, [partial(self.store.delete, key) for key in found])
         self.live.changed()
 
-    def _is_there(self, key: str) -> bool:
-        return bool(self._answers("cannot read", [key], [partial(self.store.exists, key)])[0])
+    def _existing(self, keys: Sequence[str]) -> list[str]:
+        try:
+            answers = self._answers("cannot read", keys, [partial(self.store.exists, key) for key in keys])
+        except StoreError as error:
+            if not isinstance(error.__cause__, NotImplementedError):
+                raise
+            values = self.get_many([(key, ByteRange(0, 1)) for key in keys])
+            answers = [value is not None for value in values]
+        return [key for key, is_there in zip(keys, answers, strict=True) if is_there]
 
     def _answers(self, what: str, keys: Sequence[str], calls: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
         """Run coroutines, many at the same time, and return their results; raise the first error."""
-        answers = gathered(calls, get_config().concurrency) if calls else []
+        answers = gathered_by(self._run, calls, get_config().concurrency) if calls else []
         for key, answer in zip(keys, answers, strict=True):
             if isinstance(answer, StoreError):
                 raise answer
-            if isinstance(answer, Exception):
+            if isinstance(answer, Exception) and not self._means_absent(answer):
                 raise store_failure(what, answer, store=repr(self), key=key, attempts=1)
-        return answers
+        return [None if isinstance(answer, Exception) else answer for answer in answers]
+
+    def _means_absent(self, error: Exception) -> bool:
+        """Return whether an error of the guest says that a key is absent."""
+        return False
 
     def _require_writeable(self) -> None:
+        if self._is_copy:
+            raise StoreNotShareableError(
+                f"this is a copy, for reading, of a {type(self.store).__name__} that belongs to another process",
+                hint="write in that process, where its changes are committed, for example with scheduler='threads'",
+            )
         if self.store.read_only:
             raise ReadOnlyError("the store of Zarr-Python is read-only", found=repr(self.store))
 
@@ -176,18 +231,74 @@ class Zarr3Store(Store):
         return iter(self._listed(prefix))
 
     def _listed(self, prefix: str) -> list[str]:
-        found = self._answers("cannot list", [prefix], [partial(_all_of, self.store.list_prefix, prefix)])[0]
-        return sorted(set(found))  # a ZIP file lists a key once for each time it was set
+        answer = gathered_by(self._run, [partial(_all_of, self.store.list_prefix, prefix)], 1)[0]
+        if isinstance(answer, NotImplementedError):  # of VirtualiZarr's ManifestStore
+            return sorted(self._walked(prefix.rstrip("/")))
+        if isinstance(answer, Exception):
+            if prefix == "":
+                raise store_failure("cannot list", answer, store=repr(self), key=prefix, attempts=1)
+            # Icechunk lists nodes only
+            return [key for key in self._listed("") if key.startswith(prefix)]
+        return sorted(set(answer))  # a ZIP file lists a key once for each time it was set
+
+    def _walked(self, path: str) -> Iterator[str]:
+        """Yield all keys below a path: those of groups are listed, those of chunks follow from documents of arrays."""
+        names = self._names(path)
+        if names is None:
+            yield from self._existing(keys_by_document(self, path))
+            return
+        for name in names:
+            key = level(path) + name
+            if name == "zarr.json" or name.startswith(".z"):
+                yield key
+            else:
+                yield from self._walked(key)
+
+    def _names(self, path: str) -> list[str] | None:
+        """Return the names below a path, None if the guest cannot list there."""
+        answer = gathered_by(self._run, [partial(_all_of, self.store.list_dir, path)], 1)[0]
+        if isinstance(answer, NotImplementedError):
+            return None
+        if isinstance(answer, Exception):
+            raise store_failure("cannot list", answer, store=repr(self), key=path, attempts=1)
+        return sorted({name.strip("/") for name in answer} - {""})
 
     def listdir(self, path: str | None = None) -> list[str]:
-        prefix = level(normalize_path(path))
-        return names_below(self._listed(prefix), prefix)
+        path = normalize_path(path)
+        names = self._names(path)
+        if names is None:
+            below = [key[len(level(path)) :] for key in self._walked(path)]
+            names = sorted({key.partition("/")[0] for key in below})
+        return names
 
     # --- the store ---------------------------------------------------------------------------------------------------
 
     def spec(self) -> StoreSpec:
-        self._token, spec = live_spec(self, self._token)
-        return spec
+        self._token, live = live_spec(self, self._token)
+        if is_in_memory(self.store) or is_open_zip(self.store):
+            return live
+        if session_of(self.store) is None or self.store.read_only:  # others are pickled when they are sent
+            try:
+                self.pickled()
+            except StoreNotShareableError:
+                return live
+        return GuestSpec(type(self.store).__name__, self._token, os.getpid(), self)
+
+    def pickled(self) -> bytes:
+        """Return what another process opens the store from; raise StoreNotShareableError if there is no such thing.
+
+        A session of Icechunk that may write is sent for reading, and only without changes that are not committed.
+        """
+        if self._pickled is not None:
+            return self._pickled
+        found = pickled_guest(self.store, is_copy=self._is_copy)
+        if session_of(self.store) is None or self.store.read_only:
+            self._pickled = found
+        return found
+
+    def version(self, key: str) -> object:
+        session = session_of(self.store)
+        return session.snapshot_id if session is not None and self.store.read_only else None
 
     def place(self, path: str = "") -> Place:
         return place_in_mapping(self.store, normalize_path(path))
@@ -196,7 +307,7 @@ class Zarr3Store(Store):
         return bool(self.store.supports_listing)
 
     def is_writeable(self) -> bool:
-        return not self.store.read_only
+        return not (self.store.read_only or self._is_copy)
 
     def is_erasable(self) -> bool:
         return bool(getattr(self.store, "supports_deletes", True))
@@ -207,12 +318,17 @@ class Zarr3Store(Store):
     __hash__ = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if not self.carries_data:  # a ZIP file, for example, would be emptied when it is opened for writing again
-            raise not_shareable(type(self.store).__name__)
-        return Zarr3Store, (self.store,)
+        if self.carries_data:
+            return Zarr3Store, (self.store,)
+        return _received, (self.pickled(),)
 
     def __repr__(self) -> str:
         return f"<Zarr3Store over {type(self.store).__name__}>"
+
+
+def _received(pickled: bytes) -> Zarr3Store:
+    store, is_copy = unpickled(pickled)
+    return adapter(store, is_copy=is_copy)
 
 
 async def _all_of(listing: Callable[[str], AsyncIterator[str]], prefix: str) -> list[str]:
