@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numcodecs
@@ -249,3 +250,11 @@ def test_bytes_are_names_in_msgpack() -> None:
     items[0] = {b"k": 1}
     z[:] = items
     assert z[0] == {b"k": 1}
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_an_element_that_cannot_be_encoded_leaves_no_chunk(zarr_format: int, tmp_path: Path) -> None:
+    z = zarrds.open(str(tmp_path / "a"), mode="w", shape=6, chunks=2, dtype=str, zarr_format=zarr_format)
+    with pytest.raises(TypeError):
+        z[:] = np.array(["a", "b", "c", "d", "e", 3], dtype=object)
+    assert z.nchunks_initialized == 0

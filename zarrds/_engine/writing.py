@@ -146,15 +146,22 @@ class _Write:
         self.pending = source.store if isinstance(source.store, PendingStore) else None  # in a batch
         self.scalar = isinstance(value, np.ndarray) and value.ndim == 0
         self.same: Buf | None = None  # a scalar gives the same bytes for every whole chunk
-        profile = source.store.profile
-        # on a disk each value is set as soon as it is encoded: the next one reuses its memory, which is still cached
-        self.at_once = profile.kind == "disk" and not profile.native_batch
+        profile, chunk = source.store.profile, source.meta.chunk
+        # On a disk each value is set as soon as it is encoded: the next one reuses its memory, which is still cached.
+        # Where encoding may refuse an element, the chunks before it must not be set already.
+        self.at_once = (
+            profile.kind == "disk"
+            and not profile.native_batch
+            and not (chunk.dtype.hasobject or chunk.filters)
+            and (chunk.serializer is None or chunk.serializer.name == "bytes")
+        )
 
     def run(self, window: list[Projection]) -> None:
         """Read what must be kept in one batch, change and encode it, and set it: in one batch, except on a disk."""
         source = self.source
         keys = [source.key(p.coords) for p in window]
         old = self._old_chunks(window, keys)
+        at_once = self.at_once and not old  # an old value may be damaged
         to_set: list[tuple[str, Any]] = []
         to_delete: list[str] = []
         for key, projection in zip(keys, window, strict=True):
@@ -165,7 +172,7 @@ class _Write:
                 raise
             if data is None:
                 to_delete.append(key)
-            elif self.at_once:
+            elif at_once:
                 source.store.set_many(((key, data),))
             else:
                 to_set.append((key, data))
