@@ -99,10 +99,10 @@ def test_partial_writes_read_what_they_keep(store):
     z[:] = 1
     store.reset()
     z[5:15, 0:10] = 2
-    assert verbs(store) == {"get": (1, 2), **sets(store, 2)}
+    assert verbs(store) == {"get": (1, 2), "set": (1, 2)}
     # one whole chunk and one partial one: a get for the partial one alone
     z[0:15, 0:10] = 2
-    assert verbs(store) == {"get": (1, 1), **sets(store, 2)}
+    assert verbs(store) == {"get": (1, 1), "set": (1, 2)}
 
 
 def test_empty_chunks_are_deleted_not_set(store):
