@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import dask
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 import zarrds
 from zarrds.cli import main
+
+ROOT = Path(__file__).parents[2]
 
 
 def run(*args: object, **options: Any) -> Any:
@@ -128,13 +134,28 @@ def test_bench_refuses_sizes(tmp_path: Path, size: str) -> None:
 
 
 def test_config_names_sources_and_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ZARRDS_THREADS", "3")
-    with zarrds.config_context(threads=3, attempts=5):
-        rows = {row["name"]: row for row in json.loads(run("config", "--json").stdout)["settings"]}
-    assert (rows["threads"]["value"], rows["threads"]["source"]) == (3, "environment")
-    assert rows["attempts"]["source"] == "program"
-    assert rows["concurrency"]["source"] == "default"
-    assert all(row["description"] and row["variable"].startswith("ZARRDS_") for row in rows.values())
+    def rows() -> dict[str, Any]:
+        return {row["name"]: row for row in json.loads(run("config", "--json").stdout)["settings"]}
+
+    monkeypatch.setenv("ZARRDS_WINDOW_REQUESTS", "512")
+    with dask.config.set({"zarrds.threads": 3}):
+        found = rows()
+        assert (found["threads"]["value"], found["threads"]["source"]) == (3, "dask")
+        monkeypatch.setenv("DASK_ZARRDS__THREADS", "3")
+        assert rows()["threads"]["source"] == "DASK_ZARRDS__THREADS"
+    assert found["window_requests"]["source"] == "environment"
+    assert found["concurrency"]["source"] == "default"
+    assert all(row["description"] and row["variable"].startswith("ZARRDS_") for row in found.values())
     assert "Threads that one read or write may use" in run("config", "threads", "--describe").stdout
     assert len(run("config", "threads").stdout.splitlines()) == 2
     assert run("config", "nothing").exit_code == 1
+
+
+@pytest.mark.slow
+def test_config_of_a_new_process_reads_dask_files(tmp_path: Path) -> None:
+    (tmp_path / "z.yaml").write_text("zarrds:\n  attempts: 4\n")
+    environment = {**os.environ, "DASK_CONFIG": str(tmp_path), "ZARRDS_THREADS": "2", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "zarrds", "config", "--json", "attempts", "threads"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=True)
+    rows = {row["name"]: (row["value"], row["source"]) for row in json.loads(done.stdout)["settings"]}
+    assert rows == {"attempts": (4, "dask"), "threads": (2, "environment")}

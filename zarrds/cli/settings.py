@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import MISSING, fields
 from typing import Any
 
@@ -22,6 +23,9 @@ __all__ = ["config"]
 @as_json
 def config(names: tuple[str, ...], describe: bool, as_json: bool) -> None:
     """Show all settings, or some: value, where it comes from, and the environment variable that changes it.
+
+    A setting comes from the environment (ZARRDS_THREADS=4), from dask's configuration (its YAML files, section zarrds,
+    or DASK_ZARRDS__THREADS=4), or is the default.
 
     \b
     Example:
@@ -45,13 +49,17 @@ def config(names: tuple[str, ...], describe: bool, as_json: bool) -> None:
 
 def settings() -> list[dict[str, Any]]:
     """Return for each setting its name, value, default, source, environment variable and description."""
+    of_dask = _dask_section()  # first: what it holds is a part of the settings
     now, described = get_config(), _descriptions()
     found = []
     for field in fields(Config):
         value, variable = getattr(now, field.name), f"ZARRDS_{field.name.upper()}"
         default = None if field.default is MISSING else field.default
-        source = "environment" if variable in os.environ else "default" if value == default else "program"
         described_as = described.get(field.name, "")
+        if of_dask.get(field.name, ...) == value:
+            source = f"DASK_{variable.replace('_', '__', 1)}" if _in_dask_environment(field.name) else "dask"
+        else:
+            source = "environment" if variable in os.environ else "default" if value == default else "program"
         found.append(
             {
                 "name": field.name,
@@ -63,6 +71,19 @@ def settings() -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _dask_section() -> dict[str, Any]:
+    """Return the settings that dask's configuration has: its YAML files, its environment variables, `set_config`."""
+    import zarrds.dask  # imported here, as other commands do not need dask
+
+    assert zarrds.dask
+    section = sys.modules["dask.config"].config.get("zarrds")
+    return {str(name).replace("-", "_"): value for name, value in (section or {}).items()}
+
+
+def _in_dask_environment(name: str) -> bool:
+    return f"DASK_ZARRDS__{name.upper()}" in os.environ
 
 
 def _descriptions() -> dict[str, str]:
