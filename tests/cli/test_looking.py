@@ -118,6 +118,12 @@ def test_keys(store: Path) -> None:
     }
 
 
+def test_no_keys_are_an_error(store: Path) -> None:
+    for args in ([store / "nowhere"], [store, "nowhere"]):
+        failed = run("ls", *args, "--keys")
+        assert (failed.exit_code, failed.stdout) == (1, "")
+
+
 # --- stores -----------------------------------------------------------------------------------------------------------
 
 

@@ -75,6 +75,7 @@ def test_cat_as_json(store: Path) -> None:
     assert found == {"schema": "zarrds.cat/1", "path": "u", "shape": [2], "values": [15, 19]}
     assert json.loads(run("cat", store, "times", "--json").stdout)["values"][1] == "NaT"
     assert json.loads(run("cat", store, "one", "--json").stdout)["values"] == 2.5
+    assert json.loads(run("cat", store, "u", "-s", "0:0", "--json").stdout)["shape"] == [0, 3, 4]
 
 
 @pytest.mark.parametrize(

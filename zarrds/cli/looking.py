@@ -24,7 +24,7 @@ from zarrds.cli.options import Access, access_options, as_json, path_argument, s
 from zarrds.cli.places import opened, store_at
 from zarrds.cli.printing import echo_facts, echo_json, echo_table, echo_text, size_of
 from zarrds.core import Array
-from zarrds.errors import MetadataError
+from zarrds.errors import MetadataError, PathNotFoundError
 from zarrds.hierarchy import Group
 
 __all__ = ["head", "info", "ls", "tree"]
@@ -193,6 +193,7 @@ def _long_row(name: str, member: Any, *, sizes: bool) -> list[str]:
 def _list_keys(store: str, path: str, access: Access, *, as_json: bool) -> None:
     place = store_at(store, access.options(store))
     found: list[dict[str, Any]] = []
+    is_empty = True
     prefix = normalize_path(path)
     for keys in windows(sorted(place.keys_below(f"{prefix}/" if prefix else "")), _MOST_KEYS):
         for key, size in zip(keys, sizes_of(place, keys), strict=True):
@@ -200,6 +201,9 @@ def _list_keys(store: str, path: str, access: Access, *, as_json: bool) -> None:
                 found.append({"key": key, "nbytes": size})
             else:
                 echo_text(f"{'-' if size is None else size:>12}  {visible(key)}")
+        is_empty = False
+    if is_empty:
+        raise PathNotFoundError("there are no keys", store=repr(place), path=path, hint="check the spelling")
     if as_json:
         echo_json("ls", {"path": path, "keys": found})
 

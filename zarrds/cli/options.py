@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
+import logging
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -215,6 +218,8 @@ class JobOptions:
         from zarrds.dask.clusters import workers_for  # imported here, as other commands do not need dask
 
         goes_on = False
+        if self.is_asked_for:  # its reports on tasks that were cancelled would hide how to go on
+            logging.getLogger("asyncio").setLevel(logging.CRITICAL)
         try:
             with workers_for(self.workers, self.scheduler):
                 job = make()
@@ -223,7 +228,16 @@ class JobOptions:
         except KeyboardInterrupt:
             how = "to go on where it was" if goes_on else "to begin again: nothing was changed"
             click.echo(f"\nstopped; run the same command again {how}", err=True)
+            _leave_half_started_clusters()
             raise SystemExit(STOPPED) from None  # builtin: the exit status of the program
+
+
+def _leave_half_started_clusters() -> None:
+    """Let the end of the process end the workers: closing a cluster that was about to start fails with a traceback."""
+    spec = sys.modules.get("distributed.deploy.spec")
+    close = getattr(spec, "close_clusters", None)
+    if close is not None:
+        atexit.unregister(close)
 
 
 def job_options(command: _Command) -> _Command:

@@ -77,7 +77,8 @@ def cat(
     blocks = ((at, unpacking.unpacked(block) if decode else block) for at, block in _blocks(array, selection))
     if as_json:
         shape = lengths_of(selection)
-        every = np.concatenate([block.reshape(-1) for _, block in blocks]).reshape(shape)
+        parts = [block.reshape(-1) for _, block in blocks]
+        every = np.concatenate(parts or [np.empty(0, array.dtype)]).reshape(shape)
         echo_json("cat", {"path": array.path, "shape": list(shape), "values": plain_values(every)})
     elif form == "csv":
         _print_csv(array, selection, blocks)
