@@ -36,6 +36,14 @@ class ArgumentTypeError(ZarrdsError, TypeError):
     """An argument has a type that is not accepted, is missing, or is not known.
 
     Cure: The message names the argument, what was expected, and what was found.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> zarrds.set_config(colour="red")
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.ArgumentTypeError: ...
     """
 
 

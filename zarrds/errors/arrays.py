@@ -28,6 +28,15 @@ class ArrayIndexError(ZarrdsError, IndexError):
     """A selection does not fit the array.
 
     Cure: The message has the shape of the array; indices are those of numpy.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.zeros((4, 6), chunks=2)
+    >>> z[0, 0, 0]
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.ArrayIndexError: ...
     """
 
 
@@ -35,6 +44,15 @@ class BoundsCheckError(ArrayIndexError):
     """An index is out of bounds; ``BoundsCheckError(dimension_length)`` works, as in Zarr-Python 2.
 
     Cure: Use indices between minus the length and the length of the dimension, exclusively.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.zeros((4, 6), chunks=2)
+    >>> z[10]
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.BoundsCheckError: ...
     """
 
     default_message = "index out of bounds"
@@ -49,6 +67,15 @@ class NegativeStepError(ArrayIndexError):
     """A slice has a step below 1.
 
     Cure: Read with a positive step and reverse the result: ``z[a:b][::-1]``.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.zeros((4, 6), chunks=2)
+    >>> z[::-1]
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.NegativeStepError: ...
     """
 
     default_message = "only slices with step >= 1 are supported"
@@ -58,6 +85,15 @@ class ZeroStepError(NegativeStepError, ValueError):
     """A slice has the step 0.
 
     Cure: Use a step of at least 1.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.zeros((4, 6), chunks=2)
+    >>> z[::0]
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.ZeroStepError: ...
     """
 
     default_message = "slice step cannot be zero"
@@ -67,6 +103,15 @@ class VindexInvalidSelectionError(ArrayIndexError):
     """A vectorised selection is neither coordinates nor a mask.
 
     Cure: Use ``oindex`` for slices, ``vindex`` for arrays of coordinates or a mask.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.zeros((4, 6), chunks=2)
+    >>> z.vindex[:2, :2]
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.VindexInvalidSelectionError: ...
     """
 
     default_message = (
@@ -84,6 +129,15 @@ class CoordinateShapeError(ArrayIndexError, ValueError):
     """The coordinates of a selection do not broadcast together.
 
     Cure: Give all coordinates one shape, or use ``oindex`` for their product.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.zeros((4, 6), chunks=2)
+    >>> z.vindex[[0, 1], [0, 1, 2]]
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.CoordinateShapeError: ...
     """
 
     default_message = "coordinates do not broadcast together"
@@ -103,6 +157,17 @@ class ChunkDecodeError(ChunkError):
 
     Cure: The stored value is damaged: `zarrds.verify` finds all of them. Copy the chunk from elsewhere or write it
     again.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.ones(4)
+    >>> z[:] = 1
+    >>> z.store["0"] = z.store["0"][:10]
+    >>> z[:]
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.ChunkDecodeError: ...
     """
 
 
@@ -126,6 +191,15 @@ class ItemTypeError(ChunkEncodeError, TypeError):
     """An element has a type that the array's codec does not allow.
 
     Cure: Convert the element, or choose an object codec that takes it.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.zeros(4, dtype=object, object_codec=zarrds.VLenUTF8())
+    >>> z[0] = 3.5
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.ItemTypeError: ...
     """
 
 
@@ -133,6 +207,14 @@ class MissingValueError(ItemTypeError):
     """An element is missing (such as `pandas.NA`), which neither the dtype nor the codec of the array can store.
 
     Cure: Fill missing elements first, or choose a dtype with a missing value, such as float with NaN.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> zarrds.array(["a", None], dtype=str)
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.MissingValueError: ...
     """
 
 
@@ -140,6 +222,14 @@ class MissingChunkError(ZarrdsError, KeyError):
     """A chunk is absent, and absent chunks are treated as errors.
 
     Cure: Write the chunk, or read with ``read_missing="fill"``.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> zarrds.zeros(4, read_missing="raise")[0]
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.MissingChunkError: ...
     """
 
     default_message = "chunk is missing"

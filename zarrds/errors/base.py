@@ -136,6 +136,15 @@ class ReadOnlyError(ZarrdsError, PermissionError):
     """Something opened read-only cannot be modified.
 
     Cure: Open it with ``mode="r+"``, or copy it to a place that may be written.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.zeros(4, read_only=True)
+    >>> z[0] = 1
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.ReadOnlyError: ...
     """
 
     default_message = "object is read-only"

@@ -23,6 +23,15 @@ class BlockAlignmentError(ZarrdsError, ValueError):
     """Two tasks would write to one chunk.
 
     Cure: Rechunk to whole chunks, or let it be done with ``align="rechunk"`` (``"auto"`` of `to_zarrds`).
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> import zarrds.dask
+    >>> zarrds.dask.to_zarr(da.zeros(10, chunks=3), "data.zarr", chunks=4)
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.BlockAlignmentError: ...
     """
 
 
@@ -51,6 +60,14 @@ class MemoryLimitError(ZarrdsError, ValueError):
     """A plan does not fit the memory limit.
 
     Cure: Give the memory that the message names, or choose target chunks that differ less.
+
+    Examples
+    --------
+    >>> from zarrds.dask import rechunk_plan
+    >>> rechunk_plan((10**6, 10**6), (1, 10**6), (10**6, 1), 8, 1000)
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.MemoryLimitError: ...
     """
 
 
@@ -58,6 +75,14 @@ class SynchronizerPathError(ZarrdsError, ValueError):
     """The lock files of a synchronizer would be among the files that they guard, which may replace them.
 
     Cure: Put the lock files into a directory beside the store.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> zarrds.open("a.zarr", mode="w", shape=4, synchronizer=zarrds.ProcessSynchronizer("a.zarr"))
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.SynchronizerPathError: ...
     """
 
     default_message = "the lock files of the synchronizer would lie in the store that they guard"
@@ -67,6 +92,14 @@ class CopyError(ZarrdsError, RuntimeError):
     """A copy found something that it may not replace.
 
     Cure: Choose another destination, or say what is to happen with ``if_exists``.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> zarrds.copy_store({"a": b"1"}, {"a": b"2"})
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.CopyError: ...
     """
 
 
@@ -85,6 +118,16 @@ class SelfOverwriteError(CopyError, ValueError):
     """The source of a job is inside the target that it would overwrite.
 
     Cure: Write to another place, or with ``mode="replace"``.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> root = zarrds.open_group("data.zarr", mode="w")
+    >>> t = root.zeros("t", shape=4)
+    >>> zarrds.copy_store("data.zarr", "data.zarr", dest_path="copy", if_exists="replace")
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.SelfOverwriteError: ...
     """
 
 

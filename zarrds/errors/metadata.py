@@ -31,6 +31,14 @@ class MetadataError(ZarrdsError, ValueError):
     """A metadata document is broken or invalid.
 
     Cure: The message names document and member. Restore it from a copy, or write it again.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> zarrds.open({".zarray": b"{}"}, mode="r")
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.MetadataError: ...
     """
 
 
@@ -39,6 +47,14 @@ class BadCompressorError(MetadataError):
 
     Cure: Pass a codec object of numcodecs or its configuration; register codecs of your own, or install their
     package.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> zarrds.zeros(4, compressor=3)
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.BadCompressorError: ...
     """
 
     def __init__(self, message: object = "", **fields: Any) -> None:
@@ -51,6 +67,14 @@ class FillTypeError(MetadataError, TypeError):
     """A fill value has a type that the dtype of the array, or JSON, does not allow.
 
     Cure: Pass a value that the dtype can hold, or None.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> zarrds.create(4, dtype="i4", fill_value={})
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.FillTypeError: ...
     """
 
 
@@ -65,6 +89,14 @@ class DTypeNotSupportedError(MetadataError, TypeError):
     """A format has no such data type.
 
     Cure: Choose another dtype, or the other format: ``zarr_format``.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> zarrds.zeros(4, dtype="M8[D]", store=zarrds.N5Store("a.n5"))
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.DTypeNotSupportedError: ...
     """
 
 
@@ -79,6 +111,16 @@ class NestedTooDeepError(MetadataError, TypeError):
     """A JSON document is nested too deeply, or a value contains itself.
 
     Cure: Store such a value as an array, or as text in one attribute.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> endless = []
+    >>> endless.append(endless)
+    >>> zarrds.zeros(4).attrs["a"] = endless
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.NestedTooDeepError: ...
     """
 
 
@@ -86,6 +128,16 @@ class ContainsArrayError(PathError, ValueError):
     """A node should be created at a path where an array already exists.
 
     Cure: Choose another path, ``mode="a"`` to open what is there, or ``overwrite=True`` to replace it.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> root = zarrds.group()
+    >>> t = root.zeros("t", shape=4)
+    >>> root.zeros("t", shape=4)
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.ContainsArrayError: ...
     """
 
     default_message = "an array is already there"
@@ -96,6 +148,16 @@ class ContainsGroupError(PathError, ValueError):
     """A node should be created at a path where a group already exists.
 
     Cure: Choose another path, ``mode="a"`` to open what is there, or ``overwrite=True`` to replace it.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> root = zarrds.group()
+    >>> run = root.create_group("run")
+    >>> root.create_group("run")
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.ContainsGroupError: ...
     """
 
     default_message = "a group is already there"
@@ -106,6 +168,14 @@ class PathNotFoundError(PathError, FileNotFoundError, ValueError):
     """Nothing was found at a path.
 
     Cure: Check the path: ``zarrds tree STORE`` shows what is there. To create it, use ``mode="a"`` or ``"w"``.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> zarrds.open("nothing.zarr", mode="r")
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.PathNotFoundError: ...
     """
 
     default_message = "nothing found"
@@ -116,6 +186,14 @@ class ArrayNotFoundError(PathNotFoundError):
     """No array was found at a path.
 
     Cure: Check the path, or create the array with ``shape=``.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> zarrds.open_array("nothing.zarr", mode="r")
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.ArrayNotFoundError: ...
     """
 
     default_message = "array not found"
@@ -133,6 +211,14 @@ class GroupNotFoundError(PathNotFoundError):
     """No group was found at a path.
 
     Cure: Check the path, or create the group with ``mode="a"``.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> zarrds.open_group("nothing.zarr", mode="r")
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.GroupNotFoundError: ...
     """
 
     default_message = "group not found"
@@ -143,6 +229,16 @@ class FSPathExistNotDir(GroupNotFoundError):
     """A file is where a directory is needed.
 
     Cure: Choose another path, or move the file away. A ZIP file is opened with `zarrds.ZipStore`.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> from pathlib import Path
+    >>> Path("notes.txt").touch()
+    >>> zarrds.open_group("notes.txt", mode="a")
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.FSPathExistNotDir: ...
     """
 
     default_message = "path exists but is not a directory"
@@ -153,6 +249,15 @@ class ConsolidatedNotFoundError(ZarrdsError, KeyError):
     """There is no consolidated metadata.
 
     Cure: Call `zarrds.consolidate_metadata`, or open without: ``consolidated=False``, `zarrds.open`.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> root = zarrds.group()
+    >>> zarrds.open_consolidated(root.store)
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.ConsolidatedNotFoundError: ...
     """
 
     default_message = "no consolidated metadata"
@@ -162,6 +267,17 @@ class ForeignFilesError(ZarrdsError, ValueError):
     """Overwriting would remove files that do not belong to the hierarchy.
 
     Cure: Choose an empty path, or move these files away.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> from pathlib import Path
+    >>> Path("mine").mkdir()
+    >>> Path("mine/letter.txt").touch()
+    >>> zarrds.open_group("mine", mode="w")
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.ForeignFilesError: ...
     """
 
     default_message = "there are files here that zarrds did not write"

@@ -27,6 +27,15 @@ class InvalidKeyError(ZarrdsError, ValueError):
     """A store cannot hold a key of this name; nothing was written.
 
     Cure: Choose another name: no empty parts, no ``..``, not longer than the store allows.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> store = zarrds.DirectoryStore("data")
+    >>> store["../secret"] = b"1"
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.InvalidKeyError: ...
     """
 
     default_message = "the store cannot hold a key of this name"
@@ -88,6 +97,15 @@ class NotBytesError(StoreError, TypeError):
     """A value that is set, or that a mapping has as a store, is not bytes-like.
 
     Cure: Store bytes, a bytearray, a memoryview or a contiguous array.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> store = zarrds.MemoryStore()
+    >>> store["a"] = 3
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.NotBytesError: ...
     """
 
 
@@ -105,6 +123,14 @@ class NotAStoreError(ZarrdsError, TypeError, ValueError):
 
     Cure: Pass a path, a URL, a store, or a mapping from keys to bytes; of a group, ``group.store`` and
     ``group.path``.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> zarrds.open(3)
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.NotAStoreError: ...
     """
 
 
@@ -119,6 +145,16 @@ class NotErasableError(StoreError, NotImplementedError):
     """A store cannot delete or rename single keys.
 
     Cure: Use a store that can delete, write an archive in one go, or copy it to another one without these keys.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> with zarrds.ZipStore("data.zip", mode="w") as store:
+    ...     store["a"] = b"1"
+    ...     del store["a"]
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.NotErasableError: ...
     """
 
     default_message = "keys of this store cannot be deleted"
