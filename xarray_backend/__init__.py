@@ -5,6 +5,7 @@ The engine is found by its entry point. Importing this package registers the acc
 """
 
 from xarray_backend import accessor as _accessor
+from xarray_backend.concat import concat_stores
 from xarray_backend.entrypoint import ZarrdsBackendEntrypoint, open_zarrds
 from xarray_backend.preview import VariablePlan, WritePlan
 from xarray_backend.reader import ZarrdsStore, glob
@@ -19,6 +20,7 @@ __all__ = [
     "WritePlan",
     "ZarrdsBackendEntrypoint",
     "ZarrdsStore",
+    "concat_stores",
     "glob",
     "open_zarrds",
     "rechunk",

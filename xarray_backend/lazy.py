@@ -43,6 +43,16 @@ class ZarrdsArrayWrapper(BackendArray):
         self.shape = array.shape
         self.dtype = _dtype_in_memory(array)
 
+    @property
+    def remote(self) -> bool:
+        """Whether reading takes a request on a network."""
+        return self._array.chunk_store.profile.kind == "network"
+
+    @property
+    def stored(self) -> Array:
+        """The stored array."""
+        return self._array
+
     def __getitem__(self, key: Any) -> Any:
         selection, flips = _ascending(key.tuple, self.shape)
         if isinstance(key, indexing.BasicIndexer):

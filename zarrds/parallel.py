@@ -13,8 +13,10 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from zarrds._engine import ChunkSource, OpenSource, delete_behind, delete_outside, stored_chunks, trim_edges, write
-from zarrds._format import ArrayMeta, format_of
+from zarrds._format import ArrayMeta, format_of, grid_shape
 from zarrds._node import (
     Claim,
     ClaimLost,
@@ -31,7 +33,7 @@ from zarrds._node import (
     without_consolidated,
 )
 from zarrds._plan import plan_selection
-from zarrds._store import Store, WrapperStore
+from zarrds._store import KVStore, Store, WrapperStore, get_together
 from zarrds._types import Buf, Request, Shape
 from zarrds.core import Array
 from zarrds.core.resize import changed
@@ -42,8 +44,10 @@ from zarrds.sync import Synchronizer
 __all__ = [
     "Turn",
     "check_synchronizer",
+    "get_together",
     "group_turn",
     "larger",
+    "loaded",
     "replace_at_once",
     "replacing",
     "settle",
@@ -53,6 +57,40 @@ __all__ = [
     "without_consolidated",
     "write_part",
 ]
+
+
+# --- many arrays at once ---------------------------------------------------------------------------------------------
+
+
+def loaded(arrays: Sequence[Array]) -> list[Array]:
+    """Return arrays like the given ones over copies, in memory, of their stored values, which one batch reads.
+
+    Parameters
+    ----------
+    arrays : sequence of Array
+        Small arrays, of any stores.
+
+    Returns
+    -------
+    list of Array
+        Read-only. Reading them makes no request.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> from zarrds.parallel import loaded
+    >>> first, second = loaded([zarrds.ones(3), zarrds.array([1, 2])])
+    >>> second[:]
+    array([1, 2])
+    """
+    sources = [array.source().open() for array in arrays]
+    keys = [[s.key(at) for at in np.ndindex(*grid_shape(s.meta.shape, s.meta.write_unit))] for s in sources]
+    answers = iter(get_together([(s.store, key) for s, own in zip(sources, keys, strict=True) for key in own]))
+    found = []
+    for array, own in zip(arrays, keys, strict=True):
+        values = {key: value for key, value in zip(own, answers, strict=False) if value is not None}
+        found.append(Array.from_source(replace(array.source(), store=KVStore(values).spec())))
+    return found
 
 
 # --- parts of chunks -------------------------------------------------------------------------------------------------

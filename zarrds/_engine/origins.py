@@ -79,6 +79,9 @@ def _parts_of(data: Any) -> Iterator[Any]:
 
 def _places_behind(data: Any) -> list[Place]:
     stored = wrappers_of(data)[0]
+    parts = getattr(type(stored), "zarrds_parts", None)  # several stored arrays that are one lazy array
+    if parts is not None:
+        return [place for part in stored.zarrds_parts() for place in places_of(part)]
     if isinstance(stored, ChunkSource):
         with suppress(OSError):  # the store is in another process or gone: nothing here overwrites it
             return [stored.place()]

@@ -32,6 +32,7 @@ from zarrds._store.place import Place, place_in_file, place_on_disk, refuse_over
 from zarrds._store.readers import CHANGED, PlainReader, RangeReader, VersionReader, same_version
 from zarrds._store.request import buffer_size, byte_view, cut, to_bytes
 from zarrds._store.spec import LiveSpec, StoreSpec, reverses_levels
+from zarrds._store.together import get_together
 from zarrds._store.transfer import copier, local_directory, mover, same_tags, sizes_of
 from zarrds._store.wrappers.base import ViewStore, WrapperStore
 from zarrds._store.wrappers.cache import LRUStoreCache
@@ -100,6 +101,7 @@ __all__ = [
     "copier",
     "cut",
     "fingerprint",
+    "get_together",
     "join_path",
     "level",
     "local_directory",

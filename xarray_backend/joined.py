@@ -1,0 +1,222 @@
+"""Lazy array of several stored arrays, one behind the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate, pairwise
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xarray_backend._compat import BackendArray, indexing
+from xarray_backend.lazy import ZarrdsArrayWrapper
+
+__all__ = ["DecodedPart", "FillPart", "JoinedArray", "Part"]
+
+READS_AT_ONCE = 16
+"""Parts that are read at the same moment from a network."""
+
+
+class FillPart:
+    """Stands for an array that is not there: one value everywhere.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Its shape.
+    value : numpy scalar or object
+        The value.
+    dtype : numpy.dtype
+        Data type of the values.
+    """
+
+    remote = False
+
+    def __init__(self, shape: tuple[int, ...], value: Any, dtype: np.dtype[Any]) -> None:
+        self.shape, self.value, self.dtype = shape, value, dtype
+
+    def __getitem__(self, key: Any) -> Any:
+        shape = np.broadcast_to(np.zeros((), dtype=bool), self.shape)
+        if isinstance(key, indexing.VectorizedIndexer):
+            return np.full(shape[key.tuple].shape, self.value, dtype=self.dtype)
+        lengths = [
+            len(range(*part.indices(size))) if isinstance(part, slice) else np.size(part)
+            for part, size in zip(key.tuple, self.shape, strict=True)
+            if isinstance(part, slice) or np.ndim(part)
+        ]
+        return np.full(lengths, self.value, dtype=self.dtype)
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        return (type(self).__qualname__, self.shape, str(self.value), self.dtype.str)
+
+
+class DecodedPart:
+    """Lazy variable as a part, for arrays that are not all encoded alike.
+
+    Parameters
+    ----------
+    variable : xarray.Variable
+        The variable, decoded by the CF conventions.
+    stored : ZarrdsArrayWrapper
+        What it reads.
+    dtype : numpy.dtype
+        Data type of the values.
+    """
+
+    def __init__(self, variable: xr.Variable, stored: ZarrdsArrayWrapper, dtype: np.dtype[Any]) -> None:
+        self._variable, self._stored = variable, stored
+        self.shape, self.dtype = variable.shape, dtype
+
+    @property
+    def remote(self) -> bool:
+        """Whether reading takes a request on a network."""
+        return self._stored.remote
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, indexing.VectorizedIndexer):
+            names = [f"points{n}" for n in range(max(np.ndim(part) for part in key.tuple))]
+            parts: Any = [xr.Variable(names, part) for part in np.broadcast_arrays(*key.tuple)]
+            found = self._variable[dict(zip(self._variable.dims, parts, strict=True))]
+        else:
+            found = self._variable[dict(zip(self._variable.dims, key.tuple, strict=True))]
+        return np.asarray(found.to_numpy(), dtype=self.dtype)
+
+    def zarrds_parts(self) -> tuple[Any, ...]:
+        """Return what is read."""
+        return (self._stored,)
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        return (type(self).__qualname__, self._stored.__dask_tokenize__(), self.dtype.str, str(self._variable.attrs))
+
+
+Part = ZarrdsArrayWrapper | FillPart | DecodedPart
+
+
+class JoinedArray(BackendArray):
+    """Several lazy arrays as one: each begins along one axis where the one before it ends.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        The arrays. Their shapes differ at most along the axis.
+    axis : int
+        The axis along which they follow each other.
+    dtype : numpy.dtype
+        Data type of the values.
+    """
+
+    __slots__ = ("_axis", "_parts", "_starts", "dtype", "shape")
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+    def __init__(self, parts: Sequence[Part], axis: int, dtype: np.dtype[Any]) -> None:
+        self._parts, self._axis, self.dtype = tuple(parts), axis, dtype
+        self._starts = np.array([0, *accumulate(part.shape[axis] for part in parts)])
+        shape = list(parts[0].shape)
+        shape[axis] = int(self._starts[-1])
+        self.shape = tuple(shape)
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, indexing.VectorizedIndexer):
+            return self._points(key)
+        along = key.tuple[self._axis]
+        if isinstance(along, slice):
+            return self._range(key, along)
+        if np.ndim(along) == 0:
+            number = int(np.searchsorted(self._starts, along, side="right")) - 1
+            return self._parts[number][_with(key, self._axis, int(along) - int(self._starts[number]))]
+        return self._positions(key, np.asarray(along))
+
+    async def async_getitem(self, key: Any) -> Any:
+        """Read in another thread, so that several variables are loaded at once."""
+        import asyncio
+
+        return await asyncio.to_thread(self.__getitem__, key)
+
+    def _range(self, key: Any, along: slice) -> Any:
+        """Return the elements of a slice."""
+        chosen = range(self.shape[self._axis])[along]
+        if chosen.step < 0:
+            ascending = _with(key, self._axis, slice(chosen[-1], chosen[0] + 1, -chosen.step) if chosen else slice(0))
+            return np.flip(self[ascending], self._result_axis(key))
+        wanted: list[tuple[Part, Any]] = []
+        for part, (start, stop) in zip(self._parts, pairwise(self._starts.tolist()), strict=True):
+            first = chosen.start + max(0, -(-(start - chosen.start) // chosen.step)) * chosen.step
+            last = min(stop, chosen.stop)
+            if first < last:
+                wanted.append((part, _with(key, self._axis, slice(first - start, last - start, chosen.step))))
+        if not wanted:
+            return self._parts[0][_with(key, self._axis, slice(0, 0))].astype(self.dtype, copy=False)
+        return _joined(_read(wanted), self._result_axis(key))
+
+    def _positions(self, key: Any, along: np.ndarray[Any, Any]) -> Any:
+        """Return the elements at some positions along the axis, in any order."""
+        along = np.where(along < 0, along + self.shape[self._axis], along)
+        numbers = np.searchsorted(self._starts, along, side="right") - 1
+        order = np.argsort(numbers, kind="stable")
+        wanted = []
+        for number in np.unique(numbers).tolist():
+            local = along[numbers == number] - self._starts[number]
+            wanted.append((self._parts[number], _with(key, self._axis, local)))
+        if not wanted:
+            return self._range(_with(key, self._axis, slice(0, 0)), slice(0, 0))
+        found = _joined(_read(wanted), self._result_axis(key))
+        back = np.empty_like(order)
+        back[order] = np.arange(order.size)
+        return found.take(back, axis=self._result_axis(key))
+
+    def _points(self, key: Any) -> Any:
+        """Return the elements at points, which one array of positions for each dimension gives."""
+        positions = np.broadcast_arrays(*key.tuple)
+        along = np.where(
+            positions[self._axis] < 0, positions[self._axis] + self.shape[self._axis], positions[self._axis]
+        )
+        numbers = np.searchsorted(self._starts, along, side="right") - 1
+        found = np.empty(along.shape, dtype=self.dtype)
+        chosen = [(number, numbers == number) for number in np.unique(numbers).tolist()]
+        wanted = []
+        for number, mask in chosen:
+            local = [
+                along[mask] - self._starts[number] if n == self._axis else p[mask] for n, p in enumerate(positions)
+            ]
+            wanted.append((self._parts[number], indexing.VectorizedIndexer(tuple(local))))
+        for (_, mask), values in zip(chosen, _read(wanted), strict=True):
+            found[mask] = values
+        return found
+
+    def _result_axis(self, key: Any) -> int:
+        return sum(isinstance(part, slice) or np.ndim(part) > 0 for part in key.tuple[: self._axis])
+
+    def zarrds_parts(self) -> tuple[Part, ...]:
+        """Return the arrays of which this one is made."""
+        return self._parts
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._parts, self._axis, self.dtype)
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        parts = [part.__dask_tokenize__() for part in self._parts]
+        return (type(self).__qualname__, parts, self._axis, self.dtype.str)
+
+
+def _with(key: Any, axis: int, part: Any) -> Any:
+    """Return an indexer with another part along one axis."""
+    parts = (*key.tuple[:axis], part, *key.tuple[axis + 1 :])
+    kind: Callable[[Any], Any] = indexing.OuterIndexer
+    if all(not np.ndim(one) for one in parts):
+        kind = indexing.BasicIndexer
+    return kind(parts)
+
+
+def _read(wanted: list[tuple[Part, Any]]) -> list[Any]:
+    """Return what is read of several parts; from a network at the same moment."""
+    if len(wanted) > 1 and any(part.remote for part, _ in wanted):
+        with ThreadPoolExecutor(min(READS_AT_ONCE, len(wanted)), thread_name_prefix="zarrds-parts") as pool:
+            return list(pool.map(lambda one: one[0][one[1]], wanted))
+    return [part[key] for part, key in wanted]
+
+
+def _joined(found: list[Any], axis: int) -> Any:
+    return found[0] if len(found) == 1 else np.concatenate(found, axis=axis)

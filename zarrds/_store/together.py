@@ -1,0 +1,69 @@
+"""Read values of many stores in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from zarrds._store.backends.fs import FSStore
+from zarrds._store.base import Store
+from zarrds._store.concurrent import map_concurrently
+from zarrds._types import Buf
+
+__all__ = ["get_together"]
+
+
+def get_together(requests: Sequence[tuple[Store, str]]) -> list[Buf | None]:
+    """Return the values of keys in several stores, None where one is absent.
+
+    Stores on one remote file system are read in one batch, the other remote stores at the same moment.
+
+    Parameters
+    ----------
+    requests : sequence of (Store, str)
+        Stores and keys.
+
+    Returns
+    -------
+    list of bytes-like or None
+        In the order of the requests.
+    """
+    found: list[Buf | None] = [None] * len(requests)
+    batches: dict[object, list[int]] = {}
+    for number, (store, _) in enumerate(requests):
+        batches.setdefault(_batch_of(store), []).append(number)
+    remote = [numbers for numbers in batches.values() if requests[numbers[0]][0].profile.kind == "network"]
+    local = [numbers for numbers in batches.values() if requests[numbers[0]][0].profile.kind != "network"]
+
+    def send(numbers: list[int]) -> list[Buf | None]:
+        return _one_batch([requests[number] for number in numbers])
+
+    for numbers, answers in [*zip(remote, map_concurrently(send, remote), strict=True), *((n, send(n)) for n in local)]:
+        for number, answer in zip(numbers, answers, strict=True):
+            found[number] = answer
+    return found
+
+
+def _batch_of(store: Store) -> object:
+    """Return what stores have in common whose values are read in one batch."""
+    if type(store) is not FSStore or store.normalize_keys or not store.profile.native_batch:
+        return id(store)
+    return id(store.fs), store.exceptions
+
+
+def _one_batch(requests: Sequence[tuple[Store, str]]) -> list[Buf | None]:
+    stores = {id(store): store for store, _ in requests}
+    first = requests[0][0]
+    if len(stores) == 1 or not isinstance(first, FSStore):
+        return first.get_many([(key, None) for _, key in requests])
+    prefixes = [store.path if isinstance(store, FSStore) else "" for store, _ in requests]
+    paths = [prefix.split("/") for prefix in set(prefixes)]
+    depth = 0
+    while all(len(path) > depth and path[depth] == paths[0][depth] for path in paths):
+        depth += 1
+    above = "/".join(paths[0][:depth])
+    if ":" in paths[0][0] and depth < 3:  # other hosts: a URL cannot be shorter than its host
+        return [store.get_many([(key, None)])[0] for store, key in requests]
+    whole = FSStore(above, mode="r", fs=first.fs, exceptions=first.exceptions)
+    start = len(above) + 1 if above else 0
+    keys = [f"{prefix[start:]}/{key}".lstrip("/") for prefix, (_, key) in zip(prefixes, requests, strict=True)]
+    return whole.get_many([(key, None) for key in keys])
