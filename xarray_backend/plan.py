@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from xarray.indexes import PandasMultiIndex
 
 from xarray_backend import _compat
 from xarray_backend.chunks import Blocks, Grid, check_blocks, choose_grid, fitting_blocks
@@ -207,7 +208,7 @@ def check_dataset(ds: xr.Dataset) -> None:
     """Raise TypeError or ValueError for names that a stored variable cannot have, and for MultiIndexes."""
     _check_names(ds)
     for name, index in ds.xindexes.items():
-        if isinstance(index, xr.indexes.PandasMultiIndex):
+        if isinstance(index, PandasMultiIndex):
             raise UnsupportedFormatError(
                 f"variable {name!r} is a MultiIndex, which has no stored form",
                 path=str(name),
