@@ -13,12 +13,14 @@ from xarray.backends.common import AbstractDataStore
 from xarray.backends.store import StoreBackendEntrypoint
 from xarray.coding import strings
 from xarray.core import indexing
+from xarray.namedarray.parallelcompat import get_chunked_array_type
 
 __all__ = [
     "AbstractDataStore",
     "BackendArray",
     "BackendEntrypoint",
     "bytes_dtype",
+    "chunk_manager",
     "decode_values",
     "encode_coordinates",
     "encode_variable",
@@ -53,6 +55,11 @@ def bytes_dtype() -> np.dtype[Any]:
 def is_vlen_text(dtype: np.dtype[Any]) -> bool:
     """Return whether `dtype` is text of any length: numpy's StringDType, or objects marked as text."""
     return dtype.kind == "T" or strings.check_vlen_dtype(dtype) is str
+
+
+def chunk_manager(data: Any) -> Any:
+    """Return the chunk manager that xarray uses for a chunked array."""
+    return get_chunked_array_type(data)
 
 
 def encode_coordinates(ds: xr.Dataset) -> tuple[dict[Any, xr.Variable], dict[str, Any]]:

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from xarray_backend._compat import chunk_manager
 from xarray_backend.chunks import Blocks
 from xarray_backend.exact import cast_exactly
+from xarray_backend.managers import is_foreign, mapped_blocks
 from zarrds import Array
 from zarrds.errors import BlockShapeError, StoreNotShareableError
 from zarrds.parallel import write_part
@@ -123,21 +125,13 @@ def block_starts(blocks: Blocks) -> int | tuple[int, ...]:
 
 
 def block_writes(data: Any, target: BlockTarget) -> Any:
-    """Make a dask array of receipts, one for each block of `data`.
+    """Make a chunked array of receipts, one for each block of `data`.
 
-    Its name is new each time: a cluster may still store receipts of an earlier write, and would skip this one.
+    In dask its name is new each time: a cluster may still store receipts of an earlier write, and would skip this one.
     """
-    import dask.array as da
-
-    return da.map_blocks(
-        write_block,
-        data,
-        target=target,
-        name=f"store-zarrds-{uuid.uuid4().hex}",
-        dtype=bool,
-        chunks=tuple((1,) * n for n in data.numblocks),
-        meta=np.empty((0,) * data.ndim, dtype=bool),
-    )
+    options: dict[str, Any] = {} if is_foreign(data) else {"name": f"store-zarrds-{uuid.uuid4().hex}"}
+    chunks = tuple((1,) * len(along) for along in data.chunks)
+    return mapped_blocks(write_block, data, np.dtype(bool), target=target, chunks=chunks, **options)
 
 
 def regrouped(data: Any, blocks: tuple[Blocks, ...] | None) -> Any:
@@ -145,7 +139,11 @@ def regrouped(data: Any, blocks: tuple[Blocks, ...] | None) -> Any:
 
     Workers would exchange ("p2p") all blocks, and wait for each other, where neighbours are all that is needed.
     """
-    return data if blocks is None or blocks == data.chunks else data.rechunk(blocks, method="tasks")
+    if blocks is None or blocks == data.chunks:
+        return data
+    if is_foreign(data):
+        return chunk_manager(data).rechunk(data, blocks)
+    return data.rechunk(blocks, method="tasks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +163,8 @@ class LazyWrite:
         from zarrds.dask.continuing import job_of_blocks, unfinished_blocks
 
         source, receipts = self.target.source, self.receipts()
+        if is_foreign(receipts):
+            return receipts
         blocks = unfinished_blocks(self.blocks or self.data.chunks, source)
         return job_of_blocks(receipts, blocks, _finished, stores=(source.store,))
 
@@ -174,9 +174,14 @@ class LazyWrite:
 
 def finish_now(receipts: list[Any], options: dict[str, Any]) -> None:
     """Write all blocks now, in one graph, so that computations that several variables share are done once."""
-    import dask
+    foreign = [one for one in receipts if is_foreign(one)]
+    if foreign:
+        chunk_manager(foreign[0]).compute(*foreign, **options)
+    receipts = [one for one in receipts if not is_foreign(one)]
+    if receipts:
+        import dask
 
-    dask.compute(*receipts, **options)
+        dask.compute(*receipts, **options)
 
 
 def finish_later(receipts: list[Any], key: str | None = None) -> Any:

@@ -16,6 +16,7 @@ import xarray as xr
 from xarray_backend import _compat
 from xarray_backend.exact import Checked, cast_exactly, decoding_attrs, of_real_dtype
 from xarray_backend.extension import loaded_objects, with_stored_dtype
+from xarray_backend.managers import mapped_blocks
 from zarrds import Array
 from zarrds.errors import EncodingError
 
@@ -83,13 +84,10 @@ def _compared(var: xr.Variable, encoded: xr.Variable, checked: Checked) -> xr.Va
 
 
 def _mapped(function: Callable[[Any], Any], var: xr.Variable, dtype: np.dtype[Any]) -> xr.Variable:
-    """Apply a function to the values of a variable, block by block for dask arrays."""
+    """Apply a function to the values of a variable, block by block for chunked arrays."""
     if var.chunks is None:
         return var.copy(deep=False, data=function(var.values))
-    import dask.array as da
-
-    meta = np.empty((0,) * var.ndim, dtype)
-    return var.copy(deep=False, data=da.map_blocks(function, var.data, dtype=dtype, meta=meta))
+    return var.copy(deep=False, data=mapped_blocks(function, var.data, dtype))
 
 
 # --- stored variables ------------------------------------------------------------------------------------------------

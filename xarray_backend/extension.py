@@ -11,6 +11,7 @@ import xarray as xr
 
 import zarrds
 from xarray_backend._compat import is_vlen_text
+from xarray_backend.managers import is_foreign, mapped_blocks
 from zarrds.errors import MissingValueError
 
 __all__ = ["loaded_objects", "with_stored_dtype"]
@@ -44,7 +45,7 @@ def loaded_objects(var: xr.Variable) -> xr.Variable:
     xarray loads it in any case, to find a dtype, and would store missing texts as empty ones. It remains a dask array,
     so that xarray warns of this.
     """
-    if var.chunks is None or var.dtype.kind != "O" or var.dtype.metadata:
+    if var.chunks is None or var.dtype.kind != "O" or var.dtype.metadata or is_foreign(var.data):
         return var
     import dask.array as da
 
@@ -53,11 +54,8 @@ def loaded_objects(var: xr.Variable) -> xr.Variable:
 
 
 def _with_checked_blocks(name: str, var: xr.Variable, fill: object, texts: bool) -> xr.Variable:
-    import dask.array as da
-
     check = partial(_checked_block, name=name, fill=fill, texts=texts)
-    meta = np.empty((0,) * var.ndim, var.dtype)
-    return var.copy(deep=False, data=da.map_blocks(check, var.data, dtype=var.dtype, meta=meta))
+    return var.copy(deep=False, data=mapped_blocks(check, var.data, var.dtype))
 
 
 def _checked_block(block: Any, name: str, fill: object, texts: bool) -> Any:

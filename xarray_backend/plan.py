@@ -18,6 +18,7 @@ from xarray_backend import _compat
 from xarray_backend.chunks import Blocks, Grid, check_blocks, choose_grid, fitting_blocks
 from xarray_backend.encoded import encode_like_stored, encode_new
 from xarray_backend.encoding import FLAG, added_attributes, array_attributes, array_options, attributes_as_json
+from xarray_backend.managers import with_dask_blocks
 from xarray_backend.region import Region
 from xarray_backend.stored import Stored
 from zarrds import Array, Group
@@ -246,7 +247,7 @@ def _new_write(
         var.encoding = dict(explicit)
     elif _would_cut_text(var):
         del var.encoding["dtype"]
-    encoded = encode_new(name, var)
+    encoded = with_dask_blocks(encode_new(name, var))
     shape = region.full_shape(encoded)
     grid = _grid(name, encoded, shape, explicit, options)
     array = _new_array(path, name, encoded, grid, options, shape, explicit=explicit is not None)
@@ -377,7 +378,7 @@ def _stored_write(
     array, stored = members.arrays[name], members.variables[name]
     if set(var.dims) != set(stored.dims):
         raise ArgumentError(f"variable {name!r} has dimensions {var.dims}, but is stored with {stored.dims}")
-    encoded = encode_like_stored(name, var.transpose(*stored.dims), stored, array)
+    encoded = with_dask_blocks(encode_like_stored(name, var.transpose(*stored.dims), stored, array))
     shape = region.full_shape(encoded)
     if not _fits(array.shape, shape, stored.dims, region):
         raise ArgumentError(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xarray_backend.encoding import FLAG
+from xarray_backend.managers import is_foreign
 from xarray_backend.plan import DatasetPlan
 from zarrds.storage import Store
 
@@ -47,6 +48,8 @@ def receipt_of(
     """
     lazy = [write for plan in plans for write in plan.writes if write.is_lazy]
     if not lazy or not target.keeps_documents or not target.is_erasable():
+        return None
+    if any(is_foreign(write.values.data) for write in lazy):
         return None
     from dask.base import tokenize
 

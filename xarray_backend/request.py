@@ -8,6 +8,7 @@ from typing import Any
 
 import xarray as xr
 
+from xarray_backend.managers import has_foreign_blocks, with_dask_blocks
 from xarray_backend.plan import check_dataset
 from xarray_backend.reader import check_format
 from zarrds.errors import ArgumentError, ArgumentTypeError, NotSupportedError
@@ -69,6 +70,11 @@ class Request:
                 "mode 'replace' puts the dataset in its place when all is written, so compute=False is no use"
             )
         datasets, encodings = _datasets_of(given["obj"], given["encoding"], given["write_inherited_coords"])
+        datasets = {path: _with_dask_arrays(ds) for path, ds in datasets.items()}
+        if any(map(has_foreign_blocks, datasets.values())):
+            if not given["compute"]:
+                raise NotSupportedError("compute=False is for dask arrays; other chunked arrays are written now")
+            mode = "replace" if mode == "w" else mode  # it may read what "w" would delete
         if len(datasets) > 1 and given["region"] is not None:
             raise NotSupportedError("region is for datasets; write the nodes of a tree one by one")
         for ds in datasets.values():
@@ -139,6 +145,12 @@ def _datasets_of(
     if unknown:
         raise ArgumentError(f"encoding is given for {unknown[0]!r}, which is not a node of the tree")
     return datasets, {path: given.get(path, {}) for path in datasets}
+
+
+def _with_dask_arrays(ds: xr.Dataset) -> xr.Dataset:
+    """Return a dataset with dask arrays in place of those of other libraries with dask graphs."""
+    changed = {name: new for name, var in ds.variables.items() if (new := with_dask_blocks(var)) is not var}
+    return ds.assign(changed) if changed else ds
 
 
 def _dataset_of_array(array: xr.DataArray) -> xr.Dataset:

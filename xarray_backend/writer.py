@@ -12,6 +12,7 @@ import xarray as xr
 
 import zarrds
 from xarray_backend.blocks import refuse_unshareable, regrouped
+from xarray_backend.managers import is_foreign
 from xarray_backend.plan import DatasetPlan, Options, plan_dataset
 from xarray_backend.preview import planned_writes
 from xarray_backend.reader import ZarrdsStore
@@ -436,7 +437,7 @@ def _refuse_read_after_write(plans: list[DatasetPlan], target: Store) -> None:
                 place,
                 w.origin,
                 w.values.shape,
-                regrouped(w.values.data, w.blocks) if w.is_lazy else None,
+                regrouped(w.values.data, w.blocks) if w.is_lazy and not is_foreign(w.values.data) else None,
             )
             for w, place in zip(writes, places, strict=True)
         ]
