@@ -203,6 +203,23 @@ def test_no_path_leads_out_of_the_store(folder: Path, path: str) -> None:
             assert b"secret" not in body.replace(b"/secret", b"")
 
 
+@pytest.mark.parametrize("zarr_format", ["stored", "3"])
+def test_links_that_lead_out_are_absent_for_views_and_the_page_too(folder: Path, zarr_format: str) -> None:
+    z = zarrds.open_group(str(folder), mode="r+").create_dataset(
+        "raw", data=np.zeros(6, "u1"), chunks=6, compressor=None
+    )
+    (folder.parent / "secret").write_bytes(b"secret")
+    (folder / "raw" / "0").unlink(missing_ok=True)
+    (folder / "raw" / "0").symlink_to(folder.parent / "secret")
+    (folder / "gaps" / "1.1").symlink_to(folder / "gaps" / "0.0")  # one that stays inside
+    assert bytes(z[:]) == b"secret"
+    with serving(served_store(zarrds.DirectoryStore(str(folder)), zarr_format)) as server:
+        assert ask(server, "/raw/0")[0] == 404
+        part = json.loads(ask(server, "/.zarrds/part?path=raw")[2])
+        assert (part["min"], part["max"]) == (0.0, 0.0)
+        assert zarrds.open_group(server.url.rstrip("/"), mode="r")["gaps"][:].sum() == 40
+
+
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "localhost.evil:{port}", ""]
 )

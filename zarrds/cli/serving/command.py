@@ -16,6 +16,7 @@ from zarrds._store import Store
 from zarrds.cli.options import Access, access_options, as_json, store_argument
 from zarrds.cli.places import store_at
 from zarrds.cli.printing import echo_json, echo_text
+from zarrds.cli.serving.inside import guarded
 from zarrds.cli.serving.server import StoreServer
 
 __all__ = ["serve", "served_store"]
@@ -90,9 +91,9 @@ def served_store(store: Store, zarr_format: str = "stored") -> Store:
     if node is None:
         raise _node.not_found(store, "")
     if zarr_format == "stored":
-        return store if adapted is store else FormatView(store, 2)
+        return store if adapted is store else FormatView(guarded(store), 2)
     is_stored = adapted is store and node.zarr_format == int(zarr_format)
-    return store if is_stored else FormatView(store, int(zarr_format))
+    return store if is_stored else FormatView(guarded(store), int(zarr_format))
 
 
 def _run(server: StoreServer) -> None:

@@ -7,7 +7,6 @@ store: see `asked`.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Collection, Mapping
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +23,7 @@ from zarrds._types import Buf, ByteRange
 from zarrds.cli.printing import json_text
 from zarrds.cli.serving.asked import allowed_hosts, is_allowed, key_of, range_of
 from zarrds.cli.serving.data import Answers
+from zarrds.cli.serving.inside import guarded, is_inside
 from zarrds.errors import ArgumentError, NotListableError, PathNotFoundError
 
 __all__ = ["StoreServer"]
@@ -74,16 +74,13 @@ class StoreServer(ThreadingHTTPServer):
         self.store = store
         self.origin = origin
         self.hosts = allowed_hosts(host, self.server_port, names)
-        self.answers = Answers(store, name)
+        self.answers = Answers(guarded(store), name)
         self.url = f"http://{host}:{self.server_port}/"
         self._directory = local_directory(store)
 
     def is_inside(self, key: str) -> bool:
         """Return whether a key of a local directory lies in it, and not behind a symbolic link that leads elsewhere."""
-        if self._directory is None or not key:
-            return True
-        root, real = os.path.realpath(self._directory.path), os.path.realpath(self._directory.file_of(key.rstrip("/")))
-        return real == root or real.startswith(root.rstrip(os.sep) + os.sep)
+        return self._directory is None or not key or is_inside(self._directory, key)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Be silent about clients that have gone."""
