@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import xarray as xr
@@ -13,6 +12,7 @@ from xarray_backend import _compat
 from xarray_backend.lazy import ZarrdsArrayWrapper
 from xarray_backend.preview import readable_bytes
 from zarrds import Array
+from zarrds.core.html import columns_table, framed
 
 __all__ = ["StorageInfo", "StoredVariable", "storage_info"]
 
@@ -80,10 +80,7 @@ class StorageInfo:
         return "\n".join("  ".join(c.ljust(n) for c, n in zip(row, widths, strict=True)).rstrip() for row in rows)
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{escape(cell)}</th>" for cell in _HEAD)
-        rows = (variable.row() for variable in self.variables)
-        body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return framed(columns_table(_HEAD, (variable.row() for variable in self.variables)))
 
 
 def storage_info(obj: xr.Dataset | xr.DataArray | xr.DataTree) -> StorageInfo:

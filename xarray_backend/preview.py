@@ -9,6 +9,7 @@ from math import prod
 
 from xarray_backend.chunks import gathered
 from xarray_backend.plan import DatasetPlan, VariableWrite
+from zarrds.core.html import columns_table, framed
 from zarrds.creation import NewArray
 
 __all__ = ["VariablePlan", "WritePlan", "planned_writes", "readable_bytes"]
@@ -117,13 +118,7 @@ class WritePlan:
         return "\n".join([self._summary(), *lines])
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{escape(cell)}</th>" for cell in _HEAD)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in _row(variable)) + "</tr>"
-            for variable in self.variables
-        )
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        return f"<div><p>{escape(self._summary())}</p>{table}</div>"
+        return framed(f"<p>{escape(self._summary())}</p>", columns_table(_HEAD, map(_row, self.variables)))
 
     def _summary(self) -> str:
         return (

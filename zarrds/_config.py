@@ -20,6 +20,7 @@ from copy import copy
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from zarrds._html import columns_table, framed
 from zarrds.errors import ArgumentTypeError, ConfigWarning
 
 __all__ = ["Config", "config_context", "get_config", "set_config"]
@@ -92,6 +93,11 @@ class Config:
     connect_attempts: int = 7
     retry_delay_ms: int = 50
     retry_max_delay_ms: int = 2000
+
+    def _repr_html_(self) -> str:
+        rows = [(f.name, getattr(self, f.name), f.default) for f in fields(self)]
+        changed = [(*row, "changed" if row[1] != row[2] else "") for row in rows]
+        return framed(columns_table(("setting", "value", "default", ""), changed))
 
     @property
     def thread_count(self) -> int:

@@ -1,8 +1,7 @@
-"""`tree` of zarrds and h5py groups: text, HTML, and a widget where ipytree is installed."""
+"""`tree` of zarrds and h5py groups: text and HTML."""
 
 from __future__ import annotations
 
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -87,7 +86,7 @@ def test_h5py(tmp_path: Path) -> None:
         ]
         assert repr(zarrds.tree(file["foo"])) == "foo\n ├── bar\n └── baz (3,) int64"
         assert repr(zarrds.tree(file, level=1)) == "/\n ├── foo\n └── spam (100,) int64"
-        assert "<li>spam (100,) int64</li>" in zarrds.tree(file)._repr_html_()
+        assert "<li>spam (100,) int64 <small>chunks (30,), 800</small></li>" in zarrds.tree(file)._repr_html_()
 
 
 # --- notebooks --------------------------------------------------------------------------------------------------------
@@ -107,13 +106,14 @@ class Outline(HTMLParser):
     def handle_starttag(self, tag: str, attrs: Any) -> None:
         self.open.append(tag)
         if tag == "details":
-            self.unfolded.append(("open", None) in attrs)
+            self.unfolded.append("open" in dict(attrs))
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        self.items.append((self.open.count("ul"), data))
+        if data.strip() and not {"style", "small"} & set(self.open):
+            self.items.append((self.open.count("ul"), data.strip()))
 
 
 def test_html(root: Group) -> None:
@@ -129,14 +129,26 @@ def test_html(root: Group) -> None:
     assert "&lt;b&gt;&amp;" in root.tree()._repr_html_()
 
 
-def test_a_widget_where_ipytree_is_installed(root: Group) -> None:
-    pytest.importorskip("ipytree")
+def test_the_bundle_is_text_and_html(root: Group) -> None:
     bundle = root.tree()._repr_mimebundle_()
-    assert set(bundle) == {"text/plain", "text/html", "application/vnd.jupyter.widget-view+json"}
-    assert bundle["text/plain"] == WHOLE
-    assert bundle["text/html"] == root.tree()._repr_html_()
+    assert bundle == {"text/plain": WHOLE, "text/html": root.tree()._repr_html_()}
 
 
-def test_no_widget_without_ipytree(root: Group, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "ipytree", None)
-    assert set(root.tree()._repr_mimebundle_()) == {"text/plain", "text/html"}
+def test_html_of_arrays_has_chunks_and_sizes() -> None:
+    root = zarrds.create_group({})
+    root.create_array("x", shape=(8, 8), chunks=(2, 2), shards=(4, 4), dtype="i4")
+    root.zeros("y", shape=10**9, chunks=10**4, dtype="i1")
+    html = root.tree()._repr_html_()
+    assert "<small>chunks (2, 2), shards (4, 4), 256, " in html
+    assert html.count(" stored<") == 1  # that of 100,000 chunks is not counted
+
+
+def test_html_of_very_many_members_is_cut() -> None:
+    store = {".zgroup": b'{"zarr_format": 2}'}
+    store |= {f"g{n // 1000}/a{n:05}/.zgroup": b'{"zarr_format": 2}' for n in range(10_000)}
+    store |= {f"g{n}/.zgroup": b'{"zarr_format": 2}' for n in range(10)}
+    html = zarrds.group(store).tree()._repr_html_()
+    assert "... and 800 more" in html
+    assert html.count("<li>") < 2100
+    assert "(1,000 members)" in html
+    Outline(html)

@@ -260,7 +260,7 @@ def test_probing_asks_no_store() -> None:
     g = zarrds.group(store)
     g.zeros("a", shape=3)
     store.reset()
-    for name in ("_repr_html_", "_repr_mimebundle_", "__array__", "__len_hint__", "_ipython_display_", "_x"):
+    for name in ("_repr_latex_", "_repr_mimebundle_", "__array__", "__len_hint__", "_ipython_display_", "_x"):
         assert not hasattr(g, name)
     repr(g)
     str(g)

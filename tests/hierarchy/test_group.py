@@ -241,7 +241,7 @@ def test_access(family: Group) -> None:
 
 def test_members_as_attributes(family: Group) -> None:
     assert family.b.deep.er.shape == (4,)
-    for name in ("nope", "_nope", "__nope__", "_repr_html_", "_ipython_canary_method_should_not_exist_"):
+    for name in ("nope", "_nope", "__nope__", "_repr_latex_", "_ipython_canary_method_should_not_exist_"):
         with pytest.raises(AttributeError):
             getattr(family, name)
     assert getattr(family, "nope", 5) == 5

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequen
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
+from zarrds._html import facts_table
 from zarrds._store.overrides import follow_overrides
 from zarrds._store.paths import level, normalize_path
 from zarrds._store.place import Place
@@ -442,6 +443,11 @@ class Store(MutableMapping[str, bytes]):
 
     def __exit__(self, *args: object) -> None:
         self.close()
+
+    def _repr_html_(self) -> str:
+        rows = [("Store", repr(self)), ("Kind", self.profile.kind), ("May be written", str(self.is_writeable()))]
+        rows += [("Lists its keys", str(self.is_listable())), ("Deletes keys", str(self.is_erasable()))]
+        return facts_table([*rows, ("Opened in other processes", str(self.profile.shareable))])
 
     def __eq__(self, other: object) -> bool:
         """Return whether two stores have the same spec."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from html import escape
 from typing import Any, Literal, TypeAlias
 
 from zarrds._escaping import visible
-from zarrds.core.html import facts_table
+from zarrds.core.html import columns_table, facts_table
 
 __all__ = ["KINDS", "Finding", "Kind", "Level", "Report"]
 
@@ -146,12 +145,13 @@ class Report:
         return "\n".join([*map(visible, lines), *([f"... and {more} more"] if more > 0 else [])])
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{_sign(found)}</td><td>{escape(found.kind)}</td><td>{escape(visible(found.key))}</td>"
-            f"<td>{escape(visible(found.message))}</td></tr>"
-            for found in self.findings[:_SHOWN]
-        )
-        return facts_table(self._facts()) + (f"<table><tbody>{rows}</tbody></table>" if rows else "")
+        rows: list[tuple[str, ...]] = [
+            (_sign(found), found.kind, found.key, found.message) for found in self.findings[:_SHOWN]
+        ]
+        more = len(self.findings) - _SHOWN
+        if more > 0:
+            rows.append(("", "...", "", f"{more} more"))
+        return facts_table(self._facts(), columns_table(("", "kind", "key", "what"), rows) if rows else "")
 
 
 def _sign(found: Finding) -> str:

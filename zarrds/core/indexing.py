@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from zarrds._engine import Fields
+from zarrds._format import grid_shape
 from zarrds._plan import Asked, Brackets, meaning
 from zarrds._types import NDArrayAny
 from zarrds.core.opened import HasOpenArray, OpenArray
@@ -330,6 +331,21 @@ class Index:
     def __setitem__(self, selection: Any, value: Any) -> None:
         self._open.write(meaning(selection, self._ndim, self._brackets), value)
 
+    def __repr__(self) -> str:
+        meta = self._open.latest.meta
+        where = f" '/{self._open.path}'" if self._open.path else ""
+        what = _MEANINGS[self._brackets]
+        if self._brackets == "blocks":
+            what += f", {' x '.join(map(str, grid_shape(meta.shape, meta.write_unit)))} of shape {meta.write_unit}"
+        return f"<{self._brackets} of array{where} {meta.shape}: {what}>"
+
     @property
     def _ndim(self) -> int:
         return len(self._open.latest.meta.shape)
+
+
+_MEANINGS = {
+    "oindex": "brackets select along each dimension by itself",
+    "vindex": "brackets select points by their coordinates",
+    "blocks": "brackets select whole chunks or shards by their place in the grid",
+}

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from zarrds._codec import get_codec
-from zarrds._engine import count_stored, missing_chunks, stored_chunks
+from zarrds._engine import count_stored, missing_chunks
 from zarrds._format import CodecSpec, grid_shape
 from zarrds._metadata import order_of, pipeline_of, to_numcodecs
 from zarrds._plan import EVERYTHING
 from zarrds._store import Store
 from zarrds._types import NDArrayAny, Order, Shape
 from zarrds.core import resize
-from zarrds.core.html import facts_table, grid_svg
+from zarrds.core.html import attributes_table, facts_table, grid_svg
 from zarrds.core.info import InfoReporter, bytes_text, type_name
+from zarrds.core.looking import is_quick, looked_at
 from zarrds.core.opened import HasOpenArray
 from zarrds.errors import ArgumentError, ArgumentTypeError, NotListableError
 
@@ -32,9 +33,6 @@ __all__ = ["ArrayProperties"]
 
 _NUMPY_ARRAY = np.empty(())
 """Default of `meta_array`; only its type matters."""
-
-MOST_LISTED = 10_000
-"""Most chunks listed for a picture; the listing stops there."""
 
 
 class ArrayProperties(HasOpenArray):
@@ -302,7 +300,8 @@ class ArrayProperties(HasOpenArray):
         except NotListableError:
             return self._facts("unknown")  # a report must not fail
 
-    def _facts(self, initialized: str) -> list[tuple[str, str]]:
+    def _facts(self, initialized: str, sized: bool = True) -> list[tuple[str, str]]:
+        """Return the rows of a report; `sized` has the stored bytes counted, which is one listing."""
         rows = [("Name", self.name)] if self.name else []
         rows += [
             ("Type", type_name(self)),
@@ -321,19 +320,38 @@ class ArrayProperties(HasOpenArray):
         if self._open.options.chunk_store is not None:
             rows.append(("Chunk store type", type_name(self._open.options.chunk_store)))
         rows.append(("No. bytes", bytes_text(self.nbytes)))
-        stored = self.nbytes_stored
+        stored = self.nbytes_stored if sized else -1
         if stored > 0:
             rows.append(("No. bytes stored", bytes_text(stored)))
             rows.append(("Storage ratio", f"{self.nbytes / stored:.1f}"))
-        rows.append(("Chunks initialized", f"{initialized}/{self.nchunks}"))
+        rows.append(("Chunks initialized", initialized if not sized else f"{initialized}/{self.nchunks}"))
         return [(label, str(value)) for label, value in rows]
 
     def _repr_html_(self) -> str:
         source = self._open.source()
-        stored = list(islice(stored_chunks(source), MOST_LISTED + 1))
-        count = str(len(stored)) if len(stored) <= MOST_LISTED else f"more than {MOST_LISTED}"
-        grid = grid_shape(source.meta.shape, source.meta.write_unit)
-        return facts_table(self._facts(count), grid_svg(source.meta.shape, grid, stored))
+        meta = source.meta
+        grid = grid_shape(meta.shape, meta.write_unit)
+        found = looked_at(source)
+        picture = grid_svg(
+            meta.shape,
+            grid,
+            found.coords,
+            unit=meta.write_unit,
+            inner=None if meta.shards is None else meta.chunks,
+            names=meta.dimension_names,
+            looked_up=found.sampled,
+        )
+        array: Any = self
+        facts = self._facts(found.text, found.is_complete)
+        return facts_table(facts, picture, attributes_table(array.attrs.asdict()))
+
+    def quick_nbytes_stored(self) -> int | None:
+        """Return `nbytes_stored` where counting it costs little: few chunks, in memory or in a directory; else None."""
+        source = self._open.source()
+        if not is_quick(source):
+            return None
+        size = self.nbytes_stored
+        return size if size >= 0 else None
 
     def missing_chunks(self, limit: int | None = None) -> list[tuple[int, ...]]:
         """Return the grid coordinates of the chunks that are not stored, in C order; one listing. Not in the manual.

@@ -16,6 +16,7 @@ from zarrds._store import MemoryStore, Store, StoreLike, as_store, check_mode, n
 from zarrds._types import Mode, ZarrFormat
 from zarrds.attrs import Attributes, known_attributes
 from zarrds.core import OpenOptions, opened_array
+from zarrds.core.html import attributes_table, facts_table
 from zarrds.core.info import InfoReporter, type_name
 from zarrds.errors import ArgumentTypeError, ContainsArrayError, ContainsGroupError, GroupNotFoundError
 from zarrds.hierarchy.members import Member
@@ -181,6 +182,11 @@ class Group(NewerGroupNames):
         if groups:
             rows.append(("Groups", ", ".join(groups)))
         return rows
+
+    def _repr_html_(self) -> str:
+        rows = [("Group", self.name), ("Format", f"Zarr v{self._format}"), ("Store", repr(self._store))]
+        facts = facts_table([*rows, ("Read-only", str(self.read_only))], attributes_table(self._attrs.asdict()))
+        return facts + self.tree(level=1)._repr_html_()
 
     # --- members -----------------------------------------------------------------------------------------------------
 

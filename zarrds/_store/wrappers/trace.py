@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 
 from zarrds._escaping import visible
+from zarrds._html import columns_table, folded, framed
 from zarrds._store.base import Store
 from zarrds._store.request import buffer_size
 from zarrds._types import Buf, Request
@@ -43,6 +44,10 @@ class Entry(NamedTuple):
     verb: str
     key: str
     nbytes: int
+
+
+_MOST_SHOWN = 500
+"""Most requests in the table that a notebook shows."""
 
 
 class Trace:
@@ -154,6 +159,19 @@ class Trace:
         lines += [f"{verb:<10}{count:>10,}{calls:>8,}{nbytes:>16,}" for verb, count, calls, nbytes in rows]
         lines += [f"  {entry.verb:<10}{entry.nbytes:>12,}  {visible(entry.key)}" for entry in self.log]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        counts = (self.requests, self.batches, self.nbytes)
+        rows = [(verb, *(f"{count[verb]:,}" for count in counts)) for verb in VERBS if self.requests[verb]]
+        table = columns_table(("verb", "requests", "calls", "bytes"), rows)
+        keys = columns_table(("verb", "bytes", "key"), self._shown())
+        return framed(table, folded(f"Requests ({len(self.log)})", keys) if self.log else "")
+
+    def _shown(self) -> list[tuple[str, str, str]]:
+        """Return the first requests, for a table."""
+        rows = [(entry.verb, f"{entry.nbytes:,}", entry.key) for entry in self.log[:_MOST_SHOWN]]
+        more = len(self.log) - _MOST_SHOWN
+        return [*rows, ("...", "", f"{more} more")] if more > 0 else rows
 
 
 def trace(*, keys: bool = False) -> Trace:

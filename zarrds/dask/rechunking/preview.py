@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from zarrds._types import Chunks, Shape
+from zarrds.core.html import framed
 from zarrds.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class Preview(ABC):
             title = f"<h4>{html.escape(path)}</h4>" if path else ""
             text = html.escape(plan.table())
             parts.append(f"{title}{_picture(plan)}<pre>{text}</pre>")
-        return "".join(parts)
+        return framed(*parts)
 
 
 class GroupPlan(Preview, Mapping[str, "RechunkPlan"]):
