@@ -11,7 +11,7 @@ no task needs a lock, and each task can be repeated.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from math import prod
 from typing import Any, Literal
 
@@ -174,9 +174,22 @@ def _blocks(meta: ArrayMeta, chunks: Any) -> tuple[tuple[int, ...], ...]:
         limit = parse_bytes(dask.config.get("array.chunk-size"))
         chunks = _merged(meta, limit)
     _check_lengths(meta.shape, chunks)
+    if isinstance(chunks, tuple) and all(type(length) is int and length > 0 for length in chunks):
+        return _regular_blocks(meta.shape, chunks)
     found: tuple[tuple[int, ...], ...] = da.core.normalize_chunks(
         chunks, shape=meta.shape, dtype=meta.dtype, previous_chunks=meta.chunks
     )
+    return found
+
+
+@lru_cache(maxsize=32)
+def _regular_blocks(shape: Shape, lengths: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    """Return blocks of the same length along each dimension.
+
+    Arrays of one grid share these tuples: dask sums up a tuple that it does not know, which takes most of the time of
+    `from_zarr` where there are very many blocks.
+    """
+    found: tuple[tuple[int, ...], ...] = da.core.normalize_chunks(lengths, shape=shape)
     return found
 
 
