@@ -30,8 +30,8 @@ docs: $(VENV)/.installed-docs  ## the documentation site, in build/docs/index.ht
 	$(RUN) -m sphinx --fail-on-warning --keep-going --quiet -j 2 -d build/doctrees docs build/docs
 	$(RUN) .ci/check_site.py build/docs
 
-bench: $(VENV)/.installed-test  ## zarrds beside a bare loop, numpy and whichever peers are installed
-	$(RUN) benchmarks/run.py
+bench: $(VENV)/.installed-bench  ## zarrds beside a bare loop and its peers: build/performance.json, docs/performance.md
+	$(RUN) benchmarks/run.py --json build/performance.json --document docs/performance.md
 
 clean:
 	rm -rf $(VENV) quickstart-output build docs/reference/api dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -55,4 +55,8 @@ $(VENV)/.installed-test: $(VENV)/.created pyproject.toml
 
 $(VENV)/.installed-docs: $(VENV)/.created pyproject.toml
 	$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	@touch $@ $(VENV)/.installed-demo
+
+$(VENV)/.installed-bench: $(VENV)/.created pyproject.toml
+	$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@touch $@ $(VENV)/.installed-demo

@@ -1,119 +1,122 @@
-"""Compare zarrds with a bare loop, numpy and the installed peers: time for the same work, in turns.
+"""Compare zarrds with a bare loop and its peers, and measure how its costs grow: time for the same work, in turns.
 
-    python benchmarks/run.py [--rounds 5] [--json FILE]
+    python benchmarks/run.py [--case NAME ...] [--rounds 5] [--json FILE] [--document docs/performance.md]
 
-The bare loop ("floor") reads and writes chunk files and calls the codec in one Python thread, and does nothing
-else. Stores are in a memory file system if there is one, so that no disk is timed.
+Each system runs a case in a process of its own and reads and writes the same stores, in a memory file system if there
+is one, so that no disk is timed. Systems take turns, so that a busy moment affects all of them, and ratios are taken
+within a turn. A system that is not installed is left out; `--python zarr-python=/other/bin/python` runs one elsewhere.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
 import statistics
+import subprocess
+import sys
 import tempfile
-import time
-from collections.abc import Callable
-from functools import partial
-from operator import getitem
 from pathlib import Path
 from typing import Any
 
-import numcodecs
-import numpy as np
+import report
+from cases import CASES
+from growth import growth
+from parts import parts
+from systems import SYSTEMS
 
-import zarrds
-
-SHAPE, CHUNKS = (32, 1024, 1024), (1, 512, 512)
-CODEC = numcodecs.Blosc("lz4", 5)
-SLICES = [(i % 32, 100 + i % 800, slice(0, 64)) for i in range(300)]
-Work = dict[str, Callable[[], Any]]
+HERE = Path(__file__).parent
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--case", action="append", choices=CASES, metavar="NAME", help=", ".join(CASES))
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--python", action="append", default=[], metavar="SYSTEM=INTERPRETER")
+    parser.add_argument("--only-cases", action="store_true", help="measure neither growth nor parts")
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
+    parser.add_argument("--document", type=Path, help="write tables and plots into this document, between its marks")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
-        seconds = {name: measure(work, args.rounds) for name, work in works(Path(folder)).items()}
-    print_table(seconds)
+    pythons = dict.fromkeys(SYSTEMS, sys.executable) | dict(given.split("=", 1) for given in args.python)
+    found: dict[str, Any] = {"machine": machine(), "versions": {}, "cases": {}}
+    for name in args.case or CASES:
+        found["cases"][name] = in_turns(name, pythons, args.rounds, found["versions"])
+        print(report.text_of_case(name, found["cases"][name]), flush=True)
+    if not args.only_cases:
+        with tempfile.TemporaryDirectory(dir=fast_folder()) as folder:
+            found |= {"parts": parts(Path(folder), args.rounds), "growth": growth(args.rounds)}
+        print(report.text_of_growth(found["growth"]))
     if args.json:
-        args.json.write_text(json.dumps(seconds, indent=1) + "\n")
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(found, indent=1) + "\n")
+    if args.document:
+        report.write_document(args.document, found)
 
 
-def works(folder: Path) -> dict[str, Work]:
-    """Return the work to time: for each kind of work a function for each system, zarrds first."""
-    wave = 100 * np.sin(np.linspace(0, 300, int(np.prod(SHAPE)), dtype="f4")).reshape(SHAPE)
-    data = np.round(wave + np.random.default_rng(0).normal(0, 0.5, SHAPE).astype("f4"), 2)
-    path, plain = folder / "stored", folder / "plain.npy"
-    save = partial(zarrds.save_array, arr=data, chunks=CHUNKS, compressor=CODEC)
-    save(str(path))
-    np.save(plain, data)
-    bare = {"floor": partial(floor_write, folder / "f", data), "numpy, raw": partial(np.save, folder / "n", data)}
-    write, read, opening, slices = {"zarrds": partial(save, str(folder / "w")), **bare}, {}, {}, {}
-    for name, (open_array, get) in systems(str(path)).items():
-        read[name] = lambda open_array=open_array, get=get: get(open_array(), Ellipsis)
-        opening[name] = open_array
-        slices[name] = lambda array=open_array(), get=get: [get(array, key) for key in SLICES]  # noqa: B008
-    read |= {"floor": partial(floor_read, path), "numpy, raw": partial(np.load, plain)}
-    return {"write 128 MiB": write, "read 128 MiB": read, "open": opening, "300 small slices": slices}
+def fast_folder() -> str | None:
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
-def systems(path: str) -> dict[str, tuple[Callable[[], Any], Callable[[Any, Any], Any]]]:
-    """Return functions by which each system opens the store that zarrds wrote and reads a selection."""
-    found = {"zarrds": (partial(zarrds.open, path, mode="r"), getitem)}
+def machine() -> str:
+    return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}, Python {platform.python_version()}"
+
+
+def in_turns(case: str, pythons: dict[str, str], rounds: int, versions: dict[str, str]) -> dict[str, Any]:
+    """Return for each system the runs of one case: wall and CPU seconds, and peak memory of the process in MiB."""
+    runs: dict[str, list[dict[str, float]]] = {}
+    workers: dict[str, subprocess.Popen[str]] = {}
+    with tempfile.TemporaryDirectory(dir=fast_folder()) as folder:
+        try:
+            for system in CASES[case].systems:
+                worker = started(pythons[system], case, system, f"{folder}/{system}")
+                ready = answer(worker)
+                if ready is not None:
+                    workers[system], runs[system], versions[system] = worker, [], ready["versions"]
+            for turn in range(rounds + 1):  # the first turn warms up
+                for system, worker in list(workers.items()):
+                    taken = asked(worker)
+                    if taken is None:
+                        print(f"{case}: {system} failed", file=sys.stderr)
+                        del workers[system], runs[system]
+                    elif turn:
+                        runs[system].append(taken)
+        finally:
+            for worker in workers.values():
+                worker.communicate()
+    return {system: summary(taken, runs["zarrds"]) for system, taken in runs.items()}
+
+
+def started(python: str, case: str, system: str, folder: str) -> subprocess.Popen[str]:
+    command = [python, str(HERE / "worker.py"), case, system, folder]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+
+
+def asked(worker: subprocess.Popen[str]) -> dict[str, Any] | None:
     try:
-        import zarr
+        worker.stdin.write("run\n")  # type: ignore[union-attr]
+        worker.stdin.flush()  # type: ignore[union-attr]
+    except BrokenPipeError:
+        return None
+    return answer(worker)
 
-        found[f"zarr-python {zarr.__version__}"] = partial(zarr.open, path, mode="r"), getitem
-    except ImportError:
-        pass
-    try:
-        import tensorstore
 
-        spec = {"driver": "zarr", "kvstore": {"driver": "file", "path": path}}
-        found["tensorstore"] = lambda: tensorstore.open(spec).result(), lambda array, key: array[key].read().result()
-    except ImportError:
-        pass
+def answer(worker: subprocess.Popen[str]) -> dict[str, Any] | None:
+    line = worker.stdout.readline()  # type: ignore[union-attr]
+    return json.loads(line) if line else None
+
+
+def summary(runs: list[dict[str, float]], ours: list[dict[str, float]]) -> dict[str, float]:
+    """Return medians, but the least CPU time, as what disturbs a run only adds to it; and the ratios to zarrds.
+
+    Ratios of wall times are medians of those within a turn. Above 1, zarrds needs less.
+    """
+    found = {name: statistics.median(run[name] for run in runs) for name in ("wall", "peak MiB")}
+    found["cpu"] = min(run["cpu"] for run in runs)
+    found["wall ratio"] = statistics.median(run["wall"] / own["wall"] for run, own in zip(runs, ours, strict=True))
+    found["cpu ratio"] = found["cpu"] / min(own["cpu"] for own in ours)
     return found
-
-
-def blocks() -> list[tuple[str, tuple[slice, ...]]]:
-    grid = [size // chunk for size, chunk in zip(SHAPE, CHUNKS, strict=True)]
-    return [
-        (".".join(map(str, at)), tuple(slice(i * c, (i + 1) * c) for i, c in zip(at, CHUNKS, strict=True)))
-        for at in np.ndindex(*grid)
-    ]
-
-
-def floor_read(folder: Path) -> None:
-    out = np.empty(SHAPE, "f4")
-    for name, part in blocks():
-        out[part] = np.frombuffer(CODEC.decode((folder / name).read_bytes()), "f4").reshape(CHUNKS)
-
-
-def floor_write(folder: Path, data: np.ndarray) -> None:
-    folder.mkdir(exist_ok=True)
-    for name, part in blocks():
-        (folder / name).write_bytes(CODEC.encode(np.ascontiguousarray(data[part])))
-
-
-def measure(work: Work, rounds: int) -> dict[str, float]:
-    """Return median seconds; systems take turns, so that a busy moment affects all; the first turn is ignored."""
-    times: dict[str, list[float]] = {system: [] for system in work}
-    for system, run in [*work.items()] * (rounds + 1):
-        start = time.perf_counter()
-        run()
-        times[system].append(time.perf_counter() - start)
-    return {system: statistics.median(taken[1:]) for system, taken in times.items()}
-
-
-def print_table(seconds: dict[str, dict[str, float]]) -> None:
-    print(f"{'':<18}{'':<20}{'ms':>10}{'x zarrds':>10}")
-    for work, taken in seconds.items():
-        for system, median in taken.items():
-            print(f"{work:<18}{system:<20}{1e3 * median:>10.2f}{median / taken['zarrds']:>10.2f}")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zarrds
+from tests.engine.counting import calls_of
 from tests.store.doubles import CountingStore
 from zarrds.dask import from_zarr
 from zarrds.errors import ArrayNotFoundError, MissingChunkError, StoreNotShareableError
@@ -271,3 +272,10 @@ def test_missing_chunks_raise_where_the_array_was_opened_so(tmp_path: Path) -> N
     with pytest.raises(MissingChunkError):
         strict.to_dask(chunks="store").compute(scheduler="sync")
     assert from_zarr(z).name != from_zarr(strict).name
+
+
+def test_a_second_array_of_a_grid_costs_nothing_for_each_block() -> None:
+    few, many = (zarrds.zeros((count,), chunks=(1,), dtype="i4") for count in (10**2, 10**5))
+    # dask itself sums up the blocks of a grid that it has not seen; `calls_of` builds each array twice
+    count_few, count_many = (calls_of(lambda z=z: from_zarr(z))[1] for z in (few, many))
+    assert abs(count_few - count_many) <= 100

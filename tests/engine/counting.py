@@ -1,6 +1,11 @@
-"""A store in memory that can read byte ranges, and notes what is asked of it."""
+"""Count work: a store in memory that notes what is asked of it, and calls of functions and of the system."""
 
 from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections import Counter
 
 from zarrds._store.backends.memory import KVStore
 from zarrds._store.base import StoreProfile
@@ -31,3 +36,28 @@ class CountingStore(KVStore):
     def delete_many(self, keys):
         self.deletes += list(keys)
         super().delete_many(keys)
+
+
+SYSTEM_CALLS = ("open", "read", "pread", "fstat", "stat", "lseek", "write", "close", "replace", "mkdir", "unlink")
+
+
+def calls_of(work):
+    """Return the calls of system functions by name, and the number of all calls of functions."""
+    system, every = Counter(), 0
+
+    def note(frame, event, arg):
+        nonlocal every
+        if event in ("call", "c_call"):
+            every += 1
+        if event == "c_call" and getattr(arg, "__module__", "") == os.name and arg.__name__ in SYSTEM_CALLS:
+            system[arg.__name__] += 1
+
+    work()  # what is made once and kept is not counted
+    gc.disable()  # what it finalizes would be counted
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+        gc.enable()
+    return system, every
