@@ -1,5 +1,7 @@
 """Toctree entries that begin with ``?`` are kept only where the page exists, and ``?*`` stands for pages in no toctree.
 
+``?modules`` stands for the pages of modules that `public_names.FIRST` does not know.
+
 So a page that somebody adds to ``docs/`` is in the site without a change elsewhere, and is never an error.
 """
 
@@ -9,6 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import public_names
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
@@ -38,11 +41,13 @@ def _keep_existing(app: Sphinx, page: str, source: list[str]) -> None:
 
 
 def _entry(entry: str, folder: Path, top: Path) -> str:
+    if entry == "modules":
+        return "".join(f"api/{name}\n" for name in public_names.further() if (folder / "api" / f"{name}.rst").exists())
     if entry == "*":
         return "".join(f"/{name}\n" for name in unlisted(top))
     path = re.sub(r"^.*<(.*)>$", r"\1", entry)
     where = top / path.removeprefix("/") if path.startswith("/") else folder / path
-    return f"{entry}\n" if where.with_name(where.name + ".md").exists() else ""
+    return f"{entry}\n" if any(where.with_name(where.name + end).exists() for end in (".md", ".rst")) else ""
 
 
 def unlisted(top: Path) -> list[str]:

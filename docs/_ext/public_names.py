@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import pkgutil
 from dataclasses import dataclass, field
 from types import ModuleType
 
@@ -28,6 +29,9 @@ FIRST = [
     "zarrds.parallel",
 ]
 """Modules with public names; of several that list one object, the first has its page, and the others refer to it."""
+
+WITHOUT_A_PAGE = {"zarrds.cli": "commands, described from click", "zarrds.compat": "for programs of Zarr-Python 2"}
+"""Modules that are not listed here, and why."""
 
 GROUPS = {
     "zarrds": {
@@ -106,16 +110,26 @@ class Name:
 
 
 def modules() -> list[ModuleType]:
-    """Return the modules of FIRST that exist."""
+    """Return the modules of FIRST that exist, and further ones with a list of public names."""
     found = []
-    for name in FIRST:
+    for name in [*FIRST, *further()]:
         try:
             there = importlib.util.find_spec(name) is not None
         except ModuleNotFoundError:
             there = False
         if there:
-            found.append(importlib.import_module(name))
+            module = importlib.import_module(name)
+            if getattr(module, "__all__", None):
+                found.append(module)
     return found
+
+
+def further() -> list[str]:
+    """Return public modules of the package that are neither in FIRST nor in WITHOUT_A_PAGE: they come last."""
+    package = importlib.import_module("zarrds")
+    own = str(package.__path__[0])  # further folders have names of Zarr-Python 2 for programs that ask for them
+    names = [f"zarrds.{module.name}" for module in pkgutil.iter_modules([own]) if not module.name.startswith("_")]
+    return sorted(set(names) - set(FIRST) - set(WITHOUT_A_PAGE))
 
 
 def listed(module: ModuleType) -> list[Name]:
