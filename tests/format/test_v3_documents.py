@@ -106,7 +106,7 @@ REFUSED = [
     ({"node_type": "dataset"}, "node_type"),
     ({"node_type": ...}, "node_type"),
     ({"shape": [4, -6]}, '"shape"[1]'),
-    ({"shape": [4, 6.0]}, '"shape"[1]'),
+    ({"shape": [4, 6.5]}, '"shape"[1]'),
     ({"shape": 4}, "shape"),
     ({"data_type": "int7"}, "data_type"),
     ({"data_type": 4}, "data_type"),

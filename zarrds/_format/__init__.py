@@ -47,6 +47,7 @@ from zarrds._format.meta import (
 )
 from zarrds._format.n5 import ATTRIBUTES_KEY
 from zarrds._format.pandas_values import as_numpy, is_of_pandas
+from zarrds._format.repair import repaired
 from zarrds._format.v2 import ARRAY_KEY, ATTRS_KEY, GROUP_KEY
 from zarrds._format.v3 import document
 from zarrds._format.v3.codec_names import FILTERS, SERIALIZERS
@@ -127,6 +128,7 @@ __all__ = [
     "parse_extension",
     "parse_transformers",
     "removed_chunks",
+    "repaired",
     "split_codecs",
     "v2",
     "v3_experimental",

@@ -15,6 +15,7 @@ from zarrds._format.dtypes import dtype_from_v2, dtype_to_v2
 from zarrds._format.fills import fill_from_v2, fill_to_v2
 from zarrds._format.jsondoc import MAX_NDIM, Place, canonical, dumps, loads
 from zarrds._format.meta import ArrayMeta, ChunkSpec, CodecSpec, GroupMeta, KeyEncoding
+from zarrds._format.repair import parsed_or_repaired
 from zarrds._types import JSON, Buf, Chunks, Order, Separator, Shape
 from zarrds.errors import MetadataError, UnsupportedFormatError
 
@@ -55,7 +56,8 @@ def parse_array(text: Buf, where: str) -> ArrayMeta:
     try:
         return _parsed(bytes(text))
     except MetadataError:
-        return array_from_document(loads(text, where), where)  # parse again, to name the place in the error
+        # parse again, to name the place in the error
+        return parsed_or_repaired(array_from_document, loads(text, where), where)
 
 
 @lru_cache(maxsize=4096)

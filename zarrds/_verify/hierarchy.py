@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,8 +24,9 @@ from zarrds._format import (
 from zarrds._node import as_stored
 from zarrds._store import JOB_FOLDER, SYSTEM_NAME, TEMPORARY, Store, level
 from zarrds._types import Buf
+from zarrds._verify.repairing import correct_text
 from zarrds._verify.report import Finding
-from zarrds.errors import MetadataError
+from zarrds.errors import MetadataError, RepairedDocumentWarning
 
 __all__ = ["Surveyed", "survey"]
 
@@ -122,8 +124,15 @@ def _nodes(store: Store, documents: Mapping[str, Buf], found: Surveyed) -> set[s
 
 def _node(store: Store, path: str, known: Format, documents: Mapping[str, Buf], found: Surveyed) -> bool:
     keys = known.node_keys(path)
+    texts = [documents.get(key) for key in keys]
+    for key, text in zip(keys, texts, strict=True):
+        changes = () if text is None else correct_text(key, text)[1]
+        if changes:
+            found.findings.append(Finding("outdated-document", key, f"{'; '.join(changes)}; repair writes that"))
     try:
-        node = known.parse_node(path, [documents.get(key) for key in keys])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RepairedDocumentWarning)
+            node = known.parse_node(path, texts)
     except MetadataError as error:
         found.findings.append(Finding("invalid-document", error.key or keys[0], _reason(error)))
         return False

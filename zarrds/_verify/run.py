@@ -49,6 +49,7 @@ def verify(
         Printed as text and, in notebooks, as HTML; ``report.ok`` says whether there is no problem, and
         ``report.findings`` holds what was found. Kinds of findings: ``invalid-document``, ``unknown-codec``,
         ``two-nodes`` (an array and a group at one path), ``array-above`` (a node below an array), ``missing-parent``,
+        ``outdated-document`` (of an earlier writer, see `zarrds.repair`),
         ``stray`` (a key that belongs to nothing), ``temporary`` (left by a stopped writer), ``stale-consolidated``,
         ``unfinished`` (a job was stopped),
         ``wrong-size``, ``wrong-index`` (of a shard), ``undecodable``; and, as no problem, ``absent-chunks``.

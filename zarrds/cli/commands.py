@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -30,6 +32,7 @@ from zarrds.cli.running import Commands
 from zarrds.cli.serving import serve
 from zarrds.cli.settings import config
 from zarrds.cli.values import cat, stats
+from zarrds.convenience import repair as repair_store
 from zarrds.convenience import verify as verify_store
 
 __all__ = ["main"]
@@ -58,11 +61,26 @@ def main() -> None:
     help="List keys and read documents; check sizes of chunks as well; decode all chunks.",
 )
 @click.option("--clean", is_flag=True, help="Remove temporary files of stopped writers.")
+@click.option("--repair", is_flag=True, help="Show documents of earlier writers that are to be corrected, and how.")
+@click.option("--write", "--yes", is_flag=True, help="With --repair: write the correct documents.")
 @as_json
 @job_options
 @access_options
-def verify(store: str, path: str, level: Any, clean: bool, as_json: bool, job: JobOptions, access: Access) -> None:
+def verify(
+    store: str,
+    path: str,
+    level: Any,
+    clean: bool,
+    repair: bool,
+    write: bool,
+    as_json: bool,
+    job: JobOptions,
+    access: Access,
+) -> None:
     """Look for torn, stray, undecodable and stale values.
+
+    With --repair: look only for documents that earlier writers left in a form that other readers refuse (lengths such
+    as 4.0, chunk lengths of 0), and show what is to be changed; with --write, change it.
 
     Exit codes: 0 none was found; 1 some were, or the store failed; 2 wrong usage; 130 stopped by Ctrl-C.
 
@@ -70,7 +88,12 @@ def verify(store: str, path: str, level: Any, clean: bool, as_json: bool, job: J
     Example:
       zarrds verify s3://bucket/data.zarr --level decode --workers 4
     """
-    options, place = access.options(store), store_or_place(store, "r+" if clean else "r")
+    if write and not repair:
+        raise click.UsageError("--write is for --repair")
+    options, place = access.options(store), store_or_place(store, "r+" if clean or write else "r")
+    if repair:
+        _show_repairs(repair_store(place, path, write=write, storage_options=options), as_json=as_json)
+        return
     if job.is_asked_for and not clean and level != "keys":
         report = job.run(partial(_verify_job, place, path, level, storage_options=options))
     else:
@@ -78,6 +101,16 @@ def verify(store: str, path: str, level: Any, clean: bool, as_json: bool, job: J
     echo_json("verify", report.to_dict()) if as_json else echo_text(str(report))
     if not report.ok:
         raise SystemExit(FAILED)  # builtin: the exit status of the program
+
+
+def _show_repairs(found: Sequence[Any], *, as_json: bool) -> None:
+    if as_json:
+        echo_json("repair", {"documents": [asdict(one) for one in found]})
+        return
+    for one in found:
+        echo_text(str(one))
+    waiting = sum(not one.written for one in found)
+    echo_text(f"{len(found)} documents to correct" + ("; --write writes them" if waiting else ""))
 
 
 def _verify_job(*args: Any, **options: Any) -> Any:

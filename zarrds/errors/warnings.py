@@ -7,6 +7,7 @@ __all__ = [
     "IgnoredArgumentWarning",
     "OutdatedNameWarning",
     "PortabilityWarning",
+    "RepairedDocumentWarning",
     "SlowAccessWarning",
     "StoreWarning",
     "ZarrdsDeprecationWarning",
@@ -48,6 +49,10 @@ class ZarrdsDeprecationWarning(ZarrdsWarning, DeprecationWarning):
 
 class PortabilityWarning(ZarrdsWarning, RuntimeWarning):
     """Other libraries may not read what is written."""
+
+
+class RepairedDocumentWarning(ZarrdsWarning):
+    """A document of an earlier writer is not as the specification wants it; it was read as what it means."""
 
 
 class SlowAccessWarning(ZarrdsWarning, RuntimeWarning):

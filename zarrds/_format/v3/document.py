@@ -15,6 +15,7 @@ from typing import Any, cast
 from zarrds._config import get_config
 from zarrds._format.jsondoc import Place, canonical, loads, to_json
 from zarrds._format.meta import SHARDING, ArrayMeta, ChunkSpec, CodecSpec, GroupMeta, KeyEncoding
+from zarrds._format.repair import parsed_or_repaired, repaired
 from zarrds._format.v3.codec_names import COMPRESSORS, FILTERS, SERIALIZERS
 from zarrds._format.v3.complex_parts import part_of, with_parts, without_parts
 from zarrds._format.v3.dtypes import dtype_to_v3, legacy_data_type, parse_data_type
@@ -72,7 +73,8 @@ def parse_node(text: Buf, where: str) -> ArrayMeta | GroupMeta:
     try:
         return _parsed(bytes(text))
     except MetadataError:
-        return _from_document(loads(text, where), where)  # parse again, to name the place in the error
+        # parse again, to name the place in the error
+        return parsed_or_repaired(_from_document, loads(text, where), where)
 
 
 @lru_cache(maxsize=4096)
@@ -270,7 +272,7 @@ def array_to_document(meta: ArrayMeta, attributes: Mapping[str, JSON] | None = N
 
 def changed_array(meta: ArrayMeta, present: Buf, where: str) -> dict[str, JSON]:
     """Return the document `present` with the changes of `meta`; everything else is kept as it is written there."""
-    document = Place(where).expect_object(loads(present, where))
+    document = Place(where).expect_object(repaired(loads(present, where))[0])
     old, new = array_to_document(array_from_document(document, where)), array_to_document(meta)
     changed = {
         name: value for name, value in new.items() if name not in old or canonical(old[name]) != canonical(value)
