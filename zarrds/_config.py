@@ -64,7 +64,12 @@ class Config:
         is a file of this machine may lead to its own directory and below, those of a list from elsewhere to none, and
         those that the program has itself (a dict), or opens with ``remote_protocol="file"``, to all.
     concurrency : int
-        Most requests that a store opened from a URL sends at a time.
+        Most requests that a store opened from a URL sends at a time. With 0, the default, it is 64, and where values go
+        through obstore it adapts from there: more while that moves more bytes per second, half as many when the service
+        asks for less; all arrays of a process share it for each service.
+    transport : str
+        What carries the values of ``s3://`` URLs: "obstore", "fsspec", or "auto", the default: obstore where it is
+        installed (extra ``cloud``) and the storage options can be translated for it, else fsspec.
     attempts : int
         How often a request that fails temporarily (connection lost, timeout, throttling) is sent before it is an error.
     connect_attempts : int
@@ -88,7 +93,8 @@ class Config:
     default_format: int = 2
     v3_legacy_names: int = 0
     reference_paths: str = "auto"
-    concurrency: int = 64
+    concurrency: int = 0
+    transport: str = "auto"
     attempts: int = 10
     connect_attempts: int = 7
     retry_delay_ms: int = 50
@@ -104,6 +110,11 @@ class Config:
         """Number of threads to use, with 0 resolved."""
         return self.threads or min(8, os.cpu_count() or 1)
 
+    @property
+    def requests_at_once(self) -> int:
+        """Most requests at a time where their number does not adapt."""
+        return self.concurrency or 64
+
 
 def _from_environment() -> Config:
     given = {f.name: os.environ.get(f"ZARRDS_{f.name.upper()}") for f in fields(Config)}
@@ -113,11 +124,14 @@ def _from_environment() -> Config:
 def _of_text(name: str, text: str) -> Any:
     try:
         kind: Any = type(_DEFAULTS[name])
-        return kind(text)
+        if _fits(name, value := kind(text)):
+            return value
     except ValueError:
-        raise _wrong_type(f"ZARRDS_{name.upper()}", name, text) from None
+        pass
+    raise _wrong_type(f"ZARRDS_{name.upper()}", name, text)
 
 
+_CHOICES = {"transport": ("auto", "obstore", "fsspec")}
 _DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Config)}
 _chosen: dict[str, Any] = {}
 """What `set_config` has set, until dask is imported: from then on dask's configuration has it."""
@@ -216,10 +230,13 @@ def set_config(**settings: Any) -> Config:
 
 
 def _fits(name: str, value: Any) -> bool:
-    return name in _DEFAULTS and isinstance(value, type(_DEFAULTS[name])) and not isinstance(value, bool)
+    is_of_type = name in _DEFAULTS and isinstance(value, type(_DEFAULTS[name])) and not isinstance(value, bool)
+    return is_of_type and (name not in _CHOICES or value in _CHOICES[name])
 
 
 def _wrong_type(what: str, name: str, value: Any) -> ArgumentTypeError:
+    if name in _CHOICES:
+        return ArgumentTypeError(f"{what} {name!r} has no such value", expected=_CHOICES[name], found=repr(value))
     kind = type(_DEFAULTS[name]).__name__
     return ArgumentTypeError(f"{what} {name!r} has a value of another type", expected=kind, found=repr(value))
 

@@ -212,7 +212,7 @@ def widen_pool(fs: AbstractFileSystem) -> None:
     for layer in _layers(fs):
         given = getattr(layer, "config_kwargs", None)
         if has_protocol(layer, "s3") and isinstance(given, dict):
-            layer.config_kwargs = {"max_pool_connections": get_config().concurrency, **given}
+            layer.config_kwargs = {"max_pool_connections": get_config().requests_at_once, **given}
 
 
 # --- ranges ----------------------------------------------------------------------------------------------------------
@@ -248,7 +248,7 @@ def may_be_short(size: int, byte_range: ByteRange) -> bool:
 
 
 def _together(fs: AbstractFileSystem, calls: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
-    return gathered(calls, get_config().concurrency, fs.loop)
+    return gathered(calls, get_config().requests_at_once, fs.loop)
 
 
 def gathered(calls: Sequence[Callable[[], Awaitable[Any]]], limit: int, loop: Any = None) -> list[Any]:

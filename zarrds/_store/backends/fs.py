@@ -18,6 +18,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from zarrds._store.backends import filesystem, tags
 from zarrds._store.backends.conditions import CONDITIONS_KEY, obeys_conditions
+from zarrds._store.backends.direct import translated
 from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.filesystem import NOT_FOUND
 from zarrds._store.backends.fs_listing import entries_at
@@ -116,6 +117,7 @@ class FSStore(FSReading):
         if fs is not None and storage_options:
             raise ArgumentError("cannot specify both fs and storage_options")
         self._given_fs = fs
+        self._bucket = translated(url, storage_options) if fs is None else None
         opened, path = filesystem.opened(url, storage_options) if fs is None else (None, fs._strip_protocol(url))
         self._fs: AbstractFileSystem = sending_once(filesystem.blocking(fs) if fs is not None else opened)
         self._pid = os.getpid()
@@ -126,8 +128,9 @@ class FSStore(FSReading):
         self.dimension_separator = key_separator or dimension_separator
         self._options = storage_options
         self.exceptions = tuple(exceptions)
-        given = () if exceptions is _DEFAULT_EXCEPTIONS else self.exceptions
-        self._missing = filesystem.missing_set(given, missing_exceptions)
+        self._missing = filesystem.missing_set(
+            () if exceptions is _DEFAULT_EXCEPTIONS else self.exceptions, missing_exceptions
+        )
         self._token: str | None = None
         self._set_up()
         self.live = filesystem.live_data_of(self._fs)
@@ -219,11 +222,6 @@ class FSStore(FSReading):
         self._forget_listings([key])
         self._raise_first("cannot write", [key], [done], attempts)
         return done is True
-
-    def _write(self, items: Sequence[tuple[str, bytes]]) -> list[Any]:
-        if trace.is_open():
-            trace.record([trace.Entry("set", key, len(value)) for key, value in items])
-        return filesystem.write_each(self.fs, [(self._root + key, value) for key, value in items])
 
     def delete_many(self, keys: Sequence[str]) -> None:
         self._require_writeable()

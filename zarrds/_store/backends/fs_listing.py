@@ -156,7 +156,7 @@ def _sort(listing: Sequence[Entry], files: dict[str, Entry], seen: set[str], bel
 def _each_directory(fs: AbstractFileSystem, places: Sequence[str]) -> list[Any]:
     if is_batched(fs):
         calls = [partial(fs._ls, place, detail=True) for place in places]
-        answers = gathered(calls, get_config().concurrency, fs.loop)
+        answers = gathered(calls, get_config().requests_at_once, fs.loop)
     else:
         answers = [_listed(fs, place) for place in places]
     return [_unless_missing(answer) if isinstance(answer, Exception) else answer for answer in answers]

@@ -12,9 +12,12 @@ from fsspec.implementations.memory import MemoryFileSystem
 from zarrds._config import get_config
 from zarrds._store.absence import says_no_container
 from zarrds._store.backends import filesystem, tags
+from zarrds._store.backends.cloud_options import Bucket
 from zarrds._store.backends.conditions import CONDITIONS_KEY
+from zarrds._store.backends.direct import DirectClient, direct_client
 from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.filesystem import NOT_FOUND
+from zarrds._store.backends.obstore_use import is_usable
 from zarrds._store.backends.s3 import ignores_condition
 from zarrds._store.base import Store
 from zarrds._store.failure import store_failure
@@ -36,6 +39,7 @@ class FSReading(Store):
     _batches_below = True
     url: str
     normalize_keys: bool
+    _bucket: Bucket | None
     _fs: AbstractFileSystem
     _local: DirectoryStore | None
     _has_urls: bool
@@ -49,6 +53,10 @@ class FSReading(Store):
     def fs(self) -> AbstractFileSystem:
         """The file system."""
         raise NotImplementedError  # builtin: an abstract method
+
+    def _direct(self) -> DirectClient | None:
+        """Return the client of obstore for values, if there is one; a forked child has none."""
+        return direct_client(self._bucket) if self._bucket is not None and is_usable() else None
 
     def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
         if self.normalize_keys:
@@ -87,7 +95,8 @@ class FSReading(Store):
 
     def _read(self, requests: Sequence[Request]) -> list[Buf | Exception | None]:
         paths = [self._place(key) for key, _ in requests]
-        replies = filesystem.read_each(self.fs, paths, [filesystem.limits(byte_range) for _, byte_range in requests])
+        ends, direct = [filesystem.limits(byte_range) for _, byte_range in requests], self._direct()
+        replies = filesystem.read_each(self.fs, paths, ends) if direct is None else direct.read_each(paths, ends)
         if trace.is_open():
             trace.record(trace.gets(requests, replies))
         return [self._judged(request, reply) for request, reply in zip(requests, replies, strict=True)]
@@ -122,7 +131,8 @@ class FSReading(Store):
 
     def _read_tagged(self, requests: Sequence[Request]) -> list[Tagged | Exception]:
         paths = [self._place(key) for key, _ in requests]
-        replies = tags.read_tagged(self.fs, paths, [byte_range for _, byte_range in requests])
+        parts, direct = [byte_range for _, byte_range in requests], self._direct()
+        replies = tags.read_tagged(self.fs, paths, parts) if direct is None else direct.read_tagged(paths, parts)
         values = [reply if isinstance(reply, Exception) else reply[0] for reply in replies]
         if trace.is_open():
             trace.record(trace.gets(requests, values))
@@ -221,6 +231,13 @@ class FSReading(Store):
         ignored, attempts = ignores_condition(fs, path)
         self._raise_first("cannot write", [CONDITIONS_KEY], [ignored], attempts)
         return not ignored
+
+    def _write(self, items: Sequence[tuple[str, bytes]]) -> list[Any]:
+        """Write values; return for each None, or the error."""
+        if trace.is_open():
+            trace.record([trace.Entry("set", key, len(value)) for key, value in items])
+        places, direct = [(self._root + key, value) for key, value in items], self._direct()
+        return filesystem.write_each(self.fs, places) if direct is None else direct.write_each(places)
 
     # --- failures ----------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ requested again here.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from types import ModuleType
@@ -17,6 +16,7 @@ from zarrds._store.absence import says_no_container
 from zarrds._store.backends.conditions import CONDITIONS_KEY, IMPOSSIBLE_TAG, obeys_conditions
 from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.filesystem import gathered
+from zarrds._store.backends.obstore_use import is_usable, note_use
 from zarrds._store.backends.writers import MARK, has_written, marked, new_token
 from zarrds._store.base import Store, StoreProfile, renamed, renaming
 from zarrds._store.failure import store_failure
@@ -37,8 +37,6 @@ from zarrds.errors import PathNotFoundError, StoreError
 
 __all__ = ["ObstoreStore", "from_obstore", "is_obstore"]
 
-_used_by: int | None = None
-"""Process that sent the first request."""
 _NO_FILE = ("Not a directory (os error 20)", "Is a directory (os error 21)")
 _IN_MEMORY, _LOCAL = "MemoryStore", "LocalStore"
 
@@ -101,14 +99,13 @@ class ObstoreStore(Store):
 
     def _client(self) -> ModuleType:
         """Return the obstore package; raise StoreError in a forked child, where it would hang without its threads."""
-        global _used_by
-        if self.profile.kind != "memory" and _used_by is not None and _used_by != os.getpid():
+        if self.profile.kind != "memory" and not is_usable():
             raise StoreError(
                 "obstore cannot be used in a forked process",
                 store=repr(self),
                 hint='start processes with "spawn", or use a URL with fsspec',
             )
-        _used_by = os.getpid()
+        note_use()
         return self._obs
 
     def _each(self, name: str, arguments: Sequence[tuple[Any, ...]], options: Sequence[dict[str, Any]]) -> list[Any]:
@@ -118,7 +115,7 @@ class ObstoreStore(Store):
         if self.profile.native_batch and len(pairs) > 1:
             function = getattr(client, f"{name}_async")
             calls: list[Callable[[], Awaitable[Any]]] = [partial(function, self.store, *a, **o) for a, o in pairs]
-            return gathered(calls, get_config().concurrency)
+            return gathered(calls, get_config().requests_at_once)
         function = getattr(client, name)
         answers = []
         for a, o in pairs:
@@ -172,7 +169,7 @@ class ObstoreStore(Store):
         tags = [None if isinstance(reply, Exception) else reply.meta["e_tag"] for reply in replies]
         if self.profile.native_batch and len(requests) > 1:
             calls = [partial(_body, reply) for reply in replies if not isinstance(reply, Exception)]
-            values = iter(gathered(calls, get_config().concurrency))
+            values = iter(gathered(calls, get_config().requests_at_once))
             replies = [reply if isinstance(reply, Exception) else next(values) for reply in replies]
         else:
             replies = [_value(reply) for reply in replies]

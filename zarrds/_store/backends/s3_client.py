@@ -40,7 +40,7 @@ def _made_like(fs: Any) -> AbstractFileSystem:
     ours = _equal_to(fs, type(fs)(*fs.storage_args, **fs.storage_options, skip_instance_cache=True))
     ours.retries = 1
     # as many connections as we have requests in flight: the default of 10 would make ten requests of 64 wait
-    ours.config_kwargs = {"max_pool_connections": get_config().concurrency, "retries": _ONCE, **fs.config_kwargs}
+    ours.config_kwargs = {"max_pool_connections": get_config().requests_at_once, "retries": _ONCE, **fs.config_kwargs}
     setattr(ours, _KEPT_AT, ours)
     return ours
 

@@ -42,7 +42,7 @@ def read_tagged(fs: AbstractFileSystem, paths: Sequence[str], ranges: Sequence[B
             place, read = _http_place(fs, path), _read_http
         assert place is not None
         calls.append(partial(read, *place, _header(byte_range)))
-    return gathered(calls, get_config().concurrency, fs.loop)
+    return gathered(calls, get_config().requests_at_once, fs.loop)
 
 
 def _header(byte_range: ByteRange | None) -> dict[str, str]:

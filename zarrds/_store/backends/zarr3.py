@@ -204,7 +204,7 @@ class Zarr3Store(Store):
 
     def _answers(self, what: str, keys: Sequence[str], calls: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
         """Run coroutines, many at the same time, and return their results; raise the first error."""
-        answers = gathered_by(self._run, calls, get_config().concurrency) if calls else []
+        answers = gathered_by(self._run, calls, get_config().requests_at_once) if calls else []
         for key, answer in zip(keys, answers, strict=True):
             if isinstance(answer, StoreError):
                 raise answer

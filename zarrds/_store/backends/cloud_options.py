@@ -1,0 +1,93 @@
+"""Translate the options of s3fs to those of obstore, or say which of them cannot be translated."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Bucket", "bucket_of"]
+
+_OF_FILES = frozenset(
+    {"use_listings_cache", "listings_expiry_time", "max_paths", "skip_instance_cache", "default_block_size",
+     "default_fill_cache", "default_cache_type", "cache_regions", "max_concurrency", "fixed_upload_size",
+     "local_expiry_check", "asynchronous", "batch_size"}
+)  # fmt: skip
+"""Options that only concern listings and open files, which stay with fsspec."""
+_ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A bucket of S3, and how to reach it.
+
+    Attributes
+    ----------
+    name : str
+        Name of the bucket.
+    endpoint : str or None
+        URL of the service; None: Amazon's.
+    region : str or None
+        Region, if it is given.
+    credentials : dict or None
+        Access key, its secret and perhaps a token; None: those that botocore finds, by `profile`.
+    anonymous : bool
+        Whether requests are not signed.
+    """
+
+    name: str
+    endpoint: str | None = None
+    region: str | None = None
+    credentials: dict[str, Any] | None = field(default=None, repr=False)
+    profile: str | None = None
+    anonymous: bool = False
+    requester_pays: bool = False
+    virtual_hosted: bool = False
+
+    @property
+    def service(self) -> str:
+        """Name of the service, for those who share requests to it."""
+        return f"s3 {self.endpoint or self.region or 'amazonaws.com'}"
+
+
+def bucket_of(url: str, options: Mapping[str, Any]) -> Bucket | str:
+    """Return the bucket of a URL for the options of s3fs; a text that says what cannot be translated, if anything.
+
+    Examples
+    --------
+    >>> bucket_of("s3://data/a.zarr", {"anon": True, "client_kwargs": {"region_name": "eu-west-1"}})
+    Bucket(name='data', endpoint=None, region='eu-west-1', profile=None, anonymous=True, ...)
+    >>> bucket_of("s3://data/a.zarr", {"s3_additional_kwargs": {"ServerSideEncryption": "AES256"}})
+    'option s3_additional_kwargs'
+    """
+    given = {name: value for name, value in options.items() if value not in (None, False, {}) and name not in _OF_FILES}
+    given.pop("use_ssl", None)  # True, as False is left in the options only where it says something
+    if options.get("use_ssl") is False:
+        return "option use_ssl"
+    protocol, _, rest = url.partition("://")
+    name = rest.partition("/")[0]
+    if protocol not in ("s3", "s3a") or "::" in url or not name or ":" in name or "@" in name:
+        return "URL"
+    client, config = dict(given.pop("client_kwargs", {})), dict(given.pop("config_kwargs", {}))
+    endpoint = given.pop("endpoint_url", None) or client.pop("endpoint_url", None) or _endpoint()
+    region = client.pop("region_name", None)
+    style = dict(config.pop("s3", {}))
+    config.pop("max_pool_connections", None)
+    virtual = style.pop("addressing_style", None) == "virtual"
+    key, secret, token = (given.pop(n, None) or given.pop(a, None) for n, a in _KEYS)
+    anonymous, pays = bool(given.pop("anon", False)), bool(given.pop("requester_pays", False))
+    profile = given.pop("profile", None)
+    left = [f"option {n}" for n in given] + [f"client_kwargs {n}" for n in client]
+    left += [f"config_kwargs {n}" for n in (*config, *(f"s3.{n}" for n in style))]
+    if left or (key is None) != (secret is None) or (token is not None and key is None):
+        return ", ".join(left) or "credentials in part"
+    found = None if key is None else {"access_key_id": key, "secret_access_key": secret, "token": token}
+    return Bucket(name, endpoint, region, found, profile, anonymous, pays, virtual)
+
+
+_KEYS = (("key", "username"), ("secret", "password"), ("token", "token"))
+
+
+def _endpoint() -> str | None:
+    return next(filter(None, map(os.environ.get, _ENDPOINT_VARIABLES)), None)

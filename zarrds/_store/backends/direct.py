@@ -1,0 +1,326 @@
+"""The fast way to the values behind an ``s3://`` URL: obstore, where it is installed.
+
+An `FSStore` keeps its file system of fsspec, which lists, deletes, copies and sets under conditions. Values and ranges
+go through a `DirectClient` instead, if there is one: it sends a request once, as our client of s3fs does, and gives
+each its own answer or an error of the same kinds, so that retries and messages are the same for both.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from importlib.util import find_spec
+from typing import Any
+
+from fsspec.asyn import get_loop, sync
+
+from zarrds._config import get_config
+from zarrds._store.backends.cloud_options import Bucket, bucket_of
+from zarrds._store.backends.obstore_use import is_usable, note_use
+from zarrds._store.optional import optional_module
+from zarrds._store.pace import gate_of
+from zarrds._types import ByteRange
+from zarrds.errors import ArgumentError
+
+__all__ = ["DirectClient", "direct_client", "translated"]
+
+_log = logging.getLogger("zarrds")
+_IN_PARTS_BYTES = 100 * 2**20
+"""Larger values are uploaded in parts, as s3fs does."""
+_PART_BYTES = 50 * 2**20
+_CREDENTIALS_FOR = timedelta(minutes=5)
+"""How long credentials are used that may expire; botocore renews them at least ten minutes earlier."""
+_WRONG_REGION = "incorrectly configured region"
+_MOVED = 301
+_NOT_IN_PART = "non-partial response"
+_STATUS = re.compile(r"non-2xx status code: (\d{3})")
+
+
+# --- errors ----------------------------------------------------------------------------------------------------------
+
+
+class ObstoreError(OSError):
+    """Failure of a request through obstore; has the status of the reply, if there was one."""
+
+    status: int | None = None
+
+
+class ObstoreAccessError(ObstoreError, PermissionError):
+    """Refused for lack of rights or credentials."""
+
+
+class ObstoreTimeoutError(ObstoreError, TimeoutError):
+    """No answer in time."""
+
+
+class ObstoreConnectionError(ObstoreError, ConnectionError):
+    """The connection was lost."""
+
+
+class ObstoreRefusedError(ObstoreError, ConnectionRefusedError):
+    """No connection could be made."""
+
+
+class ObstoreNotFoundError(ObstoreError, FileNotFoundError):
+    """There is no such object, or no such bucket."""
+
+
+def _converted(error: Exception) -> Exception:
+    """Return the error of obstore as one of the kinds that clients of Python raise, with its status."""
+    text, _, source = str(error).partition("\n\nDebug source:")
+    text = text.strip()
+    found = _STATUS.search(text)
+    status = int(found[1]) if found else _MOVED if _WRONG_REGION in text else None
+    made = _kind(error, status, source)(text)
+    made.status = status
+    return made
+
+
+def _kind(error: Exception, status: int | None, source: str) -> type[ObstoreError]:
+    name = type(error).__name__
+    if isinstance(error, FileNotFoundError):
+        return ObstoreNotFoundError
+    if status in (401, 403) or name in ("PermissionDeniedError", "UnauthenticatedError"):
+        return ObstoreAccessError
+    if status is not None:
+        return ObstoreError
+    if "kind: Timeout" in source:
+        return ObstoreTimeoutError
+    if "kind: Connect" in source:
+        return ObstoreRefusedError
+    return ObstoreConnectionError
+
+
+# --- the client ------------------------------------------------------------------------------------------------------
+
+
+class DirectClient:
+    """Reads and writes values of one bucket through obstore.
+
+    Parameters
+    ----------
+    bucket : Bucket
+        Where, and with which rights.
+    """
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._obs = optional_module("obstore", "cloud")
+        self._bucket = bucket
+        self._store = _opened(bucket)
+        self._lock = threading.Lock()
+
+    def read_each(self, paths: Sequence[str], ends: Sequence[tuple[int | None, int | None]]) -> list[Any]:
+        """Return the value at each path, or its bytes from start to end; an error for each path that failed."""
+        found = self._read(paths, [_range(*pair) for pair in ends])
+        return [reply if isinstance(reply, Exception) else reply[0] for reply in found]
+
+    def read_tagged(self, paths: Sequence[str], ranges: Sequence[ByteRange | None]) -> list[Any]:
+        """Return for each path an error, or the value (or its range) and its ETag."""
+        return self._read(paths, [None if r is None else _range(r.start, _stop(r)) for r in ranges])
+
+    def write_each(self, items: Sequence[tuple[str, bytes]]) -> list[Any]:
+        """Write values; return for each None, or the error."""
+        sizes = [len(value) for _, value in items]
+        return self._sent(lambda: [partial(self._put, self._key(path), value) for path, value in items], sizes)
+
+    def _read(self, paths: Sequence[str], ranges: Sequence[Any]) -> list[Any]:
+        pairs = [(self._key(path), wanted) for path, wanted in zip(paths, ranges, strict=True)]
+        return self._sent(lambda: [partial(self._get, key, wanted) for key, wanted in pairs])
+
+    def _sent(self, calls: Callable[[], list[Any]], sizes: Sequence[int] | None = None) -> list[Any]:
+        note_use()
+        loop = get_loop()
+        gate, sent = gate_of(loop, self._bucket.service), self._store
+        answers: list[Any] = sync(loop, gate.all, calls(), sizes)
+        moved = any(isinstance(answer, ObstoreError) and answer.status == _MOVED for answer in answers)
+        if moved and (self._store is not sent or self._finds_region()):
+            answers = sync(loop, gate.all, calls(), sizes)
+        return answers
+
+    def _key(self, path: str) -> str:
+        return path.partition("/")[2]
+
+    async def _get(self, key: str, wanted: Any) -> tuple[memoryview, str | None]:
+        options = {} if wanted is None else {"options": {"range": wanted}}
+        try:
+            reply = await self._obs.get_async(self._store, key, **options)
+            return memoryview(await reply.bytes_async()), reply.meta.get("e_tag")
+        except Exception as error:
+            if wanted is None or _NOT_IN_PART not in str(error):
+                raise _converted(error) from None
+        value, tag = await self._get(key, None)  # the service ignores ranges, here or in general
+        return value[_as_slice(wanted)], tag
+
+    async def _put(self, key: str, value: bytes) -> None:
+        parts = {"use_multipart": True, "chunk_size": _PART_BYTES} if len(value) > _IN_PARTS_BYTES else {}
+        try:
+            await self._obs.put_async(self._store, key, value, **(parts or {"use_multipart": False}))
+        except Exception as error:
+            raise _converted(error) from None
+
+    def _finds_region(self) -> bool:
+        """Ask in which region the bucket is; return whether it is another one, which is used from now on."""
+        with self._lock:
+            found = _region_of(self._bucket)
+            if found is None or found == self._bucket.region:
+                return False
+            values = {name: getattr(self._bucket, name) for name in Bucket.__slots__}
+            self._bucket = Bucket(**{**values, "region": found})
+            self._store = _opened(self._bucket)
+        return True
+
+
+def _stop(byte_range: ByteRange) -> int | None:
+    start, stop = byte_range
+    return stop if stop is None or stop > start else start + 1  # an empty range cannot be requested
+
+
+def _range(start: int | None, stop: int | None) -> Any:
+    if start is None and stop is None:
+        return None
+    if start is not None and start < 0:
+        return {"suffix": -start}
+    return {"offset": start or 0} if stop is None else (start or 0, stop)
+
+
+def _as_slice(wanted: Any) -> slice:
+    """Return the slice of a value that a range of obstore means."""
+    if isinstance(wanted, tuple):
+        return slice(*wanted)
+    return slice(-wanted["suffix"], None) if "suffix" in wanted else slice(wanted["offset"], None)
+
+
+def _region_of(bucket: Bucket) -> str | None:
+    base = bucket.endpoint.rstrip("/") if bucket.endpoint else "https://s3.amazonaws.com"
+    request = urllib.request.Request(f"{base}/{bucket.name}", method="HEAD")
+    try:
+        with urllib.request.build_opener(_NoRedirects).open(request, timeout=10) as reply:
+            return str(reply.headers.get("x-amz-bucket-region") or "") or None
+    except urllib.error.HTTPError as error:
+        return error.headers.get("x-amz-bucket-region")
+    except OSError:
+        return None
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *args: Any) -> None:
+        return None
+
+
+def _opened(bucket: Bucket) -> Any:
+    module: Any = optional_module("obstore.store", "cloud")
+    settings: dict[str, Any] = {
+        "region": bucket.region or _botocore_region(bucket.profile) or "us-east-1",
+        "virtual_hosted_style_request": bucket.virtual_hosted,
+        "skip_signature": bucket.anonymous,
+    }
+    if bucket.endpoint:
+        settings["endpoint"] = bucket.endpoint
+    if bucket.requester_pays:
+        settings["request_payer"] = True
+    if not bucket.anonymous:
+        settings["credential_provider"] = _provider(bucket)
+    return module.S3Store(
+        bucket.name,
+        **settings,
+        # the time limits of botocore; the default would limit the whole of a request, with its value, to 30 s
+        client_options={
+            "allow_http": True,
+            "connect_timeout": "60s",
+            "read_timeout": "60s",
+            "timeout": "86400s",
+            "pool_max_idle_per_host": "256",
+        },
+        retry_config={"max_retries": 0},
+    )
+
+
+def _provider(bucket: Bucket) -> Callable[[], dict[str, Any]]:
+    if bucket.credentials is not None:
+        given = {**bucket.credentials, "expires_at": None}
+        return lambda: given
+    found = _botocore_credentials(bucket.profile)
+
+    def current() -> dict[str, Any]:
+        now = found.get_frozen_credentials()
+        return {
+            "access_key_id": now.access_key,
+            "secret_access_key": now.secret_key,
+            "token": now.token,
+            "expires_at": datetime.now(UTC) + _CREDENTIALS_FOR,
+        }
+
+    return current
+
+
+class _NoCredentialsError(Exception):
+    """botocore finds no credentials: s3fs says so in its words."""
+
+
+def _session(profile: str | None) -> Any:
+    module: Any = optional_module("botocore.session", "cloud")
+    return module.Session(profile=profile)
+
+
+def _botocore_credentials(profile: str | None) -> Any:
+    found = _session(profile).get_credentials()
+    if found is None:
+        raise _NoCredentialsError
+    return found
+
+
+def _botocore_region(profile: str | None) -> str | None:
+    region: str | None = _session(profile).get_config_variable("region")
+    return region
+
+
+# --- which stores have one -------------------------------------------------------------------------------------------
+
+_clients: dict[tuple[int, Any], DirectClient] = {}
+_said: set[str] = set()
+
+
+def translated(url: str, options: Mapping[str, Any]) -> Bucket | None:
+    """Return the bucket if the URL and its options can be served by obstore here and now; None: fsspec serves them.
+
+    Raises
+    ------
+    ArgumentError
+        The configuration says ``transport="obstore"``, and some option cannot be translated for it.
+    """
+    transport = get_config().transport
+    if transport == "fsspec" or "::" in url or not url.startswith(("s3://", "s3a://")) or not is_usable():
+        return None
+    if transport == "obstore":
+        optional_module("obstore", "cloud")
+    found: Bucket | str = "obstore is not installed" if find_spec("obstore") is None else bucket_of(url, options)
+    if isinstance(found, Bucket):
+        return found
+    if transport == "obstore":
+        raise ArgumentError(
+            f"the transport obstore has no equal of: {found}",
+            hint='leave it out, or choose transport="auto" in zarrds.set_config, so that fsspec is used',
+        )
+    if found not in _said:
+        _said.add(found)
+        _log.debug("values of s3:// go through s3fs, as obstore cannot be used: %s", found)
+    return None
+
+
+def direct_client(bucket: Bucket) -> DirectClient | None:
+    """Return the client for a bucket, which all stores of this process share; None if there are no credentials."""
+    name = (os.getpid(), repr(bucket) + repr(bucket.credentials))
+    if name not in _clients:
+        try:
+            _clients[name] = DirectClient(bucket)
+        except Exception as error:  # what is wrong shows, in its words, in the requests of the other transport
+            _log.debug("values of s3:// go through s3fs, as obstore cannot be used: %s", type(error).__name__)
+            return None
+    return _clients[name]
