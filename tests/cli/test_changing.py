@@ -137,6 +137,7 @@ def test_config_names_sources_and_variables(monkeypatch: pytest.MonkeyPatch) -> 
     def rows() -> dict[str, Any]:
         return {row["name"]: row for row in json.loads(run("config", "--json").stdout)["settings"]}
 
+    monkeypatch.setitem(dask.config.config, "zarrds", {})  # other tests may have left settings there
     monkeypatch.setenv("ZARRDS_WINDOW_REQUESTS", "512")
     with dask.config.set({"zarrds.threads": 3}):
         found = rows()
