@@ -103,7 +103,7 @@ def _name_page(name: Name, others: list[str]) -> str:
     title = name.full
     lines = [title, "=" * len(title), "", f".. currentmodule:: {name.module}", ""]
     if others:
-        lines += [f"Also there as {', '.join(f'``{other}``' for other in others)}.", ""]
+        lines += [f"The same object is there as {', '.join(f'``{other}``' for other in others)}.", ""]
     if not name.is_callable:
         lines += [f".. py:data:: {name.name}", f"   :type: {type(name.value).__name__}", ""]
         lines += [f"   {line}" for line in _value_lines(name)]
