@@ -24,6 +24,23 @@ def test_all_names_are_there_once_and_sorted() -> None:
     assert [name for name in zarrds.__all__ if not hasattr(zarrds, name)] == []
 
 
+def test_names_are_imported_at_first_use_and_are_those_that_type_checkers_see() -> None:
+    tree = ast.parse((ROOT / "zarrds" / "__init__.py").read_text(encoding="utf-8"))
+    listed = next(node.body for node in tree.body if ast.unparse(node).startswith("if TYPE_CHECKING"))
+    names = {name.name: node.module for node in listed for name in node.names}
+    program = f"""
+import sys, zarrds
+assert [name for name in sys.modules if name.startswith("zarrds.")] == []
+for name, module in {names}.items():
+    found = getattr(zarrds, name)
+    assert name in dir(zarrds)
+    __import__(module)
+    whole = sys.modules[f"zarrds.{{name}}"] if module == "zarrds" else getattr(sys.modules[module], name)
+    assert found is whole, name
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=240)
+
+
 @pytest.mark.parametrize(
     "module", ["attrs", "codecs", "convenience", "core", "creation", "errors", "hierarchy", "storage", "sync"]
 )

@@ -4,6 +4,9 @@ The API of the Zarr-Python 2.17.2 manual under this name. ``zarrds.dask`` builds
 imported only when asked for; ``xarray_backend`` holds the xarray engine and its writer.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from numcodecs import *  # the manual has every codec at top level
 from numcodecs import (  # by name too: type checkers do not follow the line above
     BZ2,
@@ -37,63 +40,64 @@ from numcodecs import (  # by name too: type checkers do not follow the line abo
 )
 from numcodecs.registry import codec_registry
 
-from zarrds import attrs, codecs, convenience, core, creation, errors, hierarchy, n5, storage, sync
-from zarrds._config import config_context, get_config, set_config
-from zarrds._store import trace
-from zarrds._versions import __version__, show_versions
-from zarrds.convenience import (
-    consolidate_metadata,
-    convert,
-    copy,
-    copy_all,
-    copy_store,
-    load,
-    open,
-    open_consolidated,
-    repair,
-    save,
-    save_array,
-    save_group,
-    tree,
-    verify,
-)
-from zarrds.core import Array
-from zarrds.creation import (
-    array,
-    create,
-    empty,
-    empty_like,
-    full,
-    full_like,
-    ones,
-    ones_like,
-    open_array,
-    open_like,
-    zeros,
-    zeros_like,
-)
-from zarrds.creation.newer import create_array, from_array
-from zarrds.errors import CopyError, MetadataError
-from zarrds.hierarchy import Group, group, open_group
-from zarrds.hierarchy.creating_newer import create_group
-from zarrds.n5 import N5FSStore, N5Store
-from zarrds.storage import (
-    ABSStore,
-    DBMStore,
-    DictStore,
-    DirectoryStore,
-    KVStore,
-    LMDBStore,
-    LRUStoreCache,
-    MemoryStore,
-    MongoDBStore,
-    NestedDirectoryStore,
-    RedisStore,
-    SQLiteStore,
-    TempStore,
-    ZipStore,
-)
-from zarrds.sync import ProcessSynchronizer, ThreadSynchronizer
+if TYPE_CHECKING:  # at run time they are imported at first use, see `__getattr__`
+    from zarrds import attrs, codecs, convenience, core, creation, errors, hierarchy, n5, storage, sync
+    from zarrds._config import config_context, get_config, set_config
+    from zarrds._store import trace
+    from zarrds._versions import __version__, show_versions
+    from zarrds.convenience import (
+        consolidate_metadata,
+        convert,
+        copy,
+        copy_all,
+        copy_store,
+        load,
+        open,
+        open_consolidated,
+        repair,
+        save,
+        save_array,
+        save_group,
+        tree,
+        verify,
+    )
+    from zarrds.core import Array
+    from zarrds.creation import (
+        array,
+        create,
+        empty,
+        empty_like,
+        full,
+        full_like,
+        ones,
+        ones_like,
+        open_array,
+        open_like,
+        zeros,
+        zeros_like,
+    )
+    from zarrds.creation.newer import create_array, from_array
+    from zarrds.errors import CopyError, MetadataError
+    from zarrds.hierarchy import Group, group, open_group
+    from zarrds.hierarchy.creating_newer import create_group
+    from zarrds.n5 import N5FSStore, N5Store
+    from zarrds.storage import (
+        ABSStore,
+        DBMStore,
+        DictStore,
+        DirectoryStore,
+        KVStore,
+        LMDBStore,
+        LRUStoreCache,
+        MemoryStore,
+        MongoDBStore,
+        NestedDirectoryStore,
+        RedisStore,
+        SQLiteStore,
+        TempStore,
+        ZipStore,
+    )
+    from zarrds.sync import ProcessSynchronizer, ThreadSynchronizer
 
 __all__ = [  # noqa: RUF022  # sorted as `sorted` sorts
     "ABSStore",
@@ -202,3 +206,41 @@ __path__.append(f"{__path__[0]}/compat/modules")
 
 v3_api_available = False
 """Whether the experimental v3 API of the manual's section 3.10 is there: it is not."""
+
+_MODULES = (
+    "_config",
+    "_store",
+    "_versions",
+    "errors",
+    "attrs",
+    "codecs",
+    "sync",
+    "storage",
+    "n5",
+    "core",
+    "creation",
+    "creation.newer",
+    "hierarchy",
+    "hierarchy.creating_newer",
+    "convenience",
+)
+"""Modules that have the public names: which they list, and which are listed above, are here too."""
+
+
+if not TYPE_CHECKING:  # type checkers would take any name for one of this module
+    del errors  # those of numcodecs
+
+    def __getattr__(name: str) -> Any:
+        """Import all modules when the first name is asked for: then a process that needs only a part starts quickly."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")  # builtin: as any module does
+        if name in _MODULES:
+            return import_module(f"{__name__}.{name}")
+        for module in _MODULES:
+            part = import_module(f"{__name__}.{module}")
+            globals().update({known: getattr(part, known) for known in part.__all__ if known in __all__})
+        return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
