@@ -70,7 +70,8 @@ def cause_and_cure(error: type) -> tuple[str, str]:
     """Return the first paragraph of the docstring, and the one that begins with ``Cure:`` without that word."""
     paragraphs = [" ".join(text.split()) for text in re.split(r"\n\s*\n", inspect.getdoc(error) or "")]
     cures = [text.removeprefix("Cure:").strip() for text in paragraphs if text.startswith("Cure:")]
-    return paragraphs[0], cures[0] if cures else "That of the errors which derive from it."
+    other = "That of the errors which derive from it." if error.__subclasses__() else "The message says what to do."
+    return paragraphs[0], cures[0] if cures else other
 
 
 class WarningTable(Table):

@@ -48,7 +48,10 @@ class ArgumentTypeError(ZarrdsError, TypeError):
 
 
 class ArgumentRangeError(ZarrdsError, OverflowError):
-    """A number is too large or too small for the data type that stores it."""
+    """A number is too large or too small for the data type that stores it.
+
+    Cure: Choose a wider dtype, or values within its range.
+    """
 
 
 class ArgumentKeyError(ZarrdsError, KeyError):

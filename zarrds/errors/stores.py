@@ -68,7 +68,10 @@ class StoreAccessError(StoreError, PermissionError):
 
 
 class ReferenceRefusedError(StoreAccessError):
-    """A list of references leads to a file of this machine that may not be read; the setting is ``reference_paths``."""
+    """A list of references leads to a file of this machine that may not be read; the setting is ``reference_paths``.
+
+    Cure: If you trust the list, allow the directory: ``zarrds.set_config(reference_paths=...)``.
+    """
 
 
 class StoreConnectionError(StoreError, ConnectionError):
