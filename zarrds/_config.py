@@ -35,7 +35,8 @@ class Config:
     threads : int
         Threads that one read or write may use; 0: as many as there are cores, at most 8.
     window_bytes : int
-        Decoded bytes that one window of chunks may hold; bounds the memory of a read or write beyond its result.
+        Decoded bytes that one window of chunks may hold; bounds the memory of a read or write beyond its result. On a
+        network up to two windows are in memory, in quarters: some on their way while others are decoded or encoded.
     window_requests : int
         Requests of one window on a network store: they are sent together.
     threaded_read_bytes : int

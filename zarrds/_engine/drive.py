@@ -14,7 +14,7 @@ from zarrds._store import CHANGED, PlainReader, RangeReader, VersionReader
 from zarrds._types import NDArrayAny, Request
 from zarrds.errors import ChunkDecodeError
 
-__all__ = ["StepsOf", "read_parts", "read_ranges", "window_length", "windows"]
+__all__ = ["StepsOf", "network_windows", "read_parts", "read_ranges", "window_length", "windows"]
 
 Item = TypeVar("Item")
 
@@ -26,6 +26,21 @@ def window_length(source: OpenSource, plan: Plan, threads: int) -> int:
     if source.store.profile.kind == "network":
         return min(by_bytes, config.window_requests)
     return max(1, min(by_bytes, 64, -(-len(plan) // (4 * threads)) if threads > 1 else 64))
+
+
+def network_windows(source: OpenSource, plan: Plan) -> tuple[int, int]:
+    """Return the number of chunks per window on a network, and how many windows may be in memory at a time.
+
+    Little is moved in whole windows, so that it takes few rounds. Much is moved in quarters of a window, of which up to
+    eight are in memory: some are on their way while others are decoded or encoded.
+    """
+    config, nbytes = get_config(), max(1, source.meta.chunk.nbytes)
+    length = window_length(source, plan, 1)
+    if len(plan) * nbytes <= config.window_bytes // 4:
+        return length, 4
+    if length * nbytes > config.window_bytes // 4:
+        length = max(1, length // 4)
+    return length, max(2, min(8, 2 * config.window_bytes // (length * nbytes)))
 
 
 def windows(items: Iterable[Item], length: int) -> Iterator[list[Item]]:

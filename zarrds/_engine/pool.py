@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -60,28 +60,36 @@ def run_all(work: Callable[[Item], None], items: Iterable[Item], threads: int) -
         raise
 
 
-def prefetched(fetch: Callable[[Item], Any], items: Iterable[Item]) -> Iterable[tuple[Item, Any]]:
-    """Yield each item with the result of `fetch` for it; the next one is fetched meanwhile."""
+def prefetched(fetch: Callable[[Item], Any], items: Iterable[Item], ahead: int = 1) -> Iterator[tuple[Item, Any]]:
+    """Yield each item with the result of `fetch` for it; the next ones, as many as `ahead`, are fetched meanwhile."""
     if getattr(_inside, "busy", False):
         for item in items:
             yield item, fetch(item)
         return
     fetch = carried(fetch)
-    ahead: tuple[Item, Future[Any]] | None = None
-    coming: tuple[Item, Future[Any]] | None = None
-    with ThreadPoolExecutor(1, thread_name_prefix="zarrds-fetch") as pool:
+    coming: deque[tuple[Item, Future[Any]]] = deque()
+    with ThreadPoolExecutor(ahead, thread_name_prefix="zarrds-fetch") as pool:
         try:
             for item in items:
-                coming = (item, _submitted(pool, fetch, item))
-                if ahead is not None:
-                    yield ahead[0], ahead[1].result()
-                ahead = coming
-            if ahead is not None:
-                yield ahead[0], ahead[1].result()
+                coming.append((item, _submitted(pool, fetch, item)))
+                if len(coming) > ahead:
+                    yield _first_of(coming)
+            while coming:
+                yield _first_of(coming)
         finally:
             # nothing may touch the caller's arrays once this ends, by an error as well
-            if coming is not None and not coming[1].cancel():
-                coming[1].exception()
+            for _, future in coming:
+                future.cancel()
+            for _, future in coming:
+                if not future.cancelled():
+                    future.exception()
+
+
+def _first_of(coming: deque[tuple[Item, Future[Any]]]) -> tuple[Item, Any]:
+    item, future = coming[0]
+    found = future.result()
+    coming.popleft()
+    return item, found
 
 
 def _submitted(pool: ThreadPoolExecutor, work: Callable[..., Any], *args: Any) -> Future[Any]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from zarrds._codec import ReadSteps, ReadStrategy, put_fill
 from zarrds._config import get_config
-from zarrds._engine.drive import StepsOf, read_parts, read_ranges, window_length, windows
+from zarrds._engine.drive import StepsOf, network_windows, read_parts, read_ranges, window_length, windows
 from zarrds._engine.pool import prefetched, run_all, usable_threads
 from zarrds._engine.shards import shard_steps
 from zarrds._engine.source import OpenSource
@@ -88,12 +88,16 @@ def _read_windows(job: _Read, plan: Plan, count: int, threads: int | None) -> No
     threads = usable_threads(threads, source.meta.chunk.nbytes, get_config().threaded_read_bytes, count)
     if threads > 1 and source.meta.dtype.hasobject:
         threads = 1  # decoding objects holds the interpreter lock
-    length = window_length(source, plan, threads)
-    if source.store.profile.kind == "network" and count > length:
-        for window, values in prefetched(job.fetch, windows(plan, length)):
-            job.scatter(window, values)
-    else:
+    if source.store.profile.kind != "network":
+        run_all(job.run, windows(plan, window_length(source, plan, threads)), threads)
+        return
+    length, at_once = network_windows(source, plan)
+    if count <= length:
         run_all(job.run, windows(plan, length), threads)
+        return
+    for window, values in prefetched(job.fetch, windows(plan, length), at_once - 1):
+        pairs = zip(window, values, strict=True)
+        run_all(lambda pair: job.scatter((pair[0],), (pair[1],)), pairs, min(threads, len(window)))
 
 
 def _result_array(shape: Shape, dtype: np.dtype[Any], order: Order, like: Any) -> NDArrayAny:

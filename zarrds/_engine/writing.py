@@ -16,7 +16,7 @@ import numpy as np
 from zarrds._codec import SMALL_BYTES, PendingValue, fills, new_array
 from zarrds._config import get_config
 from zarrds._engine.batch import PendingChunk, PendingStore
-from zarrds._engine.drive import window_length, windows
+from zarrds._engine.drive import network_windows, window_length, windows
 from zarrds._engine.indexes import note_written
 from zarrds._engine.items import check_items
 from zarrds._engine.pool import run_all, usable_threads
@@ -86,11 +86,16 @@ def write(
         job.run([single])
         return
     count = len(plan)
+    plain = isinstance(value, np.ndarray) and not source.meta.dtype.hasobject
+    may_overlap = threads is None and plain
     threads = usable_threads(threads, source.meta.chunk.nbytes, get_config().threaded_write_bytes, count)
-    if threads > 1 and (source.meta.dtype.hasobject or not isinstance(value, np.ndarray)):
-        threads = 1
+    threads = threads if plain else 1
     if lock is None:
-        run_all(job.run, windows(plan, window_length(source, plan, threads)), threads)
+        length = window_length(source, plan, threads)
+        if source.store.profile.kind == "network" and (threads > 1 or may_overlap):
+            length, at_once = network_windows(source, plan)  # some windows are encoded while others are sent
+            threads = usable_threads(max(threads, min(4, at_once)), 0, 0, -(-count // length))
+        run_all(job.run, windows(plan, length), threads)
         return
     for window in windows(plan, _locked_length(source, plan)):
         with ExitStack() as held:

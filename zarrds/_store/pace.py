@@ -16,7 +16,7 @@ from typing import Any
 from zarrds._config import get_config
 from zarrds._store.retry import http_status
 
-__all__ = ["LEAST", "MOST", "START", "Gate", "Pace", "asks_for_less", "gate_of"]
+__all__ = ["LEAST", "MOST", "START", "FixedGate", "Gate", "Pace", "asks_for_less", "gate_of"]
 
 START, LEAST, MOST = 64, 4, 256
 """Requests at a time: at first, after many refusals, and at most, as each needs a connection (1024 files are usual)."""
@@ -232,13 +232,22 @@ def _size(answer: Any) -> int:
     return len(value) if isinstance(value, (bytes, memoryview)) else 0
 
 
+class FixedGate(Gate):
+    """A gate whose number of requests does not adapt."""
+
+    @property
+    def limit(self) -> int:
+        """The number of the configuration."""
+        return get_config().requests_at_once
+
+
 _gates: weakref.WeakKeyDictionary[Any, dict[str, Gate]] = weakref.WeakKeyDictionary()
 
 
-def gate_of(loop: Any, service: str) -> Gate:
+def gate_of(loop: Any, service: str, kind: type[Gate] = Gate) -> Gate:
     """Return the gate of a service for an event loop; all stores on the service share it."""
     gates = _gates.setdefault(loop, {})
-    return gates.get(service) or gates.setdefault(service, Gate())
+    return gates.get(service) or gates.setdefault(service, kind())
 
 
 if hasattr(os, "register_at_fork"):

@@ -34,6 +34,7 @@ from zarrds._store.backends.references import check_references
 from zarrds._store.base import StoreProfile
 from zarrds._store.failure import store_failure
 from zarrds._store.live import LiveData, live_data
+from zarrds._store.pace import FixedGate, gate_of
 from zarrds._store.paths import redact_url
 from zarrds._store.request import cut
 from zarrds._store.retry import is_unreached
@@ -61,6 +62,7 @@ __all__ = [
     "read_each",
     "reopened",
     "size_of",
+    "together",
     "trim",
     "widen_pool",
     "write_each",
@@ -247,8 +249,11 @@ def may_be_short(size: int, byte_range: ByteRange) -> bool:
 # --- batches ---------------------------------------------------------------------------------------------------------
 
 
-def _together(fs: AbstractFileSystem, calls: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
-    return gathered(calls, get_config().requests_at_once, fs.loop)
+def together(fs: AbstractFileSystem, calls: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
+    """Return the answer or error of each call; all batches on equal file systems share the number of requests."""
+    gate = gate_of(fs.loop, f"fsspec {hash(fs)}", FixedGate)
+    answers: list[Any] = sync(fs.loop, gate.all, calls)
+    return answers
 
 
 def gathered(calls: Sequence[Callable[[], Awaitable[Any]]], limit: int, loop: Any = None) -> list[Any]:
@@ -303,7 +308,7 @@ def read_each(fs: AbstractFileSystem, paths: Sequence[str], ends: Sequence[tuple
         # otherwise s3fs requests the size of every value before it fetches it
         extra = {"max_concurrency": 1} if has_protocol(fs, "s3") else {}
         pairs = zip(paths, ends, strict=True)
-        return _together(fs, [partial(fs._cat_file, path, start=a, end=b, **extra) for path, (a, b) in pairs])
+        return together(fs, [partial(fs._cat_file, path, start=a, end=b, **extra) for path, (a, b) in pairs])
     if len(paths) > 1 and profile_of(fs).kind == "network":
         try:  # some caches fetch missing files together, but report one absent file for all of them
             firsts, lasts = [start for start, _ in ends], [end for _, end in ends]
@@ -360,7 +365,7 @@ def write_each(fs: AbstractFileSystem, items: Sequence[tuple[str, bytes]]) -> li
     """Write values; return for each None, or the error."""
     if is_batched(fs):
         calls = [partial(fs._pipe_file, path, value) for path, value in items]
-        return [reply if isinstance(reply, Exception) else None for reply in _together(fs, calls)]
+        return [reply if isinstance(reply, Exception) else None for reply in together(fs, calls)]
     return _one_by_one(partial(_write_one, fs, path, value) for path, value in items)
 
 
@@ -375,7 +380,7 @@ def _write_one(fs: AbstractFileSystem, path: str, value: bytes) -> None:
 def copy_each(fs: AbstractFileSystem, pairs: Sequence[tuple[str, str]]) -> list[Any]:
     """Copy (source, target) pairs, inside the service if it can; return for each None, or the error."""
     if is_batched(fs):
-        replies = _together(fs, [partial(fs._cp_file, source, target) for source, target in pairs])
+        replies = together(fs, [partial(fs._cp_file, source, target) for source, target in pairs])
     else:
         for parent in {fs._parent(target) for _, target in pairs}:
             fs.makedirs(parent, exist_ok=True)
@@ -386,7 +391,7 @@ def copy_each(fs: AbstractFileSystem, pairs: Sequence[tuple[str, str]]) -> list[
 def info_of_each(fs: AbstractFileSystem, paths: Sequence[str]) -> list[Any]:
     """Return the file system's information about each path, or the error."""
     if is_batched(fs):
-        return _together(fs, [partial(fs._info, path) for path in paths])
+        return together(fs, [partial(fs._info, path) for path in paths])
     return _one_by_one(partial(fs.info, path) for path in paths)
 
 
@@ -397,7 +402,7 @@ def delete_each(fs: AbstractFileSystem, paths: Sequence[str]) -> list[Any]:
     elif has_protocol(fs, "s3") and hasattr(fs, "_call_s3") and len(paths) > 1:
         answers = _delete_from_s3(fs, paths)
     else:
-        answers = _together(fs, [partial(fs._rm_file, path) for path in paths])
+        answers = together(fs, [partial(fs._rm_file, path) for path in paths])
     return [reply if isinstance(reply, Exception) and not _says_gone(reply) else None for reply in answers]
 
 
@@ -408,7 +413,7 @@ def _says_gone(error: Exception) -> bool:
 def _delete_from_s3(fs: AbstractFileSystem, paths: Sequence[str]) -> list[Any]:
     """Delete up to 1000 keys with one request; the bulk delete of s3fs does not report keys that it did not delete."""
     bulks = [paths[first : first + BULK_DELETE] for first in range(0, len(paths), BULK_DELETE)]
-    replies = _together(fs, [partial(_bulk_delete, fs, bulk) for bulk in bulks])
+    replies = together(fs, [partial(_bulk_delete, fs, bulk) for bulk in bulks])
     return [
         answer
         for bulk, reply in zip(bulks, replies, strict=True)

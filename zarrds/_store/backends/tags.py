@@ -10,8 +10,7 @@ from typing import Any
 from fsspec import AbstractFileSystem
 from fsspec.implementations.dirfs import DirFileSystem
 
-from zarrds._config import get_config
-from zarrds._store.backends.filesystem import gathered
+from zarrds._store.backends.filesystem import together
 from zarrds._store.backends.s3 import s3_place
 from zarrds._types import ByteRange
 
@@ -42,7 +41,7 @@ def read_tagged(fs: AbstractFileSystem, paths: Sequence[str], ranges: Sequence[B
             place, read = _http_place(fs, path), _read_http
         assert place is not None
         calls.append(partial(read, *place, _header(byte_range)))
-    return gathered(calls, get_config().requests_at_once, fs.loop)
+    return together(fs, calls)
 
 
 def _header(byte_range: ByteRange | None) -> dict[str, str]:
