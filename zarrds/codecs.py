@@ -9,12 +9,23 @@ from numcodecs import *
 from numcodecs import get_codec, register_codec
 from numcodecs.registry import codec_registry
 
+from zarrds._codec import V3Codec, register_v3_codec
 from zarrds._format import CodecSpec
 from zarrds._metadata import CodecPipeline, pipeline_of, v3_codec
 from zarrds.core import Array
 from zarrds.errors import ArgumentError
 
-__all__ = ["CodecPipeline", "CodecSpec", "codec_registry", "codec_spec", "codecs_of", "get_codec", "register_codec"]
+__all__ = [
+    "CodecPipeline",
+    "CodecSpec",
+    "V3Codec",
+    "codec_registry",
+    "codec_spec",
+    "codecs_of",
+    "get_codec",
+    "register_codec",
+    "register_v3_codec",
+]
 
 
 def codec_spec(codec: Any, dtype: Any) -> CodecSpec:

@@ -13,6 +13,7 @@ from zarrds._codec.base import (
     in_turn,
 )
 from zarrds._codec.bitround import mantissa_bits
+from zarrds._codec.brought import V3Codec, register_v3_codec
 from zarrds._codec.build import build_codec
 from zarrds._codec.fills import decode_fill, encode_fill, is_all_fill, new_fill, put_fill
 from zarrds._codec.limits import SMALL_BYTES, new_array
@@ -30,6 +31,7 @@ __all__ = [
     "ReadSteps",
     "ReadStrategy",
     "ShardingCodec",
+    "V3Codec",
     "blosc",
     "build_codec",
     "decode_fill",
@@ -42,5 +44,6 @@ __all__ = [
     "new_array",
     "new_fill",
     "put_fill",
+    "register_v3_codec",
     "spec_of",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 
 from zarrds._codec import (  # noqa: F401  (they register their codecs)
     bitround,
+    brought,
     bytes,
     cast_value,
     complex_parts,
@@ -27,7 +28,7 @@ from zarrds._codec import (  # noqa: F401  (they register their codecs)
 from zarrds._codec.base import ChunkCodec
 from zarrds._codec.numcodecs_pipeline import NumcodecsPipeline
 from zarrds._codec.pipeline import Pipeline, filters_of
-from zarrds._codec.registry import ArraySpec, CodecKind, check_members, kind_of, make_codec
+from zarrds._codec.registry import ArraySpec, CodecKind, caches, check_members, kind_of, make_codec
 from zarrds._codec.shard.codec import ShardCodec
 from zarrds._codec.shard.index import inner_grid, inner_shape
 from zarrds._codec.shard.transposed import TransposedShardCodec
@@ -66,6 +67,14 @@ def _built(spec: ChunkSpec, partial_blosc: bool) -> ChunkCodec:
     if spec.compressors or not all(isinstance(codec, TransposeFilter) for codec in filters):
         return Pipeline(spec, filters, shards)
     return TransposedShardCodec(spec, filters, shards) if filters else shards  # type: ignore[arg-type]
+
+
+def _forget_built() -> None:
+    _latest.clear()
+    _built.cache_clear()
+
+
+caches.append(_forget_built)
 
 
 # --- shards -----------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from zarrds._codec.providers import hint_for
 from zarrds._format import CodecSpec
 from zarrds._types import Buf, NDArrayAny, Shape
 from zarrds.errors import BadCompressorError, ChunkDecodeError
@@ -102,10 +103,28 @@ def register_alias(name: str, known: str) -> None:
     _registry[name] = _registry[known]
 
 
+Brought = tuple[CodecKind, Make]
+
+
+def _none(name: str) -> Brought | None:
+    return None
+
+
+_find: Callable[[str], Brought | None] = _none
+
+
+def set_finder(find: Callable[[str], Brought | None]) -> None:
+    """Set the function that finds codecs that users and packages bring."""
+    global _find
+    _find = find
+
+
 def make_codec(spec: CodecSpec, kind: CodecKind, array_spec: ArraySpec) -> Any:
     """Build a codec; raise BadCompressorError if it is unknown, of another kind, or its configuration is invalid."""
+    if spec.name not in _registry and (brought := _find(spec.name)) is not None:
+        _registry[spec.name] = brought
     if spec.name not in _registry:
-        hint = "a codec of numcodecs is named 'numcodecs.' and its id"
+        hint = hint_for(spec.name) or "a codec of numcodecs is named 'numcodecs.' and its id"
         raise BadCompressorError("unknown codec", codec=repr(spec.name), hint=hint)
     found, make = _registry[spec.name]
     if found is not kind:
@@ -126,9 +145,23 @@ def make_codec(spec: CodecSpec, kind: CodecKind, array_spec: ArraySpec) -> Any:
         ) from error
 
 
+caches: list[Callable[[], None]] = []
+"""Functions that empty the caches of built codecs."""
+
+
+def forget(name: str) -> None:
+    """Forget a codec that a user has registered again, and what was built with it."""
+    _registry.pop(name, None)
+    for empty in caches:
+        empty()
+
+
 def kind_of(name: str) -> CodecKind | None:
     """Return the kind of a codec; None if it is unknown."""
-    return _registry[name][0] if name in _registry else None
+    if name in _registry:
+        return _registry[name][0]
+    brought = _find(name)
+    return None if brought is None else brought[0]
 
 
 def check_members(configuration: dict[str, Any], known: Iterable[str]) -> None:

@@ -12,6 +12,7 @@ from numcodecs.abc import Codec
 from numcodecs.blosc import Blosc
 
 from zarrds._codec.n5 import N5ChunkWrapper
+from zarrds._codec.providers import hint_for
 from zarrds._codec.vlen import VLenTimes
 from zarrds._format import CodecSpec, dtype_from_v2
 from zarrds.errors import BadCompressorError
@@ -22,10 +23,6 @@ PICKLE_HINT = (
     "pickled data can run any code when it is decoded; if you trust whoever wrote it, "
     "set NUMCODECS_ALLOW_UNSAFE_PICKLE_DECODE=1 before Python starts"
 )
-
-
-_EXTRAS = frozenset({"pcodec", "zfpy"})
-"""Codecs whose packages are extras of the same names."""
 
 
 @lru_cache(maxsize=256)
@@ -42,9 +39,8 @@ def get_codec(spec: CodecSpec) -> Codec:
         raise BadCompressorError(
             "unknown codec",
             codec=repr(spec.name),
-            hint=f"pip install 'zarrds[{spec.name}]'"
-            if spec.name in _EXTRAS
-            else "install the package that provides it, or register it with numcodecs.register_codec",
+            hint=hint_for(spec.name)
+            or "install the package that provides it, or register it with numcodecs.register_codec",
         ) from error
     except Exception as error:
         raise BadCompressorError(

@@ -50,7 +50,7 @@ from zarrds._format.pandas_values import as_numpy, is_of_pandas
 from zarrds._format.repair import repaired
 from zarrds._format.v2 import ARRAY_KEY, ATTRS_KEY, GROUP_KEY
 from zarrds._format.v3 import document
-from zarrds._format.v3.codec_names import FILTERS, SERIALIZERS
+from zarrds._format.v3.codec_names import FILTERS, SERIALIZERS, is_built_in, is_filter, is_serializer, set_finder
 from zarrds._format.v3.complex_parts import COMPLEX_PARTS
 from zarrds._format.v3.document import data_type_name, split_codecs
 from zarrds._format.v3.dtypes import dtype_to_v3, integer_limits, normalize_dtype_v3, parse_data_type
@@ -114,7 +114,10 @@ __all__ = [
     "grid_shape",
     "guess_chunks",
     "integer_limits",
+    "is_built_in",
+    "is_filter",
     "is_of_pandas",
+    "is_serializer",
     "loads",
     "n5",
     "node_key",
@@ -129,6 +132,7 @@ __all__ = [
     "parse_transformers",
     "removed_chunks",
     "repaired",
+    "set_finder",
     "split_codecs",
     "v2",
     "v3_experimental",

@@ -14,14 +14,14 @@ import numpy as np
 from zarrds._codec import get_codec, mantissa_bits, spec_of
 from zarrds._config import get_config
 from zarrds._format import (
-    FILTERS,
-    SERIALIZERS,
     SHARDING,
     ChunkSpec,
     CodecSpec,
     Place,
     codec_specs,
     codecs_to_json,
+    is_filter,
+    is_serializer,
     split_codecs,
 )
 from zarrds._types import Chunks, Order
@@ -66,7 +66,7 @@ def make_pipeline(
         return _whole_pipeline(codecs, dtype, filters, serializer, compressors)
     given = [v3_codec(codec, dtype) for codec in several(filters)]
     objects = [spec for spec in given if spec.name in _OBJECT_CODECS]
-    inner = [spec for spec in given if spec.name in FILTERS]
+    inner = [spec for spec in given if is_filter(spec.name)]
     # filters of Zarr v2 may take bytes: those are put before the compressors
     outer = [spec for spec in given if spec not in objects and spec not in inner]
     if isinstance(compressors, int | float):
@@ -74,7 +74,7 @@ def make_pipeline(
     last = [_DEFAULT] if _is_auto(compressors) else [v3_codec(codec, dtype) for codec in several(compressors)]
     if not _is_auto(serializer):
         found = with_endian(v3_codec(serializer, dtype), dtype)
-    elif not objects and not outer and last and last[0].name in SERIALIZERS:
+    elif not objects and not outer and last and is_serializer(last[0].name):
         found = last.pop(0)  # a compressor of Zarr v2 that compresses arrays, not bytes
     else:
         found = objects[0] if objects else _default_serializer(dtype, object_codec)

@@ -1,5 +1,6 @@
-"""Tests of the contracts, for packages that bring stores of their own; needs pytest."""
+"""Tests of the contracts, for packages that bring stores or codecs of their own; needs pytest."""
 
+from zarrds.testing.codecs import CodecContract
 from zarrds.testing.stores import StoreContract
 
-__all__ = ["StoreContract"]
+__all__ = ["CodecContract", "StoreContract"]

@@ -16,7 +16,7 @@ from zarrds._config import get_config
 from zarrds._format.jsondoc import Place, canonical, loads, to_json
 from zarrds._format.meta import SHARDING, ArrayMeta, ChunkSpec, CodecSpec, GroupMeta, KeyEncoding
 from zarrds._format.repair import parsed_or_repaired, repaired
-from zarrds._format.v3.codec_names import COMPRESSORS, FILTERS, SERIALIZERS
+from zarrds._format.v3.codec_names import SERIALIZERS, is_serializer, kind_of_name
 from zarrds._format.v3.complex_parts import part_of, with_parts, without_parts
 from zarrds._format.v3.dtypes import dtype_to_v3, legacy_data_type, parse_data_type
 from zarrds._format.v3.extension import (
@@ -193,7 +193,7 @@ def _key_encoding(value: JSON, place: Place) -> KeyEncoding:
 def split_codecs(value: JSON, place: Place) -> tuple[tuple[CodecSpec, ...], CodecSpec, tuple[CodecSpec, ...]]:
     """Return filters, serializer and compressors of a codec pipeline, without unknown codecs that may be ignored."""
     known = [spec for spec, must_understand in codec_specs(value, place) if must_understand or _is_known(spec.name)]
-    places = [number for number, spec in enumerate(known) if spec.name in SERIALIZERS]
+    places = [number for number, spec in enumerate(known) if is_serializer(spec.name)]
     if len(places) != 1:
         raise BadCompressorError(
             f"{place.name} must have exactly one codec that makes bytes of arrays",
@@ -205,11 +205,8 @@ def split_codecs(value: JSON, place: Place) -> tuple[tuple[CodecSpec, ...], Code
     return tuple(known[:at]), known[at], tuple(known[at + 1 :])
 
 
-_KNOWN_CODECS = FILTERS | SERIALIZERS | COMPRESSORS
-
-
 def _is_known(name: str) -> bool:
-    return name in _KNOWN_CODECS or name.startswith("numcodecs.")
+    return kind_of_name(name) is not None
 
 
 def _check_inner_chunks(chunk: ChunkSpec, place: Place) -> None:
