@@ -162,6 +162,15 @@ def open_consolidated(store: StoreLike, metadata_key: str = CONSOLIDATED_KEY, mo
     See Also
     --------
     consolidate_metadata
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> root = zarrds.group()
+    >>> _ = root.zeros("t", shape=4)
+    >>> _ = zarrds.consolidate_metadata(root.store)
+    >>> zarrds.open_consolidated(root.store)["t"].shape
+    (4,)
     """
     check_mode(mode, ("r", "r+"))
     real_store = as_store(store, mode=mode, storage_options=kwargs.pop("storage_options", None))

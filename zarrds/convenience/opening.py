@@ -152,6 +152,16 @@ def tree(grp: Any, expand: bool = False, level: int | None = None) -> TreeViewer
     -------
     TreeViewer
         Object that prints as the tree, in notebooks as HTML.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> root = zarrds.group()
+    >>> _ = root.zeros("run/t", shape=4)
+    >>> print(zarrds.tree(root))
+    /
+     └── run
+         └── t (4,) float64
     """
     if isinstance(grp, str | os.PathLike):
         grp = open(grp, mode="r")

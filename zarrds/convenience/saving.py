@@ -224,6 +224,13 @@ def load(
     ndarray or LazyLoader
         An array's data, or a mapping from names to data that are loaded on access. None if there is no node, as in the
         manual's release.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> zarrds.save("values.zarr", [1, 2, 3])
+    >>> zarrds.load("values.zarr")
+    array([1, 2, 3])
     """
     asked = check_version(zarr_version, zarr_format)
     real_store = as_store(store, mode="r", storage_options=storage_options)
