@@ -59,7 +59,8 @@ def tables(found: dict[str, Any]) -> str:
         rows = [[work, *(f"{taken[name]:.1f}" for name in names)] for work, taken in found["parts"].items()]
         parts += [
             "CPU microseconds for each chunk (lz4) of a whole read or write in one thread. Each part is timed\n"
-            "alone; `other Python` is the rest of the whole, so the noise of all parts is in it:",
+            "alone; `other Python` is the rest of the whole. It holds the noise of all parts, and it is below zero\n"
+            "where data are still in the processor's cache from one part of the work to the next:",
             _table(["work", *names], rows),
             f"![Where each microsecond goes]({PLOTS['parts']})",
         ]
