@@ -409,7 +409,8 @@ class _Copy:
                 if not exists and comes_last and name in dest:
                     raise CopyError(f"another task has created {name!r} in destination {dest.name!r}")
 
-            create_member(dest, name, {**options, "overwrite": True}, fill=fill, attributes=found)
+            extra = _ignorable(source, options.get("zarr_format") or dest.zarr_format)
+            create_member(dest, name, {**options, "overwrite": True}, fill=fill, attributes=found, extra=extra)
             return
         if exists:
             del dest[name]
@@ -447,3 +448,9 @@ def _same_in_h5py(source: Any) -> tuple[Any, dict[str, Any]]:
         return source, options
     names = ("chunks", "maxshape", "compression", "compression_opts", "shuffle", "fletcher32", "scaleoffset")
     return source, {**options, **{name: getattr(source, name) for name in names}}
+
+
+def _ignorable(source: Any, new_format: int) -> str:
+    """Return the members of the document of an array that may be ignored, which a copy in Zarr v3 keeps."""
+    is_kept = isinstance(source, Array) and source.zarr_format == new_format == 3
+    return source.source().meta.extra if is_kept else ""

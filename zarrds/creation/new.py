@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -199,6 +200,7 @@ def create_array(
     *,
     fill: Fill | None = None,
     attributes: Mapping[str, Any] | None = None,
+    extra: str = "",
 ) -> Array:
     """Create an array.
 
@@ -212,10 +214,13 @@ def create_array(
         Writes the data of the array, which a reader sees together with it; only with the keyword ``overwrite``.
     attributes : mapping, optional
         Its attributes.
+    extra : str
+        Other members of its document, as JSON text, which may be ignored.
     """
     separator = to.store.dimension_separator
     request = array_request(given, default_compressor=storage.default_compressor, store_separator=separator)
     meta = array_meta_of(request, new_format(to.zarr_format, to.store))
+    meta = replace(meta, extra=extra) if extra else meta
     _warn_of_missing_codec(meta, request)
     options = OpenOptions.of(given, chunk_store=to.chunk_store)
     check_synchronizer(options.synchronizer, to.path, to.store, to.chunk_store)

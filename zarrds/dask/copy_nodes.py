@@ -273,6 +273,8 @@ def _new_meta(array: Array, old: ArrayMeta, dest: Group, create: Mapping[str, An
     keeps = number == old.zarr_format and not {"dimension_separator", "chunk_key_encoding", "dtype"} & {*asked}
     if keeps and (separator is None or number == 3 or old.keys.separator == separator):
         made = replace(made, keys=old.keys)
+    if number == old.zarr_format == 3:
+        made = replace(made, extra=old.extra)
     if number == old.zarr_format and not {"fill_value", "dtype"} & {*asked}:
         made = replace(made, chunk=replace(made.chunk, fill=old.chunk.fill))
     return made

@@ -458,8 +458,9 @@ def create_member(
     *,
     fill: Callable[[Array], None] | None = None,
     attributes: Mapping[str, Any] | None = None,
+    extra: str = "",
 ) -> Array:
     """Create an array in a group; for the parameters see `creation.create_array`."""
     group._refuse_read_only()
     to = group._destination(name, given)
-    return creation.create_array(to, group._inherited(given), fill=fill, attributes=attributes)
+    return creation.create_array(to, group._inherited(given), fill=fill, attributes=attributes, extra=extra)
