@@ -163,6 +163,11 @@ def test_files_without_a_name(data: Path) -> None:
     assert zarrds.verify(file, level="decode").ok
     copy = pickle.loads(pickle.dumps(array))  # as often in this process, but in no other
     np.testing.assert_array_equal(copy[:], DATA)
+
+
+@pytest.mark.slow
+def test_files_without_a_name_belong_to_their_process(data: Path) -> None:
+    array = zarrds.open_group(io.BytesIO((data / "a.zip").read_bytes()), mode="r")["u"]
     with pytest.raises(StoreNotShareableError):
         array.to_dask().compute(scheduler="processes")
 

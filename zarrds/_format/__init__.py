@@ -51,7 +51,7 @@ from zarrds._format.repair import repaired
 from zarrds._format.v2 import ARRAY_KEY, ATTRS_KEY, GROUP_KEY
 from zarrds._format.v3 import document
 from zarrds._format.v3.codec_names import FILTERS, SERIALIZERS, is_built_in, is_filter, is_serializer, set_finder
-from zarrds._format.v3.complex_parts import COMPLEX_PARTS
+from zarrds._format.v3.complex_parts import COMPLEX_PARTS, part_of, with_parts
 from zarrds._format.v3.document import data_type_name, split_codecs
 from zarrds._format.v3.dtypes import dtype_to_v3, integer_limits, normalize_dtype_v3, parse_data_type
 from zarrds._format.v3.extension import codec_specs, codecs_to_json, parse_extension
@@ -130,6 +130,7 @@ __all__ = [
     "parse_data_type",
     "parse_extension",
     "parse_transformers",
+    "part_of",
     "removed_chunks",
     "repaired",
     "set_finder",
@@ -137,4 +138,5 @@ __all__ = [
     "v2",
     "v3_experimental",
     "valid_part",
+    "with_parts",
 ]

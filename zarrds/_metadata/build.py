@@ -29,6 +29,8 @@ from zarrds._format import (
     normalize_shape,
     parse_extension,
     parse_transformers,
+    part_of,
+    with_parts,
 )
 from zarrds._metadata.codecs import CodecPipeline, make_pipeline, pipeline_of, several, sharded, to_numcodecs
 from zarrds._store import ShardingStorageTransformer, StorageTransformer, Store
@@ -199,6 +201,10 @@ def _meta_3(request: ArrayRequest) -> ArrayMeta:
     unit, chunks = _unit_and_chunks(request, shape, native.itemsize)
     if unit != chunks or request.shards is not None:
         pipeline = sharded(pipeline, chunks)
+    part = part_of(request.dtype) if isinstance(request.dtype, str) else None
+    if part is not None:  # complex numbers of parts that numpy does not have
+        filters, serializer = with_parts(part, pipeline.filters, pipeline.serializer)
+        pipeline = pipeline._replace(filters=filters, serializer=serializer)
     chunk = ChunkSpec(
         shape=unit,
         dtype=native,

@@ -284,7 +284,10 @@ def normalize_dtype_v3(dtype: object) -> tuple[DType, str | None]:
     return (np.dtype((_packed(given.base), given.shape)) if given.shape else _packed(given)), None
 
 
-_OWN_NAMES = ML_NAMES | {"string", "variable_length_bytes", *_COMPLEX_NAMES}
+_OWN_NAMES = ML_NAMES | {
+    *("string", "variable_length_bytes", *_COMPLEX_NAMES),
+    *(f"complex_{part}" for part in SMALL_PARTS),
+}
 _NAMES_OF_OBJECTS = {"vlen-utf8": "string", "vlen-bytes": "variable_length_bytes"}
 
 
