@@ -21,7 +21,8 @@ from zarrds.storage import FSStore, ObstoreStore, Store
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("waits")]
 
 DATA = np.arange(1, 241).reshape(24, 10)
-CLIENTS = pytest.mark.parametrize("client", ["s3fs", "obstore"])
+CLIENTS = pytest.mark.parametrize("client", ["url", pytest.param("s3fs", marks=pytest.mark.slow), "obstore"])
+"""A URL, whose values go through obstore; the same through s3fs alone; an object of obstore."""
 PASSING = [kind for kind in KINDS if kind != "shorten"]
 SILENT = "shorten"
 """What no client can notice: a whole value that is cut, with a length that fits."""
@@ -45,8 +46,9 @@ class Places:
         return FSStore(f"{self.bucket}/root", **self.s3.options)
 
     def store(self, client: str) -> Store:
-        if client == "s3fs":
-            return FSStore(f"{self.bucket}/root", **self.behind.options)
+        if client != "obstore":
+            with zarrds.config_context(transport="fsspec" if client == "s3fs" else "obstore"):
+                return FSStore(f"{self.bucket}/root", **self.behind.options)
         return ObstoreStore(self.quick_obstore())
 
     def quick_obstore(self) -> Any:

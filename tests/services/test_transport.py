@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray
 
 import zarrds
 from tests.servers import S3
@@ -227,3 +228,19 @@ def test_the_region_of_a_bucket_is_found(elsewhere: tuple[str, list[tuple[str, s
 def test_a_child_knows_that_it_cannot_use_obstore(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(obstore_use, "_used_by", -1)
     assert not obstore_use.is_usable()
+
+
+def test_a_consolidated_dataset_opens_with_few_requests(s3: S3, bucket: str) -> None:
+    from xarray_backend import to_zarrds
+
+    ds = xarray.Dataset(
+        {f"v{n}": (("t", "y", "x"), np.zeros((4, 3, 2))) for n in range(5)},
+        {"t": np.arange(4), "y": np.arange(3.0), "x": [1, 2], "height": ("y", [5.0, 6.0, 7.0])},
+    )
+    to_zarrds(ds, f"{bucket}/ds.zarr", storage_options=s3.options)
+    del s3.asked[:]
+    opened = xarray.open_dataset(f"{bucket}/ds.zarr", engine="zarrds", storage_options=s3.options)
+    assert sorted(opened.data_vars) == [f"v{n}" for n in range(5)]
+    assert opened["y"].to_index().tolist() == [0, 1, 2]
+    # the documents of both formats together, then one value for each index
+    assert len(s3.asked) == 2 + 3, s3.asked

@@ -20,6 +20,7 @@ from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from tests.servers import AZURITE_KEY, S3
+from zarrds._config import config_context
 from zarrds._store.base import Store
 from zarrds._store.wrappers.consolidated import DocumentStore
 from zarrds.n5 import N5FSStore, N5Store
@@ -147,6 +148,11 @@ def s3_store(path: Path, s3: S3) -> Store:
     return FSStore(f"{s3.bucket('contract-fsspec')}/{place(path)}", **s3.options)
 
 
+def s3fs_store(path: Path, s3: S3) -> Store:
+    with config_context(transport="fsspec"):
+        return FSStore(f"{s3.bucket('contract-s3fs')}/{place(path)}", **s3.options)
+
+
 def obstore_s3_store(path: Path, s3: S3) -> Store:
     return ObstoreStore(s3.obstore(s3.bucket("contract-obstore"), place(path)))
 
@@ -204,6 +210,7 @@ CASES: dict[str, Case] = {
     ),
     "azure": Case(azure_store, "azurite_url", processes=True, many=1_000, marks=SLOW_SERVICE),
     "fs-s3": Case(s3_store, "s3", processes=True, many=2_100, marks=SLOW_SERVICE),
+    "fs-s3-by-s3fs": Case(s3fs_store, "s3", processes=True, many=1_000, marks=SLOW_SERVICE),
     "obstore-s3": Case(obstore_s3_store, "s3", processes=True, forks=False, many=2_100, marks=SLOW_SERVICE),
     "documents": Case(documents_apart, pickles=False, documents=False, tree=True),
     "counting": Case(lambda path: CountingStore(MemoryStore()), pickles=False, tree=True),

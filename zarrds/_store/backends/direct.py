@@ -11,8 +11,6 @@ import logging
 import os
 import re
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -198,20 +196,20 @@ def _as_slice(wanted: Any) -> slice:
 
 
 def _region_of(bucket: Bucket) -> str | None:
-    base = bucket.endpoint.rstrip("/") if bucket.endpoint else "https://s3.amazonaws.com"
-    request = urllib.request.Request(f"{base}/{bucket.name}", method="HEAD")
+    """Return the region that the service names in its answer, even if that is a refusal."""
+    import http.client  # rarely needed, and slow to import
+    from urllib.parse import urlsplit
+
+    base = urlsplit(bucket.endpoint or "https://s3.amazonaws.com")
+    kind = http.client.HTTPSConnection if base.scheme == "https" else http.client.HTTPConnection
+    connection = kind(base.hostname or "", base.port, timeout=10)
     try:
-        with urllib.request.build_opener(_NoRedirects).open(request, timeout=10) as reply:
-            return str(reply.headers.get("x-amz-bucket-region") or "") or None
-    except urllib.error.HTTPError as error:
-        return error.headers.get("x-amz-bucket-region")
-    except OSError:
+        connection.request("HEAD", f"{base.path.rstrip('/')}/{bucket.name}")
+        return connection.getresponse().headers.get("x-amz-bucket-region")
+    except (OSError, http.client.HTTPException):
         return None
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *args: Any) -> None:
-        return None
+    finally:
+        connection.close()
 
 
 def _opened(bucket: Bucket) -> Any:
