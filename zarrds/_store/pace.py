@@ -40,7 +40,11 @@ def asks_for_less(error: BaseException) -> bool:
     >>> asks_for_less(TimeoutError()), asks_for_less(FileNotFoundError())
     (True, False)
     """
-    return isinstance(error, TimeoutError) or http_status(error) in _SLOW or "SlowDown" in str(error)
+    if isinstance(error, TimeoutError):
+        return True
+    status = http_status(error)
+    # an answer with a status says enough, and some errors of aiohttp cannot be turned into text
+    return status in _SLOW if status is not None else "SlowDown" in str(error)
 
 
 class Pace:
