@@ -13,7 +13,7 @@ import xarray as xr
 
 import zarrds
 import zarrds.dask
-from tests.guests.guests import VALUES, dataset, needed, repository
+from tests.guests.guests import VALUES, dataset, manifest_store, needed, repository
 from xarray_backend import to_zarrds
 from zarrds._store import as_store
 from zarrds.errors import ReadOnlyError, StoreError, StoreNotShareableError, UnsupportedFormatError
@@ -105,6 +105,16 @@ def test_guests_that_do_not_pickle(tmp_path: Path) -> None:
         pickle.dumps(array.store)
     with pytest.raises(StoreNotShareableError):
         array.to_dask().compute(scheduler="processes")
+
+
+@pytest.mark.filterwarnings("ignore:Numcodecs codecs are not in the Zarr version 3 spec")
+def test_nodes_that_a_manifest_does_not_have(tmp_path: Path) -> None:
+    group = zarrds.open_group(manifest_store(tmp_path), mode="r")
+    assert "u" in group
+    assert "nothing" not in group
+    assert "u/nothing" not in group
+    with pytest.raises(KeyError):
+        group["nothing"]
 
 
 # --- what zarrds does in a session of Icechunk -----------------------------------------------------------------------
