@@ -85,7 +85,7 @@ print(now.threads, now.attempts, now.concurrency, now.window_bytes, dask.config.
 
 def test_a_wrong_environment_names_the_variable() -> None:
     with pytest.raises(subprocess.CalledProcessError) as caught:
-        run("import zarrds", ZARRDS_THREADS="many")
+        run("import zarrds; zarrds.get_config()", ZARRDS_THREADS="many")
     assert "ZARRDS_THREADS" in caught.value.stderr
 
 
@@ -94,7 +94,7 @@ def test_workers_have_the_settings_of_their_client() -> None:
     distributed = pytest.importorskip("distributed")
     zarrds.set_config(threads=3)
     with (
-        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
         assert set(client.run(lambda: zarrds.get_config().threads).values()) == {3}

@@ -35,7 +35,9 @@ class FillPart:
     remote = False
 
     def __init__(self, shape: tuple[int, ...], value: Any, dtype: np.dtype[Any]) -> None:
-        self.shape, self.value, self.dtype = shape, value, dtype
+        self.shape: tuple[int, ...] = shape
+        self.value: Any = value
+        self.dtype: np.dtype[Any] = dtype
 
     def __getitem__(self, key: Any) -> Any:
         shape = np.broadcast_to(np.zeros((), dtype=bool), self.shape)
@@ -67,7 +69,8 @@ class DecodedPart:
 
     def __init__(self, variable: xr.Variable, stored: ZarrdsArrayWrapper, dtype: np.dtype[Any]) -> None:
         self._variable, self._stored = variable, stored
-        self.shape, self.dtype = variable.shape, dtype
+        self.shape: tuple[int, ...] = variable.shape
+        self.dtype: np.dtype[Any] = dtype
 
     @property
     def remote(self) -> bool:

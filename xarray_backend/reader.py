@@ -77,7 +77,7 @@ class ZarrdsStore(AbstractDataStore):
             raise ArgumentError(f"read_missing must be 'fill' or 'raise', found {read_missing!r}")
         self.group = group
         self.read_missing = read_missing
-        self.shards_as_chunks = shards_as_chunks
+        self.shards_as_chunks: bool = shards_as_chunks
         self._fill_as_mask = use_zarr_fill_value_as_mask
         self.cache_members = cache_members
         self._cached: dict[str, Any] | None = None

@@ -44,7 +44,7 @@ def notes_of_write(store: Store, path: str, *identity: Any, is_alone: bool) -> t
     Returns
     -------
     JobNotes or None
-        None if single keys cannot be deleted from the store, so that a receipt would stay in it.
+        None if the store can have no receipt: single keys cannot be deleted from it, or it is a container of N5.
     bool
         Whether there is a receipt of this write.
 
@@ -54,6 +54,8 @@ def notes_of_write(store: Store, path: str, *identity: Any, is_alone: bool) -> t
         With `is_alone`, another job writes to this target, or was stopped.
     """
     what = "write of dask arrays"
+    if not store.keeps_documents:  # in N5 every directory is a group: a receipt would make one of a free path
+        return None, False
     try:
         notes, receipts = notes_of(store, path, what, *identity, resume=True)
     except CopyError:
