@@ -69,6 +69,7 @@ ATTRIBUTES = [
     "dimension_separator",
     "keeps_documents",
     "documents_format",
+    "preferred_format",
     "can_set_if",
     "carries_data",
 ]
@@ -201,6 +202,7 @@ class Recorder(Store):
         self.dimension_separator = "/"
         self.keeps_documents = False
         self.documents_format = 7
+        self.preferred_format = 7
         self.of_hierarchies_alone = True
         self.can_set_if = True
         self.carries_data = True

@@ -46,6 +46,7 @@ class WrapperStore(Store):
     documents_format: int | None
     keeps_documents: bool
     of_hierarchies_alone: bool
+    preferred_format: int | None
     profile: StoreProfile
 
     reports_requests = True
@@ -57,6 +58,7 @@ class WrapperStore(Store):
         self.dimension_separator = store.dimension_separator
         self.keeps_documents = store.keeps_documents
         self.documents_format = store.documents_format
+        self.preferred_format = store.preferred_format
         self.of_hierarchies_alone = store.of_hierarchies_alone
         self._can_set_if: bool | None = None
 
