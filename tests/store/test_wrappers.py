@@ -21,6 +21,7 @@ from zarrds._store.wrappers.n5 import N5FSStore, N5Mapping, N5Store
 from zarrds._store.wrappers.transformer import ShardingStorageTransformer, StorageTransformer
 from zarrds._store.wrappers.v3_experimental import ExperimentalV3Store
 from zarrds._types import ByteRange
+from zarrds.cli.serving.inside import InsideStore
 from zarrds.core.appending import _BehindTheEnd
 from zarrds.errors import StoreError
 from zarrds.parallel import _ComparingStore
@@ -101,6 +102,7 @@ WRAPPERS: dict[str, tuple[Callable[[Store], WrapperStore], set[str]]] = {
         ),
         {"replace_below", "staging", "copy_many", "get_many", "keys_below", "listdir", "rename", "spec"},
     ),
+    "InsideStore": (InsideStore, {"get_many", "iter_many", "reader", "set_if", "staging", "copy_many", "can_set_if"}),
     "StorageTransformer": (
         lambda store: Plain("p").over(store),
         {"get_many", "iter_many", "reader", "set_many", "set_if", "replace_below", "staging", "copy_many"},
