@@ -129,6 +129,29 @@ def test_consolidated_metadata(zarr_format: int) -> None:
     assert zarrds.open_consolidated(store)["u"][:].tolist() == [1, 1, 1, 1]
 
 
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_attributes_stay_as_they_are(zarr_format: int) -> None:
+    attributes = {"shape": [4.0], "chunks": [2.0], "chunk_grid": grid([4.0]), "a": 1}
+    store = stored(zarr_format)
+    zarrds.open_group(store, mode="r+").attrs.update(attributes)
+    zarrds.open_array(store, path="u", mode="r+").attrs.update(attributes)
+    zarrds.consolidate_metadata(store)
+    assert zarrds.repair(store) == ()
+    change(store, shape=[4.0])
+    zarrds.repair(store, write=True)
+    for node in (zarrds.open_group(store, mode="r"), zarrds.open_array(store, path="u", mode="r")):
+        assert json.dumps(node.attrs.asdict(), sort_keys=True) == json.dumps(attributes, sort_keys=True)
+
+
+def test_members_keep_their_order_in_zarr_v3() -> None:
+    store = stored(3)
+    key = change(store, shape=[4.0], attributes={"b": 1, "a": 2})
+    before = json.loads(store[key])
+    zarrds.repair(store, write=True)
+    after = json.loads(store[key])
+    assert (list(after), list(after["attributes"])) == (list(before), ["b", "a"])
+
+
 def test_another_writer_at_the_same_moment() -> None:
     class Racing(zarrds.MemoryStore):
         turns = 3

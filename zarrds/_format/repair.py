@@ -19,6 +19,8 @@ from zarrds.errors import MetadataError, RepairedDocumentWarning
 __all__ = ["parsed_or_repaired", "repaired"]
 
 _Meta = TypeVar("_Meta")
+_ATTRIBUTES = ".zattrs"
+"""Last name of the keys of documents whose members users choose: those may be called "shape" as well."""
 
 
 def parsed_or_repaired(parse: Callable[[JSON, str], _Meta], document: JSON, where: str) -> _Meta:
@@ -42,7 +44,8 @@ def parsed_or_repaired(parse: Callable[[JSON, str], _Meta], document: JSON, wher
 def repaired(document: JSON) -> tuple[JSON, tuple[str, ...]]:
     """Return the correct document of an array, and what was changed; other documents are unchanged.
 
-    Documents in consolidated metadata, of Zarr v2 and v3, are corrected too.
+    Documents of arrays in consolidated metadata, of Zarr v2 and v3, are corrected too. `document` must not be the
+    attributes of Zarr v2 (``.zattrs``), whose members mean what their writer wants.
     """
     if not isinstance(document, dict):
         return document, ()
@@ -126,8 +129,9 @@ def _correct_consolidated(members: dict[str, JSON], changes: list[str]) -> None:
         return
     correct: dict[str, Any] = dict(holder["metadata"])  # type: ignore[arg-type]
     for key, document in correct.items():
-        correct[key], found = repaired(document)
-        changes += [f"{key}: {change}" for change in found]
+        if key.rpartition("/")[2] != _ATTRIBUTES:
+            correct[key], found = repaired(document)
+            changes += [f"{key}: {change}" for change in found]
     if holder is members:
         members["metadata"] = correct
     else:

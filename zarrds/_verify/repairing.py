@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from zarrds import _node
+from zarrds._engine import windows
 from zarrds._escaping import visible
-from zarrds._format import CONSOLIDATED_KEY, DOCUMENT_NAMES, dumps, loads, repaired
+from zarrds._format import ARRAY_KEY, CONSOLIDATED_KEY, document, dumps, loads, repaired
 from zarrds._store import Store, StoreLike, as_store, level, normalize_path
 from zarrds._types import Buf
 from zarrds.errors import ConflictError, MetadataError, ReadOnlyError
@@ -17,6 +18,8 @@ __all__ = ["Repair", "correct_text", "repair"]
 
 _BATCH = 1000
 _TURNS = 16
+_NAMES = frozenset({ARRAY_KEY, document.DOCUMENT_KEY, CONSOLIDATED_KEY})
+"""Documents that describe arrays; not attributes, whose members mean what their writer wants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +105,8 @@ def repair(
 
 
 def _documents(store: Store, path: str) -> Iterator[tuple[str, Buf]]:
-    names = DOCUMENT_NAMES | {CONSOLIDATED_KEY}
-    keys = [key for key in store.keys_below(level(path)) if key.rpartition("/")[2] in names]
-    for start in range(0, len(keys), _BATCH):
-        some = keys[start : start + _BATCH]
+    keys = [key for key in store.keys_below(level(path)) if key.rpartition("/")[2] in _NAMES]
+    for some in windows(keys, _BATCH):
         for key, text in zip(some, store.get_many([(key, None) for key in some]), strict=True):
             if text is not None:
                 yield key, text
@@ -117,7 +118,10 @@ def correct_text(key: str, text: Buf) -> tuple[bytes, tuple[str, ...]]:
         correct, changes = repaired(loads(text, key))
     except MetadataError:
         return bytes(text), ()
-    return (dumps(correct, key), changes) if changes else (bytes(text), ())
+    if not changes:
+        return bytes(text), ()
+    is_v3 = key.rpartition("/")[2] == document.DOCUMENT_KEY
+    return (document.dumps(correct, key) if is_v3 else dumps(correct, key)), changes
 
 
 def _written(store: Store, key: str, text: Buf | None) -> Repair | None:
