@@ -110,8 +110,10 @@ def _lengths(shape: Shape, chunks: Shape, itemsize: int) -> Shape:
 
 
 def _counts(grid: BlockGrid) -> Shape:
-    lengths = [length if isinstance(length, int) else max(length, default=1) for length in grid.lengths]
-    return tuple(-(-size // length) for size, length in zip(grid.shape, lengths, strict=True))
+    return tuple(
+        -(-size // length) if isinstance(length, int) else len(length)
+        for size, length in zip(grid.shape, grid.lengths, strict=True)
+    )
 
 
 def _spans(count: int, tasks: int) -> Iterator[tuple[int, int]]:

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
 
-from zarrds import _node
 from zarrds._engine import ChunkSource
 from zarrds._escaping import visible
 from zarrds._format import ArrayMeta
 from zarrds._types import NDArrayAny
 from zarrds._unpacking import decoded_fill
-from zarrds.convenience import open as open_node
 from zarrds.core import Array
 from zarrds.core.html import facts_table
 from zarrds.dask.block_batches import BlockRange, block_batches, parts_of, regions_of
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
+from zarrds.dask.places import opened_node
 from zarrds.dask.progress import tell_bytes
 from zarrds.dask.tasks import read_block
 from zarrds.errors import ArgumentError
@@ -220,7 +220,8 @@ def diff(
         raise ArgumentError(f"tolerances must be 0 or more, found rtol={rtol}, atol={atol}")
     if second_storage_options is None:
         second_storage_options = storage_options
-    one, two = _opened(first, first_path, storage_options), _opened(second, second_path, second_storage_options)
+    one = opened_node(first, first_path, storage_options)
+    two = opened_node(second, second_path, second_storage_options)
     require_shareable(one.store, two.store)
     ours, theirs = _nodes(one), _nodes(two)
     both = [name for name in ours if name in theirs]
@@ -240,27 +241,17 @@ def diff(
 # --- documents --------------------------------------------------------------------------------------------------------
 
 
-def _opened(source: Any, path: str | None, storage_options: Mapping[str, Any] | None) -> Array | Group:
-    if isinstance(source, Array):
-        return source
-    if isinstance(source, Group):
-        found: Array | Group = source[path] if path else source
-        return found
-    return open_node(source, mode="r", path=path, storage_options=storage_options)
-
-
 def _nodes(root: Array | Group) -> dict[str, Any]:
     """Return a node and all below it, by relative paths; members that cannot be opened as their errors."""
     found: dict[str, Any] = {"": root}
     waiting: list[tuple[str, Any]] = [("", root)]
-    with _node.bounded_depth(root.path):
-        while waiting:
-            above, node = waiting.pop()
-            if isinstance(node, Group):
-                members, failed = node.open_members()
-                below = {f"{above}/{name}".lstrip("/"): member for name, member in {**members, **failed}.items()}
-                found |= below
-                waiting += below.items()
+    while waiting:
+        above, node = waiting.pop()
+        if isinstance(node, Group):
+            members, failed = node.open_members()
+            below = {f"{above}/{name}".lstrip("/"): member for name, member in {**members, **failed}.items()}
+            found |= below
+            waiting += below.items()
     return dict(sorted(found.items()))
 
 
@@ -404,12 +395,7 @@ def _same(ours: Any, theirs: Any) -> bool:
 
 def _chunks_of(meta: ArrayMeta, region: tuple[slice, ...]) -> Iterator[tuple[int, ...]]:
     spans = [range(part.start // n, -(-part.stop // n)) for part, n in zip(region, meta.write_unit, strict=True)]
-    return np.ndindex(*map(len, spans)) if not spans else _offset(spans)
-
-
-def _offset(spans: list[range]) -> Iterator[tuple[int, ...]]:
-    for at in np.ndindex(*map(len, spans)):
-        yield tuple(span[i] for span, i in zip(spans, at, strict=True))
+    return product(*spans)
 
 
 def _compared_region(ours: ChunkSource, region: tuple[slice, ...], pair: _Pair) -> _Values:

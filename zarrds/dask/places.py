@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from zarrds._store import LiveSpec, StoreSpec
+from zarrds.convenience import open as open_node
 from zarrds.core import Array
 from zarrds.creation import open_array
-from zarrds.errors import ArgumentTypeError, ContainsGroupError
-from zarrds.hierarchy import Group, open_group
+from zarrds.errors import ArgumentTypeError
+from zarrds.hierarchy import Group
 
 __all__ = ["is_shareable", "opened", "opened_node"]
 
@@ -28,11 +29,9 @@ def opened_node(source: Any, path: str | None, storage_options: Mapping[str, Any
     """Return the array or group given as itself, or as a store and a path."""
     if isinstance(source, Group):
         return source[path] if path else source
-    try:
-        return opened(source, path, storage_options)
-    except ContainsGroupError:
-        options = None if storage_options is None else dict(storage_options)
-        return open_group(source, mode="r", path=path, storage_options=options)
+    if isinstance(source, Array):
+        return opened(source, path)
+    return open_node(source, mode="r", path=path, storage_options=storage_options)
 
 
 def is_shareable(spec: StoreSpec) -> bool:

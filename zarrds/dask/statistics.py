@@ -10,16 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from zarrds import _node
 from zarrds._escaping import visible
 from zarrds._types import NDArrayAny
 from zarrds._unpacking import Unpacking, unpacking_of
-from zarrds.convenience import open as open_node
 from zarrds.core import Array
 from zarrds.dask.block_batches import BlockRange, block_batches
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
+from zarrds.dask.places import opened_node
 from zarrds.dask.progress import tell_bytes
-from zarrds.hierarchy import Group
+from zarrds.dask.rechunking.wanted import arrays_below
 
 __all__ = ["ArrayStatistics", "Moments", "statistics"]
 
@@ -185,36 +184,15 @@ def statistics(
     >>> found.min, found.max, found.mean, found.count, found.missing
     (1.0, 6.0, 3.0, 3, 1)
     """
-    node = _opened(source, path, storage_options)
-    arrays = {node.path: node} if isinstance(node, Array) else _arrays_below(node)
+    node = opened_node(source, path, storage_options)
+    arrays = [node] if isinstance(node, Array) else [*arrays_below(node).values()]
     require_shareable(node.store)
-    unpacked = tuple(unpacking_of(array) if decode else Unpacking() for array in arrays.values())
-    dtypes = {name: array.dtype for name, array in arrays.items()}
-    batches = block_batches(list(arrays.values())) or [()]
+    unpacked = tuple(unpacking_of(array) if decode else Unpacking() for array in arrays)
+    dtypes = {array.path: array.dtype for array in arrays}
+    batches = block_batches(arrays) or [()]
     graph = GraphBuilder(unpacked, retries=retries)
     done = graph.stage("zarrds-statistics", _sums, batches)
-    return graph.job(done, partial(_results, dtypes, unpacked), stores=(node.store.spec(),))
-
-
-def _opened(source: Any, path: str | None, storage_options: Mapping[str, Any] | None) -> Array | Group:
-    if isinstance(source, Array):
-        return source
-    if isinstance(source, Group):
-        found: Array | Group = source[path] if path else source
-        return found
-    return open_node(source, mode="r", path=path, storage_options=storage_options)
-
-
-def _arrays_below(group: Group) -> dict[str, Array]:
-    found: dict[str, Array] = {}
-
-    def collect(name: str, node: Array | Group) -> None:
-        if isinstance(node, Array):
-            found[node.path] = node
-
-    with _node.bounded_depth(group.path):
-        group.visititems(collect)
-    return found
+    return graph.job(done, partial(_results, dtypes), stores=(node.store.spec(),))
 
 
 def _sums(unpacked: tuple[Unpacking, ...], batch: tuple[BlockRange, ...], after: Any = None) -> _Found:
@@ -229,20 +207,18 @@ def _sums(unpacked: tuple[Unpacking, ...], batch: tuple[BlockRange, ...], after:
     return _Found(found, nbytes)
 
 
-def _results(
-    dtypes: Mapping[str, np.dtype[Any]], unpacked: tuple[Unpacking, ...], found: _Found
-) -> dict[str, ArrayStatistics]:
+def _results(dtypes: Mapping[str, np.dtype[Any]], found: _Found) -> dict[str, ArrayStatistics]:
     return {
-        path: _result(path, dtype, found.moments.get(number, Moments()), unpacked[number].is_packed)
+        path: _result(path, dtype, found.moments.get(number, Moments()))
         for number, (path, dtype) in enumerate(dtypes.items())
     }
 
 
-def _result(path: str, dtype: np.dtype[Any], sums: Moments, is_packed: bool) -> ArrayStatistics:
+def _result(path: str, dtype: np.dtype[Any], sums: Moments) -> ArrayStatistics:
     if not sums.count or sums.least is None:
         return ArrayStatistics(path, dtype, sums.count, sums.missing, None, None, None, None)
     least, greatest, mean, std = sums.least, sums.greatest, sums.mean, sqrt(sums.squares / sums.count)
-    if dtype.kind in "mM" and not is_packed:
+    if dtype.kind in "mM":
         least, greatest, mean = (_time(number, dtype) for number in (least, greatest, mean))
     return ArrayStatistics(path, dtype, sums.count, sums.missing, least, greatest, mean, std)
 
