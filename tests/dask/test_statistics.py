@@ -30,6 +30,13 @@ def test_numbers_are_those_of_numpy(dtype: str, chunks: tuple[int, int]) -> None
     assert found.std == pytest.approx(values.std(dtype="f8"))
 
 
+@pytest.mark.parametrize(("dtype", "least"), [("f2", 2048), ("f4", 1e8)])
+def test_deviations_are_not_rounded_to_the_type(dtype: str, least: float) -> None:
+    greatest = np.nextafter(np.asarray(least, dtype), np.inf, dtype=dtype)
+    found = of(zarrds.array(np.array([least, greatest], dtype)))
+    assert found.std == (float(greatest) - least) / 2
+
+
 @pytest.mark.parametrize("zarr_format", [2, 3])
 def test_missing_and_packed_values_as_xarray_reads_them(zarr_format: Any) -> None:
     z = zarrds.array(np.array([1, -9, 3, -8, 5], "i2"), chunks=2, zarr_format=zarr_format)

@@ -74,7 +74,7 @@ class Moments:
         numbers = there.astype("i8") if kind in "mM" else there
         with np.errstate(invalid="ignore", over="ignore"):  # infinite values have no deviation
             mean = float(numbers.mean(dtype="f8"))
-            squares = float(np.square(numbers - mean, dtype="f8").sum())
+            squares = float(np.square(np.subtract(numbers, mean, dtype="f8")).sum())
         least, greatest = numbers.min().item(), numbers.max().item()
         return cls(numbers.size, stored.size - numbers.size, least, greatest, mean, squares)
 
