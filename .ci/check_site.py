@@ -20,22 +20,18 @@ import public_names
 
 
 class Page(HTMLParser):
-    """The links of a page, and what links may lead to."""
+    """The links of a page, and the anchors that links may lead to."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.anchors: set[str] = set()
         self.links: set[str] = set()
-        self.images_without_text: list[str] = []
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note what a tag links to, and what its names are."""
-        given = dict(attrs)
         self.anchors.update(value for name, value in attrs if name in ("id", "name") and value)
         self.links.update(value for name, value in attrs if name in ("href", "src") and value)
-        if tag == "img" and not given.get("alt"):
-            self.images_without_text.append(given.get("src") or "")
 
 
 def broken_links(site: Path) -> Iterator[str]:

@@ -34,7 +34,7 @@ extensions = [
     "reference_pages",
     "tables",
     "drawings",
-    "optional_pages",
+    "listed_pages",
 ]
 exclude_patterns = ["_ext", "**/.ipynb_checkpoints"]
 suppress_warnings = ["mystnb.unknown_mime_type"]

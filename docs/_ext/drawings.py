@@ -11,6 +11,7 @@ Caption
 from __future__ import annotations
 
 import tomllib
+from abc import ABC, abstractmethod
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
@@ -30,13 +31,14 @@ def setup(app: Sphinx) -> dict[str, Any]:
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-class Drawing(Directive):
+class Drawing(Directive, ABC):
     """A figure with an SVG in the page, so that its colours are those of the page."""
 
     has_content = True
 
+    @abstractmethod
     def svg(self) -> tuple[int, int, list[str]]:
-        raise NotImplementedError
+        """Return width and height in pixels, and the elements."""
 
     def run(self) -> list[nodes.Node]:
         width, height, parts = self.svg()

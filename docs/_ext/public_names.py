@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import pkgutil
 from dataclasses import dataclass, field
@@ -41,9 +40,9 @@ GROUPS = {
         ),
         "Arrays and groups": "Array Group group create_group tree",
         "Copy, convert, check": (
-            "copy copy_all copy_store convert consolidate_metadata verify repair diff trace show_versions"
+            "copy copy_all copy_store convert consolidate_metadata verify repair trace show_versions"
         ),
-        "Settings": "get_config set_config config_context config",
+        "Settings": "get_config set_config config_context",
         "Compressors": "Blosc Zstd LZ4 GZip Zlib BZ2 LZMA PCodec ZFPY",
         "Filters and checksums": (
             "Adler32 AsType Base64 BitRound CRC32 Categorize Delta FixedScaleOffset Fletcher32 JSON JenkinsLookup3 "
@@ -68,9 +67,12 @@ GROUPS = {
     "zarrds.dask": {
         "Arrays": "from_zarr to_zarr store",
         "Jobs": (
-            "rechunk copy copy_all copy_store convert consolidate_metadata verify digest nbytes_stored delete cleanup"
+            "rechunk copy copy_all copy_store convert consolidate_metadata verify diff digest statistics "
+            "nbytes_stored delete cleanup"
         ),
-        "What a job is": "Job progress CopyReport DeleteReport DistributedSynchronizer",
+        "What a job is": (
+            "Job progress CopyReport DeleteReport DiffReport Difference ArrayStatistics DistributedSynchronizer"
+        ),
         "Plans and costs": "rechunk_plan RechunkPlan GroupPlan CostModel PRICES",
         "For writers of graphs": "PlannedWrite refuse_read_after_write",
     },
@@ -110,18 +112,9 @@ class Name:
 
 
 def modules() -> list[ModuleType]:
-    """Return the modules of FIRST that exist, and further ones with a list of public names."""
-    found = []
-    for name in [*FIRST, *further()]:
-        try:
-            there = importlib.util.find_spec(name) is not None
-        except ModuleNotFoundError:
-            there = False
-        if there:
-            module = importlib.import_module(name)
-            if getattr(module, "__all__", None):
-                found.append(module)
-    return found
+    """Return the modules of FIRST, and further ones with a list of public names."""
+    found = [importlib.import_module(name) for name in [*FIRST, *further()]]
+    return [module for module in found if getattr(module, "__all__", None)]
 
 
 def further() -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -213,23 +214,18 @@ def _other_name(app: Sphinx, env: BuildEnvironment, node: pending_xref, child: n
     return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, child, full)
 
 
-_cache: dict[str, str] = {}
-
-
+@cache
 def _targets() -> dict[str, str]:
-    if not _cache:
-        owners = public_names.canonical()
-        for full, owner in owners.items():
-            _cache[full] = owner.full
-            if (
-                owner.is_class
-            ):  # the first module that lists a short name wins; short names of functions may be arguments
-                _cache.setdefault(full.rpartition(".")[2], owner.full)
-    return _cache
+    targets: dict[str, str] = {}
+    for full, owner in public_names.canonical().items():
+        targets[full] = owner.full
+        if owner.is_class:  # the first module that lists a short name wins; those of functions may be arguments
+            targets.setdefault(full.rpartition(".")[2], owner.full)
+    return targets
 
 
 def _parameters_are_no_links(app: Sphinx, tree: nodes.document) -> None:
-    """Turn references that a docstring makes to its own parameters, such as `store`, into plain code."""
+    """Show references that a docstring makes to its own parameters, such as `store`, as plain code."""
     for described in tree.findall(desc):
         names = {name.astext() for name in described.findall(desc_sig_name) if isinstance(name.parent, desc_parameter)}
         for reference in list(described.findall(pending_xref)):

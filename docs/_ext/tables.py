@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import tomllib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
@@ -29,14 +30,15 @@ def setup(app: Sphinx) -> dict[str, Any]:
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-class Table(Directive):
+class Table(Directive, ABC):
     """A list table of reStructuredText."""
 
     headings: tuple[str, ...] = ()
     widths = ""
 
+    @abstractmethod
     def rows(self) -> Iterable[tuple[str, ...]]:
-        raise NotImplementedError
+        """Return the cells of each row, as reStructuredText."""
 
     def run(self) -> list[nodes.Node]:
         lines = [".. list-table::", f"   :widths: {self.widths}", "   :header-rows: 1", ""]
@@ -117,7 +119,7 @@ def _attributes(cls: type) -> dict[str, str]:
 
 
 class ExtrasTable(Table):
-    """The extras of the package and what they install, from pyproject.toml."""
+    """The extras for users and what they install, from pyproject.toml."""
 
     headings = ("extra", "installs")
     widths = "20 80"
@@ -125,5 +127,5 @@ class ExtrasTable(Table):
     def rows(self) -> Iterable[tuple[str, ...]]:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         for extra, packages in project["optional-dependencies"].items():
-            if extra not in ("test", "docs", "all"):
+            if extra not in ("test", "bench", "docs", "all"):
                 yield f"``{extra}``", ", ".join(f"``{package.partition(';')[0].strip()}``" for package in packages)
