@@ -146,7 +146,7 @@ def _check_alike(parts: _Parts, dim: str) -> None:
 
 
 def _joined(parts: _Parts, dim: str, counts: Sequence[int]) -> xr.Variable:
-    """Return the concatenated variable; lazy, but for the index along the dimension."""
+    """Return the concatenated variable. It is lazy, unless it is the coordinate along `dim`, which is read now."""
     array, first = parts.first
     axis = first.dims.index(dim)
     stored = [one for one in parts.stored if one is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dask
 import numpy as np
 import pytest
 import xarray as xr
@@ -29,6 +30,14 @@ def test_round_trip(tmp_path, chunk):
     assert not (tmp_path / "a.zarr" / "a" / "t").exists()  # inherited
     need_zarr()
     xr.testing.assert_identical(xr.open_datatree(tmp_path / "a.zarr", engine="zarr").compute(), forest())
+
+
+def test_nodes_opened_with_chunks_are_computed_together(tmp_path):
+    to_zarrds(forest(), tmp_path / "a.zarr")
+    tree = xr.open_datatree(tmp_path / "a.zarr", engine="zarrds", chunks={})
+    assert tree["a/u"].data.name != tree["b/u"].data.name
+    one, other = dask.compute(tree["a/u"], tree["b/u"])
+    np.testing.assert_array_equal(other, 2 * one)
 
 
 def test_inherited_coordinates_on_request(tmp_path):
