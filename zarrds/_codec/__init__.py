@@ -13,12 +13,13 @@ from zarrds._codec.base import (
     in_turn,
 )
 from zarrds._codec.bitround import mantissa_bits
-from zarrds._codec.brought import V3Codec, register_v3_codec
+from zarrds._codec.brought import register_v3_codec
 from zarrds._codec.build import build_codec
 from zarrds._codec.fills import decode_fill, encode_fill, is_all_fill, new_fill, put_fill
 from zarrds._codec.limits import SMALL_BYTES, new_array
 from zarrds._codec.n5 import N5ChunkWrapper
 from zarrds._codec.table import get_codec, spec_of
+from zarrds._codec.v3_codec import V3Codec
 
 __all__ = [
     "NOT_CACHED",

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._codec.registry import ArraySpec, CodecKind, Make, put_decoded, size_of, wrong_size
-from zarrds._types import Buf, NDArrayAny
-from zarrds.errors import BadCompressorError, ChunkDecodeError
+from zarrds._codec.registry import ArraySpec, CodecKind, Make
+from zarrds._codec.v3_codec import V3Codec, adapted
+from zarrds._types import Shape
 
 __all__ = ["from_zarr3", "is_of_zarr3"]
 
@@ -34,100 +34,82 @@ def from_zarr3(codec: Any, name: str) -> tuple[CodecKind, Make]:
     """Return the kind of a class of codecs of Zarr-Python 3, and the function that makes one for documents' `name`."""
     kind = _kind(codec)
     assert kind is not None
-
-    def make(configuration: dict[str, Any], spec: ArraySpec) -> Any:
-        return _ADAPTERS[kind](codec, {"name": name, "configuration": configuration}, spec)
-
-    return kind, make
+    wrapper = _WRAPPERS[kind]
+    return kind, adapted(kind, lambda *given: wrapper(codec, name, *given))
 
 
-class _Foreign:
+class _Foreign(V3Codec):
     """A codec of Zarr-Python 3, for chunks of one shape and dtype."""
 
-    def __init__(self, codec: Any, document: dict[str, Any], spec: ArraySpec) -> None:
+    def __init__(
+        self, codec: Any, name: str, configuration: dict[str, Any], shape: Shape, dtype: np.dtype[Any]
+    ) -> None:
+        super().__init__(configuration, shape, dtype)
         buffers, specs = import_module("zarr.core.buffer"), import_module("zarr.core.array_spec")
         self._run = import_module("zarr.core.sync").sync
         self._prototype = buffers.default_buffer_prototype()
-        kind = import_module("zarr.dtype").parse_dtype(spec.dtype, zarr_format=3)
-        self._spec = spec
-        self._theirs = specs.ArraySpec(
-            shape=spec.shape,
+        kind = import_module("zarr.dtype").parse_dtype(dtype, zarr_format=3)
+        self._spec = specs.ArraySpec(
+            shape=shape,
             dtype=kind,
             fill_value=kind.default_scalar(),
             config=specs.ArrayConfig(order="C", write_empty_chunks=True),
             prototype=self._prototype,
         )
-        try:
-            made = codec.from_dict(document)
-            self._codec = made.evolve_from_array_spec(self._theirs)
-        except Exception as error:  # whatever a foreign codec raises for a configuration
-            raise BadCompressorError(f"codec configuration refused: {error}", found=document) from error
+        made = codec.from_dict({"name": name, "configuration": configuration})
+        self._codec = made.evolve_from_array_spec(self._spec)
 
     def _one(self, call: Any, value: Any) -> Any:
-        (found,) = self._run(call([(value, self._theirs)]))
+        (found,) = self._run(call([(value, self._spec)]))
         return found
 
-    def _bytes(self, data: Buf) -> Any:
+    def _bytes(self, data: Any) -> Any:
         return self._prototype.buffer.from_bytes(bytes(data))
 
-    def _array(self, array: NDArrayAny) -> Any:
-        return self._prototype.nd_buffer.from_numpy_array(np.asarray(array, order="C"))
+    def _array(self, array: Any) -> Any:
+        return self._prototype.nd_buffer.from_numpy_array(array)
 
 
 class _Filter(_Foreign):
-    def __init__(self, codec: Any, document: dict[str, Any], spec: ArraySpec) -> None:
-        super().__init__(codec, document, spec)
-        made = self._codec.resolve_metadata(self._theirs)
-        self.makes = ArraySpec(tuple(made.shape), made.dtype.to_native_dtype())
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        made = self._codec.resolve_metadata(self._spec)
+        self._makes = ArraySpec(tuple(made.shape), made.dtype.to_native_dtype())
 
-    def encode(self, array: NDArrayAny) -> NDArrayAny:
-        return np.asarray(self._one(self._codec.encode, self._array(array)).as_numpy_array())
+    @property
+    def encoded_shape(self) -> Shape:
+        return self._makes.shape
 
-    def decode(self, array: NDArrayAny) -> NDArrayAny:
-        return _fitting(self._one(self._codec.decode, self._array(array)).as_numpy_array(), self._spec)
+    @property
+    def encoded_dtype(self) -> np.dtype[Any]:
+        return self._makes.dtype
+
+    def encode(self, value: Any) -> Any:
+        return self._one(self._codec.encode, self._array(value)).as_numpy_array().astype(self.encoded_dtype, copy=False)
+
+    def decode(self, value: Any) -> Any:
+        return self._one(self._codec.decode, self._array(value)).as_numpy_array().astype(self.dtype, copy=False)
 
 
 class _Serializer(_Foreign):
-    encoded_size = None
-
-    def encode(self, array: NDArrayAny) -> Buf | None:
-        found = self._one(self._codec.encode, self._array(array))
+    def encode(self, value: Any) -> Any:
+        found = self._one(self._codec.encode, self._array(value))
         return None if found is None else found.to_bytes()
 
-    def decode(self, data: Buf, out: NDArrayAny | None = None) -> NDArrayAny:
-        found = _fitting(self._one(self._codec.decode, self._bytes(data)).as_numpy_array(), self._spec)
-        if out is None:
-            return found
-        out[...] = found
-        return out
+    def decode(self, value: Any) -> Any:
+        return self._one(self._codec.decode, self._bytes(value)).as_numpy_array().astype(self.dtype, copy=False)
 
 
 class _Compressor(_Foreign):
-    def encode(self, data: Buf) -> Buf:
-        return self._one(self._codec.encode, self._bytes(data)).to_bytes()  # type: ignore[no-any-return]
+    def encode(self, value: Any) -> Any:
+        return self._one(self._codec.encode, self._bytes(value)).to_bytes()
 
-    def decode(self, data: Buf, size: int | None, most: int | None = None) -> Buf:
-        found: Buf = self._one(self._codec.decode, self._bytes(data)).to_bytes()
-        limit = most if size is None else size
-        if limit is not None and (size_of(found) > limit or (size is not None and size_of(found) != size)):
-            raise wrong_size(limit, size_of(found))
-        return found
-
-    def decode_into(self, data: Buf, out: NDArrayAny) -> None:
-        put_decoded(self.decode(data, out.nbytes), out)
-
-    def encoded_size(self, size: int) -> int | None:
-        return None
+    def decode(self, value: Any) -> Any:
+        return self._one(self._codec.decode, self._bytes(value)).to_bytes()
 
 
-_ADAPTERS: dict[CodecKind, Any] = {
+_WRAPPERS: dict[CodecKind, type[_Foreign]] = {
     CodecKind.FILTER: _Filter,
     CodecKind.SERIALIZER: _Serializer,
     CodecKind.COMPRESSOR: _Compressor,
 }
-
-
-def _fitting(array: NDArrayAny, spec: ArraySpec) -> NDArrayAny:
-    if array.shape != spec.shape:
-        raise ChunkDecodeError("the codec returned another shape", expected=str(spec.shape), found=str(array.shape))
-    return array.astype(spec.dtype, copy=False)

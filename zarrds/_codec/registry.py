@@ -149,9 +149,8 @@ caches: list[Callable[[], None]] = []
 """Functions that empty the caches of built codecs."""
 
 
-def forget(name: str) -> None:
-    """Forget a codec that a user has registered again, and what was built with it."""
-    _registry.pop(name, None)
+def forget_built() -> None:
+    """Forget all built codecs, as a codec of another meaning may have been registered under the name of one of them."""
     for empty in caches:
         empty()
 
