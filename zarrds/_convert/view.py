@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 
 from zarrds import _node
 from zarrds._convert.chunks import open_both
@@ -13,13 +12,10 @@ from zarrds._engine import ChunkKeys, OpenSource, read, stored_chunks, write
 from zarrds._format import CONSOLIDATED_KEY, ArrayMeta, GroupMeta, box_coords, consolidate_documents, grid_shape
 from zarrds._plan import plan_selection
 from zarrds._store import MemoryStore, Store, cut, level, names_below, normalize_path, to_bytes
-from zarrds._types import Buf, Request
+from zarrds._types import Buf, ByteRange, Request
 from zarrds.errors import ReadOnlyError
 
 __all__ = ["FormatView"]
-
-_KEPT = 32
-"""Chunks that are kept encoded."""
 
 
 class FormatView(Store):
@@ -56,18 +52,26 @@ class FormatView(Store):
         self._arrays = {step.new.path: _Array(source, step) for step in arrays}
 
     def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
-        return [cut(value, part) if (value := self._value(key)) is not None else None for key, part in requests]
+        stored = [self._stored_key(key) for key, _ in requests]
+        passed_on = [(key, part) for key, (_, part) in zip(stored, requests, strict=True) if key is not None]
+        answers = iter(self.store.get_many(passed_on) if passed_on else ())
+        return [
+            self._translated(*request) if key is None else next(answers)
+            for key, request in zip(stored, requests, strict=True)
+        ]
 
-    def _value(self, key: str) -> Buf | None:
-        if key in self._documents:
-            return self._documents[key]
-        found = self._located(key)
-        if found is None:
-            return None
-        array, coords = found
-        if array.raw:
-            return self.store.get_many([(array.source.key(coords), None)])[0]
-        return array.encoded(coords)
+    def _stored_key(self, key: str) -> str | None:
+        """Return the key in the other store of a value that is passed on as it is; None for other values."""
+        found = None if key in self._documents else self._located(key)
+        return found[0].source.key(found[1]) if found is not None and found[0].raw else None
+
+    def _translated(self, key: str, part: ByteRange | None) -> Buf | None:
+        """Return a document, or a chunk that is decoded and encoded again; None if it is absent."""
+        value: Buf | None = self._documents.get(key)
+        if value is None and (found := self._located(key)) is not None:
+            array, coords = found
+            value = array.encoded(coords)
+        return None if value is None else cut(value, part)
 
     def _located(self, key: str) -> tuple[_Array, tuple[int, ...]] | None:
         """Return the array to which a key belongs, and the coordinates of its chunk."""
@@ -91,9 +95,8 @@ class FormatView(Store):
         prefix = level(normalize_path(path))
         if any(prefix.startswith(level(array)) for array in self._arrays):
             return super().listdir(path)
-        return names_below(
-            (key for key in self._documents if key.startswith(prefix)), prefix
-        )  # no chunks are between groups
+        # no chunks are between groups
+        return names_below((key for key in self._documents if key.startswith(prefix)), prefix)
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
         raise ReadOnlyError("a view of a store is read-only")
@@ -124,9 +127,8 @@ class _Array:
         self.raw = step.raw
         self.source, self._shown = open_both(source, MemoryStore(), step)
         self.keys = ChunkKeys(self._shown)
-        self.encoded = lru_cache(_KEPT)(self._encoded) if not step.raw else self._encoded
 
-    def _encoded(self, coords: tuple[int, ...]) -> bytes | None:
+    def encoded(self, coords: tuple[int, ...]) -> bytes | None:
         """Return a chunk decoded and encoded again; None for one of fill values."""
         old, new = self.source.meta, self._shown.meta
         origin = [at * length for at, length in zip(coords, new.write_unit, strict=True)]
