@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 import zarrds
-from zarrds.errors import ContainsArrayError, ContainsGroupError, PathNotFoundError
+from zarrds.errors import ContainsArrayError, ContainsGroupError, NotErasableError, PathNotFoundError
 from zarrds.storage import ZipStore
 
 from .places import STORES, content
@@ -185,10 +185,10 @@ class Hierarchy(RuleBasedStateMachine):
             error = ValueError
         elif source not in self.model:
             error = PathNotFoundError
+        elif not self.erasable:
+            error = NotErasableError
         else:
             error = self.expected_error(dest, False)
-        if not (self.erasable or error):
-            return
         if self.attempt(error, lambda: self.root.move(source, dest)):
             moved = {p: n for p, n in self.model.items() if p == source or p.startswith(source + "/")}
             self.remove(source)
