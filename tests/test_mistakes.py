@@ -56,6 +56,16 @@ MISTAKES: dict[str, tuple[Call, type[Exception], tuple[str, ...]]] = {
         ("a.zarr", "an array", "mode='w' replaces it"),
     ),
     "w- of a group": (lambda at: zarrds.open("g.zarr", mode="w-"), ValueError, ("g.zarr", "a group", "mode='a' opens")),
+    "w- of an array where a group is": (
+        lambda at: zarrds.open_array("g.zarr", mode="w-", shape=4),
+        ValueError,
+        ("g.zarr", "a group", "open_group opens it"),
+    ),
+    "an array in a group of another format": (
+        lambda at: zarrds.open_array("g.zarr", path="q", shape=4, zarr_format=5 - at.group.zarr_format),
+        ValueError,
+        ("another format", "pass zarr_format="),
+    ),
     "create over an array": (lambda at: zarrds.create(3, store="a.zarr"), ValueError, ("a.zarr", "overwrite=True")),
     "array where a group is": (lambda at: zarrds.open_array("g.zarr"), ValueError, ("g.zarr", "open_group opens it")),
     "group where an array is": (lambda at: zarrds.open_group("a.zarr"), ValueError, ("a.zarr", "open_array opens it")),

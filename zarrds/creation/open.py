@@ -414,12 +414,16 @@ def _open_array(given: dict[str, Any], mode: str, others: Mapping[str, Any]) -> 
         # another task may have created it meanwhile
         meta = _existing_array(store, path, mode, asked)[1] if mode == "a" else None
         if meta is None:
-            error.hint = _INSTEAD
+            if error.path == path:  # not a node above
+                error.hint = _instead(isinstance(error, ContainsArrayError))
             raise
         return open_existing(store, path, meta, mode, given)
 
 
-_INSTEAD = "mode='w' replaces it, mode='a' or 'r+' opens it"
+def _instead(is_array: bool) -> str:
+    """Return what to do where a node is and a new array cannot be."""
+    opener = "mode='a' or 'r+'" if is_array else "zarrds.open_group"
+    return f"mode='w' replaces it, {opener} opens it"
 
 
 def _create_in_mode(store: Store, path: str, mode: str, asked: int | None, given: Mapping[str, Any]) -> Array:
@@ -448,5 +452,6 @@ def _expect_shape(shape: Any, store: Store, path: str, mode: str) -> None:
     """Raise if an array is to be created and no shape is given."""
     if shape is None:
         if mode != "w":
-            _node.expect_free(_node.find_node(store, path), path, store, _INSTEAD)
+            node = _node.find_node(store, path)
+            _node.expect_free(node, path, store, _instead(isinstance(node, ArrayMeta)))
         raise ArgumentTypeError("shape is needed to create an array")
