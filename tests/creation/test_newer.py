@@ -10,6 +10,8 @@ import pytest
 import zarrds
 from zarrds import errors
 
+from ..store.doubles import CountingStore
+
 DATA = np.arange(64, dtype="f4").reshape(8, 8)
 
 
@@ -82,6 +84,46 @@ def test_from_array_keeps_chunks_shards_codecs_and_attributes() -> None:
     empty = zarrds.from_array({}, data=old, write_data=False)
     assert (empty.shape, empty.nchunks_initialized) == (old.shape, 0)
     assert zarrds.from_array({}, data=DATA).dtype == DATA.dtype
+
+
+def test_from_array_keeps_the_fill_value() -> None:
+    for zarr_format in (2, 3):
+        old = zarrds.full(4, fill_value=7, chunks=2, dtype="i4", zarr_format=zarr_format)
+        assert zarrds.from_array({}, data=old).fill_value == 7
+        assert zarrds.from_array({}, data=old, write_data=False)[:].tolist() == [7] * 4
+        assert zarrds.from_array({}, data=old, fill_value=1).fill_value == 1
+    assert zarrds.from_array({}, data=zarrds.array(["a"], dtype=str), fill_value="keep").fill_value == "keep"
+
+
+def test_a_store_of_one_format_decides(tmp_path) -> None:
+    n5 = zarrds.N5Store(str(tmp_path / "a.n5"))
+    group = zarrds.create_group(n5, path="g", attributes={"a": 1})
+    assert (group.zarr_format, group.attrs.asdict()) == (2, {"a": 1})
+    assert zarrds.create_array(n5, name="g/x", shape=3).zarr_format == 2
+    assert zarrds.from_array(zarrds.N5Store(str(tmp_path / "b.n5")), data=[1, 2])[:].tolist() == [1, 2]
+    assert zarrds.create_array(f"file://{tmp_path}/c.zarr|zarr2:", shape=3).zarr_format == 2
+
+
+@pytest.mark.parametrize("function", [zarrds.create_group, zarrds.create_array])
+def test_a_format_that_does_not_exist_is_refused(function) -> None:
+    with pytest.raises(errors.ArgumentError, match="zarr_format must be 2, 3 or None"):
+        function({}, zarr_format=4)
+
+
+def test_a_group_appears_with_its_attributes() -> None:
+    store = CountingStore(zarrds.MemoryStore())
+    zarrds.create_group(store, attributes={"a": 1}, zarr_format=3)
+    written = [call for call in store.counts.log if call[0] not in ("get", "keys", "listdir")]
+    assert [keys for _, keys in written] == [("zarr.json",)]
+
+
+def test_require_array_creates_with_all_options() -> None:
+    root = zarrds.create_group({})
+    made = root.require_array("x", shape=3, data=[1, 2, 3], dtype="i4", attributes={"a": 1}, chunks=(2,))
+    assert (made.attrs.asdict(), made.chunks, made[:].tolist()) == ({"a": 1}, (2,), [1, 2, 3])
+    with pytest.raises(TypeError, match="chnks"):
+        root.require_array("y", shape=3, chnks=2)
+    assert "y" not in root
 
 
 def test_groups_have_names_of_zarr_3() -> None:

@@ -105,10 +105,19 @@ def create_group(
     known_group: str | None = None,
     remake: Callable[[int], GroupMeta] | None = None,
     fill: Fill | None = None,
+    attributes: Mapping[str, Any] | None = None,
 ) -> GroupMeta:
     """Create a group and the groups above it; see `create_array`."""
     return _create(
-        store, path, meta, remake, overwrite=overwrite, chunk_store=chunk_store, known_group=known_group, fill=fill
+        store,
+        path,
+        meta,
+        remake,
+        overwrite=overwrite,
+        chunk_store=chunk_store,
+        known_group=known_group,
+        fill=fill,
+        attributes=attributes,
     )
 
 
@@ -125,7 +134,7 @@ def _create(
     chunk_store: Store | None,
     known_group: str | None,
     fill: Fill | None,
-    attributes: Mapping[str, Any] | None = None,
+    attributes: Mapping[str, Any] | None,
 ) -> _AnyNode:
     refuse_consolidated(store, path)
     format_of(meta).check_path(path)

@@ -8,16 +8,17 @@ from typing import Any, Literal
 import numpy as np
 
 from zarrds import _node
+from zarrds._format import check_version
 from zarrds._store import Store, StoreLike, ancestors, as_store, normalize_path
 from zarrds._types import ChunksLike, CodecLike, CodecsLike, DTypeLike, ShapeLike, ZarrFormat
 from zarrds.core import Array
-from zarrds.creation.like import like_keywords
+from zarrds.creation.like import filled_keywords
 from zarrds.creation.new import Destination
 from zarrds.creation.new import create_array as create_at
 from zarrds.creation.open import array_keywords, create_filled
 from zarrds.errors import ArgumentError, ArgumentTypeError
 
-__all__ = ["create_array", "create_in", "format_at", "from_array", "newer_keywords"]
+__all__ = ["create_array", "create_in", "format_at", "from_array"]
 
 
 def create_array(
@@ -68,7 +69,7 @@ def create_array(
     order : {"C", "F"}, optional
         Order of the elements of a chunk.
     zarr_format : {2, 3}, optional
-        Format; by default that of the groups above, and Zarr v3 where there are none.
+        Format; by default that of the groups above, or of a store that has one; else Zarr v3.
     attributes : mapping, optional
         Attributes of the array.
     chunk_key_encoding, dimension_names
@@ -97,8 +98,8 @@ def create_array(
     given = locals()
     real_store = as_store(store, mode="w", storage_options=storage_options)
     path = normalize_path(name)
-    to = Destination(real_store, path, None, zarr_format or format_at(real_store, path))
-    return create_in(to, given)
+    number = check_version(None, zarr_format) or format_at(real_store, path)
+    return create_in(Destination(real_store, path, None, number), given)
 
 
 def from_array(
@@ -135,9 +136,9 @@ def from_array(
     name
         As for `create_array`.
     chunks, shards, filters, compressors, serializer
-        As for `create_array`; "keep" takes those of `data`, if it has any.
+        As for `create_array`; "keep" takes those of a stored array, and is "auto" for other data.
     fill_value, order, zarr_format, attributes, chunk_key_encoding, dimension_names
-        As for `create_array`; by default those of `data`, if it has any.
+        As for `create_array`; by default those of a stored array.
     storage_options, overwrite, config
         As for `create_array`.
 
@@ -155,20 +156,20 @@ def from_array(
     ((1, 2), np.int64(3))
     """
     given = locals()
-    kept = {name for name, value in given.items() if isinstance(value, str) and value == "keep"}
-    asked = {name: value for name, value in given.items() if name not in kept}
+    kept = {option for option in _KEPT if isinstance(given[option], str) and given[option] == "keep"}
+    asked = {option: value for option, value in given.items() if option not in kept}
     real_store = as_store(store, mode="w", storage_options=storage_options)
-    path = normalize_path(name)
+    path, number = normalize_path(name), check_version(None, zarr_format)
     if isinstance(data, Array):
-        number = zarr_format or data.zarr_format
-        chosen = {name: asked[name] for name in _KEPT if name in asked}
-        chosen |= {name: asked[name] for name in _CHOICES if asked[name] is not None}
-        asked |= like_keywords(data, chosen, number)
+        number = number or data.zarr_format
+        chosen = {option: asked[option] for option in _KEPT if option in asked}
+        chosen |= {option: asked[option] for option in _CHOICES if asked[option] is not None}
+        asked |= filled_keywords(data, chosen, number)
         if "shards" in kept and "codecs" not in asked and number == 3:
             asked["shards"] = data.shards
         asked["attributes"] = data.attrs.asdict() if attributes is None else attributes
     else:
-        number = zarr_format or format_at(real_store, path)
+        number = number or format_at(real_store, path)
     return create_in(Destination(real_store, path, None, number), asked)
 
 
@@ -177,18 +178,17 @@ _CHOICES = ("fill_value", "order", "dimension_names", "zarr_format", "chunk_key_
 
 
 def format_at(store: Store, path: str) -> ZarrFormat:
-    """Return the format of the nearest node at or above a path; that of Zarr v3 if there is none."""
-    for place in (path, *ancestors(path)):
-        node = _node.find_node(store, place)
-        if node is not None:
-            return 2 if node.zarr_format == 2 else 3
-    return 3
+    """Return the format of the nearest node at or above a path; if there is none, that of the store, or Zarr v3."""
+    nodes = (_node.find_node(store, place) for place in (path, *reversed(ancestors(path))))
+    above = next((node.zarr_format for node in nodes if node is not None), None)
+    number = above or store.documents_format or store.preferred_format
+    return 2 if number == 2 else 3
 
 
 def create_in(to: Destination, given: Mapping[str, Any]) -> Array:
     """Create an array at a destination, with the keywords of `create_array`; without `data`, it is empty."""
     data, attributes = given.get("data"), given.get("attributes")
-    options = newer_keywords(given)
+    options = _create_keywords(given)
     if data is None:
         if options.get("shape") is None:
             raise ArgumentTypeError("either shape or data is needed to create an array")
@@ -208,7 +208,7 @@ _PASSED = (
 )  # fmt: skip
 
 
-def newer_keywords(given: Mapping[str, Any]) -> dict[str, Any]:
+def _create_keywords(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keywords of `create` for those of `create_array`."""
     if isinstance(given.get("shards"), str):
         raise ArgumentError(f"shards must be lengths in elements, found {given['shards']!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -216,22 +217,24 @@ class Creating(Members):
         >>> root.require_dataset("t", shape=10, dtype="f4")  # is there, and float64 is exact enough
         <zarrds.core.Array '/t' (10,) float64>
         """
+        make = partial(self.create_dataset, name, shape=shape, dtype=dtype, **kwargs)
+        return self._required(name, shape, dtype, exact, make)
+
+    def _required(self, name: str, shape: Any, dtype: Any, exact: bool, make: Callable[[], Array]) -> Array:
+        """Return the array of that name if it is as required, else raise; `make` creates it if there is none."""
         self._refuse_read_only()
         path = self._where(name)
         node = _node.find_node(self._store, path, self._format)
         if node is None:
             try:
-                return self.create_dataset(name, shape=shape, dtype=dtype, **kwargs)
+                return make()
             except (ContainsArrayError, ContainsGroupError):
                 node = _node.find_node(self._store, path, self._format)
                 if node is None:
                     raise
         if not isinstance(node, ArrayMeta):
             _node.expect_free(node, path, self._store)
-        return self._required(self._at(path, node), shape, dtype, exact)
-
-    def _required(self, array: Array, shape: Any, dtype: Any, exact: bool) -> Array:
-        """Return the existing array if it is as required; else raise."""
+        array: Array = self._at(path, node)
         wanted = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
         if tuple(array.shape) != wanted:
             raise ArgumentTypeError(f"shape does not match existing array; expected {array.shape}, got {wanted}")

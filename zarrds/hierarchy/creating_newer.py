@@ -1,4 +1,4 @@
-"""`create_group`, as Zarr-Python 3 has it: thin over `group`."""
+"""`create_group`, as Zarr-Python 3 has it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from zarrds import _node
+from zarrds._format import GroupMeta, check_version
+from zarrds._metadata import new_format
 from zarrds._store import StoreLike, as_store, normalize_path
 from zarrds._types import ZarrFormat
+from zarrds.core import OpenOptions
 from zarrds.creation.newer import format_at
-from zarrds.hierarchy.groups import Group, group
+from zarrds.hierarchy.groups import Group, opened_group
 
 __all__ = ["create_group"]
 
@@ -32,7 +35,7 @@ def create_group(
     path : str, optional
         Path of the group in the store; the root by default.
     zarr_format : {2, 3}, optional
-        Format; by default that of the groups above, and Zarr v3 where there are none.
+        Format; by default that of the groups above, or of a store that has one; else Zarr v3.
     overwrite : bool, default False
         Whether a node that is there is replaced.
     attributes : mapping, optional
@@ -58,10 +61,7 @@ def create_group(
     (3, 'winds')
     """
     real_store, where = as_store(store, mode="w", storage_options=storage_options), normalize_path(path)
-    if not overwrite:
-        hint = "overwrite=True replaces it, zarrds.open_group opens a group"
-        _node.expect_free(_node.find_node(real_store, where), where, real_store, hint)
-    found = group(real_store, overwrite, path=where, zarr_format=zarr_format or format_at(real_store, where))
-    if attributes:
-        found.attrs.update(attributes)
-    return found
+    number = check_version(None, zarr_format) or format_at(real_store, where)
+    meta = GroupMeta(zarr_format=new_format(number, real_store))
+    _node.create_group(real_store, where, meta, overwrite=overwrite, attributes=attributes or None)
+    return opened_group(real_store, where, meta, OpenOptions())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Literal, Self
 
 from zarrds._types import ChunksLike, CodecLike, CodecsLike, DTypeLike, ShapeLike
 from zarrds.core import Array
 from zarrds.core.info import InfoReporter
 from zarrds.core.newer import Metadata
-from zarrds.creation.newer import create_in, newer_keywords
+from zarrds.creation.newer import create_in
 from zarrds.hierarchy.create import Creating
 
 __all__ = ["NewerGroupNames"]
@@ -115,7 +116,8 @@ class NewerGroupNames(Creating):
             An existing array has another shape or dtype.
         """
         exact, dtype = bool(kwargs.pop("exact", False)), kwargs.pop("dtype", None)
-        return self.require_dataset(name, shape, dtype, exact, **newer_keywords(kwargs))
+        make = partial(self.create_array, name, shape=shape, dtype=dtype, **kwargs)
+        return self._required(name, shape, dtype, exact, make)
 
     def update_attributes(self, new_attributes: Mapping[str, Any]) -> Self:
         """Set some attributes and keep the others: ``group.attrs.update(...)``.
