@@ -12,8 +12,10 @@ import threading
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
 import xarray
@@ -66,8 +68,6 @@ def test_values_and_errors_are_the_same(transport: str, s3: S3, bucket: str, sen
 
 
 def test_file_systems_that_are_given_stay(s3: S3, bucket: str, sent: list[str]) -> None:
-    import fsspec
-
     files = fsspec.filesystem("s3", **s3.options)
     FSStore(f"{bucket}/root", fs=files)["k"] = b"1"
     zarrds.save(files.get_mapper(f"{bucket}/m"), np.arange(3))
@@ -137,6 +137,31 @@ def test_credentials_of_the_environment(s3: S3, bucket: str, sent: list[str], mo
     store["k"] = b"1"
     assert bytes(FSStore(f"{bucket}/env", **s3.options)["k"]) == b"1"
     assert sent
+
+
+def test_defaults_of_fsspec_hold(s3: S3, bucket: str, sent: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(fsspec.config.conf, "s3", dict(s3.options))
+    FSStore(f"{bucket}/conf")["k"] = b"1"
+    assert bytes(FSStore(f"{bucket}/conf", **s3.options)["k"]) == b"1"
+    assert sent
+
+
+def test_a_service_in_the_configuration_file_of_aws(
+    s3: S3, bucket: str, sent: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+    file = tmp_path / "config"
+    file.write_text(
+        f"[profile here]\nendpoint_url = {s3.address}\n"
+        "[profile parts]\nservices = mine\nendpoint_url = http://other\n"
+        f"[services mine]\ns3 =\n  endpoint_url = {s3.address}\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(file))
+    for profile in ("here", "parts"):
+        FSStore(f"{bucket}/{profile}", profile=profile, key="dummy-key", secret="dummy-secret")["k"] = b"1"
+        assert bytes(FSStore(f"{bucket}/{profile}", **s3.options)["k"]) == b"1"
+    assert len(sent) == 4
 
 
 def test_a_child_of_a_fork_uses_s3fs(s3: S3, bucket: str) -> None:

@@ -12,6 +12,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.util import find_spec
@@ -110,8 +111,8 @@ class DirectClient:
 
     def __init__(self, bucket: Bucket) -> None:
         self._obs = optional_module("obstore", "cloud")
-        self._bucket = bucket
-        self._store = _opened(bucket)
+        self._bucket = replace(bucket, endpoint=bucket.endpoint or _botocore_endpoint(bucket.profile))
+        self._store = _opened(self._bucket)
         self._lock = threading.Lock()
 
     def read_each(self, paths: Sequence[str], ends: Sequence[tuple[int | None, int | None]]) -> list[Any]:
@@ -169,8 +170,7 @@ class DirectClient:
             found = _region_of(self._bucket)
             if found is None or found == self._bucket.region:
                 return False
-            values = {name: getattr(self._bucket, name) for name in Bucket.__slots__}
-            self._bucket = Bucket(**{**values, "region": found})
+            self._bucket = replace(self._bucket, region=found)
             self._store = _opened(self._bucket)
         return True
 
@@ -272,6 +272,17 @@ def _botocore_credentials(profile: str | None) -> Any:
     if found is None:
         raise _NoCredentialsError
     return found
+
+
+def _botocore_endpoint(profile: str | None) -> str | None:
+    """Return the URL of the service that the configuration file of a profile names, for S3 or for all services."""
+    session = _session(profile)
+    if session.get_config_variable("ignore_configured_endpoint_urls"):
+        return None
+    given = session.get_scoped_config()
+    services = session.full_config.get("services", {}).get(given.get("services"), {})
+    endpoint: str | None = services.get("s3", {}).get("endpoint_url") or given.get("endpoint_url")
+    return endpoint
 
 
 def _botocore_region(profile: str | None) -> str | None:
