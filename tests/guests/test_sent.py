@@ -16,6 +16,7 @@ import zarrds.dask
 from tests.guests.guests import VALUES, dataset, manifest_store, needed, repository
 from xarray_backend import to_zarrds
 from zarrds._store import as_store
+from zarrds._store.backends.zarr3 import Zarr3Store
 from zarrds.errors import ReadOnlyError, StoreError, StoreNotShareableError, UnsupportedFormatError
 
 pytestmark = pytest.mark.slow
@@ -142,6 +143,21 @@ def test_arrays_grow_are_replaced_moved_and_deleted_in_a_session(session: Any) -
     np.testing.assert_array_equal(found["g/w"][:], found["u"][:])
     assert found["z"][:].tolist() == [0, 1, 2]
     assert all(not key.rpartition("/")[2].startswith(".") for key in found.store)
+
+
+def test_answers_fit_their_keys_while_another_thread_sets_what_was_put_aside(
+    session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = as_store(session, mode="r+")
+    store["u/c/9/9"] = b"outside"
+    document, ask = store["u/zarr.json"], Zarr3Store.get_many
+
+    def meanwhile(self: Any, requests: Any) -> Any:
+        self._aside.clear()
+        return ask(self, requests)
+
+    monkeypatch.setattr(Zarr3Store, "get_many", meanwhile)
+    assert store.get_many([("u/c/9/9", None), ("u/zarr.json", None)]) == [b"outside", document]
 
 
 def test_datasets_in_a_session(session: Any) -> None:

@@ -21,9 +21,12 @@ from zarrds.errors import StoreError
 
 __all__ = ["SessionStore"]
 
-_HELD = re.compile(r"(?:.+/)?(?:zarr\.json|c(?:/[0-9]+)*)", re.DOTALL)
+_STORED = re.compile(r"(?:.+/)?(?:zarr\.json|c(?:/[0-9]+)*)", re.DOTALL)
 _OWN = re.compile(r"(?:.+/)?\.zarrds-.*", re.DOTALL)
-_DOCUMENT = "zarr.json"
+
+
+def _is_document(key: str) -> bool:
+    return key.rpartition("/")[2] == "zarr.json"
 
 
 def _is_early(error: StoreError) -> bool:
@@ -44,16 +47,16 @@ class SessionStore(Zarr3Store):
         self._aside: dict[str, bytes] = {}
 
     def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
-        asked = [(key, part) for key, part in requests if self._is_asked(check_key(key))]
-        answers = iter(super().get_many(asked))
-        return [next(answers) if self._is_asked(key) else self._beside(key, part) for key, part in requests]
-
-    def _is_asked(self, key: str) -> bool:
-        return key not in self._aside and _HELD.fullmatch(key) is not None
+        # looked up once: another thread may put values aside, or set those that were, at the same moment
+        found = [self._beside(check_key(key), part) for key, part in requests]
+        asked = [n for n, (key, _) in enumerate(requests) if found[n] is None and _STORED.fullmatch(key)]
+        for number, value in zip(asked, super().get_many([requests[n] for n in asked]), strict=True):
+            found[number] = value
+        return found
 
     def _beside(self, key: str, part: Any) -> Buf | None:
         value = self._aside.get(key)
-        return value if value is None or part is None else cut(value, part)
+        return None if value is None else cut(value, part)
 
     def _means_absent(self, error: Exception) -> bool:
         return "node not found" in str(error)
@@ -62,11 +65,11 @@ class SessionStore(Zarr3Store):
         self._require_writeable()
         own = {key: to_bytes(value) for key, value in items if _OWN.fullmatch(check_key(key))}
         self._aside.update(own)
-        documents = [(key, value) for key, value in items if key.rpartition("/")[2] == _DOCUMENT]
+        documents = [(key, value) for key, value in items if _is_document(key)]
         if documents:
             super().set_many(documents)
             self._set_pending([key for key, _ in documents])
-        self._set_chunks([(key, value) for key, value in items if key not in own and (key, value) not in documents])
+        self._set_chunks([(key, value) for key, value in items if key not in own and not _is_document(key)])
 
     def _set_chunks(self, items: Sequence[tuple[str, Buf]]) -> None:
         """Set chunks; put those aside whose array does not include them yet."""
@@ -95,7 +98,7 @@ class SessionStore(Zarr3Store):
         """Set the chunks that were put aside, of arrays whose documents have changed."""
         for document in documents:
             below = level(document.rpartition("/")[0]) + "c/"
-            pending = [(key, value) for key, value in self._aside.items() if key.startswith(below)]
+            pending = [(key, value) for key, value in list(self._aside.items()) if key.startswith(below)]
             if pending:
                 self._set_chunks(pending)
 
@@ -103,16 +106,16 @@ class SessionStore(Zarr3Store):
         self._require_writeable()
         for key in keys:
             self._aside.pop(check_key(key), None)
-        held = [key for key in keys if _HELD.fullmatch(key)]
-        documents = [key for key in held if key.rpartition("/")[2] == _DOCUMENT]
-        super().delete_many([key for key in held if key not in documents])
+        stored = [key for key in keys if _STORED.fullmatch(key)]
+        documents = [key for key in stored if _is_document(key)]
+        super().delete_many([key for key in stored if not _is_document(key)])
         super().delete_many(sorted(documents, key=lambda key: -key.count("/")))  # before those of the groups above
 
     def keys_below(self, prefix: str = "") -> Iterator[str]:
-        beside = [key for key in self._aside if key.startswith(prefix)]
+        beside = [key for key in list(self._aside) if key.startswith(prefix)]
         return iter(sorted({*super().keys_below(prefix), *beside}))
 
     def listdir(self, path: str | None = None) -> list[str]:
         prefix = level(normalize_path(path))
-        beside = names_below([key for key in self._aside if key.startswith(prefix)], prefix)
+        beside = names_below([key for key in list(self._aside) if key.startswith(prefix)], prefix)
         return sorted({*super().listdir(path), *beside})

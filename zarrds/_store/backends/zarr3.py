@@ -151,11 +151,13 @@ class Zarr3Store(Store):
     # --- values ------------------------------------------------------------------------------------------------------
 
     def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
-        if type(self.store).__name__ == "ManifestStore":
-            absent = {key for key, _ in requests if self._is_invented(check_key(key))}
-            if absent:
-                known = iter(self.get_many([request for request in requests if request[0] not in absent]))
-                return [None if key in absent else next(known) for key, _ in requests]
+        if type(self.store).__name__ != "ManifestStore":
+            return self._values(requests)
+        absent = {key for key, _ in requests if self._is_invented(check_key(key))}
+        known = iter(self._values([request for request in requests if request[0] not in absent]))
+        return [None if key in absent else next(known) for key, _ in requests]
+
+    def _values(self, requests: Sequence[Request]) -> list[Buf | None]:
         calls = [
             partial(self.store.get, check_key(key), self._prototype, byte_range=self._range(part))
             for key, part in requests
