@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from zarrds._store.backends.fs import FSStore
 from zarrds._store.base import Store
-from zarrds._store.concurrent import map_concurrently
+from zarrds._store.concurrent import REQUESTS_AT_ONCE
+from zarrds._store.wrappers.trace import carried
 from zarrds._types import Buf
 
 __all__ = ["get_together"]
@@ -37,7 +39,13 @@ def get_together(requests: Sequence[tuple[Store, str]]) -> list[Buf | None]:
     def send(numbers: list[int]) -> list[Buf | None]:
         return _one_batch([requests[number] for number in numbers])
 
-    for numbers, answers in [*zip(remote, map_concurrently(send, remote), strict=True), *((n, send(n)) for n in local)]:
+    if len(remote) > 1:  # not in the threads of `map_concurrently`, which stores wait for
+        with ThreadPoolExecutor(min(REQUESTS_AT_ONCE, len(remote)), thread_name_prefix="zarrds-stores") as pool:
+            answered = list(pool.map(carried(send), remote))
+    else:
+        answered = [send(numbers) for numbers in remote]
+    answered += [send(numbers) for numbers in local]
+    for numbers, answers in zip([*remote, *local], answered, strict=True):
         for number, answer in zip(numbers, answers, strict=True):
             found[number] = answer
     return found
@@ -47,7 +55,7 @@ def _batch_of(store: Store) -> object:
     """Return what stores have in common whose values are read in one batch."""
     if type(store) is not FSStore or store.normalize_keys or not store.profile.native_batch:
         return id(store)
-    return id(store.fs), store.exceptions
+    return id(store.fs), store._missing
 
 
 def _one_batch(requests: Sequence[tuple[Store, str]]) -> list[Buf | None]:
@@ -63,7 +71,7 @@ def _one_batch(requests: Sequence[tuple[Store, str]]) -> list[Buf | None]:
     above = "/".join(paths[0][:depth])
     if ":" in paths[0][0] and depth < 3:  # other hosts: a URL cannot be shorter than its host
         return [store.get_many([(key, None)])[0] for store, key in requests]
-    whole = FSStore(above, mode="r", fs=first.fs, exceptions=first.exceptions)
+    whole = FSStore(above, mode="r", fs=first.fs, missing_exceptions=first._missing)
     start = len(above) + 1 if above else 0
     keys = [f"{prefix[start:]}/{key}".lstrip("/") for prefix, (_, key) in zip(prefixes, requests, strict=True)]
     return whole.get_many([(key, None) for key in keys])
