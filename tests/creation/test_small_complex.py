@@ -35,3 +35,10 @@ def test_values_are_rounded() -> None:
     z = zarrds.zeros(1, zarr_format=3, dtype="complex_bfloat16")
     z[0] = 1.001 + 3.14159j
     assert z[0] == np.complex64(1 + 3.140625j)
+
+
+def test_by_object_of_a_document() -> None:
+    store: dict[str, Any] = {}
+    zarrds.create(3, store=store, zarr_format=3, dtype={"name": "complex_bfloat16"})[:] = VALUES[0]
+    assert json.loads(store["zarr.json"])["data_type"] == "complex_bfloat16"
+    np.testing.assert_array_equal(zarrds.open_array(store, mode="r")[:], VALUES[0])

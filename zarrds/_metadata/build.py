@@ -201,7 +201,8 @@ def _meta_3(request: ArrayRequest) -> ArrayMeta:
     unit, chunks = _unit_and_chunks(request, shape, native.itemsize)
     if unit != chunks or request.shards is not None:
         pipeline = sharded(pipeline, chunks)
-    part = part_of(request.dtype) if isinstance(request.dtype, str) else None
+    named = request.dtype.get("name") if isinstance(request.dtype, dict) else request.dtype
+    part = part_of(named) if isinstance(named, str) else None
     if part is not None:  # complex numbers of parts that numpy does not have
         filters, serializer = with_parts(part, pipeline.filters, pipeline.serializer)
         pipeline = pipeline._replace(filters=filters, serializer=serializer)

@@ -112,7 +112,10 @@ _CODECS = Place("", ("codecs",))
 
 
 def several(given: Any) -> Sequence[Any]:
-    """Return the codecs of a list, or a single codec as a list; None stays None."""
+    """Return the codecs of a list, or a single codec as one; none for None and "auto".
+
+    Raise ArgumentTypeError for a number: a level, or a flag, is no codec.
+    """
     if given is None or _is_auto(given):
         return ()
     if isinstance(given, int | float):

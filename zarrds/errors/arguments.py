@@ -57,7 +57,7 @@ class ArgumentRangeError(ZarrdsError, OverflowError):
 class ArgumentKeyError(ZarrdsError, KeyError):
     """An argument names something that is not there.
 
-    Cure: The message lists the names that are there.
+    Cure: Name something that is there; the message says what is missing, and where.
     """
 
 

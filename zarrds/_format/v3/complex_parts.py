@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from zarrds._format.meta import SHARDING, CodecSpec
-from zarrds._format.v3.codec_names import SERIALIZERS
+from zarrds._format.v3.codec_names import is_serializer
 
 __all__ = ["COMPLEX_PARTS", "SMALL_PARTS", "part_of", "with_parts", "without_parts"]
 
@@ -52,7 +52,7 @@ def _inserted(codecs: Any, part: str) -> Any:
         if name == SHARDING:
             inner = {**configuration, "codecs": _inserted(configuration.get("codecs"), part)}
             return [*codecs[:number], {"name": name, "configuration": inner}, *codecs[number + 1 :]]
-        if name in SERIALIZERS:
+        if is_serializer(name):
             return [*codecs[:number], {"name": COMPLEX_PARTS, "configuration": {"data_type": part}}, *codecs[number:]]
     return codecs
 

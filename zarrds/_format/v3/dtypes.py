@@ -125,6 +125,7 @@ def _complex(found: Extension, place: Place, depth: int) -> DataType:
 
 
 _COMPLEX_NAMES = {"complex_float32": "complex64", "complex_float64": "complex128"}
+_SMALL_COMPLEX_NAMES = frozenset(f"complex_{part}" for part in SMALL_PARTS)
 
 
 def ml_dtype(name: str) -> DType:
@@ -248,7 +249,7 @@ def _field(item: JSON, place: Place, depth: int) -> tuple[str, DataType]:
 _READERS: dict[str, Callable[[Extension, Place, int], DataType]] = {
     **dict.fromkeys(_PLAIN, _plain),
     **dict.fromkeys(ML_NAMES, _ml),
-    **dict.fromkeys([*_COMPLEX_NAMES, *(f"complex_{part}" for part in SMALL_PARTS)], _complex),
+    **dict.fromkeys([*_COMPLEX_NAMES, *_SMALL_COMPLEX_NAMES], _complex),
     "raw_bytes": _of_bytes("V"),
     "null_terminated_bytes": _of_bytes("S"),
     "fixed_length_utf32": _utf32,
@@ -284,10 +285,7 @@ def normalize_dtype_v3(dtype: object) -> tuple[DType, str | None]:
     return (np.dtype((_packed(given.base), given.shape)) if given.shape else _packed(given)), None
 
 
-_OWN_NAMES = ML_NAMES | {
-    *("string", "variable_length_bytes", *_COMPLEX_NAMES),
-    *(f"complex_{part}" for part in SMALL_PARTS),
-}
+_OWN_NAMES = ML_NAMES | {"string", "variable_length_bytes", *_COMPLEX_NAMES, *_SMALL_COMPLEX_NAMES}
 _NAMES_OF_OBJECTS = {"vlen-utf8": "string", "vlen-bytes": "variable_length_bytes"}
 
 
