@@ -74,6 +74,7 @@ class DatasetRechunk:
                 self._first(chunkmanager_store_kwargs=options)
             if self._then is None:
                 return self._place.open_group()
+            self._place.note_completion()
             found: Group = self._then().compute(**options)
         self._place.remove_blocks()
         return found
@@ -109,6 +110,21 @@ class _Place:
             )
         except zarrds.errors.PathNotFoundError:
             return None
+
+    @property
+    def _complete_key(self) -> str:
+        return f"{self.folder}/complete".lstrip("/")
+
+    def note_completion(self) -> None:
+        """Record that all blocks are stored, so that they are not computed again."""
+        group = self.open_blocks()
+        if group is not None:
+            group.store.set_many([(self._complete_key, b"1")])
+
+    def has_all_blocks(self) -> bool:
+        """Return whether an earlier run has stored all blocks: documents and receipts alone do not say so."""
+        group = self.open_blocks()
+        return group is not None and self._complete_key in group.store
 
     def remove_blocks(self) -> None:
         group = self.open_blocks()
@@ -213,27 +229,19 @@ def rechunk(
         return DatasetRechunk(direct, None, None, place)
     from zarrds.dask import rechunk as rechunk_stored
 
-    place = replace(
-        place,
-        **_place_of_blocks(
-            store, temp_store, _token([ds for _, ds in _datasets(obj)], lengths, encoding, where, zarr_format)
-        ),
-    )
-    stored = place.open_blocks()
-    if stored is None:
+    token = _token([ds for _, ds in _datasets(obj)], lengths, encoding, where, zarr_format)
+    place = replace(place, **_place_of_blocks(store, temp_store, token))
+    is_new = place.open_blocks() is None
+    if is_new:
         write(place.blocks, "w", place.blocks_path, compute=False)
-        zarrds.open_group(place.blocks, mode="r+", path=place.blocks_path, storage_options=place.storage_options).attrs[
-            FLAG
-        ] = "blocks of a rechunk, which are not all stored"
-    is_complete = stored is not None and FLAG not in stored.attrs
     how = {"chunks": chunks, "max_mem": max_mem, "temp_store": temp_store, "target_options": target_options}
     to_target = partial(rechunk_stored, target_path=where or None, overwrite=overwrite, **how)
     then = partial(_rechunked, to_target, place)
-    first = None if is_complete else partial(write, place.blocks, "w", place.blocks_path)
+    first = None if place.has_all_blocks() else partial(write, place.blocks, "w", place.blocks_path)
     try:
         return DatasetRechunk(first, then, _plan_of(rechunk_stored, place, how), place)
     except BaseException:
-        if stored is None:
+        if is_new:
             place.remove_blocks()
         raise
 

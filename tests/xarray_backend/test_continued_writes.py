@@ -145,13 +145,13 @@ class Stopping:
         return block
 
 
-def rechunked(target: str, computed: list[Any], nth: int = 0, chunks: Any = None) -> Any:
+def rechunked(target: str, computed: list[Any], nth: int = 0, chunks: Any = None, temp_store: Any = None) -> Any:
     """Return the job that rechunks the lazy dataset; its `nth` block fails."""
     ds, stopping = lazy(1, computed), Stopping(nth)
     for name in ("u", "v"):
         data = ds[name].data.map_blocks(stopping, name=f"{name}-checked", dtype=float, meta=np.empty((0, 0)))
         ds[name] = ds[name].copy(data=data)
-    return rechunk(ds, target, chunks=chunks or {"t": -1, "x": 5}, max_mem="20kB")
+    return rechunk(ds, target, chunks=chunks or {"t": -1, "x": 5}, max_mem="20kB", temp_store=temp_store)
 
 
 @pytest.mark.parametrize("chunks", [{"t": 5, "x": 15}, {"t": -1, "x": 5}])
@@ -165,6 +165,17 @@ def test_a_rechunk_that_was_stopped_goes_on(chunks: Any, nth: int, tmp_path: Pat
     assert open_zarrds(target).identical(lazy())
     assert [path.name for path in tmp_path.iterdir()] == ["target"]
     assert zarrds.verify(target).ok
+
+
+def test_blocks_without_a_receipt_are_computed_again(tmp_path: Path) -> None:
+    """In N5 a write leaves no receipt, so that nothing says which blocks are stored."""
+    target, computed, temp = str(tmp_path / "target"), [], zarrds.N5Store(tmp_path / "temp.n5")
+    with pytest.raises(OSError, match="stopped"):
+        rechunked(target, [], 9, temp_store=temp).compute()
+    rechunked(target, computed, temp_store=temp).compute()
+    assert len(computed) == 32
+    assert open_zarrds(target, mask_fill_value=False).equals(lazy())
+    assert not [name for name in temp.listdir("") if "zarrds" in name]
 
 
 def test_a_rechunk_whose_blocks_are_stored_computes_none(tmp_path: Path) -> None:
