@@ -76,6 +76,11 @@ def combined_variables(
         Lengths along `dim` of stores that are not there, if they are known.
     compat : {"equals", "override"}
         Whether variables without `dim` are compared.
+
+    Raises
+    ------
+    ArgumentError
+        No variable has `dim`, or the variables of the stores do not fit together.
     """
     owners = [one.name for one in opened]
     names = dict.fromkeys(name for own in members for name in own)
@@ -115,14 +120,15 @@ def _lengths_along(
     guess = next(iter(usual)) if len(usual) == 1 else None
     found = []
     for length, asked, one in zip(known, given, opened, strict=True):
-        if length is None and (asked is None and guess is None):
+        count = next((n for n in (length, asked, guess) if n is not None), None)
+        if count is None:
             raise ArgumentError(
                 f"the length of {one.name} along {dim!r} is not known, and the others have several",
                 found=sorted(usual),
                 hint="name it with lengths=",
             )
-        found.append(length if length is not None else asked if asked is not None else guess)
-    return [int(n) for n in found if n is not None]
+        found.append(int(count))
+    return found
 
 
 def _check_alike(parts: _Parts, dim: str) -> None:
@@ -290,8 +296,8 @@ def _the_same(parts: _Parts, compat: str) -> xr.Variable:
             known = (known[0], known[1] if known[1] is not None else _decoded(parts.name, first, known[0]))
             if known[1] is None or not known[1].equals(_decoded(parts.name, var, copy)):  # type: ignore[no-untyped-call]
                 raise ArgumentError(
-                    f"variable {parts.name!r} has not the dimension along which stores are concatenated, and is not "
-                    f"the same in {owner} as in {there[0][0]}",
+                    f"variable {parts.name!r} does not have the dimension along which stores are concatenated, "
+                    f"and is not the same in {owner} as in {there[0][0]}",
                     hint="compat='override' takes that of the first store",
                 )
     return first

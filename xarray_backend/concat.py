@@ -14,7 +14,7 @@ from xarray_backend.combining import combined_variables
 from xarray_backend.entrypoint import ZarrdsBackendEntrypoint
 from xarray_backend.opening import Opened, open_many
 from xarray_backend.reader import glob
-from zarrds.errors import ArgumentError, ArgumentTypeError, GroupNotFoundError
+from zarrds.errors import ArgumentError, ArgumentTypeError, GroupNotFoundError, SlowAccessWarning
 from zarrds.storage import StoreLike
 
 __all__ = ["JoinedStore", "concat_stores"]
@@ -197,12 +197,12 @@ def _check_found(opened: list[Opened], missing: str) -> None:
             f"{len(absent)} of {len(opened)} stores are not there, the first is {absent[0].name}",
             hint="missing='fill' puts missing data in their place, missing='skip' leaves them out",
         )
-    if any(one.is_plain for one in opened):
-        plain = [one for one in opened if one.is_plain]
+    plain = [one for one in opened if one.is_plain]
+    if plain:
         warnings.warn(
             f"{len(plain)} of {len(opened)} stores have no consolidated metadata, the first is {plain[0].name}: every "
             "document was read by itself, which is slow on remote stores; make it with zarrds.consolidate_metadata, "
             "or pass consolidated=False",
-            RuntimeWarning,
+            SlowAccessWarning,
             stacklevel=3,
         )

@@ -85,7 +85,7 @@ class ZarrdsBackendEntrypoint(BackendEntrypoint):
             How the group is opened.
         consolidated : bool, optional
             True: use consolidated metadata, ValueError when there are none; False: do not; None: use them when they are
-            there, else warn (RuntimeWarning) and read document by document.
+            there, else warn (SlowAccessWarning) and read document by document.
         storage_options : dict, optional
             Options of the file system behind a URL.
         zarr_format : {2, 3, None}, optional

@@ -128,8 +128,8 @@ class JoinedArray(BackendArray):
         if isinstance(along, slice):
             return self._range(key, along)
         if np.ndim(along) == 0:
-            number = int(np.searchsorted(self._starts, along, side="right")) - 1
-            return self._parts[number][_with(key, self._axis, int(along) - int(self._starts[number]))]
+            position, number = map(int, self._located(along))
+            return self._parts[number][_with(key, self._axis, position - int(self._starts[number]))]
         return self._positions(key, np.asarray(along))
 
     async def async_getitem(self, key: Any) -> Any:
@@ -156,8 +156,7 @@ class JoinedArray(BackendArray):
 
     def _positions(self, key: Any, along: np.ndarray[Any, Any]) -> Any:
         """Return the elements at some positions along the axis, in any order."""
-        along = np.where(along < 0, along + self.shape[self._axis], along)
-        numbers = np.searchsorted(self._starts, along, side="right") - 1
+        along, numbers = self._located(along)
         order = np.argsort(numbers, kind="stable")
         wanted = []
         for number in np.unique(numbers).tolist():
@@ -173,10 +172,7 @@ class JoinedArray(BackendArray):
     def _points(self, key: Any) -> Any:
         """Return the elements at points, which one array of positions for each dimension gives."""
         positions = np.broadcast_arrays(*key.tuple)
-        along = np.where(
-            positions[self._axis] < 0, positions[self._axis] + self.shape[self._axis], positions[self._axis]
-        )
-        numbers = np.searchsorted(self._starts, along, side="right") - 1
+        along, numbers = self._located(positions[self._axis])
         found = np.empty(along.shape, dtype=self.dtype)
         chosen = [(number, numbers == number) for number in np.unique(numbers).tolist()]
         wanted = []
@@ -188,6 +184,11 @@ class JoinedArray(BackendArray):
         for (_, mask), values in zip(chosen, _read(wanted), strict=True):
             found[mask] = values
         return found
+
+    def _located(self, along: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Return positions along the axis, none of them negative, and the numbers of the parts that they are in."""
+        along = np.where(along < 0, along + self.shape[self._axis], along)
+        return along, np.searchsorted(self._starts, along, side="right") - 1
 
     def _result_axis(self, key: Any) -> int:
         return sum(isinstance(part, slice) or np.ndim(part) > 0 for part in key.tuple[: self._axis])
