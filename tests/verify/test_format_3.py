@@ -42,6 +42,12 @@ def test_sound_stores_have_no_findings(store: MemoryStore, level: Any, consolida
     assert (report.findings, report.groups, report.arrays) == ((), 3, 6)
 
 
+def test_a_mark_in_consolidated_metadata_is_not_that_of_the_group(store: MemoryStore) -> None:
+    zarrds.open_array(store, path="g/plain").attrs["zarrds_unfinished_job"] = "mark"
+    zarrds.consolidate_metadata(store)
+    assert kinds(zarrds.verify(store)) == [("unfinished", "g/plain")]
+
+
 def stale(store: MemoryStore) -> None:
     zarrds.consolidate_metadata(store)
     zarrds.open_array(store, path="g/plain").attrs["new"] = 1

@@ -19,6 +19,7 @@ from zarrds._format import (
     chunk_count,
     dumps,
     find_consolidated,
+    format_of_key,
     loads,
 )
 from zarrds._node import as_stored
@@ -94,8 +95,15 @@ def survey(store: Store, path: str) -> Surveyed:
 def _flagged(documents: Mapping[str, Buf]) -> Iterator[str]:
     """Yield the paths of nodes whose attributes say that their data are not all written."""
     for key, text in documents.items():
-        if _FLAG in bytes(text) and key.rpartition("/")[2] != CONSOLIDATED_KEY:
-            yield key.rpartition("/")[0]
+        path, _, name = key.rpartition("/")
+        if name not in DOCUMENT_NAMES or _FLAG not in bytes(text):
+            continue
+        try:
+            attributes = format_of_key(key).parse_attributes(text, key)
+        except MetadataError:
+            continue  # `_nodes` reports it
+        if UNFINISHED in attributes:  # and not only in those of a node below, in consolidated metadata
+            yield path
 
 
 def _read(store: Store, keys: Iterable[str]) -> Iterator[tuple[str, Buf]]:
