@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
@@ -109,8 +110,6 @@ def run_through(gate: Gate, count: int) -> list[object]:
         return bytes(number)
 
     async def every() -> list[object]:
-        from functools import partial
-
         return await gate.all([partial(call, number) for number in range(count)])
 
     return asyncio.run(every())

@@ -180,7 +180,6 @@ class Gate:
     async def run(self, call: Callable[[], Awaitable[Any]], nbytes: int = 0) -> Any:
         """Return the answer, or the error, of a call that moves `nbytes`, or as many as its answer is long."""
         await self._enter()
-        full = True
         answer: Any = None
         slowed = False
         try:
@@ -196,33 +195,32 @@ class Gate:
 
     async def _enter(self) -> None:
         loop = asyncio.get_running_loop()
-        while self.running >= self.limit:
-            ticket: asyncio.Future[None] = loop.create_future()
-            self._waiting.append(ticket)
-            try:
-                await ticket
-            except asyncio.CancelledError:
-                if ticket.done() and not ticket.cancelled():
-                    self._wake()
-                elif ticket in self._waiting:
-                    self._waiting.remove(ticket)
-                raise
-        if not self.running:
-            self.pace.begin(loop.time())
+        if self.running < self.limit:
+            if not self.running:
+                self.pace.begin(loop.time())
+            self._take()
+            return
+        ticket: asyncio.Future[None] = loop.create_future()
+        self._waiting.append(ticket)
+        try:
+            await ticket
+        except asyncio.CancelledError:
+            if ticket.done() and not ticket.cancelled():  # it had a place already
+                self._leave()
+            raise
+
+    def _take(self) -> None:
         self.running += 1
         self.most_running = max(self.running, self.most_running)
 
     def _leave(self) -> None:
+        """Give the place to one that waits, or to several if more may run than before."""
         self.running -= 1
-        self._wake()
-
-    def _wake(self) -> None:
-        free = self.limit - self.running
-        while free > 0 and self._waiting:
+        while self._waiting and self.running < self.limit:
             ticket = self._waiting.popleft()
-            if not ticket.done():
+            if not ticket.done():  # otherwise it was cancelled
+                self._take()
                 ticket.set_result(None)
-                free -= 1
 
     async def all(self, calls: Sequence[Callable[[], Awaitable[Any]]], sizes: Sequence[int] | None = None) -> list[Any]:
         """Return the answer or error of each call."""

@@ -15,9 +15,8 @@ from fsspec.asyn import AsyncFileSystem, sync
 from fsspec.implementations.cached import CachingFileSystem
 from fsspec.implementations.dirfs import DirFileSystem
 
-from zarrds._config import get_config
 from zarrds._store.absence import says_no_container
-from zarrds._store.backends.filesystem import NOT_FOUND, gathered, is_batched, lists_reliably
+from zarrds._store.backends.filesystem import NOT_FOUND, is_batched, lists_reliably, together
 from zarrds._store.backends.s3 import s3_place
 from zarrds._store.paths import level
 from zarrds._store.retry import answered, http_status, is_transient
@@ -155,8 +154,7 @@ def _sort(listing: Sequence[Entry], files: dict[str, Entry], seen: set[str], bel
 
 def _each_directory(fs: AbstractFileSystem, places: Sequence[str]) -> list[Any]:
     if is_batched(fs):
-        calls = [partial(fs._ls, place, detail=True) for place in places]
-        answers = gathered(calls, get_config().requests_at_once, fs.loop)
+        answers = together(fs, [partial(fs._ls, place, detail=True) for place in places])
     else:
         answers = [_listed(fs, place) for place in places]
     return [_unless_missing(answer) if isinstance(answer, Exception) else answer for answer in answers]
