@@ -18,7 +18,7 @@ from fsspec.registry import known_implementations
 from zarrds._store.paths import level
 from zarrds._store.place import Place, place_in_file, place_on_disk, server_name
 
-__all__ = ["place_in_fs", "place_in_mapping", "place_in_obstore", "place_in_other_store"]
+__all__ = ["endpoint_of_environment", "place_in_fs", "place_in_mapping", "place_in_obstore", "place_in_other_store"]
 
 _SAME_SERVICE = {"s3a": "s3", "gs": "gcs", "az": "abfs", "adl": "abfs", "abfss": "abfs", "https": "http", "ssh": "sftp"}
 """Protocols with several names for one service."""
@@ -83,9 +83,14 @@ def _service(fs: Any) -> Hashable:
     return service, *((name, str(options[name])) for name in _SERVER_OPTIONS if options.get(name) is not None)
 
 
+def endpoint_of_environment() -> str | None:
+    """Return the URL of the service of S3 that a variable of the environment names."""
+    return next(filter(None, map(os.environ.get, _ENDPOINT_VARIABLES)), None)
+
+
 def _s3(options: Mapping[str, Any]) -> Hashable:
     given = next((options[name] for name in _ENDPOINTS if options.get(name)), None)
-    url = given or next(filter(None, map(os.environ.get, _ENDPOINT_VARIABLES)), None)
+    url = given or endpoint_of_environment()
     server = server_name(url) if url else _AMAZON
     return "s3", _AMAZON if f".{_AMAZON}" in server else server
 

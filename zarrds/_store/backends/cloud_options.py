@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from zarrds._store.fsplace import endpoint_of_environment
 
 __all__ = ["Bucket", "bucket_of"]
 
@@ -15,7 +16,6 @@ _OF_FILES = frozenset(
      "local_expiry_check", "asynchronous", "batch_size"}
 )  # fmt: skip
 """Options that only concern listings and open files, which stay with fsspec."""
-_ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +61,16 @@ def bucket_of(url: str, options: Mapping[str, Any]) -> Bucket | str:
     >>> bucket_of("s3://data/a.zarr", {"s3_additional_kwargs": {"ServerSideEncryption": "AES256"}})
     'option s3_additional_kwargs'
     """
-    given = {name: value for name, value in options.items() if value not in (None, False, {}) and name not in _OF_FILES}
-    given.pop("use_ssl", None)  # True, as False is left in the options only where it says something
     if options.get("use_ssl") is False:
         return "option use_ssl"
+    given = {name: value for name, value in options.items() if value not in (None, False, {}) and name not in _OF_FILES}
+    given.pop("use_ssl", None)  # True, the default
     protocol, _, rest = url.partition("://")
     name = rest.partition("/")[0]
     if protocol not in ("s3", "s3a") or "::" in url or not name or ":" in name or "@" in name:
         return "URL"
     client, config = dict(given.pop("client_kwargs", {})), dict(given.pop("config_kwargs", {}))
-    endpoint = given.pop("endpoint_url", None) or client.pop("endpoint_url", None) or _endpoint()
+    endpoint = given.pop("endpoint_url", None) or client.pop("endpoint_url", None) or endpoint_of_environment()
     region = client.pop("region_name", None)
     style = dict(config.pop("s3", {}))
     config.pop("max_pool_connections", None)
@@ -87,7 +87,3 @@ def bucket_of(url: str, options: Mapping[str, Any]) -> Bucket | str:
 
 
 _KEYS = (("key", "username"), ("secret", "password"), ("token", "token"))
-
-
-def _endpoint() -> str | None:
-    return next(filter(None, map(os.environ.get, _ENDPOINT_VARIABLES)), None)

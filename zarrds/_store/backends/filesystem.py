@@ -256,20 +256,20 @@ def together(fs: AbstractFileSystem, calls: Sequence[Callable[[], Awaitable[Any]
     return answers
 
 
-def gathered(calls: Sequence[Callable[[], Awaitable[Any]]], limit: int, loop: Any = None) -> list[Any]:
-    """Return the answer or error of each call, at most `limit` at a time, from an event loop in a thread of fsspec."""
-    answers: list[Any] = sync(loop or get_loop(), _gathered, calls, limit)
+def gathered(calls: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
+    """Return the answer or error of each call, some at a time, from an event loop in a thread of fsspec."""
+    answers: list[Any] = sync(get_loop(), _gathered, calls)
     return answers
 
 
-def gathered_by(run: Callable[[Any], Any], calls: Sequence[Callable[[], Awaitable[Any]]], limit: int) -> list[Any]:
-    """Return the answer or error of each call, at most `limit` at a time, from a coroutine that `run` waits for."""
-    answers: list[Any] = run(_gathered(calls, limit))
+def gathered_by(run: Callable[[Any], Any], calls: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
+    """Return the answer or error of each call, some at a time, from a coroutine that `run` waits for."""
+    answers: list[Any] = run(_gathered(calls))
     return answers
 
 
-async def _gathered(calls: Sequence[Callable[[], Awaitable[Any]]], limit: int) -> list[Any]:
-    gate = asyncio.Semaphore(limit)
+async def _gathered(calls: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
+    gate = asyncio.Semaphore(get_config().requests_at_once)
 
     async def answer(call: Callable[[], Awaitable[Any]]) -> Any:
         async with gate:

@@ -115,7 +115,7 @@ class ObstoreStore(Store):
         if self.profile.native_batch and len(pairs) > 1:
             function = getattr(client, f"{name}_async")
             calls: list[Callable[[], Awaitable[Any]]] = [partial(function, self.store, *a, **o) for a, o in pairs]
-            return gathered(calls, get_config().requests_at_once)
+            return gathered(calls)
         function = getattr(client, name)
         answers = []
         for a, o in pairs:
@@ -169,7 +169,7 @@ class ObstoreStore(Store):
         tags = [None if isinstance(reply, Exception) else reply.meta["e_tag"] for reply in replies]
         if self.profile.native_batch and len(requests) > 1:
             calls = [partial(_body, reply) for reply in replies if not isinstance(reply, Exception)]
-            values = iter(gathered(calls, get_config().requests_at_once))
+            values = iter(gathered(calls))
             replies = [reply if isinstance(reply, Exception) else next(values) for reply in replies]
         else:
             replies = [_value(reply) for reply in replies]

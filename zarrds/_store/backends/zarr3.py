@@ -16,7 +16,6 @@ from typing import Any
 
 from fsspec import AbstractFileSystem
 
-from zarrds._config import get_config
 from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.filesystem import gathered_by
 from zarrds._store.backends.fs import FSStore
@@ -217,7 +216,7 @@ class Zarr3Store(Store):
 
     def _answers(self, what: str, keys: Sequence[str], calls: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
         """Run coroutines, many at the same time, and return their results; raise the first error."""
-        answers = gathered_by(self._run, calls, get_config().requests_at_once) if calls else []
+        answers = gathered_by(self._run, calls) if calls else []
         for key, answer in zip(keys, answers, strict=True):
             if isinstance(answer, StoreError):
                 raise answer
@@ -244,7 +243,7 @@ class Zarr3Store(Store):
         return iter(self._listed(prefix))
 
     def _listed(self, prefix: str) -> list[str]:
-        answer = gathered_by(self._run, [partial(_all_of, self.store.list_prefix, prefix)], 1)[0]
+        answer = gathered_by(self._run, [partial(_all_of, self.store.list_prefix, prefix)])[0]
         if isinstance(answer, NotImplementedError):  # of VirtualiZarr's ManifestStore
             return sorted(self._walked(prefix.rstrip("/")))
         if isinstance(answer, Exception):
@@ -269,7 +268,7 @@ class Zarr3Store(Store):
 
     def _names(self, path: str) -> list[str] | None:
         """Return the names below a path, None if the guest cannot list there."""
-        answer = gathered_by(self._run, [partial(_all_of, self.store.list_dir, path)], 1)[0]
+        answer = gathered_by(self._run, [partial(_all_of, self.store.list_dir, path)])[0]
         if isinstance(answer, NotImplementedError):
             return None
         if isinstance(answer, Exception):
