@@ -78,7 +78,7 @@ def _length(length: JSON, axis: JSON) -> JSON:
     """Return the correct form of a length, of a chunk where the length of the array is `axis`."""
     if isinstance(length, list):
         return [_length(item, None) for item in length]
-    if isinstance(length, float) and length.is_integer() and length >= 0:
+    if isinstance(length, float) and length.is_integer() and 0 <= length < 2**63:
         length = int(length)
     if axis == 0 and length in (0, False):
         return 1
@@ -122,17 +122,20 @@ def _correct_shards(members: dict[str, JSON], changes: list[str]) -> None:
 def _correct_consolidated(members: dict[str, JSON], changes: list[str]) -> None:
     """Correct the documents of arrays inside consolidated metadata."""
     inline = members.get("consolidated_metadata")
-    holder = inline if isinstance(inline, dict) else members
-    if not isinstance(holder.get("metadata"), dict) or (
-        holder is members and "zarr_consolidated_format" not in members
-    ):
+    if isinstance(inline, dict):
+        members["consolidated_metadata"] = holder = dict(inline)
+        _correct_documents(holder, changes)
+    elif "zarr_consolidated_format" in members:
+        _correct_documents(members, changes)
+
+
+def _correct_documents(holder: dict[str, JSON], changes: list[str]) -> None:
+    documents = holder.get("metadata")
+    if not isinstance(documents, dict):
         return
-    correct: dict[str, Any] = dict(holder["metadata"])  # type: ignore[arg-type]
-    for key, document in correct.items():
+    correct: dict[str, JSON] = dict(documents)
+    for key, document in documents.items():
         if key.rpartition("/")[2] != _ATTRIBUTES:
             correct[key], found = repaired(document)
             changes += [f"{key}: {change}" for change in found]
-    if holder is members:
-        members["metadata"] = correct
-    else:
-        members["consolidated_metadata"] = {**holder, "metadata": correct}
+    holder["metadata"] = correct
