@@ -119,16 +119,19 @@ class _Pair:
 
 @dataclass(frozen=True, slots=True)
 class _Values:
-    """What tasks have found in the values of one array; can be added to others."""
+    """What tasks have found in the values of one array; can be added to others.
+
+    `first` is the position of the first difference, with both values as text.
+    """
 
     compared: int = 0
     same_bytes: int = 0
     differing: int = 0
     furthest: float = 0.0
-    first: tuple[int, ...] | None = None
+    first: tuple[tuple[int, ...], str] | None = None
 
     def __add__(self, other: _Values) -> _Values:
-        firsts = [at for at in (self.first, other.first) if at is not None]
+        firsts = [some for some in (self.first, other.first) if some is not None]
         return _Values(
             self.compared + other.compared,
             self.same_bytes + other.same_bytes,
@@ -234,8 +237,7 @@ def diff(
     graph = GraphBuilder(work, retries=retries)
     batches = block_batches([ours[name] for name in pairs], whole=True) or [()]
     done = graph.stage("zarrds-diff", _compare_batch, batches)
-    finish = partial(_report, known, pairs, [ours[n] for n in pairs], [theirs[n] for n in pairs])
-    return graph.job(done, finish, stores=(one.store.spec(), two.store.spec()))
+    return graph.job(done, partial(_report, known, pairs), stores=(one.store.spec(), two.store.spec()))
 
 
 # --- documents --------------------------------------------------------------------------------------------------------
@@ -414,7 +416,7 @@ def _compared(ours: NDArrayAny, theirs: NDArrayAny, region: tuple[slice, ...], p
         return _Values(differs.size)
     at = np.unravel_index(int(np.argmax(differs)), differs.shape)
     first = tuple(int(i) + part.start for i, part in zip(at, region, strict=True))
-    return _Values(differs.size, 0, count, _furthest(ours, theirs), first)
+    return _Values(differs.size, 0, count, _furthest(ours, theirs), (first, f"{ours[at]} and {theirs[at]}"))
 
 
 def _equal(ours: NDArrayAny, theirs: NDArrayAny, rtol: float, atol: float) -> NDArrayAny:
@@ -447,16 +449,16 @@ def _furthest(ours: NDArrayAny, theirs: NDArrayAny) -> float:
     return float(finite.max()) if finite.size else 0.0
 
 
-def _report(known: DiffReport, names: list[str], ours: list[Array], theirs: list[Array], found: _Found) -> DiffReport:
+def _report(known: DiffReport, names: list[str], found: _Found) -> DiffReport:
     more, compared, same = [], 0, 0
     for number, name in enumerate(names):
         values = found.values.get(number, _Values())
         compared, same = compared + values.compared, same + values.same_bytes
-        if values.differing:
+        if values.first is not None:
             message = f"{values.differing:,} of {values.compared:,} values differ"
             message += f", by at most {values.furthest:.6g}" if values.furthest else ""
-            first = values.first or ()
-            message += f"; the first at {first}: {ours[number][first]} and {theirs[number][first]}"
+            at, both = values.first
+            message += f"; the first at {at}: {both}"
             more.append(Difference("values", name, message, values.differing))
     every = sorted((*known.differences, *more), key=lambda item: item.path)
     return DiffReport(tuple(every), known.groups, known.arrays, compared, same)
