@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import click
 
+from zarrds._node import has_removal_mark
+from zarrds._store import normalize_path
 from zarrds.cli.options import Access, JobOptions, access_options, as_json, job_options, store_argument, yes_option
-from zarrds.cli.places import opened, store_or_place
+from zarrds.cli.places import opened, store_at, store_or_place
 from zarrds.cli.printing import confirmed, echo_json, echo_text
 from zarrds.core import Array
 
@@ -38,19 +41,33 @@ def rm(
       zarrds rm data.zarr old/experiment --dry-run
     """
     options = access.options(store)
-    node = opened(store, path, options)
-    what = "array" if isinstance(node, Array) else "group"
-    where = f"{store} {node.path}".rstrip()
-    count = _delete_job(store_or_place(store), path, force=force, dry_run=True, storage_options=options).compute()
-    question = f"Delete the {what} {where} with {count.deleted:,} keys?"
+    what = _what(store, path, options)
+    make = partial(_delete_job, path=path, force=force, storage_options=options)
+    if dry_run or not yes:
+        counted = make(store_or_place(store), dry_run=True).compute()
     if dry_run:
-        echo_json("rm", count.to_dict()) if as_json else echo_text(str(count))
-        return
-    if not confirmed(question, yes=yes):
+        report = counted
+    elif yes or confirmed(f"Delete {what} with {counted.deleted:,} keys?", yes=False):
+        report = job.run(partial(make, store_or_place(store, "r+")))
+    else:
         raise click.ClickException("nothing was deleted")
-    make = partial(_delete_job, store_or_place(store, "r+"), path, force=force, storage_options=options)
-    report = job.run(make)
     echo_json("rm", report.to_dict()) if as_json else echo_text(str(report))
+
+
+def _what(store: str, path: str, options: Mapping[str, Any] | None) -> str:
+    """Name what is to be deleted: a node, or what an earlier run that was stopped has left of one.
+
+    Raises
+    ------
+    PathNotFoundError
+        It is neither.
+    """
+    where = normalize_path(path)
+    if has_removal_mark(store_at(store, options), where):
+        kind = "rest of"
+    else:
+        kind = "array" if isinstance(opened(store, path, options), Array) else "group"
+    return f"the {kind} {store} {where}".rstrip()
 
 
 def _delete_job(*args: Any, **options: Any) -> Any:
