@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 import zarrds
+from zarrds._node import begin_removal, expect_ours
 from zarrds.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +74,22 @@ def test_rm_deletes_nothing_else(store: Path, tmp_path: Path) -> None:
     assert not (store / "notes.txt").exists()
 
 
+def test_rm_goes_on_after_it_was_stopped() -> None:
+    url = f"memory://{uuid.uuid4().hex}/a"
+    store = zarrds.storage.FSStore(url, mode="w")
+    root = zarrds.open_group(store, mode="w")
+    for name in ("u", "v"):
+        root.array(name, np.arange(8), chunks=2)
+    begin_removal(store, "u", expect_ours(store, "u"))  # what the first task of the job does
+    assert "u/.zarray" not in store
+    assert run("rm", url, "u", "--dry-run").exit_code == 0
+    agreed = run("rm", url, "u", "--quiet", input="y\n")
+    assert f"Delete the rest of {url} u with " in agreed.stderr
+    assert not list(store.keys_below("u/"))
+    assert run("rm", url, "u", "--yes").exit_code == 1
+    assert run("rm", url, "v", "--yes", "--quiet").exit_code == 0
+
+
 def test_rechunk_asks_before_it_overwrites(store: Path, tmp_path: Path) -> None:
     command = ["rechunk", store, tmp_path / "b", "--path", "v", "--chunks", "4", "--overwrite", "--quiet"]
     assert run(*command).exit_code == 0  # nothing is there yet
@@ -126,6 +144,19 @@ def test_bench_leaves_nothing(tmp_path: Path, options: list[str]) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
     assert run("bench", tmp_path / "new" / "folder", "--size", "1MiB").exit_code == 0
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_bench_keeps_what_others_write_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    new = tmp_path / "new" / "folder"
+
+    def measured(*args: Any, **options: Any) -> list[Any]:
+        new.mkdir(parents=True)
+        (new.parent / "theirs").write_text("theirs")
+        return []
+
+    monkeypatch.setattr("zarrds.cli.benching._measured", measured)
+    assert run("bench", new).exit_code == 0
+    assert [path.name for path in new.parent.iterdir()] == ["theirs"]
 
 
 @pytest.mark.parametrize("size", ["1", "much", "5XB", "-1MB", "9e99GB"])

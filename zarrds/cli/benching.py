@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -28,7 +28,7 @@ _UNITS = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gi
 
 def _bytes(ctx: click.Context, param: click.Parameter, value: str) -> int:
     """Parse a number of bytes: 64MB, 1GiB, 1000000."""
-    number = value.strip().rstrip("aAbBgGiIkKmM")
+    number = value.strip().rstrip("bBgGiIkKmM")
     unit = value.strip()[len(number) :].lower()
     try:
         found = int(float(number) * _UNITS[unit])
@@ -64,8 +64,9 @@ def bench(place: str, size: int, zarr_format: str, shards: bool, as_json: bool, 
     finally:
         store.rmdir("")
         store.close()
-        if made:
-            shutil.rmtree(made, ignore_errors=True)
+        for path in made:
+            with suppress(OSError):  # not empty: somebody else has written there meanwhile
+                os.rmdir(path)
     if as_json:
         echo_json("bench", {"store": repr(store), "nbytes": size, "results": found})
         return
@@ -74,14 +75,14 @@ def bench(place: str, size: int, zarr_format: str, shards: bool, as_json: bool, 
     echo_table(["what", "seconds", "CPU seconds", "rate"], rows, right=("seconds", "CPU seconds", "rate"))
 
 
-def _missing_folders(folder: str) -> str | None:
-    """Return the first folder on the way to a path that does not exist yet; None for a URL."""
-    if is_url(folder):
-        return None
-    first = os.path.abspath(os.path.expanduser(folder))
-    while not os.path.exists(os.path.dirname(first)):
-        first = os.path.dirname(first)
-    return first
+def _missing_folders(folder: str) -> list[str]:
+    """Return the folders on the way to a path that do not exist yet, the innermost first; none for a URL."""
+    found: list[str] = []
+    at = os.path.abspath(os.path.expanduser(folder))
+    while not (is_url(folder) or os.path.exists(at)):
+        found.append(at)
+        at = os.path.dirname(at)
+    return found
 
 
 def _measured(store: Any, size: int, zarr_format: Any, *, shards: bool) -> list[dict[str, Any]]:
