@@ -7,7 +7,7 @@ from typing import Any
 
 from zarrds._escaping import visible
 from zarrds._unpacking import decoded_fill
-from zarrds.cli.describe import codec_names, dimension_names, first_values
+from zarrds.cli.describe import codec_names, dimension_names, first_values, plain_values
 from zarrds.cli.printing import json_text
 from zarrds.core import Array
 from zarrds.hierarchy import Group
@@ -93,7 +93,7 @@ def _variable(name: str, array: Array, indent: str) -> Iterator[str]:
     yield f"{indent}{visible(kind)} {visible(name)}{visible('(' + ', '.join(axes) + ')') if axes else ''} ;"
     for key, value in array.attrs.asdict().items():
         if key != _HIDDEN:
-            yield f"{indent}{_TAB}{visible(name)}:{visible(key)} = {_value(decoded_attribute(array, key, value))} ;"
+            yield f"{indent}{_TAB}{visible(name)}:{visible(key)} = {_value(_decoded(array, key, value))} ;"
     layout = [f"chunks {array.chunks}"] + ([f"shards {array.shards}"] if array.shards else [])
     layout += [", ".join(codec_names(array)) or "not compressed", f"fill value {array.fill_value}"]
     yield f"{indent}{_TAB}// {visible('; '.join(layout))}"
@@ -103,22 +103,22 @@ def _first(array: Array, count: int) -> str:
     """Return the first values of an array as text."""
     found = first_values(array, count)
     more = ", ..." if array.size > found.size else ""
-    return visible((", ".join(map(str, found.tolist())) or "no values") + more)
+    return visible((", ".join(map(str, plain_values(found))) or "no values") + more)
 
 
-def decoded_attribute(node: Array | Group, name: str, value: Any) -> Any:
+def _decoded(node: Array | Group, name: str, value: Any) -> Any:
     """Return an attribute; a fill value that xarray has encoded is decoded."""
     return decoded_fill(value, node.dtype) if isinstance(node, Array) and name == "_FillValue" else value
 
 
 def attribute_text(node: Array | Group, name: str, value: Any) -> str:
     """Return an attribute as JSON; a fill value that xarray has encoded is shown decoded, and as it is stored."""
-    text, decoded = json_text(value), decoded_attribute(node, name, value)
+    text, decoded = json_text(value), _decoded(node, name, value)
     return text if decoded is value else f"{decoded:g} (stored as {text})"
 
 
 def _value(value: Any) -> str:
     """Return an attribute in the language of ncdump: lists have commas, all else is JSON."""
     if isinstance(value, list) and value and not any(isinstance(item, list | dict) for item in value):
-        return ", ".join(map(json_text, value))
+        return ", ".join(map(_value, value))
     return json_text(value).strip('"') if isinstance(value, float) else json_text(value)
