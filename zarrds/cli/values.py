@@ -83,7 +83,7 @@ def cat(
     elif form == "csv":
         _print_csv(array, selection, blocks)
     else:
-        _print_text(blocks, lengths_of(selection))
+        _print_text(blocks)
 
 
 def _blocks(array: Array, selection: Sequence[Item]) -> Iterator[tuple[int, NDArrayAny]]:
@@ -96,15 +96,15 @@ def _blocks(array: Array, selection: Sequence[Item]) -> Iterator[tuple[int, NDAr
     count, *others = lengths_of(selection)
     row_bytes = max(1, int(np.prod(others, dtype=int)) * array.dtype.itemsize)
     unit = max(1, array.write_unit[axis] // item.step)
-    step = max(1, _BLOCK_BYTES // (row_bytes * unit)) * unit if row_bytes * unit <= _BLOCK_BYTES else unit
+    step = max(1, _BLOCK_BYTES // (row_bytes * unit)) * unit
     for at in range(0, count, step):
         stop = min(count, at + step)
         part = slice(item.start + at * item.step, item.start + (stop - 1) * item.step + 1, item.step)
         yield at, np.asarray(array[(*selection[:axis], part, *selection[axis + 1 :])])
 
 
-def _print_text(blocks: Iterator[tuple[int, NDArrayAny]], shape: tuple[int, ...]) -> None:
-    """Print rows of the last dimension; blank lines divide the planes of three and more dimensions."""
+def _print_text(blocks: Iterator[tuple[int, NDArrayAny]]) -> None:
+    """Print rows of the last dimension; empty lines divide the planes of three and more dimensions."""
     is_first = True
     for _, block in blocks:
         if block.ndim < 2:
@@ -112,7 +112,7 @@ def _print_text(blocks: Iterator[tuple[int, NDArrayAny]], shape: tuple[int, ...]
                 echo_text(_text(value))
             continue
         for index in np.ndindex(*block.shape[:-1]):
-            if len(shape) > 2 and index[-1] == 0 and not is_first:
+            if block.ndim > 2 and index[-1] == 0 and not is_first:
                 echo_text("")
             is_first = False
             echo_text(" ".join(map(_text, _items(block[index]))))
