@@ -41,7 +41,7 @@ def _describe_array(array: Array) -> dict[str, JSON]:
         **_said(array),
         "dimension_names": None if names is None else [*names],
         "nbytes": array.nbytes,
-        "nbytes_stored": array.nbytes_stored,
+        "nbytes_stored": stored_bytes(array),
         "nchunks": array.nchunks,
         "nchunks_initialized": _count_initialized(array),
         "attributes": array.attrs.asdict(),
