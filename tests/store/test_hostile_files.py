@@ -352,6 +352,7 @@ def test_a_hierarchy_of_many_levels_names_the_cure() -> None:
     for act in (
         lambda: repr(root.tree()),
         lambda: root.visit(lambda _: None),
+        lambda: root.members(max_depth=None),
         lambda: zarrds.copy_all(root, zarrds.group()),
     ):
         with pytest.raises(zarrds.errors.HierarchyTooDeepError, match="further down") as caught:

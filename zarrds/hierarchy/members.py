@@ -158,8 +158,8 @@ class Members(MutableMapping[str, Any]):
         (('bar', <zarrds.core.Array '/bar' (10,) float64>), ('foo', <zarrds.hierarchy.Group '/foo'>))
         """
         if names is None or isinstance(names, int):
-            depth = max_depth if names == 0 else names
-            return tuple(self._down_to(depth))
+            with _node.bounded_depth(self._path):
+                return tuple(self._down_to(max_depth if names == 0 else names))
         return dict(self._opened(find_named(self._store, self._path, list(names), self._format)))
 
     def _down_to(self, depth: int | None) -> Iterator[tuple[str, Member]]:
