@@ -72,14 +72,15 @@ def grid_svg(
     sizes = (1, 1, *shape)[-2:]
     height, width = _sides(sizes)
     chunks = (1, 1, *grid)[-2:]
-    ends = [_ends(dim - 2 + ndim, sizes[dim], chunks[dim], edges, unit) for dim in range(2)]
+    bounds = [cell_bounds(count) for count in chunks]
+    ends = [_ends(dim - 2 + ndim, sizes[dim], bounds[dim], edges, unit) for dim in range(2)]
     down, across = [_cells(ends[dim], sizes[dim], side) for dim, side in ((0, height), (1, width))]
     found = Counter(_cell(coords, chunks, (len(down), len(across))) for coords in stored or ())
     leading = prod(grid[:-2])
     cells = []
     for y, (top, high) in enumerate(down):
         for x, (left, wide) in enumerate(across):
-            there = _share(y, chunks[0], len(down)) * _share(x, chunks[1], len(across)) * leading
+            there = prod(stop - first for first, stop in (bounds[0][y], bounds[1][x])) * leading
             asked = there if looked_up is None else max(1, looked_up // (len(down) * len(across)))
             cells.append(_rect((left, top, wide, high), min(1.0, found[y, x] / asked)))
     lines = _inner_lines(sizes, (1, 1, *(inner or ()))[-2:], (height, width)) if inner else ""
@@ -105,15 +106,19 @@ def cell_bounds(chunks: int) -> list[tuple[int, int]]:
 
 
 def _ends(
-    dim: int, length: int, chunks: int, edges: Sequence[Sequence[int]] | None, unit: Shape | None
+    dim: int,
+    length: int,
+    bounds: Sequence[tuple[int, int]],
+    edges: Sequence[Sequence[int]] | None,
+    unit: Shape | None,
 ) -> Sequence[float]:
-    """Return the ends of the drawn cells along a dimension, in elements."""
-    lasts = [stop for _, stop in cell_bounds(chunks)]
+    """Return the ends of the drawn cells along a dimension, in elements; `bounds` are those of their chunks."""
+    lasts = [stop for _, stop in bounds]
     if dim < 0:
         return [length]
     if edges is not None:
         return [min(edges[dim][stop - 1], length) for stop in lasts]
-    step = length / chunks if unit is None else unit[dim]
+    step = length / lasts[-1] if unit is None else unit[dim]
     return [min(stop * step, length) for stop in lasts]
 
 
@@ -127,11 +132,6 @@ def _cells(ends: Sequence[float], length: int, side: float) -> list[tuple[float,
 def _cell(coords: Sequence[int], chunks: tuple[int, ...], cells: tuple[int, int]) -> tuple[int, int]:
     y, x = (0, 0, *coords)[-2:]
     return y * cells[0] // chunks[0], x * cells[1] // chunks[1]
-
-
-def _share(cell: int, chunks: int, cells: int) -> int:
-    """Return the number of chunks along one dimension that belong to a cell."""
-    return -(-(cell + 1) * chunks // cells) - -(-cell * chunks // cells)
 
 
 def _sides(lengths: tuple[int, ...]) -> tuple[float, float]:
@@ -172,8 +172,7 @@ def _labels(sizes: tuple[int, ...], names: tuple[str | None, ...], sides: tuple[
     if ndim:
         texts.append(f'<text x="{width / 2:.0f}" y="{height + 12:.0f}" text-anchor="middle">{escape(columns)}</text>')
     if ndim > 1:
-        at = f"{width + 11:.0f},{height / 2:.0f}"
-        x, y = at.split(",")
-        turned = f'transform="rotate(-90,{at})"'
-        texts.append(f'<text x="{x}" y="{y}" text-anchor="middle" {turned}>{escape(rows)}</text>')
+        x, y = f"{width + 11:.0f}", f"{height / 2:.0f}"
+        rotation = f'transform="rotate(-90,{x},{y})"'
+        texts.append(f'<text x="{x}" y="{y}" text-anchor="middle" {rotation}>{escape(rows)}</text>')
     return "".join(texts)

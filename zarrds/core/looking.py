@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice, product
+from itertools import product
 from math import prod
 from typing import NamedTuple
 
@@ -39,7 +39,7 @@ class Looked(NamedTuple):
         if self.coords is None:
             return f"not looked up, of {self.total}"
         if self.sampled is None:
-            return str(len(self.coords))
+            return f"{len(self.coords)}/{self.total}"
         return f"{len(self.coords)} of {self.sampled} that were looked up, of {self.total}"
 
 
@@ -55,7 +55,7 @@ def looked_at(source: OpenSource) -> Looked:
         return Looked(None, None, count)
     if count <= MOST_LOOKED_UP:
         try:
-            return Looked(list(islice(stored_chunks(source), MOST_LOOKED_UP)), None, count)
+            return Looked(list(stored_chunks(source)), None, count)
         except NotListableError:
             return Looked(None, None, count)
     if type(source.store) not in _QUICK:

@@ -296,12 +296,13 @@ class ArrayProperties(HasOpenArray):
     def info_items(self) -> list[tuple[str, str]]:
         """Return the rows of `info`: labels and values."""
         try:
-            return self._facts(str(self.nchunks_initialized))
+            initialized = str(self.nchunks_initialized)
         except NotListableError:
-            return self._facts("unknown")  # a report must not fail
+            initialized = "unknown"  # a report must not fail
+        return self._facts(f"{initialized}/{self.nchunks}", self.nbytes_stored)
 
-    def _facts(self, initialized: str, sized: bool = True) -> list[tuple[str, str]]:
-        """Return the rows of a report; `sized` has the stored bytes counted, which is one listing."""
+    def _facts(self, initialized: str, stored: int) -> list[tuple[str, str]]:
+        """Return the rows of a report; without stored bytes if `stored` is -1."""
         rows = [("Name", self.name)] if self.name else []
         rows += [
             ("Type", type_name(self)),
@@ -320,11 +321,10 @@ class ArrayProperties(HasOpenArray):
         if self._open.options.chunk_store is not None:
             rows.append(("Chunk store type", type_name(self._open.options.chunk_store)))
         rows.append(("No. bytes", bytes_text(self.nbytes)))
-        stored = self.nbytes_stored if sized else -1
         if stored > 0:
             rows.append(("No. bytes stored", bytes_text(stored)))
             rows.append(("Storage ratio", f"{self.nbytes / stored:.1f}"))
-        rows.append(("Chunks initialized", initialized if not sized else f"{initialized}/{self.nchunks}"))
+        rows.append(("Chunks initialized", initialized))
         return [(label, str(value)) for label, value in rows]
 
     def _repr_html_(self) -> str:
@@ -342,7 +342,7 @@ class ArrayProperties(HasOpenArray):
             looked_up=found.sampled,
         )
         array: Any = self
-        facts = self._facts(found.text, found.is_complete)
+        facts = self._facts(found.text, self.nbytes_stored if found.is_complete else -1)
         return facts_table(facts, picture, attributes_table(array.attrs.asdict()))
 
     def quick_nbytes_stored(self) -> int | None:

@@ -214,13 +214,8 @@ def _create_keywords(given: Mapping[str, Any]) -> dict[str, Any]:
         raise ArgumentError(f"shards must be lengths in elements, found {given['shards']!r}")
     options = {name: given[name] for name in _PASSED if name in given}
     options.update({name: value for name, value in (given.get("config") or {}).items() if value is not None})
-    chunks, filters, encoding = given.get("chunks"), given.get("filters"), given.get("chunk_key_encoding")
+    chunks, filters = given.get("chunks"), given.get("filters")
     options["chunks"] = True if chunks is None or (isinstance(chunks, str) and chunks == "auto") else chunks
     options["filters"] = None if isinstance(filters, str) and filters == "auto" else filters
-    if given.get("order") is not None:
-        options["order"] = given["order"]
-    if given.get("fill_value") is not None:
-        options["fill_value"] = given["fill_value"]
-    if encoding is not None:
-        options["chunk_key_encoding"] = encoding
-    return options
+    optional = {name: given.get(name) for name in ("order", "fill_value", "chunk_key_encoding")}
+    return options | {name: value for name, value in optional.items() if value is not None}
