@@ -229,7 +229,8 @@ def rechunk(
         return DatasetRechunk(direct, None, None, place)
     from zarrds.dask import rechunk as rechunk_stored
 
-    token = _token([ds for _, ds in _datasets(obj)], lengths, encoding, where, zarr_format)
+    target = os.fspath(store) if isinstance(store, (str, os.PathLike)) else None  # jobs may share a temp_store
+    token = _token([ds for _, ds in _datasets(obj)], lengths, encoding, target, where, zarr_format)
     place = replace(place, **_place_of_blocks(store, temp_store, token))
     is_new = place.open_blocks() is None
     if is_new:

@@ -1,4 +1,4 @@
-"""What a plan tells is what happens: bytes and requests are exact."""
+"""What a plan says is what happens: bytes and requests are exact."""
 
 from __future__ import annotations
 

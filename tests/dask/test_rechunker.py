@@ -1,4 +1,4 @@
-"""The calls of the package rechunker: the examples of its documentation, but for the import."""
+"""The calls of the package rechunker: the examples of its documentation; only the import differs."""
 
 from __future__ import annotations
 

@@ -148,9 +148,7 @@ class Job:
         StoreNotShareableError
             The scheduler has other processes, but a store exists in this one only. Nothing has been done.
         """
-        check_shareable(self._stores, get_scheduler(scheduler=options.get("scheduler"), collections=[self]))
-        if self._begin is not None:
-            self._begin()
+        self._start(options.get("scheduler"))
         try:
             with show_progress() if progress else nullcontext():
                 return dask.compute(self, **options)[0]
@@ -158,6 +156,12 @@ class Job:
             if self.resumable:
                 stopped.add_note(_HOW_TO_GO_ON)
             raise
+
+    def _start(self, scheduler: Any) -> None:
+        """Raise StoreNotShareableError if workers cannot reach a store; then record that the job is at work."""
+        check_shareable(self._stores, get_scheduler(scheduler=scheduler, collections=[self]))
+        if self._begin is not None:
+            self._begin()
 
     def visualize(self, filename: str | None = "zarrds-job.png", **options: Any) -> Any:
         """Draw the graph of tasks with ``dask.visualize``, which needs the package graphviz; of small jobs, please.
@@ -189,9 +193,7 @@ class Job:
         Job
             The same job, whose tasks are running.
         """
-        check_shareable(self._stores, get_scheduler(scheduler=options.get("scheduler"), collections=[self]))
-        if self._begin is not None:
-            self._begin()
+        self._start(options.get("scheduler"))
         found: Job = dask.persist(self, **options)[0]
         return found
 

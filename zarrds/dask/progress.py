@@ -239,7 +239,7 @@ def stage_of(key: Any) -> str:
 
 
 class _LocalWatch(Callback):  # type: ignore[misc]
-    """Callback of local schedulers that counts their tasks, and the bytes that their reports tell."""
+    """Callback of local schedulers that counts their tasks, and the bytes in their reports."""
 
     def __init__(self, state: _State) -> None:
         self._progress = state
@@ -310,7 +310,7 @@ class _ClusterWatch:
             self._progress.update(stages, self._nbytes)
 
     def _count_bytes(self) -> None:
-        """Add the bytes that tasks have told since the last call; the scheduler keeps only the last events."""
+        """Add the bytes that tasks have reported since the last call; the scheduler keeps only the last events."""
         for told, event in self._client.get_events(TOPIC):
             if told > self._told:
                 self._told = told
