@@ -96,6 +96,33 @@ class TestOwn(CodecContract):
     configurations = ({"level": 1},)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "test_what_is_written_is_read",
+        "test_parts_are_written_and_read",
+        "test_shards",
+        "test_unknown_members_are_refused",
+    ],
+)
+def test_the_contract_finds_faults(name: str) -> None:
+    class Forgetful(V3Codec):
+        kind = "bytes->bytes"
+
+        def encode(self, value: Any) -> bytes:
+            return b"\1" * memoryview(value).nbytes
+
+        def decode(self, value: Any) -> bytes:
+            return bytes(value)
+
+    class Contract(CodecContract):
+        name = "tests.forgetful"
+
+    register_v3_codec("tests.forgetful", Forgetful)
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        getattr(Contract(), name)()
+
+
 def test_they_stand_where_they_belong() -> None:
     store: dict[str, Any] = {}
     z = zarrds.create(

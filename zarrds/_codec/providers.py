@@ -6,8 +6,8 @@ import re
 
 __all__ = ["hint_for"]
 
-_EXTRAS = frozenset({"pcodec", "zfpy"})
-"""Codecs whose packages are extras of zarrds of the same names."""
+_EXTRAS = {"pcodec": "pcodec", "zfpy": "zfpy", "zfp": "zfpy"}
+"""Extras of zarrds that install the package of a codec."""
 
 _PACKAGES: dict[str, str] = {
     "imagecodecs_.*": "imagecodecs",
@@ -22,7 +22,7 @@ _PACKAGES: dict[str, str] = {
 def hint_for(name: str) -> str | None:
     """Return how to install the package that provides a codec; None if that is not known."""
     bare = name.removeprefix("numcodecs.").removeprefix("numcodecs/")
-    if bare in _EXTRAS or name == "zfp":
-        return f"pip install 'zarrds[{'zfpy' if name == 'zfp' else bare}]'"
+    if bare in _EXTRAS:
+        return f"pip install 'zarrds[{_EXTRAS[bare]}]'"
     found = next((package for pattern, package in _PACKAGES.items() if re.fullmatch(pattern, bare)), None)
     return None if found is None else f"the package {found} provides it: pip install {found!r}"
