@@ -58,6 +58,12 @@ def test_urls_that_stay_with_fsspec(url: str) -> None:
     assert bucket_of(url, {}) == "URL"
 
 
+@pytest.mark.parametrize("path", ["/x", "x//y", "x/./y", "../x"])
+def test_paths_that_obstore_would_change_or_refuse(path: str) -> None:
+    assert bucket_of(f"s3://b/{path}", {}) == "path with empty parts or dots"
+    assert bucket_of("s3://b/x/y//", {}) == bucket_of("s3://b/", {}) == Bucket("b")
+
+
 def test_credentials_do_not_show() -> None:
     found = bucket_of("s3://b", {"key": "the-key", "secret": "the-secret"})
     assert "the-" not in repr(found)

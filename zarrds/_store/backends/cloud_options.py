@@ -66,9 +66,11 @@ def bucket_of(url: str, options: Mapping[str, Any]) -> Bucket | str:
     given = {name: value for name, value in options.items() if value not in (None, False, {}) and name not in _OF_FILES}
     given.pop("use_ssl", None)  # True, the default
     protocol, _, rest = url.partition("://")
-    name = rest.partition("/")[0]
+    name, *path = rest.rstrip("/").split("/")
     if protocol not in ("s3", "s3a") or "::" in url or not name or ":" in name or "@" in name:
         return "URL"
+    if {"", ".", ".."} & {*path}:  # obstore removes a slash at the beginning, and refuses the others
+        return "path with empty parts or dots"
     client, config = dict(given.pop("client_kwargs", {})), dict(given.pop("config_kwargs", {}))
     endpoint = given.pop("endpoint_url", None) or client.pop("endpoint_url", None) or endpoint_of_environment()
     region = client.pop("region_name", None)

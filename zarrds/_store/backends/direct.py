@@ -73,6 +73,8 @@ class ObstoreNotFoundError(ObstoreError, FileNotFoundError):
 
 def _converted(error: Exception) -> Exception:
     """Return the error of obstore as one of the kinds that clients of Python raise, with its status."""
+    if isinstance(error, ValueError):  # a key that obstore cannot use: another attempt would not help
+        return error
     text, _, source = str(error).partition("\n\nDebug source:")
     text = text.strip()
     found = _STATUS.search(text)
