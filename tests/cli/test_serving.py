@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from zarrds.cli import main
 from zarrds.cli.serving import StoreServer
 from zarrds.cli.serving.asked import key_of, range_of
 from zarrds.cli.serving.command import served_store
+from zarrds.cli.serving.server import _Handler
 from zarrds.errors import PathNotFoundError, ReadOnlyError
 
 VALUES = np.arange(63, dtype="f4").reshape(7, 9)
@@ -166,6 +168,17 @@ def test_listings_are_links(folder: Path) -> None:
         assert "secret" not in links
 
 
+def test_listings_of_file_systems() -> None:
+    url = f"memory://{uuid.uuid4().hex}/a"
+    made(zarrds.storage.FSStore(url, mode="w"))
+    with serving(zarrds.storage.FSStore(url, mode="r")) as server:
+        assert '<li><a href="u/">u/</a></li>' in ask(server, "/g/")[2].decode()
+        page = ask(server, "/g/u/")[2].decode()
+        assert '<li><a href=".zarray">.zarray</a></li>' in page
+        assert '<li><a href="0.0">0.0</a></li>' in page
+        assert sorted(zarrds.open_group(server.url.rstrip("/"), mode="r")) == ["g", "gaps"]
+
+
 # --- strangers --------------------------------------------------------------------------------------------------------
 
 
@@ -279,6 +292,38 @@ def test_an_error_of_the_store_is_an_answer(folder: Path) -> None:
         assert ask(server, "/.zarrds/node?path=g/u")[0] == 200
 
 
+def test_an_error_of_the_connection_to_the_store_is_an_answer() -> None:
+    class Gone(zarrds.MemoryStore):
+        def get_many(self, requests: Any) -> Any:
+            raise ConnectionResetError("gone")
+
+    with serving(Gone()) as server:
+        assert ask(server, "/.zgroup")[::2] == (500, b"ConnectionResetError: gone\n")
+
+
+def test_nothing_follows_a_part_of_a_value(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    value = (folder / "g" / "u" / "0.0").read_bytes()
+    setup = _Handler.setup
+
+    def stalling(handler: _Handler) -> None:
+        """Give a handler a client that stops reading within a value."""
+        setup(handler)
+        write = handler.wfile.write
+
+        def write_part(data: Any) -> int:
+            if bytes(data) != value:
+                return write(data)
+            write(value[:2])
+            raise TimeoutError
+
+        monkeypatch.setattr(handler.wfile, "write", write_part)
+
+    monkeypatch.setattr(_Handler, "setup", stalling)
+    with serving(zarrds.DirectoryStore(str(folder))) as server, pytest.raises(http.client.IncompleteRead) as caught:
+        ask(server, "/g/u/0.0")
+    assert caught.value.partial == value[:2]
+
+
 @pytest.mark.parametrize(
     ("target", "key"),
     [
@@ -374,5 +419,8 @@ def test_the_command_ends_cleanly(folder: Path) -> None:
         url = line.split(" at ")[1].split()[0]
         assert zarrds.open_group(url.rstrip("/"), mode="r")["g/u"][0, 1] == 1
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=120)
+        try:
+            out, err = process.communicate(timeout=120)
+        finally:
+            process.kill()  # else leaving the block waits for it
     assert (process.returncode, out, err.strip()) == (0, "stopped\n", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from urllib.parse import unquote_to_bytes
 
-from zarrds._format import DOCUMENT_NAMES
+from zarrds._format import CONSOLIDATED_KEY, DOCUMENT_NAMES
 
 __all__ = ["allowed_hosts", "is_allowed", "key_of", "range_of"]
 
@@ -24,7 +24,7 @@ def key_of(target: str) -> str | None:
     path = unquote_to_bytes(target.partition("?")[0][1:]).decode("utf-8", "surrogateescape")
     names = path.removesuffix("/").split("/") if path else []
     for name in names:
-        hidden = name.startswith(".") and name not in DOCUMENT_NAMES and name != ".zmetadata"
+        hidden = name.startswith(".") and name not in DOCUMENT_NAMES and name != CONSOLIDATED_KEY
         if not name or hidden or "\\" in name or "\0" in name:
             return None
     return path

@@ -136,8 +136,6 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer_own()
             else:
                 self._answer_key(key_of(self.path))
-        except (BrokenPipeError, ConnectionError):
-            self.close_connection = True
         except (ArgumentError, click.BadParameter) as error:
             self._send(400, f"{visible(str(error))}\n".encode(), "text/plain")
         except (PathNotFoundError, NotListableError) as error:
@@ -196,9 +194,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer_absent(self, key: str) -> None:
         """Send clients that list to the address that ends in ``/``; say to all others that there is no value."""
         is_document = key.rpartition("/")[2] in DOCUMENT_NAMES
-        if not is_document and self._listed(key):
-            location = f"/{quote(key, errors='surrogateescape')}/"
-            self._send(301, b"", "text/plain", {"Location": location})
+        if not is_document and self._served(key):
+            self._send(301, b"", "text/plain", {"Location": f"{_address(key)}/"})
         else:
             self._send(404, b"not found\n", "text/plain")
 
@@ -225,15 +222,19 @@ class _Handler(BaseHTTPRequestHandler):
             return 200, headers, (0, size)
         return 206, {**headers, "Content-Range": f"bytes {span[0]}-{span[1] - 1}/{size}"}, span
 
+    def _served(self, path: str) -> list[str]:
+        """Return the keys and prefixes directly below a path that are served."""
+        prefix = f"{path}/" if path else ""
+        found = [prefix + name for name in self.server.store.listdir(path)]
+        return [key for key in found if key_of(_address(key)) is not None and self.server.is_inside(key)]
+
     def _listed(self, path: str) -> list[str]:
         """Return the names below a path that are served; directories end in ``/``."""
-        store, found = self.server.store, []
-        prefix = f"{path}/" if path else ""
-        for name in store.listdir(path):
-            quoted = f"/{quote(prefix + name, errors='surrogateescape')}"
-            if key_of(quoted) is not None and self.server.is_inside(prefix + name):
-                found.append(name if prefix + name in store else f"{name}/")
-        return found
+        keys = self._served(path)
+        are_values = _have_values(self.server.store, keys)
+        return [
+            key.rpartition("/")[2] + ("" if is_value else "/") for key, is_value in zip(keys, are_values, strict=True)
+        ]
 
     # --- answers -----------------------------------------------------------------------------------------------------
 
@@ -269,13 +270,27 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in sent.items():
             self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD" and status not in (204, 304):
-            self.wfile.write(body)
+        try:
+            self.end_headers()
+            if self.command != "HEAD" and status not in (204, 304):
+                self.wfile.write(body)
+        except OSError:  # the client has gone, or does not read: nothing may follow a part of an answer
+            self.close_connection = True
 
 
 def _file(name: str) -> bytes:
     return files("zarrds.cli.serving").joinpath(name).read_bytes()
+
+
+def _address(key: str) -> str:
+    return f"/{quote(key, errors='surrogateescape')}"
+
+
+def _have_values(store: Store, keys: list[str]) -> list[bool]:
+    """Return for each key whether it has a value, or is only a prefix of others; a file system is asked once."""
+    if isinstance(store, FSStore):
+        return [state is not None for state in store.states(keys)]
+    return [key in store for key in keys]
 
 
 def _content_type(key: str) -> str:
