@@ -1,7 +1,8 @@
-"""Names of Zarr-Python 3 that an array has besides those of the manual, each thin over what is there."""
+"""Names of Zarr-Python 3 that an array or any node has besides those of the manual, each thin over what is there."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from zarrds.attrs import Attributes
 from zarrds.core.info import InfoReporter
 from zarrds.core.opened import HasOpenArray
 
-__all__ = ["ArrayConfig", "Metadata", "NewerNames"]
+__all__ = ["ArrayConfig", "Metadata", "NewerNames", "NewerNodeNames"]
 
 
 class Metadata(Mapping[str, Any]):
@@ -79,37 +80,31 @@ class ArrayConfig:
     write_empty_chunks: bool
 
 
-class NewerNames(HasOpenArray):
-    """The part of an array that has names of Zarr-Python 3."""
+class NewerNodeNames:
+    """The part of an array or group that has names of Zarr-Python 3 which both have."""
 
     @property
-    def metadata(self) -> Metadata:
-        """Members of the array's documents, with its attributes: ``z.metadata.to_dict()`` is a dict."""
-        meta = self._open.source().meta
-        ((_, text),) = format_of(meta).array_documents(self._open.path, meta)[:1]
-        document: Any = loads(text, "metadata")
-        return Metadata({**document, "attributes": self._attributes().asdict()})
+    @abstractmethod
+    def attrs(self) -> Attributes:
+        """Return the attributes of the node."""
 
     @property
-    def config(self) -> ArrayConfig:
-        """Order of the elements of a chunk, and whether empty chunks are stored."""
-        array: Any = self
-        return ArrayConfig(array.order, self._open.options.write_empty_chunks)
+    @abstractmethod
+    def info(self) -> InfoReporter:
+        """Return the report of the node."""
 
     def info_complete(self) -> InfoReporter:
-        """Return the report `info`, which counts the stored chunks and their bytes.
+        """Return the report `info`: it counts stored chunks and their bytes in an array, and members in a group.
 
         Returns
         -------
         InfoReporter
             What is displayed as text, and in a notebook as a table.
         """
-        array: Any = self
-        found: InfoReporter = array.info
-        return found
+        return self.info
 
     def update_attributes(self, new_attributes: Mapping[str, Any]) -> Self:
-        """Set some attributes and keep the others: ``z.attrs.update(...)``.
+        """Set some attributes and keep the others: ``node.attrs.update(...)``.
 
         Parameters
         ----------
@@ -118,8 +113,8 @@ class NewerNames(HasOpenArray):
 
         Returns
         -------
-        Array
-            The array itself.
+        Array or Group
+            The array or group itself.
 
         Examples
         --------
@@ -127,10 +122,23 @@ class NewerNames(HasOpenArray):
         >>> zarrds.zeros(3).update_attributes({"units": "K"}).attrs.asdict()
         {'units': 'K'}
         """
-        self._attributes().update(new_attributes)
+        self.attrs.update(new_attributes)
         return self
 
-    def _attributes(self) -> Attributes:
+
+class NewerNames(HasOpenArray, NewerNodeNames):
+    """The part of an array that has names of Zarr-Python 3."""
+
+    @property
+    def metadata(self) -> Metadata:
+        """Members of the array's documents, with its attributes: ``z.metadata.to_dict()`` is a dict."""
+        meta = self._open.source().meta
+        ((_, text),) = format_of(meta).array_documents(self._open.path, meta)[:1]
+        document: Any = loads(text, "metadata")
+        return Metadata({**document, "attributes": self.attrs.asdict()})
+
+    @property
+    def config(self) -> ArrayConfig:
+        """Order of the elements of a chunk, and whether empty chunks are stored."""
         array: Any = self
-        found: Attributes = array.attrs
-        return found
+        return ArrayConfig(array.order, self._open.options.write_empty_chunks)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from zarrds._types import ChunksLike, CodecLike, CodecsLike, DTypeLike, ShapeLike
 from zarrds.core import Array
-from zarrds.core.info import InfoReporter
-from zarrds.core.newer import Metadata
+from zarrds.core.newer import Metadata, NewerNodeNames
 from zarrds.creation.newer import create_in
 from zarrds.hierarchy.create import Creating
 
 __all__ = ["NewerGroupNames"]
 
 
-class NewerGroupNames(Creating):
+class NewerGroupNames(Creating, NewerNodeNames):
     """The part of a group that has names of Zarr-Python 3."""
 
     def nmembers(self, max_depth: int | None = 0) -> int:
@@ -119,27 +118,11 @@ class NewerGroupNames(Creating):
         make = partial(self.create_array, name, shape=shape, dtype=dtype, **kwargs)
         return self._required(name, shape, dtype, exact, make)
 
-    def update_attributes(self, new_attributes: Mapping[str, Any]) -> Self:
-        """Set some attributes and keep the others: ``group.attrs.update(...)``.
-
-        Parameters
-        ----------
-        new_attributes : mapping
-            Names and values.
-
-        Returns
-        -------
-        Group
-            The group itself.
-        """
-        self._attributes().update(new_attributes)
-        return self
-
     @property
     def metadata(self) -> Metadata:
         """Members of the group's document, with its attributes: ``group.metadata.to_dict()`` is a dict."""
         kind = {"node_type": "group"} if self._format == 3 else {}
-        return Metadata({"zarr_format": self._format, **kind, "attributes": self._attributes().asdict()})
+        return Metadata({"zarr_format": self._format, **kind, "attributes": self.attrs.asdict()})
 
     def array_values(self) -> Iterator[Array]:
         """Return the arrays of this group.
@@ -160,19 +143,3 @@ class NewerGroupNames(Creating):
             Without those of groups below.
         """
         return (group for _, group in self.groups())
-
-    def info_complete(self) -> InfoReporter:
-        """Return the report `info`, which lists the members.
-
-        Returns
-        -------
-        InfoReporter
-            What is displayed as text, and in a notebook as a table.
-        """
-        group: Any = self
-        found: InfoReporter = group.info
-        return found
-
-    def _attributes(self) -> Any:
-        group: Any = self
-        return group.attrs
