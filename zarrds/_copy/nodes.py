@@ -451,6 +451,6 @@ def _same_in_h5py(source: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def _ignorable(source: Any, new_format: int) -> str:
-    """Return the members of the document of an array that may be ignored, which a copy in Zarr v3 keeps."""
+    """Return, as JSON text, the members that a copy from Zarr v3 to Zarr v3 keeps though readers may ignore them."""
     is_kept = isinstance(source, Array) and source.zarr_format == new_format == 3
     return source.source().meta.extra if is_kept else ""

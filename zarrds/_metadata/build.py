@@ -397,7 +397,7 @@ def _options_v2(chunk: ChunkSpec, name: str | None) -> dict[str, Any]:
 
 
 def new_format(asked: int | None, store: Store) -> int:
-    """Return the format of a new node: the one asked for, else the configured default.
+    """Return the format of a new node: the one asked for, else what the store prefers, else the configured default.
 
     A store that can hold documents of one format only decides by itself: asking it for another format is an error.
     """
