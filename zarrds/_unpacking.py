@@ -15,7 +15,7 @@ from zarrds._types import NDArrayAny
 
 __all__ = ["Unpacking", "decoded_fill", "unpacking_of"]
 
-NUMBERS = "biuf"
+_NUMBERS = "biuf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Unpacking:
 
     def unpacked(self, stored: NDArrayAny) -> NDArrayAny:
         """Return numbers as float64, NaN where they are missing; other types as they are."""
-        if stored.dtype.kind not in NUMBERS:
+        if stored.dtype.kind not in _NUMBERS:
             return stored
         mask = self.mask(stored)
         values = stored.astype("f8") * self.scale + self.offset if self.is_packed else stored.astype("f8")
@@ -65,7 +65,7 @@ def unpacking_of(array: Any) -> Unpacking:
     as xarray does.
     """
     attributes = array.attrs.asdict()
-    if array.dtype.kind not in NUMBERS:
+    if array.dtype.kind not in _NUMBERS:
         return Unpacking()
     given = [decoded_fill(attributes.get("_FillValue"), array.dtype), *_listed(attributes.get("missing_value"))]
     if array.zarr_format == 2 and "_ARRAY_DIMENSIONS" in attributes and "_FillValue" not in attributes:

@@ -101,6 +101,10 @@ def test_a_store_of_one_format_decides(tmp_path) -> None:
     assert (group.zarr_format, group.attrs.asdict()) == (2, {"a": 1})
     assert zarrds.create_array(n5, name="g/x", shape=3).zarr_format == 2
     assert zarrds.from_array(zarrds.N5Store(str(tmp_path / "b.n5")), data=[1, 2])[:].tolist() == [1, 2]
+    new = zarrds.create_array({}, data=DATA, chunks=(4, 4))
+    old = zarrds.from_array(zarrds.N5Store(str(tmp_path / "d.n5")), data=new)
+    assert (old.zarr_format, old.chunks) == (2, (4, 4))
+    np.testing.assert_array_equal(old[:], DATA)
     assert zarrds.create_array(f"file://{tmp_path}/c.zarr|zarr2:", shape=3).zarr_format == 2
 
 

@@ -1,4 +1,4 @@
-"""Names of Zarr-Python 3 that an array or any node has besides those of the manual, each thin over what is there."""
+"""Names of Zarr-Python 3 that arrays have besides those of the manual, and groups too: thin over what is there."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ def from_array(
     real_store = as_store(store, mode="w", storage_options=storage_options)
     path, number = normalize_path(name), check_version(None, zarr_format)
     if isinstance(data, Array):
-        number = number or data.zarr_format
+        number = number or real_store.documents_format or data.zarr_format
         chosen = {option: asked[option] for option in _KEPT if option in asked}
         chosen |= {option: asked[option] for option in _CHOICES if asked[option] is not None}
         asked |= filled_keywords(data, chosen, number)
