@@ -29,6 +29,7 @@ __all__ = [
     "lazy_data",
     "load_store",
     "nothing_to_close",
+    "stored_data",
     "text_dtype",
     "tree_of",
 ]
@@ -99,6 +100,14 @@ def load_store(store: AbstractDataStore, **decoders: Any) -> xr.Dataset:
 def lazy_data(var: xr.Variable) -> Any:
     """Return the data of a variable without reading what is lazy."""
     return var._data
+
+
+def stored_data(var: xr.Variable) -> Any:
+    """Return the array that a variable reads, without the wrappers that xarray puts around it; nothing is read."""
+    found = lazy_data(var)
+    while hasattr(found, "array") and not hasattr(found, "__dask_tokenize__"):
+        found = found.array
+    return found
 
 
 def nothing_to_close() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xarray_backend._compat import decode_values, indexing, lazy_data
+from xarray_backend._compat import decode_values, indexing, stored_data
 from xarray_backend.joined import DecodedPart, FillPart, JoinedArray, Part
 from xarray_backend.lazy import ZarrdsArrayWrapper
 from xarray_backend.opening import Opened
@@ -172,7 +172,7 @@ def _joined(parts: _Parts, dim: str, counts: Sequence[int]) -> xr.Variable:
         if one is None or var is None:
             pieces.append(FillPart(shape, fill, dtype))
             continue
-        wrapper = _wrapper(one[1])
+        wrapper = stored_data(one[1])
         pieces.append(DecodedPart(var, wrapper, dtype) if decoded else wrapper)
     encoding = _encoding(first, dim, [_blocks(one, dim, n) for one, n in zip(parts.stored, counts, strict=True)])
     attrs = {**like.attrs, **{key: first.attrs[key] for key in DECODED_LATER if key in first.attrs}}
@@ -208,14 +208,6 @@ def _common_dtype(dtypes: Sequence[np.dtype[Any]], name: str) -> np.dtype[Any]:
         raise ArgumentError(
             f"the data types of variable {name!r} have nothing in common", found=[str(dtype) for dtype in distinct]
         ) from error
-
-
-def _wrapper(var: xr.Variable) -> ZarrdsArrayWrapper:
-    """Return our lazy array inside a variable that was just read."""
-    found = lazy_data(var)
-    while not isinstance(found, ZarrdsArrayWrapper):
-        found = found.array
-    return found
 
 
 def _blocks(stored: Stored | None, dim: str, count: int) -> tuple[int, ...]:

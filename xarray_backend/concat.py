@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 import xarray as xr
 
-from xarray_backend._compat import AbstractDataStore
+from xarray_backend._compat import AbstractDataStore, stored_data
 from xarray_backend.combining import combined_variables
 from xarray_backend.entrypoint import ZarrdsBackendEntrypoint
 from xarray_backend.opening import Opened, open_many
@@ -58,7 +58,9 @@ class JoinedStore(AbstractDataStore):
     def __dask_tokenize__(self) -> tuple[Any, ...]:
         from dask.base import normalize_token
 
-        return (type(self).__qualname__, normalize_token(self._variables))
+        # the token of a variable itself is one of its values: all of them would be read
+        variables = [(name, var.dims, stored_data(var), var.attrs) for name, var in self._variables.items()]
+        return (type(self).__qualname__, normalize_token(variables))
 
 
 def concat_stores(

@@ -91,7 +91,8 @@ class DecodedPart:
         return (self._stored,)
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        return (type(self).__qualname__, self._stored.__dask_tokenize__(), self.dtype.str, str(self._variable.attrs))
+        decoding = str(self._variable.attrs), str(self._variable.encoding)
+        return (type(self).__qualname__, self._stored.__dask_tokenize__(), self.dtype.str, *decoding)
 
 
 Part = ZarrdsArrayWrapper | FillPart | DecodedPart

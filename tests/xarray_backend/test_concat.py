@@ -13,7 +13,8 @@ import xarray as xr
 
 import zarrds
 from tests.faults.cloud import FaultyCloud
-from tests.xarray_backend.samples import assert_same
+from tests.store.doubles import CountingStore
+from tests.xarray_backend.samples import assert_same, is_document
 from xarray_backend import concat_stores, open_zarrds, to_zarrds
 from zarrds.errors import ArgumentError, ArgumentTypeError, GroupNotFoundError, SelfOverwriteError
 from zarrds.storage import FSStore, MemoryStore
@@ -179,6 +180,24 @@ def test_names_of_tasks_follow_the_data(tmp_path: Path) -> None:
     array = zarrds.open_array(f"{paths[2]}/u", mode="r+")
     array[0] = -1
     assert concat_stores(paths, "t").u.data.name != one.u.data.name
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_opening_reads_no_values(packed: bool) -> None:
+    stores = [CountingStore(MemoryStore()) for _ in CUTS]
+    for number, (start, stop) in enumerate(CUTS):
+        ds, encoding = whole().isel(t=slice(start, stop)), {"dtype": "i2", "_FillValue": -1}
+        encoding["scale_factor"] = 1.0 + number * packed
+        to_zarrds(ds.chunk(t=2), stores[number], encoding={"u": encoding})
+    before = [len(store.counts.log) for store in stores]
+    names = [concat_stores(stores, "t").u.data.name for _ in range(2)]
+    logs = [store.counts.log[n:] for store, n in zip(stores, before, strict=True)]
+    keys = [key for log in logs for verb, items in log if verb == "get" for key, _ in items]
+    assert not {key.split("/")[0] for key in keys if not is_document(key)} & {"u", "n", "name", "aux"}
+    assert names[0] == names[1]
+    zarrds.open_array(stores[1], path="u", mode="r+").attrs["scale_factor"] = 7.0
+    zarrds.consolidate_metadata(stores[1])
+    assert concat_stores(stores, "t").u.data.name != names[0]
 
 
 def test_pickles_read_without_metadata(tmp_path: Path) -> None:
