@@ -1,6 +1,7 @@
 """Names of Zarr-Python 3 that xarray asks for since it has dropped Zarr-Python 2, for processes that call `install`.
 
-They are not part of zarrds elsewhere: `install` adds them to the module `zarr`, to `Group` and to `Array`.
+`install` adds them to the module `zarr`, to `Group` and to `Array`. Their `metadata` then has only what xarray reads,
+and arrays of Zarr v2 have none: by that xarray knows them.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def open_consolidated(store: Any, **kwargs: Any) -> Any:
 
 
 def add_to_classes() -> None:
-    """Add to groups and arrays what xarray asks them for, if they do not have it."""
+    """Add to groups and arrays what xarray asks them for; a second call changes nothing."""
     group: Any = zarrds.Group
     array: Any = zarrds.Array
     if "metadata" in vars(group):
