@@ -164,6 +164,8 @@ def test_access_options_of_urls() -> None:
     assert anonymous.options("https://b/x") == {"a": 1}
     assert anonymous.options("zip::s3://b/x.zip") == {"s3": {"anon": True}, "a": 1}
     assert anonymous.options("a.zarr") is None
+    inner = Access({"s3": {"endpoint_url": "x"}}, anonymous=True)
+    assert inner.options("zip::s3://b/x.zip") == {"s3": {"anon": True, "endpoint_url": "x"}}
     assert Access({}, profile="work").options("s3://b/x", {"profile": "other"}) == {"profile": "other"}
     with pytest.raises(ArgumentError, match="--profile is for s3://"):
         Access({}, profile="work").options("gs://b/x")

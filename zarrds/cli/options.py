@@ -129,9 +129,10 @@ class Access:
                     f"--profile is for s3://, found {schemes[-1]}://", hint="use --storage-option KEY=VALUE"
                 )
             implied["profile"] = self.profile
+        given = options_for(place, self.given, *more) or {}
         if len(schemes) > 1 and implied:  # in a chain each file system has its own options
-            implied = {schemes[-1]: implied}
-        return options_for(place, implied, self.given, *more)
+            implied = {schemes[-1]: {**implied, **given.pop(schemes[-1], {})}}
+        return options_for(place, implied, given)
 
 
 def options_for(place: str | None, *given: Mapping[str, Any]) -> dict[str, Any] | None:
