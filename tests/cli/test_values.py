@@ -88,6 +88,8 @@ def test_cat_as_json(store: Path) -> None:
         (["u", "-s", "2"], 1, "out of bounds"),
         (["u", "-s", "::-1"], 1, "backwards"),
         (["u", "-s", "0", "--isel", "time=0"], 1, "--select too"),
+        (["u", "--isel", "time=0", "--isel", "0=1"], 1, "selected twice"),
+        (["u", "--isel", "time=0,time=1"], 2, "selected twice"),
         (["u", "-s", "a"], 2, "expected an index"),
         (["u", "-s", "::0"], 2, "expected an index"),
         (["u", "--isel", "time"], 2, "NAME=INDEX"),

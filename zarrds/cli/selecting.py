@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
@@ -46,6 +45,8 @@ def _isel(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> 
             name, sign, value = pair.rpartition("=")
             if not (name and sign):
                 raise click.BadParameter(f"expected NAME=INDEX or NAME=START:STOP, found {pair!r}")
+            if name.strip() in found:
+                raise click.BadParameter(f"dimension {name.strip()!r} is selected twice")
             found[name.strip()] = _item(value)
     return found
 
@@ -79,7 +80,7 @@ def selection_of(array: Array, select: Sequence[Item] | None, isel: dict[str, It
     if len(chosen) > array.ndim:
         raise ArgumentError(f"{len(chosen)} indexes for an array of {array.ndim} dimensions", path=array.path)
     found[: len(chosen)] = chosen
-    names = _names(array)
+    names, taken = _names(array), set[int]()
     for name, item in isel.items():
         axis = names.get(name)
         if axis is None:
@@ -87,6 +88,9 @@ def selection_of(array: Array, select: Sequence[Item] | None, isel: dict[str, It
             raise ArgumentError(f"there is no dimension {name!r}", path=array.path, expected=known, found=name)
         if axis < len(chosen):
             raise ArgumentError(f"dimension {name!r} is selected by --select too", path=array.path)
+        if axis in taken:
+            raise ArgumentError(f"dimension {name!r} is selected twice, by its name and by its number", path=array.path)
+        taken.add(axis)
         found[axis] = item
     return tuple(
         _checked(item, length, axis) for axis, (item, length) in enumerate(zip(found, array.shape, strict=True))
@@ -94,11 +98,11 @@ def selection_of(array: Array, select: Sequence[Item] | None, isel: dict[str, It
 
 
 def _names(array: Array) -> dict[str, int]:
-    """Return the axis of each dimension, by its name, and by its number if it has none."""
-    names: list[Any] = [*(dimension_names(array) or [None] * array.ndim)]
-    found = {str(axis): axis for axis in range(array.ndim)}
-    found = {number: axis for number, axis in found.items() if names[axis] is None or number not in names}
-    return {**{name: axis for axis, name in enumerate(names) if name is not None}, **found}
+    """Return the axis of each dimension, by its name, and by its number unless that is a name."""
+    found = {name: axis for axis, name in enumerate(dimension_names(array) or ()) if name is not None}
+    for axis in range(array.ndim):
+        found.setdefault(str(axis), axis)
+    return found
 
 
 def _checked(item: Item, length: int, axis: int) -> Item:
