@@ -44,7 +44,7 @@ class Drawing:
     title, label : str
         What the values are, and with the unit.
     step : int
-        Every how many values one is drawn.
+        Of so many values along a dimension one is drawn.
     """
 
     values: NDArrayAny
@@ -195,7 +195,8 @@ def _print(found: Drawing, vmin: float | None, vmax: float | None) -> None:
         echo_text("\n".join(text_image(_upright(found), low, high, width, height)))
     for line in _axis_lines(found):
         echo_text(visible(line))
-    echo_text(f"from {low:.6g} to {high:.6g}" + (f"; every {found.step} values" if found.step > 1 else ""))
+    thinned = f"; 1 of {found.step} values along each dimension" if found.step > 1 else ""
+    echo_text(f"from {low:.6g} to {high:.6g}{thinned}")
 
 
 def _colours(values: NDArrayAny, low: float, high: float, width: int, height: int) -> list[list[Colour | None]]:

@@ -138,7 +138,7 @@ async function drawPart(node, mine) {
   byId("high").textContent = number(part.max);
   byId("scale").hidden = part.shape.length === 1;
   const sides = part.axes.map(({ name, values }) => `${name} ${number(values[0])} to ${number(values.at(-1))}`).join(", ");
-  const under = `${part.label}: ${sides}` + (part.step > 1 ? `, every ${part.step}th value` : "");
+  const under = `${part.label}: ${sides}` + (part.step > 1 ? `, 1 of ${part.step} values along each dimension` : "");
   byId("under").textContent = visible(under);
   (part.shape.length === 1 ? drawLine : drawMap)(part, numbers);
   byId("map").onmousemove = (event) => {
