@@ -249,7 +249,8 @@ class _Write:
         else:
             # stored buffers must not be changed: a store may return writable ones
             data = old if type(old) is bytes else memoryview(byte_view(old)).toreadonly()
-            small = meta.chunk.nbytes < SMALL_BYTES and not meta.dtype.hasobject  # else it would be read-only bytes
+            # without `out`, a small chunk is decoded to read-only bytes, which would have to be copied
+            small = meta.chunk.nbytes < SMALL_BYTES and not meta.dtype.hasobject
             out = new_array(meta.chunk.shape, meta.dtype, meta.chunk.order) if small else None
             chunk = source.codec.decode(data, out)
             if not chunk.flags.writeable or chunk.dtype != meta.dtype:
