@@ -15,8 +15,8 @@ KEYS = {"access_key_id": "k", "secret_access_key": "s", "token": None}
 
 @pytest.fixture(autouse=True)
 def no_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+    for name in ("ENDPOINT_URL", "ENDPOINT_URL_S3", "IGNORE_CONFIGURED_ENDPOINT_URLS"):
+        monkeypatch.delenv(f"AWS_{name}", raising=False)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,15 @@ def test_urls_that_stay_with_fsspec(url: str) -> None:
 def test_paths_that_obstore_would_change_or_refuse(path: str) -> None:
     assert bucket_of(f"s3://b/{path}", {}) == "path with empty parts or dots"
     assert bucket_of("s3://b/x/y//", {}) == bucket_of("s3://b/", {}) == Bucket("b")
+
+
+def test_variables_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://all:9")
+    assert bucket_of("s3://b", {}) == Bucket("b", "http://all:9")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://s3:9")
+    assert bucket_of("s3://b", {}) == Bucket("b", "http://s3:9")
+    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
+    assert bucket_of("s3://b", {}) == Bucket("b")
 
 
 def test_credentials_do_not_show() -> None:

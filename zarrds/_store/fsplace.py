@@ -85,6 +85,8 @@ def _service(fs: Any) -> Hashable:
 
 def endpoint_of_environment() -> str | None:
     """Return the URL of the service of S3 that a variable of the environment names."""
+    if os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        return None
     return next(filter(None, map(os.environ.get, _ENDPOINT_VARIABLES)), None)
 
 
