@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
+from typing import Any, Generic, TypeVar
 
 from zarrds._engine import ChunkSource
 from zarrds._types import NDArrayAny, Shape
@@ -14,7 +15,9 @@ from zarrds.dask.batches import LEAST_TASKS, MAX_TASKS, coords_between
 from zarrds.dask.blocks import BlockGrid, merged_chunks
 from zarrds.dask.tasks import read_block
 
-__all__ = ["BlockRange", "block_batches", "parts_of", "regions_of"]
+__all__ = ["BlockRange", "SumsByArray", "block_batches", "parts_of", "regions_of"]
+
+T = TypeVar("T", bound=Any)
 
 BLOCK_BYTES = 16 * 2**20
 """Decoded bytes that a task reads at a time; a larger chunk is read whole."""
@@ -53,6 +56,28 @@ class BlockRange:
         """Yield the region of each block, and its values."""
         for block_id, region in regions_of(self.grid, self.start, self.stop):
             yield region, read_block(self.source, self.grid, block_id)
+
+
+@dataclass(frozen=True, slots=True)
+class SumsByArray(Generic[T]):
+    """What tasks have found in the blocks of some arrays; can be added to others.
+
+    Attributes
+    ----------
+    sums : mapping of int to object
+        For each number of an array the sum of what was found in its blocks.
+    bytes : int
+        Decoded bytes of these blocks; `progress` shows them.
+    """
+
+    sums: Mapping[int, T]
+    bytes: int
+
+    def __add__(self, other: SumsByArray[T]) -> SumsByArray[T]:
+        sums = dict(self.sums)
+        for number, found in other.sums.items():
+            sums[number] = sums[number] + found if number in sums else found
+        return SumsByArray(sums, self.bytes + other.bytes)
 
 
 def block_batches(arrays: Sequence[Array], *, whole: bool = False) -> list[tuple[BlockRange, ...]]:

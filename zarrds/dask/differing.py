@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import product
 from typing import Any
@@ -17,7 +17,7 @@ from zarrds._types import NDArrayAny
 from zarrds._unpacking import decoded_fill
 from zarrds.core import Array
 from zarrds.core.html import facts_table
-from zarrds.dask.block_batches import BlockRange, block_batches, parts_of, regions_of
+from zarrds.dask.block_batches import BlockRange, SumsByArray, block_batches, parts_of, regions_of
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
 from zarrds.dask.places import opened_node
 from zarrds.dask.progress import tell_bytes
@@ -139,19 +139,6 @@ class _Values:
             max(self.furthest, other.furthest),
             min(firsts, default=None),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What tasks have found, by the numbers of the arrays, and how many decoded bytes of the first were compared."""
-
-    values: Mapping[int, _Values] = field(default_factory=dict)
-    bytes: int = 0
-
-    def __add__(self, other: _Found) -> _Found:
-        numbers = {*self.values, *other.values}
-        sums = {n: self.values.get(n, _Values()) + other.values.get(n, _Values()) for n in numbers}
-        return _Found(sums, self.bytes + other.bytes)
 
 
 def diff(
@@ -362,8 +349,8 @@ def _same_layout(ours: ChunkSource, theirs: ChunkSource) -> bool:
     return (a.chunk, a.shape, a.transformers) == (b.chunk, b.shape, b.transformers) and not a.transformers
 
 
-def _compare_batch(work: tuple[_Pair, ...], batch: tuple[BlockRange, ...], after: Any = None) -> _Found:
-    """Compare the blocks of a batch one by one."""
+def _compare_batch(work: tuple[_Pair, ...], batch: tuple[BlockRange, ...], after: Any = None) -> SumsByArray[_Values]:
+    """Compare the blocks of a batch one by one; the bytes are those of the first array."""
     found: dict[int, _Values] = {}
     nbytes = 0
     for some in batch:
@@ -377,7 +364,7 @@ def _compare_batch(work: tuple[_Pair, ...], batch: tuple[BlockRange, ...], after
             found[some.number] = found.get(some.number, _Values()) + values
             nbytes += size * some.source.meta.dtype.itemsize
     tell_bytes(nbytes)
-    return _Found(found, nbytes)
+    return SumsByArray(found, nbytes)
 
 
 def _same_chunks(ours: ChunkSource, theirs: ChunkSource, region: tuple[slice, ...]) -> bool:
@@ -449,10 +436,10 @@ def _furthest(ours: NDArrayAny, theirs: NDArrayAny) -> float:
     return float(finite.max()) if finite.size else 0.0
 
 
-def _report(known: DiffReport, names: list[str], found: _Found) -> DiffReport:
+def _report(known: DiffReport, names: list[str], found: SumsByArray[_Values]) -> DiffReport:
     more, compared, same = [], 0, 0
     for number, name in enumerate(names):
-        values = found.values.get(number, _Values())
+        values = found.sums.get(number, _Values())
         compared, same = compared + values.compared, same + values.same_bytes
         if values.first is not None:
             message = f"{values.differing:,} of {values.compared:,} values differ"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from math import nan, sqrt
 from typing import Any
@@ -14,7 +14,7 @@ from zarrds._escaping import visible
 from zarrds._types import NDArrayAny
 from zarrds._unpacking import Unpacking, unpacking_of
 from zarrds.core import Array
-from zarrds.dask.block_batches import BlockRange, block_batches
+from zarrds.dask.block_batches import BlockRange, SumsByArray, block_batches
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
 from zarrds.dask.places import opened_node
 from zarrds.dask.progress import tell_bytes
@@ -77,20 +77,6 @@ class Moments:
             squares = float(np.square(np.subtract(numbers, mean, dtype="f8")).sum())
         least, greatest = numbers.min().item(), numbers.max().item()
         return cls(numbers.size, stored.size - numbers.size, least, greatest, mean, squares)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """Sums by the numbers of the arrays, and how many bytes were decoded; can be added to others."""
-
-    moments: Mapping[int, Moments] = field(default_factory=dict)
-    bytes: int = 0
-
-    def __add__(self, other: _Found) -> _Found:
-        empty = Moments()
-        numbers = {*self.moments, *other.moments}
-        sums = {n: self.moments.get(n, empty) + other.moments.get(n, empty) for n in numbers}
-        return _Found(sums, self.bytes + other.bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +181,7 @@ def statistics(
     return graph.job(done, partial(_results, dtypes), stores=(node.store.spec(),))
 
 
-def _sums(unpacked: tuple[Unpacking, ...], batch: tuple[BlockRange, ...], after: Any = None) -> _Found:
+def _sums(unpacked: tuple[Unpacking, ...], batch: tuple[BlockRange, ...], after: Any = None) -> SumsByArray[Moments]:
     """Read the blocks of a batch one by one; return their sums."""
     found: dict[int, Moments] = {}
     nbytes = 0
@@ -204,12 +190,12 @@ def _sums(unpacked: tuple[Unpacking, ...], batch: tuple[BlockRange, ...], after:
             found[some.number] = found.get(some.number, Moments()) + Moments.of(values, unpacked[some.number])
             nbytes += values.nbytes
     tell_bytes(nbytes)
-    return _Found(found, nbytes)
+    return SumsByArray(found, nbytes)
 
 
-def _results(dtypes: Mapping[str, np.dtype[Any]], found: _Found) -> dict[str, ArrayStatistics]:
+def _results(dtypes: Mapping[str, np.dtype[Any]], found: SumsByArray[Moments]) -> dict[str, ArrayStatistics]:
     return {
-        path: _result(path, dtype, found.moments.get(number, Moments()))
+        path: _result(path, dtype, found.sums.get(number, Moments()))
         for number, (path, dtype) in enumerate(dtypes.items())
     }
 
