@@ -24,8 +24,14 @@ def main() -> int:
 def check(package: str) -> int:
     """Print the share of known types of a package, and what is unknown; return 1 if it is too little."""
     command = [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, "--outputjson"]
-    # without PYTHONPATH, pyright does not find a package that is installed as a link to this directory
-    environment = {**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1", "PYTHONPATH": str(ROOT)}
+    environment = {
+        **os.environ,
+        "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1",
+        # --verifytypes asks the `python` of PATH where packages are, whatever --pythonpath says
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+        # without it, a package that is installed as a link to this directory is not found
+        "PYTHONPATH": str(ROOT),
+    }
     done = subprocess.run(
         [*command, "--ignoreexternal", "--verifytypes", package], capture_output=True, text=True, env=environment
     )
