@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -15,6 +15,16 @@ from zarrds.errors import StoreNotShareableError
 from zarrds.storage import KVStore
 
 __all__ = ["ZarrdsArrayWrapper"]
+
+
+class Batch(Protocol):
+    """Arrays that are read together, so that copies of them are in memory."""
+
+    def copy_of(self, data: ZarrdsArrayWrapper) -> ZarrdsArrayWrapper:
+        """Return the copy of one of the arrays; KeyError if there is none any more."""
+
+    def forget(self, data: ZarrdsArrayWrapper) -> None:
+        """Forget the copy of one of the arrays."""
 
 
 class ZarrdsArrayWrapper(BackendArray):
@@ -29,9 +39,15 @@ class ZarrdsArrayWrapper(BackendArray):
         Array to read from.
     read_missing : {"fill", "raise"}
         Whether absent chunks are read as the fill value, or raise MissingChunkError.
+
+    Attributes
+    ----------
+    batch : Batch or None
+        Arrays with which this one is read until it was read whole.
     """
 
-    __slots__ = ("_array", "_read_missing", "dtype", "shape")
+    __slots__ = ("_array", "_read_missing", "batch", "dtype", "shape")
+    batch: Batch | None
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
 
@@ -40,8 +56,13 @@ class ZarrdsArrayWrapper(BackendArray):
             array = Array.from_source(array.source(), read_missing="raise")
         self._array = array
         self._read_missing = read_missing
+        self.batch = None
         self.shape = array.shape
         self.dtype = _dtype_in_memory(array)
+
+    def like(self, array: Array) -> ZarrdsArrayWrapper:
+        """Return another array that is read as this one is."""
+        return ZarrdsArrayWrapper(array, self._read_missing)
 
     @property
     def remote(self) -> bool:
@@ -54,6 +75,21 @@ class ZarrdsArrayWrapper(BackendArray):
         return self._array
 
     def __getitem__(self, key: Any) -> Any:
+        found = None if self.batch is None else self._of_batch(self.batch, key)
+        return self._read(key) if found is None else found
+
+    def _of_batch(self, batch: Batch, key: Any) -> Any:
+        """Return what the copy in memory has; None if there is none, or it cannot be read."""
+        try:
+            found = batch.copy_of(self)._read(key)
+        except Exception:  # reading this array alone shows whether it is the one that fails
+            return None
+        if found.size == self._array.size > 1:
+            batch.forget(self)
+            self.batch = None
+        return found
+
+    def _read(self, key: Any) -> Any:
         selection, flips = _ascending(key.tuple, self.shape)
         if isinstance(key, indexing.BasicIndexer):
             found = self._basic(selection)

@@ -16,6 +16,7 @@ from xarray_backend._compat import AbstractDataStore, indexing
 from xarray_backend.codecs import encoding_of_codecs
 from xarray_backend.fills import fill_from_attribute
 from xarray_backend.lazy import ZarrdsArrayWrapper
+from xarray_backend.together import read_together
 from zarrds import Array, Group
 from zarrds.attrs import Attributes
 from zarrds.errors import (
@@ -137,7 +138,7 @@ class ZarrdsStore(AbstractDataStore):
         """Return the variables as they are stored, by name; their data are lazy."""
         arrays = {name: member for name, member in self.members().items() if isinstance(member, Array)}
         attrs = attributes_of(arrays)
-        return {
+        found = {
             name: stored_variable(
                 name,
                 array,
@@ -148,6 +149,8 @@ class ZarrdsStore(AbstractDataStore):
             )
             for name, array in arrays.items()
         }
+        read_together(found)
+        return found
 
     def get_attrs(self) -> dict[str, Any]:
         """Return the attributes of the group, without NCZarr's internal ones."""

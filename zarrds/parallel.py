@@ -89,7 +89,9 @@ def loaded(arrays: Sequence[Array]) -> list[Array]:
     found = []
     for array, own in zip(arrays, keys, strict=True):
         values = {key: value for key, value in zip(own, answers, strict=False) if value is not None}
-        found.append(Array.from_source(replace(array.source(), store=KVStore(values).spec())))
+        source = array.source()
+        meta = replace(source.meta, transformers=())  # they have changed the values already
+        found.append(Array.from_source(replace(source, store=KVStore(values).spec(), meta=meta)))
     return found
 
 

@@ -14,6 +14,7 @@ from zarrds._storage import v3
 from zarrds._storage.store import StorageTransformer, register_storage_transformer
 from zarrds._storage.v3_storage_transformers import ShardingStorageTransformer
 from zarrds.errors import UnsupportedFormatError
+from zarrds.parallel import loaded
 
 
 class Shifted(StorageTransformer):
@@ -162,3 +163,8 @@ def test_a_batch_of_writes_goes_through_it() -> None:
     expected = np.arange(24).reshape(6, 4)
     expected[:, 1] = 200 + np.arange(6)
     np.testing.assert_array_equal(zarrds.open(z.store, mode="r")[...], expected)
+
+
+def test_copies_in_memory_are_transformed_once() -> None:
+    z = _array(storage_transformers=[Shifted("bytes", by=3)])
+    np.testing.assert_array_equal(loaded([z])[0][...], z[...])
