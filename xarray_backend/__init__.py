@@ -5,6 +5,7 @@ The engine is found by its entry point. Importing this package registers the acc
 """
 
 from xarray_backend import accessor as _accessor
+from xarray_backend.chunk_cache import ChunkCache
 from xarray_backend.concat import concat_stores
 from xarray_backend.entrypoint import ZarrdsBackendEntrypoint, open_zarrds
 from xarray_backend.preview import VariablePlan, WritePlan
@@ -14,6 +15,7 @@ from xarray_backend.template import Template
 from xarray_backend.writer import to_zarrds
 
 __all__ = [
+    "ChunkCache",
     "DatasetRechunk",
     "Template",
     "VariablePlan",

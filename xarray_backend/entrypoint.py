@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, cast
 import xarray as xr
 
 from xarray_backend._compat import AbstractDataStore, BackendEntrypoint, load_store, tree_of
+from xarray_backend.chunk_cache import ChunkCache, as_chunk_cache
 from xarray_backend.reader import ZarrdsStore
 from zarrds.errors import ArgumentError
 from zarrds.storage import StoreLike
@@ -70,6 +71,8 @@ class ZarrdsBackendEntrypoint(BackendEntrypoint):
         mask_fill_value: bool | None = None,
         read_missing: Literal["fill", "raise"] = "fill",
         shards_as_chunks: bool = False,
+        chunk_cache: ChunkCache | int | None = None,
+        meta_array: Any = None,
     ) -> xr.Dataset:
         """Open one group as a dataset.
 
@@ -105,6 +108,13 @@ class ZarrdsBackendEntrypoint(BackendEntrypoint):
         shards_as_chunks : bool
             Whether ``chunks={}`` makes a block of each shard rather than of each chunk: fewer tasks, and each shard
             index is read once.
+        chunk_cache : ChunkCache or int, optional
+            Keeps decoded chunks in memory: a cache, which other datasets may share, or its size in bytes. It serves
+            repeated reads of parts: pass ``cache=False`` too, or xarray keeps whole variables. `ChunkCache` says when
+            readers see what others write.
+        meta_array : array-like, optional
+            An array of the type that values are read into, for example ``cupy.empty(())``; NumPy arrays by default.
+            Only without dask: xarray makes NumPy arrays of all blocks. Such values are not kept in a `chunk_cache`.
 
         Returns
         -------
@@ -127,6 +137,8 @@ class ZarrdsBackendEntrypoint(BackendEntrypoint):
                 cache_members=cache_members,
                 read_missing=read_missing,
                 shards_as_chunks=shards_as_chunks,
+                chunk_cache=chunk_cache,
+                meta_array=meta_array,
             )
         return load_store(
             store,
@@ -219,7 +231,14 @@ def _stores_below(path: str, store: ZarrdsStore) -> Iterable[tuple[str, ZarrdsSt
         yield from _stores_below(f"{path.rstrip('/')}/{name}", child)
 
 
-def open_zarrds(store: StoreLike, group: str | None = None, *, chunks: Any = "stored", **options: Any) -> xr.Dataset:
+def open_zarrds(
+    store: StoreLike,
+    group: str | None = None,
+    *,
+    chunks: Any = "stored",
+    cache: bool | int | ChunkCache | None = None,
+    **options: Any,
+) -> xr.Dataset:
     """Open a stored group as a dataset of dask arrays, one task for each stored chunk.
 
     Parameters
@@ -230,6 +249,9 @@ def open_zarrds(store: StoreLike, group: str | None = None, *, chunks: Any = "st
         Path of the group in the store.
     chunks : dict, int, "auto", "stored" or None
         As for `xarray.open_dataset`; "stored" is the same as ``{}``, and None gives lazy arrays without dask.
+    cache : bool, int or ChunkCache, optional
+        A `ChunkCache`, or its size in bytes: decoded chunks are kept in memory, up to that size, and xarray keeps no
+        whole variables. True, False or None: as for `xarray.open_dataset`.
     **options
         As for `xarray.open_dataset` and `ZarrdsBackendEntrypoint.open_dataset`.
 
@@ -246,5 +268,11 @@ def open_zarrds(store: StoreLike, group: str | None = None, *, chunks: Any = "st
     >>> open_zarrds("data/example.zarr").u.chunks
     ((3,),)
     """
+    if chunks is not None and options.get("meta_array") is not None:
+        raise ArgumentError("xarray makes NumPy arrays of all dask blocks: with meta_array, pass chunks=None")
     given = {} if isinstance(chunks, str) and chunks == "stored" else chunks
+    if cache is None or isinstance(cache, bool):
+        options["cache"] = cache
+    else:
+        options |= {"cache": False, "chunk_cache": as_chunk_cache(cache)}
     return xr.open_dataset(cast("Any", store), engine=ZarrdsBackendEntrypoint, group=group, chunks=given, **options)

@@ -10,6 +10,7 @@ import numpy as np
 
 from xarray_backend import _compat
 from xarray_backend._compat import BackendArray, indexing
+from xarray_backend.chunk_cache import CachedReads, ChunkCache
 from zarrds import Array
 from zarrds.errors import StoreNotShareableError
 from zarrds.storage import KVStore
@@ -39,6 +40,10 @@ class ZarrdsArrayWrapper(BackendArray):
         Array to read from.
     read_missing : {"fill", "raise"}
         Whether absent chunks are read as the fill value, or raise MissingChunkError.
+    cache : ChunkCache, optional
+        Keeps decoded chunks, unless their size is unknown or `meta_array` is given.
+    meta_array : array-like, optional
+        An array of the type that values are read into; NumPy arrays by default.
 
     Attributes
     ----------
@@ -46,15 +51,22 @@ class ZarrdsArrayWrapper(BackendArray):
         Arrays with which this one is read until it was read whole.
     """
 
-    __slots__ = ("_array", "_read_missing", "batch", "dtype", "shape")
+    __slots__ = ("_array", "_cached", "_read_missing", "batch", "dtype", "shape")
     batch: Batch | None
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
 
-    def __init__(self, array: Array, read_missing: Literal["fill", "raise"] = "fill") -> None:
-        if read_missing == "raise":
-            array = Array.from_source(array.source(), read_missing="raise")
+    def __init__(
+        self,
+        array: Array,
+        read_missing: Literal["fill", "raise"] = "fill",
+        cache: ChunkCache | None = None,
+        meta_array: Any = None,
+    ) -> None:
+        if read_missing == "raise" or meta_array is not None:
+            array = Array.from_source(array.source(), read_missing=read_missing, meta_array=meta_array)
         self._array = array
+        self._cached = _cached_reads(array, cache, read_missing)
         self._read_missing = read_missing
         self.batch = None
         self.shape = array.shape
@@ -62,7 +74,13 @@ class ZarrdsArrayWrapper(BackendArray):
 
     def like(self, array: Array) -> ZarrdsArrayWrapper:
         """Return another array that is read as this one is."""
-        return ZarrdsArrayWrapper(array, self._read_missing)
+        return ZarrdsArrayWrapper(array, self._read_missing, meta_array=self._meta_array)
+
+    @property
+    def _meta_array(self) -> Any:
+        """The example of the type that values are read into; None for NumPy arrays."""
+        example = self._array.meta_array
+        return None if type(example) is np.ndarray else example
 
     @property
     def remote(self) -> bool:
@@ -104,18 +122,21 @@ class ZarrdsArrayWrapper(BackendArray):
         return await asyncio.to_thread(self.__getitem__, key)
 
     def _basic(self, selection: tuple[Any, ...]) -> Any:
-        return self._finished(self._array.get_basic_selection(selection))
+        found = None if self._cached is None else self._cached.orthogonal(selection)
+        return self._finished(self._array.get_basic_selection(selection) if found is None else found)
 
     def _orthogonal(self, selection: tuple[Any, ...]) -> Any:
-        return self._finished(self._array.get_orthogonal_selection(selection))
+        found = None if self._cached is None else self._cached.orthogonal(selection)
+        return self._finished(self._array.get_orthogonal_selection(selection) if found is None else found)
 
     def _vectorized(self, selection: tuple[Any, ...]) -> Any:
-        return self._finished(self._array.get_coordinate_selection(selection))
+        found = None if self._cached is None else self._cached.points(selection)
+        return self._finished(self._array.get_coordinate_selection(selection) if found is None else found)
 
     def _finished(self, found: Any) -> Any:
         """Return the values that were read as an array of the declared dtype."""
         if self._array.dtype != object:
-            return found if isinstance(found, np.ndarray) else np.asarray(found, dtype=self._array.dtype)
+            return found if hasattr(found, "__array_function__") else np.asarray(found, dtype=self._array.dtype)
         items = found
         if not isinstance(found, np.ndarray):
             items = np.empty((), dtype=object)
@@ -134,7 +155,8 @@ class ZarrdsArrayWrapper(BackendArray):
         The dask token is included, as dask hashes the pickle of a variable that xarray splits into chunks.
         """
         data = self._array.source(), _values(self._array), self._array.__dask_tokenize__()
-        return _rebuild, (*data, self._read_missing)
+        cache = None if self._cached is None else self._cached.cache
+        return _rebuild, (*data, self._read_missing, cache, self._meta_array)
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
         return (type(self).__qualname__, *self._array.__dask_tokenize__(), self.dtype.str)
@@ -149,11 +171,25 @@ class _Unreachable(ZarrdsArrayWrapper):
         self.source, self.error = source, error
         self.shape, self.dtype = source.meta.shape, source.meta.dtype
 
+    @property
+    def remote(self) -> bool:
+        """Whether reading takes a request on a network."""
+        return False
+
     def __getitem__(self, key: Any) -> Any:
         raise self.error
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (self.source,)
+
+
+def _cached_reads(array: Array, cache: ChunkCache | None, read_missing: str) -> CachedReads | None:
+    """Return the reads of an array through a cache; None if its chunks cannot be kept there."""
+    if cache is None or array.dtype.hasobject or type(array.meta_array) is not np.ndarray:
+        return None
+    source = array.source()
+    # a token, as the spec of a store in memory would keep the store alive
+    return CachedReads(cache, array, (source.store.__dask_tokenize__(), source.path, source.meta, read_missing))
 
 
 def _values(array: Array) -> dict[str, bytes] | None:
@@ -163,16 +199,21 @@ def _values(array: Array) -> dict[str, bytes] | None:
 
 
 def _rebuild(
-    source: Any, values: dict[str, bytes] | None = None, name: object = None, read_missing: Any = "fill"
+    source: Any,
+    values: dict[str, bytes] | None = None,
+    name: object = None,
+    read_missing: Any = "fill",
+    cache: ChunkCache | None = None,
+    meta_array: Any = None,
 ) -> ZarrdsArrayWrapper:
     """Open the array if its store can be reached from this process, else make one over the pickled values."""
     try:
-        return ZarrdsArrayWrapper(Array.from_source(source), read_missing)
+        return ZarrdsArrayWrapper(Array.from_source(source), read_missing, cache, meta_array)
     except StoreNotShareableError as error:
         if values is None:
             return _Unreachable(source, error)
     source = replace(source, store=KVStore(values).spec())
-    return ZarrdsArrayWrapper(Array.from_source(source), read_missing)
+    return ZarrdsArrayWrapper(Array.from_source(source), read_missing, cache, meta_array)
 
 
 def _ascending(key: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[tuple[Any, ...], tuple[slice, ...] | None]:

@@ -13,6 +13,7 @@ import xarray as xr
 
 import zarrds
 from xarray_backend._compat import AbstractDataStore, indexing
+from xarray_backend.chunk_cache import ChunkCache, as_chunk_cache
 from xarray_backend.codecs import encoding_of_codecs
 from xarray_backend.fills import fill_from_attribute
 from xarray_backend.lazy import ZarrdsArrayWrapper
@@ -51,6 +52,10 @@ class ZarrdsStore(AbstractDataStore):
         Whether absent chunks are read as the fill value, or raise MissingChunkError.
     shards_as_chunks : bool
         Whether ``chunks={}`` makes a block of each shard rather than of each chunk.
+    chunk_cache : ChunkCache or int, optional
+        Keeps decoded chunks: a cache, or its size in bytes.
+    meta_array : array-like, optional
+        An array of the type that values are read into; NumPy arrays by default.
     """
 
     __slots__ = (
@@ -58,7 +63,9 @@ class ZarrdsStore(AbstractDataStore):
         "_fill_as_mask",
         "_warned",
         "cache_members",
+        "chunk_cache",
         "group",
+        "meta_array",
         "read_missing",
         "shards_as_chunks",
     )
@@ -73,12 +80,16 @@ class ZarrdsStore(AbstractDataStore):
         cache_members: bool = True,
         read_missing: Literal["fill", "raise"] = "fill",
         shards_as_chunks: bool = False,
+        chunk_cache: ChunkCache | int | None = None,
+        meta_array: Any = None,
     ) -> None:
         if read_missing not in ("fill", "raise"):
             raise ArgumentError(f"read_missing must be 'fill' or 'raise', found {read_missing!r}")
         self.group = group
         self.read_missing = read_missing
         self.shards_as_chunks: bool = shards_as_chunks
+        self.chunk_cache = as_chunk_cache(chunk_cache)
+        self.meta_array = meta_array
         self._fill_as_mask = use_zarr_fill_value_as_mask
         self.cache_members = cache_members
         self._cached: dict[str, Any] | None = None
@@ -146,6 +157,8 @@ class ZarrdsStore(AbstractDataStore):
                 attrs[name],
                 read_missing=self.read_missing,
                 shards_as_chunks=self.shards_as_chunks,
+                chunk_cache=self.chunk_cache,
+                meta_array=self.meta_array,
             )
             for name, array in arrays.items()
         }
@@ -176,6 +189,8 @@ class ZarrdsStore(AbstractDataStore):
                         cache_members=self.cache_members,
                         read_missing=self.read_missing,
                         shards_as_chunks=self.shards_as_chunks,
+                        chunk_cache=self.chunk_cache,
+                        meta_array=self.meta_array,
                     ),
                 )
 
@@ -290,6 +305,8 @@ def stored_variable(
     *,
     read_missing: Literal["fill", "raise"] = "fill",
     shards_as_chunks: bool = False,
+    chunk_cache: ChunkCache | None = None,
+    meta_array: Any = None,
 ) -> xr.Variable:
     """Return a stored array as a variable before CF decoding; read its attributes unless they are given."""
     attrs = dict(array.attrs.asdict() if attributes is None else attributes)
@@ -313,7 +330,7 @@ def stored_variable(
             encoding["fill_value"] = array.fill_value
     if array.fill_value is not None and as_mask and not isinstance(array.fill_value, np.void | dict | list):
         attrs["_FillValue"] = array.fill_value
-    data = indexing.LazilyIndexedArray(ZarrdsArrayWrapper(array, read_missing))
+    data = indexing.LazilyIndexedArray(ZarrdsArrayWrapper(array, read_missing, chunk_cache, meta_array))
     return xr.Variable(dims, data, attrs, encoding)
 
 

@@ -15,7 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._engine import ChunkSource, OpenSource, delete_behind, delete_outside, stored_chunks, trim_edges, write
+from zarrds._engine import (
+    ChunkSource,
+    OpenSource,
+    delete_behind,
+    delete_outside,
+    stored_chunks,
+    times_written,
+    trim_edges,
+    write,
+)
 from zarrds._format import ArrayMeta, format_of, grid_shape
 from zarrds._node import (
     Claim,
@@ -33,7 +42,7 @@ from zarrds._node import (
     without_consolidated,
 )
 from zarrds._plan import plan_selection
-from zarrds._store import KVStore, Store, WrapperStore, get_together
+from zarrds._store import KVStore, Store, WrapperStore, get_together, same_version
 from zarrds._types import Buf, Request, Shape
 from zarrds.core import Array
 from zarrds.core.resize import changed
@@ -44,12 +53,14 @@ from zarrds.sync import Synchronizer
 __all__ = [
     "Turn",
     "check_synchronizer",
+    "chunk_versions",
     "get_together",
     "group_turn",
     "larger",
     "loaded",
     "replace_at_once",
     "replacing",
+    "same_version",
     "settle",
     "stored_units",
     "take_back",
@@ -93,6 +104,43 @@ def loaded(arrays: Sequence[Array]) -> list[Array]:
         meta = replace(source.meta, transformers=())  # they have changed the values already
         found.append(Array.from_source(replace(source, store=KVStore(values).spec(), meta=meta)))
     return found
+
+
+def chunk_versions(array: Array, chunks: Sequence[tuple[int, ...]]) -> list[object]:
+    """Return versions of the stored values of some chunks, to find out later whether they have changed.
+
+    No request is made. On a network, a version counts the writes of this process only.
+
+    Parameters
+    ----------
+    array : Array
+        An array with or without shards.
+    chunks : sequence of tuple of int
+        Their positions in the grid of chunks.
+
+    Returns
+    -------
+    list
+        Versions, which `same_version` compares; None where the store has none, or the chunk is absent.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> from zarrds.parallel import chunk_versions, same_version
+    >>> z = zarrds.array([1, 2, 3], chunks=2)
+    >>> before = chunk_versions(z, [(0,), (1,)])
+    >>> z[0] = 5
+    >>> list(map(same_version, before, chunk_versions(z, [(0,), (1,)])))
+    [False, True]
+    """
+    source = array.source().open()
+    meta, store = source.meta, source.store
+    factors = [unit // c for unit, c in zip(meta.write_unit, meta.chunk.shape, strict=True)]
+    keys = [source.key(tuple(n // f for n, f in zip(at, factors, strict=True))) for at in chunks]
+    found = {key: store.version(key) for key in dict.fromkeys(keys)}
+    if store.profile.kind == "network":
+        found |= {key: ("written", times_written(key)) for key, version in found.items() if version is None}
+    return [found[key] for key in keys]
 
 
 # --- parts of chunks -------------------------------------------------------------------------------------------------
@@ -239,8 +287,8 @@ class Turn:
         self.keep()
         done: list[tuple[Array, Shape]] = []
         try:
-            for array, shape in changes:
-                _set_shape(array, array.shape, shape)
+            for (array, shape), text in zip(changes, _documents_of([array for array, _ in changes]), strict=True):
+                _set_shape(array, array.shape, shape, text)
                 done.append((array, shape))
         except BaseException:
             with self.or_abandoned():
@@ -415,9 +463,9 @@ def settle(arrays: Sequence[Array]) -> None:
     arrays : iterable of Array
         Arrays to which others may have appended meanwhile.
     """
-    for array in arrays:
-        key = _document_key(array)
-        text = array.store.get_many([(key, None)])[0]
+    keys = [_document_key(array) for array in arrays]
+    texts = get_together([(array.store, key) for array, key in zip(arrays, keys, strict=True)])
+    for array, key, text in zip(arrays, keys, texts, strict=True):
         if text is not None and (has_mark(text) or array.store.was_left(key)):
             array.resize(array.shape)
 
@@ -464,16 +512,24 @@ def _document_key(array: Array) -> str:
     return format_of(array.zarr_format).node_keys(array.path)[0]
 
 
-def _set_shape(array: Array, old: Shape, new: Shape) -> None:
+def _documents_of(arrays: Sequence[Array]) -> list[Buf | None]:
+    """Return the documents of arrays, read in one batch; None for those that must be read just before they change."""
+    compared = [array for array in arrays if array.store.can_set_if]
+    found = iter(get_together([(array.store, _document_key(array)) for array in compared]))
+    return [next(found) if array.store.can_set_if else None for array in arrays]
+
+
+def _set_shape(array: Array, old: Shape, new: Shape, text: Buf | None = None) -> None:
     store, key = array.store, _document_key(array)
     while True:
-        text = store.get_many([(key, None)])[0]
+        text = store.get_many([(key, None)])[0] if text is None else text
         meta = None if text is None else _parsed(array, text)
         if meta is None or meta.shape != old:
             raise changed_meanwhile(store, key, "shape")
         ((_, document),) = format_of(meta).array_documents(array.path, changed(meta, shape=new), (text,))
         if set_document(store, key, with_mark_of(document, text), text):
             return
+        text = None
 
 
 def _parsed(array: Array, text: Buf) -> ArrayMeta | None:

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from zarrds._store.base import Store
+from zarrds._store.base import Store, StoreProfile
+from zarrds._store.readers import RangeReader, VersionReader
 from zarrds._store.request import buffer_size
 from zarrds._store.spec import StoreSpec, live_spec
 from zarrds._store.wrappers.base import WrapperStore
@@ -111,6 +112,20 @@ class CountingStore(WrappedStore):
         done = super().set_if(key, value, expected)
         self.counts.nbytes["set"] += buffer_size(value) if done else 0
         return done
+
+
+class RemoteStore(CountingStore):
+    """A store that is taken for one on a network: batches are one request each, and versions are not known."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.profile = StoreProfile("network", native_batch=True, native_ranges=True, shareable=store.profile.shareable)
+
+    def version(self, key: str) -> None:
+        return None
+
+    def reader(self) -> RangeReader:
+        return VersionReader(self)
 
 
 class FaultyStore(WrappedStore):

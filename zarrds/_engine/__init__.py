@@ -12,7 +12,7 @@ from zarrds._engine.bulk import (
     trim_edges,
 )
 from zarrds._engine.drive import windows
-from zarrds._engine.indexes import note_written
+from zarrds._engine.indexes import note_written, times_written
 from zarrds._engine.items import STRUCTURE_HINT, check_texts
 from zarrds._engine.masked import read_masked, write_masked
 from zarrds._engine.origins import places_of, stored_place, values_in, values_of, wrappers_of
@@ -45,6 +45,7 @@ __all__ = [
     "shards_of",
     "stored_chunks",
     "stored_place",
+    "times_written",
     "trim_edges",
     "values_in",
     "values_of",

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from zarrds._config import get_config
 from zarrds._store import RangeReader, same_version
 
-__all__ = ["IndexCache", "note_written"]
+__all__ = ["IndexCache", "note_written", "times_written"]
 
 _written = [0] * 1024
 """Number of writes, by hash of the key: shared by all arrays, because two of them may be open at one place."""
@@ -33,6 +33,11 @@ def note_written(keys: Iterable[str]) -> None:
     """Record that values have been or will be changed."""
     for key in keys:
         _written[hash(key) % len(_written)] += 1
+
+
+def times_written(key: str) -> int:
+    """Return a number that grows whenever `note_written` records a write of the key, or perhaps of another one."""
+    return _written[hash(key) % len(_written)]
 
 
 class _Entry(NamedTuple):
@@ -64,7 +69,7 @@ class IndexCache:
             entry = self._entries.get(key)
             if entry is None:
                 return None
-            if not _holds(entry, version) or entry.writes != _written[hash(key) % len(_written)]:
+            if not _holds(entry, version) or entry.writes != times_written(key):
                 self._drop(key)
                 return None
             self._entries.move_to_end(key)
@@ -103,7 +108,7 @@ class CachedIndexOfKey:
     def __init__(self, cache: IndexCache, key: str, reader: RangeReader, again: bool) -> None:
         self._cache, self._key, self._reader, self._again = cache, key, reader, again
         self._asked = time.monotonic()
-        self._writes = _written[hash(key) % len(_written)]
+        self._writes = times_written(key)
 
     def load(self) -> Any:
         """Return the cached index if it may still be used."""

@@ -124,6 +124,7 @@ class _Write:
         "at_once",
         "drop_axes",
         "field",
+        "is_remote",
         "keep_empty",
         "pending",
         "same",
@@ -152,6 +153,7 @@ class _Write:
         self.scalar = isinstance(value, np.ndarray) and value.ndim == 0
         self.same: Buf | None = None  # a scalar gives the same bytes for every whole chunk
         profile, chunk = source.store.profile, source.meta.chunk
+        self.is_remote = profile.kind == "network"
         # On a disk each value is set as soon as it is encoded: the next one reuses its memory, which is still cached.
         # Where encoding may refuse an element, the chunks before it must not be set already.
         self.at_once = (
@@ -163,8 +165,15 @@ class _Write:
 
     def run(self, window: list[Projection]) -> None:
         """Read what must be kept in one batch, change and encode it, and set it: in one batch, except on a disk."""
+        keys = [self.source.key(p.coords) for p in window]
+        try:
+            self._run(window, keys)
+        finally:
+            if self.is_remote:  # where no version tells readers that a value has changed
+                note_written(keys)
+
+    def _run(self, window: list[Projection], keys: list[str]) -> None:
         source = self.source
-        keys = [source.key(p.coords) for p in window]
         old = self._old_chunks(window, keys)
         at_once = self.at_once and not old  # an old value may be damaged
         to_set: list[tuple[str, Any]] = []

@@ -71,7 +71,19 @@ class RangeReader:
 
 
 def same_version(one: object, other: object) -> bool:
-    """Return whether two versions are of the same state of a value: the same object, or equal tuples or strings."""
+    """Return whether two versions are of the same state of a value: the same object, or equal tuples or strings.
+
+    Parameters
+    ----------
+    one, other : object
+        The versions.
+
+    Examples
+    --------
+    >>> from zarrds.parallel import same_version
+    >>> same_version((1, 2), (1, 2)), same_version(b"value", None)
+    (True, False)
+    """
     return one is other or (isinstance(one, (tuple, str)) and one == other)
 
 

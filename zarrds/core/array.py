@@ -179,6 +179,7 @@ class Array(ArrayProperties, Selections, NewerNames):
         read_only: bool = True,
         write_empty_chunks: bool = True,
         read_missing: Literal["fill", "raise"] = "fill",
+        meta_array: Any = None,
     ) -> Array:
         """Return the array of a `source`, without any request; metadata are as they were when `source` was called.
 
@@ -192,6 +193,8 @@ class Array(ArrayProperties, Selections, NewerNames):
             Whether chunks that are all fill value are stored.
         read_missing : {"fill", "raise"}
             Whether an absent chunk is read as the fill value, or raises MissingChunkError.
+        meta_array : array-like, optional
+            An array of the type that values are read into; NumPy arrays by default.
 
         Examples
         --------
@@ -201,6 +204,8 @@ class Array(ArrayProperties, Selections, NewerNames):
         array([1, 2, 3])
         """
         given = {"read_only": read_only, "write_empty_chunks": write_empty_chunks, "read_missing": read_missing}
+        if meta_array is not None:
+            given["meta_array"] = meta_array
         options = OpenOptions.of(given)
         return opened_array(source.store.open(), source.path, source.meta, options)
 
