@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any, assert_type
 
 import numpy as np
+import xarray as xr
 
+import xarray_backend
 import zarrds
+import zarrds.dask
+from xarray_backend import to_zarrds
 
 
 def readme() -> None:
@@ -42,3 +46,48 @@ def wrong() -> None:
     zarrds.open_array("a.zarr", mode="q")  # type: ignore[arg-type]
     zarrds.create(4, order="X", compressor=3)  # type: ignore[arg-type]
     zarrds.open_group(3)  # type: ignore[arg-type]
+
+
+def members(root: zarrds.Group) -> None:
+    """Find arrays and groups in a group, by names and in loops."""
+    assert_type(root["x"], zarrds.Array | zarrds.Group)
+    root["x"][:10] = root["x"][:10].mean(axis=0)  # the member may be an array: no check is needed
+    root["x"].append(np.zeros(3))
+    assert_type(root.create_group("g"), zarrds.Group)
+    assert_type(root.require_group("g")["x"], zarrds.Array | zarrds.Group)
+    for _, group in root.groups():
+        assert_type(group, zarrds.Group)
+    for member in root.values():
+        assert_type(member, zarrds.Array | zarrds.Group)
+        if isinstance(member, zarrds.Array):
+            assert_type(member.shape, tuple[int, ...])
+    assert_type(root.members(), tuple[tuple[str, zarrds.Array | zarrds.Group], ...])
+    assert_type(zarrds.open_consolidated("a.zarr"), zarrds.Array | zarrds.Group)
+
+
+def jobs(z: zarrds.Array, root: zarrds.Group, now: bool) -> None:
+    """Prepare and compute jobs."""
+    x = zarrds.dask.from_zarr(z)
+    assert_type(zarrds.dask.to_zarr(x, "a.zarr"), zarrds.Array)
+    assert_type(zarrds.dask.to_zarr(x, "a.zarr", compute=False, align="rechunk"), zarrds.dask.Job[zarrds.Array])
+    assert_type(zarrds.dask.to_zarr(x, z, compute=now), zarrds.Array | zarrds.dask.Job[zarrds.Array])
+    assert_type(zarrds.dask.store([x], [z]), list[zarrds.Array])
+    assert_type(zarrds.dask.rechunk(z, "b.zarr", chunks=3).compute(), zarrds.Array)
+    assert_type(zarrds.dask.rechunk(root, "b.zarr", chunks={"x": 3}).compute(), zarrds.Group)
+    assert_type(zarrds.dask.convert(root, to=3).compute(), zarrds.Group)
+    assert_type(zarrds.dask.copy(z, root).compute(), zarrds.dask.CopyReport)
+    assert_type(zarrds.dask.digest(z).compute(progress=True), str)
+
+
+def datasets(ds: xr.Dataset) -> None:
+    """Write datasets."""
+    assert_type(to_zarrds(ds, "a.zarr", mode="w"), xarray_backend.ZarrdsStore)
+    assert_type(to_zarrds(ds, "a.zarr", dry_run=True), xarray_backend.WritePlan)
+    to_zarrds(ds, "a.zarr", compute=False, append_dim="time").compute()
+
+
+def wrong_keywords(z: zarrds.Array, ds: xr.Dataset) -> None:
+    """Make mistakes in keywords, which mypy finds in spite of overloads."""
+    zarrds.dask.to_zarr(zarrds.dask.from_zarr(z), "a.zarr", align="maybe")  # type: ignore[call-overload]
+    zarrds.dask.rechunk(z, "a.zarr", chunk=3)  # type: ignore[call-overload]
+    to_zarrds(ds, "a.zarr", apend_dim="time")  # type: ignore[call-overload]

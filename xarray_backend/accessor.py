@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
 from xarray_backend.info import StorageInfo, storage_info
 from xarray_backend.preview import WritePlan
+from xarray_backend.reader import ZarrdsStore
 from xarray_backend.rechunking import DatasetRechunk, rechunk
 from xarray_backend.template import Template
 from xarray_backend.writer import to_zarrds
 from zarrds.storage import StoreLike
+
+if TYPE_CHECKING:
+    from dask.delayed import Delayed
 
 __all__ = ["ZarrdsAccessor", "register"]
 
@@ -28,7 +32,9 @@ class ZarrdsAccessor:
     def __init__(self, obj: Any) -> None:
         self._obj = obj
 
-    def save(self, store: StoreLike | None = None, mode: str | None = None, **options: Any) -> Any:
+    def save(
+        self, store: StoreLike | None = None, mode: str | None = None, **options: Any
+    ) -> ZarrdsStore | Delayed | WritePlan:
         """Write to a store; parameters as for `to_zarrds`."""
         return to_zarrds(self._obj, store, mode, **options)
 
@@ -36,7 +42,9 @@ class ZarrdsAccessor:
         """Prepare to write to a store with other chunks; parameters as for `xarray_backend.rechunk`."""
         return rechunk(self._obj, store, **options)
 
-    def append(self, store: Any, dim: Any, mode: str | None = None, **options: Any) -> Any:
+    def append(
+        self, store: Any, dim: Any, mode: str | None = None, **options: Any
+    ) -> ZarrdsStore | Delayed | WritePlan:
         """Add to the end of a dimension of what is stored; parameters as for `to_zarrds`."""
         return to_zarrds(self._obj, store, mode, append_dim=dim, **options)
 

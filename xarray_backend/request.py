@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 import xarray as xr
 
@@ -13,10 +13,27 @@ from xarray_backend.plan import check_dataset
 from xarray_backend.reader import check_format
 from zarrds.errors import ArgumentError, ArgumentTypeError, NotSupportedError
 
-__all__ = ["Request"]
+__all__ = ["Request", "WriteKeywords"]
 
 _VARIABLE = "__xarray_dataarray_variable__"
 _NAME = "__xarray_dataarray_name__"
+
+
+class WriteKeywords(TypedDict, total=False):
+    """Keywords of `to_zarrds` that its overloads share."""
+
+    consolidated: bool | None
+    append_dim: Any
+    region: Any
+    align: str | None
+    safe_chunks: bool | None
+    align_chunks: bool | None
+    storage_options: Mapping[str, Any] | None
+    zarr_format: int | None
+    write_empty_chunks: bool | None
+    chunkmanager_store_kwargs: Mapping[str, Any] | None
+    write_inherited_coords: bool
+    synchronizer: Any
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import zarrds
 from xarray_backend.blocks import BlockTarget, LazyWrite, block_starts, finish_later, finish_now
@@ -22,6 +22,9 @@ from zarrds.creation import NewArray, NewGroup, consolidated
 from zarrds.errors import ConsolidatedNotFoundError
 from zarrds.parallel import Turn, larger, settle, take_back
 from zarrds.storage import Store
+
+if TYPE_CHECKING:
+    from dask.delayed import Delayed
 
 __all__ = ["Job", "ancestors", "carry_out", "is_consolidated", "new_documents", "write_values"]
 
@@ -65,7 +68,7 @@ def carry_out(
     job: Job,
     *,
     fresh: bool,
-) -> Any:
+) -> ZarrdsStore | Delayed:
     """Carry out the plans; return the stored group, or a Delayed that writes the dask arrays."""
     resizes = [resize for plan in plans for resize in plan.resizes]
     changed = bool(documents) or bool(resizes) or any(plan.attrs is not None for plan in plans)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 import xarray as xr
 
 import zarrds
-from xarray_backend.blocks import refuse_unshareable, regrouped
-from xarray_backend.managers import is_foreign
+from xarray_backend.blocks import refuse_unshareable
+from xarray_backend.hazards import refuse_lazy_parts_of, refuse_read_after_write, refuse_self_overwrite
 from xarray_backend.plan import DatasetPlan, Options, plan_dataset
-from xarray_backend.preview import planned_writes
+from xarray_backend.preview import WritePlan, planned_writes
 from xarray_backend.reader import ZarrdsStore
 from xarray_backend.receipt import WriteReceipt, receipt_of
 from xarray_backend.recoding import recoded_variables, replace_recoded, with_recoded
 from xarray_backend.region import Region, appended_region, parse_region, region_names
-from xarray_backend.request import Request
+from xarray_backend.request import Request, WriteKeywords
 from xarray_backend.stored import Stored, read_stored, stored_names, undo_unfinished
 from xarray_backend.storing import Job, ancestors, carry_out, is_consolidated, new_documents
 from zarrds import Array, Group
@@ -30,13 +29,72 @@ from zarrds.errors import (
     GroupNotFoundError,
 )
 from zarrds.parallel import Turn, check_synchronizer, group_turn, replacing
-from zarrds.storage import MemoryStore, Store, StoreLike, as_store, document_keys, places_of, refuse_overlap
+from zarrds.storage import MemoryStore, Store, StoreLike, as_store, document_keys
+
+if TYPE_CHECKING:
+    from dask.delayed import Delayed
 
 __all__ = ["DatasetExistsError", "to_zarrds"]
 
 
 class DatasetExistsError(ContainsGroupError, FileExistsError):
     """Error for a node where mode "w-" would write."""
+
+
+@overload
+def to_zarrds(
+    obj: Any,
+    store: StoreLike | None = None,
+    mode: str | None = None,
+    group: str | None = None,
+    encoding: Mapping[Any, Any] | None = None,
+    *,
+    compute: Literal[True] = True,
+    dry_run: Literal[False] = False,
+    **options: Unpack[WriteKeywords],
+) -> ZarrdsStore: ...
+
+
+@overload
+def to_zarrds(
+    obj: Any,
+    store: StoreLike | None = None,
+    mode: str | None = None,
+    group: str | None = None,
+    encoding: Mapping[Any, Any] | None = None,
+    *,
+    compute: Literal[False],
+    dry_run: Literal[False] = False,
+    **options: Unpack[WriteKeywords],
+) -> Delayed: ...
+
+
+@overload
+def to_zarrds(
+    obj: Any,
+    store: StoreLike | None = None,
+    mode: str | None = None,
+    group: str | None = None,
+    encoding: Mapping[Any, Any] | None = None,
+    *,
+    compute: bool = True,
+    dry_run: Literal[True],
+    **options: Unpack[WriteKeywords],
+) -> WritePlan: ...
+
+
+@overload
+def to_zarrds(
+    obj: Any,
+    store: StoreLike | None = None,
+    mode: str | None = None,
+    group: str | None = None,
+    encoding: Mapping[Any, Any] | None = None,
+    *,
+    compute: bool = True,
+    dry_run: bool = False,
+    **options: Unpack[WriteKeywords],
+) -> ZarrdsStore | Delayed | WritePlan: ...
 
 
 def to_zarrds(
@@ -60,7 +118,7 @@ def to_zarrds(
     write_inherited_coords: bool = False,
     synchronizer: Any = None,
     dry_run: bool = False,
-) -> Any:
+) -> ZarrdsStore | Delayed | WritePlan:
     """Write a dataset, data array or tree to a store.
 
     The parameters are those of `xarray.Dataset.to_zarr`. A dask array is written by one task for each of its blocks,
@@ -188,7 +246,7 @@ def to_zarrds(
     return _write(request, target)
 
 
-def _write(request: Request, target: Store) -> Any:
+def _write(request: Request, target: Store) -> ZarrdsStore | Delayed | WritePlan:
     """Write what is asked for to a store."""
     root, mode = request.root, request.mode
     existing = _open_existing(target, root) if mode in ("a", "a-", "r+") else None
@@ -197,7 +255,7 @@ def _write(request: Request, target: Store) -> Any:
     if existing is None and mode == "r+":
         raise GroupNotFoundError("mode 'r+' changes what is stored, but there is no group", path=root)
     if mode == "w":
-        _refuse_self_overwrite(target, root, request.datasets)
+        refuse_self_overwrite(target, root, request.datasets)
     if mode == "replace" and not request.dry_run:
         return _replace(request, target)
     if existing is None and request.append_dim is not None and not request.dry_run and target.is_erasable():
@@ -277,7 +335,7 @@ def _planned(request: Request, existing: Group | None, target: Store) -> list[Da
         encoding = request.encodings[path]
         recoded = recoded_variables(ds, where, stored, encoding, options, part)
         if recoded:
-            _refuse_lazy_parts_of(target, [one.array.path for one in recoded], ds)
+            refuse_lazy_parts_of(target, [one.array.path for one in recoded], ds)
             stored = with_recoded(stored, recoded)
             encoding = {name: given for name, given in encoding.items() if name not in {one.name for one in recoded}}
         plan = plan_dataset(ds, where, stored=stored, encoding=encoding, options=options, region=part)
@@ -300,21 +358,12 @@ def _recoded(plans: list[DatasetPlan], request: Request, target: Store) -> list[
     return plans
 
 
-def _refuse_lazy_parts_of(target: Store, paths: list[str], ds: xr.Dataset) -> None:
-    refuse_overlap(
-        places_of(ds),
-        [target.place(path) for path in paths],
-        path=paths[0],
-        hint="the variable is encoded again: load what is read from it before, or leave it out of encoding=",
-    )
-
-
 def _refuse_hazards(plans: list[DatasetPlan], existing: Group | None, target: Store, request: Request) -> None:
     """Raise if workers cannot reach the store, or if tasks would read what others have overwritten."""
     if any(write.is_lazy for plan in plans for write in plan.writes):
         refuse_unshareable(target, request.dask_options)
     if existing is not None:
-        _refuse_read_after_write(plans, target)
+        refuse_read_after_write(plans, target)
 
 
 def _part_of(ds: xr.Dataset, group: Group | None, append_dim: Any, region: Any) -> tuple[Stored, xr.Dataset, Region]:
@@ -413,42 +462,3 @@ def _replace(request: Request, target: Store) -> ZarrdsStore:
     if (path or hidden) and (wanted or is_consolidated(target)):
         zarrds.consolidate_metadata(target)
     return ZarrdsStore(zarrds.open_group(target, mode="r+", path=path))
-
-
-def _refuse_read_after_write(plans: list[DatasetPlan], target: Store) -> None:
-    """Refuse read-after-write hazards; read lazy data that are not dask arrays now."""
-    writes = [write for plan in plans for write in plan.writes]
-    places = [target.place(write.array.path) for write in writes]
-    names = [place.names() for place in places]
-    writers = Counter(name for written in names for name in written)
-    for write, own in zip(writes, names, strict=True):
-        if not write.is_lazy:
-            read = [name for place in places_of(write.values) for name in place.names()]
-            if any(writers[name] > (name in own) for name in read):  # another variable overwrites it
-                write.values.load()
-    if not any(write.is_lazy for write in writes):
-        return
-    from zarrds.dask import PlannedWrite, refuse_read_after_write
-
-    refuse_read_after_write(
-        [
-            PlannedWrite(
-                w.array.path,
-                place,
-                w.origin,
-                w.values.shape,
-                regrouped(w.values.data, w.blocks) if w.is_lazy and not is_foreign(w.values.data) else None,
-            )
-            for w, place in zip(writes, places, strict=True)
-        ]
-    )
-
-
-def _refuse_self_overwrite(target: Store, path: str, datasets: Mapping[str, xr.Dataset]) -> None:
-    refuse_overlap(
-        [place for ds in datasets.values() for place in places_of(ds)],
-        [target.place(path)],
-        path=path,
-        whole=False,
-        hint="use mode='replace', which writes beside it first, or write to another store",
-    )

@@ -133,7 +133,9 @@ def _nothing_to_consolidate(store: Store, root: str) -> GroupNotFoundError:
     return cast("GroupNotFoundError", _node.not_found(store, root, GroupNotFoundError))
 
 
-def open_consolidated(store: StoreLike, metadata_key: str = CONSOLIDATED_KEY, mode: Mode = "r+", **kwargs: Any) -> Any:
+def open_consolidated(
+    store: StoreLike, metadata_key: str = CONSOLIDATED_KEY, mode: Mode = "r+", **kwargs: Any
+) -> Array | Group:
     """Open a hierarchy with consolidated metadata: one batch of requests reads all metadata.
 
     Parameters
@@ -183,4 +185,6 @@ def open_consolidated(store: StoreLike, metadata_key: str = CONSOLIDATED_KEY, mo
             raise
         return open(ExperimentalV3Store(real_store, consolidated=True), mode=mode, path=path)
     given = kwargs.pop("chunk_store", None)  # a store without keys is false
-    return open(metadata, mode=mode, path=path, chunk_store=real_store if given is None else given, **kwargs)
+    chunk_store = real_store if given is None else given
+    found: Array | Group = open(metadata, mode=mode, path=path, chunk_store=chunk_store, **kwargs)
+    return found

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from math import prod
-from typing import Any, Literal
+from typing import Any, Literal, Unpack, overload
 
 import dask
 import dask.array as da
@@ -31,15 +31,15 @@ from zarrds._store import Store, StoreLike, as_store, normalize_path, refuse_ove
 from zarrds._types import Chunks, Shape
 from zarrds.core import Array
 from zarrds.creation import open_array
-from zarrds.dask.blocks import BlockGrid, check_alignment, fitting_blocks, merged_chunks
-from zarrds.dask.continuing import job_of_blocks, notes_of_write, unfinished_blocks
+from zarrds.dask.blocks import BlockGrid, check_alignment, check_lengths, fitting_blocks, merged_chunks
+from zarrds.dask.continuing import create_with_receipt, job_of_blocks, notes_of_write, unfinished_blocks
 from zarrds.dask.dimensions import chunks_of_axes, dimension_names
 from zarrds.dask.hazards import PlannedWrite, refuse_read_after_write
 from zarrds.dask.jobs import Job, require_shareable, unique_name
+from zarrds.dask.keywords import ToZarrKeywords
 from zarrds.dask.places import opened
-from zarrds.dask.receipts import JobNotes
 from zarrds.dask.tasks import Reading, open_filled, open_target, read_block, read_block_as, write_block
-from zarrds.errors import ArgumentError, ArgumentTypeError, ContainsArrayError, ContainsGroupError, ReadOnlyError
+from zarrds.errors import ArgumentError, ArgumentTypeError, ReadOnlyError
 
 __all__ = [
     "BlockIds",
@@ -173,7 +173,7 @@ def _blocks(meta: ArrayMeta, chunks: Any) -> tuple[tuple[int, ...], ...]:
     elif isinstance(chunks, str) and chunks == "auto":
         limit = parse_bytes(dask.config.get("array.chunk-size"))
         chunks = _merged(meta, limit)
-    _check_lengths(meta.shape, chunks)
+    check_lengths(meta.shape, chunks)
     if isinstance(chunks, tuple) and all(type(length) is int and length > 0 for length in chunks):
         return _regular_blocks(meta.shape, chunks)
     found: tuple[tuple[int, ...], ...] = da.core.normalize_chunks(
@@ -208,15 +208,37 @@ def _largest_divisor(count: int, most: int) -> int:
     return next(n for n in range(max(1, most), 0, -1) if count % n == 0)
 
 
-def _check_lengths(shape: tuple[int, ...], chunks: Any) -> None:
-    """Raise ValueError for lengths of blocks that dask would take, but that cut nothing sensible: -5, or True."""
-    given = chunks if isinstance(chunks, (tuple, list)) else (chunks,) * len(shape)
-    for length, whole in zip(given, shape, strict=False):
-        is_number = isinstance(length, (int, np.integer, np.bool_))
-        if isinstance(length, (bool, np.bool_)) or (is_number and length < min(1, whole) and length != -1):
-            raise ArgumentError(
-                f"lengths of blocks must be at least 1, or -1 for the whole dimension; found {length!r}"
-            )
+@overload
+def to_zarr(
+    x: da.Array,
+    store: Array | StoreLike,
+    path: str | None = None,
+    *,
+    compute: Literal[True] = True,
+    **options: Unpack[ToZarrKeywords],
+) -> Array: ...
+
+
+@overload
+def to_zarr(
+    x: da.Array,
+    store: Array | StoreLike,
+    path: str | None = None,
+    *,
+    compute: Literal[False],
+    **options: Unpack[ToZarrKeywords],
+) -> Job[Array]: ...
+
+
+@overload
+def to_zarr(
+    x: da.Array,
+    store: Array | StoreLike,
+    path: str | None = None,
+    *,
+    compute: bool,
+    **options: Unpack[ToZarrKeywords],
+) -> Array | Job[Array]: ...
 
 
 def to_zarr(
@@ -235,7 +257,7 @@ def to_zarr(
     retries: int = 0,
     storage_options: Mapping[str, Any] | None = None,
     **options: Any,
-) -> Any:
+) -> Array | Job[Array]:
     """Store a dask array, one task for each block.
 
     If a new array was not filled to the end, the same call continues: blocks whose chunks are all stored are not
@@ -407,7 +429,7 @@ def creating_job(
     retries: int,
     resume: bool = True,
     is_begun: bool = True,
-) -> Job:
+) -> Job[Array]:
     """Return the job that fills a new array, or one that an earlier run of the same job has not completed.
 
     With `is_begun` the receipt of the job is stored before the array is created, else when the job is computed.
@@ -419,7 +441,7 @@ def creating_job(
         notes, found = notes_of_write(store, path, x.name, x.chunks, meta, write_empty_chunks, is_alone=not overwrite)
         continues = found and _node.contains_array(store, path)
     if not continues:
-        _create_with_receipt(store, path, meta, notes if is_begun else None, overwrite)
+        create_with_receipt(store, path, meta, notes if is_begun else None, overwrite)
     target = ChunkSource(store.spec(), path, meta if store.keeps_documents else _node.load_array(store, path))
     known = {} if notes is None else {"begin": notes.begin, "resumable": True}
     finish = partial(open_filled, target, notes)
@@ -429,24 +451,9 @@ def creating_job(
     return Job.of_array(total, finish, stores=(target.store,), retries=retries, **known)
 
 
-def _create_with_receipt(store: Store, path: str, meta: ArrayMeta, notes: JobNotes | None, overwrite: bool) -> None:
-    """Create an array; the receipt of the job comes first, so that a stopped job is known by it."""
-    if notes is None or overwrite:  # what is overwritten is deleted with all that is below it
-        _node.create_array(store, path, meta, overwrite=overwrite)
-        if notes is not None:
-            notes.begin()
-        return
-    notes.begin()
-    try:
-        _node.create_array(store, path, meta)
-    except (ContainsArrayError, ContainsGroupError):
-        notes.remove()
-        raise
-
-
 def continuing_job(
-    x: da.Array, target: ChunkSource, write_empty_chunks: bool, finish: Callable[[Any], Any], **known: Any
-) -> Job:
+    x: da.Array, target: ChunkSource, write_empty_chunks: bool, finish: Callable[[Any], Array], **known: Any
+) -> Job[Array]:
     """Return the job that writes those blocks to an array, from its beginning, of which some chunks are not stored."""
     receipts = _receipts(x, target, (), write_empty_chunks)
     return job_of_blocks(receipts, unfinished_blocks(x.chunks, target), finish, stores=(target.store,), **known)

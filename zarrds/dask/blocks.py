@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import gcd, prod
+from typing import Any
+
+import numpy as np
 
 from zarrds._types import Chunks, Shape
-from zarrds.errors import BlockAlignmentError
+from zarrds.errors import ArgumentError, BlockAlignmentError
 
-__all__ = ["BlockGrid", "check_alignment", "fitting_blocks", "merged_chunks", "nearest_fit"]
+__all__ = ["BlockGrid", "check_alignment", "check_lengths", "fitting_blocks", "merged_chunks", "nearest_fit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +129,14 @@ def merged_chunks(shape: Shape, chunks: Chunks, itemsize: int, limit_bytes: int)
         else:
             factors[axis] = factor
     return tuple(factor * chunk for factor, chunk in zip(factors, chunks, strict=True))
+
+
+def check_lengths(shape: tuple[int, ...], chunks: Any) -> None:
+    """Raise ValueError for lengths of blocks that dask would take, but that cut nothing sensible: -5, or True."""
+    given = chunks if isinstance(chunks, (tuple, list)) else (chunks,) * len(shape)
+    for length, whole in zip(given, shape, strict=False):
+        is_number = isinstance(length, (int, np.integer, np.bool_))
+        if isinstance(length, (bool, np.bool_)) or (is_number and length < min(1, whole) and length != -1):
+            raise ArgumentError(
+                f"lengths of blocks must be at least 1, or -1 for the whole dimension; found {length!r}"
+            )

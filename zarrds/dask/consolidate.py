@@ -16,8 +16,10 @@ from zarrds import _node
 from zarrds._format import CONSOLIDATED_KEY, DOCUMENT_NAMES, FORMATS, GroupMeta, node_key
 from zarrds._store import Store, StoreLike, StoreSpec, as_store, to_bytes
 from zarrds.convenience import open_consolidated
+from zarrds.core import Array
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
 from zarrds.errors import ConflictError, GroupNotFoundError
+from zarrds.hierarchy import Group
 
 __all__ = ["consolidate_metadata"]
 
@@ -67,7 +69,7 @@ def consolidate_metadata(
     only: Iterable[str] | None = None,
     retries: int = 3,
     storage_options: Mapping[str, Any] | None = None,
-) -> Job:
+) -> Job[Array | Group]:
     """Prepare to consolidate all metadata of a hierarchy into a single document, by tasks.
 
     Parameters
@@ -185,5 +187,5 @@ def _own(store: Store, paths: Sequence[str]) -> dict[str, bytes]:
     return {key: to_bytes(value) for key, value in zip(keys, values, strict=True) if value is not None}
 
 
-def _opened(work: _Work, receipt: int) -> Any:
+def _opened(work: _Work, receipt: int) -> Array | Group:
     return open_consolidated(work.store.open(), metadata_key=work.metadata_key)

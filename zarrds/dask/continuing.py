@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import dask.array as da
 import numpy as np
@@ -16,15 +16,19 @@ from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 from dask.optimization import cull
 from dask.task_spec import Task, TaskRef
 
+from zarrds import _node
 from zarrds._engine import ChunkSource, stored_chunks
+from zarrds._format import ArrayMeta
 from zarrds._store import Store, StoreSpec
 from zarrds._types import NDArrayAny
 from zarrds.dask.jobs import FAN_IN, Job, optimized_with_retries, unique_name
 from zarrds.dask.receipts import JobNotes, notes_in, notes_of
 from zarrds.dask.tasks import merge
-from zarrds.errors import CopyError
+from zarrds.errors import ContainsArrayError, ContainsGroupError, CopyError
 
-__all__ = ["job_of_blocks", "notes_of_write", "unfinished_blocks"]
+__all__ = ["create_with_receipt", "job_of_blocks", "notes_of_write", "unfinished_blocks"]
+
+_T = TypeVar("_T")
 
 
 def notes_of_write(store: Store, path: str, *identity: Any, is_alone: bool) -> tuple[JobNotes | None, bool]:
@@ -65,6 +69,21 @@ def notes_of_write(store: Store, path: str, *identity: Any, is_alone: bool) -> t
     return notes, receipts is not None
 
 
+def create_with_receipt(store: Store, path: str, meta: ArrayMeta, notes: JobNotes | None, overwrite: bool) -> None:
+    """Create an array; the receipt of the job comes first, so that a stopped job is known by it."""
+    if notes is None or overwrite:  # what is overwritten is deleted with all that is below it
+        _node.create_array(store, path, meta, overwrite=overwrite)
+        if notes is not None:
+            notes.begin()
+        return
+    notes.begin()
+    try:
+        _node.create_array(store, path, meta)
+    except (ContainsArrayError, ContainsGroupError):
+        notes.remove()
+        raise
+
+
 def unfinished_blocks(chunks: tuple[tuple[int, ...], ...], target: ChunkSource) -> NDArrayAny:
     """Return the block ids, one in a row, of blocks that lack a stored chunk.
 
@@ -99,12 +118,12 @@ def unfinished_blocks(chunks: tuple[tuple[int, ...], ...], target: ChunkSource) 
 def job_of_blocks(
     receipts: da.Array,
     blocks: Iterable[tuple[int, ...]],
-    finish: Callable[[Any], Any],
+    finish: Callable[[Any], _T],
     *,
     stores: Iterable[StoreSpec],
     retries: int = 0,
     **known: Any,
-) -> Job:
+) -> Job[_T]:
     """Return a job that computes some blocks of a dask array, and what they need.
 
     Parameters

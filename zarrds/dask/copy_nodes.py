@@ -81,7 +81,7 @@ def copy(
     batch_bytes: int = 128 * 2**20,
     retries: int = 3,
     **create_kws: Any,
-) -> Job:
+) -> Job[CopyReport]:
     """Prepare to copy an array or a group into another group, as `zarrds.copy` does.
 
     Arrays that have the same chunks, codecs and keys on both sides are copied as encoded bytes, by the file system or
@@ -159,7 +159,7 @@ def copy_all(
     batch_bytes: int = 128 * 2**20,
     retries: int = 3,
     **create_kws: Any,
-) -> Job:
+) -> Job[CopyReport]:
     """Prepare to copy all members of a group into another group, and its attributes, as `zarrds.copy_all` does.
 
     Parameters
@@ -209,7 +209,7 @@ def _require(source: Any, dest: Any) -> None:
 # --- planning ---------------------------------------------------------------------------------------------------------
 
 
-def _prepared(source: Array | Group, dest: Group, where: str, how: _How) -> Job:
+def _prepared(source: Array | Group, dest: Group, where: str, how: _How) -> Job[CopyReport]:
     check_choices(how.if_exists, how.verify, how.on_error)
     from_store, to_store, path = source.store, dest.store, source.path or ""
     refuse_overlap([from_store.place(path)], [to_store.place(where)], path=where, linked=True)
@@ -322,7 +322,7 @@ def _job(
     receipts: Mapping[str, Any],
     present: Mapping[str, Found],
     how: _How,
-) -> Job:
+) -> Job[CopyReport]:
     graph = GraphBuilder(work, retries=how.retries)
     begun = None if work.dry_run else graph.stage("zarrds-begin", begin_nodes, [tuple(replaced)])
     copied = [batch for batch in _raw_batches(work, steps, how) if str(batch.number) not in receipts]

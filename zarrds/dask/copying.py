@@ -56,7 +56,7 @@ def copy_store(
     retries: int = 3,
     storage_options: Mapping[str, Any] | None = None,
     dest_storage_options: Mapping[str, Any] | None = None,
-) -> Job:
+) -> Job[CopyReport]:
     """Prepare to copy arrays and groups from one store to another without decoding chunks.
 
     The copy contains documents, consolidated metadata, and the chunks of the arrays, but no other keys. This call reads
@@ -179,7 +179,7 @@ def _job(
     batches: Sequence[KeyBatch],
     receipts: Mapping[str, Any],
     retries: int,
-) -> Job:
+) -> Job[CopyReport]:
     """Return the job for all batches that have no receipt."""
     # a receipt of "skip" says less than what the other choices promise
     done = {n: r for n, r in receipts.items() if work.if_exists == "skip" or r.get("if_exists") != "skip"}

@@ -40,7 +40,7 @@ def delete(
     batch_keys: int = 5000,
     retries: int = 3,
     storage_options: Mapping[str, Any] | None = None,
-) -> Job:
+) -> Job[DeleteReport]:
     """Prepare to delete an array or a group with all below it.
 
     Where the store can, it disappears in one step, by one task. Elsewhere one task marks it as deleted and deletes its

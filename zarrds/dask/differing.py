@@ -155,7 +155,7 @@ def diff(
     retries: int = 3,
     storage_options: Mapping[str, Any] | None = None,
     second_storage_options: Mapping[str, Any] | None = None,
-) -> Job:
+) -> Job[DiffReport]:
     """Prepare to find the differences between two arrays, or two groups with all below them.
 
     Formats, chunks and codecs may differ. Where two arrays have the same ones, the encoded chunks are compared first,

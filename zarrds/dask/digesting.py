@@ -54,7 +54,7 @@ def digest(
     batch_bytes: int = 128 * 2**20,
     retries: int = 3,
     storage_options: Mapping[str, Any] | None = None,
-) -> Job:
+) -> Job[str]:
     """Prepare to compute a checksum of an array, or of a group with all below it.
 
     Two nodes have the same checksum if their documents and all their stored chunks are the same bytes under the same

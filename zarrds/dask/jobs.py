@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import dask
 from dask.base import get_scheduler
@@ -29,6 +29,7 @@ from zarrds.errors import StoreNotShareableError
 
 __all__ = ["FAN_IN", "GraphBuilder", "Job", "optimized_with_retries", "require_shareable", "unique_name"]
 
+_T = TypeVar("_T", covariant=True)
 _HOW_TO_GO_ON = "what is done is kept: prepare and compute the same job again to go on where it was"
 FAN_IN = 64
 """Number of receipts that one task merges."""
@@ -39,7 +40,7 @@ def unique_name(kind: str) -> str:
     return f"{kind}-{uuid.uuid4().hex}"
 
 
-class Job:
+class Job(Generic[_T]):
     """Lazy work, carried out by `compute` or by ``dask.compute``.
 
     Attributes
@@ -64,7 +65,7 @@ class Job:
         self,
         graph: Any,
         key: Hashable,
-        finish: Callable[[Any], Any],
+        finish: Callable[[Any], _T],
         *,
         stores: Iterable[StoreSpec] = (),
         optimize: Callable[..., Any] | None = None,
@@ -85,8 +86,8 @@ class Job:
 
     @classmethod
     def of_array(
-        cls, result: Any, finish: Callable[[Any], Any], *, stores: Iterable[StoreSpec], retries: int = 0, **known: Any
-    ) -> Job:
+        cls, result: Any, finish: Callable[[Any], _T], *, stores: Iterable[StoreSpec], retries: int = 0, **known: Any
+    ) -> Job[_T]:
         """Make a job whose receipt is a 0-d dask array; its graph is optimised like that of the array.
 
         Parameters
@@ -107,7 +108,7 @@ class Job:
         return cls(result.__dask_graph__(), key, finish, stores=stores, optimize=optimize, **known)
 
     @classmethod
-    def together(cls, jobs: Sequence[Job], finish: Callable[[Any], Any], **known: Any) -> Job:
+    def together(cls, jobs: Sequence[Job[Any]], finish: Callable[[Any], _T], **known: Any) -> Job[_T]:
         """Combine jobs whose receipts are numbers into one; `finish` makes its result from the sum of receipts.
 
         Parameters
@@ -128,7 +129,7 @@ class Job:
         stores = dict.fromkeys(store for job in jobs for store in job._stores)
         return cls(HighLevelGraph(layers, dependencies), (name, 0), finish, stores=stores, **known)
 
-    def compute(self, *, progress: bool = False, **options: Any) -> Any:
+    def compute(self, *, progress: bool = False, **options: Any) -> _T:
         """Do the work and return its result.
 
         Parameters
@@ -151,7 +152,8 @@ class Job:
         self._start(options.get("scheduler"))
         try:
             with show_progress() if progress else nullcontext():
-                return dask.compute(self, **options)[0]
+                found: _T = dask.compute(self, **options)[0]
+                return found
         except KeyboardInterrupt as stopped:
             if self.resumable:
                 stopped.add_note(_HOW_TO_GO_ON)
@@ -180,7 +182,7 @@ class Job:
         """
         return dask.visualize(self, filename=filename, **options)
 
-    def persist(self, **options: Any) -> Job:
+    def persist(self, **options: Any) -> Job[_T]:
         """Start the work on a cluster and return a job at once; the `compute` of that job waits for the result.
 
         Parameters
@@ -194,7 +196,7 @@ class Job:
             The same job, whose tasks are running.
         """
         self._start(options.get("scheduler"))
-        found: Job = dask.persist(self, **options)[0]
+        found: Job[_T] = dask.persist(self, **options)[0]
         return found
 
     def optimized(self) -> tuple[HighLevelGraph, Hashable]:
@@ -244,7 +246,7 @@ class Job:
     def __dask_postpersist__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         return self._rebuilt, ()
 
-    def _rebuilt(self, graph: Any, *, rename: Mapping[str, str] | None = None) -> Job:
+    def _rebuilt(self, graph: Any, *, rename: Mapping[str, str] | None = None) -> Job[_T]:
         key = self._key
         if rename and isinstance(key, tuple):
             key = (rename.get(key[0], key[0]), *key[1:])
@@ -272,7 +274,7 @@ def optimized_with_retries(optimize: Callable[..., Any], retries: int, graph: An
     return HighLevelGraph({name: MaterializedLayer(dict(found), annotations={"retries": retries})}, {name: set()})
 
 
-def _finished(results: Sequence[Any], finish: Callable[[Any], Any]) -> Any:
+def _finished(results: Sequence[Any], finish: Callable[[Any], _T]) -> Any:
     return finish(results[0])
 
 
@@ -319,7 +321,7 @@ class GraphBuilder:
         A job that is done first; its graph becomes part of this one.
     """
 
-    def __init__(self, work: Any, *, retries: int, before: Job | None = None) -> None:
+    def __init__(self, work: Any, *, retries: int, before: Job[Any] | None = None) -> None:
         self._layers: dict[str, Any] = {}
         self._dependencies: dict[str, set[str]] = {}
         self._annotations = {"retries": retries} if retries else None
@@ -368,6 +370,6 @@ class GraphBuilder:
             layers, keys = {above}, list(tasks)
         return keys[0]
 
-    def job(self, key: Hashable, finish: Callable[[Any], Any], **known: Any) -> Job:
+    def job(self, key: Hashable, finish: Callable[[Any], _T], **known: Any) -> Job[_T]:
         """Return the job whose receipt is the value of `key`."""
         return Job(HighLevelGraph(self._layers, self._dependencies), key, finish, **known)

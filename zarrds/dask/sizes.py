@@ -36,7 +36,7 @@ def nbytes_stored(
     *,
     retries: int = 3,
     storage_options: Mapping[str, Any] | None = None,
-) -> Job:
+) -> Job[int]:
     """Prepare to count the bytes that an array, or a group with all below it, takes in its store.
 
     Tasks list what is below each array, or below the first directories of its chunks; no value is read where the store

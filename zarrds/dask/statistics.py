@@ -131,7 +131,7 @@ def statistics(
     decode: bool = True,
     retries: int = 3,
     storage_options: Mapping[str, Any] | None = None,
-) -> Job:
+) -> Job[dict[str, ArrayStatistics]]:
     """Prepare to compute minimum, maximum, mean and standard deviation of arrays, and to count missing values.
 
     Each task reads a block of some chunks at a time, so that memory is bounded whatever the size of the arrays.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from itertools import combinations
-from typing import Any, Literal
+from typing import Any, Literal, Unpack, overload
 
 import dask.array as da
 
@@ -14,11 +14,30 @@ from zarrds.core import Array
 from zarrds.dask.arrays import existing_target, require_known_chunks, written
 from zarrds.dask.hazards import PlannedWrite, refuse_read_after_write
 from zarrds.dask.jobs import Job
+from zarrds.dask.keywords import StoreKeywords
 from zarrds.errors import ArgumentError, ArgumentTypeError, BlockAlignmentError
 
 __all__ = ["store"]
 
 _Write = tuple[Any, ChunkSource, tuple[int, ...]]
+
+
+@overload
+def store(
+    sources: Any, targets: Any, *, compute: Literal[True] = True, **options: Unpack[StoreKeywords]
+) -> list[Array]: ...
+
+
+@overload
+def store(
+    sources: Any, targets: Any, *, compute: Literal[False], **options: Unpack[StoreKeywords]
+) -> Job[list[Array]]: ...
+
+
+@overload
+def store(
+    sources: Any, targets: Any, *, compute: bool, **options: Unpack[StoreKeywords]
+) -> list[Array] | Job[list[Array]]: ...
 
 
 def store(
@@ -31,7 +50,7 @@ def store(
     progress: bool = False,
     write_empty_chunks: bool = True,
     retries: int = 0,
-) -> Any:
+) -> list[Array] | Job[list[Array]]:
     """Store dask arrays in existing arrays by one job, which computes what they share once.
 
     Parameters

@@ -51,7 +51,7 @@ def verify(
     batch_keys: int = 1000,
     retries: int = 3,
     storage_options: Mapping[str, Any] | None = None,
-) -> Job:
+) -> Job[Report]:
     """Prepare to find problems in a hierarchy, with tasks that check the chunks; nothing changes.
 
     Parameters

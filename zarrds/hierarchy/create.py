@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any
+from typing import Any, Self, cast
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class Creating(Members):
         """Hold the locks that guard the nodes at `paths` and the groups above, to create or delete nodes."""
         return structure_locked(self._options.synchronizer, self._store, *paths, zarr_format=self._format)
 
-    def create_group(self, name: str, overwrite: bool = False) -> Any:
+    def create_group(self, name: str, overwrite: bool = False) -> Self:
         """Create a sub-group, and missing groups between.
 
         Parameters
@@ -74,7 +74,7 @@ class Creating(Members):
             )
         return self._subgroup(path)
 
-    def require_group(self, name: str, overwrite: bool = False) -> Any:
+    def require_group(self, name: str, overwrite: bool = False) -> Self:
         """Return a sub-group, creating it if it doesn't exist; `overwrite` replaces an array of that name.
 
         If another task creates it at the same moment, that one is opened.
@@ -109,7 +109,7 @@ class Creating(Members):
             _node.expect_free(node, path, self._store)
         return self.create_group(name, overwrite=True)
 
-    def create_groups(self, *names: str, **kwargs: Any) -> tuple[Any, ...]:
+    def create_groups(self, *names: str, **kwargs: Any) -> tuple[Self, ...]:
         """Create multiple groups in a single call; keywords as for `create_group`.
 
         Parameters
@@ -133,7 +133,7 @@ class Creating(Members):
         """
         return tuple(self.create_group(name, **kwargs) for name in names)
 
-    def require_groups(self, *names: str) -> tuple[Any, ...]:
+    def require_groups(self, *names: str) -> tuple[Self, ...]:
         """Require multiple groups in a single call.
 
         Parameters
@@ -148,8 +148,8 @@ class Creating(Members):
         """
         return tuple(self.require_group(name) for name in names)
 
-    def _subgroup(self, path: str) -> Any:
-        return self._at(path, GroupMeta(zarr_format=self._format))
+    def _subgroup(self, path: str) -> Self:
+        return cast("Self", self._at(path, GroupMeta(zarr_format=self._format)))
 
     def create_dataset(self, name: str, **kwargs: Any) -> Array:
         """Create an array, filled with `data` if that is given.
@@ -234,7 +234,7 @@ class Creating(Members):
                     raise
         if not isinstance(node, ArrayMeta):
             _node.expect_free(node, path, self._store)
-        array: Array = self._at(path, node)
+        array = cast("Array", self._at(path, node))
         wanted = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
         if tuple(array.shape) != wanted:
             raise ArgumentTypeError(f"shape does not match existing array; expected {array.shape}, got {wanted}")

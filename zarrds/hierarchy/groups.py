@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 
@@ -15,11 +15,10 @@ from zarrds._node import check_synchronizer, structure_locked
 from zarrds._store import MemoryStore, Store, StoreLike, as_store, check_mode, normalize_path
 from zarrds._types import Mode, ZarrFormat
 from zarrds.attrs import Attributes, known_attributes
-from zarrds.core import OpenOptions, opened_array
+from zarrds.core import Array, OpenOptions, opened_array
 from zarrds.core.html import attributes_table, facts_table
 from zarrds.core.info import InfoReporter, type_name
 from zarrds.errors import ArgumentTypeError, ContainsArrayError, ContainsGroupError, GroupNotFoundError
-from zarrds.hierarchy.members import Member
 from zarrds.hierarchy.newer import NewerGroupNames
 from zarrds.sync import Synchronizer
 
@@ -190,12 +189,12 @@ class Group(NewerGroupNames):
 
     # --- members -----------------------------------------------------------------------------------------------------
 
-    def _at(self, path: str, node: ArrayMeta | GroupMeta, document: Any = None) -> Member:
+    def _at(self, path: str, node: ArrayMeta | GroupMeta, document: Any = None) -> Array | Self:
         if isinstance(node, ArrayMeta):
             return opened_array(self._store, path, node, self._options, document=document)
-        return opened_group(self._store, path, node, self._options, document=document)
+        return cast("Self", opened_group(self._store, path, node, self._options, document=document))
 
-    def __setitem__(self, item: str, value: Any) -> None:
+    def __setitem__(self, item: Any, value: Any) -> None:
         self.array(item, value, overwrite=True)
 
     def __delitem__(self, item: str) -> None:

@@ -6,7 +6,7 @@ import weakref
 from abc import abstractmethod
 from collections.abc import Callable, Generator, ItemsView, Iterable, Iterator, MutableMapping, ValuesView
 from inspect import GEN_CREATED, getgeneratorstate
-from typing import Any, TypeVar, overload
+from typing import Any, Self, TypeVar, overload
 
 from zarrds import _node
 from zarrds._format import ArrayMeta, GroupMeta, node_key
@@ -16,9 +16,8 @@ from zarrds.core import Array
 from zarrds.errors import MetadataError
 from zarrds.hierarchy.tree import TreeViewer
 
-__all__ = ["Member", "Members"]
+__all__ = ["Members"]
 
-Member = Any  # Array or Group
 _T = TypeVar("_T")
 
 
@@ -58,7 +57,7 @@ class Members(MutableMapping[str, Any]):
     """The latest listing: its iterator, and the number of members found."""
 
     @abstractmethod
-    def _at(self, path: str, node: ArrayMeta | GroupMeta, document: Any = None) -> Member:
+    def _at(self, path: str, node: ArrayMeta | GroupMeta, document: Any = None) -> Array | Self:
         """Return the array or group at a path, with the options of this group; its `document` may hold attributes."""
 
     def _where(self, name: object) -> str:
@@ -69,14 +68,21 @@ class Members(MutableMapping[str, Any]):
             return path
         return node_key(self._path, path) if path else self._path
 
-    def __getitem__(self, item: str) -> Member:
+    @overload
+    def __getitem__(self, item: str) -> Array | Self: ...
+
+    @overload
+    def __getitem__(self, item: Any) -> Any: ...
+
+    def __getitem__(self, item: Any) -> Any:
+        # the second overload is for type checkers: they accept root["x"][:10], where root["x"] could be a group
         path = self._where(item)
         node = _node.find_node(self._store, path, self._format)
         if node is None:
             raise KeyError(item)  # builtin: the protocol of mappings
         return self._at(path, node)
 
-    def __getattr__(self, item: str) -> Member:
+    def __getattr__(self, item: str) -> Any:
         # only members are looked up: names that Python or a notebook tries cause no request
         if item.startswith("_"):
             raise AttributeError(item)  # builtin: the protocol of attributes
@@ -106,7 +112,7 @@ class Members(MutableMapping[str, Any]):
         self._listing = weakref.ref(iterator), len(found)
         return iterator
 
-    def items(self) -> ItemsView[str, Member]:
+    def items(self) -> ItemsView[str, Array | Self]:
         """Return pairs of name and member: one listing and one batch of documents for all of them.
 
         Examples
@@ -119,15 +125,15 @@ class Members(MutableMapping[str, Any]):
         """
         return _Members(self)
 
-    def values(self) -> ValuesView[Member]:
+    def values(self) -> ValuesView[Array | Self]:
         """Return all members: one listing and one batch of documents for all of them."""
         return _MemberValues(self)
 
     @overload
-    def members(self, names: Iterable[str]) -> dict[str, Member]: ...
+    def members(self, names: Iterable[str]) -> dict[str, Array | Self]: ...
 
     @overload
-    def members(self, names: int | None = 0, *, max_depth: int | None = 0) -> tuple[tuple[str, Member], ...]: ...
+    def members(self, names: int | None = 0, *, max_depth: int | None = 0) -> tuple[tuple[str, Array | Self], ...]: ...
 
     def members(self, names: Iterable[str] | int | None = 0, *, max_depth: int | None = 0) -> Any:
         """Return some members by their names, or all of them, also of groups below.
@@ -162,7 +168,7 @@ class Members(MutableMapping[str, Any]):
                 return tuple(self._down_to(max_depth if names == 0 else names))
         return dict(self._opened(find_named(self._store, self._path, list(names), self._format)))
 
-    def _down_to(self, depth: int | None) -> Iterator[tuple[str, Member]]:
+    def _down_to(self, depth: int | None) -> Iterator[tuple[str, Array | Self]]:
         """Yield the members of this group and, `depth` levels down, of groups below it, by their paths from here."""
         for name, member in self.items():
             yield name, member
@@ -170,7 +176,7 @@ class Members(MutableMapping[str, Any]):
                 below = member._down_to(None if depth is None else depth - 1)
                 yield from ((f"{name}/{path}", found) for path, found in below)
 
-    def open_members(self) -> tuple[dict[str, Member], dict[str, MetadataError]]:
+    def open_members(self) -> tuple[dict[str, Array | Self], dict[str, MetadataError]]:
         """Return all members that can be opened, by name, and for the others the error that says what is missing.
 
         An array is among the others if its codec, data type or extension is not installed. `items`, `arrays`, `groups`
@@ -193,18 +199,18 @@ class Members(MutableMapping[str, Any]):
         failed: dict[str, MetadataError] = {}
         return dict(self._members(failed)), failed
 
-    def _members(self, failed: dict[str, MetadataError] | None = None) -> Iterator[tuple[str, Member]]:
+    def _members(self, failed: dict[str, MetadataError] | None = None) -> Iterator[tuple[str, Array | Self]]:
         failed = {} if failed is None else failed
         return self._opened(_node.child_documents(self._store, self._path, self._format, failed), failed)
 
-    def _pairs(self) -> Iterator[tuple[str, Member]]:
+    def _pairs(self) -> Iterator[tuple[str, Array | Self]]:
         failed: dict[str, MetadataError] = {}
         nodes = _node.child_documents(self._store, self._path, self._format, failed)
         return self._opened(self._counted(nodes), failed)
 
     def _opened(
         self, nodes: Iterable[tuple[str, ArrayMeta | GroupMeta, Any]], failed: dict[str, MetadataError] | None = None
-    ) -> Iterator[tuple[str, Member]]:
+    ) -> Iterator[tuple[str, Array | Self]]:
         """Yield members made from documents that were read; attributes in the same document are not read again.
 
         If `failed` is given, errors of members that need what is not installed are put into it.
@@ -236,7 +242,7 @@ class Members(MutableMapping[str, Any]):
         """
         return (name for name, is_array in self._kinds() if not is_array)
 
-    def groups(self) -> Iterator[tuple[str, Any]]:
+    def groups(self) -> Iterator[tuple[str, Self]]:
         """Return an iterator over (name, value) pairs for groups only.
 
         Examples
@@ -293,7 +299,7 @@ class Members(MutableMapping[str, Any]):
 
     # --- visiting ----------------------------------------------------------------------------------------------------
 
-    def visititems(self, func: Callable[[str, Member], Any]) -> Any:
+    def visititems(self, func: Callable[[str, Array | Self], Any]) -> Any:
         """Call `func` with each object's path and the object itself, until it returns anything but None.
 
         Parameters
@@ -318,7 +324,7 @@ class Members(MutableMapping[str, Any]):
         with _node.bounded_depth(self._path):
             return self._visit("", func)
 
-    def _visit(self, prefix: str, func: Callable[[str, Member], Any]) -> Any:
+    def _visit(self, prefix: str, func: Callable[[str, Array | Self], Any]) -> Any:
         for name, member in self._members():
             found = func(prefix + name, member)
             if found is None and isinstance(member, Members):
@@ -375,7 +381,7 @@ class Members(MutableMapping[str, Any]):
         """
         return self.visit(func)
 
-    def visitvalues(self, func: Callable[[Member], Any]) -> Any:
+    def visitvalues(self, func: Callable[[Array | Self], Any]) -> Any:
         """Call `func` with each object, until it returns anything but None.
 
         Parameters

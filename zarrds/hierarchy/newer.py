@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from zarrds._types import ChunksLike, CodecLike, CodecsLike, DTypeLike, ShapeLike
 from zarrds.core import Array
@@ -134,7 +134,7 @@ class NewerGroupNames(Creating, NewerNodeNames):
         """
         return (array for _, array in self.arrays())
 
-    def group_values(self) -> Iterator[Any]:
+    def group_values(self) -> Iterator[Self]:
         """Return the groups of this group.
 
         Returns

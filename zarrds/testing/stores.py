@@ -223,7 +223,7 @@ class StoreContract:
                 again = zarrds.open_group(store, mode="r")["g/a"]
                 assert again[1:4, ::3].tolist() == np.arange(48).reshape(6, 8)[1:4, ::3].tolist()
                 assert again.attrs["units"] == "m"
-                assert sorted(root["g"].array_keys()) == ["a"]
+                assert sorted(root.require_group("g").array_keys()) == ["a"]
 
     def test_shards(self, tmp_path: Path) -> None:
         """Test that inner chunks of a shard are read and replaced."""

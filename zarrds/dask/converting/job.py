@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack, overload
 
 from zarrds._convert import (
     NOTES,
@@ -43,6 +43,7 @@ from zarrds.dask.converting.tasks import (
     write_documents,
 )
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
+from zarrds.dask.keywords import ConvertKeywords
 from zarrds.dask.receipts import notes_of
 from zarrds.hierarchy import Group
 
@@ -53,6 +54,24 @@ ENCODED_WEIGHT = 8
 REMOVING_TASKS = 256
 
 _Cutting = Callable[[Sequence["_Amount"]], Batches]
+
+
+@overload
+def convert(
+    source: Array, dest: Array | Group | StoreLike | None = None, to: int = 3, **options: Unpack[ConvertKeywords]
+) -> Job[Array]: ...
+
+
+@overload
+def convert(
+    source: Group, dest: Array | Group | StoreLike | None = None, to: int = 3, **options: Unpack[ConvertKeywords]
+) -> Job[Group]: ...
+
+
+@overload
+def convert(
+    source: StoreLike, dest: Array | Group | StoreLike | None = None, to: int = 3, **options: Unpack[ConvertKeywords]
+) -> Job[Array | Group]: ...
 
 
 def convert(
@@ -69,7 +88,7 @@ def convert(
     retries: int = 3,
     storage_options: Mapping[str, Any] | None = None,
     dest_storage_options: Mapping[str, Any] | None = None,
-) -> Job:
+) -> Job[Array | Group]:
     """Prepare to convert a hierarchy, or one array, to another format; tasks convert the chunks.
 
     The result is that of `zarrds.convert`; see there for details. This call reads the documents and raises an error for
@@ -162,7 +181,7 @@ def _opened(dest: StoreSpec, path: str, to: int, receipt: int) -> Array | Group:
 # --- into another place -----------------------------------------------------------------------------------------------
 
 
-def _elsewhere(source: Store, dest: Store, plan: PlanTo, batches: _Cutting, retries: int) -> Job:
+def _elsewhere(source: Store, dest: Store, plan: PlanTo, batches: _Cutting, retries: int) -> Job[Array | Group]:
     left = list(dest.keys_below(level(plan.dest_path)))
     notes = {key for key in left if f"/{NOTES}/" in f"/{key}"}
     amounts, absent = [], []
@@ -197,7 +216,7 @@ def _absent(reader: OpenSource, is_dirty: bool) -> Absent:
     return "raise" if reader.store.profile.kind == "disk" and is_listed(reader) else "skip"
 
 
-def _job_elsewhere(work: ConvertWork, batches: Batches, notes: set[str], retries: int) -> Job:
+def _job_elsewhere(work: ConvertWork, batches: Batches, notes: set[str], retries: int) -> Job[Array | Group]:
     graph = GraphBuilder(work, retries=retries)
     done = [graph.stage("zarrds-convert", convert_arrays, batches.shared)] if batches.shared else []
     for number, own in batches.own.items():
@@ -214,7 +233,7 @@ def _job_elsewhere(work: ConvertWork, batches: Batches, notes: set[str], retries
 # --- in place ---------------------------------------------------------------------------------------------------------
 
 
-def _in_place(at: Places, to: int, keep: bool, batches: _Cutting, retries: int) -> Job:
+def _in_place(at: Places, to: int, keep: bool, batches: _Cutting, retries: int) -> Job[Array | Group]:
     store = at.dest
     plan = plan_in_place(store, at.dest_path, to, keep)
     arrays, amounts, stale = plan.renamed, [], []
@@ -231,7 +250,7 @@ def _in_place(at: Places, to: int, keep: bool, batches: _Cutting, retries: int) 
     return _job_in_place(work, batches(amounts), receipts or {}, retries)
 
 
-def _job_in_place(work: InPlaceWork, batches: Batches, receipts: Mapping[str, Any], retries: int) -> Job:
+def _job_in_place(work: InPlaceWork, batches: Batches, receipts: Mapping[str, Any], retries: int) -> Job[Array | Group]:
     graph, plan = GraphBuilder(work, retries=retries), work.plan
     every = [batch for batch in batches.every() if batch_name(work.arrays, batch) not in receipts]
     copied = graph.stage("zarrds-convert", copy_renamed, every) if every else None

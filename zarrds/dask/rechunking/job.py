@@ -6,16 +6,17 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Unpack, overload
 
 import numpy as np
 
 from zarrds import _node
 from zarrds._engine import places_of
 from zarrds._format import ArrayMeta
-from zarrds._store import StoreLike, as_store, fingerprint, join_path, normalize_path, refuse_overlap
+from zarrds._store import as_store, fingerprint, join_path, normalize_path, refuse_overlap
 from zarrds.core import Array
 from zarrds.dask.jobs import GraphBuilder, Job
+from zarrds.dask.keywords import RechunkKeywords
 from zarrds.dask.places import opened_node
 from zarrds.dask.rechunking.creating import continued, create, is_being_created, prepare_growth
 from zarrds.dask.rechunking.finishing import Finish, finish_rechunk
@@ -43,8 +44,20 @@ MAX_TASKS = 10_000
 """Largest number of tasks in a stage; with more blocks, each task does several."""
 
 
+@overload
+def rechunk(source: Array, target_store: Any, **options: Unpack[RechunkKeywords]) -> Job[Array]: ...
+
+
+@overload
+def rechunk(source: Group, target_store: Any, **options: Unpack[RechunkKeywords]) -> Job[Group]: ...
+
+
+@overload
+def rechunk(source: Any, target_store: Any, **options: Unpack[RechunkKeywords]) -> Job[Array | Group]: ...
+
+
 def rechunk(
-    source: Array | Group | StoreLike,
+    source: Any,
     target_store: Any,
     *,
     chunks: Any = None,
@@ -57,7 +70,7 @@ def rechunk(
     append: bool = False,
     retries: int = 3,
     storage_options: Mapping[str, Any] | None = None,
-) -> Job:
+) -> Job[Array | Group]:
     """Prepare to store an array, or all arrays of a hierarchy, with other chunks within a memory bound for each task.
 
     This call creates the target and its attributes; the job that it returns copies the data: directly where that is
@@ -145,7 +158,7 @@ def rechunk(
     if append and overwrite:
         raise ArgumentError("append=True keeps what is there, overwrite=True does not: give one of both")
     if type(source).__module__.partition(".")[0] == "xarray":
-        of_xarray: Job = _of_xarray(source)(
+        of_xarray: Job[Any] = _of_xarray(source)(
             target_store,
             chunks=chunks,
             max_mem=max_mem,
@@ -179,7 +192,7 @@ def rechunk_job(
     overwrite: bool = False,
     append: bool = False,
     retries: int = 3,
-) -> Job:
+) -> Job[Array | Group]:
     """Return the job for a request whose source is stored; see `rechunk`."""
     store, where = request.store, request.where
     for array in request.arrays.values():
@@ -202,7 +215,7 @@ def _of_xarray(source: Any) -> Any:
 
 def _lazy_job(
     x: Any, places: tuple[Any, str | None, Any], chunks: Any, max_mem: Any, options: dict[str, Any], more: Any
-) -> Job:
+) -> Job[Array | Group]:
     """Return the job that computes a dask array, stores its blocks and rechunks them."""
     target_store, target_path, temp_store = places
     store = as_store(target_store, mode="w", storage_options=more["storage_options"])
@@ -240,8 +253,8 @@ def _creating_job(
     retries: int,
     *,
     number: str | None = None,
-    first: Job | None = None,
-) -> Job:
+    first: Job[Any] | None = None,
+) -> Job[Array | Group]:
     """Return the job that fills a new target, or one that an earlier run did not complete."""
     metas = request.metas(chunks, options)
     number = number or (uuid.uuid4().hex if earlier is None else earlier.job)
@@ -263,7 +276,7 @@ def _as_it_began(request: Request, earlier: JobRecord | None) -> Request:
     return replace(request, max_mem=earlier.max_mem)
 
 
-def _growing_job(request: Request, chunks: Any, options: Mapping[str, Any] | None, retries: int) -> Job:
+def _growing_job(request: Request, chunks: Any, options: Mapping[str, Any] | None, retries: int) -> Job[Array | Group]:
     """Return the job that adds to a target what is new in its source."""
     earlier = continued(request.store, request.where, request.temp)
     number = uuid.uuid4().hex if earlier is None else earlier.job
@@ -290,8 +303,8 @@ def _job(
     *,
     remaining: list[list[Remaining]] | None = None,
     before: Mapping[str, ArrayMeta] | None = None,
-    first: Job | None = None,
-) -> Job:
+    first: Job[Any] | None = None,
+) -> Job[Array | Group]:
     """Return the job that does all blocks, or those that are `remaining`; `first` is done first, if blocks are left."""
     is_needed = remaining is None or any(len(left.blocks) for stages in remaining for left in stages)
     jobs = [
@@ -334,7 +347,7 @@ def _consolidates(request: Request, works: Mapping[str, RechunkWork]) -> int | N
     return next((work.target.meta.zarr_format for work in works.values()), node.zarr_format)
 
 
-def _job_of(work: RechunkWork, retries: int, remaining: list[Remaining] | None, first: Job | None) -> Job:
+def _job_of(work: RechunkWork, retries: int, remaining: list[Remaining] | None, first: Job[Any] | None) -> Job[int]:
     graph = GraphBuilder(work, retries=retries, before=first)
     stages = work.plan.stages
     kinds = ["zarrds-scatter"] * (len(stages) - 1) + ["zarrds-gather" if len(stages) > 1 else "zarrds-rechunk"]

@@ -30,7 +30,7 @@ def is_dask_array(source: Any) -> bool:
 
 def direct_job(
     x: Any, store: Store, path: str | None, chunks: Any, options: Mapping[str, Any], *, overwrite: bool, retries: int
-) -> Job | None:
+) -> Job[Array] | None:
     """Return the job that writes blocks to the target directly; None if two blocks would share a chunk of it."""
     from zarrds.dask.arrays import creating_job, planned_array
 
@@ -69,14 +69,13 @@ def stored_blocks(x: Any, store: Store, place: str, where: str) -> tuple[Any, Ar
     return x, Array.from_source(ChunkSource(store.spec(), place, meta), read_only=False)
 
 
-def storing_job(x: Any, blocks: Array, retries: int, *, continues: bool) -> Job:
+def storing_job(x: Any, blocks: Array, retries: int, *, continues: bool) -> Job[Array]:
     """Return the job that stores the blocks of a dask array, or those that an earlier run has not stored."""
     from zarrds.dask.arrays import continuing_job, to_zarr
 
     if continues:
         return continuing_job(x, blocks.source(), True, partial(open_target, blocks.source()), retries=retries)
-    found: Job = to_zarr(x, blocks, compute=False, retries=retries)
-    return found
+    return to_zarr(x, blocks, compute=False, retries=retries)
 
 
 def deleting(finish: Any, store: StoreSpec, path: str) -> Any:
