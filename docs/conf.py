@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.pycode import ModuleAnalyzer
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "_ext"))
@@ -56,7 +57,17 @@ numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 
 
+analyze = ModuleAnalyzer.analyze
+
+
+def analyze_without_overloads(analyzer: ModuleAnalyzer) -> None:
+    """Read a module for autodoc, which then shows the signature with all keywords in place of the overloads."""
+    analyze(analyzer)
+    analyzer.overloads = {}
+
+
 def setup(app: Sphinx) -> None:
+    ModuleAnalyzer.analyze = analyze_without_overloads  # type: ignore[method-assign]
     app.connect("autodoc-process-signature", _short_aliases)
 
 
