@@ -63,6 +63,16 @@ def test_buckets_are_told_by_service_and_name() -> None:
     assert s3("s3://b").is_same(s3("s3://b", endpoint_url="https://s3.eu-central-1.amazonaws.com"))
 
 
+def test_the_service_of_a_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config").write_text("[profile own]\nendpoint_url = http://localhost:5000\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"):
+        monkeypatch.delenv(name, raising=False)
+    place = s3("s3://b", profile="own")
+    assert place.is_same(s3("s3://b", endpoint_url="http://127.0.0.1:5000"))
+    assert not place.is_same(s3("s3://b"))
+
+
 def test_obstore_and_fsspec_agree() -> None:
     pytest.importorskip("s3fs")
     obstore = pytest.importorskip("obstore.store")

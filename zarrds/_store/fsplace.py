@@ -15,10 +15,11 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import known_implementations
 
+from zarrds._store.aws import configured_endpoint, endpoint_of_environment
 from zarrds._store.paths import level
 from zarrds._store.place import Place, place_in_file, place_on_disk, server_name
 
-__all__ = ["endpoint_of_environment", "place_in_fs", "place_in_mapping", "place_in_obstore", "place_in_other_store"]
+__all__ = ["place_in_fs", "place_in_mapping", "place_in_obstore", "place_in_other_store"]
 
 _SAME_SERVICE = {"s3a": "s3", "gs": "gcs", "az": "abfs", "adl": "abfs", "abfss": "abfs", "https": "http", "ssh": "sftp"}
 """Protocols with several names for one service."""
@@ -26,7 +27,6 @@ _SERVER_OPTIONS = ("host", "port", "org", "repo", "sha", "ref")
 """Options of a file system that name a server or container; other options say how to connect to it."""
 _ENDPOINTS = ("endpoint_url", "endpoint", "aws_endpoint", "aws_endpoint_url")
 _AMAZON = "amazonaws.com"
-_ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _MAX_REFERENCES = 100_000
 _MAX_FILES = 1_000
 _MAX_LAYERS = 16
@@ -83,18 +83,15 @@ def _service(fs: Any) -> Hashable:
     return service, *((name, str(options[name])) for name in _SERVER_OPTIONS if options.get(name) is not None)
 
 
-def endpoint_of_environment() -> str | None:
-    """Return the URL of the service of S3 that a variable of the environment names."""
-    if os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
-        return None
-    return next(filter(None, map(os.environ.get, _ENDPOINT_VARIABLES)), None)
-
-
-def _s3(options: Mapping[str, Any]) -> Hashable:
-    given = next((options[name] for name in _ENDPOINTS if options.get(name)), None)
-    url = given or endpoint_of_environment()
+def _s3(options: Mapping[str, Any], configured: str | None) -> Hashable:
+    """Return the service that options name, or the one whose URL is configured elsewhere."""
+    url = next((options[name] for name in _ENDPOINTS if options.get(name)), None) or configured
     server = server_name(url) if url else _AMAZON
     return "s3", _AMAZON if f".{_AMAZON}" in server else server
+
+
+def _s3_of_s3fs(options: Mapping[str, Any]) -> Hashable:
+    return _s3(options, configured_endpoint(options.get("profile")))
 
 
 def _azure(options: Mapping[str, Any]) -> Hashable:
@@ -104,7 +101,7 @@ def _azure(options: Mapping[str, Any]) -> Hashable:
     return "azure", server_name(url or f"https://{account}.blob.core.windows.net")
 
 
-_SYSTEMS = {"s3": _s3, "abfs": _azure}
+_SYSTEMS = {"s3": _s3_of_s3fs, "abfs": _azure}
 
 
 def _referred(fs: Any, path: str) -> tuple[Place, ...]:
@@ -149,7 +146,7 @@ def place_in_obstore(store: Any, path: str) -> Place:
     if kind == "LocalStore":
         return place_on_disk("/" + where)
     if kind == "S3Store":
-        return Place(_s3(config), f"{config.get('bucket', '')}/{where}".strip("/"))
+        return Place(_s3(config, endpoint_of_environment()), f"{config.get('bucket', '')}/{where}".strip("/"))
     if kind == "GCSStore":
         return Place(("gcs",), f"{config.get('bucket', '')}/{where}".strip("/"))
     if kind == "AzureStore":

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from zarrds._store.fsplace import endpoint_of_environment
+from zarrds._store.aws import aws_settings, endpoint_of_environment
 
-__all__ = ["Bucket", "bucket_of"]
+__all__ = ["Bucket", "bucket_of", "configured"]
 
 _OF_FILES = frozenset(
     {"use_listings_cache", "listings_expiry_time", "max_paths", "skip_instance_cache", "default_block_size",
@@ -50,6 +51,14 @@ class Bucket:
         """Name of the service, for those who share requests to it."""
         return f"s3 {self.endpoint or self.region or 'amazonaws.com'}"
 
+    @property
+    def address(self) -> str | None:
+        """URL that obstore needs for the service: that of the bucket itself if this is part of the name of the host."""
+        if self.endpoint is None or not self.virtual_hosted:
+            return self.endpoint
+        scheme, _, host = self.endpoint.partition("://")
+        return f"{scheme}://{self.name}.{host}"
+
 
 def bucket_of(url: str, options: Mapping[str, Any]) -> Bucket | str:
     """Return the bucket of a URL for the options of s3fs; a text that says what cannot be translated, if anything.
@@ -88,4 +97,27 @@ def bucket_of(url: str, options: Mapping[str, Any]) -> Bucket | str:
     return Bucket(name, endpoint, region, found, profile, anonymous, pays, virtual)
 
 
+def configured(bucket: Bucket) -> Bucket | str:
+    """Return a bucket with what the configuration of AWS says of it; a text that names what obstore cannot do, if any.
+
+    obstore reads neither the files of AWS nor all variables of the environment, but some that s3fs does not know.
+    """
+    try:
+        settings = aws_settings(bucket.profile)
+    except Exception as error:  # s3fs says in its words what is wrong
+        return f"configuration of AWS ({type(error).__name__})"
+    endpoint = bucket.endpoint or settings.endpoint
+    lacking = [f"setting {name}" for name in settings.ways]
+    if settings.ca_bundle and not (endpoint or "").startswith("http://"):
+        lacking.append("setting ca_bundle")
+    if endpoint is None:
+        lacking += [f"variable {name}" for name in _READ_BY_OBSTORE if os.environ.get(name)]
+    if lacking:
+        return ", ".join(lacking)
+    region, virtual = bucket.region or settings.region, bucket.virtual_hosted or settings.virtual_hosted
+    return replace(bucket, endpoint=endpoint, region=region, virtual_hosted=virtual)
+
+
+_READ_BY_OBSTORE = ("AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
+"""Variables by which obstore, but not s3fs, reaches another service: the latter two where they are to be ignored."""
 _KEYS = (("key", "username"), ("secret", "password"), ("token", "token"))

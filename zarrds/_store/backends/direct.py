@@ -21,7 +21,7 @@ from typing import Any
 from fsspec.asyn import get_loop, sync
 
 from zarrds._config import get_config
-from zarrds._store.backends.cloud_options import Bucket, bucket_of
+from zarrds._store.backends.cloud_options import Bucket, bucket_of, configured
 from zarrds._store.backends.obstore_use import is_usable, note_use
 from zarrds._store.optional import optional_module
 from zarrds._store.pace import gate_of
@@ -113,7 +113,7 @@ class DirectClient:
 
     def __init__(self, bucket: Bucket) -> None:
         self._obs = optional_module("obstore", "cloud")
-        self._bucket = replace(bucket, endpoint=bucket.endpoint or _botocore_endpoint(bucket.profile))
+        self._bucket = bucket
         self._store = _opened(self._bucket)
         self._lock = threading.Lock()
 
@@ -217,12 +217,12 @@ def _region_of(bucket: Bucket) -> str | None:
 def _opened(bucket: Bucket) -> Any:
     module: Any = optional_module("obstore.store", "cloud")
     settings: dict[str, Any] = {
-        "region": bucket.region or _botocore_region(bucket.profile) or "us-east-1",
+        "region": bucket.region or "us-east-1",
         "virtual_hosted_style_request": bucket.virtual_hosted,
         "skip_signature": bucket.anonymous,
     }
     if bucket.endpoint:
-        settings["endpoint"] = bucket.endpoint
+        settings["endpoint"] = bucket.address
     if bucket.requester_pays:
         settings["request_payer"] = True
     if not bucket.anonymous:
@@ -264,32 +264,12 @@ class _NoCredentialsError(Exception):
     """botocore finds no credentials: s3fs says so in its words."""
 
 
-def _session(profile: str | None) -> Any:
-    module: Any = optional_module("botocore.session", "cloud")
-    return module.Session(profile=profile)
-
-
 def _botocore_credentials(profile: str | None) -> Any:
-    found = _session(profile).get_credentials()
+    module: Any = optional_module("botocore.session", "cloud")
+    found = module.Session(profile=profile).get_credentials()
     if found is None:
         raise _NoCredentialsError
     return found
-
-
-def _botocore_endpoint(profile: str | None) -> str | None:
-    """Return the URL of the service that the configuration file of a profile names, for S3 or for all services."""
-    session = _session(profile)
-    if session.get_config_variable("ignore_configured_endpoint_urls"):
-        return None
-    given = session.get_scoped_config()
-    services = session.full_config.get("services", {}).get(given.get("services"), {})
-    endpoint: str | None = services.get("s3", {}).get("endpoint_url") or given.get("endpoint_url")
-    return endpoint
-
-
-def _botocore_region(profile: str | None) -> str | None:
-    region: str | None = _session(profile).get_config_variable("region")
-    return region
 
 
 # --- which stores have one -------------------------------------------------------------------------------------------
@@ -311,7 +291,10 @@ def translated(url: str, options: Mapping[str, Any]) -> Bucket | None:
         return None
     if transport == "obstore":
         optional_module("obstore", "cloud")
-    found: Bucket | str = "obstore is not installed" if find_spec("obstore") is None else bucket_of(url, options)
+    found: Bucket | str = "obstore is not installed"
+    if find_spec("obstore") is not None:
+        given = bucket_of(url, options)
+        found = given if isinstance(given, str) else configured(given)
     if isinstance(found, Bucket):
         return found
     if transport == "obstore":
