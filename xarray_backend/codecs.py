@@ -47,6 +47,22 @@ class CodecDocument(dict[str, Any]):
         """Return the codec as a plain dictionary."""
         return dict(self)
 
+    __hash__ = None  # as that of dict
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether the other is the same codec: as a dictionary, or as an object of the zarr library."""
+        if hasattr(type(other), "to_dict") and hasattr(type(other), "is_fixed_size"):
+            other = other.to_dict()  # type: ignore[attr-defined]
+        return isinstance(other, Mapping) and _written_out(self) == _written_out(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+
+def _written_out(codec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a codec in the form that always has a configuration."""
+    return {"configuration": {}, **codec}
+
 
 def encoding_of_codecs(array: Array) -> dict[str, Any]:
     """Return the codec entries of the encoding of an array; with shards, the codecs of the inner chunks."""

@@ -88,7 +88,8 @@ class ZarrdsBackendEntrypoint(BackendEntrypoint):
             How the group is opened.
         consolidated : bool, optional
             True: use consolidated metadata, ValueError when there are none; False: do not; None: use them when they are
-            there, else warn (SlowAccessWarning) and read document by document.
+            there, else warn (SlowAccessWarning) and read document by document. A store of Zarr-Python 3 that says it
+            never has them (``supports_consolidated_metadata``) is read document by document, whatever is asked.
         storage_options : dict, optional
             Options of the file system behind a URL.
         zarr_format : {2, 3, None}, optional
@@ -96,7 +97,8 @@ class ZarrdsBackendEntrypoint(BackendEntrypoint):
         store : ZarrdsStore, optional
             Open group to read from, in place of `filename_or_obj`.
         use_zarr_fill_value_as_mask : bool, optional
-            The name of xarray's own engine for `mask_fill_value`.
+            The name of xarray's own engine for `mask_fill_value`. Where nothing is masked (``mask_and_scale=False``),
+            False leaves the attribute ``_FillValue`` of Zarr v2 in sight, as in that engine.
         cache_members : bool
             Whether the list of members is cached, so that the group is listed only once.
         mask_fill_value : bool, optional
@@ -125,6 +127,8 @@ class ZarrdsBackendEntrypoint(BackendEntrypoint):
             if use_zarr_fill_value_as_mask not in (None, mask_fill_value):
                 raise ArgumentError("mask_fill_value and use_zarr_fill_value_as_mask contradict each other")
             use_zarr_fill_value_as_mask = mask_fill_value
+        elif use_zarr_fill_value_as_mask is False and mask_and_scale is False:
+            use_zarr_fill_value_as_mask = None  # the default, which shows the attribute and masks nothing either
         if store is None:
             store = ZarrdsStore.open_group(
                 filename_or_obj,

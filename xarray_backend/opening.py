@@ -11,7 +11,14 @@ from typing import Any
 import xarray as xr
 
 import zarrds
-from xarray_backend.reader import ZarrdsStore, attributes_of, check_format, open_stored_group, stored_variable
+from xarray_backend.reader import (
+    ZarrdsStore,
+    attributes_of,
+    check_format,
+    may_be_consolidated,
+    open_stored_group,
+    stored_variable,
+)
 from zarrds import Array, Group
 from zarrds.errors import ArgumentError, GroupNotFoundError
 from zarrds.parallel import get_together
@@ -79,7 +86,7 @@ def open_many(
     path = (group or "").strip("/")
     texts = [{} for _ in opened] if consolidated is False else _consolidated_texts(opened, path, zarr_format)
     found = [_of_consolidated(store, text, path, zarr_format) for store, text in zip(opened, texts, strict=True)]
-    if consolidated and (plain := [n for n, one in enumerate(found) if one is None]):
+    if consolidated and (plain := [n for n, one in enumerate(found) if one is None and may_be_consolidated(stores[n])]):
         raise ArgumentError(f"consolidated metadata is not in {_name(stores[plain[0]])}; pass consolidated=False")
     names = [_name(store) for store in stores]
     left = [n for n, one in enumerate(found) if one is None]
@@ -95,8 +102,9 @@ def open_many(
             plain_groups = dict(zip(left, pool.map(open_plain, left), strict=True))
     else:
         plain_groups = {number: open_plain(number) for number in left}
+    warns = consolidated is None
     return [
-        Opened(name, plain_groups[n], consolidated is None and plain_groups[n] is not None)
+        Opened(name, plain_groups[n], warns and plain_groups[n] is not None and may_be_consolidated(stores[n]))
         if n in plain_groups
         else Opened(name, found[n])
         for n, name in enumerate(names)

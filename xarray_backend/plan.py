@@ -43,9 +43,10 @@ class Options:
     ----------
     mode : {"w", "w-", "a", "a-", "r+"}
         As for `to_zarrds`.
-    align : {"auto", "raise", "rechunk", "never"}
+    align : {"auto", "raise", "strict", "rechunk", "never"}
         What is done with blocks of dask arrays that share chunks. "auto" and "rechunk": they are regrouped into blocks
-        of whole chunks ("rechunk" also keeps inherited chunks that do not fit); "raise": an error; "never": nothing.
+        of whole chunks; "raise" and "strict": an error; "never": nothing. "rechunk" and "strict" also keep inherited
+        chunks that the blocks do not fit.
     write_empty_chunks : bool or None
         Whether empty chunks (all fill value) are stored.
     separator : {".", "/"} or None
@@ -302,7 +303,7 @@ def _grid(
         explicit_shards=given.get("shards"),
         inherited=inherited.get("chunks"),
         inherited_shards=inherited.get("shards"),
-        align=options.align == "rechunk",
+        align=options.align in ("rechunk", "strict"),
         safe=options.align != "never",
     )
 
@@ -347,7 +348,7 @@ def _checked_write(
         blocks = fitting_blocks(encoded.chunks, unit, origin)
         if options.align == "auto" and alone is not None:
             check_blocks(name, dims, blocks or encoded.chunks, unit, starts=origin, lengths=alone)
-    elif options.align == "raise":
+    elif options.align in ("raise", "strict"):
         lengths = shape if options.mode == "r+" else None
         check_blocks(name, dims, encoded.chunks, unit, starts=origin, lengths=lengths)
     return VariableWrite(encoded, array, shape, origin, write_empty, blocks)

@@ -30,7 +30,16 @@ from zarrds.errors import (
 )
 from zarrds.storage import Store, StoreLike
 
-__all__ = ["DIMENSIONS", "ZarrdsStore", "attributes_of", "check_format", "glob", "open_stored_group", "stored_variable"]
+__all__ = [
+    "DIMENSIONS",
+    "ZarrdsStore",
+    "attributes_of",
+    "check_format",
+    "glob",
+    "may_be_consolidated",
+    "open_stored_group",
+    "stored_variable",
+]
 
 DIMENSIONS = "_ARRAY_DIMENSIONS"
 """Attribute of Zarr v2 that names the dimensions of an array."""
@@ -235,15 +244,21 @@ def open_stored_group(
         try:
             return _expect_group(zarrds.open_consolidated(store, **options), group)
         except KeyError:
-            if consolidated:
+            if consolidated and may_be_consolidated(store):
                 raise ArgumentError(
                     f"consolidated metadata is not in {store!r}; make it with zarrds.consolidate_metadata, or pass "
                     "consolidated=False"
                 ) from None
     found = zarrds.open_group(store, **options)
-    if consolidated is None:
+    if consolidated is None and may_be_consolidated(store):
         _warn_of_missing_metadata(store, found.store)
     return found
+
+
+def may_be_consolidated(store: Any) -> bool:
+    """Return whether a store does not say, as some of Zarr-Python 3 do, that it never has consolidated metadata."""
+    inner = getattr(store, "store", None)  # of a session, or of our adapter
+    return all(getattr(one, "supports_consolidated_metadata", True) is not False for one in (store, inner))
 
 
 def _expect_group(node: Any, group: str | None) -> Group:

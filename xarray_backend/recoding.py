@@ -59,6 +59,9 @@ class Recoded:
         return made
 
 
+_CODECS = frozenset(["compressor", "compressors", "filters", "serializer"])
+
+
 def recoded_variables(
     ds: xr.Dataset,
     path: str,
@@ -143,6 +146,11 @@ def _recoded(
 ) -> Recoded:
     array = stored.arrays[name]
     _expect_one_unit(name, array)
+    if set(given) <= _CODECS:
+        raise ArgumentError(
+            f"variable {name!r} is stored already and keeps its codecs: an append encodes a variable again for values "
+            "that its units, dtype or packing cannot express; leave it out of encoding=, or use mode='replace'"
+        )
     raw = stored.variables[name].copy(deep=False).load()
     old = _compat.decode_values(raw.copy(deep=False), name).load()
     kept = {key: raw.attrs[key] for key in ("coordinates", "grid_mapping") if key in raw.attrs}

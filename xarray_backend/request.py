@@ -140,7 +140,7 @@ def _checked_align(align: str | None, safe: bool | None, rechunk: bool | None) -
         return "rechunk"
     if safe is None and rechunk is None:
         return "auto"
-    return "never" if safe is False else "raise"
+    return "never" if safe is False else "strict" if safe else "raise"
 
 
 def _datasets_of(

@@ -177,7 +177,8 @@ def to_zarrds(
         that another writer could be changing without seeing this one; with "raise" also if dask blocks do so in mode
         "r+", wherever they are.
     safe_chunks : bool, optional
-        As in `to_zarr`. True means ``align="raise"``; with False blocks are written as they are.
+        As in `to_zarr`. True means ``align="raise"``, also for chunks and shards that came with a variable; with False
+        blocks are written as they are.
     align_chunks : bool, optional
         As in `to_zarr`. True means ``align="auto"``, and that chunks which came with a variable are kept even if its
         blocks do not fit them.

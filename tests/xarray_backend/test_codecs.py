@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 
 import numcodecs
 import numpy as np
@@ -31,6 +32,18 @@ def test_whoever_named_it(value):
     found = codec_v3("u", value, F8, explicit=True)
     assert (found.name, found.configuration) == ("zstd", ZSTD["configuration"])
     assert codec_v2("u", value, explicit=True).get_config()["level"] == 3
+
+
+def test_a_codec_equals_the_object_of_the_zarr_library():
+    zarr = pytest.importorskip("zarr", minversion="3")
+    ours, theirs = CodecDocument(ZSTD), zarr.codecs.ZstdCodec(level=3)
+    assert ours == theirs
+    assert theirs == ours
+    assert operator.ne(ours, theirs) is False
+    assert ours != zarr.codecs.ZstdCodec(level=4)
+    assert ours == ZSTD
+    assert CodecDocument(name="crc32c") == {"name": "crc32c", "configuration": {}}
+    assert ours != "zstd"
 
 
 @pytest.mark.parametrize("value", [3, {"no": "name"}, {"id": "no such codec"}, object()])

@@ -12,7 +12,7 @@ import xarray as xr
 
 import zarrds
 from tests.xarray_backend.samples import assert_same
-from xarray_backend import open_zarrds, to_zarrds
+from xarray_backend import concat_stores, open_zarrds, to_zarrds
 from zarrds.errors import MissingChunkError
 from zarrds.n5 import N5Store
 from zarrds.storage import MemoryStore
@@ -56,6 +56,32 @@ def test_what_a_fill_value_means(mask: bool | None, zarr_format: int) -> None:
     assert found.dtype == expected.dtype
     with pytest.raises(ValueError, match="contradict"):
         xr.open_dataset(store, engine="zarrds", mask_fill_value=True, use_zarr_fill_value_as_mask=False)
+
+
+def test_the_attribute_of_the_fill_value_is_in_sight_where_nothing_is_masked() -> None:
+    store = MemoryStore()
+    array = zarrds.open_group(store, mode="w", zarr_format=2).create_dataset("u", data=[1, 2], fill_value=-1)
+    array.attrs["_ARRAY_DIMENSIONS"] = ["t"]
+    options: dict[str, Any] = {"engine": "zarrds", "consolidated": False, "use_zarr_fill_value_as_mask": False}
+    plain = xr.open_dataset(store, mask_and_scale=False, **options)
+    assert (plain.u.attrs["_FillValue"], plain.u.dtype) == (-1, np.dtype("i8"))
+    assert xr.open_dataset(store, **options).u.dtype == np.dtype("i8")
+
+
+class NeverConsolidated(dict[str, bytes]):
+    """A store that says what some of Zarr-Python 3 say."""
+
+    supports_consolidated_metadata = False
+
+
+def test_stores_that_never_have_consolidated_metadata_are_read_without() -> None:
+    store = NeverConsolidated()
+    ds = xr.Dataset({"u": ("t", [1, 2])})
+    to_zarrds(ds, store, consolidated=False)
+    for consolidated in (True, False, None):  # no error, and no warning
+        assert_same(xr.open_dataset(store, engine="zarrds", consolidated=consolidated), ds)
+        joined = concat_stores([store, store], "t", consolidated=consolidated)
+        assert joined.u.values.tolist() == [1, 2, 1, 2]
 
 
 def test_a_block_for_each_shard() -> None:

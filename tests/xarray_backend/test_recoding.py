@@ -142,6 +142,7 @@ def test_new_chunks_alone_keep_units():
         ({"t": IN_HOURS, "w": {"dtype": "i1"}}, EncodingError, "'w'.*int8"),
         ({"t": IN_HOURS}, EncodingError, "'w'.*int8"),
         ({"t": IN_HOURS, "w": {"wrong": 1}}, ValueError, "wrong"),
+        ({"t": IN_HOURS, "w": {"compressor": None}}, ValueError, "'w' is stored already and keeps its codecs"),
     ],
 )
 def test_what_is_refused_changes_nothing(encoding, error, words):
