@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import SplitResult
 
 import fsspec
 import numpy as np
@@ -300,8 +301,47 @@ def test_a_service_is_asked_once_whether_it_obeys_conditions(client: str, places
         assert store.set_if("k", b"%d" % number, None if number == 0 else b"%d" % (number - 1))
         assert not store.set_if("k", b"other", b"other than it is")
     asked = [one for one in places.proxy.asked if ".zarrds-conditions" in one.target]
-    assert [one.method for one in asked] == ["PUT"]
+    assert [one.method for one in asked if one.method != "DELETE"] == ["PUT"] * 3
     assert list(places.direct) == ["k"]
+
+
+@CLIENTS
+def test_a_service_of_amazon_is_asked_with_one_request(
+    client: str, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "zarrds._store.backends.conditions.urlsplit", lambda url: SplitResult("", "s3.amazonaws.com", "", "", "")
+    )
+    assert places.store(client).can_set_if
+    assert [one.method for one in places.proxy.asked if ".zarrds-conditions" in one.target] == ["PUT"]
+
+
+@CLIENTS
+def test_a_service_that_ignores_if_none_match_alone_is_not_trusted(client: str, places: Places) -> None:
+    places.proxy.ignored = ("if-none-match",)
+    store = places.store(client)
+    with pytest.warns(UserWarning, match="ignores the header If-None-Match.*synchronizer"):
+        assert not store.can_set_if
+    assert not places.store(client).can_set_if
+    with pytest.raises(StoreError, match="compared and set in one step"):
+        store.set_if("k", b"new", None)
+    assert list(places.direct) == []
+
+
+def test_who_may_not_delete_leaves_what_nobody_takes_for_data(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = places.store("s3fs")
+
+    def denied(keys: Any) -> None:
+        raise StoreError("denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "delete_many", denied)
+        assert store.can_set_if
+    (left,) = places.direct
+    assert left.startswith(".zarrds-conditions-")
+    zarrds.open_array(places.direct, mode="w", shape=3)  # no foreign file
+    zarrds.open_array(places.direct, mode="w", shape=3)
+    assert zarrds.open_array(places.direct, mode="r").shape == (3,)
 
 
 @CLIENTS

@@ -7,6 +7,7 @@ import re
 from zarrds.errors import ArgumentTypeError, InvalidKeyError
 
 __all__ = [
+    "CONDITIONS_KEY",
     "JOB_FOLDER",
     "REMOVAL_MARK",
     "SYSTEM_NAME",
@@ -24,8 +25,10 @@ __all__ = [
 
 TEMPORARY = re.compile(r"\.(?:[0-9a-f]{12}-[0-9a-f]+|[0-9a-f]{32})\.partial$")
 """Suffix of temporary files that killed writers leave behind, of zarrds and of Zarr-Python 2."""
-SYSTEM_NAME = re.compile(r"\.DS_Store|\._.+|Thumbs\.db|desktop\.ini")
-"""Names of files that operating systems create in directories."""
+CONDITIONS_KEY = ".zarrds-conditions"
+"""Beginning of the keys of objects that exist for a moment, to find out whether a service obeys conditions."""
+SYSTEM_NAME = re.compile(r"\.DS_Store|\._.+|Thumbs\.db|desktop\.ini|\.zarrds-conditions(-\w+)?")
+"""Names of files that operating systems create in directories, and of `CONDITIONS_KEY`."""
 
 REMOVAL_MARK = ".zarrds-removal"
 """Last name of a key that marks a removal: everything below its path is being deleted, unless a node is there."""

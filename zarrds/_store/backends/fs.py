@@ -17,14 +17,14 @@ from fsspec import AbstractFileSystem, FSMap
 from fsspec.implementations.memory import MemoryFileSystem
 
 from zarrds._store.backends import filesystem, tags
-from zarrds._store.backends.conditions import CONDITIONS_KEY, obeys_conditions
+from zarrds._store.backends.conditions import obeys_conditions
 from zarrds._store.backends.direct import translated
 from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.filesystem import NOT_FOUND
 from zarrds._store.backends.fs_listing import entries_at
 from zarrds._store.backends.fs_reading import FSReading
 from zarrds._store.backends.locked import LockedDocument
-from zarrds._store.backends.s3 import s3_place, service_of, set_object_if
+from zarrds._store.backends.s3 import is_amazon, s3_place, service_of, set_object_if
 from zarrds._store.backends.s3_client import sending_once
 from zarrds._store.base import Staging, Store, StoreProfile, is_unchanged, renamed, renaming
 from zarrds._store.elsewhere import StoreElsewhere
@@ -183,12 +183,17 @@ class FSStore(FSReading):
 
     @property
     def can_set_if(self) -> bool:  # type: ignore[override]  # it is for reading only here
-        """Whether the store supports `set_if`; the first time, a service of S3 is asked with one request."""
-        place = s3_place(self.fs, self._root + CONDITIONS_KEY)
+        """Whether the store supports `set_if`; the first time, a service of S3 is asked."""
+        place = s3_place(self.fs, self._root)
         if place is None or self.mode == "r":
             return place is not None or self._local is not None or type(self.fs) is MemoryFileSystem
+        fs, root = place
         return obeys_conditions(
-            service_of(*place), repr(self), lambda: self._refuses(*place), lambda: self.delete_many([CONDITIONS_KEY])
+            service_of(fs, root),
+            repr(self),
+            lambda key, tag: self._is_taken(fs, root + key, tag),
+            lambda key: self.delete_many([key]),
+            lambda: is_amazon(fs),
         )
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:

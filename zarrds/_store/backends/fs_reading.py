@@ -13,12 +13,11 @@ from zarrds._config import get_config
 from zarrds._store.absence import says_no_container
 from zarrds._store.backends import filesystem, tags
 from zarrds._store.backends.cloud_options import Bucket
-from zarrds._store.backends.conditions import CONDITIONS_KEY
 from zarrds._store.backends.direct import DirectClient, direct_client
 from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.filesystem import NOT_FOUND
 from zarrds._store.backends.obstore_use import is_usable
-from zarrds._store.backends.s3 import ignores_condition
+from zarrds._store.backends.s3 import takes
 from zarrds._store.base import Store
 from zarrds._store.failure import store_failure
 from zarrds._store.paths import check_key
@@ -226,11 +225,11 @@ class FSReading(Store):
         fs = self.fs
         return fs.store.get(self._place(key)) if type(fs) is MemoryFileSystem else None
 
-    def _refuses(self, fs: AbstractFileSystem, path: str) -> bool:
-        """Return whether a service of S3 refuses to write under a condition that cannot be met."""
-        ignored, attempts = ignores_condition(fs, path)
-        self._raise_first("cannot write", [CONDITIONS_KEY], [ignored], attempts)
-        return not ignored
+    def _is_taken(self, fs: AbstractFileSystem, path: str, tag: str | None) -> bool:
+        """Return whether a service of S3 sets an empty object that must have a tag, or must be absent."""
+        taken, attempts = takes(fs, path, tag)
+        self._raise_first("cannot write", [path.rpartition("/")[2]], [taken], attempts)
+        return bool(taken)
 
     def _write(self, items: Sequence[tuple[str, bytes]]) -> list[Any]:
         """Write values; return for each None, or the error."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from zarrds._config import get_config
 from zarrds._store.absence import says_no_container
-from zarrds._store.backends.conditions import CONDITIONS_KEY, IMPOSSIBLE_TAG, obeys_conditions
+from zarrds._store.backends.conditions import is_of_amazon, obeys_conditions
 from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.filesystem import gathered
 from zarrds._store.backends.obstore_use import is_usable, note_use
@@ -207,29 +207,33 @@ class ObstoreStore(Store):
 
     @property
     def can_set_if(self) -> bool:  # type: ignore[override]  # it is for reading only here
-        """Whether the store supports `set_if`; the first time, a service of S3 is asked with one request."""
+        """Whether the store supports `set_if`; the first time, a service of S3 is asked."""
         if self._kind != "S3Store":
             return self._kind != "HTTPStore"
         config = self.store.config
-        place = f"obstore {config.get('endpoint')} {config.get('region')} {config.get('bucket')}"
-        return obeys_conditions(place, repr(self), self._refuses, lambda: self.delete_many([CONDITIONS_KEY]))
+        endpoint = config.get("endpoint")
+        place = f"obstore {endpoint} {config.get('region')} {config.get('bucket')}"
+        return obeys_conditions(
+            place, repr(self), self._is_taken, lambda key: self.delete_many([key]), lambda: is_of_amazon(endpoint)
+        )
 
-    def _refuses(self) -> bool:
-        """Return whether the service refuses to set an absent object that must have a certain tag."""
-        (refused,), attempts = answered([CONDITIONS_KEY], self._attempt_impossible, _came_in_part)
-        self._raise_first("cannot write", [CONDITIONS_KEY], [refused], attempts)
-        return bool(refused)
+    def _is_taken(self, key: str, tag: str | None) -> bool:
+        """Return whether the service sets an empty object that must have a tag, or must be absent."""
+        mode = "create" if tag is None else {"e_tag": tag}
+        (taken,), attempts = answered([key], lambda keys: [self._attempt_empty(keys[0], mode)], _came_in_part)
+        self._raise_first("cannot write", [key], [taken], attempts)
+        return bool(taken)
 
-    def _attempt_impossible(self, keys: Sequence[str]) -> list[Any]:
+    def _attempt_empty(self, key: str, mode: Any) -> Any:
         errors = optional_module("obstore.exceptions", "obstore")
         try:
-            return [not self._put_if(keys[0], b"", {"e_tag": IMPOSSIBLE_TAG}, new_token())]
+            return self._put_if(key, b"", mode, new_token())
         except (errors.PermissionDeniedError, errors.UnauthenticatedError):
-            return [True]  # so services answer too where the object is absent and the user may not list
+            return False  # so services answer too where the object is absent and the user may not list
         except errors.NotSupportedError:
-            return [False]
+            return True
         except Exception as error:
-            return [error]
+            return error
 
     def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
         if not self.can_set_if:

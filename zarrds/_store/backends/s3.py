@@ -10,11 +10,11 @@ from fsspec.asyn import sync
 from fsspec.implementations.dirfs import DirFileSystem
 
 from zarrds._store.absence import says_no_container
-from zarrds._store.backends.conditions import IMPOSSIBLE_TAG
+from zarrds._store.backends.conditions import is_of_amazon
 from zarrds._store.backends.writers import MARK, has_written, marked, new_token
 from zarrds._store.retry import answered, http_status
 
-__all__ = ["ignores_condition", "s3_place", "service_of", "set_object_if"]
+__all__ = ["is_amazon", "s3_place", "service_of", "set_object_if", "takes"]
 
 _CONFLICTS = (409, 412)
 _NOT_IMPLEMENTED = 501
@@ -61,8 +61,14 @@ def service_of(fs: AbstractFileSystem, path: str) -> str:
     return f"{fs._fs_token} {fs.split_path(path)[0]}"
 
 
-def ignores_condition(fs: AbstractFileSystem, path: str) -> tuple[bool | Exception, int]:
-    """Set an absent object under a condition that cannot be met; return whether it was set, and the attempts.
+def is_amazon(fs: Any) -> bool:
+    """Return whether the service that a connected s3fs file system speaks to is Amazon's own."""
+    client = getattr(fs, "_s3", None)
+    return client is not None and is_of_amazon(client.meta.endpoint_url)
+
+
+def takes(fs: AbstractFileSystem, path: str, tag: str | None) -> tuple[bool | Exception, int]:
+    """Set an empty object if it has a tag (None: if it is absent); return whether it was set, and the attempts.
 
     Where the rights do not suffice to write it, nothing is known, and the answer is False: so do services answer that
     refuse a condition on an absent object to a user who may not list the bucket.
@@ -70,7 +76,7 @@ def ignores_condition(fs: AbstractFileSystem, path: str) -> tuple[bool | Excepti
 
     def send(_: Sequence[str]) -> list[bool | Exception]:
         try:
-            return [bool(sync(fs.loop, _attempt_impossible, fs, path))]
+            return [bool(sync(fs.loop, _attempt_empty, fs, path, _condition(tag)))]
         except Exception as error:
             return [error]
 
@@ -78,10 +84,14 @@ def ignores_condition(fs: AbstractFileSystem, path: str) -> tuple[bool | Excepti
     return done, attempts
 
 
-async def _attempt_impossible(fs: Any, path: str) -> bool:
+def _condition(tag: str | None) -> dict[str, str]:
+    return {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
+
+
+async def _attempt_empty(fs: Any, path: str, condition: dict[str, str]) -> bool:
     bucket, key, _ = fs.split_path(path)
     try:
-        await fs._call_s3("put_object", Bucket=bucket, Key=key, Body=b"", IfMatch=IMPOSSIBLE_TAG)
+        await fs._call_s3("put_object", Bucket=bucket, Key=key, Body=b"", **condition)
     except Exception as error:
         if isinstance(error, FileNotFoundError) and not says_no_container(error):
             return False
@@ -99,9 +109,9 @@ async def _attempt(fs: Any, path: str, value: bytes, expected: bytes | None, tok
     found, etag, mark = await _current(fs, place)
     if has_written(token, mark) or found != expected:
         return has_written(token, mark)
-    condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+    metadata = {MARK: marked(token, mark)}
     try:
-        await fs._call_s3("put_object", **place, Body=value, Metadata={MARK: marked(token, mark)}, **condition)
+        await fs._call_s3("put_object", **place, Body=value, Metadata=metadata, **_condition(etag))
     except Exception as error:
         if _status(error) not in _CONFLICTS and not (
             etag and isinstance(error, FileNotFoundError) and not says_no_container(error)
