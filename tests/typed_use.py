@@ -75,6 +75,7 @@ def jobs(z: zarrds.Array, root: zarrds.Group, now: bool) -> None:
     assert_type(zarrds.dask.rechunk(z, "b.zarr", chunks=3).compute(), zarrds.Array)
     assert_type(zarrds.dask.rechunk(root, "b.zarr", chunks={"x": 3}).compute(), zarrds.Group)
     assert_type(zarrds.dask.convert(root, to=3).compute(), zarrds.Group)
+    assert_type(zarrds.dask.convert(root, "b.zarr", report=True).compute(), zarrds.dask.CopyReport)
     assert_type(zarrds.dask.copy(z, root).compute(), zarrds.dask.CopyReport)
     assert_type(zarrds.dask.digest(z).compute(progress=True), str)
 

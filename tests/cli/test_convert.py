@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def store(tmp_path: Path) -> Path:
 def test_in_place(store: Path) -> None:
     found = run("convert", store, "--to", 3)
     assert found.exit_code == 0
-    assert found.stdout == "all done: / is in Zarr v3\n"
+    assert found.stdout.splitlines()[-1] == "all done: / is in Zarr v3"
     assert sorted(p.name for p in (store / "g" / "u").iterdir()) == ["0", "1", "zarr.json"]
     assert run("convert", store, "--to", 2, "--quiet").stdout == ""
     assert zarrds.open(str(store), mode="r")["g/u"][:].tolist() == [0, 1, 2, 3]
@@ -36,8 +37,25 @@ def test_in_place(store: Path) -> None:
 def test_elsewhere(store: Path, tmp_path: Path) -> None:
     found = run("convert", store, tmp_path / "b", "--path", "g", "--dest-path", "x/y")
     assert found.exit_code == 0
-    assert found.stdout == "copy /x/y/u (4,) int64\nall done: /x/y is in Zarr v3\n"
+    lines = found.stdout.splitlines()
+    assert (lines[0], lines[-1]) == ("copy /x/y/u (4,) int64", "all done: /x/y is in Zarr v3")
+    assert lines[1].startswith("Copied        : 2 keys, ")
     assert zarrds.open(str(tmp_path / "b"), mode="r")["x/y/u"][:].tolist() == [0, 1, 2, 3]
+
+
+def test_a_destination_that_is_not_empty(store: Path, tmp_path: Path) -> None:
+    dest = tmp_path / "b"
+    zarrds.open_group(str(dest), mode="w", zarr_format=3).array("g/u", np.arange(9), chunks=2)
+    assert run("convert", store, dest).exit_code == 1
+    for choice, copied, skipped in (("skip", 0, 1), ("replace", 2, 0), ("skip_same", 0, 2)):
+        found = run("convert", store, dest, "--if-exists", choice, "--verify", "hash", "--json")
+        assert found.exit_code == 0, found.output
+        told = json.loads(found.stdout)
+        assert (told["copied"], told["skipped"], told["ok"]) == (copied, skipped, True)
+        assert (told["path"], told["zarr_format"]) == ("", 3)
+    assert zarrds.open(str(dest), mode="r")["g/u"][:].tolist() == [0, 1, 2, 3]
+    assert run("convert", store, "--if-exists", "replace").exit_code == 2
+    assert run("convert", store, dest, "--verify", "all").exit_code == 2
 
 
 def test_what_cannot_be_said(store: Path) -> None:

@@ -1,7 +1,8 @@
 """Convert hierarchies from one format to another: first translate the documents, then the chunks."""
 
-from zarrds._convert.chunks import NOTES, move_chunks, open_both
+from zarrds._convert.chunks import NOTES, Moving, move_chunks, open_both, units_of
 from zarrds._convert.documents import documents_of
+from zarrds._convert.existing import IfExists, check_choices
 from zarrds._convert.in_place import (
     PlanInPlace,
     delete_keys,
@@ -13,19 +14,31 @@ from zarrds._convert.in_place import (
 )
 from zarrds._convert.plan import Found, Step, nodes_in
 from zarrds._convert.run import Places, convert, find_places, opened
-from zarrds._convert.to_dest import PlanTo, described, finish_to, plan_to, require_groups_above, write_array
+from zarrds._convert.to_dest import (
+    PlanTo,
+    delete_replaced,
+    described,
+    finish_to,
+    plan_to,
+    require_groups_above,
+    write_array,
+)
 from zarrds._convert.view import FormatView
 
 __all__ = [
     "NOTES",
     "FormatView",
     "Found",
+    "IfExists",
+    "Moving",
     "Places",
     "PlanInPlace",
     "PlanTo",
     "Step",
+    "check_choices",
     "convert",
     "delete_keys",
+    "delete_replaced",
     "described",
     "documents_of",
     "find_places",
@@ -40,6 +53,7 @@ __all__ = [
     "remove_old_chunks",
     "require_groups_above",
     "stale_keys",
+    "units_of",
     "write_array",
     "write_new",
 ]

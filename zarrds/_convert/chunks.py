@@ -6,18 +6,53 @@ A chunk (or shard) of the source becomes whole chunks of the destination; no two
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from zarrds._convert.plan import Step
-from zarrds._copy import Absent, block_shape, blocks, copy_chunks, possible_chunks
-from zarrds._engine import ChunkKeys, OpenSource, read, write
+from zarrds._copy import (
+    HELD_BYTES,
+    HELD_KEYS,
+    Absent,
+    CopyReport,
+    Verify,
+    block_shape,
+    blocks,
+    check_values,
+    copy_chunks,
+    expected_bytes,
+    possible_chunks,
+    same_elements,
+    same_values,
+)
+from zarrds._engine import ChunkKeys, OpenSource, read, stored_chunks, windows, write
 from zarrds._format import ArrayMeta
 from zarrds._plan import plan_selection
 from zarrds._store import Store
+from zarrds.errors import CopyError
 
-__all__ = ["NOTES", "clear_chunks", "move_chunks", "move_stored", "open_both"]
+__all__ = ["NOTES", "Moving", "clear_chunks", "move_chunks", "move_stored", "open_both", "units_of"]
 
 NOTES = ".zarrds-tmp-convert"
 """Directory below an array that several processes convert; its keys record which parts are done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """How the chunks of an array are converted.
+
+    Attributes
+    ----------
+    raw : bool
+        Whether their bytes are copied without decoding.
+    verify : {"size", "read", "hash"}, optional
+        What is checked of each chunk after it was written.
+    compares : bool
+        Whether chunks of the destination that are the same already stay as they are.
+    """
+
+    raw: bool
+    verify: Verify | None = None
+    compares: bool = False
 
 
 def open_both(source: Store, dest: Store, step: Step) -> tuple[OpenSource, OpenSource]:
@@ -42,22 +77,30 @@ def clear_chunks(dest: OpenSource) -> None:
             dest.store.delete_many(keys)
 
 
-def move_stored(source: OpenSource, dest: OpenSource, *, raw: bool) -> None:
-    """Convert all chunks that are stored."""
+def move_stored(source: OpenSource, dest: OpenSource, how: Moving) -> CopyReport:
+    """Convert all chunks that are stored; where chunks are compared, delete those that the source does not have."""
     coords, absent = possible_chunks(source)
-    move_chunks(source, dest, coords, raw=raw, absent=absent)
+    if how.compares:
+        coords, absent = iter({*coords, *units_of(source, dest)}), "delete"
+    return move_chunks(source, dest, coords, how, absent=absent)
+
+
+def units_of(source: OpenSource, dest: OpenSource) -> set[tuple[int, ...]]:
+    """Return the chunks of the source that belong to chunks stored at the destination."""
+    lengths = list(zip(dest.meta.write_unit, source.meta.write_unit, strict=True))
+    return {tuple(c * new // old for c, (new, old) in zip(at, lengths, strict=True)) for at in stored_chunks(dest)}
 
 
 def move_chunks(
     source: OpenSource,
     dest: OpenSource,
     coords: Iterable[tuple[int, ...]],
+    how: Moving,
     *,
-    raw: bool,
     absent: Absent,
     threads: int | None = None,
-) -> None:
-    """Convert the chunks at some coordinates of the source.
+) -> CopyReport:
+    """Convert the chunks at some coordinates of the source; return what was done.
 
     Parameters
     ----------
@@ -65,32 +108,72 @@ def move_chunks(
         Arrays to read and to write.
     coords : iterable of tuple of int
         Coordinates of chunks, or shards, of the source.
-    raw : bool
-        Whether their bytes are copied without decoding.
+    how : Moving
+        Whether they are decoded, compared and checked.
     absent : {"raise", "skip", "delete"}
         What to do if a chunk is absent in the source; with "delete" the destination may have chunks already.
     threads : int, optional
         Threads that decode and encode; by default chosen by the engine.
     """
-    if raw:
-        copy_chunks(source, dest, coords, absent)
-    else:
-        _reencode(source, dest, coords, absent == "delete", threads)
+    if not how.raw:
+        return _reencode(source, dest, coords, how, absent == "delete", threads)
+    if how.verify is None and not how.compares:
+        return copy_chunks(source, dest, coords, absent)
+    report = CopyReport()
+    for some in windows(coords, max(1, min(HELD_KEYS, HELD_BYTES // max(1, expected_bytes(source.meta))))):
+        report += _copy_checked(source, dest, some, how, absent)
+    return report
+
+
+def _copy_checked(
+    source: OpenSource, dest: OpenSource, coords: list[tuple[int, ...]], how: Moving, absent: Absent
+) -> CopyReport:
+    """Copy the bytes of some chunks, without those that are the same already, and check them."""
+    skipped = 0
+    if how.compares:
+        same = same_values(source.store, dest.store, [(source.key(at), dest.key(at)) for at in coords])
+        coords = [at for at, equal in zip(coords, same, strict=True) if not equal]
+        skipped = sum(same)
+    report = copy_chunks(source, dest, coords, absent) + CopyReport(skipped=skipped)
+    if how.verify is not None:
+        pairs = [(source.key(at), dest.key(at)) for at in coords]
+        check_values(source.store, dest.store, pairs, how.verify, dest)
+    return report
 
 
 def _reencode(
-    source: OpenSource, dest: OpenSource, coords: Iterable[tuple[int, ...]], is_dirty: bool, threads: int | None
-) -> None:
+    source: OpenSource,
+    dest: OpenSource,
+    coords: Iterable[tuple[int, ...]],
+    how: Moving,
+    is_dirty: bool,
+    threads: int | None,
+) -> CopyReport:
     """Decode and encode chunks in blocks of bounded size; each covers whole chunks of the destination."""
     shape, unit = source.meta.shape, source.meta.write_unit
     lengths = block_shape(unit, dest.meta.write_unit, unit, max(1, source.meta.dtype.itemsize))
+    report = CopyReport()
     for at in coords:
         origin = [place * length for place, length in zip(at, unit, strict=True)]
         inside = [min(n, length - o) for n, o, length in zip(unit, origin, shape, strict=True)]
         for part in blocks(inside, lengths):
             region = tuple(slice(o + s.start, o + s.stop) for o, s in zip(origin, part, strict=True))
-            found = read(source, plan_selection(region, shape, unit, "basic"), threads=threads)
-            if not is_dirty and dest.is_empty(found):
-                continue  # the destination has no chunks that must be deleted
-            to = plan_selection(region, shape, dest.meta.write_unit, "basic")
-            write(dest, to, found, threads=threads, write_empty_chunks=False)
+            report += _reencode_block(source, dest, region, how, is_dirty, threads)
+    return report
+
+
+def _reencode_block(
+    source: OpenSource, dest: OpenSource, region: tuple[slice, ...], how: Moving, is_dirty: bool, threads: int | None
+) -> CopyReport:
+    found = read(source, plan_selection(region, source.meta.shape, source.meta.write_unit, "basic"), threads=threads)
+    if not is_dirty and dest.is_empty(found):
+        return CopyReport()  # the destination has no chunks that must be deleted
+    to = plan_selection(region, source.meta.shape, dest.meta.write_unit, "basic")
+    if how.compares and same_elements(found, read(dest, to, threads=threads)):
+        return CopyReport(skipped=len(to))
+    write(dest, to, found, threads=threads, write_empty_chunks=False)
+    if how.verify in ("read", "hash"):
+        there = read(dest, to, threads=threads)
+        if how.verify == "hash" and not same_elements(found, there):
+            raise CopyError("the copy has other elements than the source", store=repr(dest.store), path=dest.path)
+    return CopyReport(len(to), bytes=found.nbytes)

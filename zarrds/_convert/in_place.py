@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from zarrds import _node
-from zarrds._convert.chunks import open_both
+from zarrds._convert.chunks import Moving, move_stored, open_both
 from zarrds._convert.documents import expect_written, still_to_do, write_nodes
 from zarrds._convert.plan import Found, Step, has_consolidated, nodes_in, plan_steps
-from zarrds._copy import copy_encoded
+from zarrds._copy import CopyReport, Verify
 from zarrds._engine import ChunkKeys, OpenSource, stored_chunks, windows
 from zarrds._format import CONSOLIDATED_KEY, ArrayMeta, KeyEncoding, format_of, other_format
 from zarrds._store import Store, ancestors
@@ -85,19 +85,20 @@ def _is_renamed(step: Step) -> bool:
     return isinstance(old, ArrayMeta) and isinstance(new, ArrayMeta) and old.keys.style != new.keys.style
 
 
-def convert_in_place(store: Store, path: str, to: int, keep: bool) -> None:
+def convert_in_place(store: Store, path: str, to: int, keep: bool, verify: Verify | None = None) -> CopyReport:
     """Convert the hierarchy at a path; with `keep` the old documents, and chunks under old keys, stay."""
-    plan = plan_in_place(store, path, to, keep)
+    plan, report = plan_in_place(store, path, to, keep), CopyReport()
     for step in plan.renamed:
         source, dest = open_both(store, store, step)
         delete_keys(store, stale_keys(source, dest))
-        copy_encoded(source, dest)
+        report += move_stored(source, dest, Moving(True, verify))
     write_new(store, plan)
     remove_old(store, plan)
     if not plan.keep:
         for step in plan.everything:
             remove_old_chunks(store, step.new)
         store.flush()
+    return report
 
 
 def plan_in_place(store: Store, path: str, to: int, keep: bool) -> PlanInPlace:

@@ -23,7 +23,7 @@ from zarrds.errors import (
     ZarrdsError,
 )
 
-__all__ = ["Found", "Step", "expect_same", "has_consolidated", "nodes_in", "plan_steps"]
+__all__ = ["Found", "Step", "expect_same", "has_consolidated", "is_same", "nodes_in", "plan_steps"]
 
 _DIMENSIONS = "_ARRAY_DIMENSIONS"
 """Attribute by which xarray names dimensions in Zarr v2."""
@@ -177,9 +177,14 @@ def _with_dimensions(old: Found, meta: ArrayMeta) -> tuple[ArrayMeta, dict[str, 
     return meta, {**attributes, _DIMENSIONS: list(names_3)}
 
 
+def is_same(there: Found, wanted: Found) -> bool:
+    """Return whether two nodes have the same documents."""
+    return there.node == wanted.node and canonical(there.attributes) == canonical(wanted.attributes)
+
+
 def expect_same(store: Store, there: Found, wanted: Found) -> None:
     """Raise an error if the node at a path is not one that an earlier run of the same conversion wrote."""
-    if there.node == wanted.node and canonical(there.attributes) == canonical(wanted.attributes):
+    if is_same(there, wanted):
         return
     error = ContainsArrayError if isinstance(there.node, ArrayMeta) else ContainsGroupError
     raise error(

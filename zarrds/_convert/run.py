@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from time import time
+from typing import Any, Literal, NamedTuple, overload
 
 from zarrds import _node
+from zarrds._convert.existing import IfExists, check_choices
 from zarrds._convert.in_place import convert_in_place
-from zarrds._convert.to_dest import convert_to
-from zarrds._copy import writing_to
+from zarrds._convert.to_dest import convert_to, plan_to
+from zarrds._copy import CopyReport, Verify, writing_to
 from zarrds._format import ArrayMeta, other_format
 from zarrds._store import ConsolidatedMetadataStore, Store, StoreLike, as_store, join_path, normalize_path
 from zarrds.core import Array, opened_array
@@ -20,6 +22,44 @@ from zarrds.sync import Synchronizer
 __all__ = ["Places", "convert", "find_places", "opened"]
 
 
+@overload
+def convert(
+    source: Array | Group | StoreLike,
+    dest: Array | Group | StoreLike | None = ...,
+    to: int = ...,
+    *,
+    path: str | None = ...,
+    dest_path: str | None = ...,
+    keep: bool = ...,
+    if_exists: IfExists = ...,
+    verify: Verify | None = ...,
+    report: Literal[False] = ...,
+    log: Any = ...,
+    storage_options: Mapping[str, Any] | None = ...,
+    dest_storage_options: Mapping[str, Any] | None = ...,
+    synchronizer: Synchronizer | None = ...,
+) -> Array | Group: ...
+
+
+@overload
+def convert(
+    source: Array | Group | StoreLike,
+    dest: Array | Group | StoreLike | None = ...,
+    to: int = ...,
+    *,
+    path: str | None = ...,
+    dest_path: str | None = ...,
+    keep: bool = ...,
+    if_exists: IfExists = ...,
+    verify: Verify | None = ...,
+    report: Literal[True],
+    log: Any = ...,
+    storage_options: Mapping[str, Any] | None = ...,
+    dest_storage_options: Mapping[str, Any] | None = ...,
+    synchronizer: Synchronizer | None = ...,
+) -> CopyReport: ...
+
+
 def convert(
     source: Array | Group | StoreLike,
     dest: Array | Group | StoreLike | None = None,
@@ -28,11 +68,14 @@ def convert(
     path: str | None = None,
     dest_path: str | None = None,
     keep: bool = False,
+    if_exists: IfExists = "raise",
+    verify: Verify | None = None,
+    report: bool = False,
     log: Any = None,
     storage_options: Mapping[str, Any] | None = None,
     dest_storage_options: Mapping[str, Any] | None = None,
     synchronizer: Synchronizer | None = None,
-) -> Array | Group:
+) -> Array | Group | CopyReport:
     """Convert a hierarchy, or one array, to another format.
 
     Without `dest` the hierarchy is converted in place: documents of the new format are written beside the old ones,
@@ -62,6 +105,19 @@ def convert(
         Node in the source, and where it goes in `dest`; the root by default.
     keep : bool, optional
         Keep the old documents, and chunks under old keys, when converting in place.
+    if_exists : {"raise", "replace", "skip", "skip_same"}
+        What to do with nodes at `dest`: "raise" an error, before anything is written, but take what an earlier run of
+        the same conversion wrote for done; "replace" arrays, which are deleted first; "skip" them; or "skip_same":
+        where the documents are as they would be, write only chunks that differ, and replace other arrays. Groups that
+        exist get the members and attributes of those of the source in addition; other nodes stay. Nodes of the other
+        format are an error.
+    verify : {"size", "read", "hash"}, optional
+        Check each chunk after it was written: its "size"; that it can be "read" and decoded; or that all its bytes are
+        those of the source ("hash"). Of chunks that are decoded and encoded again, "read" reads them back, and "hash"
+        also compares their elements bit by bit. In place, chunks that keep their keys are not checked.
+    report : bool, default False
+        Return a `zarrds.dask.CopyReport` of the chunks in place of the node. Of chunks that are decoded, its bytes are
+        those of the elements.
     log : callable, file path or file-like object, optional
         Gets a line for each array that is copied or encoded.
     storage_options, dest_storage_options : dict, optional
@@ -73,8 +129,8 @@ def convert(
 
     Returns
     -------
-    Array or Group
-        The converted node, opened for reading and writing.
+    Array, Group or CopyReport
+        The converted node, opened for reading and writing; with `report`, what was done.
 
     Raises
     ------
@@ -82,10 +138,12 @@ def convert(
         The new format cannot express something; the error names the node and the member. Nothing was written.
     ContainsArrayError, ContainsGroupError
         Another node is where the new documents should be.
+    CopyError
+        A chunk is not as `verify` expects it. No document of its array has been written.
     PathNotFoundError
         There is nothing to convert.
     ArgumentError
-        There are both a `synchronizer` and a `dest`.
+        There are both a `synchronizer` and a `dest`, or `if_exists` is given without a `dest`.
 
     See Also
     --------
@@ -102,14 +160,17 @@ def convert(
     """
     if synchronizer is not None and dest is not None:
         raise ArgumentError("a synchronizer guards a conversion in place; with dest, be the only writer to it")
+    check_choices(if_exists, verify, in_place=dest is None)
+    started = time()
     at = find_places(source, dest, to, path, dest_path, storage_options, dest_storage_options)
     if at.source is None:
         with _documents_locked(synchronizer, at.dest, at.dest_path):
-            convert_in_place(at.dest, at.dest_path, to, keep)
+            done = convert_in_place(at.dest, at.dest_path, to, keep, verify)
     else:
         with writing_to(log) as say:
-            convert_to(at.source, at.path, at.dest, at.dest_path, at.number, to, say)
-    return opened(at.dest, at.dest_path, to)
+            plan = plan_to(at.source, at.path, at.dest, at.dest_path, at.number, to, if_exists)
+            done = convert_to(at.source, at.dest, plan, verify, say)
+    return done.since(started) if report else opened(at.dest, at.dest_path, to)
 
 
 @contextmanager

@@ -9,14 +9,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from zarrds import _node
-from zarrds._convert.chunks import clear_chunks, move_stored, open_both
-from zarrds._convert.documents import expect_written, still_to_do, write_nodes
+from zarrds._convert.chunks import Moving, clear_chunks, move_stored, open_both
+from zarrds._convert.documents import expect_written, write_nodes
+from zarrds._convert.existing import IfExists, decided
 from zarrds._convert.plan import Step, has_consolidated, nodes_in, plan_steps
+from zarrds._copy import CopyReport, Verify
 from zarrds._format import ArrayMeta, GroupMeta, other_format
 from zarrds._store import Store, ancestors, refuse_overlap
 from zarrds.errors import ContainsArrayError, ContainsGroupError, ReadOnlyError
 
-__all__ = ["PlanTo", "convert_to", "described", "finish_to", "plan_to", "require_groups_above", "write_array"]
+__all__ = [
+    "PlanTo",
+    "convert_to",
+    "delete_replaced",
+    "described",
+    "finish_to",
+    "plan_to",
+    "require_groups_above",
+    "write_array",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +48,14 @@ class PlanTo:
         Steps that are written at the end: groups, and the first node.
     consolidated : bool
         Whether there will be consolidated metadata.
+    replaced : tuple of str
+        Paths of nodes that are deleted first.
+    same : frozenset of str
+        Paths of arrays that are there with the same documents; their chunks are compared.
+    skipped : int
+        Number of arrays that stay as they are.
+    there : tuple of Step
+        Nodes of the destination that the source does not have.
     """
 
     dest_path: str
@@ -45,39 +64,80 @@ class PlanTo:
     arrays: tuple[Step, ...]
     others: tuple[Step, ...]
     consolidated: bool
+    replaced: tuple[str, ...] = ()
+    same: frozenset[str] = frozenset()
+    skipped: int = 0
+    there: tuple[Step, ...] = ()
+
+    @property
+    def everything(self) -> list[Step]:
+        """Return all nodes of the finished hierarchy, parents before their members."""
+        return sorted([*self.steps, *self.there], key=lambda step: step.new.path.count("/") + bool(step.new.path))
+
+    def moving(self, step: Step, verify: Verify | None) -> Moving:
+        """Return how the chunks of an array are converted."""
+        return Moving(step.raw, verify, compares=step.new.path in self.same)
 
 
 def convert_to(
-    source: Store, path: str, dest: Store, dest_path: str, number: int, to: int, say: Callable[[str], None]
-) -> None:
-    """Convert the hierarchy of format `number` at a path of `source` to format `to` at a path of `dest`."""
-    plan = plan_to(source, path, dest, dest_path, number, to)
+    source: Store, dest: Store, plan: PlanTo, verify: Verify | None, say: Callable[[str], None]
+) -> CopyReport:
+    """Carry out a plan; return what was done."""
     require_groups_above(dest, plan)
+    delete_replaced(dest, plan)
+    report = CopyReport(skipped=plan.skipped)
     for step in plan.arrays:
         say(described(step))
         reader, writer = open_both(source, dest, step)
-        clear_chunks(writer)
-        move_stored(reader, writer, raw=step.raw)
+        how = plan.moving(step, verify)
+        if not how.compares:
+            clear_chunks(writer)
+        report += move_stored(reader, writer, how)
         write_array(dest, plan, step)
     finish_to(dest, plan)
+    return report
 
 
-def plan_to(source: Store, path: str, dest: Store, dest_path: str, number: int, to: int) -> PlanTo:
-    """Return the plan of the conversion; raise an error for whatever prevents it. Nothing is written."""
+def delete_replaced(dest: Store, plan: PlanTo) -> None:
+    """Delete the nodes that are replaced."""
+    for path in plan.replaced:
+        _node.delete_node(dest, path)
+
+
+def plan_to(
+    source: Store,
+    path: str,
+    dest: Store,
+    dest_path: str,
+    number: int,
+    to: int,
+    if_exists: IfExists = "raise",
+    is_begun: Callable[[Sequence[Step]], bool] = lambda steps: False,
+) -> PlanTo:
+    """Return the plan of the conversion; raise an error for whatever prevents it. Nothing is written.
+
+    `is_begun` says whether an earlier run of the conversion of some steps has begun.
+    """
     if not dest.is_writeable():
         raise ReadOnlyError(store=repr(dest), path=dest_path or None)
     refuse_overlap([source.place(path)], [dest.place(dest_path)], path=dest_path, linked=True)
     documents = _node.documents_below(source, path, number)
     steps = plan_steps(source, path, nodes_in(source, documents, number), to, dest_path, exact=False)
-    todo = _to_do(dest, dest_path, steps, to)
+    found = decided(dest, dest_path, steps, to, if_exists, is_begun)
+    steps = found.steps
     _expect_room_above(dest, dest_path, to)
+    consolidated = has_consolidated(source, path, number)
     return PlanTo(
         dest_path,
         to,
         tuple(steps),
-        arrays=tuple(step for step in reversed(todo) if isinstance(step.new.node, ArrayMeta)),
-        others=tuple(step for step in todo if isinstance(step.new.node, GroupMeta) or step is steps[0]),
-        consolidated=has_consolidated(source, path, number),
+        arrays=tuple(step for step in reversed(found.todo) if isinstance(step.new.node, ArrayMeta)),
+        others=tuple(step for step in found.todo if isinstance(step.new.node, GroupMeta) or step is steps[0]),
+        consolidated=consolidated or (if_exists != "raise" and has_consolidated(dest, dest_path, to)),
+        replaced=tuple(found.replaced),
+        same=frozenset(found.same),
+        skipped=found.skipped,
+        there=tuple(found.others),
     )
 
 
@@ -85,21 +145,6 @@ def described(step: Step) -> str:
     """Return the log line for an array."""
     assert isinstance(step.new.node, ArrayMeta)
     return f"{'copy' if step.raw else 'encode'} /{step.new.path} {step.new.node.shape} {step.new.node.dtype}"
-
-
-def _to_do(dest: Store, dest_path: str, steps: Sequence[Step], to: int) -> list[Step]:
-    """Return the steps left by earlier runs; raise an error for other nodes at the destination."""
-    wanted = {step.new.path for step in steps}
-    arrays = {step.new.path for step in steps if isinstance(step.new.node, ArrayMeta)}
-    documents = _node.documents_below(dest, dest_path, arrays=arrays)
-    present = nodes_in(dest, documents, to)
-    for found in (
-        *nodes_in(dest, documents, other_format(to)).values(),
-        *(at for where, at in present.items() if where not in wanted),
-    ):
-        error = ContainsArrayError if isinstance(found.node, ArrayMeta) else ContainsGroupError
-        raise error(store=repr(dest), path=found.path or "/", hint="convert to an empty place")
-    return still_to_do(dest, steps, present)
 
 
 def _expect_room_above(dest: Store, dest_path: str, to: int) -> None:
@@ -126,7 +171,8 @@ def write_array(dest: Store, plan: PlanTo, step: Step) -> None:
 
 def finish_to(dest: Store, plan: PlanTo) -> None:
     """Write the remaining documents, after those of arrays, and read all documents back."""
-    if plan.others:
-        write_nodes(dest, plan.others, plan.steps, plan.consolidated)
+    # consolidated metadata repeat the documents of arrays, so they change with them
+    if plan.others or (plan.consolidated and plan.arrays):
+        write_nodes(dest, plan.others, plan.everything, plan.consolidated)
     dest.flush()
-    expect_written(dest, plan.steps, plan.to)
+    expect_written(dest, plan.everything, plan.to)

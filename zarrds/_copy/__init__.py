@@ -1,5 +1,15 @@
 """Copy whole stores as bytes, and groups and arrays between hierarchies and HDF5 files."""
 
+from zarrds._copy.batches import HELD_BYTES, HELD_KEYS
+from zarrds._copy.checking import (
+    Verify,
+    check_values,
+    decode_value,
+    expect_size,
+    same_bytes,
+    same_elements,
+    same_values,
+)
 from zarrds._copy.in_blocks import (
     Absent,
     block_shape,
@@ -13,24 +23,38 @@ from zarrds._copy.in_blocks import (
 from zarrds._copy.like import options_between
 from zarrds._copy.log import writing_to
 from zarrds._copy.nodes import copy, copy_all
+from zarrds._copy.report import CopyReport, Timed, lines_of, size_text
 from zarrds._copy.separators import differing_separator, spelled_out
 from zarrds._copy.stores import copy_store, document_rank
 
 __all__ = [
+    "HELD_BYTES",
+    "HELD_KEYS",
     "Absent",
+    "CopyReport",
+    "Timed",
+    "Verify",
     "block_shape",
     "blocks",
+    "check_values",
     "copy",
     "copy_all",
     "copy_chunks",
     "copy_encoded",
     "copy_store",
+    "decode_value",
     "differing_separator",
     "document_rank",
+    "expect_size",
     "expected_bytes",
     "is_listed",
+    "lines_of",
     "options_between",
     "possible_chunks",
+    "same_bytes",
+    "same_elements",
+    "same_values",
+    "size_text",
     "spelled_out",
     "writing_to",
 ]

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from zarrds._store import Store, buffer_size, mover
 from zarrds.errors import CopyError
 
-__all__ = ["DOCUMENT_BYTES", "HELD_BYTES", "UNKNOWN_BYTES", "Absent", "Pairs", "RawCopy", "batched"]
+__all__ = ["DOCUMENT_BYTES", "HELD_BYTES", "HELD_KEYS", "UNKNOWN_BYTES", "Absent", "Pairs", "RawCopy", "batched"]
 
 HELD_BYTES = 16 * 2**20
 """Expected bytes of the values that are in memory at the same time."""
@@ -33,11 +33,17 @@ class RawCopy:
     absent : {"raise", "skip", "delete"}
         What to do if a value is absent in the source: raise an error as it has vanished, skip the key, or delete it in
         the destination.
+
+    Attributes
+    ----------
+    copied, missing : int
+        How many values were copied, and how many were absent in the source.
     """
 
     def __init__(self, source: Store, dest: Store, source_path: str = "", *, absent: Absent = "raise") -> None:
         self.source, self.dest = source, dest
         self._absent = absent
+        self.copied = self.missing = 0
         self._move = mover(source, dest, source_path) if absent == "raise" else None
 
     @property
@@ -51,12 +57,16 @@ class RawCopy:
 
     def _copy(self, pairs: Pairs) -> int:
         if self._move is not None:
-            return self._move(pairs)
+            nbytes = self._move(pairs)
+            self.copied += len(pairs)
+            return nbytes
         values = self.source.get_many([(key, None) for key, _ in pairs])
         if self._absent == "raise" and any(value is None for value in values):
             gone = next(key for (key, _), value in zip(pairs, values, strict=True) if value is None)
             raise CopyError("a value vanished from the source while it was copied", store=repr(self.source), key=gone)
         found = [(new, value) for (_, new), value in zip(pairs, values, strict=True) if value is not None]
+        self.copied += len(found)
+        self.missing += len(pairs) - len(found)
         if found:
             self.dest.set_many(found)
         if self._absent == "delete" and len(found) < len(pairs):

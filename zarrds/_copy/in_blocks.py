@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from zarrds._copy.batches import HELD_BYTES, UNKNOWN_BYTES, Absent, RawCopy
+from zarrds._copy.report import CopyReport
 from zarrds._engine import OpenSource, stored_chunks
 from zarrds._format import ArrayMeta, box_coords, chunk_count, grid_shape
 from zarrds._types import Shape
@@ -54,11 +55,12 @@ def possible_chunks(source: OpenSource) -> tuple[Iterator[tuple[int, ...]], Abse
     return _grid(source), "skip"
 
 
-def copy_chunks(source: OpenSource, dest: OpenSource, coords: Iterable[tuple[int, ...]], absent: Absent) -> None:
-    """Copy the chunks at some coordinates, without decoding them."""
+def copy_chunks(source: OpenSource, dest: OpenSource, coords: Iterable[tuple[int, ...]], absent: Absent) -> CopyReport:
+    """Copy the chunks at some coordinates, without decoding them; return how many, and their bytes."""
     raw = RawCopy(source.store, dest.store, source.path, absent=absent)
     nbytes = expected_bytes(source.meta)
-    raw.copy_all(((source.key(at), dest.key(at)) for at in coords), lambda key: nbytes)
+    copied = raw.copy_all(((source.key(at), dest.key(at)) for at in coords), lambda key: nbytes)
+    return CopyReport(raw.copied, bytes=copied, missing=raw.missing)
 
 
 def expected_bytes(meta: ArrayMeta) -> int:

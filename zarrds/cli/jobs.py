@@ -142,6 +142,18 @@ def _copy_every_key(
 @click.option("--path", default="", metavar="PATH", help="Convert only what is at and below PATH.")
 @click.option("--dest-path", default="", metavar="PATH", help="Convert to PATH inside DEST.")
 @click.option("--keep", is_flag=True, help="Keep the old documents when converting in place.")
+@click.option(
+    "--if-exists",
+    type=click.Choice(["raise", "replace", "skip", "skip_same"]),
+    default="raise",
+    show_default=True,
+    help="What to do with arrays that DEST holds already; skip_same writes only chunks that differ.",
+)
+@click.option(
+    "--verify",
+    type=click.Choice(["size", "read", "hash"]),
+    help="Check each chunk after it was written: its size, that it can be decoded, or all its bytes or elements.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be converted, and write nothing.")
 @as_json
 @job_options
@@ -154,6 +166,8 @@ def convert(
     path: str,
     dest_path: str,
     keep: bool,
+    if_exists: str,
+    verify: str | None,
     dry_run: bool,
     as_json: bool,
     job: JobOptions,
@@ -163,11 +177,12 @@ def convert(
     """Convert a hierarchy to another format: in place, or from SRC to DEST.
 
     What the new format cannot express is refused before anything is written. If it is stopped, run it again. Exit
-    codes: 0 converted; 1 a problem; 2 wrong usage; 130 stopped by Ctrl-C.
+    codes: 0 converted; 1 a problem, also a chunk that is not as --verify expects it; 2 wrong usage; 130 stopped by
+    Ctrl-C.
 
     \b
     Example:
-      zarrds convert old.zarr new.zarr --to 3 --workers 4
+      zarrds convert old.zarr new.zarr --to 3 --workers 4 --if-exists skip_same --verify size
     """
     steps: list[str] = []
 
@@ -181,22 +196,30 @@ def convert(
             path=path,
             dest_path=dest_path,
             keep=keep,
+            if_exists=if_exists,
+            verify=verify,
+            report=True,
             log=steps.append if as_json else None if job.quiet else echo_text,
             storage_options=access.options(source),
             dest_storage_options=access.options(dest, dest_storage_option),
         )
 
+    if if_exists != "raise" and dest is None:
+        raise click.UsageError("--if-exists needs DEST: in place there are no other nodes")
     if dry_run:
         make()
         echo_json("convert", {"dry_run": True, "steps": steps}) if as_json else echo_text(
             "dry run: nothing was written"
         )
         return
-    node = job.run(make)
+    report = job.run(make)
+    where = normalize_path(dest_path or ("" if dest else path))
     if as_json:
-        echo_json("convert", {"dry_run": False, "steps": steps, "path": node.path, "zarr_format": node.zarr_format})
+        place = {"steps": steps, "path": where, "zarr_format": int(to)}
+        echo_json("convert", {**report.to_dict(), **place})
     elif not job.quiet:
-        echo_text(visible(f"all done: {node.name or '/'} is in Zarr v{node.zarr_format}"))
+        echo_text(str(report))
+        echo_text(visible(f"all done: /{where} is in Zarr v{to}"))
 
 
 @click.command()

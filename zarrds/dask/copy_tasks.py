@@ -8,10 +8,18 @@ from time import time
 from typing import Any, Literal
 
 from zarrds import _node
-from zarrds._copy import differing_separator, spelled_out
+from zarrds._copy import (
+    Verify,
+    decode_value,
+    differing_separator,
+    expect_size,
+    same_bytes,
+    same_values,
+    spelled_out,
+)
 from zarrds._engine import OpenSource, windows
 from zarrds._format import GroupMeta, format_of, node_key
-from zarrds._store import Store, StoreSpec, ancestors, buffer_size, copier, same_tags, sizes_of
+from zarrds._store import Store, StoreSpec, ancestors, buffer_size, copier, sizes_of
 from zarrds._types import Buf, ByteRange
 from zarrds.dask.key_ranges import KeyBatch
 from zarrds.dask.progress import tell_bytes
@@ -26,7 +34,6 @@ HELD_BYTES = 16 * 2**20
 HELD_KEYS = 512
 
 IfExists = Literal["raise", "replace", "skip", "skip_same"]
-Verify = Literal["size", "read", "hash"]
 OnError = Literal["raise", "report"]
 EXISTS = ByteRange(0, 1)
 
@@ -144,21 +151,11 @@ def _kept(work: CopyWork, source: Store, dest: Store, pairs: Sequence[tuple[str,
         return [found is not None for found in dest.get_many([(new, EXISTS) for _, new in pairs])]
     if work.if_exists != "skip_same":
         return [False] * len(pairs)
-    same = {n for n, equal in enumerate(same_tags(source, dest, pairs)) if equal}
-    left = [n for n in range(len(pairs)) if n not in same]
-    old, new = sizes_of(source, [pairs[n][0] for n in left]), sizes_of(dest, [pairs[n][1] for n in left])
-    alike = [n for n, a, b in zip(left, old, new, strict=True) if a == b and a is not None]
-    values = _values(source, [pairs[n][0] for n in alike]), _values(dest, [pairs[n][1] for n in alike])
-    same.update(n for n, a, b in zip(alike, *values, strict=True) if _equal(a, b))
-    return [n in same for n in range(len(pairs))]
+    return same_values(source, dest, pairs)
 
 
 def _values(store: Store, keys: Sequence[str]) -> list[Buf | None]:
     return store.get_many([(key, None) for key in keys]) if keys else []
-
-
-def _equal(a: Buf | None, b: Buf | None) -> bool:
-    return a is not None and b is not None and memoryview(a).cast("B") == memoryview(b).cast("B")
 
 
 def _sizes(
@@ -210,35 +207,16 @@ def _check(
     keys = [new for (_, new), _ in there]
     if work.verify == "size":
         for (_, size), key, found in zip(there, keys, sizes_of(dest, keys), strict=True):
-            _expect(dest, key, size, found)
+            expect_size(dest, key, size, found)
         return
     copied = _values(dest, keys)
     for (_, size), key, value in zip(there, keys, copied, strict=True):
-        _expect(dest, key, size, None if value is None else buffer_size(value))
+        expect_size(dest, key, size, None if value is None else buffer_size(value))
         if decoder is not None and value is not None:
-            _decode(decoder, dest, key, value)
+            decode_value(decoder, dest, key, value)
     if work.verify == "hash":
         real = _values(source, [old for (old, _), _ in there]) if values is None else values
         originals = [value for value in real if value is not None]
         for key, value, original in zip(keys, copied, originals, strict=True):
-            if not _equal(value, original):
+            if not same_bytes(value, original):
                 raise CopyError("the copy has other bytes than the source", store=repr(dest), key=key)
-
-
-def _decode(decoder: OpenSource, dest: Store, key: str, value: Buf) -> None:
-    try:
-        decoder.codec.decode(value)
-    except ZarrdsError as error:
-        error.store, error.key = repr(dest), key
-        raise
-
-
-def _expect(dest: Store, key: str, size: int | None, found: int | None) -> None:
-    if size != found:
-        raise CopyError(
-            "the copy has another size than the source",
-            store=repr(dest),
-            key=key,
-            expected=f"{size} bytes",
-            found="nothing" if found is None else f"{found} bytes",
-        )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
+from zarrds._convert import IfExists
+from zarrds._copy import Verify
 from zarrds._types import CodecLike, CodecsLike, Separator, ZarrFormat
 
 __all__ = ["ConvertKeywords", "RechunkKeywords", "StoreKeywords", "ToZarrKeywords"]
@@ -16,6 +18,8 @@ class ConvertKeywords(TypedDict, total=False):
     path: str | None
     dest_path: str | None
     keep: bool
+    if_exists: IfExists
+    verify: Verify | None
     log: Any
     batch_keys: int
     batch_bytes: int

@@ -8,14 +8,13 @@ from math import prod
 from time import time
 from typing import Any
 
-import numpy as np
-
 from zarrds import _node
 from zarrds._convert import Found, documents_of
+from zarrds._copy import same_elements
 from zarrds._engine import OpenSource, read, write
 from zarrds._format import ArrayMeta, chunk_count, grid_shape
 from zarrds._plan import plan_selection
-from zarrds._types import NDArrayAny, Shape
+from zarrds._types import Shape
 from zarrds.attrs import Attributes
 from zarrds.dask.batches import coords_between
 from zarrds.dask.copy_tasks import CopyWork
@@ -143,17 +142,9 @@ def _recode(
     write(dest, new, block, threads=1, write_empty_chunks=some.write_empty_chunks)
     if work.verify in ("read", "hash"):
         found = read(dest, new, threads=1)
-        if work.verify == "hash" and not _same(block, found, some.new):
+        if work.verify == "hash" and not same_elements(block, found):
             raise CopyError("the copy has other elements than the source", store=repr(dest.store), path=some.new_path)
     return CopyReport(len(new), bytes=nbytes)
-
-
-def _same(block: NDArrayAny, found: NDArrayAny, new: ArrayMeta) -> bool:
-    """Return whether elements are the same, bit by bit, in the data type of the destination."""
-    wanted = block if new.dtype.hasobject else np.asarray(block, found.dtype)
-    if new.dtype.hasobject:
-        return bool(np.array_equal(wanted, found))
-    return wanted.tobytes() == found.tobytes()
 
 
 def write_documents(work: CopyWork, documents: NewDocuments, chunks: CopyReport) -> CopyReport:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import prod
-from typing import Any, NamedTuple, Unpack, overload
+from typing import Any, Literal, NamedTuple, Unpack, overload
 
 from zarrds._convert import (
     NOTES,
+    IfExists,
     Places,
-    PlanTo,
+    Step,
+    check_choices,
     described,
     find_places,
     open_both,
@@ -22,8 +24,9 @@ from zarrds._convert import (
     plan_in_place,
     plan_to,
     stale_keys,
+    units_of,
 )
-from zarrds._copy import Absent, expected_bytes, is_listed, writing_to
+from zarrds._copy import Absent, CopyReport, Verify, expected_bytes, is_listed, writing_to
 from zarrds._engine import OpenSource, stored_chunks
 from zarrds._format import grid_shape
 from zarrds._store import LRUStoreCache, Store, StoreLike, StoreSpec, level
@@ -33,6 +36,7 @@ from zarrds.dask.converting.tasks import (
     ConvertWork,
     InPlaceWork,
     batch_name,
+    begin_conversion,
     complete_array,
     convert_arrays,
     convert_part,
@@ -58,20 +62,46 @@ _Cutting = Callable[[Sequence["_Amount"]], Batches]
 
 @overload
 def convert(
-    source: Array, dest: Array | Group | StoreLike | None = None, to: int = 3, **options: Unpack[ConvertKeywords]
+    source: Array,
+    dest: Array | Group | StoreLike | None = None,
+    to: int = 3,
+    *,
+    report: Literal[False] = False,
+    **options: Unpack[ConvertKeywords],
 ) -> Job[Array]: ...
 
 
 @overload
 def convert(
-    source: Group, dest: Array | Group | StoreLike | None = None, to: int = 3, **options: Unpack[ConvertKeywords]
+    source: Group,
+    dest: Array | Group | StoreLike | None = None,
+    to: int = 3,
+    *,
+    report: Literal[False] = False,
+    **options: Unpack[ConvertKeywords],
 ) -> Job[Group]: ...
 
 
 @overload
 def convert(
-    source: StoreLike, dest: Array | Group | StoreLike | None = None, to: int = 3, **options: Unpack[ConvertKeywords]
+    source: StoreLike,
+    dest: Array | Group | StoreLike | None = None,
+    to: int = 3,
+    *,
+    report: Literal[False] = False,
+    **options: Unpack[ConvertKeywords],
 ) -> Job[Array | Group]: ...
+
+
+@overload
+def convert(
+    source: Array | Group | StoreLike,
+    dest: Array | Group | StoreLike | None = None,
+    to: int = 3,
+    *,
+    report: Literal[True],
+    **options: Unpack[ConvertKeywords],
+) -> Job[CopyReport]: ...
 
 
 def convert(
@@ -82,13 +112,16 @@ def convert(
     path: str | None = None,
     dest_path: str | None = None,
     keep: bool = False,
+    if_exists: IfExists = "raise",
+    verify: Verify | None = None,
+    report: bool = False,
     log: Any = None,
     batch_keys: int = 1000,
     batch_bytes: int = 128 * 2**20,
     retries: int = 3,
     storage_options: Mapping[str, Any] | None = None,
     dest_storage_options: Mapping[str, Any] | None = None,
-) -> Job[Array | Group]:
+) -> Job[Any]:
     """Prepare to convert a hierarchy, or one array, to another format; tasks convert the chunks.
 
     The result is that of `zarrds.convert`; see there for details. This call reads the documents and raises an error for
@@ -108,6 +141,15 @@ def convert(
         Node in the source, and where it goes in `dest`; the root by default.
     keep : bool, optional
         Keep the old documents, and chunks under old keys, when converting in place.
+    if_exists : {"raise", "replace", "skip", "skip_same"}
+        What to do with nodes at `dest`: see `zarrds.convert`. A stopped run with "replace" goes on too: what it has
+        written is done. In a chunk that is replaced while it is the same otherwise ("skip_same"), readers may find the
+        old or the new values.
+    verify : {"size", "read", "hash"}, optional
+        Check each chunk after it was written: see `zarrds.convert`.
+    report : bool, default False
+        Let `compute` return a `CopyReport` of the chunks in place of the node. Of chunks that are decoded, its bytes
+        are those of the elements.
     log : callable, file path or file-like object, optional
         Gets a line, at once, for each array that will be copied or encoded.
     batch_keys, batch_bytes : int
@@ -121,7 +163,8 @@ def convert(
     Returns
     -------
     Job
-        Its `compute` returns the converted `Array` or `Group`, opened for reading and writing.
+        Its `compute` returns the converted `Array` or `Group`, opened for reading and writing; with `report`, what was
+        done.
 
     Raises
     ------
@@ -129,6 +172,8 @@ def convert(
         The new format cannot express something; the error names the node and the member. Nothing was written.
     ContainsArrayError, ContainsGroupError
         Another node is where the new documents should be.
+    CopyError
+        Another job writes there, or was stopped; when computed, a chunk is not as `verify` expects it.
     PathNotFoundError
         There is nothing to convert.
     StoreNotShareableError
@@ -143,15 +188,23 @@ def convert(
     >>> new.zarr_format, new.chunks, new[:3]
     (2, (1,), array([0, 1, 2], dtype=int32))
     """
+    check_choices(if_exists, verify, in_place=dest is None)
     at = find_places(source, dest, to, path, dest_path, storage_options, dest_storage_options)
     require_shareable(*([] if at.source is None else [at.source]), at.dest)
+    how = _How(partial(_batches, keys=batch_keys, nbytes=batch_bytes), if_exists, verify, report, retries)
     if at.source is None:
-        return _in_place(at, to, keep, partial(_batches, keys=batch_keys, nbytes=batch_bytes), retries)
-    plan = plan_to(at.source, at.path, at.dest, at.dest_path, at.number, to)
-    with writing_to(log) as say:
-        for step in plan.arrays:
-            say(described(step))
-    return _elsewhere(at.source, at.dest, plan, partial(_batches, keys=batch_keys, nbytes=batch_bytes), retries)
+        return _in_place(at, to, keep, how)
+    return _elsewhere(at.source, at, to, how, log)
+
+
+class _How(NamedTuple):
+    """What the caller has asked for."""
+
+    batches: _Cutting
+    if_exists: IfExists
+    verify: Verify | None
+    report: bool
+    retries: int
 
 
 class _Amount(NamedTuple):
@@ -171,34 +224,44 @@ def _batches(arrays: Sequence[_Amount], keys: int, nbytes: int) -> Batches:
     return batches
 
 
-def _opened(dest: StoreSpec, path: str, to: int, receipt: int) -> Array | Group:
+def _opened(dest: StoreSpec, path: str, to: int, receipt: CopyReport) -> Array | Group:
     store = dest.open()
     if isinstance(store, LRUStoreCache):
         store.invalidate()  # others may have written chunks that the cached listing takes for absent
     return opened(store, path, to)
 
 
+def _reported(receipt: CopyReport) -> CopyReport:
+    return receipt
+
+
 # --- into another place -----------------------------------------------------------------------------------------------
 
 
-def _elsewhere(source: Store, dest: Store, plan: PlanTo, batches: _Cutting, retries: int) -> Job[Array | Group]:
+def _elsewhere(source: Store, at: Places, to: int, how: _How, log: Any) -> Job[Any]:
+    dest, notes = at.dest, None
+
+    def is_begun(steps: Sequence[Step]) -> bool:
+        nonlocal notes
+        what = f"conversion of /{at.path} of {source!r} to Zarr v{to}"
+        identity = source.spec(), at.path, at.dest_path, to, how.if_exists, [step.old for step in steps]
+        notes, receipts = notes_of(dest, at.dest_path, what, *identity, resume=True)
+        return receipts is not None
+
+    plan = plan_to(source, at.path, dest, at.dest_path, at.number, to, how.if_exists, is_begun)
+    with writing_to(log) as say:
+        for step in plan.arrays:
+            say(described(step))
     left = list(dest.keys_below(level(plan.dest_path)))
-    notes = {key for key in left if f"/{NOTES}/" in f"/{key}"}
     amounts, absent = [], []
     for step in plan.arrays:
         reader, writer = open_both(source, dest, step)
-        units = _units_of(reader, writer) if left else set()
+        units = units_of(reader, writer) if left else set()
         weight = 1 if step.raw else ENCODED_WEIGHT
         amounts.append(_Amount(_ranges(reader, units), expected_bytes(reader.meta), weight))
-        absent.append(_absent(reader, bool(units)))
-    work = ConvertWork(source.spec(), dest.spec(), plan, tuple(absent))
-    return _job_elsewhere(work, batches(amounts), notes, retries)
-
-
-def _units_of(reader: OpenSource, writer: OpenSource) -> set[tuple[int, ...]]:
-    """Return the chunks of the source that belong to chunks already at the destination."""
-    lengths = list(zip(writer.meta.write_unit, reader.meta.write_unit, strict=True))
-    return {tuple(c * new // old for c, (new, old) in zip(at, lengths, strict=True)) for at in stored_chunks(writer)}
+        absent.append(_absent(reader, bool(units) or step.new.path in plan.same))
+    work = ConvertWork(source.spec(), dest.spec(), plan, tuple(absent), how.verify, notes)
+    return _job_elsewhere(work, how.batches(amounts), {key for key in left if f"/{NOTES}/" in f"/{key}"}, how)
 
 
 def _ranges(reader: OpenSource, units: set[tuple[int, ...]]) -> list[tuple[int, int]]:
@@ -216,24 +279,26 @@ def _absent(reader: OpenSource, is_dirty: bool) -> Absent:
     return "raise" if reader.store.profile.kind == "disk" and is_listed(reader) else "skip"
 
 
-def _job_elsewhere(work: ConvertWork, batches: Batches, notes: set[str], retries: int) -> Job[Array | Group]:
-    graph = GraphBuilder(work, retries=retries)
-    done = [graph.stage("zarrds-convert", convert_arrays, batches.shared)] if batches.shared else []
+def _job_elsewhere(work: ConvertWork, batches: Batches, notes: set[str], how: _How) -> Job[Any]:
+    graph = GraphBuilder(work, retries=how.retries)
+    begins = work.notes is not None or work.plan.replaced
+    begun = graph.stage("zarrds-begin", begin_conversion, [None]) if begins else None
+    done = [graph.stage("zarrds-convert", convert_arrays, batches.shared, after=begun)] if batches.shared else []
     for number, own in batches.own.items():
         step = work.plan.arrays[number]
         missing = [batch for batch in own if not notes or note_key(work.source, step, batch) not in notes]
-        parts = graph.stage("zarrds-convert", convert_part, missing) if missing else None
+        parts = graph.stage("zarrds-convert", convert_part, missing, after=begun) if missing else begun
         done.append(graph.stage("zarrds-meta", complete_array, [number], after=parts))
-    chunks = graph.together(done) if done else None
+    chunks = graph.together(done) if done else begun
     finished = graph.stage("zarrds-meta", finish_conversion, [None], after=chunks)
-    finish = partial(_opened, work.dest, work.plan.dest_path, work.plan.to)
+    finish = _reported if how.report else partial(_opened, work.dest, work.plan.dest_path, work.plan.to)
     return graph.job(finished, finish, stores=(work.source, work.dest), resumable=True)
 
 
 # --- in place ---------------------------------------------------------------------------------------------------------
 
 
-def _in_place(at: Places, to: int, keep: bool, batches: _Cutting, retries: int) -> Job[Array | Group]:
+def _in_place(at: Places, to: int, keep: bool, how: _How) -> Job[Any]:
     store = at.dest
     plan = plan_in_place(store, at.dest_path, to, keep)
     arrays, amounts, stale = plan.renamed, [], []
@@ -246,12 +311,12 @@ def _in_place(at: Places, to: int, keep: bool, batches: _Cutting, retries: int) 
     if to == 2:  # chunks get other keys
         what = f"conversion of /{plan.path} to Zarr v{to}"
         notes, receipts = notes_of(store, plan.path, what, plan.path, keep, resume=True)
-    work = InPlaceWork(store.spec(), plan, tuple(arrays), tuple(stale), notes)
-    return _job_in_place(work, batches(amounts), receipts or {}, retries)
+    work = InPlaceWork(store.spec(), plan, tuple(arrays), tuple(stale), notes, how.verify)
+    return _job_in_place(work, how.batches(amounts), receipts or {}, how)
 
 
-def _job_in_place(work: InPlaceWork, batches: Batches, receipts: Mapping[str, Any], retries: int) -> Job[Array | Group]:
-    graph, plan = GraphBuilder(work, retries=retries), work.plan
+def _job_in_place(work: InPlaceWork, batches: Batches, receipts: Mapping[str, Any], how: _How) -> Job[Any]:
+    graph, plan = GraphBuilder(work, retries=how.retries), work.plan
     every = [batch for batch in batches.every() if batch_name(work.arrays, batch) not in receipts]
     copied = graph.stage("zarrds-convert", copy_renamed, every) if every else None
     done = graph.stage("zarrds-meta", write_documents, [None], after=copied)
@@ -259,4 +324,5 @@ def _job_in_place(work: InPlaceWork, batches: Batches, receipts: Mapping[str, An
         length = -(-len(plan.everything) // REMOVING_TASKS)
         parts = [(n, n + length) for n in range(0, len(plan.everything), length)]
         done = graph.stage("zarrds-delete", remove_chunks, parts, after=done)
-    return graph.job(done, partial(_opened, work.store, plan.path, plan.to), stores=(work.store,), resumable=True)
+    finish = _reported if how.report else partial(_opened, work.store, plan.path, plan.to)
+    return graph.job(done, finish, stores=(work.store,), resumable=True)

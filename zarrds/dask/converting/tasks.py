@@ -9,16 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from time import time
+from typing import Any
 
 from dask.base import tokenize
 
 from zarrds import _node
 from zarrds._convert import (
     NOTES,
+    Moving,
     PlanInPlace,
     PlanTo,
     Step,
     delete_keys,
+    delete_replaced,
     finish_to,
     move_chunks,
     open_both,
@@ -28,17 +32,19 @@ from zarrds._convert import (
     write_array,
     write_new,
 )
-from zarrds._copy import Absent
+from zarrds._copy import Absent, CopyReport, Verify
 from zarrds._engine import OpenSource
 from zarrds._format import grid_shape, other_format
 from zarrds._store import StoreSpec, fingerprint, join_path
 from zarrds.dask.batches import Batch, Part, coords_between
+from zarrds.dask.progress import tell_bytes
 from zarrds.dask.receipts import JobNotes
 
 __all__ = [
     "ConvertWork",
     "InPlaceWork",
     "batch_name",
+    "begin_conversion",
     "complete_array",
     "convert_arrays",
     "convert_part",
@@ -50,16 +56,21 @@ __all__ = [
 ]
 
 
-def _move(source: OpenSource, dest: OpenSource, parts: Iterable[Part], *, raw: bool, absent: Absent) -> int:
-    """Convert some chunks of one array; return how many they were."""
-    count = 0
+def _move(source: OpenSource, dest: OpenSource, parts: Iterable[Part], how: Moving, absent: Absent) -> CopyReport:
+    """Convert some chunks of one array."""
+    report = CopyReport()
     grid = grid_shape(source.meta.shape, source.meta.write_unit)
     for part in parts:
         coords = coords_between(grid, part.start, part.stop)
         # the scheduler is the parallelism
-        move_chunks(source, dest, coords, raw=raw, absent=absent, threads=1)
-        count += part.stop - part.start
-    return count
+        report += move_chunks(source, dest, coords, how, absent=absent, threads=1)
+    return report
+
+
+def _told(report: CopyReport, started: float) -> CopyReport:
+    """Return the report of a task that ends now, whose bytes are shown as progress."""
+    tell_bytes(report.bytes)
+    return report.since(started)
 
 
 # --- into another place -----------------------------------------------------------------------------------------------
@@ -77,36 +88,51 @@ class ConvertWork:
         What is to be done.
     absent : tuple of {"raise", "skip", "delete"}
         For each array of the plan, what to do when a chunk is absent in the source.
+    verify : {"size", "read", "hash"}, optional
+        What is checked of each chunk after it was written.
+    notes : JobNotes, optional
+        Where it is recorded that nodes of the destination have been deleted.
     """
 
     source: StoreSpec
     dest: StoreSpec
     plan: PlanTo
     absent: tuple[Absent, ...]
+    verify: Verify | None = None
+    notes: JobNotes | None = None
 
 
-def convert_arrays(work: ConvertWork, batch: Batch, after: object = None) -> int:
+def begin_conversion(work: ConvertWork, batch: None, after: object = None) -> CopyReport:
+    """Delete the nodes that are replaced, once, and record that the conversion is at work."""
+    if work.notes is None or not work.notes.is_there():
+        delete_replaced(work.dest.open(), work.plan)
+    if work.notes is not None:
+        work.notes.begin()
+    return CopyReport()
+
+
+def convert_arrays(work: ConvertWork, batch: Batch, after: object = None) -> CopyReport:
     """Convert small arrays, each as a whole, with their documents."""
-    count = 0
+    started, report = time(), CopyReport()
     for number, parts in groupby(batch, key=lambda part: part.number):
-        count += _move_to(work, number, parts)
+        report += _move_to(work, number, parts)
         write_array(work.dest.open(), work.plan, work.plan.arrays[number])
-    return count
+    return _told(report, started)
 
 
-def convert_part(work: ConvertWork, batch: Batch, after: object = None) -> int:
+def convert_part(work: ConvertWork, batch: Batch, after: object = None) -> CopyReport:
     """Convert some chunks of one large array, and record it by a note if the store can delete keys."""
-    number, dest = batch[0].number, work.dest.open()
-    count = _move_to(work, number, batch)
+    started, number, dest = time(), batch[0].number, work.dest.open()
+    report = _move_to(work, number, batch)
     if dest.is_erasable():
         dest.set_many([(note_key(work.source, work.plan.arrays[number], batch), b"done")])
-    return count
+    return _told(report, started)
 
 
-def _move_to(work: ConvertWork, number: int, parts: Iterable[Part]) -> int:
+def _move_to(work: ConvertWork, number: int, parts: Iterable[Part]) -> CopyReport:
     step = work.plan.arrays[number]
     source, dest = open_both(work.source.open(), work.dest.open(), step)
-    return _move(source, dest, parts, raw=step.raw, absent=work.absent[number])
+    return _move(source, dest, parts, work.plan.moving(step, work.verify), work.absent[number])
 
 
 def note_key(source: StoreSpec, step: Step, batch: Batch) -> str:
@@ -116,21 +142,23 @@ def note_key(source: StoreSpec, step: Step, batch: Batch) -> str:
     return join_path(step.new.path, f"{NOTES}/{token}")
 
 
-def complete_array(work: ConvertWork, number: int, after: int = 0) -> int:
+def complete_array(work: ConvertWork, number: int, after: Any = None) -> CopyReport:
     """Write the documents of a large array whose parts are all there, and delete its notes."""
     dest, step = work.dest.open(), work.plan.arrays[number]
     if dest.is_erasable():
         dest.rmdir(join_path(step.new.path, NOTES))
     write_array(dest, work.plan, step)
-    return after
+    return after or CopyReport()
 
 
-def finish_conversion(work: ConvertWork, batch: None, after: int = 0) -> int:
+def finish_conversion(work: ConvertWork, batch: None, after: Any = None) -> CopyReport:
     """Write the remaining documents, and read all documents back."""
     dest = work.dest.open()
     require_groups_above(dest, work.plan)
     finish_to(dest, work.plan)
-    return after
+    if work.notes is not None:
+        work.notes.remove()
+    return (after or CopyReport()) + CopyReport(skipped=work.plan.skipped)
 
 
 # --- in place ---------------------------------------------------------------------------------------------------------
@@ -152,6 +180,8 @@ class InPlaceWork:
         Keys of chunks that a stopped run left under new keys and that are absent under the old ones.
     notes : JobNotes, optional
         Where batches are recorded whose chunks have been copied.
+    verify : {"size", "read", "hash"}, optional
+        What is checked of each chunk after it was copied.
     """
 
     store: StoreSpec
@@ -159,20 +189,21 @@ class InPlaceWork:
     arrays: tuple[Step, ...]
     stale: tuple[str, ...]
     notes: JobNotes | None = None
+    verify: Verify | None = None
 
 
-def copy_renamed(work: InPlaceWork, batch: Batch, after: object = None) -> int:
+def copy_renamed(work: InPlaceWork, batch: Batch, after: object = None) -> CopyReport:
     """Copy some chunks to their new keys."""
-    store, count = work.store.open(), 0
+    started, store, report = time(), work.store.open(), CopyReport()
     for number, parts in groupby(batch, key=lambda part: part.number):
         step = work.arrays[number]
         # if its old document is gone, the array is converted, and chunks under old keys may be deleted already
         if _node.has_node(store, step.old.path, other_format(work.plan.to)):
-            count += _move(*open_both(store, store, step), parts, raw=True, absent="raise")
+            report += _move(*open_both(store, store, step), parts, Moving(True, work.verify), "raise")
     if work.notes is not None:
         work.notes.begin()
-        work.notes.leave(batch_name(work.arrays, batch), keys=count)
-    return count
+        work.notes.leave(batch_name(work.arrays, batch), keys=report.copied)
+    return _told(report, started)
 
 
 def batch_name(arrays: Sequence[Step], batch: Batch) -> str:
@@ -180,7 +211,7 @@ def batch_name(arrays: Sequence[Step], batch: Batch) -> str:
     return fingerprint([(arrays[part.number].old.path, part.start, part.stop) for part in batch])[:20]
 
 
-def write_documents(work: InPlaceWork, batch: None, after: int = 0) -> int:
+def write_documents(work: InPlaceWork, batch: None, after: Any = None) -> CopyReport:
     """Write the new documents, read them back, and remove the old ones."""
     store, plan = work.store.open(), work.plan
     if not plan.has_old_root or _node.has_node(store, plan.path, other_format(plan.to)):
@@ -189,13 +220,13 @@ def write_documents(work: InPlaceWork, batch: None, after: int = 0) -> int:
     remove_old(store, plan)
     if work.notes is not None:
         work.notes.remove()
-    return after
+    return after or CopyReport()
 
 
-def remove_chunks(work: InPlaceWork, batch: tuple[int, int], after: int) -> int:
-    """Remove chunks under old keys from some of the arrays."""
+def remove_chunks(work: InPlaceWork, batch: tuple[int, int], after: CopyReport) -> CopyReport:
+    """Remove chunks under old keys from some of the arrays; the first batch returns what was done before."""
     store = work.store.open()
     for step in work.plan.everything[slice(*batch)]:
         remove_old_chunks(store, step.new)
     store.flush()
-    return 0
+    return CopyReport() if batch[0] else after
