@@ -6,12 +6,17 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+import zarrds
 from zarrds.storage import DirectoryStore, MemoryStore, Store, ZipStore
-from zarrds.testing import StoreContract
+from zarrds.testing import ChunkGridContract, StoreContract
+from zarrds.testing.strategies import arrays, groups, selections
 
 from .store.secret import FiveMethods, SecretStore, SecretWrapper
 
@@ -67,6 +72,53 @@ class TestFourMethods(StoreContract):
         return FourMethods()
 
 
+class TestChunks(ChunkGridContract):
+    pass
+
+
+class TestShards(ChunkGridContract):
+    options: ClassVar = {"zarr_format": 3, "chunks": (2, 5), "shards": (4, 10)}
+
+
+class TestManyDimensions(ChunkGridContract):
+    shape = (3, 4, 5)
+    options: ClassVar = {"chunks": (2, 3, 9), "order": "F"}
+
+
+class LosesABlock(ChunkGridContract):
+    """What the tests must find: one stored block is gone."""
+
+    __test__ = False
+
+    def _filled(self) -> tuple[zarrds.Array, Any]:
+        z, data = super()._filled()
+        del z.store["1.1"]
+        return z, data
+
+
+@pytest.mark.parametrize("name", ["blocks_cover_the_array", "reads_as_numpy", "documents"])
+def test_the_contract_of_grids_finds_a_block_that_is_lost(name: str) -> None:
+    with pytest.raises(AssertionError):
+        getattr(LosesABlock(), f"test_{name}")()
+
+
+@given(arrays(), st.data())
+def test_arrays_are_drawn_with_values_and_selections(z: zarrds.Array, data: st.DataObject) -> None:
+    assert z.ndim <= 3
+    values = z[...]
+    selection = data.draw(selections(z.shape))
+    np.testing.assert_array_equal(zarrds.open_array(z.store, mode="r")[selection], values[selection])
+
+
+@settings(max_examples=30)
+@given(groups(zarr_formats=[2]))
+def test_groups_are_drawn_and_convert(root: zarrds.Group) -> None:
+    converted = zarrds.convert(root.store, {}, to=3)
+    assert isinstance(converted, zarrds.Group)
+    assert [path for path, _ in converted.members(max_depth=None)] == [p for p, _ in root.members(max_depth=None)]
+    assert converted.attrs.asdict() == root.attrs.asdict()
+
+
 def test_the_contract_is_imported_without_pytest() -> None:
-    code = "import sys, zarrds.testing; assert 'pytest' not in sys.modules"
+    code = "import sys, zarrds.testing; assert not {'pytest', 'hypothesis'} & set(sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0

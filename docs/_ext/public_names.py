@@ -21,6 +21,8 @@ FIRST = [
     "zarrds.xarray",
     "zarrds.n5",
     "zarrds.testing",
+    "zarrds.testing.strategies",
+    "xarray_backend.testing",
     "zarrds.convenience",
     "zarrds.hierarchy",
     "zarrds.creation",

@@ -35,7 +35,9 @@ INTRODUCTIONS = {
     "zarrds.dask": "Whole-array work on any scheduler of dask. :doc:`/jobs` introduces the jobs, :doc:`/rechunking` the"
     " rechunking. ``import zarrds`` does not import it.",
     "xarray_backend": "The xarray engine and its writer; :doc:`/xarray` introduces them.",
-    "zarrds.testing": "Test suites that say whether a store of yours keeps the contract: :doc:`/extending`.",
+    "zarrds.testing": "Test suites that say whether a store or codec of yours keeps the contract: :doc:`/extending`.",
+    "zarrds.testing.strategies": "What hypothesis needs to draw arrays, groups and selections: :doc:`/extending`.",
+    "xarray_backend.testing": "What hypothesis needs to draw datasets: :doc:`/extending`.",
     "zarrds.parallel": "For packages that write to arrays of zarrds from many places, as ``xarray_backend`` does.",
 }
 

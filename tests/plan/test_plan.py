@@ -69,7 +69,7 @@ def test_block_is_numpy_on_chunks(case: strategies.Case) -> None:
     check("block", case, index, np.empty(case[1])[index].shape)
 
 
-@given(strategies.grids())
+@given(strategies.chunk_grids())
 def test_everything(grid: tuple[Any, Any]) -> None:
     shape, chunks = grid
     assert list(plan_everything(shape, chunks)) == list(plan_selection(..., shape, chunks, "basic"))
