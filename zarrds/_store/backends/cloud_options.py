@@ -52,6 +52,11 @@ class Bucket:
         return f"s3 {self.endpoint or self.region or 'amazonaws.com'}"
 
     @property
+    def secret(self) -> str:
+        """What the rights depend on."""
+        return repr(self.credentials)
+
+    @property
     def address(self) -> str | None:
         """URL that obstore needs for the service: that of the bucket itself if this is part of the name of the host."""
         if self.endpoint is None or not self.virtual_hosted:

@@ -1,4 +1,4 @@
-"""The fast way to the values behind an ``s3://`` URL: obstore, where it is installed.
+"""The fast way to the values behind URLs of S3 and Azure: obstore, where it is installed.
 
 An `FSStore` keeps its file system of fsspec, which lists, deletes, copies and sets under conditions. Values and ranges
 go through a `DirectClient` instead, if there is one: it sends a request once, as our client of s3fs does, and gives
@@ -21,6 +21,7 @@ from typing import Any
 from fsspec.asyn import get_loop, sync
 
 from zarrds._config import get_config
+from zarrds._store.backends.azure_options import PROTOCOLS, Container, container_of
 from zarrds._store.backends.cloud_options import Bucket, bucket_of, configured
 from zarrds._store.backends.obstore_use import is_usable, note_use
 from zarrds._store.optional import optional_module
@@ -103,15 +104,15 @@ def _kind(error: Exception, status: int | None, source: str) -> type[ObstoreErro
 
 
 class DirectClient:
-    """Reads and writes values of one bucket through obstore.
+    """Reads and writes values of one bucket or container through obstore.
 
     Parameters
     ----------
-    bucket : Bucket
+    bucket : Bucket or Container
         Where, and with which rights.
     """
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket | Container) -> None:
         self._obs = optional_module("obstore", "cloud")
         self._bucket = bucket
         self._store = _opened(self._bucket)
@@ -169,10 +170,11 @@ class DirectClient:
     def _finds_region(self) -> bool:
         """Ask in which region the bucket is; return whether it is another one, which is used from now on."""
         with self._lock:
-            found = _region_of(self._bucket)
-            if found is None or found == self._bucket.region:
+            bucket = self._bucket
+            found = _region_of(bucket) if isinstance(bucket, Bucket) else None
+            if not isinstance(bucket, Bucket) or found is None or found == bucket.region:
                 return False
-            self._bucket = replace(self._bucket, region=found)
+            self._bucket = replace(bucket, region=found)
             self._store = _opened(self._bucket)
         return True
 
@@ -214,8 +216,26 @@ def _region_of(bucket: Bucket) -> str | None:
         connection.close()
 
 
-def _opened(bucket: Bucket) -> Any:
+_CLIENT_OPTIONS = {
+    # the time limits of botocore; the default would limit the whole of a request, with its value, to 30 s
+    "allow_http": True,
+    "connect_timeout": "60s",
+    "read_timeout": "60s",
+    "timeout": "86400s",
+    "pool_max_idle_per_host": "256",
+}
+
+
+def _opened(bucket: Bucket | Container) -> Any:
+    """Return the object of obstore for a bucket or container."""
     module: Any = optional_module("obstore.store", "cloud")
+    kind, settings = (
+        (module.S3Store, _of_s3(bucket)) if isinstance(bucket, Bucket) else (module.AzureStore, _of_azure(bucket))
+    )
+    return kind(bucket.name, **settings, client_options=_CLIENT_OPTIONS, retry_config={"max_retries": 0})
+
+
+def _of_s3(bucket: Bucket) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "region": bucket.region or "us-east-1",
         "virtual_hosted_style_request": bucket.virtual_hosted,
@@ -227,19 +247,22 @@ def _opened(bucket: Bucket) -> Any:
         settings["request_payer"] = True
     if not bucket.anonymous:
         settings["credential_provider"] = _provider(bucket)
-    return module.S3Store(
-        bucket.name,
-        **settings,
-        # the time limits of botocore; the default would limit the whole of a request, with its value, to 30 s
-        client_options={
-            "allow_http": True,
-            "connect_timeout": "60s",
-            "read_timeout": "60s",
-            "timeout": "86400s",
-            "pool_max_idle_per_host": "256",
-        },
-        retry_config={"max_retries": 0},
-    )
+    return settings
+
+
+def _of_azure(container: Container) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "account_name": container.account,
+        "endpoint": container.endpoint,
+        "use_emulator": False,
+        "use_fabric_endpoint": False,
+        "skip_signature": not (container.key or container.signature),
+    }
+    if not settings["skip_signature"]:
+        rights = {"access_key": container.key} if container.key else {"sas_token": container.signature}
+        # credentials given in this way win over all that obstore finds in the environment
+        settings["credential_provider"] = lambda: {**rights, "expires_at": None}
+    return settings
 
 
 def _provider(bucket: Bucket) -> Callable[[], dict[str, Any]]:
@@ -274,47 +297,65 @@ def _botocore_credentials(profile: str | None) -> Any:
 
 # --- which stores have one -------------------------------------------------------------------------------------------
 
-_clients: dict[tuple[int, Any], DirectClient] = {}
+_clients: dict[tuple[int, str], DirectClient] = {}
 _said: set[str] = set()
 
 
-def translated(url: str, options: Mapping[str, Any]) -> Bucket | None:
-    """Return the bucket if the URL and its options can be served by obstore here and now; None: fsspec serves them.
+def translated(url: str, path: str, options: Mapping[str, Any]) -> Bucket | Container | None:
+    """Return where values are if obstore can serve them here and now with these options; None: fsspec serves them.
+
+    Parameters
+    ----------
+    url, path : str
+        URL of a store, and the path that its file system makes of it.
+    options : dict
+        Options of the file system.
 
     Raises
     ------
     ArgumentError
         The configuration says ``transport="obstore"``, and some option cannot be translated for it.
     """
-    transport = get_config().transport
-    if transport == "fsspec" or "::" in url or not url.startswith(("s3://", "s3a://")) or not is_usable():
+    transport, protocol = get_config().transport, url.partition("://")[0]
+    if transport == "fsspec" or "::" in url or protocol not in _CLIENTS or not is_usable():
         return None
     if transport == "obstore":
         optional_module("obstore", "cloud")
-    found: Bucket | str = "obstore is not installed"
+    found: Bucket | Container | str = "obstore is not installed"
     if find_spec("obstore") is not None:
-        given = bucket_of(url, options)
-        found = given if isinstance(given, str) else configured(given)
-    if isinstance(found, Bucket):
+        found = _place_of(url, path, options)
+    if not isinstance(found, str):
         return found
     if transport == "obstore":
         raise ArgumentError(
             f"the transport obstore has no equal of: {found}",
             hint='leave it out, or choose transport="auto" in zarrds.set_config, so that fsspec is used',
         )
-    if found not in _said:
-        _said.add(found)
-        _log.debug("values of s3:// go through s3fs, as obstore cannot be used: %s", found)
+    said = f"values of {protocol}:// go through {_CLIENTS[protocol]}, as obstore cannot be used: {found}"
+    if said not in _said:
+        _said.add(said)
+        _log.debug("%s", said)
     return None
 
 
-def direct_client(bucket: Bucket) -> DirectClient | None:
+_CLIENTS = {"s3": "s3fs", "s3a": "s3fs", **dict.fromkeys(PROTOCOLS, "adlfs")}
+"""Protocols of URLs whose values can go through obstore, and the file system that serves them otherwise."""
+
+
+def _place_of(url: str, path: str, options: Mapping[str, Any]) -> Bucket | Container | str:
+    if url.startswith("s3"):
+        given = bucket_of(url, options)
+        return given if isinstance(given, str) else configured(given)
+    return container_of(path, options)
+
+
+def direct_client(bucket: Bucket | Container) -> DirectClient | None:
     """Return the client for a bucket, which all stores of this process share; None if there are no credentials."""
-    name = (os.getpid(), repr(bucket) + repr(bucket.credentials))
+    name = (os.getpid(), repr(bucket) + bucket.secret)
     if name not in _clients:
         try:
             _clients[name] = DirectClient(bucket)
         except Exception as error:  # what is wrong shows, in its words, in the requests of the other transport
-            _log.debug("values of s3:// go through s3fs, as obstore cannot be used: %s", type(error).__name__)
+            _log.debug("values go through fsspec, as obstore cannot be used: %s", type(error).__name__)
             return None
     return _clients[name]

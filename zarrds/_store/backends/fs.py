@@ -119,7 +119,7 @@ class FSStore(FSReading):
         self._given_fs = fs
         opened, path = filesystem.opened(url, storage_options) if fs is None else (None, fs._strip_protocol(url))
         # the options of the file system include those of fsspec.config
-        self._bucket = None if opened is None else translated(url, opened.storage_options)
+        self._bucket = None if opened is None else translated(url, path, opened.storage_options)
         self._fs: AbstractFileSystem = sending_once(filesystem.blocking(fs) if fs is not None else opened)
         self._pid = os.getpid()
         self.path: str = path.rstrip("/")

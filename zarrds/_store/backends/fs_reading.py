@@ -12,6 +12,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from zarrds._config import get_config
 from zarrds._store.absence import says_no_container
 from zarrds._store.backends import filesystem, tags
+from zarrds._store.backends.azure_options import Container
 from zarrds._store.backends.cloud_options import Bucket
 from zarrds._store.backends.direct import DirectClient, direct_client
 from zarrds._store.backends.directory import DirectoryStore
@@ -38,7 +39,7 @@ class FSReading(Store):
     _batches_below = True
     url: str
     normalize_keys: bool
-    _bucket: Bucket | None
+    _bucket: Bucket | Container | None
     _fs: AbstractFileSystem
     _local: DirectoryStore | None
     _has_urls: bool
