@@ -37,6 +37,12 @@ class Attributes(MutableMapping[str, Any]):
     cached_dict : dict, optional
         Attributes that the caller has read already.
 
+    Notes
+    -----
+    Changes that several writers make at once are all kept if ``store.can_set_if`` is True; of one attribute the last
+    value stays. Where it is False, as for GCS and Azure through fsspec, the last document stays, without the changes of
+    the others: let one writer at a time make changes, or give all of them one synchronizer.
+
     Examples
     --------
     >>> import zarrds

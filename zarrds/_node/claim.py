@@ -15,6 +15,7 @@ import os
 import platform
 import random
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -100,7 +101,7 @@ class Claim:
         self.thread = threading.get_ident()
         self.steps = 0
         self._kept = False
-        self._renewed = time.monotonic()
+        self._renewed = _now()
         self._mutex = threading.Lock()
 
     @property
@@ -109,24 +110,27 @@ class Claim:
         return _MARK.sub(b"", self.text)
 
     def keep(self) -> None:
-        """Report progress, before each step; raise ClaimLost if another writer has taken over."""
+        """Report progress, before each step; raise ClaimLost if another writer has taken over.
+
+        After a pause, also one in which the process was stopped or the machine slept, the document is asked.
+        """
         self.steps += 1
         if self.over:
             raise ClaimLost
-        if time.monotonic() - self._renewed > _RENEW_S and self.mark:
+        if _now() - self._renewed > _RENEW_S and self.mark:
             with self._mutex:
-                if time.monotonic() - self._renewed > _RENEW_S:
+                if _now() - self._renewed > _RENEW_S:
                     self._renew()
 
     def _renew(self) -> None:
-        old, new = self.mark, _new_mark()
+        old, new, asked = self.mark, _new_mark(), _now()
         _own[new] = self
         while not self._set(self.document + new):
             if not self.refresh():
                 del _own[new]
                 raise ClaimLost
         self.mark = new
-        self._renewed = time.monotonic()
+        self._renewed = asked
         _own.pop(old, None)
 
     def refresh(self) -> bool:
@@ -315,6 +319,18 @@ def changed_meanwhile(store: Store, key: str, what: str) -> ConflictError:
 
 _own: dict[bytes, Claim] = {}
 """Claims of this process, by their marks."""
+
+
+_SLEEPLESS = getattr(
+    time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None) if sys.platform == "darwin" else None
+)
+"""A clock that goes on while the machine sleeps; `time.monotonic` stops then, except on Windows."""
+
+
+def _now() -> float:
+    """Return the seconds by which the owner of a claim measures: others, elsewhere, wait while its machine sleeps."""
+    ask = getattr(time, "clock_gettime", None)
+    return time.monotonic() if _SLEEPLESS is None or ask is None else float(ask(_SLEEPLESS))
 
 
 def _after_fork() -> None:

@@ -31,6 +31,7 @@ from zarrds._store.paths import (
 from zarrds._store.place import Place, place_in_file, place_on_disk, refuse_overlap
 from zarrds._store.readers import CHANGED, PlainReader, RangeReader, VersionReader, same_version
 from zarrds._store.request import buffer_size, byte_view, cut, to_bytes
+from zarrds._store.retry import checked_before_repeats
 from zarrds._store.spec import LiveSpec, StoreSpec, reverses_levels
 from zarrds._store.together import get_together
 from zarrds._store.transfer import copier, local_directory, mover, same_tags, sizes_of
@@ -98,6 +99,7 @@ __all__ = [
     "byte_view",
     "carried",
     "check_mode",
+    "checked_before_repeats",
     "copier",
     "cut",
     "fingerprint",

@@ -11,6 +11,8 @@ import random
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from zarrds._config import get_config
@@ -19,6 +21,7 @@ from zarrds.errors import ZarrdsError
 __all__ = [
     "answered",
     "attempts",
+    "checked_before_repeats",
     "http_status",
     "is_transient",
     "is_unreached",
@@ -145,6 +148,26 @@ def attempts() -> Iterator[int]:
         yield attempt
 
 
+def _nothing() -> None:
+    pass
+
+
+_check: ContextVar[Callable[[], None]] = ContextVar("zarrds_check", default=_nothing)
+
+
+@contextmanager
+def checked_before_repeats(check: Callable[[], None]) -> Iterator[None]:
+    """Call `check` before anything is sent again in this block; its error ends the attempts.
+
+    What was to be done may no longer be right after a pause, as where connections break since the machine slept.
+    """
+    token = _check.set(check)
+    try:
+        yield
+    finally:
+        _check.reset(token)
+
+
 def answered(
     items: Sequence[Item],
     send: Callable[[Sequence[Item]], Sequence[Any]],
@@ -172,6 +195,10 @@ def answered(
     pending = list(range(len(items)))
     attempt = 0
     for attempt in attempts():
+        if attempt > 1:
+            check = _check.get()
+            with checked_before_repeats(_nothing):  # what it asks of the store may be repeated, too
+                check()
         replies = send(items if attempt == 1 else [items[number] for number in pending])
         failed = []
         for number, reply in zip(pending, replies, strict=True):

@@ -26,7 +26,7 @@ from zarrds._engine import OpenSource, PendingStore, note_written, write
 from zarrds._format import ArrayMeta
 from zarrds._node import Claim, ClaimLost, claim_around, claimed, locked, unclaimed
 from zarrds._plan import plan_selection
-from zarrds._store import Store, WrapperStore, buffer_size, to_bytes
+from zarrds._store import Store, WrapperStore, buffer_size, checked_before_repeats, to_bytes
 from zarrds._types import Buf, NDArrayAny, Request, Shape
 from zarrds.core.changing import Target, put_in_order
 from zarrds.core.resize import appended, changed, whole_units
@@ -35,6 +35,8 @@ __all__ = ["append"]
 
 _MOST_UNITS, _MOST_BYTES = 64, 16 * 2**20
 """Most chunks or shards, and most bytes in them, that an append writes while the store keeps others out by a lock."""
+_MOST_AT_ONCE = 64
+"""Most chunks that are sent together where they are not compared: the claim is asked for before."""
 _KEPT_BYTES = 128 * 2**20
 """Most bytes of old edge chunks that are kept in memory to restore them after a failure."""
 
@@ -281,7 +283,14 @@ class _BehindTheEnd(WrapperStore):
         if not self._compares:
             for key, _ in items:
                 self._note(key, None)
-            self.store.set_many(items)
+            self._set_unchecked(items)
+
+    def _set_unchecked(self, items: Sequence[tuple[str, Buf]]) -> None:
+        """Set chunks without comparing; ask for the claim often, as the process may be stopped at any moment."""
+        with checked_before_repeats(self._claim.keep):
+            for first in range(0, len(items), _MOST_AT_ONCE):
+                self._claim.keep()
+                self.store.set_many(items[first : first + _MOST_AT_ONCE])
 
     def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
         self._claim.keep()

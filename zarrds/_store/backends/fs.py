@@ -14,17 +14,15 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from fsspec import AbstractFileSystem, FSMap
-from fsspec.implementations.memory import MemoryFileSystem
 
 from zarrds._store.backends import filesystem, tags
-from zarrds._store.backends.conditions import obeys_conditions
 from zarrds._store.backends.direct import translated
 from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.filesystem import NOT_FOUND
 from zarrds._store.backends.fs_listing import entries_at
 from zarrds._store.backends.fs_reading import FSReading
 from zarrds._store.backends.locked import LockedDocument
-from zarrds._store.backends.s3 import is_amazon, s3_place, service_of, set_object_if
+from zarrds._store.backends.s3 import s3_place, set_object_if
 from zarrds._store.backends.s3_client import sending_once
 from zarrds._store.base import Staging, Store, StoreProfile, is_unchanged, renamed, renaming
 from zarrds._store.elsewhere import StoreElsewhere
@@ -81,6 +79,9 @@ class FSStore(FSReading):
     Requests with transient failures (lost connections, time-outs, throttling, short reads) are repeated, with growing
     pauses, as often as ``attempts`` of `zarrds.get_config` says. A final failure raises a `zarrds.errors.StoreError`,
     which is also a `PermissionError`, `ConnectionError` or `TimeoutError` if its cause was one.
+
+    Values are compared and set in one step (`can_set_if`) on S3, local files and ``memory://``. On other file systems,
+    such as GCS and Azure, let one writer at a time append to an array or change attributes, or use a synchronizer.
 
     Examples
     --------
@@ -180,21 +181,6 @@ class FSStore(FSReading):
         return self._directory(path)[1]
 
     # --- writing -----------------------------------------------------------------------------------------------------
-
-    @property
-    def can_set_if(self) -> bool:  # type: ignore[override]  # it is for reading only here
-        """Whether the store supports `set_if`; the first time, a service of S3 is asked."""
-        place = s3_place(self.fs, self._root)
-        if place is None or self.mode == "r":
-            return place is not None or self._local is not None or type(self.fs) is MemoryFileSystem
-        fs, root = place
-        return obeys_conditions(
-            service_of(fs, root),
-            repr(self),
-            lambda key, tag: self._is_taken(fs, root + key, tag),
-            lambda key: self.delete_many([key]),
-            lambda: is_amazon(fs),
-        )
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
         self._require_writeable()

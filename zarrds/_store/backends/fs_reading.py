@@ -14,11 +14,12 @@ from zarrds._store.absence import says_no_container
 from zarrds._store.backends import filesystem, tags
 from zarrds._store.backends.azure_options import Container
 from zarrds._store.backends.cloud_options import Bucket
+from zarrds._store.backends.conditions import obeys_conditions
 from zarrds._store.backends.direct import DirectClient, direct_client
 from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.filesystem import NOT_FOUND
 from zarrds._store.backends.obstore_use import is_usable
-from zarrds._store.backends.s3 import takes
+from zarrds._store.backends.s3 import is_amazon, s3_place, service_of, takes
 from zarrds._store.base import Store
 from zarrds._store.failure import store_failure
 from zarrds._store.paths import check_key
@@ -38,6 +39,7 @@ class FSReading(Store):
 
     _batches_below = True
     url: str
+    mode: str
     normalize_keys: bool
     _bucket: Bucket | Container | None
     _fs: AbstractFileSystem
@@ -225,6 +227,21 @@ class FSReading(Store):
             return self._local.version(key)
         fs = self.fs
         return fs.store.get(self._place(key)) if type(fs) is MemoryFileSystem else None
+
+    @property
+    def can_set_if(self) -> bool:  # type: ignore[override]  # it is for reading only here
+        """Whether the store supports `set_if`; the first time, a service of S3 is asked."""
+        place = s3_place(self.fs, self._root)
+        if place is None or self.mode == "r":
+            return place is not None or self._local is not None or type(self.fs) is MemoryFileSystem
+        fs, root = place
+        return obeys_conditions(
+            service_of(fs, root),
+            repr(self),
+            lambda key, tag: self._is_taken(fs, root + key, tag),
+            lambda key: self.delete_many([key]),
+            lambda: is_amazon(fs),
+        )
 
     def _is_taken(self, fs: AbstractFileSystem, path: str, tag: str | None) -> bool:
         """Return whether a service of S3 sets an empty object that must have a tag, or must be absent."""

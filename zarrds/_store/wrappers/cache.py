@@ -26,7 +26,8 @@ class LRUStoreCache(WrapperStore):
     """A store that caches values, parts of values, keys and listings once they were read.
 
     Writes through the cache are visible at once. Writes of others to the store are visible after `invalidate`. Safe to
-    use from several threads. A pickled cache is empty.
+    use from several threads. A pickled cache is empty. Several writers may append or change attributes at once if they
+    may do so on `store`.
 
     Parameters
     ----------
@@ -251,7 +252,7 @@ class LRUStoreCache(WrapperStore):
         return list(names)
 
     def version(self, key: str) -> object:
-        """Return None: the version of the store's value is not valid for the cached value."""
+        """Return None: what the cache has of a value may be older than the version that the store has now."""
         return None
 
     # --- invalidating ------------------------------------------------------------------------------------------------
