@@ -17,7 +17,7 @@ from xarray_backend.encoding import FLAG
 from xarray_backend.writer import to_zarrds
 from zarrds import Group
 from zarrds.errors import ArgumentError, ArgumentTypeError
-from zarrds.storage import DirectoryStore, MemoryStore, Store
+from zarrds.storage import DirectoryStore, MemoryStore, Store, as_store
 
 __all__ = ["DatasetRechunk", "rechunk"]
 
@@ -229,8 +229,8 @@ def rechunk(
         return DatasetRechunk(direct, None, None, place)
     from zarrds.dask import rechunk as rechunk_stored
 
-    target = os.fspath(store) if isinstance(store, (str, os.PathLike)) else None  # jobs may share a temp_store
-    token = _token([ds for _, ds in _datasets(obj)], lengths, encoding, target, where, zarr_format)
+    # jobs may share a temp_store
+    token = _token([ds for _, ds in _datasets(obj)], lengths, encoding, _name_of(store), where, zarr_format)
     place = replace(place, **_place_of_blocks(store, temp_store, token))
     is_new = place.open_blocks() is None
     if is_new:
@@ -266,6 +266,14 @@ def _token(*values: Any) -> str:
     from dask.base import tokenize
 
     return str(tokenize(*values))
+
+
+def _name_of(store: Any) -> Any:
+    """Return what tells targets apart: the path or URL as it is given, or the place of a store."""
+    if isinstance(store, (str, os.PathLike)):
+        return os.fspath(store)
+    place = as_store(store, mode="a").place()
+    return place.system, place.path
 
 
 def _dict(options: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from dask.diagnostics import ProgressBar
 import xarray_backend
 import zarrds
 from zarrds.dask.rechunker import Rechunked, rechunk
-from zarrds.errors import ContainsArrayError
+from zarrds.errors import ContainsArrayError, MemoryLimitError
 
 MAX_MEM = "600KB"
 
@@ -91,6 +91,39 @@ def test_dask_arrays() -> None:
     found = rechunk(x, (60, 1), MAX_MEM, {}, temp_store={}).execute(scheduler="threads")
     np.testing.assert_array_equal(found[:], np.arange(1200).reshape(60, 20))
     assert rechunk(x, None, MAX_MEM, {}).execute().chunks == (1, 20)
+
+
+@pytest.mark.parametrize("kind", ["array", "group", "dataset"])
+def test_memory_for_one_chunk_suffices(kind: str, tmp_path: Path) -> None:
+    """As in the tutorial: a megabyte, and chunks of which two do not fit in it."""
+    values = np.arange(300 * 25 * 53, dtype="f4").reshape(300, 25, 53)
+    ds = xr.Dataset({"air": (("time", "lat", "lon"), values)}, {"time": np.arange(300)}).chunk(time=100)
+    xarray_backend.to_zarrds(ds, str(tmp_path / "air.zarr"))
+    group = zarrds.open_group(str(tmp_path / "air.zarr"), mode="r")
+    source = {"array": group["air"], "group": group, "dataset": ds}[kind]
+    chunks: Any = {"time": 300, "lat": 25, "lon": 1}
+    if kind == "group":
+        chunks = {"air": chunks, "time": None}
+    places = str(tmp_path / "rechunked.zarr"), str(tmp_path / "temporary.zarr")
+    plan = rechunk(source, chunks, "1MB", places[0], temp_store=places[1])
+    result = plan.execute()
+    found = result if kind == "array" else result["air"]
+    assert found.chunks == (300, 25, 1)
+    np.testing.assert_array_equal(found[:], values)
+    with pytest.raises(MemoryLimitError):
+        rechunk(source, chunks, "500kB", str(tmp_path / "other.zarr"), temp_store=str(tmp_path / "t"))
+    assert not (tmp_path / "other.zarr").exists()
+
+
+def test_an_option_replaces_what_is_there(air: str) -> None:
+    group, store = zarrds.open_group(air, mode="r"), zarrds.KVStore({})
+    for _ in range(2):
+        rechunk(group["air"], (200, 1, 1), MAX_MEM, store, {"overwrite": True}).execute()
+    for _ in range(2):
+        found = rechunk(
+            group, {"air": (200, 3, 1)}, MAX_MEM, store, {"air": {"overwrite": True, "order": "F"}}
+        ).execute()
+    assert (found["air"].chunks, found["air"].order) == ((200, 3, 1), "F")
 
 
 def test_refused_calls(air: str) -> None:

@@ -178,8 +178,9 @@ def test_blocks_without_a_receipt_are_computed_again(tmp_path: Path) -> None:
     assert not [name for name in temp.listdir("") if "zarrds" in name]
 
 
-def test_two_rechunks_of_one_dataset_share_a_store_but_no_blocks(tmp_path: Path) -> None:
-    temp, targets = zarrds.MemoryStore(), [str(tmp_path / name) for name in "ab"]
+@pytest.mark.parametrize("kind", [str, zarrds.DirectoryStore, lambda path: zarrds.MemoryStore(), lambda path: {}])
+def test_two_rechunks_of_one_dataset_share_a_store_but_no_blocks(kind: Any, tmp_path: Path) -> None:
+    temp, targets = zarrds.MemoryStore(), [kind(str(tmp_path / name)) for name in "ab"]
     jobs = [rechunked(target, [], temp_store=temp) for target in targets]
     assert len([name for name in temp.listdir("") if name.startswith("zarrds-tmp-")]) == 2
     for job, target in zip(jobs, targets, strict=True):

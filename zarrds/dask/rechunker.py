@@ -6,7 +6,8 @@ Programs change their import only: ``from zarrds.dask.rechunker import rechunk``
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from zarrds._store import as_store, normalize_path
@@ -15,7 +16,7 @@ from zarrds.creation import open_array
 from zarrds.dask.rechunking.job import rechunk as rechunk_here
 from zarrds.dask.rechunking.job import rechunk_job
 from zarrds.dask.rechunking.request import Request, memory_of_task
-from zarrds.errors import ArgumentError
+from zarrds.errors import ArgumentError, MemoryLimitError
 from zarrds.hierarchy import Group, open_group
 
 __all__ = ["Rechunked", "rechunk"]
@@ -87,12 +88,13 @@ def rechunk(
         such by the names of arrays; arrays that are not named are left out. For a dataset: a dict by names of
         dimensions or variables.
     max_mem : int or str
-        Bytes of memory that a task may use.
+        Bytes of memory that a task may use. As in rechunker, this suffices if no chunk of source or target is larger: a
+        task that holds several at a time may then use up to three times that.
     target_store : str, Store or MutableMapping
         Where to store the result.
     target_options : dict, optional
-        Options of the new arrays: of the array, or for a group by the names of arrays. For a dataset the encoding of
-        its variables.
+        Options of the new arrays: of the array, or for a group by the names of arrays; ``overwrite`` is one of them.
+        For a dataset the encoding of its variables.
     temp_store : str, Store or MutableMapping, optional
         Where intermediate objects are stored, if they are needed; by default below the target.
     temp_options : dict, optional
@@ -125,21 +127,52 @@ def rechunk(
     if executor not in _SCHEDULERS:
         raise ArgumentError(f"executor must be 'dask' or 'python', found {executor!r}")
     source = _opened(source)
+    places = target_store, temp_store
+    plan = partial(_planned, source, target_chunks, places, options=target_options, array_name=array_name)
+    return Rechunked(_within(memory_of_task(max_mem), plan), source, temp_store, _SCHEDULERS[executor])
+
+
+def _within(max_mem: int, plan: Callable[[int], Any]) -> Any:
+    """Return a job whose tasks use `max_mem`, or about three times that if it is only enough for any one chunk."""
+    given = max_mem
+    while True:
+        try:
+            return plan(max_mem)
+        except MemoryLimitError as error:
+            if error.largest_chunk > given or error.enough <= max_mem:
+                raise
+            max_mem = max(error.enough, 3 * given)
+
+
+def _planned(
+    source: Any,
+    target_chunks: Any,
+    places: tuple[Any, Any],
+    max_mem: int,
+    *,
+    options: Mapping[str, Any] | None,
+    array_name: str | None,
+) -> Any:
+    """Return the job for an array, a group or a dataset."""
+    target_store, temp_store = places
+    if type(source).__module__.partition(".")[0] == "xarray":
+        more = {"max_mem": max_mem, "temp_store": temp_store, "encoding": options}
+        return source.zarrds.rechunk(target_store, chunks=_chunks(source, target_chunks), **more)
     store = as_store(target_store, mode="w")
+    temp = None if temp_store is None else as_store(temp_store, mode="w")
     if isinstance(source, Group):
-        temp = None if temp_store is None else as_store(temp_store, mode="w")
-        job = _group_job(source, target_chunks, memory_of_task(max_mem), store, temp, target_options)
-    else:
-        is_dataset = type(source).__module__.partition(".")[0] == "xarray"
-        chunks = _chunks(source, target_chunks)
-        options: dict[str, Any] = {"max_mem": max_mem, "temp_store": temp_store}
-        options["target_path"] = array_name
-        if is_dataset:
-            options.pop("target_path")
-            job = source.zarrds.rechunk(target_store, chunks=chunks, encoding=target_options, **options)
-        else:
-            job = rechunk_here(source, store, chunks=chunks, target_options=target_options, **options)
-    return Rechunked(job, source, temp_store, _SCHEDULERS[executor])
+        return _group_job(source, target_chunks, max_mem, store, temp, options)
+    given = dict(options or {})
+    return rechunk_here(
+        source,
+        store,
+        chunks=_chunks(source, target_chunks),
+        max_mem=max_mem,
+        temp_store=temp,
+        target_path=array_name,
+        overwrite=bool(given.pop("overwrite", False)),
+        target_options=given,
+    )
 
 
 def _chunks(source: Any, target_chunks: Any) -> Any:
@@ -168,7 +201,10 @@ def _group_job(
     }
     # a tuple or a dict counts for the array; a bare number would count for a dimension of the same name
     chunks = {name: (given,) * arrays[name].ndim if isinstance(given, int) else given for name, given in chunks.items()}
-    return rechunk_job(Request(source, arrays, store, "", temp, max_mem), chunks, options)
+    given = {name: dict(one) if isinstance(one, Mapping) else one for name, one in (options or {}).items()}
+    some = [given, *(one for one in given.values() if isinstance(one, dict))]
+    overwrite = [one.pop("overwrite", False) for one in some]
+    return rechunk_job(Request(source, arrays, store, "", temp, max_mem), chunks, given, overwrite=any(overwrite))
 
 
 def _opened(source: Any) -> Any:

@@ -61,6 +61,13 @@ class MemoryLimitError(ZarrdsError, ValueError):
 
     Cure: Give the memory that the message names, or choose target chunks that differ less.
 
+    Attributes
+    ----------
+    enough : int
+        Bytes that suffice; 0 if that is unknown.
+    largest_chunk : int
+        Bytes of the largest chunk of source and target.
+
     Examples
     --------
     >>> from zarrds.dask import rechunk_plan
@@ -69,6 +76,9 @@ class MemoryLimitError(ZarrdsError, ValueError):
     ...
     zarrds.errors.MemoryLimitError: ...
     """
+
+    enough: int = 0
+    largest_chunk: int = 0
 
 
 class SynchronizerPathError(ZarrdsError, ValueError):

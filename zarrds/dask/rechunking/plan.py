@@ -241,12 +241,7 @@ def rechunk_plan(
     planner = _Planner(shape, source_chunks, target_chunks, itemsize, max_mem, model, offset, target_itemsize)
     found = list(planner.plans(range(4) if shuffles is None else (shuffles,)))
     if not found:
-        raise MemoryLimitError(
-            "no way to rechunk within this memory",
-            expected=f"max_mem of {planner.enough(shuffles)} bytes or more",
-            found=f"{max_mem} bytes",
-            hint="raise max_mem, or choose smaller chunks",
-        )
+        raise planner.refused(shuffles)
     stages = min(found, key=lambda stages: sum(stage.cost_s(model) for stage in stages))
     return RechunkPlan(shape, itemsize, source_chunks, target_chunks, max_mem, planner.batch_bytes, stages, model)
 
@@ -293,6 +288,17 @@ class _Planner:
         if not shuffles:
             return self.target_bytes + max(2 * self.source_bytes, self.target_bytes)
         return 4 * (self.source_bytes + self.target_bytes) + 16 * self.itemsize
+
+    def refused(self, shuffles: int | None) -> MemoryLimitError:
+        """Return the error for a rechunk that has no plan."""
+        error = MemoryLimitError(
+            "no way to rechunk within this memory",
+            expected=f"max_mem of {self.enough(shuffles)} bytes or more",
+            found=f"{self.max_mem} bytes",
+            hint="raise max_mem, or choose smaller chunks",
+        )
+        error.enough, error.largest_chunk = self.enough(shuffles), max(self.source_bytes, self.target_bytes)
+        return error
 
     def plans(self, shuffles: Iterable[int]) -> Iterator[tuple[Stage, ...]]:
         """Yield the stages of every candidate that fits the memory."""
