@@ -1,8 +1,7 @@
-"""Properties of an array that follow from its metadata and its keys, reports, conversions."""
+"""Properties of an array that follow from its metadata and its keys, and reports."""
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from itertools import islice
 from math import prod
@@ -14,19 +13,16 @@ from zarrds._codec import get_codec
 from zarrds._engine import count_stored, missing_chunks
 from zarrds._format import CodecSpec, grid_shape
 from zarrds._metadata import order_of, pipeline_of, to_numcodecs
-from zarrds._plan import EVERYTHING
 from zarrds._store import Store
-from zarrds._types import NDArrayAny, Order, Shape
+from zarrds._types import Order, Shape
 from zarrds.core import resize
+from zarrds.core.conversion import Conversions
 from zarrds.core.html import attributes_table, facts_table, grid_svg
 from zarrds.core.info import InfoReporter, bytes_text, type_name
 from zarrds.core.looking import is_quick, looked_at
-from zarrds.core.opened import HasOpenArray
-from zarrds.errors import ArgumentError, ArgumentTypeError, NotListableError
+from zarrds.errors import NotListableError
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike
-
     from zarrds.sync import Synchronizer
 
 __all__ = ["ArrayProperties"]
@@ -35,7 +31,7 @@ _NUMPY_ARRAY = np.empty(())
 """Default of `meta_array`; only its type matters."""
 
 
-class ArrayProperties(HasOpenArray):
+class ArrayProperties(Conversions):
     """The part of an array that describes it."""
 
     @property
@@ -370,46 +366,6 @@ class ArrayProperties(HasOpenArray):
         [(0, 2), (1, 2)]
         """
         return list(islice(missing_chunks(self._open.source()), limit))
-
-    def __array__(self, *args: Any, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArrayAny:
-        """Read the whole array; a dtype may be given, either by position or by name."""
-        if len(args) + (dtype is not None) > 1:
-            raise ArgumentTypeError(f"one dtype at most, found {args}, {dtype}")
-        if copy is False:
-            raise ArgumentError("a stored array cannot become a numpy array without a copy")
-        wanted = args[0] if args else dtype
-        found = np.asarray(self._open.read(EVERYTHING))
-        return found if wanted is None else found.astype(wanted, copy=False)
-
-    def __len__(self) -> int:
-        shape = self._open.source().meta.shape
-        if not shape:
-            raise ArgumentTypeError("len() of unsized object")
-        return shape[0]
-
-    def __bool__(self) -> bool:
-        """Return whether there are items, as for lists; for a 0-d array, whether its item is true."""
-        return len(self) > 0 if self.ndim else bool(self._only_item())
-
-    def __int__(self) -> int:
-        return int(self._only_item())
-
-    def __float__(self) -> float:
-        return float(self._only_item())
-
-    def __complex__(self) -> complex:
-        return complex(self._only_item())
-
-    def __index__(self) -> int:
-        # as for numpy: one-element arrays with dimensions are not integers, above all not in selections
-        if self.ndim:
-            raise ArgumentTypeError("only integer scalar arrays can be converted to a scalar index")
-        return operator.index(self._only_item())
-
-    def _only_item(self) -> Any:
-        if self.size != 1:
-            raise ArgumentTypeError("only arrays of one element can be converted to Python scalars")
-        return np.asarray(self._open.read(EVERYTHING)).reshape(())[()]
 
     def __repr__(self) -> str:
         words = [f"{type(self).__module__}.{type(self).__name__}"]
