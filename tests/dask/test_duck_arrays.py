@@ -29,7 +29,7 @@ def test_from_array(z: zarrds.Array) -> None:
 
 def test_blocks_that_are_not_asked_for_are_not_read() -> None:
     class Counting(dict[str, bytes]):
-        read: list[str] = []  # noqa: RUF012
+        read: list[str] = []
 
         def __getitem__(self, key: str) -> bytes:
             self.read += [] if key.startswith(".z") else [key]
