@@ -6,14 +6,17 @@ import bz2
 import gzip
 import lzma
 import zlib
+from types import SimpleNamespace
 from typing import Any
 
 import numcodecs
 import numpy as np
 import pytest
 from numcodecs import BZ2, LZMA, GZip, Zlib, Zstd
+from numcodecs import zstd as zstd_c
 
 import zarrds
+from zarrds._codec import compress
 from zarrds._codec.compress import zstd_bound, zstd_size
 from zarrds._store.wrappers.n5 import N5Mapping
 from zarrds.errors import ChunkDecodeError
@@ -125,6 +128,33 @@ def test_streams_of_another_length_together_are_refused(place: str, name: str) -
     codec, value = VALUES[name]
     for wrong in (value + bytes(codec.encode(b"more")), value[:100]):
         z = PLACES[place](codec, wrong)
+        with pytest.raises(ChunkDecodeError):
+            z[:]
+
+
+def _older(data: Any, dest: Any = None) -> Any:
+    """Do what numcodecs before 0.16.4 does: decode one frame, which states its size, or nothing."""
+    frames = compress._cut(memoryview(data))
+    if frames and len(data) != len(frames[0]):
+        raise RuntimeError("Zstd decompression error: b'Destination buffer is too small'")
+    return zstd_c.decompress(data, dest)
+
+
+@pytest.mark.parametrize("name", [name for name in VALUES if name.startswith("zstd")])
+@pytest.mark.parametrize("place", PLACES)
+def test_frames_with_an_older_numcodecs(place: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compress, "zstd_c", SimpleNamespace(decompress=_older))
+    test_decoded(place, name)
+    test_texts(name)
+    if place in ("2", "3", "shard"):
+        test_streams_of_another_length_together_are_refused(place, name)
+
+
+@pytest.mark.parametrize("end", [b"abc", b"\x28\xb5\x2f\xfd", SKIPPED[:-1], b"\x50\x2a\x4d"])
+def test_what_follows_frames_is_refused_by_older_numcodecs_too(end: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compress, "zstd_c", SimpleNamespace(decompress=_older))
+    for codec in (Zstd(1), Zstd(1, checksum=True)):
+        z = _in_2(codec, zstd(PARTS[0]) + zstd(RAW[1000:]) + end)
         with pytest.raises(ChunkDecodeError):
             z[:]
 

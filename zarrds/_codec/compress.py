@@ -63,8 +63,7 @@ class ZstdCompressor(_Sized):
         if size >= LARGE_BYTES:
             _check_zstd_size(data, size)
         if type(data) is bytes and data.startswith(_usual_head(size)):
-            found: bytes = zstd_c.decompress(data)
-            return found
+            return _decompressed(data)
         out = np.empty(size, np.uint8)
         self.decode_into(data, out)
         return out
@@ -74,7 +73,10 @@ class ZstdCompressor(_Sized):
         usual = _usual_head(out.nbytes)
         if bytes(data[: len(usual)]) != usual:
             _check_zstd_size(data, out.nbytes)
-        zstd_c.decompress(data, out)  # if a frame states no size, the decoder checks that it fills the array
+        try:
+            zstd_c.decompress(data, out)  # if a frame states no size, the decoder checks that it fills the array
+        except RuntimeError as error:
+            put_decoded(_frame_by_frame(data, error), out)
 
 
 def _check_zstd_size(data: Buf, size: int) -> None:
@@ -90,10 +92,46 @@ def _unsized_zstd(data: Buf, most: int) -> bytes:
     stated = zstd_size(data)
     if (zstd_bound(data, most) if stated is None else stated) > most:
         raise too_large(most)
-    found: bytes = zstd_c.decompress(data)
+    found = _decompressed(data)
     if len(found) > most:
         raise too_large(most)
     return found
+
+
+def _decompressed(data: Buf) -> bytes:
+    try:
+        found: bytes = zstd_c.decompress(data)
+    except RuntimeError as error:
+        found = _frame_by_frame(data, error)
+    return found
+
+
+def _frame_by_frame(data: Buf, error: RuntimeError) -> bytes:
+    """Decode the frames of a value one by one, as numcodecs before 0.16.4 takes one only; else raise the error."""
+    frames = _cut(memoryview(data).cast("B")) if size_of(data) else []
+    most = most_of(size_of(data))
+    if not frames or len(frames[0]) == size_of(data) or zstd_bound(data, most) > most:
+        raise error
+    # numcodecs decodes no frame that states the size 0
+    return b"".join([zstd_c.decompress(frame) for frame in frames if _stated_by_frame(_head(frame)) != 0])
+
+
+def _cut(flat: memoryview) -> list[memoryview]:
+    """Return the frames of a value, without skippable ones; none if anything else is among them."""
+    found: list[memoryview] = []
+    start = 0
+    while start < len(flat):
+        head = bytes(flat[start : start + 8])
+        end = [start + 8 + int.from_bytes(head[4:], "little")]
+        if not _is_skipped(head):
+            if len(head) < 8 or head[:4] != _MAGIC:
+                return []
+            end = [start]
+            for _ in _blocks(flat, end):
+                pass
+            found.append(flat[start : end[0]])
+        start = end[0]
+    return found if start == len(flat) else []
 
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
