@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from xarray_backend.encoding import FLAG
 from xarray_backend.managers import is_foreign
 from xarray_backend.plan import DatasetPlan
 from zarrds.storage import Store
+
+_log = logging.getLogger("zarrds")
 
 __all__ = ["WriteReceipt", "receipt_of"]
 
@@ -59,6 +62,8 @@ def receipt_of(
     text = f"to_zarrds {token}: the same call completes it, mode='w' replaces it"
     key, flagged = plans[0].new_group({FLAG: text}).documents()[0]
     is_found = _has(target, [(key, flagged)]) and _has(target, documents)
+    if is_found:
+        _log.info("completing a write to %r that was stopped: blocks that are stored are not computed again", target)
     return WriteReceipt((key, flagged), is_found)
 
 

@@ -9,6 +9,7 @@ from typing import TypeAlias, TypeVar
 from zarrds._codec import ReadSteps
 from zarrds._config import get_config
 from zarrds._engine.source import OpenSource
+from zarrds._log import log
 from zarrds._plan import Plan, Projection
 from zarrds._store import CHANGED, PlainReader, RangeReader, VersionReader
 from zarrds._types import NDArrayAny, Request
@@ -122,6 +123,7 @@ def _advance(
         for i, steps, ranges in waiting:
             given = [next(answers) for _ in ranges]
             if any(answer is CHANGED for answer in given):
+                log.debug("%s changed while it was read: reading it again", source.key(window[i].coords))
                 changed.append(i)
                 continue
             try:

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from zarrds._log import log
 from zarrds._store import Store, to_bytes
 from zarrds._types import Buf
 from zarrds.errors import ConflictError, PathNotFoundError
@@ -375,6 +376,8 @@ def _taken(
                 claim._set(document)
             return claim
         if found is not None and not watch.is_over(found[0]):
+            if pause == _PAUSE_S:
+                log.info("%r: waiting for another writer of %s", store, key)
             time.sleep(pause * random.uniform(0.5, 1))
             pause, text = min(pause * 1.5, longest), None
             continue

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from zarrds._format import FORMATS, ArrayMeta, Format, GroupMeta, Node, format_of, node_key
+from zarrds._log import log
 from zarrds._node.delete import (
     Below,
     delete_node,
@@ -391,6 +392,7 @@ _POLLS, _POLL_S = 100, 0.01
 
 def _wait_for_other(store: Store, path: str) -> None:
     """Wait until the task that is replacing the node is done, or seems dead: else each would disturb the other."""
+    log.info("%r: waiting for another task that replaces the node at /%s", store, path)
     mark: list[Request] = [(level(path) + REMOVAL_MARK, None)]
     first = store.get_many(mark)
     for _ in range(_POLLS):

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from zarrds._config import get_config
+from zarrds._log import log
 from zarrds._store.retry import http_status
 
 __all__ = ["LEAST", "MOST", "START", "FixedGate", "Gate", "Pace", "asks_for_less", "gate_of"]
@@ -157,6 +158,7 @@ class Pace:
         self._refused = self.limit
         self._deaf = self.limit  # those that run already may all be refused
         self.limit = max(LEAST, self.limit // 2)
+        log.info("a service asks for less: it gets %d requests at a time from now on", self.limit)
         self._patience = min(2 * self._patience, _MOST_PATIENCE)
         self._hold(self.limit)
         self._skip = 0

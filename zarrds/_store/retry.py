@@ -16,6 +16,7 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from zarrds._config import get_config
+from zarrds._log import log
 from zarrds.errors import ZarrdsError
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "is_unreached",
     "may_be_beyond",
     "most_attempts",
+    "report_retry",
     "sleep",
 ]
 
@@ -172,6 +174,8 @@ def answered(
     items: Sequence[Item],
     send: Callable[[Sequence[Item]], Sequence[Any]],
     may_pass: Callable[[Exception], bool] = is_transient,
+    *,
+    where: object = "a store",
 ) -> tuple[list[Any], int]:
     """Send items together; repeat those with transient failures until all are answered or no attempts are left.
 
@@ -183,6 +187,8 @@ def answered(
         Returns for each item an answer or an Exception.
     may_pass : callable, optional
         Whether sending again may help after an Exception.
+    where : object
+        Store, or a text without secrets that names it in the log.
 
     Returns
     -------
@@ -208,6 +214,17 @@ def answered(
         if not all(may_pass(answers[number]) for number in failed):
             break  # one permanent failure fails the whole batch
         pending = failed
-        if not pending or attempt >= max(most_attempts(answers[number]) for number in pending):
+        if not pending or attempt >= (most := max(most_attempts(answers[number]) for number in pending)):
             break
+        report_retry(where, answers[pending[0]], f"{len(pending)} of {len(items)} requests", attempt, most)
     return answers, attempt
+
+
+def report_retry(where: object, error: Exception, what: str, attempt: int, most: int) -> None:
+    """Write to the log that requests will be sent again: a warning where no connection could be made."""
+    status = http_status(error)
+    reason = type(error).__name__ if status is None else f"status {status}"
+    if is_unreached(error):
+        log.warning("%s cannot be reached (%s): waiting before attempt %d of %d", where, reason, attempt + 1, most)
+    else:
+        log.info("%s: %s failed (%s): waiting before attempt %d of %d", where, what, reason, attempt + 1, most)

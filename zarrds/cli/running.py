@@ -6,10 +6,11 @@ wrong usage; 130 stopped by Ctrl-C.
 
 from __future__ import annotations
 
+import logging
 import traceback
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,8 +26,31 @@ _DEBUG = "zarrds.debug"
 
 
 def _set_debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:
-    if value:
-        ctx.find_root().meta[_DEBUG] = True
+    root = ctx.find_root()
+    if value and not root.meta.get(_DEBUG):
+        root.meta[_DEBUG] = True
+        root.call_on_close(_log_to_standard_error())
+
+
+class _Lines(logging.Handler):
+    """Handler that prints each record as a line on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(visible(self.format(record)), err=True)
+
+
+def _log_to_standard_error() -> Callable[[], None]:
+    """Show what the library logs; return a function that ends this."""
+    logger, handler = logging.getLogger("zarrds"), _Lines()
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+
+    def end() -> None:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+
+    return end
 
 
 def _debug_option() -> click.Option:
@@ -36,7 +60,7 @@ def _debug_option() -> click.Option:
         expose_value=False,
         is_eager=True,
         callback=_set_debug,
-        help="Show where an error arose.",
+        help="Show where an error arose, and what the library logs.",
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from zarrds._log import log
 from zarrds._store import JOB_FOLDER, Store, StoreSpec, as_store, fingerprint, join_path, level, normalize_path
 from zarrds.errors import CopyError
 
@@ -128,7 +129,11 @@ def notes_of(
                 expected=what,
                 hint="finish that one, or remove what it left with zarrds.dask.cleanup, or pass resume=False",
             )
-    return notes, notes.found() if there else None
+    if not there:
+        return notes, None
+    found = notes.found()
+    log.info("continuing: %s, of which %d parts are done", what, len(found))
+    return notes, found
 
 
 def notes_in(store: Store, path: str, what: str, *identity: Any) -> JobNotes:

@@ -232,7 +232,7 @@ class ABSStore(Store):
 
         token: str | None = None
         while True:
-            (answer,), attempts = answered([token], page)
+            (answer,), attempts = answered([token], page, where=self)
             if isinstance(answer, Exception):
                 raise self._failed("listing", path, answer, attempts)
             found, token = answer

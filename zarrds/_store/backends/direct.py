@@ -7,7 +7,6 @@ each its own answer or an error of the same kinds, so that retries and messages 
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import threading
@@ -21,6 +20,7 @@ from typing import Any
 from fsspec.asyn import get_loop, sync
 
 from zarrds._config import get_config
+from zarrds._log import log
 from zarrds._store.backends.azure_options import PROTOCOLS, Container, container_of
 from zarrds._store.backends.cloud_options import Bucket, bucket_of, configured
 from zarrds._store.backends.obstore_use import is_usable, note_use
@@ -31,7 +31,6 @@ from zarrds.errors import ArgumentError
 
 __all__ = ["DirectClient", "direct_client", "translated"]
 
-_log = logging.getLogger("zarrds")
 _IN_PARTS_BYTES = 100 * 2**20
 """Larger values are uploaded in parts, as s3fs does."""
 _PART_BYTES = 50 * 2**20
@@ -334,7 +333,7 @@ def translated(url: str, path: str, options: Mapping[str, Any]) -> Bucket | Cont
     said = f"values of {protocol}:// go through {_CLIENTS[protocol]}, as obstore cannot be used: {found}"
     if said not in _said:
         _said.add(said)
-        _log.debug("%s", said)
+        log.debug("%s", said)
     return None
 
 
@@ -356,6 +355,6 @@ def direct_client(bucket: Bucket | Container) -> DirectClient | None:
         try:
             _clients[name] = DirectClient(bucket)
         except Exception as error:  # what is wrong shows, in its words, in the requests of the other transport
-            _log.debug("values go through fsspec, as obstore cannot be used: %s", type(error).__name__)
+            log.debug("values go through fsspec, as obstore cannot be used: %s", type(error).__name__)
             return None
     return _clients[name]

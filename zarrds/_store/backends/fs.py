@@ -190,7 +190,7 @@ class FSStore(FSReading):
             self._local.set_many(items)
             return
         values = {check_key(key): to_bytes(value) for key, value in items}
-        answers, attempts = answered(list(values.items()), self._write)
+        answers, attempts = answered(list(values.items()), self._write, where=self)
         self._forget_listings(values)
         self._raise_first("cannot write", list(values), answers, attempts)
 
@@ -221,7 +221,7 @@ class FSStore(FSReading):
         if self._local is not None:
             self._local.delete_many(keys)
             return
-        answers, attempts = answered(keys, self._delete)
+        answers, attempts = answered(keys, self._delete, where=self)
         self._forget_listings(keys)
         self._raise_first("cannot delete", keys, answers, attempts)
 
@@ -383,7 +383,7 @@ class FSStore(FSReading):
 
     def copy_many(self, pairs: Sequence[tuple[str, str]]) -> None:
         self._require_writeable()
-        answers, attempts = answered(pairs, self._copy)
+        answers, attempts = answered(pairs, self._copy, where=self)
         self._forget_listings([new for _, new in pairs])
         self._raise_first("cannot copy", [key for key, _ in pairs], answers, attempts)
 
@@ -391,7 +391,7 @@ class FSStore(FSReading):
         """Set values to those of a store on the same file system, which copies them: (key there, key here)."""
         self._require_writeable()
         places = [(source._place(key), self._place(target)) for key, target in pairs]
-        answers, attempts = answered(places, partial(filesystem.copy_each, self.fs))
+        answers, attempts = answered(places, partial(filesystem.copy_each, self.fs), where=self)
         self._forget_listings([target for _, target in pairs])
         self._raise_first("cannot copy to", [target for _, target in pairs], answers, attempts)
 

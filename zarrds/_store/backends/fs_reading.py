@@ -91,7 +91,7 @@ class FSReading(Store):
     def _fetch(self, requests: Sequence[Request]) -> list[Buf | None]:
         if not requests:
             return []
-        answers, attempts = answered(requests, self._read)
+        answers, attempts = answered(requests, self._read, where=self)
         self._raise_first("cannot read", [key for key, _ in requests], answers, attempts)
         return answers
 
@@ -123,7 +123,7 @@ class FSReading(Store):
             self._sends_tags = False  # whole values need no tag
         asked = [(key, None) for key, _ in requests] if whole else requests
         merged = coalesce(asked, max_gap_bytes=get_config().max_gap_bytes)
-        found, attempts = answered(merged.requests, self._read_tagged)
+        found, attempts = answered(merged.requests, self._read_tagged, where=self)
         self._raise_first("cannot read", [key for key, _ in merged.requests], found, attempts)
         answers = split_answers(merged, [value for value, _ in found])
         return [
@@ -180,7 +180,7 @@ class FSReading(Store):
 
     def _info(self, key: str) -> dict[str, Any] | None:
         """Return the current information of the file system about a key; None if it has none."""
-        (found,), _ = answered([key], self._heads)
+        (found,), _ = answered([key], self._heads, where=self)
         return None if isinstance(found, Exception) else found
 
     def _heads(self, keys: Sequence[str]) -> list[Any]:
@@ -197,7 +197,7 @@ class FSReading(Store):
     def states(self, keys: Sequence[str]) -> list[tuple[int, str | None] | None]:
         """Return size and ETag of values, by one request for each; None for an absent key, size -1 if it is unknown."""
         keys = [key.lower() for key in keys] if self.normalize_keys else list(keys)
-        answers, attempts = answered(keys, self._ask_states)
+        answers, attempts = answered(keys, self._ask_states, where=self)
         self._raise_first("cannot ask for the size of", keys, answers, attempts)
         return answers
 

@@ -156,7 +156,7 @@ class ObstoreStore(Store):
         return [(value, tags[number]) for value, (number, _) in zip(values, merged.places, strict=True)]
 
     def _fetch(self, requests: Sequence[Request], tags: list[str | None] | None = None) -> list[Buf | None]:
-        found, attempts = answered(requests, self._read, _came_in_part)
+        found, attempts = answered(requests, self._read, _came_in_part, where=self)
         answers: list[Any] = [reply if isinstance(reply, Exception) else reply[0] for reply in found]
         if tags is not None:
             tags += [None if isinstance(reply, Exception) else reply[1] for reply in found]
@@ -220,7 +220,9 @@ class ObstoreStore(Store):
     def _is_taken(self, key: str, tag: str | None) -> bool:
         """Return whether the service sets an empty object that must have a tag, or must be absent."""
         mode = "create" if tag is None else {"e_tag": tag}
-        (taken,), attempts = answered([key], lambda keys: [self._attempt_empty(keys[0], mode)], _came_in_part)
+        (taken,), attempts = answered(
+            [key], lambda keys: [self._attempt_empty(keys[0], mode)], _came_in_part, where=self
+        )
         self._raise_first("cannot write", [key], [taken], attempts)
         return bool(taken)
 
@@ -278,7 +280,7 @@ class ObstoreStore(Store):
             except Exception as error:
                 return [(None, {}, None) if _means_absent(error) else error]
 
-        (found,), _ = answered([key], send, _came_in_part)
+        (found,), _ = answered([key], send, _came_in_part, where=self)
         if isinstance(found, Exception):
             raise found
         value, meta, mark = found
@@ -327,7 +329,7 @@ class ObstoreStore(Store):
         found: list[str] = []
         while True:
             before = len(found)
-            (failed,), attempts = answered([(path, found)], self._list_on, _came_in_part)
+            (failed,), attempts = answered([(path, found)], self._list_on, _came_in_part, where=self)
             if failed is None:
                 break
             if len(found) == before or not _came_in_part(failed):
@@ -357,7 +359,7 @@ class ObstoreStore(Store):
             except Exception as error:
                 return [{"common_prefixes": [], "objects": []} if _means_absent(error) else error]
 
-        (found,), attempts = answered([path], send, _came_in_part)
+        (found,), attempts = answered([path], send, _came_in_part, where=self)
         if isinstance(found, Exception):
             self._raise_unlistable(path, found)
             self._raise_first("cannot list", [path], [found], attempts)

@@ -16,7 +16,7 @@ from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.place import Place, server_name
 from zarrds._store.readers import RangeReader, WitnessReader
 from zarrds._store.request import to_bytes
-from zarrds._store.retry import attempts, most_attempts
+from zarrds._store.retry import attempts, most_attempts, report_retry
 from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, freeze
 from zarrds._store.wrappers import trace
@@ -97,6 +97,7 @@ class RedisStore(Store):
                 if lasting or not passing or attempt >= most_attempts(error):
                     failed = self._failed(what, key, error, attempt)
                     raise failed from failed.__cause__
+                report_retry(self, error, "a command", attempt, most_attempts(error))
         raise AssertionError("there is at least one attempt")  # builtin: never reached
 
     def _failed(self, what: str, key: str | None, error: Exception, attempts: int) -> StoreError:

@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterator, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from zarrds._log import log
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Staging, Store
 from zarrds._store.paths import normalize_path
@@ -272,6 +273,7 @@ class LRUStoreCache(WrapperStore):
         self._clear_values()
 
     def _clear_values(self) -> None:
+        log.debug("%r forgets the values that it keeps, %d bytes", self, self._size)
         with self._lock:
             self._changes += 1
             self._values.clear()

@@ -7,6 +7,7 @@ from typing import Any
 
 from zarrds import _node
 from zarrds._engine import OpenSource, delete_behind
+from zarrds._log import log
 from zarrds._store import Store, join_path
 from zarrds.attrs import Attributes
 from zarrds.dask.rechunking.finishing import remove_leftovers
@@ -27,6 +28,7 @@ def continued(store: Store, where: str, temp: Store | None) -> JobRecord | None:
     if found is None:
         return None
     if all(_node.contains_array(store, join_path(where, name)) for name in found.arrays):
+        log.info("continuing the unfinished job at /%s in %r", where, store)
         return found
     remove_leftovers(store, where, temp=temp)
     return None
