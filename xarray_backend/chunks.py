@@ -18,17 +18,23 @@ from zarrds.errors import ArgumentError, ArgumentTypeError, BlockAlignmentError
 __all__ = [
     "Blocks",
     "Grid",
+    "Length",
     "aligned_blocks",
+    "block_borders",
     "check_blocks",
     "choose_chunks",
     "choose_grid",
     "fitting_blocks",
     "gathered",
+    "has_lists",
+    "inherited_chunks",
     "split_chunk",
     "uniform_length",
 ]
 
 Blocks = tuple[int, ...]
+Length = int | tuple[int, ...]
+"""Length of the chunks along a dimension, or the lengths of all of them where they differ."""
 
 
 def edges(blocks: Blocks, start: int = 0) -> list[int]:
@@ -36,13 +42,29 @@ def edges(blocks: Blocks, start: int = 0) -> list[int]:
     return list(dict.fromkeys(accumulate(blocks, initial=start)))
 
 
-def split_chunk(blocks: Blocks, chunk: int, start: int = 0) -> tuple[int, int] | None:
+def chunk_ends(chunk: Length, positions: Sequence[int]) -> list[int]:
+    """Return for each position the chunk border at it, or the next one behind it."""
+    if not isinstance(chunk, tuple):
+        return [-(-position // chunk) * chunk for position in positions]
+    borders = list(accumulate(chunk, initial=0))
+    found = [bisect_left(borders, position) for position in positions]
+    return [borders[n] if n < len(borders) else position for n, position in zip(found, positions, strict=True)]
+
+
+def split_chunk(blocks: Blocks, chunk: Length, start: int = 0) -> tuple[int, int] | None:
     """Return the first two blocks, numbered without empty ones, that would write one chunk; None if none do."""
     inner = edges(blocks, start)[1:-1]
-    for position, edge in enumerate(inner):
-        if edge % chunk:
+    for position, (edge, end) in enumerate(zip(inner, chunk_ends(chunk, inner), strict=True)):
+        if edge != end:
             return position, position + 1
     return None
+
+
+def block_borders(size: int, chunk: Length) -> list[int]:
+    """Return where the chunks of a dimension begin, and its end."""
+    if isinstance(chunk, tuple):
+        return [*(n for n in accumulate(chunk, initial=0) if n < size), size]
+    return [*range(0, size, chunk), size]
 
 
 def uniform_length(blocks: Blocks) -> int | None:
@@ -58,15 +80,17 @@ def uniform_length(blocks: Blocks) -> int | None:
     return None if too_many or split_chunk(tuple(lengths), smallest) else smallest
 
 
-def aligned_blocks(blocks: Blocks, chunk: int, start: int = 0) -> Blocks:
+def aligned_blocks(blocks: Blocks, chunk: Length, start: int = 0) -> Blocks:
     """Return blocks of which no two write one chunk: each border moves up to the next chunk border."""
     found = edges(blocks, start)
-    moved = [found[0], *(min(-(-edge // chunk) * chunk, found[-1]) for edge in found[1:-1]), found[-1]]
+    moved = [found[0], *(min(end, found[-1]) for end in chunk_ends(chunk, found[1:-1])), found[-1]]
     lengths = tuple(stop - begin for begin, stop in pairwise(dict.fromkeys(moved)))
     return lengths or (0,)
 
 
-def fitting_blocks(blocks: Sequence[Blocks], unit: Sequence[int], starts: Sequence[int]) -> tuple[Blocks, ...] | None:
+def fitting_blocks(
+    blocks: Sequence[Blocks], unit: Sequence[Length], starts: Sequence[int]
+) -> tuple[Blocks, ...] | None:
     """Return blocks of which no two write one chunk or shard; None if the given ones are such."""
     axes = list(zip(blocks, unit, starts, strict=True))
     if not any(split_chunk(*axis) for axis in axes):
@@ -98,16 +122,20 @@ def choose_chunks(
     inherited: Any = None,
     align: bool = False,
     safe: bool = True,
-) -> tuple[int, ...] | bool:
+    keep: bool = False,
+) -> tuple[Length, ...] | bool:
     """Return the chunk lengths of a new stored array, or True to let zarrds choose.
 
-    Chunks that the user asked for have priority and are checked later. Chunks inherited from the file that a variable
+    Chunks that the user asked for have priority and are checked later. With `keep`, blocks become chunks, also where
+    their lengths differ. Else chunks inherited from the file that a variable
     was read from are kept if they fit its present blocks, or if blocks need not fit. Otherwise the blocks become
     chunks.
     """
     if explicit is not None:
         return checked_chunks(name, explicit, dims, shape)
-    found = _inherited_chunks(name, inherited, dims, shape)
+    if keep and blocks is not None:
+        return tuple(map(kept_lengths, blocks))
+    found = inherited_chunks(name, inherited, dims, shape)
     if blocks is None:
         return True if found is None else found
     if found is not None and (align or not safe or not any(map(split_chunk, blocks, found))):
@@ -116,21 +144,29 @@ def choose_chunks(
     return tuple(max(b) if n is None else n for b, n in zip(blocks, lengths, strict=True))
 
 
+def kept_lengths(blocks: Blocks) -> Length:
+    """Return the chunks that are exactly these blocks: one length if they are regular, else all."""
+    lengths = tuple(n for n in blocks if n)
+    if not lengths:
+        return 1
+    return lengths[0] if set(lengths[:-1]) <= {lengths[0]} and lengths[-1] <= lengths[0] else lengths
+
+
 @dataclass(frozen=True, slots=True)
 class Grid:
     """Lengths of the chunks and shards of a new stored array.
 
     Attributes
     ----------
-    chunks : tuple of int, or True
-        Lengths of chunks; True: zarrds chooses.
+    chunks : tuple of (int or tuple of int), or True
+        Lengths of chunks, along a dimension where they differ of all chunks; True: zarrds chooses.
     shards : object
         Lengths of shards, as the user gave them; None: no shards.
     merges : bool
         Whether blocks must be merged or split, so that each is a whole number of chunks or shards.
     """
 
-    chunks: tuple[int, ...] | bool
+    chunks: tuple[Length, ...] | bool
     shards: Any = None
     merges: bool = False
 
@@ -147,6 +183,7 @@ def choose_grid(
     inherited_shards: Any = None,
     align: bool = False,
     safe: bool = True,
+    keep: bool = False,
 ) -> Grid:
     """Choose the chunks and shards of a new stored array; chunks as by `choose_chunks`.
 
@@ -159,9 +196,12 @@ def choose_grid(
         if explicit is not None:
             return Grid(_dividing(name, checked_chunks(name, explicit, dims, shape), shards), explicit_shards)
         lengths = [uniform_length(b) for b in blocks or ()]
-        fits = blocks is not None and all(n and s % n == 0 for s, n in zip(shards, lengths, strict=True))
+        pairs = list(zip(shards, lengths, strict=True)) if blocks is not None else []
+        fits = bool(pairs) and all(n and isinstance(s, int) and s % n == 0 for s, n in pairs)
         return Grid(tuple(n for n in lengths if n) if fits else True, shards)
-    chunks = _inherited_chunks(name, inherited, dims, shape)
+    if keep and blocks is not None:
+        inherited = inherited_shards = None
+    chunks = inherited_chunks(name, inherited, dims, shape)
     found = _inherited_shards(name, inherited_shards, dims, shape, chunks) if explicit is None else None
     if chunks and found:
         if blocks is None or align or not safe or not any(map(split_chunk, blocks, found)):
@@ -169,15 +209,17 @@ def choose_grid(
         if all(split_chunk(b, n) is None or _makes_up(b, n) for b, n in zip(blocks, found, strict=True)):
             return Grid(chunks, found, merges=True)
     chosen = choose_chunks(
-        name, dims, shape, blocks=blocks, explicit=explicit, inherited=inherited, align=align, safe=safe
+        name, dims, shape, blocks=blocks, explicit=explicit, inherited=inherited, align=align, safe=safe, keep=keep
     )
     regroups = blocks is not None and isinstance(chosen, tuple) and explicit is None and safe and not align
     return Grid(chosen, merges=regroups and any(map(split_chunk, blocks or (), chosen)))  # type: ignore[arg-type]
 
 
-def _makes_up(blocks: Blocks, length: int) -> bool:
-    """Return whether a block begins at every multiple of a length."""
+def _makes_up(blocks: Blocks, length: Length) -> bool:
+    """Return whether a block begins at the start of every chunk."""
     found = edges(blocks)
+    if isinstance(length, tuple):
+        return set(found).issuperset(n for n in accumulate(length, initial=0) if n < found[-1])
     return set(found).issuperset(range(0, found[-1], length))
 
 
@@ -186,14 +228,27 @@ def _unless_auto(value: Any) -> Any:
     return None if isinstance(value, str) and value == "auto" else value
 
 
-def _inherited_chunks(name: str, value: Any, dims: Sequence[Any], shape: Sequence[int]) -> tuple[int, ...] | None:
+def inherited_chunks(name: str, value: Any, dims: Sequence[Any], shape: Sequence[int]) -> tuple[Length, ...] | None:
     """Return the chunks of a variable's own encoding; None if it has other dimensions than they are for."""
     value = _unless_auto(value)
     if value is None or (hasattr(value, "__len__") and len(value) != len(shape) and not isinstance(value, str)):
         return None  # as after a selection or a new dimension: the user did not ask for them
-    if _has_zero(value):
+    if _has_zero(value) or not _reaches(value, shape):
         return None  # other libraries store 0 for dimensions without elements
     return checked_chunks(name, value, dims, shape)
+
+
+def has_lists(value: Any) -> bool:
+    """Return whether chunks have several lengths along a dimension, which Zarr v2 cannot store."""
+    return isinstance(value, (tuple, list)) and any(isinstance(n, (tuple, list)) for n in value)
+
+
+def _reaches(value: Any, shape: Sequence[int]) -> bool:
+    """Return whether irregular chunks have the length of the dimensions: a selection may be shorter."""
+    if not has_lists(value) or len(value) != len(shape):
+        return True
+    every = zip(value, shape, strict=True)
+    return all(not isinstance(c, (tuple, list)) or sum(c) - c[-1] < n <= sum(c) for c, n in every)
 
 
 def _has_zero(value: Any) -> bool:
@@ -201,11 +256,13 @@ def _has_zero(value: Any) -> bool:
 
 
 def _inherited_shards(
-    name: str, value: Any, dims: Sequence[Any], shape: Sequence[int], chunks: tuple[int, ...] | None
-) -> tuple[int, ...] | None:
+    name: str, value: Any, dims: Sequence[Any], shape: Sequence[int], chunks: tuple[Length, ...] | None
+) -> tuple[Length, ...] | None:
     """Return the shards of a variable's own encoding; None if there are none, or if no chunks are known for them."""
     value = _unless_auto(value)
     if value is None or (chunks is None and hasattr(value, "__len__") and len(value) != len(shape)):
+        return None
+    if not _reaches(value, shape):
         return None
     found = checked_chunks(name, value, dims, shape, what="shards")
     if chunks is not None:
@@ -213,9 +270,10 @@ def _inherited_shards(
     return found
 
 
-def _dividing(name: str, chunks: tuple[int, ...], shards: tuple[int, ...]) -> tuple[int, ...]:
+def _dividing(name: str, chunks: tuple[Length, ...], shards: tuple[Length, ...]) -> tuple[Length, ...]:
     """Return the chunks; raise ValueError if shards are not multiples of them."""
-    if any(s % c for s, c in zip(shards, chunks, strict=True)):
+    pairs = zip(shards, chunks, strict=True)
+    if any(isinstance(c, tuple) or n % c for s, c in pairs for n in (s if isinstance(s, tuple) else (s,))):
         raise ArgumentError(
             f"shards must be whole chunks: each length of {shards} a multiple of that of {chunks}, in variable {name!r}"
         )
@@ -224,23 +282,36 @@ def _dividing(name: str, chunks: tuple[int, ...], shards: tuple[int, ...]) -> tu
 
 def checked_chunks(
     name: str, value: Any, dims: Sequence[Any], shape: Sequence[int], what: str = "chunks"
-) -> tuple[int, ...]:
-    """Return chunks (or shards) that a user asked for as a tuple; -1 becomes the whole dimension."""
+) -> tuple[Length, ...]:
+    """Return chunks (or shards) that a user asked for as a tuple; -1 becomes the whole dimension.
+
+    A sequence in place of a length has the lengths of all chunks along that dimension.
+    """
     value = value.tolist() if isinstance(value, np.ndarray) else value
     lengths = [value] * len(shape) if _is_length(value) else value
-    if not isinstance(lengths, (tuple, list)) or not all(map(_is_length, lengths)):
+    if not isinstance(lengths, (tuple, list)) or not all(_is_length(n) or _is_several(n) for n in lengths):
         raise ArgumentTypeError(f"{what} of variable {name!r} must be an int or a tuple of ints, found {value!r}")
     if len(lengths) != len(shape):
         raise ArgumentError(
             f"{what} of variable {name!r} must have one length for each of its dimensions {tuple(dims)}, "
             f"found {value!r}"
         )
-    found = tuple(max(n, 1) if int(c) == -1 else int(c) for c, n in zip(lengths, shape, strict=True))
-    if any(c < 1 for c in found):
+    found = tuple(_one_or_several(c, n) for c, n in zip(lengths, shape, strict=True))
+    if any(n < 1 for c in found for n in (c if isinstance(c, tuple) else (c,))):
         raise ArgumentError(
             f"{what} of variable {name!r} must be positive (or -1 for a whole dimension), found {value!r}"
         )
     return found
+
+
+def _one_or_several(given: Any, whole: int) -> Length:
+    if _is_several(given):
+        return tuple(map(int, given))
+    return max(whole, 1) if int(given) == -1 else int(given)
+
+
+def _is_several(value: Any) -> bool:
+    return isinstance(value, (tuple, list, np.ndarray)) and len(value) > 0 and all(map(_is_length, value))
 
 
 def _is_length(value: Any) -> bool:
@@ -252,7 +323,7 @@ def check_blocks(
     name: str,
     dims: Sequence[Any],
     blocks: Sequence[Blocks],
-    chunks: Sequence[int],
+    chunks: Sequence[Length],
     *,
     starts: Sequence[int] | None = None,
     lengths: Sequence[int] | None = None,
@@ -268,31 +339,40 @@ def check_blocks(
         if shared is not None:
             raise _misaligned(name, dim, given, chunk, start, shared)
         stop = start + sum(given)
-        if lengths is not None and (start % chunk or (stop % chunk and stop != lengths[axis])):
+        before, behind = chunk_ends(chunk, (start, stop))
+        if lengths is not None and (before != start or (behind != stop and stop != lengths[axis])):
             raise BlockAlignmentError(
                 f"the region of variable {name!r} covers parts of stored chunks along {dim!r}, which another writer "
                 "could be changing too",
                 path=name,
-                expected=f"a region from and to multiples of {chunk}",
+                expected=f"a region from and to {_borders_of(chunk)}",
                 found=f"{start}:{stop}",
                 hint="choose a region of whole chunks; or pass safe_chunks=False if nobody else is writing",
             )
 
 
 def _misaligned(
-    name: str, dim: Any, blocks: Blocks, chunk: int, start: int, shared: tuple[int, int]
+    name: str, dim: Any, blocks: Blocks, chunk: Length, start: int, shared: tuple[int, int]
 ) -> BlockAlignmentError:
     where = edges(blocks, start)[shared[1]]
-    first = where // chunk * chunk
+    (stop,) = chunk_ends(chunk, (where,))
+    first = where // chunk * chunk if isinstance(chunk, int) else stop - chunk[bisect_left(edges(chunk), stop) - 1]
     return BlockAlignmentError(
         f"dask blocks {shared[0]} and {shared[1]} of variable {name!r} along dimension {dim!r} would both write the "
-        f"stored chunk of elements {first}:{first + chunk}",
+        f"stored chunk of elements {first}:{stop}",
         path=name,
-        expected=f"blocks that begin at multiples of the chunk length {chunk}",
+        expected=f"blocks that begin at {_borders_of(chunk)}",
         found=f"block lengths {_shown(blocks)}" + (f" beginning at {start}" if start else ""),
         hint=f"rechunk with ds.chunk({{{dim!r}: {chunk}}}) or a multiple of it, let align='auto' or align_chunks=True "
         "do so, leave encoding['chunks'] out, or pass safe_chunks=False if the blocks are written one after the other",
     )
+
+
+def _borders_of(chunk: Length) -> str:
+    """Return in words where chunks begin."""
+    if isinstance(chunk, tuple):
+        return f"borders of the chunks {_shown(chunk)}"
+    return f"multiples of the chunk length {chunk}"
 
 
 def _shown(blocks: Blocks) -> str:

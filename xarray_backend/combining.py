@@ -212,7 +212,10 @@ def _common_dtype(dtypes: Sequence[np.dtype[Any]], name: str) -> np.dtype[Any]:
 
 def _blocks(stored: Stored | None, dim: str, count: int) -> tuple[int, ...]:
     """Return the lengths of the blocks of one store along the dimension; one block for a store that is not there."""
-    length = count if stored is None else min(stored[1].encoding["preferred_chunks"][dim], max(count, 1))
+    preferred = count if stored is None else stored[1].encoding["preferred_chunks"][dim]
+    if isinstance(preferred, tuple):
+        return tuple(length for length in preferred if length)
+    length = min(preferred, max(count, 1))
     full, rest = divmod(count, length) if length else (0, 0)
     return (length,) * full + ((rest,) if rest else ())
 

@@ -43,8 +43,8 @@ class StoredVariable:
     path: str
     dtype: str
     shape: tuple[int, ...]
-    chunks: tuple[int, ...]
-    shards: tuple[int, ...] | None
+    chunks: tuple[Any, ...]
+    shards: tuple[Any, ...] | None
     codecs: str
     nbytes: int
     stored: int

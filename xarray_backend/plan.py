@@ -15,7 +15,7 @@ import xarray as xr
 from xarray.indexes import PandasMultiIndex
 
 from xarray_backend import _compat
-from xarray_backend.chunks import Blocks, Grid, check_blocks, choose_grid, fitting_blocks
+from xarray_backend.chunks import Blocks, Grid, check_blocks, choose_grid, fitting_blocks, has_lists
 from xarray_backend.encoded import encode_like_stored, encode_new
 from xarray_backend.encoding import FLAG, added_attributes, array_attributes, array_options, attributes_as_json
 from xarray_backend.managers import with_dask_blocks
@@ -31,6 +31,7 @@ from zarrds.errors import (
     UnknownVariableError,
     UnsupportedFormatError,
 )
+from zarrds.parallel import units_after
 
 __all__ = ["DatasetPlan", "Options", "VariableWrite", "check_dataset", "plan_dataset", "planned_new"]
 
@@ -43,10 +44,11 @@ class Options:
     ----------
     mode : {"w", "w-", "a", "a-", "r+"}
         As for `to_zarrds`.
-    align : {"auto", "raise", "strict", "rechunk", "never"}
+    align : {"auto", "raise", "strict", "rechunk", "never", "keep"}
         What is done with blocks of dask arrays that share chunks. "auto" and "rechunk": they are regrouped into blocks
         of whole chunks; "raise" and "strict": an error; "never": nothing. "rechunk" and "strict" also keep inherited
-        chunks that the blocks do not fit.
+        chunks that the blocks do not fit. "keep": as "auto", but the blocks become the chunks of new arrays, also where
+        their lengths differ.
     write_empty_chunks : bool or None
         Whether empty chunks (all fill value) are stored.
     separator : {".", "/"} or None
@@ -293,7 +295,11 @@ def _grid(
     name: str, encoded: xr.Variable, shape: tuple[int, ...], explicit: Mapping[str, Any] | None, options: Options
 ) -> Grid:
     given = explicit or {}
-    inherited = encoded.encoding if options.zarr_format == 3 else {**encoded.encoding, "shards": None}
+    inherited = dict(encoded.encoding)
+    if options.zarr_format != 3:
+        inherited["shards"] = None
+        if has_lists(inherited.get("chunks")):
+            inherited["chunks"] = None
     return choose_grid(
         name,
         encoded.dims,
@@ -305,6 +311,7 @@ def _grid(
         inherited_shards=inherited.get("shards"),
         align=options.align in ("rechunk", "strict"),
         safe=options.align != "never",
+        keep=options.align == "keep",
     )
 
 
@@ -336,7 +343,7 @@ def _checked_write(
     region: Region,
 ) -> VariableWrite:
     """Return the write after checking dask's blocks, or choosing blocks that fit."""
-    unit, dims, origin = array.write_unit, encoded.dims, region.origin(encoded.dims)
+    unit, dims, origin = units_after(array, shape), encoded.dims, region.origin(encoded.dims)
     is_part = bool(region.slices) and region.append_dim is None
     alone = shape if is_part and not options.keeps_parts else None
     if encoded.chunks is None:
@@ -344,9 +351,9 @@ def _checked_write(
             check_blocks(name, dims, tuple((n,) for n in encoded.shape), unit, starts=origin, lengths=alone)
         return VariableWrite(encoded, array, shape, origin, write_empty)
     blocks = None
-    if options.align in ("auto", "rechunk"):
+    if options.align in ("auto", "rechunk", "keep"):
         blocks = fitting_blocks(encoded.chunks, unit, origin)
-        if options.align == "auto" and alone is not None:
+        if options.align in ("auto", "keep") and alone is not None:
             check_blocks(name, dims, blocks or encoded.chunks, unit, starts=origin, lengths=alone)
     elif options.align in ("raise", "strict"):
         lengths = shape if options.mode == "r+" else None

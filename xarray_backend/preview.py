@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import accumulate
 from math import prod
+from typing import Any
 
 from xarray_backend.chunks import gathered
 from xarray_backend.plan import DatasetPlan, VariableWrite
 from zarrds.core.html import columns_table, framed
 from zarrds.creation import NewArray
+from zarrds.parallel import units_after
 
 __all__ = ["VariablePlan", "WritePlan", "planned_writes", "readable_bytes"]
 
@@ -48,8 +52,8 @@ class VariablePlan:
     dtype: str
     shape: tuple[int, ...]
     array_shape: tuple[int, ...]
-    chunks: tuple[int, ...]
-    shards: tuple[int, ...] | None
+    chunks: tuple[Any, ...]
+    shards: tuple[Any, ...] | None
     tasks: int
     nbytes: int
     gathered: int
@@ -177,7 +181,9 @@ def _variable(write: VariableWrite) -> VariablePlan:
     blocks = write.blocks or values.chunks
     touched = [
         _units(o, o + n, unit, end)
-        for o, n, unit, end in zip(write.origin, values.shape, meta.write_unit, write.shape, strict=True)
+        for o, n, unit, end in zip(
+            write.origin, values.shape, units_after(array, write.shape), write.shape, strict=True
+        )
     ]
     writes = prod(count for count, _ in touched)
     moved = 0 if write.blocks is None else gathered(values.chunks or (), write.blocks)
@@ -186,8 +192,8 @@ def _variable(write: VariableWrite) -> VariablePlan:
         dtype=str(meta.dtype),
         shape=tuple(values.shape),
         array_shape=write.shape,
-        chunks=tuple(meta.chunks),
-        shards=meta.shards,
+        chunks=array.chunks,
+        shards=array.shards,
         tasks=0 if blocks is None else prod(map(len, blocks)),
         nbytes=values.size * itemsize,
         gathered=moved * itemsize,
@@ -197,10 +203,17 @@ def _variable(write: VariableWrite) -> VariablePlan:
     )
 
 
-def _units(start: int, stop: int, unit: int, end: int) -> tuple[int, int]:
+def _units(start: int, stop: int, unit: int | tuple[int, ...], end: int) -> tuple[int, int]:
     """Return how many chunks a range of one dimension touches, and how many of them it covers whole."""
     if start >= stop:
         return 0, 0
+    if isinstance(unit, tuple):
+        borders = list(accumulate(unit, initial=0))
+        first, last = bisect_right(borders, start) - 1, bisect_left(borders, stop)
+        split = {first} if borders[first] != start else set()
+        if borders[last] != stop and stop != end:
+            split.add(last - 1)
+        return last - first, last - first - len(split)
     first, last = start // unit, (stop - 1) // unit
     partial = {first} if start % unit else set()
     if stop % unit and stop != end:

@@ -6,6 +6,7 @@ import json
 import os
 import warnings
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ import xarray as xr
 import zarrds
 from xarray_backend._compat import AbstractDataStore, indexing
 from xarray_backend.chunk_cache import ChunkCache, as_chunk_cache
+from xarray_backend.chunks import block_borders
 from xarray_backend.codecs import encoding_of_codecs
 from xarray_backend.fills import fill_from_attribute
 from xarray_backend.lazy import ZarrdsArrayWrapper
@@ -353,7 +355,7 @@ def _encoding(array: Array, dims: tuple[str, ...], *, shards_as_chunks: bool) ->
     preferred = (array.shards if shards_as_chunks else None) or array.chunks
     encoding: dict[str, Any] = {
         "chunks": array.chunks,
-        "preferred_chunks": dict(zip(dims, preferred, strict=True)),
+        "preferred_chunks": dict(zip(dims, map(_inside, preferred, array.shape), strict=True)),
         **encoding_of_codecs(array),
         "shards": array.shards,
     }
@@ -362,6 +364,13 @@ def _encoding(array: Array, dims: tuple[str, ...], *, shards_as_chunks: bool) ->
         if dtype.kind == "T":
             encoding["dtype"] = dtype
     return encoding
+
+
+def _inside(chunk: int | tuple[int, ...], size: int) -> int | tuple[int, ...]:
+    """Return the lengths of blocks along a dimension: those of chunks, the last one cut at the end of the array."""
+    if not isinstance(chunk, tuple):
+        return chunk
+    return tuple(b - a for a, b in pairwise(block_borders(size, chunk))) or (0,)
 
 
 def _dimensions(name: str, array: Array, attrs: Mapping[str, Any]) -> tuple[str, ...]:

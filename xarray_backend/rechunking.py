@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import accumulate
 from typing import Any
 
 import xarray as xr
 
 import zarrds
+from xarray_backend.chunks import Length, inherited_chunks, split_chunk
 from xarray_backend.encoding import FLAG
 from xarray_backend.writer import to_zarrds
 from zarrds import Group
@@ -329,7 +329,7 @@ def _with_tasks(obj: Any) -> Any:
     return obj.assign({name: obj[name].chunk({}) for name in stored if name not in obj.indexes})
 
 
-def _lengths(obj: Any, chunks: Mapping[Any, Any]) -> dict[tuple[str, Any], tuple[int, ...]]:
+def _lengths(obj: Any, chunks: Mapping[Any, Any]) -> dict[tuple[str, Any], tuple[Length, ...]]:
     """Return the chunks of each variable that has or gets some, by the path of its dataset and its name."""
     known: set[Any] = set()
     found = {}
@@ -337,7 +337,7 @@ def _lengths(obj: Any, chunks: Mapping[Any, Any]) -> dict[tuple[str, Any], tuple
         for name, var in ds.variables.items():
             full = f"{path}/{name}".lstrip("/")
             known |= {full, *var.dims}
-            own = chunks.get(full) if not (full in var.dims and isinstance(chunks.get(full), int)) else None
+            own = None if full in var.dims and _is_of_dimension(chunks.get(full), var.ndim) else chunks.get(full)
             lengths = [_length(dim, axis, own, chunks, var) for axis, dim in enumerate(var.dims)]
             found[path, name] = tuple(lengths)
     unknown = [key for key in chunks if key not in known]
@@ -346,28 +346,35 @@ def _lengths(obj: Any, chunks: Mapping[Any, Any]) -> dict[tuple[str, Any], tuple
     return found
 
 
-def _length(dim: Any, axis: int, own: Any, chunks: Mapping[Any, Any], var: xr.Variable) -> int:
+def _is_of_dimension(given: Any, ndim: int) -> bool:
+    """Return whether chunks given for a name, of a dimension and of a variable, are those of the dimension."""
+    return isinstance(given, int) or (isinstance(given, (tuple, list)) and len(given) != ndim)
+
+
+def _length(dim: Any, axis: int, own: Any, chunks: Mapping[Any, Any], var: xr.Variable) -> Length:
     size = max(1, var.sizes[dim])
     given = own.get(dim) if isinstance(own, Mapping) else own[axis] if isinstance(own, (tuple, list)) else own
     given = chunks.get(dim) if given is None else given
     if given is None:
-        stored = var.encoding.get("chunks")
+        stored = inherited_chunks(str(dim), var.encoding.get("chunks"), var.dims, var.shape)
         blocks = max(var.chunks[axis], default=1) if var.chunks is not None else size
-        return int(stored[axis]) if stored is not None and len(stored) == var.ndim else blocks
+        return blocks if stored is None else stored[axis]
+    if isinstance(given, (tuple, list)):
+        return tuple(map(int, given))
     return size if given == -1 else int(given)
 
 
-def _fits(obj: Any, lengths: Mapping[tuple[str, Any], tuple[int, ...]]) -> bool:
+def _fits(obj: Any, lengths: Mapping[tuple[str, Any], tuple[Length, ...]]) -> bool:
     """Return whether the blocks of all variables are whole chunks of the target."""
     for path, ds in _datasets(obj):
         for name, var in ds.variables.items():
             for blocks, length in zip(var.chunks or (), lengths[path, name], strict=False):
-                if any(edge % length for edge in list(accumulate(blocks))[:-1]):
+                if split_chunk(blocks, length) is not None:
                     return False
     return True
 
 
-def _with_chunks(obj: Any, encoding: Any, lengths: Mapping[tuple[str, Any], tuple[int, ...]]) -> dict[Any, Any]:
+def _with_chunks(obj: Any, encoding: Any, lengths: Mapping[tuple[str, Any], tuple[Length, ...]]) -> dict[Any, Any]:
     """Return the encoding with the chunks of each variable."""
     found: dict[Any, Any] = {}
     is_tree = hasattr(obj, "subtree")

@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from xarray_backend import _compat
+from xarray_backend.chunks import block_borders
 from xarray_backend.encoded import PACKING, encode_new, kind_of
 from xarray_backend.encoding import ARRAY_KEYS
 from xarray_backend.plan import Options, planned_new
@@ -173,7 +174,7 @@ def _recoded(
 
 def _expect_one_unit(name: str, array: Array) -> None:
     unit = array.shards or array.chunks
-    count = prod(-(-n // size) for n, size in zip(array.shape, unit, strict=True))
+    count = prod(len(block_borders(n, size)) - 1 for n, size in zip(array.shape, unit, strict=True))
     if count > 1:
         raise ArgumentError(
             f"variable {name!r} is stored in {count} {'shards' if array.shards else 'chunks'} and keeps its encoding: "

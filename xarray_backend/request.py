@@ -48,7 +48,7 @@ class Request:
         Path of the target group.
     mode : {"w", "w-", "a", "a-", "r+", "replace"}
         As for `to_zarrds`.
-    align : {"auto", "raise", "rechunk", "never"}
+    align : {"auto", "raise", "rechunk", "never", "keep"}
         The rule for blocks that share chunks, as `Options.align`.
     append_dim, region, compute, consolidated, zarr_format, write_empty_chunks, synchronizer, dry_run
         As for `to_zarrds`.
@@ -130,8 +130,8 @@ def _checked_mode(mode: str | None, append_dim: Any, region: Any) -> str:
 
 def _checked_align(align: str | None, safe: bool | None, rechunk: bool | None) -> str:
     """Return the rule for blocks that share chunks, as `Options.align`."""
-    if align not in (None, "auto", "raise"):
-        raise ArgumentError(f"align must be 'auto' or 'raise', found {align!r}")
+    if align not in (None, "auto", "raise", "keep"):
+        raise ArgumentError(f"align must be 'auto', 'raise' or 'keep', found {align!r}")
     if align is not None:
         if safe is not None or rechunk is not None:
             raise ArgumentError("align takes the place of safe_chunks and align_chunks; give one or the other")

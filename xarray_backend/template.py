@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xarray_backend.chunks import block_borders
 from xarray_backend.plan import Options, check_dataset, plan_dataset
 from xarray_backend.reader import attributes_of, open_stored_group, stored_variable
 from xarray_backend.region import parse_region
@@ -154,15 +155,14 @@ class Template:
         found = {}
         for name, array in stored.arrays.items():
             unit = array.write_unit
-            absent = np.ones([-(-n // c) for n, c in zip(array.shape, unit, strict=True)], bool)
+            borders = [block_borders(n, c) for n, c in zip(array.shape, unit, strict=True)]
+            absent = np.ones([len(some) - 1 for some in borders], bool)
             for coords in stored_units(array):
                 absent[coords] = False
             boxes = [
                 {
-                    str(dim): slice(start * c, min(stop * c, n))
-                    for dim, (start, stop), c, n in zip(
-                        stored.variables[name].dims, box, unit, array.shape, strict=True
-                    )
+                    str(dim): slice(some[start], some[stop])
+                    for dim, (start, stop), some in zip(stored.variables[name].dims, box, borders, strict=True)
                 }
                 for box in _boxes(absent)
             ]

@@ -170,12 +170,14 @@ def to_zarrds(
         A dict from dimensions to slices of the stored arrays; "auto" finds slices by coordinate values. Index
         coordinates are not written to a region; the others, and all variables, must have one of its dimensions. The
         empty region ``{}`` is the whole of every variable, scalars too.
-    align : {"auto", "raise"}, optional
+    align : {"auto", "raise", "keep"}, optional
         What is done if two blocks of a dask array would write one chunk, or one shard. "auto", the default where
         neither `safe_chunks` nor `align_chunks` is given: each task gathers the blocks, or parts of blocks, that make
-        up whole chunks. "raise": BlockAlignmentError. In both cases it is an error if a region covers a part of a chunk
-        that another writer could be changing without seeing this one; with "raise" also if dask blocks do so in mode
-        "r+", wherever they are.
+        up whole chunks. "raise": BlockAlignmentError. "keep" (Zarr v3): as "auto", but the blocks of a variable become
+        the chunks of its new array as they are, also where their lengths differ (an irregular grid); so do lengths in
+        ``encoding={"u": {"chunks": ((3, 5, 2), 10)}}``, without this option. In all cases it is an error if a region
+        covers a part of a chunk that another writer could be changing without seeing this one; with "raise" also if
+        dask blocks do so in mode "r+", wherever they are.
     safe_chunks : bool, optional
         As in `to_zarr`. True means ``align="raise"``, also for chunks and shards that came with a variable; with False
         blocks are written as they are.

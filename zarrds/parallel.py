@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._edges import as_given, end_at, longest_chunk, span_at
 from zarrds._engine import (
     ChunkSource,
     OpenSource,
@@ -29,6 +30,7 @@ from zarrds._format import ArrayMeta, format_of, grid_shape
 from zarrds._node import (
     Claim,
     ClaimLost,
+    NewArray,
     as_stored,
     changed_meanwhile,
     check_synchronizer,
@@ -65,6 +67,7 @@ __all__ = [
     "stored_units",
     "take_back",
     "tidy",
+    "units_after",
     "without_consolidated",
     "write_part",
 ]
@@ -135,8 +138,11 @@ def chunk_versions(array: Array, chunks: Sequence[tuple[int, ...]]) -> list[obje
     """
     source = array.source().open()
     meta, store = source.meta, source.store
-    factors = [unit // c for unit, c in zip(meta.write_unit, meta.chunk.shape, strict=True)]
-    keys = [source.key(tuple(n // f for n, f in zip(at, factors, strict=True))) for at in chunks]
+    if meta.shards is None:
+        keys = list(map(source.key, chunks))
+    else:
+        axes = list(zip(meta.shards, longest_chunk(meta.chunks), strict=True))
+        keys = [source.key([span_at(s, n * c).at for n, (s, c) in zip(at, axes, strict=True)]) for at in chunks]
     found = {key: store.version(key) for key in dict.fromkeys(keys)}
     if store.profile.kind == "network":
         found |= {key: ("written", times_written(key)) for key, version in found.items() if version is None}
@@ -188,9 +194,9 @@ def write_part(
     """
     meta = source.meta
     if not grown:
-        whole = tuple(-(-n // unit) * unit for n, unit in zip(meta.shape, meta.write_unit, strict=True))
+        whole = tuple(end_at(edges, n) for n, edges in zip(meta.shape, meta.write_unit, strict=True))
         meta = replace(meta, shape=whole)
-    plan = plan_selection(region or Ellipsis, meta.shape, meta.chunk.shape, "basic")
+    plan = plan_selection(region or Ellipsis, meta.shape, meta.write_unit, "basic")
     store = source.store.open()
     lock = None if synchronizer is None else synchronizer.__getitem__
     compares = lock is None and store.can_set_if
@@ -452,7 +458,27 @@ def larger(source: ChunkSource, shape: Shape) -> ChunkSource:
     shape : tuple of ints
         The new shape.
     """
-    return replace(source, meta=replace(source.meta, shape=shape))
+    meta = source.meta
+    return replace(source, meta=replace(meta, shape=shape) if meta.irregular is None else changed(meta, shape=shape))
+
+
+def units_after(array: Array | NewArray, shape: Shape) -> tuple[Any, ...]:
+    """Return the lengths of stored values along each dimension once an array has a shape.
+
+    Parameters
+    ----------
+    array : Array or NewArray
+        The array.
+    shape : tuple of ints
+        Its shape after a write: irregular chunks grow with it, see `zarrds.Array.resize`.
+
+    Returns
+    -------
+    tuple of (int or tuple of int)
+        One length for each dimension, or all lengths where they differ.
+    """
+    meta = array.meta if isinstance(array, NewArray) else array.source().meta
+    return as_given(changed(meta, shape=shape).write_unit)
 
 
 def settle(arrays: Sequence[Array]) -> None:

@@ -229,3 +229,21 @@ def test_members_are_completed(store: Path) -> None:
     assert completed(["info", str(store)], "g/w") == ["g/word"]
     assert completed(["info", "s3://nowhere/x"], "") == []
     assert {"tree", "info", "serve"} <= set(completed([], ""))
+
+
+# --- chunks of different lengths --------------------------------------------------------------------------------------
+
+
+def test_chunks_of_different_lengths(tmp_path: Path) -> None:
+    root = zarrds.open_group(str(tmp_path / "a.zarr"), mode="w", zarr_format=3)
+    root.create_array("u", shape=(10, 4), chunks=[[3, 5, 2], 4], dtype="i4")[:] = np.arange(40).reshape(10, 4)
+    root.create_array("s", shape=(10, 4), chunks=(1, 4), shards=[[3, 5, 2], 4], dtype="i4")
+    root.create_array("many", shape=(150,), chunks=[[1, 2] * 50], dtype="i4")
+    lines = {line.split()[0]: line for line in run("ls", "-l", tmp_path / "a.zarr").output.splitlines()}
+    assert "  ((3, 5, 2), 4)  " in lines["u"]
+    assert "  (1, 4) in ((3, 5, 2), 4)  " in lines["s"]
+    assert "  ((1, 2, 1, 2, 1, ...: 100 chunks of 1 to 2),)  " in lines["many"]
+    found = json.loads(run("info", "--json", tmp_path / "a.zarr", "s").output)
+    assert (found["chunks"], found["shards"]) == ([1, 4], [[3, 5, 2], 4])
+    assert "// chunks (1, 4); shards ((3, 5, 2), 4);" in run("head", tmp_path / "a.zarr").output
+    assert run("cat", tmp_path / "a.zarr", "u").output.splitlines()[9] == "36 37 38 39"

@@ -6,6 +6,7 @@ import importlib
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,9 +71,10 @@ def test_data_types_of_documents(dtype: object) -> None:
         ("MaskIndexer", np.eye(10, dtype=bool), lambda x, s: x[s]),
     ],
 )
-def test_indexers_say_where_a_selection_is(indexer: str, selection: object, read) -> None:
+@pytest.mark.parametrize("chunks", [(3, 4), ([2, 5, 3], 4)])
+def test_indexers_say_where_a_selection_is(indexer: str, selection: object, read, chunks: Any) -> None:
     x = np.arange(100).reshape(10, 10)
-    z = zarrds.array(x, chunks=(3, 4))
+    z = zarrds.array(x, chunks=chunks, zarr_format=2 if chunks == (3, 4) else 3)
     made = getattr(importlib.import_module("zarrds.indexing"), indexer)(selection, z)
     out = np.zeros(made.shape, x.dtype)
     for coords, chunk_part, out_part in made:

@@ -45,7 +45,7 @@ CREATE: list[tuple[dict[str, Any], Any]] = [
     ({"chunks": 2.5}, TypeError),
     ({"chunks": (2.5, 3)}, TypeError),
     ({"chunks": (True, 2)}, TypeError),
-    ({"chunks": ((2, 2), (3,))}, TypeError),
+    ({"chunks": ((2, 2), (3,))}, ValueError),
     ({"chunks": object()}, TypeError),
     # dtypes
     ({"dtype": "foo"}, TypeError),

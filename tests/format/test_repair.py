@@ -94,6 +94,18 @@ def test_mixed_regular_and_rectilinear() -> None:
         "name": "rectilinear",
         "configuration": {"kind": "inline", "chunk_shapes": [[1, 3]]},
     }
+    found = zarrds.open_array(store, path="u", mode="r+")
+    assert found.chunks == ((1, 3),)
+    found[:] = range(4)
+    assert zarrds.open_array(store, path="u", mode="r")[:].tolist() == [0, 1, 2, 3]
+
+
+def test_mixed_regular_and_rectilinear_is_read_with_a_warning() -> None:
+    store = stored(3)
+    change(store, chunk_grid=grid([[1, 3]]))
+    with pytest.warns(RepairedDocumentWarning, match="rectilinear"):
+        found = zarrds.open_array(store, path="u", mode="r")
+    assert found.chunks == ((1, 3),)
 
 
 @pytest.mark.parametrize("lengths", [[0], [False], [2.5], [-1.0], [1e300], ["2"], [None]])

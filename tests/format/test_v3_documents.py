@@ -422,3 +422,61 @@ def test_texts_that_are_no_such_number_are_refused(dtype: str, text: str) -> Non
     store["zarr.json"] = json.dumps({**json.loads(store["zarr.json"]), "fill_value": text}).encode()
     with pytest.raises(zarrds.errors.MetadataError, match="fill_value"):
         zarrds.open(store)
+
+
+# --- long lists of chunk lengths --------------------------------------------------------------------------------------
+
+
+def _grid_text(lengths: str, attributes: str = "{}") -> bytes:
+    document = {**copy.deepcopy(BASE), "shape": [10**9], "dimension_names": None}
+    document["chunk_grid"] = {"name": "rectilinear", "configuration": {"kind": "inline", "chunk_shapes": ["HERE"]}}
+    document["attributes"] = "ATTRIBUTES"
+    return json.dumps(document).replace('"HERE"', lengths).replace('"ATTRIBUTES"', attributes).encode()
+
+
+_MANY = [1, 23, 456, 7] * 10_000
+
+
+@pytest.mark.parametrize("layout", [", ", ",", " , ", ",\n    ", "\t,"])
+def test_long_lists_are_parsed_as_short_ones(layout: str) -> None:
+    text = layout.join(map(str, [*_MANY, 10**9]))
+    (edges,) = parse_node(_grid_text(f"[{text}]"), "zarr.json").irregular
+    assert edges.lengths() == (*_MANY, 10**9)
+    (edges,) = parse_node(_grid_text(f"[\n  {text}\n ]"), "zarr.json").irregular
+    assert edges.count == len(_MANY) + 1
+
+
+@pytest.mark.parametrize(
+    "end", ["1 2, 1000000000", "01, 1000000000", "1,, 1000000000", "0, 1000000000", "-1, 1000000000", "true", "", "3"]
+)
+def test_what_is_wrong_in_a_long_list_is_refused(end: str) -> None:
+    text = ", ".join(map(str, _MANY))
+    with pytest.raises(MetadataError):
+        parse_node(_grid_text(f"[{text}, {end}]"), "zarr.json")
+
+
+@pytest.mark.parametrize(
+    "end", ["[3]", "[3, 4, 5]", "[[3, 4]]", "[3, 4", "3, 4]", "[3, 4][5, 6]", "[3, 0]", "[, 3]", "[]", "[3 4, 5]"]
+)
+def test_what_is_no_pair_in_a_long_list_is_refused(end: str) -> None:
+    text = ", ".join(f"[{length}, 100000]" for length in _MANY)
+    (edges,) = parse_node(_grid_text(f"[{text}, [3, 4]]"), "zarr.json").irregular
+    assert edges.to_json() == [*[[length, 100000] for length in _MANY], [3, 4]]
+    for bad in (f"[{text}, {end}]", f"[{end}, {text}]"):
+        with pytest.raises(MetadataError):
+            parse_node(_grid_text(bad), "zarr.json")
+
+
+def test_nothing_in_a_document_passes_for_a_long_list() -> None:
+    text = ", ".join(map(str, [*_MANY, 10**9]))
+    pairs = f"[{text}, [3, 2]]"
+    (edges,) = parse_node(_grid_text(pairs), "zarr.json").irregular
+    assert edges.lengths()[-2:] == (3, 3)
+    assert edges.count == len(_MANY) + 3
+    elsewhere = '{"chunk_shapes": [[1]], "chunk_grid": {"configuration": {"chunk_shapes": [[[-1, 0]]]}}}'
+    (edges,) = parse_node(_grid_text(f"[{text}]", elsewhere), "zarr.json").irregular
+    assert edges.count == len(_MANY) + 1
+    with pytest.raises(MetadataError):
+        parse_node(_grid_text("[[-1, 0]]", f'{{"chunk_shapes": [{text}]}}'), "zarr.json")
+    with pytest.raises(MetadataError):
+        parse_node(_grid_text(f'[{text}], "x", [[-1, 0]]'), "zarr.json")

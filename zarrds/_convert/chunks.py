@@ -87,7 +87,7 @@ def move_stored(source: OpenSource, dest: OpenSource, how: Moving) -> CopyReport
 
 def units_of(source: OpenSource, dest: OpenSource) -> set[tuple[int, ...]]:
     """Return the chunks of the source that belong to chunks stored at the destination."""
-    lengths = list(zip(dest.meta.write_unit, source.meta.write_unit, strict=True))
+    lengths = list(zip(dest.meta.chunk.shape, source.meta.chunk.shape, strict=True))
     return {tuple(c * new // old for c, (new, old) in zip(at, lengths, strict=True)) for at in stored_chunks(dest)}
 
 
@@ -150,8 +150,8 @@ def _reencode(
     threads: int | None,
 ) -> CopyReport:
     """Decode and encode chunks in blocks of bounded size; each covers whole chunks of the destination."""
-    shape, unit = source.meta.shape, source.meta.write_unit
-    lengths = block_shape(unit, dest.meta.write_unit, unit, max(1, source.meta.dtype.itemsize))
+    shape, unit = source.meta.shape, source.meta.chunk.shape
+    lengths = block_shape(unit, dest.meta.chunk.shape, unit, max(1, source.meta.dtype.itemsize))
     report = CopyReport()
     for at in coords:
         origin = [place * length for place, length in zip(at, unit, strict=True)]

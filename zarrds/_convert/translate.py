@@ -18,6 +18,7 @@ from numcodecs.abc import Codec
 from zarrds._codec import build_codec, decode_fill, spec_of
 from zarrds._config import get_config
 from zarrds._convert.probe import same_elements
+from zarrds._edges import longest_chunk, shown
 from zarrds._format import (
     FILTERS,
     SHARDING,
@@ -62,6 +63,9 @@ def _translated(meta: ArrayMeta, to: int, exact: bool, legacy_names: int) -> Arr
     """Do the work of `translated`; the names of codecs depend on the setting `legacy_names`."""
     if meta.zarr_format == to and not _is_n5(meta.chunk):
         return meta
+    if meta.irregular is not None:
+        hint = "chunks have different lengths, where it has one; rechunk the array first"
+        raise cannot_express(to, "chunk_grid", hint, shown(meta.write_unit))
     if _is_n5(meta.chunk) and exact:
         raise cannot_express(to, "compressor", "blocks of N5 have headers, chunks of Zarr have none")
     new = (_to_3 if to == 3 else _to_2)(meta, exact)
@@ -80,7 +84,11 @@ def _translated(meta: ArrayMeta, to: int, exact: bool, legacy_names: int) -> Arr
 def plain_chunk(meta: ArrayMeta) -> ChunkSpec:
     """Return the chunk that users see: the inner chunk if there are shards."""
     chunk = meta.chunk
-    return chunk if chunk.serializer is None else replace(chunk, shape=meta.chunks, **pipeline_of(chunk)._asdict())
+    return (
+        chunk
+        if chunk.serializer is None
+        else replace(chunk, shape=longest_chunk(meta.chunks), **pipeline_of(chunk)._asdict())
+    )
 
 
 def _read_back(meta: ArrayMeta) -> ArrayMeta:
@@ -236,7 +244,7 @@ def _to_2(meta: ArrayMeta, exact: bool) -> ArrayMeta:
     return ArrayMeta(
         shape=meta.shape,
         chunk=ChunkSpec(
-            shape=meta.chunks,
+            shape=longest_chunk(meta.chunks),
             dtype=dtype,
             fill=_fill_2(chunk, dtype),
             order=order,

@@ -131,8 +131,8 @@ class _Array:
     def encoded(self, coords: tuple[int, ...]) -> bytes | None:
         """Return a chunk decoded and encoded again; None for one of fill values."""
         old, new = self.source.meta, self._shown.meta
-        origin = [at * length for at, length in zip(coords, new.write_unit, strict=True)]
-        ends = [min(o + n, size) for o, n, size in zip(origin, new.write_unit, new.shape, strict=True)]
+        origin = [at * length for at, length in zip(coords, new.chunk.shape, strict=True)]
+        ends = [min(o + n, size) for o, n, size in zip(origin, new.chunk.shape, new.shape, strict=True)]
         region = tuple(map(slice, origin, ends))
         values = read(self.source, plan_selection(region, old.shape, old.write_unit, "basic"), threads=1)
         one = OpenSource(MemoryStore(), self._shown.path, new)
@@ -151,7 +151,7 @@ class _Array:
         for coords in stored_chunks(self.source):
             spans = [
                 range(at * n // m, min(-(-(at + 1) * n // m), count))
-                for at, n, m, count in zip(coords, old.write_unit, new.write_unit, grid, strict=True)
+                for at, n, m, count in zip(coords, old.chunk.shape, new.chunk.shape, grid, strict=True)
             ]
             seen.update(box_coords(spans))
         yield from map(self._shown.key, sorted(seen))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numcodecs import VLenArray, VLenBytes, VLenUTF8
 
+from zarrds._edges import longest_chunk
 from zarrds.core import Array
 
 __all__ = [
@@ -140,10 +141,11 @@ def options_for_h5py(array: Array, given: Mapping[str, Any]) -> tuple[Any, dict[
         options["fillvalue"] = fill
     if not array.shape:
         return source, {**options, **given}
-    options.update(chunks=array.chunks, **_compression(given))
-    if any(chunk > length for chunk, length in zip(array.chunks, array.shape, strict=True)):
+    chunks = longest_chunk(array.source().meta.chunks)  # HDF5 has chunks of one shape
+    options.update(chunks=chunks, **_compression(given))
+    if any(chunk > length for chunk, length in zip(chunks, array.shape, strict=True)):
         # HDF5 needs room for a whole chunk: let the dataset grow along such a dimension, as the array can
-        pairs = zip(array.chunks, array.shape, strict=True)
+        pairs = zip(chunks, array.shape, strict=True)
         options["maxshape"] = tuple(None if chunk > length else length for chunk, length in pairs)
     return source, {**options, **given}
 

@@ -34,7 +34,7 @@ def same_encoding(source: Array, dest: Array) -> bool:
     """Return whether two arrays have the same encoded chunks, perhaps under different keys."""
     old, new = source.source().meta, dest.source().meta
     return (
-        (old.shape, old.chunk, old.zarr_format) == (new.shape, new.chunk, new.zarr_format)
+        (old.shape, old.chunk, old.irregular, old.zarr_format) == (new.shape, new.chunk, new.irregular, new.zarr_format)
         and old.transformers == new.transformers
         and old.chunk.fill.defined  # otherwise the value of absent chunks is undefined, and must be written
         and dest.write_empty_chunks
@@ -89,13 +89,21 @@ def copy_elements(source: Any, dest: Any, put: Callable[[Any, Any, Any], None]) 
         put(dest, (), source[()])
         return
     itemsize = max(1, dest.dtype.itemsize)
-    for part in blocks(shape, block_shape(shape, _stored(dest), _stored(source), itemsize)):
+    exact, wanted = _stored(dest), _stored(source)
+    lengths: tuple[Any, ...] = block_shape(shape, _longest(exact), _longest(wanted), itemsize)
+    if exact is not None:  # along irregular edges, a block is a chunk
+        lengths = tuple([n if isinstance(n, tuple) else length for n, length in zip(exact, lengths, strict=True)])
+    for part in blocks(shape, lengths):
         put(dest, part, source[part])
 
 
-def _stored(array: Any) -> Shape | None:
+def _stored(array: Any) -> tuple[Any, ...] | None:
     """Return the shape of the values of an array (shards or chunks); None if it is unknown."""
     return getattr(array, "shards", None) or getattr(array, "chunks", None)
+
+
+def _longest(stored: tuple[Any, ...] | None) -> Shape | None:
+    return None if stored is None else tuple([max(n) if isinstance(n, tuple) else n for n in stored])
 
 
 def block_shape(shape: Shape, chunks: Shape | None, source_chunks: Shape | None, itemsize: int) -> Shape:
@@ -116,8 +124,13 @@ def block_shape(shape: Shape, chunks: Shape | None, source_chunks: Shape | None,
     return tuple(lengths)
 
 
-def blocks(shape: Sequence[int], lengths: Sequence[int]) -> Iterator[tuple[slice, ...]]:
-    """Yield the blocks of a given size that cover a shape; blocks at the edges are smaller."""
-    steps = [range(0, length, step) for length, step in zip(shape, lengths, strict=True)]
-    for starts in itertools.product(*steps):
-        yield tuple(slice(at, min(at + n, end)) for at, n, end in zip(starts, lengths, shape, strict=True))
+def blocks(shape: Sequence[int], lengths: Sequence[int | tuple[int, ...]]) -> Iterator[tuple[slice, ...]]:
+    """Yield the blocks of given lengths that cover a shape; blocks at the edges are smaller."""
+    return itertools.product(*[_cuts(end, step) for end, step in zip(shape, lengths, strict=True)])
+
+
+def _cuts(end: int, step: int | tuple[int, ...]) -> list[slice]:
+    if isinstance(step, int):
+        return [slice(at, min(at + step, end)) for at in range(0, end, step)]
+    borders = [*itertools.takewhile(lambda border: border < end, itertools.accumulate(step, initial=0)), end]
+    return list(itertools.starmap(slice, itertools.pairwise(borders)))

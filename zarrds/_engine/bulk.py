@@ -9,6 +9,7 @@ from itertools import chain
 from math import prod
 from typing import TypeAlias
 
+from zarrds._edges import span_at
 from zarrds._engine.drive import windows
 from zarrds._engine.indexes import note_written
 from zarrds._engine.source import OpenSource
@@ -179,10 +180,11 @@ def trim_edges(
     `keep` is called before each step, and may raise to stop.
     """
     meta = source.meta
-    cut = [s and n % c != 0 for s, n, c in zip(shrunk, meta.shape, meta.write_unit, strict=True)]
+    lasts = [span_at(c, n) for n, c in zip(meta.shape, meta.write_unit, strict=True)]
+    cut = [s and n != last.start for s, n, last in zip(shrunk, meta.shape, lasts, strict=True)]
     if not any(cut):
         return
-    edges = [n // c if is_cut else None for n, c, is_cut in zip(meta.shape, meta.write_unit, cut, strict=True)]
+    edges = [last.at if is_cut else None for last, is_cut in zip(lasts, cut, strict=True)]
     # the store must not change during a listing
     coords = [c for c in stored_chunks(source) if any(i == edge for i, edge in zip(c, edges, strict=True))]
     for at in coords:
@@ -201,6 +203,7 @@ def trim_edges(
 
 def _trimmed(source: OpenSource, coords: tuple[int, ...], data: Buf) -> Buf | None:
     """Return the chunk with the fill value in all elements outside the array."""
+    source = source.at(coords)
     meta = source.meta
     old = source.codec.decode(data)
     new = source.filled(meta.chunk.shape)
@@ -218,7 +221,8 @@ def delete_behind(source: OpenSource, keep: Callable[[], None] = _go_on) -> None
     """Delete stored chunks outside the array's own grid; a writer that did not finish may leave such chunks."""
     meta = source.meta
     grid = grid_shape(meta.shape, meta.write_unit)
-    everywhere = OpenSource(source.store, source.path, replace(meta, shape=(2**62,) * meta.ndim, transformers=()))
+    wide = replace(meta, shape=(2**62,) * meta.ndim, irregular=None, transformers=())
+    everywhere = OpenSource(source.store, source.path, wide)
     found = [coords for coords in stored_chunks(everywhere) if any(i >= n for i, n in zip(coords, grid, strict=True))]
     _delete(source, [source.key(coords) for coords in found], keep)
 

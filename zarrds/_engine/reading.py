@@ -68,7 +68,8 @@ def read(
         _check_out(out, shape)
     reshaped = plan.work_shape != plan.result_shape
     target = _result_array(plan.work_shape, dtype, source.meta.chunk.order, like) if out is None or reshaped else out
-    job = (_ShardRead if source.has_inner_chunks else _Read)(source, target, plan, fields, missing, threads)
+    kind = _EdgeRead if source.meta.irregular is not None else _ShardRead if source.has_inner_chunks else _Read
+    job = kind(source, target, plan, fields, missing, threads)
     single = plan.single()
     if single is None:
         _read_windows(job, plan, len(plan), threads)
@@ -185,6 +186,14 @@ class _Read:
                 return [None if part is None else _Part(part) for part in read(self.source, window, steps)]
         return None
 
+    def view(self, projection: Projection) -> NDArrayAny | None:
+        """Return a view of the result into which `steps` may read; None: they make an array."""
+        return None
+
+    def steps(self, projection: Projection, view: NDArrayAny | None, reader: RangeReader, again: bool) -> ReadSteps:
+        """Return the steps that read what a projection needs of its chunk."""
+        return self.source.codec.read(projection.chunk_part)
+
     def _steps(self, window: list[Projection]) -> StepsOf:
         return lambda number, reader, again: self.source.codec.read(window[number].chunk_part)
 
@@ -266,15 +275,19 @@ class _ShardRead(_Read):
 
     def fetch(self, window: list[Projection]) -> list[Any]:
         """Fetch parts of shards; each round of requests is one batch."""
-        views = [self._view(projection) for projection in window]
+        views = [self.view(projection) for projection in window]
 
         def steps_of(number: int, reader: RangeReader, again: bool) -> ReadSteps:
-            return shard_steps(self.source, window[number], views[number], self.threads, reader, again)
+            return self.steps(window[number], views[number], reader, again)
 
         parts = zip(read_parts(self.source, window, steps_of), views, strict=True)
         return [None if part is None else _Part(part, placed=view is not None) for part, view in parts]
 
-    def _view(self, projection: Projection) -> NDArrayAny | None:
+    def steps(self, projection: Projection, view: NDArrayAny | None, reader: RangeReader, again: bool) -> ReadSteps:
+        """Return the steps that read what a projection needs of its shard."""
+        return shard_steps(self.source, projection, view, self.threads, reader, again)
+
+    def view(self, projection: Projection) -> NDArrayAny | None:
         """Return a view of the projection's region in the result, if parts can be put there unchanged."""
         target = self.target
         if self.fields or self.drop_axes or type(target) is not np.ndarray or target.dtype != self.source.meta.dtype:
@@ -283,6 +296,64 @@ class _ShardRead(_Read):
             return None
         view: NDArrayAny = target[projection.out_part] if projection.out_part else target
         return view
+
+
+class _EdgeRead(_Read):
+    """One read of an irregular grid: every chunk is read by a job for chunks of its shape."""
+
+    __slots__ = ("_inside", "_options")
+
+    def __init__(self, source: OpenSource, target: NDArrayAny, plan: Plan, *options: Any) -> None:
+        super().__init__(source, target, plan, *options)
+        self._options = (target, plan, *options)
+        self._inside: dict[OpenSource, _Read] = {}
+
+    def _of(self, projection: Projection) -> _Read:
+        source = self.source.at(projection.coords)
+        found = self._inside.get(source)
+        if found is None:
+            found = (_ShardRead if source.has_inner_chunks else _Read)(source, *self._options)
+            self._inside[source] = found
+        return found
+
+    def one(self, projection: Projection) -> None:
+        """Read one chunk."""
+        self._of(projection).one(projection)
+
+    def run(self, window: list[Projection]) -> None:
+        """Read a window; chunks that can be read in parts, and shards, one after the other if that is not slower."""
+        if self.source.store.profile.kind == "network":
+            self.scatter(window, self.fetch(window))
+        elif self.source.has_inner_chunks or self._in_parts(window):
+            for projection in window:
+                self.one(projection)
+        else:
+            self.scatter(window, self.source.store.iter_many(self._requests(window)))
+
+    def fetch(self, window: list[Projection]) -> list[Any]:
+        """Fetch the values of a window in one batch, or only parts of chunks if that is possible."""
+        if not self.source.has_inner_chunks and not self._in_parts(window):
+            return self.source.store.get_many(self._requests(window))
+        jobs = [self._of(projection) for projection in window]
+        views = [job.view(projection) for job, projection in zip(jobs, window, strict=True)]
+
+        def steps_of(number: int, reader: RangeReader, again: bool) -> ReadSteps:
+            return jobs[number].steps(window[number], views[number], reader, again)
+
+        parts = zip(read_parts(self.source, window, steps_of), views, strict=True)
+        return [None if part is None else _Part(part, placed=view is not None) for part, view in parts]
+
+    def _in_parts(self, window: list[Projection]) -> bool:
+        """Return whether a chunk can be read with less than its whole value."""
+        if not self.source.store.profile.native_ranges:
+            return False
+        strategy_of, whole = self.source.codec.read_strategy, ReadStrategy.WHOLE
+        return any(not p.whole and strategy_of(p.chunk_part, native_ranges=True) is not whole for p in window)
+
+    def scatter(self, window: Sequence[Projection], values: Iterable[Any]) -> None:
+        """Decode values and put their parts into the result."""
+        for projection, value in zip(window, values, strict=True):
+            self._of(projection).scatter((projection,), (value,))
 
 
 class _Part:

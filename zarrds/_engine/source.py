@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from zarrds._codec import ChunkCodec, build_codec, decode_fill, is_all_fill, new_array, put_fill
+from zarrds._edges import chunk_shape_at
 from zarrds._engine.indexes import IndexCache
-from zarrds._format import ArrayMeta
+from zarrds._format import ArrayMeta, grid_shape
 from zarrds._store import Place, Store, StoreSpec, fingerprint, reverses_levels, transformed
+from zarrds._types import Shape
 from zarrds.errors import MetadataError, ZarrdsError
 
 __all__ = ["ChunkSource", "OpenSource"]
 
 _NOT_DECODED = object()
+_MOST_SHAPES = 1000
+"""Most shapes of chunks of an irregular grid for which a codec is kept."""
 MAX_DIRECTORIES = 1000
 """Most directories that are checked (about a millisecond) to see whether chunks have changed."""
 
@@ -37,7 +42,7 @@ class OpenSource:
         Whether single Blosc blocks are read for parts of chunks that Blosc compressed.
     """
 
-    __slots__ = ("_fill", "codec", "has_inner_chunks", "indexes", "meta", "path", "prefix", "store")
+    __slots__ = ("_by_shape", "_fill", "codec", "has_inner_chunks", "indexes", "meta", "path", "prefix", "store")
     indexes: IndexCache | None
     meta: ArrayMeta
     path: str
@@ -57,6 +62,26 @@ class OpenSource:
         self._fill: Any = _NOT_DECODED
         self.has_inner_chunks: bool = getattr(self.codec, "has_inner_chunks", False)
         self.indexes = IndexCache() if self.has_inner_chunks else None
+        self._by_shape: dict[Shape, OpenSource] = {}
+
+    def at(self, coords: Sequence[int]) -> OpenSource:
+        """Return the source whose codec and chunk shape are those of the chunk at `coords`: itself in regular grids."""
+        irregular = self.meta.irregular
+        if irregular is None:
+            return self
+        shape = chunk_shape_at(irregular, coords)
+        found = self._by_shape.get(shape)
+        if found is None:
+            if len(self._by_shape) >= _MOST_SHAPES:
+                self._by_shape = {}
+            found = self._by_shape[shape] = self._of_shape(shape)
+        return found
+
+    def _of_shape(self, shape: Shape) -> OpenSource:
+        meta = replace(self.meta, chunk=replace(self.meta.chunk, shape=shape), transformers=())
+        found = OpenSource(self.store, self.path, meta)
+        found.indexes, found._fill = self.indexes, self._fill
+        return found
 
     @property
     def fill(self) -> Any:
@@ -148,7 +173,7 @@ class ChunkSource:
 
 def _levels(start: str, meta: ArrayMeta, step: int) -> list[str]:
     """Return the directories of nested chunks below `start`, without the chunks themselves."""
-    counts = [-(-size // chunk) for size, chunk in zip(meta.shape, meta.write_unit, strict=True)][::step]
+    counts = grid_shape(meta.shape, meta.write_unit)[::step]
     found: list[str] = []
     last = [start]
     for count in counts[:-1]:

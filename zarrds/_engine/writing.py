@@ -78,9 +78,8 @@ def write(
     value = prepared(value, dtype, plan)
     if source.meta.dtype.hasobject and len(plan):
         check_items(value, source.meta.chunk)
-    job = (_ShardWrite if source.has_inner_chunks else _Write)(
-        source, value, plan.drop_axes, field, write_empty_chunks, threads
-    )
+    kind = _EdgeWrite if source.meta.irregular is not None else _ShardWrite if source.has_inner_chunks else _Write
+    job = kind(source, value, plan.drop_axes, field, write_empty_chunks, threads)
     single = plan.single()
     if single is not None and lock is None:
         job.run([single])
@@ -180,7 +179,7 @@ class _Write:
         to_delete: list[str] = []
         for key, projection in zip(keys, window, strict=True):
             try:
-                data: Any = self._encoded(projection, old.get(key))
+                data: Any = self.encoded(projection, old.get(key))
             except (ChunkDecodeError, ChunkEncodeError) as error:
                 source.located(error, projection.coords)
                 raise
@@ -203,7 +202,7 @@ class _Write:
             return dict(zip(partial, self.pending.take_many(partial), strict=True))
         return dict(zip(partial, self.source.store.get_many([(key, None) for key in partial]), strict=True))
 
-    def _encoded(self, projection: Projection, old: Any) -> Buf | PendingValue | None:
+    def encoded(self, projection: Projection, old: Any) -> Buf | PendingValue | None:
         """Return the bytes of the changed chunk; None: it is empty and will not be stored."""
         source = self.source
         if projection.whole and not self.field:
@@ -297,7 +296,7 @@ class _ShardWrite(_Write):
         finally:
             note_written(keys)  # again, as a reader may have cached the index in between
 
-    def _encoded(self, projection: Projection, old: Any) -> Buf | PendingValue | None:
+    def encoded(self, projection: Projection, old: Any) -> Buf | PendingValue | None:
         """Return the bytes of the changed shard; None: nothing is in it."""
         source = self.source
         codec = shards_of(source)
@@ -309,9 +308,38 @@ class _ShardWrite(_Write):
             self.same = data if every else None
             return data
         shard = codec.opened(old)
-        inside = valid_part(projection.coords, source.meta.shape, source.meta.chunk.shape)
+        inside = valid_part(projection.coords, source.meta.shape, source.meta.write_unit)
         valid = tuple([item.stop for item in inside])
         codec.merge(shard, projection.chunk_part, self._piece(projection), self._put, valid, not self.field)
         if self.pending is None:
             return shard.join()
         return shard if shard.nbytes else None
+
+
+class _EdgeWrite(_Write):
+    """One write to an irregular grid: every chunk is encoded by a job for chunks of its shape."""
+
+    __slots__ = ("_inside", "_options")
+
+    def __init__(self, source: OpenSource, *options: Any) -> None:
+        super().__init__(source, *options)
+        self._options = options
+        self._inside: dict[OpenSource, _Write] = {}
+
+    def run(self, window: list[Projection]) -> None:
+        """Write as for other chunks; shards are removed from all shard-index caches of this process."""
+        keys = [self.source.key(p.coords) for p in window] if self.source.has_inner_chunks else []
+        note_written(keys)
+        try:
+            super().run(window)
+        finally:
+            note_written(keys)
+
+    def encoded(self, projection: Projection, old: Any) -> Buf | PendingValue | None:
+        """Return the bytes of the changed chunk; None: it is empty and will not be stored."""
+        source = self.source.at(projection.coords)
+        found = self._inside.get(source)
+        if found is None:
+            found = (_ShardWrite if source.has_inner_chunks else _Write)(source, *self._options)
+            self._inside[source] = found
+        return found.encoded(projection, old)

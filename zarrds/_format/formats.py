@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from zarrds._format import v2
-from zarrds._format.jsondoc import loads
 from zarrds._format.meta import ArrayMeta, GroupMeta
 from zarrds._format.v3 import document as v3
 from zarrds._types import JSON, Buf
@@ -192,7 +191,7 @@ class _FormatV3:
         if document is None:
             return None
         key = node_key(path, v3.DOCUMENT_KEY)
-        return v3.kind_of_document(document if isinstance(document, dict) else loads(document, key), key)  # type: ignore[arg-type]
+        return v3.kind_of_document(document, key) if isinstance(document, dict) else v3.kind_of_text(document, key)  # type: ignore[arg-type]
 
     def array_documents(self, path: str, meta: ArrayMeta, present: Texts = ()) -> list[tuple[str, bytes]]:
         key = node_key(path, v3.DOCUMENT_KEY)

@@ -1,7 +1,8 @@
-"""Regular chunk grids: arithmetic on shapes and chunk lengths.
+"""Chunk grids: arithmetic on shapes and chunk lengths.
 
 Responsible for the number of chunks, the part of a chunk that is inside the array, the chunks that a resize removes,
 and chunk shapes that users leave open. Works on Python ints and never enumerates a grid, so grids may be of any size.
+A dimension is regular (one length) or irregular (`Edges`).
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from math import log10, prod
 from operator import index
-from typing import TypeAlias, TypeGuard
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 
+from zarrds._edges import Edges, Grid
 from zarrds._types import Chunks, Shape
 from zarrds.errors import ArgumentError, ArgumentTypeError
 
@@ -23,12 +25,13 @@ __all__ = [
     "grid_shape",
     "guess_chunks",
     "normalize_chunks",
+    "normalize_grid",
     "normalize_shape",
     "removed_chunks",
     "valid_part",
 ]
 
-ChunksGiven: TypeAlias = bool | int | Iterable[int | None] | None
+ChunksGiven: TypeAlias = bool | int | Iterable[int | Iterable[Any] | None] | None
 """What users may give for chunks."""
 
 # The guess aims at 256 KiB for an array of 1 MiB and doubles with every factor of ten; both bounds limit the aim.
@@ -37,24 +40,34 @@ _MIN_BYTES = 128 * 2**10
 _MAX_BYTES = 64 * 2**20
 
 
-def grid_shape(shape: Shape, chunks: Chunks) -> Shape:
+def grid_shape(shape: Shape, chunks: Grid) -> Shape:
     """Return the number of chunks along each dimension; a chunk length of 0, found in some files, counts as 1."""
-    return tuple(-(-length // (chunk or 1)) for length, chunk in zip(shape, chunks, strict=True))
+    return tuple(
+        [
+            chunk.count_within(length) if isinstance(chunk, Edges) else -(-length // (chunk or 1))
+            for length, chunk in zip(shape, chunks, strict=True)
+        ]
+    )
 
 
-def chunk_count(shape: Shape, chunks: Chunks) -> int:
+def chunk_count(shape: Shape, chunks: Grid) -> int:
     """Return the number of chunks in the grid: 1 for 0-d arrays, 0 if a dimension has length 0."""
     return prod(grid_shape(shape, chunks))
 
 
-def valid_part(coords: Sequence[int], shape: Shape, chunks: Chunks) -> tuple[slice, ...]:
+def valid_part(coords: Sequence[int], shape: Shape, chunks: Grid) -> tuple[slice, ...]:
     """Return the region of the chunk at `coords` that is inside the array: less than the chunk at ragged edges."""
-    return tuple(
-        slice(0, min(chunk, length - at * chunk)) for at, length, chunk in zip(coords, shape, chunks, strict=True)
-    )
+    return tuple([slice(0, _valid(*found)) for found in zip(coords, shape, chunks, strict=True)])
 
 
-def removed_chunks(old_shape: Shape, new_shape: Shape, chunks: Chunks) -> Iterator[tuple[int, ...]]:
+def _valid(at: int, length: int, chunk: int | Edges) -> int:
+    if isinstance(chunk, Edges):
+        _, start, chunk = chunk.chunk(at)
+        return min(chunk, length - start)
+    return min(chunk, length - at * chunk)
+
+
+def removed_chunks(old_shape: Shape, new_shape: Shape, chunks: Grid) -> Iterator[tuple[int, ...]]:
     """Yield the coordinates of the chunks that a resize removes: those of the old grid that are not in the new one.
 
     The removed region is cut into one box per dimension: before it the chunks kept, along it the chunks removed,
@@ -102,6 +115,39 @@ def normalize_chunks(chunks: ChunksGiven, shape: Shape, itemsize: int) -> Chunks
         raise ArgumentError(f"too many dimensions in chunks: {len(given)}, but the array has {len(shape)}")
     given += (None,) * (len(shape) - len(given))
     return tuple(_chunk_length(chunk, length) for chunk, length in zip(given, shape, strict=True))
+
+
+def normalize_grid(chunks: ChunksGiven, shape: Shape, itemsize: int) -> Grid:
+    """Return the grid for what a user gives: as `normalize_chunks`, or the lengths of all chunks of a dimension.
+
+    A dimension with a sequence is irregular, also if its lengths are equal: it grows by chunks of any length. Its items
+    are lengths and pairs ``[length, count]``; they must reach the end of the array.
+    """
+    if not _is_sequence(chunks):
+        return normalize_chunks(chunks, shape, itemsize)
+    items: list[Any] = [item.tolist() if isinstance(item, np.ndarray) and item.ndim else item for item in chunks]
+    nested = [_is_sequence(item) for item in items]
+    if not any(nested):
+        return normalize_chunks(items, shape, itemsize)
+    regular = normalize_chunks(
+        [None if lengths else item for item, lengths in zip(items, nested, strict=True)], shape, 1
+    )
+    grid: list[int | Edges] = list(regular)
+    for axis, (item, lengths) in enumerate(zip(items, nested, strict=True)):
+        if lengths:
+            grid[axis] = _edges(item, shape[axis], axis)
+    return tuple(grid)
+
+
+def _edges(given: Any, length: int, axis: int) -> Edges:
+    edges = Edges.of([item.item() if isinstance(item, np.integer) else item for item in given])
+    if edges.total < length:
+        raise ArgumentError(
+            f"the chunks along dimension {axis} do not reach the end of the array",
+            expected=f"lengths with a sum of at least {length}",
+            found=edges.total,
+        )
+    return edges
 
 
 def _is_sequence(value: object) -> TypeGuard[Iterable[object]]:

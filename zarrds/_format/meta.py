@@ -7,13 +7,14 @@ frozen, hashable and small when pickled.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any, Literal
 
 import numpy as np
 
+from zarrds._edges import Grid, chunk_shape_at
 from zarrds._types import Chunks, Order, Separator, Shape
 
 __all__ = [
@@ -135,7 +136,7 @@ class ChunkSpec:
     Attributes
     ----------
     shape : tuple of int
-        Shape of every stored chunk, at the edge too.
+        Shape of every stored chunk, at the edge too; in irregular grids the longest lengths (`ArrayMeta.irregular`).
     dtype : numpy.dtype
         Data type, in the stored byte order.
     fill : Fill
@@ -198,6 +199,8 @@ class ArrayMeta:
         Storage transformers between the array and the store of its chunks.
     extra : str
         Unknown members as JSON text, kept when the document is written again.
+    irregular : tuple of (int or Edges), or None
+        Lengths of stored chunks along each dimension if they differ along one (Zarr v3); None: a regular grid.
     """
 
     shape: Shape
@@ -207,6 +210,7 @@ class ArrayMeta:
     dimension_names: tuple[str | None, ...] | None = None
     transformers: tuple[CodecSpec, ...] = ()
     extra: str = "{}"
+    irregular: Grid | None = None
 
     @property
     def ndim(self) -> int:
@@ -214,26 +218,38 @@ class ArrayMeta:
         return len(self.shape)
 
     @property
-    def chunks(self) -> Chunks:
+    def chunks(self) -> Grid:
         """Shape of what users call a chunk, the smallest part that can be read: the inner chunk if there are shards."""
-        shards = self.shards
-        return self.chunk.shape if shards is None else inner_chunks(self.chunk)
+        return inner_chunks(self.chunk) if self._is_sharded else self.write_unit
 
     @property
-    def shards(self) -> Chunks | None:
+    def shards(self) -> Grid | None:
         """Shape of a shard, a stored value with several chunks; None if chunks are stored one by one.
 
         If there are other codecs around the sharding codec, users see the shard as one chunk, as in zarr-python 3: its
         inner chunks may be transposed, or not readable by themselves.
         """
-        chunk = self.chunk
-        is_shard = chunk.serializer is not None and chunk.serializer.name == SHARDING
-        return chunk.shape if is_shard and not chunk.filters and not chunk.compressors else None
+        return self.write_unit if self._is_sharded else None
 
     @property
-    def write_unit(self) -> Chunks:
-        """Shape of a stored value, which only one writer at a time may change: the shard or the chunk."""
-        return self.chunk.shape
+    def _is_sharded(self) -> bool:
+        chunk = self.chunk
+        is_shard = chunk.serializer is not None and chunk.serializer.name == SHARDING
+        return is_shard and not chunk.filters and not chunk.compressors
+
+    @property
+    def write_unit(self) -> Grid:
+        """Shape of a stored value, which only one writer at a time may change: the shard or the chunk.
+
+        It is the chunk grid: `Edges` stand for the dimensions along which the lengths differ.
+        """
+        return self.chunk.shape if self.irregular is None else self.irregular
+
+    def chunk_at(self, coords: Sequence[int]) -> ChunkSpec:
+        """Return the spec of the stored chunk at these coordinates."""
+        if self.irregular is None:
+            return self.chunk
+        return replace(self.chunk, shape=chunk_shape_at(self.irregular, coords))
 
     @property
     def dtype(self) -> np.dtype[Any]:

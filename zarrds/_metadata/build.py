@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from math import gcd
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numcodecs import Blosc
 
 from zarrds._codec import build_codec, encode_fill, spec_of
 from zarrds._config import get_config
+from zarrds._edges import Edges, Grid, as_given, is_regular, longest_chunk, shown
 from zarrds._engine import STRUCTURE_HINT
 from zarrds._format import (
     ArrayMeta,
@@ -26,6 +28,7 @@ from zarrds._format import (
     normalize_chunks,
     normalize_dtype,
     normalize_dtype_v3,
+    normalize_grid,
     normalize_shape,
     parse_extension,
     parse_transformers,
@@ -107,7 +110,7 @@ def _meta_2(request: ArrayRequest) -> ArrayMeta:
         shape = (*shape, *inner)
     filters = _filters(dtype, request.filters, request.object_codec, implied_codec)
     chunk = ChunkSpec(
-        shape=normalize_chunks(request.chunks, shape, dtype.itemsize),
+        shape=_regular_chunks(request, shape, dtype.itemsize),
         dtype=dtype,
         fill=encode_fill(request.fill_value, dtype, filters),
         order=order,
@@ -120,6 +123,18 @@ def _meta_2(request: ArrayRequest) -> ArrayMeta:
         chunk=chunk,
         keys=KeyEncoding("/" if separator == "/" else ".", "v2", written=separator is not None),
     )
+
+
+def _regular_chunks(request: ArrayRequest, shape: Shape, itemsize: int) -> Chunks:
+    grid = normalize_grid(request.chunks, shape, itemsize)
+    if not is_regular(grid):
+        raise ArgumentError(
+            "Zarr v2 has chunks of one shape only",
+            expected="an integer for each dimension",
+            found=shown(grid),
+            hint="pass zarr_format=3 for chunks of different lengths",
+        )
+    return longest_chunk(grid)
 
 
 def _refuse_v3(request: ArrayRequest) -> None:
@@ -199,7 +214,7 @@ def _meta_3(request: ArrayRequest) -> ArrayMeta:
     native = dtype.newbyteorder("=")
     pipeline = _pipeline(request, dtype, objects, order, len(shape))
     unit, chunks = _unit_and_chunks(request, shape, native.itemsize)
-    if unit != chunks or request.shards is not None:
+    if chunks is not None:
         pipeline = sharded(pipeline, chunks)
     named = request.dtype.get("name") if isinstance(request.dtype, dict) else request.dtype
     part = part_of(named) if isinstance(named, str) else None
@@ -207,7 +222,7 @@ def _meta_3(request: ArrayRequest) -> ArrayMeta:
         filters, serializer = with_parts(part, pipeline.filters, pipeline.serializer)
         pipeline = pipeline._replace(filters=filters, serializer=serializer)
     chunk = ChunkSpec(
-        shape=unit,
+        shape=longest_chunk(unit),
         dtype=native,
         filters=pipeline.filters,
         serializer=pipeline.serializer,
@@ -221,6 +236,7 @@ def _meta_3(request: ArrayRequest) -> ArrayMeta:
         zarr_format=3,
         dimension_names=_dimension_names(request.dimension_names, len(shape)),
         transformers=_transformers(request.storage_transformers),
+        irregular=None if is_regular(unit) else unit,
     )
 
 
@@ -282,28 +298,38 @@ def _compressors_3(request: ArrayRequest) -> Any:
     return None if _is_nothing(alone) or alone == "none" else alone
 
 
-def _unit_and_chunks(request: ArrayRequest, shape: Shape, itemsize: int) -> tuple[Chunks, Chunks]:
-    """Return the shape of a stored value and of the chunks in it; they are equal if there are no shards."""
+def _unit_and_chunks(request: ArrayRequest, shape: Shape, itemsize: int) -> tuple[Grid, Chunks | None]:
+    """Return the lengths of stored values, and the shape of the chunks in them; None if there are no shards."""
     if request.shards is None:
-        chunks = normalize_chunks(request.chunks, shape, itemsize)
-        return chunks, chunks
+        return normalize_grid(request.chunks, shape, itemsize), None
     if request.chunks is True or request.chunks is None:
-        shards = normalize_chunks(request.shards, shape, itemsize)
-        guess = normalize_chunks(True, shards, itemsize)
-        return shards, tuple(_divisor(shard, about) for shard, about in zip(shards, guess, strict=True))
+        unit = normalize_grid(request.shards, shape, itemsize)
+        guess = normalize_chunks(True, longest_chunk(unit), itemsize)
+        return unit, tuple(_divisor(edges, about) for edges, about in zip(unit, guess, strict=True))
+    if not is_regular(normalize_grid(request.chunks, shape, itemsize)):
+        raise ArgumentError(
+            "the chunks inside shards have one shape",
+            expected="an integer for each dimension",
+            found=request.chunks,
+            hint="pass the irregular lengths as shards, whose chunks have one shape",
+        )
     chunks = normalize_chunks(request.chunks, shape, itemsize)
-    shards = normalize_chunks(request.shards, shape, itemsize)
-    if request.shards is True or request.shards is False or -1 in np.ravel(request.shards):
+    unit = normalize_grid(request.shards, shape, itemsize)
+    if is_regular(unit) and (request.shards is True or request.shards is False or -1 in np.ravel(request.shards)):
         # a shard of whole dimensions: as many chunks as cover them
-        shards = tuple(-(-shard // chunk) * chunk for shard, chunk in zip(shards, chunks, strict=True))
-    if any(shard % chunk for shard, chunk in zip(shards, chunks, strict=True)):
-        raise ArgumentError(f"shards must be whole chunks: each length of {shards} a multiple of that of {chunks}")
-    return shards, chunks
+        unit = tuple(-(-shard // chunk) * chunk for shard, chunk in zip(longest_chunk(unit), chunks, strict=True))
+    for edges, chunk in zip(unit, chunks, strict=True):
+        if any(length % chunk for length in (edges.distinct() if isinstance(edges, Edges) else [edges])):
+            raise ArgumentError(
+                f"shards must be whole chunks: each length of {shown(unit)} a multiple of that of {chunks}"
+            )
+    return unit, chunks
 
 
-def _divisor(length: int, about: int) -> int:
-    """Return the largest divisor of a length that is not above `about`."""
-    return next(n for n in range(about, 0, -1) if length % n == 0)
+def _divisor(edges: int | Edges, about: int) -> int:
+    """Return the largest common divisor of lengths that is not above `about`."""
+    length = gcd(*edges.distinct()) if isinstance(edges, Edges) else edges
+    return next(n for n in range(min(about, length), 0, -1) if length % n == 0)
 
 
 def _key_encoding(given: Any, separator: str | None) -> KeyEncoding:
@@ -368,7 +394,7 @@ def options_like(meta: ArrayMeta, given: Collection[str], zarr_format: int | Non
         options["chunk_key_encoding"] = encoding
     if _CHOICES.isdisjoint(given):
         codecs = [*chunk.filters, chunk.serializer, *chunk.compressors]
-        return {**options, "codecs": codecs, "chunks": meta.write_unit}
+        return {**options, "codecs": codecs, "chunks": as_given(meta.write_unit)}
     pipeline = pipeline_of(chunk)
     if {"codecs", "compressor", "compressors"}.isdisjoint(given):
         options["compressors"] = list(pipeline.compressors)

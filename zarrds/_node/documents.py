@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from zarrds._edges import as_given
 from zarrds._engine import ChunkSource
 from zarrds._format import ArrayMeta, GroupMeta, Node, format_of
 from zarrds._store import Store
-from zarrds._types import Shape
 
 __all__ = ["NewArray", "NewGroup", "group_documents", "node_documents"]
 
@@ -76,9 +76,19 @@ class NewArray:
     attributes: Mapping[str, Any] | None = None
 
     @property
-    def write_unit(self) -> Shape:
-        """Shape of what is stored under one key: a chunk, or a shard."""
-        return self.meta.write_unit
+    def write_unit(self) -> tuple[Any, ...]:
+        """Shape of what is stored under one key, a chunk or a shard; all lengths where they differ."""
+        return as_given(self.meta.write_unit)
+
+    @property
+    def chunks(self) -> tuple[Any, ...]:
+        """Shape of a chunk; all lengths where they differ."""
+        return as_given(self.meta.chunks)
+
+    @property
+    def shards(self) -> tuple[Any, ...] | None:
+        """Shape of a shard; None if there are none."""
+        return None if self.meta.shards is None else as_given(self.meta.shards)
 
     def documents(self) -> list[tuple[str, bytes]]:
         """Return the keys and texts that make the array; the one that makes it a node is last."""

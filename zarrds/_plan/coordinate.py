@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zarrds._edges import Edges, Grid, is_regular
 from zarrds._plan.dims import group_starts, is_distinct
 from zarrds._plan.normalize import Selection, integer_array, wrap_array
 from zarrds._plan.projection import Projection
-from zarrds._types import Chunks, NDArrayAny, Shape
+from zarrds._types import NDArrayAny, Shape
 from zarrds.errors import CoordinateShapeError, VindexInvalidSelectionError
 
 __all__ = ["PointPlan", "plan_coordinate", "plan_mask"]
@@ -46,7 +48,7 @@ class PointPlan:
     offsets: NDArray[np.intp]
     order: NDArray[np.intp] | None
     shape: Shape
-    chunks: Chunks
+    chunks: Grid
 
     @property
     def drop_axes(self) -> tuple[int, ...]:
@@ -66,22 +68,26 @@ class PointPlan:
         return next(iter(self)) if len(self) == 1 else None
 
     def __iter__(self) -> Iterator[Projection]:
-        starts, order, offsets = self.starts, self.order, self.offsets
+        starts, order, offsets, regular = self.starts, self.order, self.offsets, is_regular(self.chunks)
         for row, (begin, end) in enumerate(pairwise(starts)):
             coords = tuple(self.grid_coords[:, row].tolist())
             part = tuple(offsets[:, begin:end])
             out = slice(begin, end) if order is None else order[begin:end]
-            yield Projection(coords, part, (out,), self._is_whole(coords, part, end - begin))
+            yield Projection(coords, part, (out,), self._is_whole(coords, part, end - begin, regular))
 
-    def _is_whole(self, coords: tuple[int, ...], part: tuple[NDArray[np.intp], ...], points: int) -> bool:
+    def _is_whole(
+        self, coords: tuple[int, ...], part: tuple[NDArray[np.intp], ...], points: int, regular: bool
+    ) -> bool:
         """Return whether the points, as many as the chunk has elements in the array, are all different."""
-        valid = [min(c, n - i * c) for i, c, n in zip(coords, self.chunks, self.shape, strict=True)]
+        chunks: Any = self.chunks
+        every = zip(coords, chunks, self.shape, strict=True)
+        valid = [min(c, n - i * c) for i, c, n in every] if regular else [_valid(*found) for found in every]
         if points != prod(valid):
             return False
         return is_distinct(np.ravel_multi_index(part, valid))
 
 
-def plan_coordinate(selection: Selection, shape: Shape, chunks: Chunks) -> PointPlan:
+def plan_coordinate(selection: Selection, shape: Shape, chunks: Grid) -> PointPlan:
     """Plan one integer array for each dimension, broadcast against each other; 0-d arrays have no points."""
     items = selection if isinstance(selection, tuple) else (selection,)
     if len(items) != len(shape) or not shape:
@@ -100,7 +106,7 @@ def plan_coordinate(selection: Selection, shape: Shape, chunks: Chunks) -> Point
     return _plan_points(flat, result_shape, shape, chunks)
 
 
-def plan_mask(selection: Selection, shape: Shape, chunks: Chunks) -> PointPlan:
+def plan_mask(selection: Selection, shape: Shape, chunks: Grid) -> PointPlan:
     """Plan a Boolean array of the array's shape."""
     item = selection[0] if isinstance(selection, tuple) and len(selection) == 1 else selection
     try:
@@ -121,12 +127,15 @@ def _coordinates(item: object) -> NDArrayAny:
     return found
 
 
-def _plan_points(points: NDArray[np.intp], result_shape: Shape, shape: Shape, chunks: Chunks) -> PointPlan:
+def _plan_points(points: NDArray[np.intp], result_shape: Shape, shape: Shape, chunks: Grid) -> PointPlan:
     """Group the points, shape ``(ndim, n)``, by chunk, stably: of repeated points the last is written last."""
-    sizes = np.array(chunks, dtype=np.intp).reshape(-1, 1)
-    grid_coords = points // sizes
-    offsets = points - grid_coords * sizes
-    keys = _chunk_keys(grid_coords, [-(-n // c) for n, c in zip(shape, chunks, strict=True)])
+    if is_regular(chunks):
+        sizes = np.array(chunks, dtype=np.intp).reshape(-1, 1)
+        grid_coords = points // sizes
+        offsets = points - grid_coords * sizes
+    else:
+        grid_coords, offsets = _among_edges(points, chunks)
+    keys = _chunk_keys(grid_coords, [_count(n, c) for n, c in zip(shape, chunks, strict=True)])
     order = None
     if (keys[1:] < keys[:-1]).any():
         order = np.argsort(keys, kind="stable")
@@ -135,6 +144,30 @@ def _plan_points(points: NDArray[np.intp], result_shape: Shape, shape: Shape, ch
     firsts = starts[:-1] if order is None else order[starts[:-1]]
     count = points.shape[1]
     return PointPlan((count,), result_shape, grid_coords[:, firsts], starts, offsets, order, shape, chunks)
+
+
+def _among_edges(points: NDArray[np.intp], chunks: Grid) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the chunk of each point along each dimension, and its position inside that chunk."""
+    grid_coords, offsets = np.empty_like(points), np.empty_like(points)
+    for axis, chunk in enumerate(chunks):
+        if isinstance(chunk, Edges):
+            grid_coords[axis], starts, _ = chunk.find(points[axis])
+            offsets[axis] = points[axis] - starts
+        else:
+            np.divmod(points[axis], chunk, out=(grid_coords[axis], offsets[axis]))
+    return grid_coords, offsets
+
+
+def _count(length: int, chunk: int | Edges) -> int:
+    return chunk.count_within(length) if isinstance(chunk, Edges) else -(-length // chunk)
+
+
+def _valid(at: int, chunk: int | Edges, length: int) -> int:
+    """Return how much of a chunk is inside the array along a dimension."""
+    if isinstance(chunk, Edges):
+        _, start, chunk = chunk.chunk(at)
+        return min(chunk, length - start)
+    return min(chunk, length - at * chunk)
 
 
 def _chunk_keys(grid_coords: NDArray[np.intp], counts: list[int]) -> NDArrayAny:

@@ -13,18 +13,23 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from zarrds._edges import Edges
 from zarrds._types import Shape
 
 __all__ = [
     "ArrayDim",
     "Dim",
+    "EdgeIntDim",
+    "EdgeSliceDim",
     "IntDim",
     "OpenDim",
     "PartEntry",
     "SliceDim",
     "Table",
     "group_starts",
+    "int_dim",
     "is_distinct",
+    "slice_dim",
     "table_of_array",
 ]
 
@@ -153,6 +158,112 @@ class SliceDim(NamedTuple):
         return Table(indices, parts, outs, wholes)
 
 
+class EdgeIntDim(NamedTuple):
+    """One integer along a dimension with irregular edges; as `IntDim`."""
+
+    at: int
+    length: int
+    chunk: Edges
+    kept: bool = False
+
+    @property
+    def met(self) -> int:
+        """Number of chunks met."""
+        return 1
+
+    def table(self, first: int, last: int) -> Table:
+        """Return entries `first` up to `last` of the chunks met: there is only one."""
+        position, part, _, whole = self.row()
+        return Table((position,), (part,), None, (whole,))
+
+    def row(self) -> Row:
+        """Return the only entry."""
+        position, start, size = self.chunk.at(self.at)
+        offset = self.at - start
+        part: PartEntry = slice(offset, offset + 1, 1) if self.kept else offset
+        return position, part, None, min(size, self.length - start) == 1
+
+
+class EdgeSliceDim(NamedTuple):
+    """A slice with step >= 1 along a dimension with irregular edges; as `SliceDim`."""
+
+    start: int
+    stop: int
+    step: int
+    items: int
+    length: int
+    chunk: Edges
+
+    @property
+    def met(self) -> int:
+        """Number of chunks met."""
+        if self.items == 0:
+            return 0
+        first, last = self._ends
+        return last - first + 1 if self.step == 1 else len(self._met_by_steps())
+
+    @property
+    def _ends(self) -> tuple[int, int]:
+        """Chunks of the first and the last element."""
+        return self.chunk.at(self.start).at, self.chunk.at(self.start + (self.items - 1) * self.step).at
+
+    def _met_by_steps(self) -> NDArray[np.int64]:
+        """Return the chunks that have at least one element of a slice with gaps."""
+        first, last = self._ends
+        if last - first > self.items:
+            positions = self.start + self.step * np.arange(self.items)
+            return np.unique(self.chunk.find(positions)[0])
+        borders = self.chunk.borders(first, last + 1)
+        begins = self._elements_before(borders)
+        return np.arange(first, last + 1)[begins[1:] > begins[:-1]]
+
+    def _elements_before(self, borders: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return how many elements of the slice come before each border."""
+        found: NDArray[np.int64] = np.clip(-((self.start - borders) // self.step), 0, self.items)
+        return found
+
+    def table(self, first: int, last: int) -> Table:
+        """Return entries `first` up to `last` of the chunks met."""
+        if first >= last or not self.items:
+            return Table((), (), (), ())
+        if self.step == 1:
+            low = self._ends[0]
+            indices = np.arange(low + first, low + last)
+        else:
+            indices = self._met_by_steps()[first:last]
+        starts, ends = self.chunk.borders_of(indices)
+        begins, stops = self._elements_before(starts), self._elements_before(ends)
+        offsets = self.start + begins * self.step - starts
+        lasts = offsets + (stops - begins - 1) * self.step + 1
+        parts = [slice(begin, end, self.step) for begin, end in zip(offsets.tolist(), lasts.tolist(), strict=True)]
+        outs = list(map(slice, begins.tolist(), stops.tolist()))
+        wholes = (stops - begins == np.minimum(ends, self.length) - starts).tolist()
+        return Table(indices.tolist(), parts, outs, wholes)
+
+    def row(self) -> Row | None:
+        """Return the only entry; None if the slice meets no chunk, or several."""
+        if self.items == 0:
+            return None
+        position, start, size = self.chunk.at(self.start)
+        offset, last = self.start - start, self.start + (self.items - 1) * self.step - start
+        if last >= size:
+            return None
+        whole = self.items == min(size, self.length - start)
+        return position, slice(offset, last + 1, self.step), slice(0, self.items), whole
+
+
+def int_dim(at: int, length: int, chunk: int | Edges) -> IntDim | EdgeIntDim:
+    """Return the projection of one integer along a dimension."""
+    return EdgeIntDim(at, length, chunk) if isinstance(chunk, Edges) else IntDim(at, length, chunk)
+
+
+def slice_dim(start: int, stop: int, step: int, items: int, length: int, chunk: int | Edges) -> SliceDim | EdgeSliceDim:
+    """Return the projection of a slice along a dimension."""
+    if isinstance(chunk, Edges):
+        return EdgeSliceDim(start, stop, step, items, length, chunk)
+    return SliceDim(start, stop, step, items, length, chunk)
+
+
 class ArrayDim(NamedTuple):
     """A one-dimensional integer array, grouped by chunk once."""
 
@@ -191,7 +302,7 @@ class OpenDim(NamedTuple):
     A shape is that of the open mesh along this dimension, such as ``(1, -1, 1)``; None leaves the column unchanged.
     """
 
-    dim: IntDim | SliceDim | ArrayDim
+    dim: IntDim | SliceDim | EdgeIntDim | EdgeSliceDim | ArrayDim
     chunk_shape: Shape | None
     out_shape: Shape | None
 
@@ -214,7 +325,7 @@ class OpenDim(NamedTuple):
         return _first(self.table(0, 1)) if self.met == 1 else None
 
 
-Dim: TypeAlias = IntDim | SliceDim | ArrayDim | OpenDim
+Dim: TypeAlias = IntDim | SliceDim | EdgeIntDim | EdgeSliceDim | ArrayDim | OpenDim
 
 
 def _first(table: Table) -> Row:
@@ -234,12 +345,12 @@ def group_starts(keys: NDArray[np.generic]) -> list[int]:
     return [0, *changes.tolist(), keys.size] if keys.size else []
 
 
-def table_of_array(index: NDArray[np.intp], length: int, chunk: int) -> Table:
+def table_of_array(index: NDArray[np.intp], length: int, chunk: int | Edges) -> Table:
     """Group a one-dimensional array of positions, all within bounds, by chunk.
 
     The sort is stable, so that of repeated positions the last one is written last. Ascending runs become slices.
     """
-    positions = index // chunk
+    positions = chunk.find(index)[0] if isinstance(chunk, Edges) else index // chunk
     order = None
     if (positions[1:] < positions[:-1]).any():
         order = np.argsort(positions, kind="stable")
@@ -247,11 +358,17 @@ def table_of_array(index: NDArray[np.intp], length: int, chunk: int) -> Table:
     starts = group_starts(positions)
     groups = list(pairwise(starts))
     indices = positions[starts[:-1]].tolist()
-    chunk_parts = _parts(index, groups, [position * chunk for position in indices])
+    if isinstance(chunk, Edges):
+        spans = [chunk.chunk(position) for position in indices]
+        origins, valids = [span.start for span in spans], [min(span.length, length - span.start) for span in spans]
+    else:
+        origins = [position * chunk for position in indices]
+        valids = [min(chunk, length - origin) for origin in origins]
+    chunk_parts = _parts(index, groups, origins)
     out_parts = [slice(*group) for group in groups] if order is None else _parts(order, groups, [0] * len(groups))
     wholes = [
-        end - begin == min(chunk, length - position * chunk) and (not isinstance(part, np.ndarray) or is_distinct(part))
-        for (begin, end), position, part in zip(groups, indices, chunk_parts, strict=True)
+        end - begin == valid and (not isinstance(part, np.ndarray) or is_distinct(part))
+        for (begin, end), valid, part in zip(groups, valids, chunk_parts, strict=True)
     ]
     return Table(indices, chunk_parts, out_parts, wholes)
 

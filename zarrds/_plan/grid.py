@@ -8,7 +8,7 @@ from itertools import product, repeat
 from math import prod
 from typing import Any
 
-from zarrds._plan.dims import Dim, IntDim, SliceDim, Table
+from zarrds._plan.dims import Dim, EdgeIntDim, EdgeSliceDim, IntDim, SliceDim, Table
 from zarrds._plan.projection import Projection
 from zarrds._types import Shape
 
@@ -38,7 +38,7 @@ class GridPlan:
     @property
     def plain(self) -> bool:
         """Whether no dimension is selected by an array."""
-        return all(isinstance(dim, (SliceDim, IntDim)) for dim in self.dims)
+        return all(isinstance(dim, (SliceDim, IntDim, EdgeSliceDim, EdgeIntDim)) for dim in self.dims)
 
     def __len__(self) -> int:
         return prod([dim.met for dim in self.dims])

@@ -8,12 +8,13 @@ from typing import TypeVar
 
 import numpy as np
 
+from zarrds._edges import Grid
 from zarrds._plan.basic import plan_basic
 from zarrds._plan.coordinate import PointPlan, plan_coordinate
 from zarrds._plan.grid import GridPlan
 from zarrds._plan.orthogonal import plan_orthogonal
 from zarrds._plan.projection import Plan, Projection
-from zarrds._types import Chunks, Part, Shape
+from zarrds._types import Part, Shape
 
 __all__ = ["MixedPlan", "plan_mixed", "points_axis"]
 
@@ -94,7 +95,7 @@ def points_axis(axes: tuple[int, ...]) -> int:
     return axes[0] if axes and axes[-1] - axes[0] + 1 == len(axes) else 0
 
 
-def plan_mixed(items: Part, shape: Shape, chunks: Chunks) -> Plan:
+def plan_mixed(items: Part, shape: Shape, chunks: Grid) -> Plan:
     """Plan one-dimensional integer arrays of equal length, which are points, and slices."""
     axes = tuple([axis for axis, item in enumerate(items) if isinstance(item, np.ndarray)])
     if not axes:

@@ -12,10 +12,24 @@ result.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrds._plan.dims import ArrayDim, Dim, IntDim, OpenDim, SliceDim, table_of_array
+from zarrds._edges import Edges, Grid
+from zarrds._plan.dims import (
+    ArrayDim,
+    Dim,
+    EdgeIntDim,
+    EdgeSliceDim,
+    IntDim,
+    OpenDim,
+    SliceDim,
+    int_dim,
+    slice_dim,
+    table_of_array,
+)
 from zarrds._plan.grid import GridPlan
 from zarrds._plan.normalize import (
     Selection,
@@ -26,35 +40,39 @@ from zarrds._plan.normalize import (
     wrap_array,
     wrap_integer,
 )
-from zarrds._types import Chunks, Shape
+from zarrds._types import Shape
 from zarrds.errors import ArrayIndexError
 
 __all__ = ["plan_orthogonal"]
 
 
-def plan_orthogonal(selection: Selection, shape: Shape, chunks: Chunks) -> GridPlan:
+def plan_orthogonal(selection: Selection, shape: Shape, chunks: Grid) -> GridPlan:
     """Plan any combination of integers, slices, and one-dimensional integer and Boolean arrays."""
     items = expand_selection(selection, len(shape))
     dims = tuple([_plan_dim(*found) for found in zip(items, shape, chunks, strict=True)])
-    work_shape = tuple([dim.items for dim in dims if not isinstance(dim, IntDim)])
+    work_shape = tuple([dim.items for dim in dims if not isinstance(dim, _INTS)])
     arrays = [dim for dim in dims if isinstance(dim, ArrayDim)]
     chunk_arrays = sum([dim.has_chunk_arrays for dim in arrays])
     out_arrays = sum([dim.has_out_arrays for dim in arrays])
-    drop_axes = tuple([axis for axis, dim in enumerate(dims) if isinstance(dim, IntDim)]) if chunk_arrays else ()
+    drop_axes = tuple([axis for axis, dim in enumerate(dims) if isinstance(dim, _INTS)]) if chunk_arrays else ()
     if drop_axes:
-        dims = tuple([dim._replace(kept=True) if isinstance(dim, IntDim) else dim for dim in dims])
+        dims = tuple([dim._replace(kept=True) if isinstance(dim, _INTS) else dim for dim in dims])
     if chunk_arrays > 1 or out_arrays > 1:
         opened = _open_dims(dims, chunk_side=chunk_arrays > 1, out_side=out_arrays > 1)
         return GridPlan(opened, work_shape, drop_axes)
     return GridPlan(dims, work_shape, drop_axes)
 
 
-def _plan_dim(item: object, length: int, chunk: int) -> IntDim | SliceDim | ArrayDim:
+_INTS = (IntDim, EdgeIntDim)
+_Alone: TypeAlias = IntDim | SliceDim | EdgeIntDim | EdgeSliceDim | ArrayDim
+
+
+def _plan_dim(item: object, length: int, chunk: int | Edges) -> _Alone:
     if isinstance(item, slice):
-        return SliceDim(*bounded_slice(item, length), length, chunk)
+        return slice_dim(*bounded_slice(item, length), length, chunk)
     index = as_integer(item)
     if index is not None:
-        return IntDim(wrap_integer(index, length), length, chunk)
+        return int_dim(wrap_integer(index, length), length, chunk)
     positions = wrap_array(_positions(item, length), length)
     return ArrayDim(positions.size, table_of_array(positions, length, chunk))
 
@@ -83,9 +101,9 @@ def _mask_positions(item: object, length: int) -> NDArray[np.intp]:
     return np.flatnonzero(mask)
 
 
-def _open_dims(dims: tuple[IntDim | SliceDim | ArrayDim, ...], *, chunk_side: bool, out_side: bool) -> tuple[Dim, ...]:
+def _open_dims(dims: tuple[_Alone, ...], *, chunk_side: bool, out_side: bool) -> tuple[Dim, ...]:
     ndim = len(dims)
-    kept = [axis for axis, dim in enumerate(dims) if not isinstance(dim, IntDim)]
+    kept = [axis for axis, dim in enumerate(dims) if not isinstance(dim, _INTS)]
     chunk_shapes = [_mesh_shape(axis, ndim) if chunk_side else None for axis in range(ndim)]
     out_shapes: list[Shape | None] = [None] * ndim
     if out_side:

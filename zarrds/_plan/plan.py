@@ -8,20 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
+from zarrds._edges import Grid
 from zarrds._plan.basic import plan_basic, plan_block
 from zarrds._plan.coordinate import plan_coordinate, plan_mask
-from zarrds._plan.dims import SliceDim
+from zarrds._plan.dims import slice_dim
 from zarrds._plan.grid import GridPlan
 from zarrds._plan.normalize import Selection
 from zarrds._plan.orthogonal import plan_orthogonal
 from zarrds._plan.projection import Plan, Projection
-from zarrds._types import Chunks, Shape
+from zarrds._types import Shape
 
 __all__ = ["Mode", "Plan", "Projection", "plan_everything", "plan_selection"]
 
 Mode: TypeAlias = Literal["basic", "orthogonal", "coordinate", "mask", "block"]
 
-_PLANNERS: dict[str, Callable[[Selection, Shape, Chunks], Plan]] = {
+_PLANNERS: dict[str, Callable[[Selection, Shape, Grid], Plan]] = {
     "basic": plan_basic,
     "orthogonal": plan_orthogonal,
     "coordinate": plan_coordinate,
@@ -30,15 +31,17 @@ _PLANNERS: dict[str, Callable[[Selection, Shape, Chunks], Plan]] = {
 }
 
 
-def plan_selection(selection: Selection, shape: Shape, chunks: Chunks, mode: Mode) -> Plan:
-    """Resolve a selection against a regular chunk grid.
+def plan_selection(selection: Selection, shape: Shape, chunks: Grid, mode: Mode) -> Plan:
+    """Resolve a selection against a chunk grid.
 
     Parameters
     ----------
     selection : object
         The selection between the brackets, without field names.
-    shape, chunks : tuple of int
-        Shape of the array and of its chunks, in elements.
+    shape : tuple of int
+        Shape of the array.
+    chunks : tuple of (int or Edges)
+        Length of the chunks along each dimension, in elements, or the lengths of all of them where they differ.
     mode : {"basic", "orthogonal", "coordinate", "mask", "block"}
         What the selection means.
 
@@ -65,6 +68,6 @@ def plan_selection(selection: Selection, shape: Shape, chunks: Chunks, mode: Mod
     return _PLANNERS[mode](selection, shape, chunks)
 
 
-def plan_everything(shape: Shape, chunks: Chunks) -> Plan:
+def plan_everything(shape: Shape, chunks: Grid) -> Plan:
     """Plan the selection of a whole array."""
-    return GridPlan(tuple([SliceDim(0, n, 1, n, n, chunk) for n, chunk in zip(shape, chunks, strict=True)]), shape)
+    return GridPlan(tuple([slice_dim(0, n, 1, n, n, chunk) for n, chunk in zip(shape, chunks, strict=True)]), shape)

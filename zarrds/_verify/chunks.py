@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from zarrds._codec import N5ChunkWrapper, ShardingCodec, blosc
 from zarrds._config import get_config
-from zarrds._engine import OpenSource, shards_of, windows
+from zarrds._engine import ChunkKeys, OpenSource, shards_of, windows
 from zarrds._types import Buf, ByteRange
 from zarrds._verify.report import Finding
 from zarrds.errors import ChunkDecodeError, MetadataError, ZarrdsError
@@ -20,10 +20,24 @@ def decoded(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
     """Decode all chunks, a batch at a time."""
     nbytes = max(1, source.meta.chunk.nbytes)
     length = max(1, min(_BATCH, get_config().window_bytes // nbytes // 2))
+    of_key = _by_shape(source)
     for batch in windows(keys, length):
         for key, value in zip(batch, source.store.get_many([(key, None) for key in batch]), strict=True):
             if value is not None:
-                yield from _decoded(source, key, value)
+                yield from _decoded(of_key(key), key, value)
+
+
+def _by_shape(source: OpenSource) -> Callable[[str], OpenSource]:
+    """Return a function that gives the source with the codec and chunk shape of the chunk under a key."""
+    if source.meta.irregular is None:
+        return lambda key: source
+    known = ChunkKeys(source)
+
+    def of_key(key: str) -> OpenSource:
+        coords = known.coords(key)
+        return source if coords is None else source.at(coords)
+
+    return of_key
 
 
 def _decoded(source: OpenSource, key: str, value: Buf) -> Iterator[Finding]:
@@ -39,6 +53,18 @@ def sized(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
     These are the sizes of uncompressed chunks, of Blosc buffers, and of N5 blocks that are not compressed. The index of
     a shard gives the least size of the shard. No value may be empty.
     """
+    if source.meta.irregular is not None:
+        of_key, alike = _by_shape(source), dict[OpenSource, list[str]]()
+        for key in keys:
+            alike.setdefault(of_key(key), []).append(key)
+        for one, some in alike.items():
+            yield from _sized(one, some)
+    else:
+        yield from _sized(source, keys)
+
+
+def _sized(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
+    """Check the sizes of chunks of one shape."""
     chunk = source.meta.chunk
     plain = not chunk.dtype.hasobject and (chunk.serializer is None or chunk.serializer.name == "bytes")
     plain = plain and all(codec.name == "transpose" for codec in chunk.filters)

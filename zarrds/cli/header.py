@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from zarrds._edges import shown
 from zarrds._escaping import visible
 from zarrds._unpacking import decoded_fill
 from zarrds.cli.describe import codec_names, dimension_names, first_values, plain_values
@@ -94,7 +95,8 @@ def _variable(name: str, array: Array, indent: str) -> Iterator[str]:
     for key, value in array.attrs.asdict().items():
         if key != _HIDDEN:
             yield f"{indent}{_TAB}{visible(name)}:{visible(key)} = {_value(_decoded(array, key, value))} ;"
-    layout = [f"chunks {array.chunks}"] + ([f"shards {array.shards}"] if array.shards else [])
+    meta = array.source().meta
+    layout = [f"chunks {shown(meta.chunks)}"] + ([f"shards {shown(meta.shards)}"] if meta.shards else [])
     layout += [", ".join(codec_names(array)) or "not compressed", f"fill value {array.fill_value}"]
     yield f"{indent}{_TAB}// {visible('; '.join(layout))}"
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from zarrds._edges import shown
 from zarrds._engine import windows
 from zarrds._escaping import visible
 from zarrds._node import bounded_depth
@@ -129,8 +130,9 @@ def _label(line: Line) -> str:
 def _layout(node: Any) -> list[str]:
     if not isinstance(node, Array):
         return ["", ""]
-    shards = "" if node.shards is None else f" in {node.shards}"
-    return [f"{node.chunks}{shards}", ", ".join(codec_names(node))]
+    meta = node.source().meta
+    shards = "" if meta.shards is None else f" in {shown(meta.shards)}"
+    return [f"{shown(meta.chunks)}{shards}", ", ".join(codec_names(node))]
 
 
 def _ratio(line: Line) -> str:

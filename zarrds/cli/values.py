@@ -95,7 +95,7 @@ def _blocks(array: Array, selection: Sequence[Item]) -> Iterator[tuple[int, NDAr
     item: Any = selection[axis]
     count, *others = lengths_of(selection)
     row_bytes = max(1, int(np.prod(others, dtype=int)) * array.dtype.itemsize)
-    unit = max(1, array.write_unit[axis] // item.step)
+    unit = max(1, array.source().meta.chunk.shape[axis] // item.step)
     step = max(1, _BLOCK_BYTES // (row_bytes * unit)) * unit
     for at in range(0, count, step):
         stop = min(count, at + step)

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from zarrds import _node
+from zarrds._edges import chunks_between, end_at
 from zarrds._engine import OpenSource, PendingStore, note_written, write
 from zarrds._format import ArrayMeta
 from zarrds._node import Claim, ClaimLost, claim_around, claimed, locked, unclaimed
@@ -29,7 +30,7 @@ from zarrds._plan import plan_selection
 from zarrds._store import Store, WrapperStore, buffer_size, checked_before_repeats, to_bytes
 from zarrds._types import Buf, NDArrayAny, Request, Shape
 from zarrds.core.changing import Target, put_in_order
-from zarrds.core.resize import appended, changed, whole_units
+from zarrds.core.resize import appended, changed, extended, whole_units
 
 __all__ = ["append"]
 
@@ -100,9 +101,10 @@ def _may_lock(target: Target, data: Any) -> bool:
 def _is_short(meta: ArrayMeta, data: Any, axis: int) -> bool:
     """Return whether appending takes so little time that others may wait for it: few chunks or shards, not large."""
     shape, where = appended(meta.shape, data, axis)
-    unit = meta.write_unit
-    count = prod([-(-n // c) - (part.start or 0) // c for n, part, c in zip(shape, where, unit, strict=True)])
-    return count <= _MOST_UNITS and count * prod(unit) * meta.dtype.itemsize <= _MOST_BYTES and not meta.dtype.hasobject
+    new = extended(meta, shape, axis % len(shape))
+    lengths = zip(shape, where, new.write_unit, strict=True)
+    count = prod([len(chunks_between(edges, part.start or 0, n)) for n, part, edges in lengths])
+    return count <= _MOST_UNITS and count * new.chunk.nbytes <= _MOST_BYTES and not meta.dtype.hasobject
 
 
 def _claim_of_array(target: Target, attempt: int, waiting: _Waiting) -> AbstractContextManager[Claim]:
@@ -145,15 +147,16 @@ class _Append:
         if claim.inherited:
             put_in_order(target, claim, meta)
         shape, _ = appended(meta.shape, data, axis)
+        new = extended(meta, shape, axis % len(shape))
         if isinstance(claim.work, _Waiting):
             claim.work.shape = shape
         try:
-            claim.prepare(lambda document: self._grown(meta, shape, document))
-            _write_rows(target, self.behind, meta, shape, data, axis % len(shape))
+            claim.prepare(lambda document: self._grown(meta, new, document))
+            _write_rows(target, self.behind, new, meta.shape, data, axis % len(shape))
             if isinstance(target.chunk_store, PendingStore):
                 target.chunk_store.flush()  # no shape is stored before its data
-            show(changed(meta, shape=shape))
-            if self._publish(meta, shape):
+            show(new)
+            if self._publish(meta, new):
                 return shape
             self.lost = True
         except _ChunkChanged:
@@ -167,19 +170,22 @@ class _Append:
         show(meta)
         return None
 
-    def _publish(self, meta: ArrayMeta, shape: Shape) -> bool:
+    def _publish(self, meta: ArrayMeta, new: ArrayMeta) -> bool:
         """Write the document and give up the claim; return False if another writer has taken over."""
         if self.target.known is not None:
-            _node.save_array(self.target.store, self.target.path, changed(meta, shape=shape))
+            _node.save_array(self.target.store, self.target.path, new)
             return True
-        return self.claim.replace(lambda document: self._grown(meta, shape, document), release=True)
+        return self.claim.replace(lambda document: self._grown(meta, new, document), release=True)
 
-    def _grown(self, meta: ArrayMeta, shape: Shape, document: bytes) -> bytes:
-        """Return the document with the new shape; raise ClaimLost if another writer has changed the shape."""
+    def _grown(self, meta: ArrayMeta, new: ArrayMeta, document: bytes) -> bytes:
+        """Return the document with the new shape; raise ClaimLost if another writer has changed shape or edges."""
         present = self.target.meta(document)
-        if present.shape != meta.shape:
+        if present.shape != meta.shape or present.irregular != meta.irregular:
             raise ClaimLost
-        return self.target.document(changed(present, shape=shape), document)
+        changes: dict[str, Any] = {"shape": new.shape}
+        if new.irregular is not None:
+            changes.update(irregular=new.irregular, chunk=replace(present.chunk, shape=new.chunk.shape))
+        return self.target.document(changed(present, **changes), document)
 
     def _undo(self, meta: ArrayMeta) -> None:
         """Put back what was changed; if that fails, the mark stays, and the next writer cleans up."""
@@ -195,16 +201,16 @@ class _Append:
                 raise  # else raise the first error
 
 
-def _write_rows(target: Target, store: Store, meta: ArrayMeta, shape: Shape, data: Any, axis: int) -> None:
-    """Write the data that extend an array to `shape`: first the chunks behind its end, then those at the edge.
+def _write_rows(target: Target, store: Store, meta: ArrayMeta, before: Shape, data: Any, axis: int) -> None:
+    """Write the data that extend an array from the shape `before`: first chunks behind its end, then those at the edge.
 
     With locks, a part of a chunk is never written as the whole chunk: others may have written a part of it too.
     """
-    unit = meta.write_unit
+    unit, shape = meta.write_unit, meta.shape
     extent = shape if target.lock is None else whole_units(shape, unit, axis)
     source = OpenSource(store, target.path, changed(meta, shape=extent))
-    start, stop = meta.shape[axis], shape[axis]
-    edge = min(stop, -(-start // unit[axis]) * unit[axis])
+    start, stop = before[axis], shape[axis]
+    edge = min(stop, end_at(unit[axis], start))
     for first, last in ((edge, stop), (start, edge)):
         if first == last:
             continue

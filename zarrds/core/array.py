@@ -411,7 +411,7 @@ class Array(ArrayProperties, Selections, NewerNames):
         >>> [int(value) for value in z.islice(25, 30)]
         [25, 26, 27, 28, 29]
         """
-        return iterate(self.__getitem__, self.shape, self.write_unit, start, end)
+        return iterate(self.__getitem__, self.shape, self._open.latest.meta.write_unit, start, end)
 
     def _view(self, meta: ArrayMeta, read_only: bool | None, synchronizer: Synchronizer | None) -> Self:
         options = self._open.options

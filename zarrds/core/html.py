@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
 from math import prod
+from typing import Protocol
 
 from zarrds._html import attributes_table, columns_table, facts_table, folded, framed
 from zarrds._types import Shape
@@ -31,12 +32,18 @@ _LONGEST_PX, _SHORTEST_PX = 200.0, 12.0
 _MARGIN = 14
 
 
+class Indexed(Protocol):
+    """What has an integer for each index."""
+
+    def __getitem__(self, index: int, /) -> int: ...
+
+
 def grid_svg(
     shape: Shape,
     grid: Shape,
     stored: Iterable[Sequence[int]] | None,
     *,
-    edges: Sequence[Sequence[int]] | None = None,
+    edges: Sequence[Indexed] | None = None,
     unit: Shape | None = None,
     inner: Shape | None = None,
     names: Sequence[str | None] | None = None,
@@ -50,8 +57,8 @@ def grid_svg(
         Shape of the array, for the proportions, and number of chunks along each dimension.
     stored : iterable of tuples of int, optional
         Coordinates of the chunks that exist; None if that is not known.
-    edges : sequence of sequences of int, optional
-        For each dimension the ends of its chunks, in elements, if they do not have one length.
+    edges : sequence, optional
+        For each dimension the ends of its chunks, in elements, by their numbers, if they do not have one length.
     unit : tuple of int, optional
         Lengths of a chunk, or of a shard; by default the dimensions are divided evenly.
     inner : tuple of int, optional
@@ -109,7 +116,7 @@ def _ends(
     dim: int,
     length: int,
     bounds: Sequence[tuple[int, int]],
-    edges: Sequence[Sequence[int]] | None,
+    edges: Sequence[Indexed] | None,
     unit: Shape | None,
 ) -> Sequence[float]:
     """Return the ends of the drawn cells along a dimension, in elements; `bounds` are those of their chunks."""

@@ -99,7 +99,7 @@ class OpenArray:
         mode, items, fields = asked
         if mode == "numpy":
             return read_masked(source, items, fields, missing=options.read_missing, like=options.meta_array)
-        plan = plan_selection(items, source.meta.shape, source.meta.chunk.shape, mode)
+        plan = plan_selection(items, source.meta.shape, source.meta.write_unit, mode)
         result = read(source, plan, out, fields=fields, missing=options.read_missing, like=options.meta_array)
         if plan.result_shape or (mode == "basic" and not source.meta.shape and _is_ellipsis(items)):
             return result
@@ -115,7 +115,7 @@ class OpenArray:
         if mode == "numpy":
             write_masked(source, items, value, fields, lock=lock, write_empty_chunks=keep)
             return
-        plan = plan_selection(items, source.meta.shape, source.meta.chunk.shape, mode)
+        plan = plan_selection(items, source.meta.shape, source.meta.write_unit, mode)
         write(source, plan, value, fields=fields, lock=lock, write_empty_chunks=keep)
 
     @property

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from zarrds._codec import get_codec
+from zarrds._edges import Ends, as_given, longest_chunk, shown
 from zarrds._engine import count_stored, missing_chunks
 from zarrds._format import CodecSpec, grid_shape
 from zarrds._metadata import order_of, pipeline_of, to_numcodecs
@@ -100,15 +101,23 @@ class ArrayProperties(Conversions):
         return self._open.path.rsplit("/", 1)[-1] if self._open.path else None
 
     @property
-    def chunks(self) -> Shape:
+    def chunks(self) -> tuple[Any, ...]:
         """A tuple of integers describing the length of each dimension of a chunk of the array.
 
-        With shards, it is the shape of the inner chunks.
+        With shards, it is the shape of the inner chunks. Along a dimension whose chunks have different lengths (Zarr
+        v3), it is a tuple of all lengths in place of the integer, as they were given or stored; the last may reach past
+        the end of the array.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> zarrds.zeros((10, 30), chunks=[[3, 5, 2], 10], zarr_format=3).chunks
+        ((3, 5, 2), 10)
         """
-        return self._open.latest.meta.chunks
+        return as_given(self._open.latest.meta.chunks)
 
     @property
-    def shards(self) -> Shape | None:
+    def shards(self) -> tuple[Any, ...] | None:
         """Shape of a shard, a stored value that holds several chunks; None when chunks are stored one by one.
 
         Examples
@@ -117,10 +126,11 @@ class ArrayProperties(Conversions):
         >>> zarrds.zeros((100, 60), chunks=(10, 20), shards=(50, 60), zarr_format=3).shards
         (50, 60)
         """
-        return self._open.latest.meta.shards
+        shards = self._open.latest.meta.shards
+        return None if shards is None else as_given(shards)
 
     @property
-    def write_unit(self) -> Shape:
+    def write_unit(self) -> tuple[Any, ...]:
         """Shape of a stored value, the shard or the chunk: concurrent writers must each write whole ones.
 
         Examples
@@ -129,7 +139,7 @@ class ArrayProperties(Conversions):
         >>> zarrds.zeros((100, 60), chunks=(10, 20), shards=(50, 60), zarr_format=3).write_unit
         (50, 60)
         """
-        return self._open.latest.meta.write_unit
+        return as_given(self._open.latest.meta.write_unit)
 
     @property
     def zarr_format(self) -> int:
@@ -299,13 +309,14 @@ class ArrayProperties(Conversions):
 
     def _facts(self, initialized: str, stored: int) -> list[tuple[str, str]]:
         """Return the rows of a report; without stored bytes if `stored` is -1."""
+        meta = self._open.source().meta
         rows = [("Name", self.name)] if self.name else []
         rows += [
             ("Type", type_name(self)),
             ("Data type", str(self.dtype)),
-            ("Shape", str(self._open.source().meta.shape)),
-            ("Chunk shape", str(self.chunks)),
-            *([] if self.shards is None else [("Shard shape", str(self.shards))]),
+            ("Shape", str(meta.shape)),
+            ("Chunk shape", shown(meta.chunks)),
+            *([] if meta.shards is None else [("Shard shape", shown(meta.shards))]),
             ("Order", self.order),
             ("Read-only", str(self._open.options.read_only)),
         ]
@@ -332,8 +343,9 @@ class ArrayProperties(Conversions):
             meta.shape,
             grid,
             found.coords,
-            unit=meta.write_unit,
-            inner=None if meta.shards is None else meta.chunks,
+            unit=meta.chunk.shape,
+            edges=None if meta.irregular is None else [*map(Ends, meta.irregular)],
+            inner=None if meta.shards is None else longest_chunk(meta.chunks),
             names=meta.dimension_names,
             looked_up=found.sampled,
         )

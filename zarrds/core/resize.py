@@ -13,13 +13,14 @@ from numpy.exceptions import AxisError
 
 from zarrds import _node
 from zarrds._codec import new_fill
+from zarrds._edges import Grid, end_at, grown_grid, longest_chunk, span_at
 from zarrds._engine import OpenSource, stored_chunks, windows
 from zarrds._format import ArrayMeta, box_coords, dumps, grid_shape, loads, normalize_shape
 from zarrds._store import Store
 from zarrds._types import Shape
 from zarrds.errors import ArgumentError, ArgumentTypeError
 
-__all__ = ["appended", "changed", "digest", "iterate", "resized_shape", "whole_units", "with_fill"]
+__all__ = ["appended", "changed", "digest", "extended", "iterate", "resized_shape", "whole_units", "with_fill"]
 
 
 def resized_shape(shape: Shape, args: Sequence[Any]) -> Shape:
@@ -34,10 +35,30 @@ def resized_shape(shape: Shape, args: Sequence[Any]) -> Shape:
 def changed(meta: ArrayMeta, **changes: Any) -> ArrayMeta:
     """Return the metadata of an existing array with some fields changed.
 
-    A rewritten document of Zarr v2 names the separator of its chunk keys explicitly, as Zarr-Python 2 does.
+    A rewritten document of Zarr v2 names the separator of its chunk keys explicitly, as Zarr-Python 2 does. Irregular
+    edges grow with the shape, see `grown_grid`.
     """
     keys = replace(meta.keys, written=True) if meta.zarr_format == 2 else meta.keys
+    if meta.irregular is not None and "shape" in changes and "irregular" not in changes:
+        changes["irregular"] = edges_for(meta, changes["shape"])
+        changes.setdefault("chunk", replace(meta.chunk, shape=longest_chunk(changes["irregular"])))
     return replace(meta, keys=keys, **changes)
+
+
+def edges_for(meta: ArrayMeta, shape: Shape, axis: int | None = None) -> Grid | None:
+    """Return the irregular edges of an array that now has that shape, with data appended along `axis`."""
+    if meta.irregular is None:
+        return None
+    return grown_grid(meta.irregular, shape, longest_chunk(meta.chunks) if meta.shards is not None else None, axis)
+
+
+def extended(meta: ArrayMeta, shape: Shape, axis: int) -> ArrayMeta:
+    """Return the metadata of an array to which data were appended along `axis`."""
+    if meta.irregular is None:
+        return changed(meta, shape=shape)
+    edges = edges_for(meta, shape, axis)
+    assert edges is not None
+    return changed(meta, shape=shape, irregular=edges, chunk=replace(meta.chunk, shape=longest_chunk(edges)))
 
 
 def with_fill(meta: ArrayMeta, value: Any) -> ArrayMeta:
@@ -45,10 +66,10 @@ def with_fill(meta: ArrayMeta, value: Any) -> ArrayMeta:
     return changed(meta, chunk=replace(meta.chunk, fill=new_fill(value, meta.chunk)))
 
 
-def whole_units(shape: Shape, unit: Shape, axis: int) -> Shape:
+def whole_units(shape: Shape, unit: Grid, axis: int) -> Shape:
     """Return the shape extended to whole chunks along `axis`: other writers may have appended to the last ones."""
     return tuple(
-        [-(-n // c) * c if dim == axis % len(shape) else n for dim, (n, c) in enumerate(zip(shape, unit, strict=True))]
+        [end_at(c, n) if dim == axis % len(shape) else n for dim, (n, c) in enumerate(zip(shape, unit, strict=True))]
     )
 
 
@@ -88,7 +109,7 @@ def digest(source: OpenSource, store: Store, hashname: str) -> Any:
 
 
 def iterate(
-    read: Callable[[slice], Any], shape: Shape, chunks: Shape, start: int | None, end: int | None
+    read: Callable[[slice], Any], shape: Shape, unit: Grid, start: int | None, end: int | None
 ) -> Iterator[Any]:
     """Yield the items along the first dimension; each row of chunks is read once."""
     if not shape:
@@ -101,6 +122,6 @@ def iterate(
         raise ArgumentError("end must be a nonnegative integer")
     end = min(end, shape[0])
     while start < end:
-        stop = min(end, (start // chunks[0] + 1) * chunks[0])
+        stop = min(end, span_at(unit[0], start).end)
         yield from read(slice(start, stop))
         start = stop

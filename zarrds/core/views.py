@@ -10,6 +10,7 @@ import numpy as np
 from numcodecs import AsType
 
 from zarrds._codec import decode_fill, encode_fill, new_fill, spec_of
+from zarrds._edges import Edges, is_regular, longest_chunk, shown
 from zarrds._format import (
     NO_FILL,
     ArrayMeta,
@@ -17,8 +18,8 @@ from zarrds._format import (
     CodecSpec,
     Fill,
     dtype_to_v2,
-    normalize_chunks,
     normalize_dtype,
+    normalize_grid,
     normalize_shape,
     numpy_dtype,
 )
@@ -47,11 +48,15 @@ def view_meta(
     if filters is not None:
         chunk = replace(chunk, filters=tuple(_filter_spec(f, meta) for f in filters))
     new_shape = meta.shape if shape is None else normalize_shape(shape)
+    grid = meta.write_unit
     if chunks is not None:
-        chunk = replace(chunk, shape=normalize_chunks(chunks, new_shape, chunk.dtype.itemsize))
+        grid = normalize_grid(chunks, new_shape, chunk.dtype.itemsize)
+        chunk = replace(chunk, shape=longest_chunk(grid))
     if len(chunk.shape) != len(new_shape):
         raise ArgumentError(f"a view of shape {new_shape} needs chunks of as many dimensions, found {chunk.shape}")
-    return replace(meta, shape=new_shape, chunk=chunk)
+    if any(isinstance(edges, Edges) and edges.total < n for edges, n in zip(grid, new_shape, strict=True)):
+        raise ArgumentError("the edges of the chunks do not reach the end of the view", found=shown(grid))
+    return replace(meta, shape=new_shape, chunk=chunk, irregular=None if is_regular(grid) else grid)
 
 
 def _filter_spec(codec: Any, meta: ArrayMeta) -> CodecSpec:

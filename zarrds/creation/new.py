@@ -66,7 +66,9 @@ def create(
         Array shape.
     chunks : int or tuple of ints, or bool, optional
         Chunk shape. If True (default), guessed from `shape` and `dtype`; if False, one chunk for the whole array; an
-        int is used for every dimension; None or -1 in a tuple means the whole dimension.
+        int is used for every dimension; None or -1 in a tuple means the whole dimension. In Zarr v3 a sequence in place
+        of an item has the lengths of all chunks along that dimension, ``[[3, 5, 2], 10]``, or pairs of length and
+        count, ``[[[3, 100], 5], 10]``; see docs/formats.md.
     dtype : str or dtype, optional
         NumPy dtype, by default float64; ``str``, ``bytes`` and ``'array:T'`` give object arrays with the codec they
         need.

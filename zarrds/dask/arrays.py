@@ -24,11 +24,12 @@ from dask.tokenize import tokenize
 from dask.utils import parse_bytes
 
 from zarrds import _node
+from zarrds._edges import Edges, Grid, longest_chunk
 from zarrds._engine import ChunkSource, places_of
 from zarrds._format import ArrayMeta, check_version
 from zarrds._metadata import OPTIONS_OF_ARRAYS, array_meta, new_format
 from zarrds._store import Store, StoreLike, as_store, normalize_path, refuse_overlap
-from zarrds._types import Chunks, Shape
+from zarrds._types import Shape
 from zarrds.core import Array
 from zarrds.creation import open_array
 from zarrds.dask.blocks import BlockGrid, check_alignment, check_lengths, fitting_blocks, merged_chunks
@@ -39,7 +40,7 @@ from zarrds.dask.jobs import Job, require_shareable, unique_name
 from zarrds.dask.keywords import ToZarrKeywords
 from zarrds.dask.places import opened
 from zarrds.dask.tasks import Reading, open_filled, open_target, read_block, read_block_as, write_block
-from zarrds.errors import ArgumentError, ArgumentTypeError, ReadOnlyError
+from zarrds.errors import ArgumentError, ArgumentTypeError, BlockAlignmentError, ReadOnlyError
 
 __all__ = [
     "BlockIds",
@@ -127,7 +128,7 @@ def from_zarr(
     array = opened(source, path, storage_options)
     chunk_source = array.source()
     if isinstance(chunks, Mapping):
-        chunks = chunks_of_axes(chunks, dimension_names(array), chunk_source.meta.chunks)
+        chunks = chunks_of_axes(chunks, dimension_names(array), _lengths_of(chunk_source.meta))
     blocks = _blocks(chunk_source.meta, chunks)
     grid = BlockGrid.of(blocks)
     how = _reading(array, meta)
@@ -167,9 +168,9 @@ def _array_expr_enabled() -> bool:
 def _blocks(meta: ArrayMeta, chunks: Any) -> tuple[tuple[int, ...], ...]:
     """Return the lengths of the blocks along each dimension, in dask's form."""
     if chunks is None or chunks == "store":
-        chunks = meta.chunks
+        chunks = _lengths_of(meta)
     elif isinstance(chunks, str) and chunks == "shards":
-        chunks = meta.write_unit
+        chunks = _lengths_of(meta, shards=True)
     elif isinstance(chunks, str) and chunks == "auto":
         limit = parse_bytes(dask.config.get("array.chunk-size"))
         chunks = _merged(meta, limit)
@@ -177,7 +178,7 @@ def _blocks(meta: ArrayMeta, chunks: Any) -> tuple[tuple[int, ...], ...]:
     if isinstance(chunks, tuple) and all(type(length) is int and length > 0 for length in chunks):
         return _regular_blocks(meta.shape, chunks)
     found: tuple[tuple[int, ...], ...] = da.core.normalize_chunks(
-        chunks, shape=meta.shape, dtype=meta.dtype, previous_chunks=meta.chunks
+        chunks, shape=meta.shape, dtype=meta.dtype, previous_chunks=_lengths_of(meta)
     )
     return found
 
@@ -193,14 +194,41 @@ def _regular_blocks(shape: Shape, lengths: tuple[int, ...]) -> tuple[tuple[int, 
     return found
 
 
-def _merged(meta: ArrayMeta, limit: int) -> Chunks:
-    """Return multiples of the shards, or of the chunks in one shard if shards are larger than the limit."""
-    itemsize, unit = meta.dtype.itemsize, meta.write_unit
+def _lengths_of(meta: ArrayMeta, *, shards: bool = False) -> tuple[Any, ...]:
+    """Return the lengths of chunks, or of shards, as dask takes them: one, or those of all blocks, per dimension."""
+    grid = meta.write_unit if shards else meta.chunks
+    return tuple(
+        [edges.within(n) if isinstance(edges, Edges) else edges for edges, n in zip(grid, meta.shape, strict=True)]
+    )
+
+
+def _merged(meta: ArrayMeta, limit: int) -> tuple[Any, ...]:
+    """Return multiples of the shards, or of the chunks in one shard if shards are larger than the limit.
+
+    Along irregular edges, neighbours are merged up to that length.
+    """
+    itemsize, unit = meta.dtype.itemsize, meta.chunk.shape
+    if meta.irregular is not None:
+        most = merged_chunks(meta.shape, unit, itemsize, limit)
+        lengths = zip(_lengths_of(meta, shards=True), most, strict=True)
+        return tuple([n if isinstance(given, int) else _joined(given, n) for given, n in lengths])
     if prod(unit) * itemsize <= limit:
         return merged_chunks(meta.shape, unit, itemsize, limit)
-    inside = merged_chunks(unit, meta.chunks, itemsize, limit)
+    chunks = longest_chunk(meta.chunks)
+    inside = merged_chunks(unit, chunks, itemsize, limit)
     # blocks must not cross the boundaries of shards: their lengths divide those of the shard
-    return tuple(_largest_divisor(u // c, i // c) * c for u, c, i in zip(unit, meta.chunks, inside, strict=True))
+    return tuple(_largest_divisor(u // c, i // c) * c for u, c, i in zip(unit, chunks, inside, strict=True))
+
+
+def _joined(lengths: tuple[int, ...], most: int) -> tuple[int, ...]:
+    """Return lengths with neighbours joined as long as their sum does not exceed `most`."""
+    found = [lengths[0]]
+    for length in lengths[1:]:
+        if found[-1] + length <= most:
+            found[-1] += length
+        else:
+            found.append(length)
+    return tuple(found)
 
 
 def _largest_divisor(count: int, most: int) -> int:
@@ -410,12 +438,27 @@ def planned_array(
     asked = check_version(options.pop("zarr_version", None), options.get("zarr_format"))
     options["zarr_format"] = new_format(asked, real_store)
     options["store_separator"] = real_store.dimension_separator
-    longest = tuple(max(lengths) for lengths in x.chunks)
+    own = tuple(max(lengths) for lengths in x.chunks)
+    if options["zarr_format"] == 3 and options.get("shards") is None and align != "rechunk":
+        own = tuple(map(_chunks_of_blocks, x.chunks))
     names = options.get("dimension_names") or (None,) * x.ndim
-    chunks = longest if chunks is None else chunks_of_axes(chunks, names, longest)
+    chunks = own if chunks is None else chunks_of_axes(chunks, names, own)
     meta = array_meta(shape=x.shape, chunks=chunks, dtype=x.dtype, **options)
     require_shareable(real_store)
-    return _aligned(x, meta.write_unit, where, align), real_store, where, meta
+    try:
+        return _aligned(x, meta.write_unit, where, align), real_store, where, meta
+    except BlockAlignmentError as error:
+        if meta.zarr_format == 2:
+            error.hint = f"{error.hint}; Zarr v3 keeps such blocks (zarr_format=3)"
+        raise
+
+
+def _chunks_of_blocks(lengths: tuple[int, ...]) -> Any:
+    """Return the chunks that blocks along a dimension become: one length, or all lengths where they differ."""
+    given = tuple(length for length in lengths if length)
+    if len(set(given[:-1])) <= 1 and given[-1:] <= given[:1]:
+        return max(lengths)
+    return given
 
 
 def creating_job(
@@ -459,7 +502,7 @@ def continuing_job(
     return job_of_blocks(receipts, unfinished_blocks(x.chunks, target), finish, stores=(target.store,), **known)
 
 
-def _aligned(x: da.Array, chunks: Chunks, path: str, align: str, origin: tuple[int, ...] = ()) -> da.Array:
+def _aligned(x: da.Array, chunks: Grid, path: str, align: str, origin: tuple[int, ...] = ()) -> da.Array:
     if align not in ("error", "rechunk"):
         raise ArgumentError(f"align must be 'error' or 'rechunk', found {align!r}")
     try:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from math import prod
 from typing import Any, Generic, TypeVar
 
+from zarrds._edges import longest_chunk
 from zarrds._engine import ChunkSource
 from zarrds._types import NDArrayAny, Shape
 from zarrds.core import Array
@@ -126,8 +127,10 @@ def regions_of(grid: BlockGrid, start: int = 0, stop: int | None = None) -> Iter
 def _grid(array: Array, whole: bool) -> BlockGrid:
     """Return blocks of several chunks; if large shards may be cut, of several inner chunks."""
     itemsize = array.dtype.itemsize
-    cut = not whole and prod(array.write_unit) * itemsize > BLOCK_BYTES
-    return BlockGrid(array.shape, _lengths(array.shape, array.chunks if cut else array.write_unit, itemsize))
+    meta = array.source().meta
+    cut = not whole and prod(meta.chunk.shape) * itemsize > BLOCK_BYTES
+    lengths = longest_chunk(meta.chunks) if cut else meta.chunk.shape
+    return BlockGrid(array.shape, _lengths(array.shape, lengths, itemsize))
 
 
 def _lengths(shape: Shape, chunks: Shape, itemsize: int) -> Shape:

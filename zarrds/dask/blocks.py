@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._edges import Edges, Grid, end_at, longest_chunk, shown
 from zarrds._types import Chunks, Shape
 from zarrds.errors import ArgumentError, BlockAlignmentError
 
@@ -61,9 +62,7 @@ def _regular(lengths: tuple[int, ...]) -> int | tuple[int, ...]:
     return first if regular else lengths
 
 
-def check_alignment(
-    blocks: Sequence[Sequence[int]], chunks: Chunks, path: str = "", origin: Sequence[int] = ()
-) -> None:
+def check_alignment(blocks: Sequence[Sequence[int]], chunks: Grid, path: str = "", origin: Sequence[int] = ()) -> None:
     """Raise BlockAlignmentError if two blocks would write to one chunk; the outer ends need not be aligned.
 
     `origin` says where the first block begins in the stored array, if that is not its beginning.
@@ -71,17 +70,27 @@ def check_alignment(
     for axis, (lengths, chunk) in enumerate(zip(blocks, chunks, strict=True)):
         first = origin[axis] if origin else 0
         inner = [first + boundary for boundary in _inner_boundaries(lengths)]
-        wrong = next((boundary for boundary in inner if boundary % chunk), None)
+        wrong = next((boundary for boundary in inner if end_at(chunk, boundary) != boundary), None)
         if wrong is not None:
-            fitting = gcd(*inner)
-            raise BlockAlignmentError(
-                f"blocks along axis {axis} meet at {wrong}, inside a chunk, so that two tasks would write it",
-                path=path,
-                expected=f"boundaries at multiples of the chunk length {chunk}",
-                found=f"blocks {_short(lengths)}",
-                hint=f"rechunk the array to {nearest_fit(blocks, chunks)}, pass align='rechunk' to have that done, "
-                f"or store chunks of length {fitting} along axis {axis}",
-            )
+            raise _misaligned(blocks, chunks, path, axis, wrong, gcd(*inner))
+
+
+def _misaligned(
+    blocks: Sequence[Sequence[int]], chunks: Grid, path: str, axis: int, wrong: int, fitting: int
+) -> BlockAlignmentError:
+    chunk = chunks[axis]
+    expected, wanted = f"boundaries at borders of the chunks {shown((chunk,))}", "the stored chunks"
+    if not isinstance(chunk, Edges):
+        expected = f"boundaries at multiples of the chunk length {chunk}"
+        wanted = str(nearest_fit(blocks, longest_chunk(chunks)))
+    return BlockAlignmentError(
+        f"blocks along axis {axis} meet at {wrong}, inside a chunk, so that two tasks would write it",
+        path=path,
+        expected=expected,
+        found=f"blocks {_short(blocks[axis])}",
+        hint=f"rechunk the array to {wanted}, pass align='rechunk' to have that done, "
+        f"or store chunks of length {fitting} along axis {axis}",
+    )
 
 
 def _inner_boundaries(lengths: Sequence[int]) -> list[int]:
@@ -99,13 +108,18 @@ def nearest_fit(blocks: Sequence[Sequence[int]], chunks: Chunks) -> Chunks:
     return tuple(max(1, round(length / chunk)) * chunk for length, chunk in zip(longest, chunks, strict=True))
 
 
-def fitting_blocks(blocks: Sequence[Sequence[int]], chunks: Chunks, origin: Sequence[int]) -> tuple[Chunks, ...]:
+def fitting_blocks(blocks: Sequence[Sequence[int]], chunks: Grid, origin: Sequence[int]) -> tuple[Chunks, ...]:
     """Return blocks of about the given lengths that meet at chunk boundaries; the first begins at `origin`."""
     found = []
-    for lengths, fit, first in zip(blocks, nearest_fit(blocks, chunks), origin, strict=True):
+    fits = nearest_fit(blocks, longest_chunk(chunks))
+    for lengths, chunk, fit, first in zip(blocks, chunks, fits, origin, strict=True):
         end = first + sum(lengths)
-        edges = [first, *range((first // fit + 1) * fit, end, fit), end]
-        found.append(tuple(b - a for a, b in pairwise(edges)))
+        if isinstance(chunk, Edges):
+            borders = [min(end_at(chunk, first + border), end) for border in _inner_boundaries(lengths)]
+            edges = list(dict.fromkeys([first, *borders, end]))
+        else:
+            edges = [first, *range((first // fit + 1) * fit, end, fit), end]
+        found.append(tuple(b - a for a, b in pairwise(edges)) or (0,))
     return tuple(found)
 
 

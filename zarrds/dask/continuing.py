@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 from functools import partial
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import dask.array as da
@@ -17,6 +18,7 @@ from dask.optimization import cull
 from dask.task_spec import Task, TaskRef
 
 from zarrds import _node
+from zarrds._edges import Edges, chunks_between
 from zarrds._engine import ChunkSource, stored_chunks
 from zarrds._format import ArrayMeta
 from zarrds._store import Store, StoreSpec
@@ -101,18 +103,24 @@ def unfinished_blocks(chunks: tuple[tuple[int, ...], ...], target: ChunkSource) 
     """
     unit = target.meta.write_unit
     edges = [np.cumsum((0, *lengths)) for lengths in chunks]
-    every = np.ones((), np.int64)
+    every: NDArrayAny = np.ones((), np.int64)
     for stops, length in zip(edges, unit, strict=True):
-        every = every[..., None] * (-(-stops[1:] // length) - stops[:-1] // length)
+        counts = np.array([len(chunks_between(length, *pair)) for pair in pairwise(stops.tolist())], np.int64)
+        every = every[..., None] * counts
     stored = np.zeros(every.shape, np.int64)
     found = list(stored_chunks(target.open()))
     coords = np.array(found, np.int64).reshape(len(found), len(unit))
     at = tuple(
-        np.searchsorted(stops[1:-1], coords[:, axis] * length, side="right")
+        np.searchsorted(stops[1:-1], _starts(length, coords[:, axis]), side="right")
         for axis, (stops, length) in enumerate(zip(edges, unit, strict=True))
     )
     np.add.at(stored, at, 1 if unit else len(coords))
     return np.argwhere(stored < every)
+
+
+def _starts(edges: int | Edges, coords: NDArrayAny) -> NDArrayAny:
+    """Return the first elements of some chunks along a dimension."""
+    return edges.borders_of(coords)[0] if isinstance(edges, Edges) else coords * edges
 
 
 def job_of_blocks(

@@ -10,6 +10,7 @@ from typing import Any
 from zarrds import _node
 from zarrds._convert import Found, nodes_in
 from zarrds._copy import block_shape, options_between
+from zarrds._edges import Grid, longest_chunk
 from zarrds._engine import ChunkSource
 from zarrds._format import ArrayMeta, GroupMeta, chunk_count, format_of, grid_shape
 from zarrds._metadata import array_meta
@@ -257,7 +258,8 @@ def _step(source: Array | Group, dest: Group, old: Found, where: str, how: _How)
     array = Array.from_source(ChunkSource(source.store.spec(), old.path, old.node))
     new = _new_meta(array, old.node, dest, how.create)
     raw = (
-        (old.node.shape, old.node.chunk, old.node.zarr_format) == (new.shape, new.chunk, new.zarr_format)
+        (old.node.shape, old.node.chunk, old.node.irregular, old.node.zarr_format)
+        == (new.shape, new.chunk, new.irregular, new.zarr_format)
         and (old.node.transformers, old.node.keys) == (new.transformers, new.keys)
         and old.node.chunk.fill.defined  # otherwise the value of absent chunks is undefined, and must be written
     )
@@ -353,7 +355,7 @@ def _recoded_batches(steps: Sequence[_Step], how: _How) -> list[RecodeBatch]:
     batches = Batches()
     for number, array in enumerate(arrays):
         nbytes = max(1, array.new.dtype.itemsize)
-        for length in array.block:
+        for length in longest_chunk(array.block):
             nbytes *= length
         batches.add(number, [(0, array.stop)], limits.chunks(nbytes, ENCODED_WEIGHT))
     batches.close()
@@ -366,10 +368,12 @@ def _whole(step: _Step, how: _How) -> RecodeRange | None:
     old, new = step.old.node, step.new.node
     assert isinstance(old, ArrayMeta)
     assert isinstance(new, ArrayMeta)
-    unit = new.write_unit
+    block: Grid = new.write_unit
     # without dimensions there is one block, of one element
-    block = block_shape(new.shape, unit, old.write_unit, max(1, new.dtype.itemsize)) if new.shape else ()
-    block = tuple(-(-length // n) * n for length, n in zip(block, unit, strict=True))
+    if new.irregular is None:  # else a block is one chunk
+        unit = new.chunk.shape
+        lengths = block_shape(new.shape, unit, old.chunk.shape, max(1, new.dtype.itemsize)) if new.shape else ()
+        block = tuple(-(-length // n) * n for length, n in zip(lengths, unit, strict=True))
     count = chunk_count(new.shape, block) if grid_shape(new.shape, block) or not new.shape else 0
     if not count:
         return None

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._edges import chunks_between, longest_chunk
 from zarrds._engine import ChunkSource
 from zarrds._escaping import visible
 from zarrds._format import ArrayMeta
@@ -346,7 +347,8 @@ def _pair(ours: Array, theirs: Array, rtol: float, atol: float) -> _Pair:
 def _same_layout(ours: ChunkSource, theirs: ChunkSource) -> bool:
     """Return whether equal bytes of chunks are equal values."""
     a, b = ours.meta, theirs.meta
-    return (a.chunk, a.shape, a.transformers) == (b.chunk, b.shape, b.transformers) and not a.transformers
+    alike = (a.chunk, a.shape, a.irregular, a.transformers) == (b.chunk, b.shape, b.irregular, b.transformers)
+    return alike and not a.transformers
 
 
 def _compare_batch(work: tuple[_Pair, ...], batch: tuple[BlockRange, ...], after: Any = None) -> SumsByArray[_Values]:
@@ -383,14 +385,14 @@ def _same(ours: Any, theirs: Any) -> bool:
 
 
 def _chunks_of(meta: ArrayMeta, region: tuple[slice, ...]) -> Iterator[tuple[int, ...]]:
-    spans = [range(part.start // n, -(-part.stop // n)) for part, n in zip(region, meta.write_unit, strict=True)]
+    spans = [chunks_between(n, part.start, part.stop) for part, n in zip(region, meta.write_unit, strict=True)]
     return product(*spans)
 
 
 def _compared_region(ours: ChunkSource, region: tuple[slice, ...], pair: _Pair) -> _Values:
     """Decode a region of both arrays, a bounded part of it at a time, and compare."""
     meta, found = ours.meta, _Values()
-    grid = parts_of(region, meta.shape, meta.chunks, meta.dtype.itemsize)
+    grid = parts_of(region, meta.shape, longest_chunk(meta.chunks), meta.dtype.itemsize)
     for block_id, part in regions_of(grid):
         found += _compared(read_block(ours, grid, block_id), read_block(pair.other, grid, block_id), part, pair)
     return found

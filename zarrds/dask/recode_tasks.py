@@ -11,10 +11,10 @@ from typing import Any
 from zarrds import _node
 from zarrds._convert import Found, documents_of
 from zarrds._copy import same_elements
+from zarrds._edges import Grid, chunk_region, longest_chunk
 from zarrds._engine import OpenSource, read, write
 from zarrds._format import ArrayMeta, chunk_count, grid_shape
 from zarrds._plan import plan_selection
-from zarrds._types import Shape
 from zarrds.attrs import Attributes
 from zarrds.dask.batches import coords_between
 from zarrds.dask.copy_tasks import CopyWork
@@ -35,7 +35,7 @@ class RecodeRange:
         Path of the array in the source and in the destination.
     old, new : ArrayMeta
         Its metadata there.
-    block : tuple of int
+    block : tuple of (int or Edges)
         Shape of a block: whole chunks (or shards) of the destination.
     write_empty_chunks : bool
         Whether chunks that are all fill value are stored.
@@ -47,7 +47,7 @@ class RecodeRange:
     new_path: str
     old: ArrayMeta
     new: ArrayMeta
-    block: Shape
+    block: Grid
     write_empty_chunks: bool
     start: int
     stop: int
@@ -56,10 +56,7 @@ class RecodeRange:
         """Yield the regions of the blocks."""
         grid = grid_shape(self.new.shape, self.block)
         for at in coords_between(grid, self.start, self.stop):
-            yield tuple(
-                slice(n * length, min((n + 1) * length, size))
-                for n, length, size in zip(at, self.block, self.new.shape, strict=True)
-            )
+            yield chunk_region(self.block, at, self.new.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +68,11 @@ class RecodeBatch:
 
     def count(self) -> int:
         """Return the number of chunks of the destination in these blocks, roughly."""
-        return sum((some.stop - some.start) * chunk_count(some.block, some.new.write_unit) for some in self.ranges)
+        return sum((some.stop - some.start) * _chunks_in_block(some) for some in self.ranges)
+
+
+def _chunks_in_block(some: RecodeRange) -> int:
+    return chunk_count(longest_chunk(some.block), some.new.chunk.shape) if some.new.irregular is None else 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any, Literal, Unpack, overload
 
 import dask.array as da
 
+from zarrds._edges import block_lengths, chunks_between, shown
 from zarrds._engine import ChunkSource
 from zarrds.core import Array
 from zarrds.dask.arrays import existing_target, require_known_chunks, written
@@ -130,7 +131,8 @@ def _lists(sources: Any, targets: Any, regions: Any) -> tuple[list[Any], list[Ar
         if not isinstance(place, Array):
             raise ArgumentTypeError(f"targets are arrays of zarrds, found {type(place).__name__}; see to_zarr")
     given = [
-        x if isinstance(x, da.Array) else da.from_array(x, chunks=p.chunks) for x, p in zip(arrays, places, strict=True)
+        x if isinstance(x, da.Array) else da.from_array(x, chunks=block_lengths(p.shape, p.source().meta.chunks))
+        for x, p in zip(arrays, places, strict=True)
     ]
     return given, places, parts
 
@@ -142,14 +144,14 @@ def _refuse_shared_chunks(writes: Sequence[_Write]) -> None:
             continue
         unit = one.meta.write_unit
         boxes = [
-            [(o // u, -(-(o + n) // u)) for o, n, u in zip(at, shape, unit, strict=True)]
+            [chunks_between(u, o, o + n) for o, n, u in zip(at, shape, unit, strict=True)]
             for at, shape in ((origin, x.shape), (start, y.shape))
         ]
-        if all(max(a[0], b[0]) < min(a[1], b[1]) for a, b in zip(*boxes, strict=True)):
+        if all(max(a.start, b.start) < min(a.stop, b.stop) for a, b in zip(*boxes, strict=True)):
             raise BlockAlignmentError(
                 "two regions share a chunk, so that two tasks would write it",
                 path=one.path,
-                expected=f"regions that meet at multiples of {unit}",
+                expected=f"regions that meet at borders of the chunks {shown(unit)}",
                 found=f"regions that begin at {origin} and {start}",
                 hint="store them one after the other",
             )

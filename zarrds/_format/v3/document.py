@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, cast
 
 from zarrds._config import get_config
+from zarrds._edges import Edges, Grid, is_regular, longest_chunk
 from zarrds._format.jsondoc import Place, canonical, loads, to_json
 from zarrds._format.meta import SHARDING, ArrayMeta, ChunkSpec, CodecSpec, GroupMeta, KeyEncoding
 from zarrds._format.repair import parsed_or_repaired, repaired
@@ -27,8 +29,10 @@ from zarrds._format.v3.extension import (
     parse_extension,
 )
 from zarrds._format.v3.fills import fill_from_v3, fill_to_v3
+from zarrds._format.v3.grids import grid_to_json, parse_grid, shapes_of, with_shapes
+from zarrds._format.v3.long_lists import loads_node
 from zarrds._format.v3.transformers import parse_transformers
-from zarrds._types import JSON, Buf, Chunks, Separator
+from zarrds._types import JSON, Buf, Separator
 from zarrds.errors import BadCompressorError, MetadataError, UnsupportedFormatError
 
 __all__ = [
@@ -43,6 +47,7 @@ __all__ = [
     "group_from_document",
     "group_to_document",
     "kind_of_document",
+    "kind_of_text",
     "parse_attributes",
     "parse_node",
     "split_codecs",
@@ -57,12 +62,17 @@ _ARRAY_MEMBERS = frozenset(
     ]
 )
 _GROUP_MEMBERS = frozenset({"zarr_format", "node_type", "attributes", "consolidated_metadata"})
+_LONG = 1 << 16
+"""Bytes from which a document is long."""
 _SEPARATORS: dict[str, Separator] = {"default": "/", "v2": "."}
 
 
 def dumps(document: JSON, where: str = DOCUMENT_KEY) -> bytes:
     """Return the text of a document as zarr-python 3 lays it out: indented by 2, members in their order, ASCII only."""
-    return json.dumps(to_json(document, where), indent=2).encode("ascii")
+    shapes = shapes_of(document)
+    if shapes is None:
+        return json.dumps(to_json(document, where), indent=2).encode("ascii")
+    return with_shapes(document, shapes, lambda rest: json.dumps(to_json(rest, where), indent=2)).encode("ascii")
 
 
 # --- any node ---------------------------------------------------------------------------------------------------------
@@ -71,15 +81,29 @@ def dumps(document: JSON, where: str = DOCUMENT_KEY) -> bytes:
 def parse_node(text: Buf, where: str) -> ArrayMeta | GroupMeta:
     """Parse a ``zarr.json`` document; `where` is its key, for the errors."""
     try:
-        return _parsed(bytes(text))
+        return _parsed_once(text)
     except MetadataError:
         # parse again, to name the place in the error
         return parsed_or_repaired(_from_document, loads(text, where), where)
 
 
+def _parsed_once(text: Buf) -> ArrayMeta | GroupMeta:
+    return (_parsed_short if len(text) < _LONG else _parsed_long)(bytes(text))
+
+
 @lru_cache(maxsize=4096)
+def _parsed_short(text: bytes) -> ArrayMeta | GroupMeta:
+    return _parsed(text)
+
+
+@lru_cache(maxsize=4)
+def _parsed_long(text: bytes) -> ArrayMeta | GroupMeta:
+    """Keep few, as text and metadata may have many megabytes, and others come each time an array grows."""
+    return _parsed(text)
+
+
 def _parsed(text: bytes) -> ArrayMeta | GroupMeta:
-    return _from_document(loads(text, DOCUMENT_KEY), DOCUMENT_KEY)
+    return _from_document(loads_node(text, DOCUMENT_KEY), DOCUMENT_KEY)
 
 
 def _from_document(document: JSON, where: str) -> ArrayMeta | GroupMeta:
@@ -101,6 +125,14 @@ def kind_of_document(document: JSON, where: str) -> bool:
         raise here.error("3", found)
     kind = place.fetch(members, "node_type")
     return place.member("node_type").expect_choice(kind, ("array", "group")) == "array"
+
+
+def kind_of_text(text: Buf, where: str) -> bool:
+    """Return whether a document is of an array, from its text; a long one is parsed once, as `parse_node` follows."""
+    if len(text) >= _LONG:
+        with suppress(MetadataError, UnsupportedFormatError):
+            return isinstance(_parsed_once(text), ArrayMeta)
+    return kind_of_document(loads(text, where), where)
 
 
 def _extra(members: Mapping[str, JSON], known: frozenset[str], place: Place) -> str:
@@ -138,15 +170,16 @@ def array_from_document(document: JSON, where: str) -> ArrayMeta:
     part = part_of(kind.name)
     if part is not None:
         filters, serializer = with_parts(part, filters, serializer)
+    grid = parse_grid(place.fetch(members, "chunk_grid"), place.member("chunk_grid"), shape)
     chunk = ChunkSpec(
-        shape=_chunk_shape(place.fetch(members, "chunk_grid"), place.member("chunk_grid"), len(shape)),
+        shape=longest_chunk(grid),
         dtype=kind.dtype,
         fill=fill_from_v3(place.fetch(members, "fill_value"), kind, place.member("fill_value")),
         filters=filters,
         serializer=serializer,
         compressors=compressors,
     )
-    _check_inner_chunks(chunk, place.member("codecs").item(len(filters)))
+    _check_inner_chunks(chunk, grid, place.member("codecs").item(len(filters)))
     transformers = members.get("storage_transformers", [])
     place.member("attributes").expect_object(members.get("attributes", {}))
     return ArrayMeta(
@@ -157,23 +190,8 @@ def array_from_document(document: JSON, where: str) -> ArrayMeta:
         dimension_names=_dimension_names(members, place, len(shape)),
         transformers=parse_transformers(transformers, place.member("storage_transformers")),
         extra=_extra(members, _ARRAY_MEMBERS, place),
+        irregular=None if is_regular(grid) else grid,
     )
-
-
-def _chunk_shape(value: JSON, place: Place, ndim: int) -> Chunks:
-    found = parse_extension(value, place)
-    if found.name != "regular" or not found.must_understand:
-        raise UnsupportedFormatError(
-            f"{place.name} is of a kind that zarrds does not know",
-            key=place.key or None,
-            expected='"regular"',
-            found=repr(found.name),
-        )
-    here = place.member("configuration").member("chunk_shape")
-    chunks = here.expect_lengths(place.member("configuration").fetch(found.configuration, "chunk_shape"))
-    if len(chunks) != ndim or 0 in chunks:
-        raise here.error(f"{ndim} lengths of at least 1, as many as in the shape", list(chunks))
-    return chunks
 
 
 def _key_encoding(value: JSON, place: Place) -> KeyEncoding:
@@ -209,14 +227,21 @@ def _is_known(name: str) -> bool:
     return kind_of_name(name) is not None
 
 
-def _check_inner_chunks(chunk: ChunkSpec, place: Place) -> None:
-    """Check what `ArrayMeta.chunks` relies on; the codec itself checks that inner chunks divide the shard."""
+def _check_inner_chunks(chunk: ChunkSpec, grid: Grid, place: Place) -> None:
+    """Check what `ArrayMeta.chunks` relies on; the codec itself checks that inner chunks divide a regular shard."""
     if chunk.serializer is None or chunk.serializer.name != SHARDING:
         return
     inside = place.member("configuration")
-    lengths = inside.fetch(chunk.serializer.configuration, "chunk_shape")
-    if len(inside.member("chunk_shape").expect_lengths(lengths)) != len(chunk.shape):
-        raise inside.member("chunk_shape").error(f"{len(chunk.shape)} lengths, as many as in the shape", lengths)
+    lengths = inside.member("chunk_shape").expect_lengths(inside.fetch(chunk.serializer.configuration, "chunk_shape"))
+    if len(lengths) != len(chunk.shape):
+        raise inside.member("chunk_shape").error(f"{len(chunk.shape)} lengths, as many as in the shape", list(lengths))
+    if chunk.filters:
+        return
+    for axis, (edges, length) in enumerate(zip(grid, lengths, strict=True)):
+        bad = [edge for edge in edges.distinct() if edge % length] if isinstance(edges, Edges) and length else []
+        if bad:
+            expected = f"a divisor of all lengths of shards, so of {bad[0]}"
+            raise inside.member("chunk_shape").item(axis).error(expected, length)
 
 
 def _dimension_names(members: Mapping[str, JSON], place: Place, ndim: int) -> tuple[str | None, ...] | None:
@@ -251,7 +276,7 @@ def array_to_document(meta: ArrayMeta, attributes: Mapping[str, JSON] | None = N
     document: dict[str, JSON] = {
         "shape": list(meta.shape),
         "data_type": small_complex or _OBJECTS.get(data_type_name(chunk) or "") or dtype_to_v3(chunk.dtype),
-        "chunk_grid": extension_to_json("regular", {"chunk_shape": list(chunk.shape)}),
+        "chunk_grid": grid_to_json(chunk.shape, meta.irregular),
         "chunk_key_encoding": extension_to_json(meta.keys.style, {"separator": separator}),
         "fill_value": fill_to_v3(chunk.fill, chunk.dtype),
         "codecs": codecs_to_json([*filters, serializer, *chunk.compressors]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 from math import prod
 
-from zarrds._format import FORMATS, ArrayMeta
+from zarrds._format import FORMATS, ArrayMeta, grid_shape
 from zarrds._store.base import Store
 from zarrds._store.paths import level
 from zarrds.errors import NotListableError
@@ -30,7 +30,7 @@ def keys_by_document(store: Store, path: str) -> list[str]:
             continue
         meta = known.parse_node(path, documents)
         if isinstance(meta, ArrayMeta):
-            counts = [-(-length // step) for length, step in zip(meta.shape, meta.write_unit, strict=True)]
+            counts = grid_shape(meta.shape, meta.write_unit)
             if prod(counts) > _MOST_CHUNKS:
                 break
             chunks = product(*map(range, counts))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._edges import shown_lengths
 from zarrds._engine import stored_chunks
 from zarrds._format import grid_shape
 from zarrds._store import Store
@@ -120,14 +121,14 @@ def _line(name: str, member: Any) -> dict[str, Any]:
 def _facts(node: Array | Group) -> list[tuple[str, str]]:
     if not isinstance(node, Array):
         return [("Format", f"Zarr v{node.zarr_format}"), ("Kind", "group")]
-    names = dimension_names(node)
+    names, meta = dimension_names(node), node.source().meta
     return [
         ("Format", f"Zarr v{node.zarr_format}"),
         ("Data type", str(node.dtype)),
         ("Shape", " x ".join(map(str, node.shape)) or "a single value"),
         *([("Dimensions", ", ".join(name or "-" for name in names))] if names else []),
-        ("Chunks", " x ".join(map(str, node.chunks)) or "1"),
-        *([("Shards", " x ".join(map(str, node.shards)))] if node.shards else []),
+        ("Chunks", " x ".join(map(shown_lengths, meta.chunks)) or "1"),
+        *([("Shards", " x ".join(map(shown_lengths, meta.shards)))] if meta.shards else []),
         ("Codecs", ", ".join(codec_names(node)) or "none"),
         ("Fill value", str(node.fill_value)),
         ("Bytes", size_of(node.nbytes)),

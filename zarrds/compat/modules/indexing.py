@@ -45,7 +45,7 @@ class _Indexer:
     _mode: ClassVar[Mode]
 
     def __init__(self, selection: Any, array: Array) -> None:
-        self._plan = plan_selection(selection, array.shape, array.chunks, self._mode)
+        self._plan = plan_selection(selection, array.shape, array.source().meta.chunks, self._mode)
         self.shape: Shape = self._plan.work_shape
         self.drop_axes = self._plan.drop_axes
 

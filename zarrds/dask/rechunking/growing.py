@@ -46,14 +46,14 @@ class Growth:
     def origin(self) -> Shape:
         """Where the part to be written begins: at a boundary of the target's chunks."""
         assert self.axis is not None
-        at, length = self.before.shape[self.axis], self.before.write_unit[self.axis]
+        at, length = self.before.shape[self.axis], self.before.chunk.shape[self.axis]
         return tuple(at // length * length if axis == self.axis else 0 for axis in range(self.before.ndim))
 
     @property
     def completes(self) -> int | None:
         """The axis, if the last chunks of the target are partly filled."""
         assert self.axis is not None
-        return self.axis if self.before.shape[self.axis] % self.before.write_unit[self.axis] else None
+        return self.axis if self.before.shape[self.axis] % self.before.chunk.shape[self.axis] else None
 
 
 def growth_of(array: Array, target: Array, chunks: Any, options: Mapping[str, Any]) -> Growth:
@@ -62,6 +62,12 @@ def growth_of(array: Array, target: Array, chunks: Any, options: Mapping[str, An
     Metadata are compared in full, and of the data a few chunks: at most about 0.5 % of the bytes, or one chunk.
     """
     before = target.source().meta
+    if before.irregular is not None:
+        raise SourceChangedError(
+            "a target with irregular chunks cannot grow with its source",
+            path=target.path,
+            hint="append to it, or make it again with overwrite=True",
+        )
     options = {name: value for name, value in options.items() if name != "write_empty_chunks"}
     wanted = target_meta(array, before.chunks if chunks is None else chunks, options)
     differing = list(_differences(wanted, before, bool(options)))
@@ -125,11 +131,11 @@ def _probes(source: ArrayMeta, target: ArrayMeta) -> list[Region]:
     shape = target.shape
     if not prod(shape):
         return []
-    each = prod(source.write_unit) * source.dtype.itemsize + prod(target.write_unit) * target.dtype.itemsize
+    each = prod(source.chunk.shape) * source.dtype.itemsize + prod(target.chunk.shape) * target.dtype.itemsize
     count = min(_MOST_PROBES, max(1, int(_PROBE_SHARE * prod(shape) * source.dtype.itemsize / max(1, each))))
     points = [tuple(n - 1 for n in shape), (0,) * len(shape)]
     points += [tuple(int(n * (i + 0.5) / count) for n in shape) for i in range(max(0, count - 2))]
-    return [_box(point, shape, source.write_unit, target.write_unit) for point in dict.fromkeys(points[:count])]
+    return [_box(point, shape, source.chunk.shape, target.chunk.shape) for point in dict.fromkeys(points[:count])]
 
 
 def _box(point: Shape, shape: Shape, one: Shape, other: Shape) -> Region:

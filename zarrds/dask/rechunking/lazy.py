@@ -17,10 +17,18 @@ from zarrds._store import Store, StoreSpec, refuse_overlap
 from zarrds.core import Array
 from zarrds.dask.dimensions import chunks_of_axes
 from zarrds.dask.jobs import Job
+from zarrds.dask.rechunking.wanted import is_irregular
 from zarrds.dask.tasks import open_target
 from zarrds.errors import BlockAlignmentError
 
-__all__ = ["chunk_lengths_of", "deleting", "direct_job", "is_dask_array", "stored_blocks", "storing_job"]
+__all__ = [
+    "chunk_lengths_of",
+    "deleting",
+    "direct_job",
+    "is_dask_array",
+    "stored_blocks",
+    "storing_job",
+]
 
 
 def is_dask_array(source: Any) -> bool:
@@ -35,6 +43,8 @@ def direct_job(
     from zarrds.dask.arrays import creating_job, planned_array
 
     lengths = chunk_lengths_of(x, chunks, options)
+    if is_irregular(lengths):
+        x = x.rechunk(tuple(n if isinstance(n, int) else tuple(n) for n in lengths))
     given = {name: value for name, value in options.items() if name not in ("dtype", "write_empty_chunks")}
     if "dtype" in options:
         x = x.astype(options["dtype"])

@@ -20,19 +20,20 @@ The plan chosen is the cheapest under a simple model of cost, among candidates w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import permutations, product
+from itertools import accumulate, pairwise, permutations, product
 from math import lcm, prod
 
 import numpy as np
 
+from zarrds._edges import Edges, Grid, block_lengths, chunks_between, longest_chunk
 from zarrds._format import chunk_count
 from zarrds._types import Chunks, Shape
 from zarrds.dask.rechunking.preview import Preview, size_of
 from zarrds.errors import MemoryLimitError
 
-__all__ = ["CostModel", "RechunkPlan", "Stage", "rechunk_plan"]
+__all__ = ["CostModel", "RechunkPlan", "Stage", "irregular_plan", "rechunk_plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +247,43 @@ def rechunk_plan(
     return RechunkPlan(shape, itemsize, source_chunks, target_chunks, max_mem, planner.batch_bytes, stages, model)
 
 
+def irregular_plan(
+    shape: Shape,
+    source: Grid,
+    target: Grid,
+    itemsize: int,
+    max_mem: int,
+    *,
+    model: CostModel = LOCAL,
+    target_itemsize: int | None = None,
+) -> RechunkPlan:
+    """Plan a rechunk to chunks of different lengths: each block is one new chunk, which reads what it needs.
+
+    Its stage has the longest lengths as block shape.
+    """
+    source_chunks, target_chunks = longest_chunk(source), longest_chunk(target)
+    planner = _Planner(shape, source_chunks, target_chunks, itemsize, max_mem, model, (), target_itemsize)
+    for longest in planner.plans_of_one_chunk():
+        count, reads = chunk_count(shape, target), prod(map(_touched_by_edges, shape, target, source))
+        stage = replace(
+            longest,
+            tasks=count,
+            reads=reads,
+            read_bytes=reads * planner.source_bytes,
+            writes=count,
+            write_bytes=prod(shape) * (target_itemsize or itemsize),
+        )
+        return RechunkPlan(shape, itemsize, source_chunks, target_chunks, max_mem, planner.batch_bytes, (stage,), model)
+    raise planner.refused(0)
+
+
+def _touched_by_edges(length: int, blocks: int | Edges, chunks: int | Edges) -> int:
+    """Count the chunks that the blocks touch along an axis; a chunk counts once for each block."""
+    (lengths,) = block_lengths((length,), (blocks,))
+    borders = accumulate(lengths, initial=0)
+    return sum(len(chunks_between(chunks, *pair)) for pair in pairwise(borders))
+
+
 @lru_cache(maxsize=4096)
 def _touched(length: int, block: int, chunk: int, offset: int) -> int:
     """Count the chunks that the blocks overlap along one axis; a chunk counts once for each block."""
@@ -299,6 +337,11 @@ class _Planner:
         )
         error.enough, error.largest_chunk = self.enough(shuffles), max(self.source_bytes, self.target_bytes)
         return error
+
+    def plans_of_one_chunk(self) -> Iterator[Stage]:
+        """Yield the stage in which a block is one chunk of the target, if that fits the memory."""
+        for (stage,) in self._fitting([(self.target,)]):
+            yield stage
 
     def plans(self, shuffles: Iterable[int]) -> Iterator[tuple[Stage, ...]]:
         """Yield the stages of every candidate that fits the memory."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from zarrds._engine import ChunkSource, stored_chunks
-from zarrds._format import UNFINISHED, grid_shape
+from zarrds._format import UNFINISHED, chunk_count, grid_shape
 from zarrds._store import JOB_FOLDER, Store, fingerprint, join_path
 from zarrds._types import NDArrayAny
 from zarrds.dask.places import is_shareable
@@ -197,7 +197,12 @@ def remaining_blocks(work: RechunkWork) -> list[Remaining]:
 
 def _chunks_stored(work: RechunkWork) -> NDArrayAny:
     """Return how many chunks of each block of the last stage are stored; none of those that were there before."""
-    plan, unit = work.plan, work.target.meta.write_unit
+    plan, unit = work.plan, work.target.meta.chunk.shape
+    if work.target.meta.irregular is not None:  # each block is a chunk
+        there = np.zeros(grid_shape(plan.shape, work.target.meta.irregular), np.int64)
+        for at in stored_chunks(work.target.open()):
+            there[at] = 1
+        return there.reshape(-1)
     first = [start // u for start, u in zip(work.origin or (0,) * len(unit), unit, strict=True)]
     found = list(stored_chunks(work.target.open()))
     coords = np.array(found, np.int64).reshape(len(found), len(unit)) - first
@@ -213,8 +218,10 @@ def _chunks_stored(work: RechunkWork) -> NDArrayAny:
 def _chunks_of_blocks(work: RechunkWork) -> NDArrayAny:
     """Return the number of chunks of each block of the last stage."""
     plan = work.plan
+    if work.target.meta.irregular is not None:
+        return np.ones(chunk_count(plan.shape, work.target.meta.irregular), np.int64)
     found = np.ones((), np.int64)
-    for n, u, b in zip(plan.shape, work.target.meta.write_unit, plan.grids[-1], strict=True):
+    for n, u, b in zip(plan.shape, work.target.meta.chunk.shape, plan.grids[-1], strict=True):
         starts = np.arange(0, n, b)
         found = found[..., None] * -(-(np.minimum(starts + b, n) - starts) // u)
     return found.reshape(-1)

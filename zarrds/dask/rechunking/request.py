@@ -18,7 +18,7 @@ from zarrds._store import Store, fingerprint, join_path
 from zarrds.core import Array
 from zarrds.dask.jobs import require_shareable
 from zarrds.dask.rechunking.growing import Growth, growth_of
-from zarrds.dask.rechunking.plan import LOCAL, REMOTE, RechunkPlan, rechunk_plan
+from zarrds.dask.rechunking.plan import LOCAL, REMOTE, RechunkPlan, irregular_plan, rechunk_plan
 from zarrds.dask.rechunking.records import TEMP_NAME, JobRecord, described
 from zarrds.dask.rechunking.stages import RechunkWork
 from zarrds.dask.rechunking.targets import target_meta
@@ -152,17 +152,20 @@ def _plan(
     """Return the plan for the arrays, or for what follows `origin` in both."""
     remote = any(store.profile.kind == "network" for store in stores)
     model = REMOTE if remote else replace(LOCAL, temp_copies=stores[-1].profile.kind == "memory")
+    sizes = (max(1, source.dtype.itemsize), max_mem)
+    how: dict[str, Any] = {"model": model, "target_itemsize": max(1, target.dtype.itemsize)}
+    if target.irregular is not None:
+        plan = irregular_plan(source.shape, source.write_unit, target.write_unit, *sizes, **how)
+        return replace(plan, model=replace(model, workers=_threads_at_hand()))
     plan = rechunk_plan(
         tuple(n - o for n, o in zip(source.shape, origin, strict=True)) if origin else source.shape,
-        source.write_unit,
-        target.write_unit,
-        max(1, source.dtype.itemsize),
-        max_mem,
-        model=model,
+        source.chunk.shape,
+        target.chunk.shape,
+        *sizes,
+        **how,
         # the bytes of objects cannot be packed
         shuffles=0 if source.dtype.hasobject else None,
-        target_itemsize=max(1, target.dtype.itemsize),
-        offset=tuple(o % s for o, s in zip(origin, source.write_unit, strict=False)),
+        offset=tuple(o % s for o, s in zip(origin, source.chunk.shape, strict=False)),
     )
     # the choice of the plan must not depend on the cluster: a job may be continued on another one
     return replace(plan, model=replace(model, workers=_threads_at_hand()))

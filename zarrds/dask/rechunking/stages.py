@@ -6,7 +6,7 @@ Only one block is in memory at a time; chunks and pieces are read in batches.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise, product
 from math import prod
@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._edges import Edges, Grid, chunk_region, chunks_between, span_at
 from zarrds._engine import ChunkSource, OpenSource, read, windows, write
 from zarrds._format import grid_shape
 from zarrds._plan import plan_selection
 from zarrds._store import Store, StoreSpec, byte_view
-from zarrds._types import ByteRange, Chunks, NDArrayAny, Request
+from zarrds._types import ByteRange, NDArrayAny, Request
 from zarrds.dask.rechunking.packing import Packing, Region, region_of
 from zarrds.dask.rechunking.plan import RechunkPlan
 from zarrds.errors import StoreError
@@ -78,7 +79,8 @@ class StageRun:
         self._work = work
         self._stage = stage
         plan = work.plan
-        self._shape, self._block, self._batch_bytes = plan.shape, plan.grids[stage], plan.batch_bytes
+        self._shape, self._batch_bytes = plan.shape, plan.batch_bytes
+        self._block: Grid = work.target.meta.irregular or plan.grids[stage]  # of irregular targets, a block is a chunk
         self._origin = work.origin or (0,) * len(plan.shape)
         self._grid = grid_shape(plan.shape, self._block)
         self._dtype = work.source.meta.dtype
@@ -92,7 +94,7 @@ class StageRun:
         `partly` says that an earlier run has stored some chunks of the block; these are not written again.
         """
         coords = tuple(int(at) for at in np.unravel_index(number, self._grid)) if self._grid else ()
-        region = region_of(coords, self._block, self._shape)
+        region = chunk_region(self._block, coords, self._shape)
         if self._target is not None:
             block = np.empty([r.stop - r.start for r in region], self._dtype, order=self._target.meta.chunk.order)
             self._assemble(region, coords, block)
@@ -149,7 +151,7 @@ class StageRun:
         before = self._work.plan.grids[self._stage - 1]
         grid, itemsize = grid_shape(self._shape, before), self._dtype.itemsize
         for other in Packing(region, before).coords():
-            packing = Packing(region_of(other, before, self._shape), self._block)
+            packing = Packing(region_of(other, before, self._shape), self._work.plan.grids[self._stage])
             piece = packing.piece(coords)
             start = packing.offset(piece) * itemsize
             nbytes = prod(p.stop - p.start for p in piece) * itemsize
@@ -196,28 +198,30 @@ def _absent(target: OpenSource, region: Region) -> Iterator[Region]:
     """Yield the chunks of a region that are not stored."""
     unit = target.meta.write_unit
     for some in windows(boxes(region, unit, 1), 1000):
-        coords = [tuple(part.start // length for part, length in zip(box, unit, strict=True)) for box in some]
+        coords = [tuple(span_at(edges, part.start).at for part, edges in zip(box, unit, strict=True)) for box in some]
         found = target.store.get_many([(target.key(at), ByteRange(0, 1)) for at in coords])
         yield from (box for box, value in zip(some, found, strict=True) if value is None)
 
 
-def boxes(region: Region, chunks: Chunks, count: int) -> Iterator[Region]:
+def boxes(region: Region, chunks: Grid, count: int) -> Iterator[Region]:
     """Cut a region at chunk boundaries into boxes of at most `count` chunks (at least one), long on the last axes."""
     steps = []
-    for part, chunk in zip(reversed(region), reversed(chunks), strict=True):
-        chunks_here = max(1, -(-part.stop // chunk) - part.start // chunk)
-        steps.append(max(1, min(count, chunks_here)) * chunk)
+    for part, edges in zip(reversed(region), reversed(chunks), strict=True):
+        chunks_here = max(1, len(chunks_between(edges, part.start, part.stop)))
+        steps.append(max(1, min(count, chunks_here)))
         count //= chunks_here
-    yield from product(
-        *(_axis_cuts(part, step, c) for part, step, c in zip(region, reversed(steps), chunks, strict=True))
-    )
+    yield from product(*map(_axis_cuts, region, reversed(steps), chunks))
 
 
-def _axis_cuts(part: slice, step: int, chunk: int) -> list[slice]:
-    """Cut one axis at every `step`, counted from the chunk boundary at or before its start."""
-    begin = part.start // chunk * chunk
-    edges = [part.start, *range(begin + step, part.stop, step), part.stop]
-    return [slice(a, b) for a, b in pairwise(edges) if b > a]
+def _axis_cuts(part: slice, step: int, edges: int | Edges) -> list[slice]:
+    """Cut one axis at every `step` chunks, counted from the chunk boundary at or before its start."""
+    if isinstance(edges, Edges):
+        first, last = edges.at(part.start).at, edges.at(max(part.start, part.stop - 1)).at
+        inner: Iterable[int] = edges.borders(first, last)[step::step].tolist()
+    else:
+        inner = range(part.start // edges * edges + step * edges, part.stop, step * edges)
+    borders = [part.start, *inner, part.stop]
+    return [slice(a, b) for a, b in pairwise(borders) if b > a]
 
 
 def _read(source: OpenSource, region: Region, out: NDArrayAny | None) -> NDArrayAny:

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._edges import Edges, block_lengths
 from zarrds._format import ArrayMeta
 from zarrds._store import normalize_path
-from zarrds._types import Chunks
 from zarrds.core import Array
 from zarrds.dask.dimensions import chunks_of_axes, dimension_names
 from zarrds.errors import ArgumentError, ArgumentTypeError
 from zarrds.hierarchy import Group
 
-__all__ = ["arrays_below", "chunk_lengths", "chunks_by_array", "nodes_below", "options_by_array"]
+__all__ = ["arrays_below", "chunk_lengths", "chunks_by_array", "is_irregular", "nodes_below", "options_by_array"]
 
 
 def nodes_below(group: Group) -> dict[str, Array | Group]:
@@ -63,7 +63,7 @@ def chunks_by_array(arrays: Mapping[str, Array], chunks: Any) -> dict[str, Any]:
     lengths: dict[Any, Any] = {}
     for key, given in chunks.items():
         path = normalize_path(key) if isinstance(key, str) else ""
-        if key in dimensions and not isinstance(given, (Mapping, tuple, list)):
+        if key in dimensions and _is_of_dimension(given, arrays.get(path)):
             lengths[key] = given
         elif isinstance(key, str) and path in arrays:
             own[path] = given
@@ -72,11 +72,29 @@ def chunks_by_array(arrays: Mapping[str, Array], chunks: Any) -> dict[str, Any]:
     return {path: _chunks_of_one(array, names[path], own.get(path), lengths) for path, array in arrays.items()}
 
 
+def _is_of_dimension(given: Any, array: Array | None) -> bool:
+    """Return whether chunks are the length, or all lengths, of a dimension; `array` is one that has its name."""
+    if isinstance(given, (tuple, list)):
+        return array is None or len(given) != array.ndim
+    return not isinstance(given, Mapping)
+
+
 def _chunks_of_one(array: Array, names: tuple[Any, ...], own: Any, lengths: Mapping[Any, Any]) -> Any:
     """Return the chunks of one array: its own, completed by those of its dimensions."""
     if own is not None and not isinstance(own, Mapping):
         return own
     return chunks_of_axes(own or {}, names, [lengths.get(n, c) for n, c in zip(names, array.chunks, strict=True)])
+
+
+def is_irregular(chunks: Any) -> bool:
+    """Return whether chunks have several lengths along a dimension."""
+    return isinstance(chunks, (tuple, list)) and any(isinstance(n, (tuple, list, np.ndarray)) for n in chunks)
+
+
+def block_lengths_or_one(meta: ArrayMeta) -> tuple[Any, ...]:
+    """Return the lengths of the chunks along each dimension: one, or those of all where they differ."""
+    every = zip(meta.chunks, block_lengths(meta.shape, meta.chunks), strict=True)
+    return tuple([lengths if isinstance(edges, Edges) else edges for edges, lengths in every])
 
 
 def _unknown(key: Any, arrays: Mapping[str, Array], dimensions: set[Any]) -> str:
@@ -92,16 +110,20 @@ def options_by_array(arrays: Mapping[str, Array], options: Mapping[str, Any] | N
     return {path: {**common, **(given.get(path, {}) if path not in common else {})} for path in arrays}
 
 
-def chunk_lengths(array: Array, meta: ArrayMeta, chunks: Any) -> Chunks:
-    """Return the chunks of the result, one length for each dimension."""
+def chunk_lengths(array: Array, meta: ArrayMeta, chunks: Any) -> tuple[Any, ...]:
+    """Return the chunks of the result: one length for each dimension, or all lengths where they are to differ."""
     names = dimension_names(array) if isinstance(chunks, Mapping) else (None,) * meta.ndim
-    chunks = chunks_of_axes(chunks, names, meta.chunks)
+    chunks = chunks_of_axes(chunks, names, block_lengths_or_one(meta))
     each = chunks if isinstance(chunks, (tuple, list)) else (chunks,) * meta.ndim
     if any(isinstance(length, str) for length in each):
         from dask.array.core import normalize_chunks  # imported here, as workers do not need it
 
-        each = normalize_chunks(tuple(each), shape=meta.shape, dtype=meta.dtype, previous_chunks=meta.chunks)
+        each = normalize_chunks(
+            tuple(each), shape=meta.shape, dtype=meta.dtype, previous_chunks=block_lengths(meta.shape, meta.chunks)
+        )
         return tuple(max(lengths) for lengths in each)
+    if is_irregular(each):
+        return tuple(max(1, size) if n in (None, -1) else n for n, size in zip(each, meta.shape, strict=True))
     for length in each:
         if length is not None and (length is True or length is False or not isinstance(length, (int, np.integer))):
             raise ArgumentError(f"chunks of a rechunked array are one length for each dimension, found {chunks!r}")

@@ -1,0 +1,140 @@
+"""Datasets whose arrays have chunks of different lengths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import zarrds
+from xarray_backend import concat_stores, rechunk, to_zarrds
+from zarrds.errors import ArgumentError, BlockAlignmentError
+
+X = np.arange(120).reshape(10, 12)
+
+
+def dataset(rows: tuple[int, ...] = (3, 5, 2), columns: tuple[int, ...] = (6, 6), start: int = 0) -> xr.Dataset:
+    data = da.from_array(np.resize(X, (sum(rows), 12)), chunks=(rows, columns))
+    return xr.Dataset({"u": (("t", "x"), data)}, coords={"t": np.arange(start, start + sum(rows))})
+
+
+def reopened(store: Any, chunks: Any = None) -> xr.Dataset:
+    return xr.open_dataset(store, engine="zarrds", chunks=chunks)
+
+
+def lengths(length: int) -> st.SearchStrategy[tuple[int, ...]]:
+    inner = st.sets(st.integers(1, length - 1), max_size=4)
+    return inner.map(lambda found: tuple(np.diff([0, *sorted(found), length]).tolist()))
+
+
+@settings(max_examples=8)
+@given(lengths(10), lengths(12), lengths(7))
+def test_kept_blocks_come_back_and_grow(rows: Any, columns: Any, more: Any) -> None:
+    store = zarrds.MemoryStore()
+    first, second = dataset(rows, columns), dataset(more, columns, start=10)
+    to_zarrds(first, store, zarr_format=3, align="keep")
+    found = reopened(store, {})
+    assert found.u.chunks == (rows, columns)
+    xr.testing.assert_identical(found.compute(), first.compute())
+    to_zarrds(second, store, mode="a", append_dim="t")
+    grown = reopened(store, {})
+    if len({*rows[:-1]}) > 1 or rows[-1] > rows[0]:  # else the grid is regular, and its last chunk is filled
+        assert grown.u.chunks[0][: len(rows)] == rows
+    xr.testing.assert_identical(grown.compute(), xr.concat([first, second], "t").compute())
+    part = (dataset((17,), columns) * -1).drop_vars("t").isel(t=slice(2, 15))
+    to_zarrds(part, store, mode="r+", region={"t": slice(2, 15)})
+    np.testing.assert_array_equal(reopened(store).u[2:15], part.u)
+
+
+def test_blocks_are_regrouped_unless_they_are_to_be_kept() -> None:
+    kept, regrouped = zarrds.MemoryStore(), zarrds.MemoryStore()
+    to_zarrds(dataset(), regrouped, zarr_format=3)
+    to_zarrds(dataset(), kept, zarr_format=3, align="keep")
+    assert zarrds.open(regrouped)["u"].chunks == (5, 6)
+    assert zarrds.open(kept)["u"].chunks == ((3, 5, 2), 6)
+    with pytest.raises(ArgumentError, match="'auto', 'raise' or 'keep'"):
+        to_zarrds(dataset(), zarrds.MemoryStore(), align="no")
+    with pytest.raises(ArgumentError, match="one shape only"):
+        to_zarrds(dataset(), zarrds.MemoryStore(), zarr_format=2, align="keep")
+
+
+@pytest.mark.parametrize("lazy", [True, False])
+def test_chunks_of_an_encoding(lazy: bool) -> None:
+    store, ds = zarrds.MemoryStore(), dataset((10,)) if lazy else dataset().compute()
+    to_zarrds(ds, store, zarr_format=3, encoding={"u": {"chunks": ((4, 6), 6)}})
+    found = reopened(store, {})
+    assert found.u.chunks == ((4, 6), (6, 6))
+    assert found.u.encoding["chunks"] == ((4, 6), 6)
+    assert found.u.encoding["preferred_chunks"] == {"t": (4, 6), "x": 6}
+    xr.testing.assert_identical(found.compute(), ds.compute())
+    for bad in [((4, 5), 6), ((4, 0, 6), 6), ((4, 6.0), 6)]:
+        with pytest.raises((ValueError, TypeError)):
+            to_zarrds(ds, zarrds.MemoryStore(), zarr_format=3, encoding={"u": {"chunks": bad}})
+
+
+def test_shards_of_an_encoding() -> None:
+    store = zarrds.MemoryStore()
+    to_zarrds(dataset(), store, zarr_format=3, encoding={"u": {"chunks": (2, 3), "shards": ((4, 6), 6)}})
+    array = zarrds.open(store)["u"]
+    assert (array.chunks, array.shards) == ((2, 3), ((4, 6), 6))
+    xr.testing.assert_identical(reopened(store).compute(), dataset().compute())
+
+
+def test_inherited_chunks_are_kept_where_they_fit() -> None:
+    store = zarrds.MemoryStore()
+    to_zarrds(dataset(), store, zarr_format=3, align="keep")
+    found, chunks = reopened(store, {}), {}
+    for name, ds, number in [("whole", found, 3), ("part", found.isel(t=slice(2, 9)), 3), ("v2", found, 2)]:
+        other = zarrds.MemoryStore()
+        to_zarrds(ds, other, zarr_format=number)
+        chunks[name] = zarrds.open(other)["u"].chunks
+        xr.testing.assert_identical(reopened(other).compute(), ds.compute())
+    assert chunks == {"whole": ((3, 5, 2), 6), "part": (5, 6), "v2": (5, 6)}
+
+
+def test_the_last_chunk_may_reach_past_the_end() -> None:
+    store = zarrds.MemoryStore()
+    to_zarrds(dataset().compute(), store, zarr_format=3, encoding={"u": {"chunks": ((4, 9), 6)}})
+    assert reopened(store, {}).u.chunks == ((4, 6), (6, 6))
+    xr.testing.assert_identical(reopened(store).compute(), dataset().compute())
+
+
+def test_blocks_that_share_a_chunk_are_named() -> None:
+    store = zarrds.MemoryStore()
+    to_zarrds(dataset(), store, zarr_format=3, align="keep")
+    with pytest.raises(BlockAlignmentError, match=r"stored chunk of elements 3:8.*borders of the chunks \(3, 5, 2\)"):
+        to_zarrds(dataset((4, 6)).drop_vars("t"), store, mode="r+", region={}, align="raise")
+
+
+def test_the_plan_counts_chunks() -> None:
+    found = to_zarrds(dataset(), zarrds.MemoryStore(), zarr_format=3, align="keep", dry_run=True)
+    (variable,) = [one for one in found.variables if one.path.endswith("u")]
+    assert (variable.chunks, variable.tasks, variable.writes, variable.reads) == (((3, 5, 2), 6), 6, 6, 0)
+
+
+def test_rechunk_from_and_to_irregular_chunks() -> None:
+    store, direct, through = zarrds.MemoryStore(), zarrds.MemoryStore(), zarrds.MemoryStore()
+    to_zarrds(dataset(), store, zarr_format=3, align="keep")
+    found = reopened(store, {})
+    rechunk(found, direct, chunks={"x": 12}, zarr_format=3).compute()
+    assert zarrds.open(direct)["u"].chunks == ((3, 5, 2), 12)
+    rechunk(found, through, chunks={"t": (1, 6, 3), "x": 4}, zarr_format=3).compute()
+    group = zarrds.open(through)
+    assert (group["u"].chunks, group["t"].chunks) == (((1, 6, 3), 4), ((1, 6, 3),))
+    for other in (direct, through):
+        xr.testing.assert_identical(reopened(other).compute(), dataset().compute())
+
+
+def test_stores_with_irregular_chunks_are_concatenated_block_by_block(tmp_path: Any) -> None:
+    paths = [str(tmp_path / name) for name in ("a", "b")]
+    parts = [dataset(), dataset((1, 4), start=10)]
+    for path, part in zip(paths, parts, strict=True):
+        to_zarrds(part, path, zarr_format=3, align="keep")
+    found = concat_stores(paths, "t")
+    assert found.u.chunks == ((3, 5, 2, 1, 4), (6, 6))
+    xr.testing.assert_identical(found.compute(), xr.concat(parts, "t").compute())
