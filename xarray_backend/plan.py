@@ -31,9 +31,9 @@ from zarrds.errors import (
     UnknownVariableError,
     UnsupportedFormatError,
 )
-from zarrds.parallel import units_after
+from zarrds.parallel import larger, units_after
 
-__all__ = ["DatasetPlan", "Options", "VariableWrite", "check_dataset", "plan_dataset", "planned_new"]
+__all__ = ["DatasetPlan", "Options", "Resize", "VariableWrite", "check_dataset", "plan_dataset", "planned_new"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,15 @@ class VariableWrite:
         """Whether the values are a dask array."""
         return self.values.chunks is not None
 
+    @property
+    def own_blocks(self) -> tuple[Blocks, ...]:
+        """Blocks of the values before they are regrouped; values in memory are one."""
+        return blocks_of(self.values)
+
+
+Resize = tuple[Array, Any]
+"""A stored array, and its new shape or what `zarrds.parallel.larger` says it will be."""
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetPlan:
@@ -142,9 +151,13 @@ class DatasetPlan:
         return [write.array for write in self.writes if isinstance(write.array, NewArray)]
 
     @property
-    def resizes(self) -> list[tuple[Array, tuple[int, ...]]]:
-        """The stored arrays to be enlarged, with their new shapes."""
-        return [(write.array, write.shape) for write in self.writes if isinstance(write.array, Array) and write.grows]
+    def resizes(self) -> list[Resize]:
+        """The stored arrays to be enlarged, and what they will be."""
+        return [
+            (write.array, larger(write.array.source(), write.shape, write.own_blocks))
+            for write in self.writes
+            if isinstance(write.array, Array) and write.grows
+        ]
 
     def new_nodes(self) -> list[NewArray | NewGroup]:
         """Return the group and its arrays as nodes to be created; in a new hierarchy that is all of it."""
@@ -333,6 +346,12 @@ def _writes_empty(name: str, options: Options, encoded: Any, explicit: bool) -> 
     return bool(wanted if wanted is not None else encoded)
 
 
+def blocks_of(values: xr.Variable) -> tuple[Blocks, ...]:
+    """Return the lengths of the blocks of a variable; one that is in memory is a single block."""
+    found: tuple[Blocks, ...] | None = values.chunks
+    return tuple((n,) for n in values.shape) if found is None else found
+
+
 def _checked_write(
     name: str,
     encoded: xr.Variable,
@@ -343,7 +362,7 @@ def _checked_write(
     region: Region,
 ) -> VariableWrite:
     """Return the write after checking dask's blocks, or choosing blocks that fit."""
-    unit, dims, origin = units_after(array, shape), encoded.dims, region.origin(encoded.dims)
+    unit, dims, origin = units_after(array, shape, blocks_of(encoded)), encoded.dims, region.origin(encoded.dims)
     is_part = bool(region.slices) and region.append_dim is None
     alone = shape if is_part and not options.keeps_parts else None
     if encoded.chunks is None:

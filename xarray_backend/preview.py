@@ -182,7 +182,7 @@ def _variable(write: VariableWrite) -> VariablePlan:
     touched = [
         _units(o, o + n, unit, end)
         for o, n, unit, end in zip(
-            write.origin, values.shape, units_after(array, write.shape), write.shape, strict=True
+            write.origin, values.shape, units_after(array, write.shape, write.own_blocks), write.shape, strict=True
         )
     ]
     writes = prod(count for count, _ in touched)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import zarrds
 from xarray_backend.blocks import BlockTarget, LazyWrite, block_starts, finish_later, finish_now
-from xarray_backend.plan import DatasetPlan, VariableWrite
+from xarray_backend.plan import DatasetPlan, Resize, VariableWrite
 from xarray_backend.reader import ZarrdsStore
 from xarray_backend.receipt import WriteReceipt
 from zarrds import Array, Group
@@ -100,9 +100,7 @@ def carry_out(
     return DelayedWrites(later)
 
 
-def _append(
-    plans: list[DatasetPlan], resizes: list[tuple[Array, tuple[int, ...]]], target: Store, job: Job
-) -> list[Any]:
+def _append(plans: list[DatasetPlan], resizes: list[Resize], target: Store, job: Job) -> list[Any]:
     """Write the data behind the ends of stored arrays, then their shapes; undo everything if that fails."""
     settle([array for array, _ in resizes])
     try:
@@ -116,7 +114,7 @@ def _append(
     return []
 
 
-def _grow(resizes: list[tuple[Array, tuple[int, ...]]], turns: tuple[Turn, ...]) -> None:
+def _grow(resizes: list[Resize], turns: tuple[Turn, ...]) -> None:
     """Write the new shapes of arrays, if it is still this writer's turn in all groups."""
     first, *others = turns or (Turn(None),)
     for turn in others:
@@ -146,7 +144,11 @@ def _block_target(write: VariableWrite, target: Store, job: Job, *, appends: boo
     """Return where the values of a variable are written, and whether other writers may write there too."""
     array = write.array
     shared = "no" if isinstance(array, NewArray) else "grown" if appends and write.grows else "yes"
-    source = _source_in(target, array) if isinstance(array, NewArray) else larger(array.source(), write.shape)
+    source = (
+        _source_in(target, array)
+        if isinstance(array, NewArray)
+        else larger(array.source(), write.shape, write.own_blocks)
+    )
     chunks = write.blocks or write.values.chunks
     starts = tuple(map(block_starts, chunks)) if chunks is not None else write.values.shape
     return BlockTarget(

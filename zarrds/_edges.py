@@ -5,9 +5,9 @@ A grid has one entry for each dimension: an integer where all chunks have one le
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import accumulate, chain, pairwise
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -343,22 +343,32 @@ def chunk_region(grid: Grid, coords: Sequence[int], shape: Shape) -> tuple[slice
     return tuple(found)
 
 
-def grown_grid(grid: Grid, shape: Shape, multiples: Chunks | None = None, axis: int | None = None) -> Grid:
+def grown_grid(
+    grid: Grid, shape: Shape, multiples: Chunks | None = None, added: Mapping[int, Sequence[int]] | None = None
+) -> Grid:
     """Return the grid for an array that now has that shape: edges that end before it get further chunks.
 
-    Along `axis`, to which data are appended, one chunk is added that ends at the new length; along others as many of
-    the longest length as are needed. `multiples` are the lengths of the inner chunks of shards. Edges never disappear.
+    `added` has the lengths of the blocks of new data, by the dimension along which they are appended: each of them is a
+    chunk. Along other dimensions there are as many chunks of the longest length as are needed. `multiples` are the
+    lengths of the inner chunks of shards. Edges never disappear.
     """
-    multiples = multiples or (1,) * len(grid)
+    multiples, added = multiples or (1,) * len(grid), added or {}
     found: list[int | Edges] = []
     for dim, (edges, length, multiple) in enumerate(zip(grid, shape, multiples, strict=True)):
         if not isinstance(edges, Edges) or edges.total >= length:
             found.append(edges)
-        elif dim == axis:
-            found.append(edges.extended([-(-(length - edges.total) // multiple) * multiple]))
+        elif dim in added:
+            found.append(edges.extended(_lengths_behind(edges.total, length, added[dim], multiple)))
         else:
             found.append(edges.grown(length, multiple))
     return tuple(found)
+
+
+def _lengths_behind(total: int, length: int, blocks: Sequence[int], multiple: int) -> list[int]:
+    """Return the lengths of the chunks that begin at `total`, for blocks that end at `length`."""
+    ends = accumulate(blocks, initial=length - sum(blocks))
+    borders = dict.fromkeys(total + -(-(end - total) // multiple) * multiple for end in ends if end > total)
+    return [end - begin for begin, end in pairwise([total, *borders])]
 
 
 def shown(grid: Grid) -> str:

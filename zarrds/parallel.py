@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._edges import as_given, end_at, longest_chunk, span_at
+from zarrds._edges import end_at, longest_chunk, span_at
 from zarrds._engine import (
     ChunkSource,
     OpenSource,
@@ -30,7 +30,6 @@ from zarrds._format import ArrayMeta, format_of, grid_shape
 from zarrds._node import (
     Claim,
     ClaimLost,
-    NewArray,
     as_stored,
     changed_meanwhile,
     check_synchronizer,
@@ -47,6 +46,7 @@ from zarrds._plan import plan_selection
 from zarrds._store import KVStore, Store, WrapperStore, get_together, same_version
 from zarrds._types import Buf, Request, Shape
 from zarrds.core import Array
+from zarrds.core.larger import larger, units_after
 from zarrds.core.resize import changed
 from zarrds.errors import ConflictError, PathNotFoundError
 from zarrds.hierarchy import Group
@@ -142,7 +142,7 @@ def chunk_versions(array: Array, chunks: Sequence[tuple[int, ...]]) -> list[obje
         keys = list(map(source.key, chunks))
     else:
         axes = list(zip(meta.shards, longest_chunk(meta.chunks), strict=True))
-        keys = [source.key([span_at(s, n * c).at for n, (s, c) in zip(at, axes, strict=True)]) for at in chunks]
+        keys = [source.key(tuple(span_at(s, n * c).at for n, (s, c) in zip(at, axes, strict=True))) for at in chunks]
     found = {key: store.version(key) for key in dict.fromkeys(keys)}
     if store.profile.kind == "network":
         found |= {key: ("written", times_written(key)) for key, version in found.items() if version is None}
@@ -275,15 +275,15 @@ class Turn:
                 hint="nothing of it can be seen: repeat it, or let writers take turns with a synchronizer",
             ) from None
 
-    def grow(self, changes: Sequence[tuple[Array, Shape]]) -> None:
+    def grow(self, changes: Sequence[tuple[Array, Shape | ChunkSource]]) -> None:
         """Write the new shapes of arrays whose data are written; all of them, or none.
 
         If the process ends or the store fails in between, the next owner of the turn sees `inherited`.
 
         Parameters
         ----------
-        changes : sequence of (Array, tuple of int)
-            Arrays as they were before, and their new shapes.
+        changes : sequence of (Array, tuple of int or ChunkSource)
+            Arrays as they were before, and their new shapes, or what `larger` returned.
 
         Raises
         ------
@@ -291,15 +291,17 @@ class Turn:
             Another writer changed the shape of one of them meanwhile, or took over; then none has grown.
         """
         self.keep()
-        done: list[tuple[Array, Shape]] = []
+        done: list[tuple[Array, ArrayMeta, ArrayMeta]] = []
         try:
-            for (array, shape), text in zip(changes, _documents_of([array for array, _ in changes]), strict=True):
-                _set_shape(array, array.shape, shape, text)
-                done.append((array, shape))
+            texts = _documents_of([array for array, _ in changes])
+            for (array, new), text in zip(changes, texts, strict=True):
+                before, after = _before_and_after(array, new)
+                _set_shape(array, before, after, text)
+                done.append((array, before, after))
         except BaseException:
             with self.or_abandoned():
-                for array, shape in reversed(done):
-                    _set_shape(array, shape, array.shape)
+                for array, before, after in reversed(done):
+                    _set_shape(array, after, before)
             raise
 
     @contextmanager
@@ -448,39 +450,6 @@ def stored_units(array: Array) -> Iterator[tuple[int, ...]]:
     yield from stored_chunks(array.source().open())
 
 
-def larger(source: ChunkSource, shape: Shape) -> ChunkSource:
-    """Return the source of an array as it will be when it has grown to a shape.
-
-    Parameters
-    ----------
-    source : ChunkSource
-        Source of the array.
-    shape : tuple of ints
-        The new shape.
-    """
-    meta = source.meta
-    return replace(source, meta=replace(meta, shape=shape) if meta.irregular is None else changed(meta, shape=shape))
-
-
-def units_after(array: Array | NewArray, shape: Shape) -> tuple[Any, ...]:
-    """Return the lengths of stored values along each dimension once an array has a shape.
-
-    Parameters
-    ----------
-    array : Array or NewArray
-        The array.
-    shape : tuple of ints
-        Its shape after a write: irregular chunks grow with it, see `zarrds.Array.resize`.
-
-    Returns
-    -------
-    tuple of (int or tuple of int)
-        One length for each dimension, or all lengths where they differ.
-    """
-    meta = array.meta if isinstance(array, NewArray) else array.source().meta
-    return as_given(changed(meta, shape=shape).write_unit)
-
-
 def settle(arrays: Sequence[Array]) -> None:
     """Wait for writers that append to a single one of these arrays; clean up after killed ones.
 
@@ -496,7 +465,7 @@ def settle(arrays: Sequence[Array]) -> None:
             array.resize(array.shape)
 
 
-def take_back(changes: Sequence[tuple[Array, Shape]]) -> None:
+def take_back(changes: Sequence[tuple[Array, Shape | ChunkSource]]) -> None:
     """Delete what was written behind the ends of arrays that did not grow to these shapes in the end.
 
     Parameters
@@ -504,10 +473,10 @@ def take_back(changes: Sequence[tuple[Array, Shape]]) -> None:
     changes : iterable
         What `grow` returned.
     """
-    for array, shape in changes:
-        meta = array.source().meta
-        delete_outside(OpenSource(array.chunk_store, array.path, replace(meta, shape=shape)), meta.shape)
-        longer = [n > old for n, old in zip(shape, meta.shape, strict=True)]
+    for array, new in changes:
+        meta, after = _before_and_after(array, new)
+        delete_outside(OpenSource(array.chunk_store, array.path, after), meta.shape)
+        longer = [n > old for n, old in zip(after.shape, meta.shape, strict=True)]
         compares = array.chunk_store.can_set_if
         while True:
             store = _ComparingStore(array.chunk_store) if compares else array.chunk_store
@@ -545,14 +514,23 @@ def _documents_of(arrays: Sequence[Array]) -> list[Buf | None]:
     return [next(found) if array.store.can_set_if else None for array in arrays]
 
 
-def _set_shape(array: Array, old: Shape, new: Shape, text: Buf | None = None) -> None:
+def _before_and_after(array: Array, new: Shape | ChunkSource) -> tuple[ArrayMeta, ArrayMeta]:
+    before = array.source()
+    return before.meta, (new if isinstance(new, ChunkSource) else larger(before, new)).meta
+
+
+def _set_shape(array: Array, old: ArrayMeta, new: ArrayMeta, text: Buf | None = None) -> None:
+    """Write the new shape, and irregular edges; raise ConflictError if another writer changed them."""
+    changes: dict[str, Any] = {"shape": new.shape}
     store, key = array.store, _document_key(array)
     while True:
         text = store.get_many([(key, None)])[0] if text is None else text
         meta = None if text is None else _parsed(array, text)
-        if meta is None or meta.shape != old:
+        if meta is None or (meta.shape, meta.irregular) != (old.shape, old.irregular):
             raise changed_meanwhile(store, key, "shape")
-        ((_, document),) = format_of(meta).array_documents(array.path, changed(meta, shape=new), (text,))
+        if new.irregular is not None:
+            changes.update(irregular=new.irregular, chunk=replace(meta.chunk, shape=new.chunk.shape))
+        ((_, document),) = format_of(meta).array_documents(array.path, changed(meta, **changes), (text,))
         if set_document(store, key, with_mark_of(document, text), text):
             return
         text = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import dask.array as da
@@ -13,7 +14,10 @@ from hypothesis import strategies as st
 
 import zarrds
 from xarray_backend import concat_stores, rechunk, to_zarrds
-from zarrds.errors import ArgumentError, BlockAlignmentError
+from zarrds.errors import ArgumentError, BlockAlignmentError, ConflictError
+from zarrds.parallel import group_turn, larger
+
+from ..engine.counting import CountingStore
 
 X = np.arange(120).reshape(10, 12)
 
@@ -44,7 +48,7 @@ def test_kept_blocks_come_back_and_grow(rows: Any, columns: Any, more: Any) -> N
     to_zarrds(second, store, mode="a", append_dim="t")
     grown = reopened(store, {})
     if len({*rows[:-1]}) > 1 or rows[-1] > rows[0]:  # else the grid is regular, and its last chunk is filled
-        assert grown.u.chunks[0][: len(rows)] == rows
+        assert grown.u.chunks[0] == (*rows, *more)
     xr.testing.assert_identical(grown.compute(), xr.concat([first, second], "t").compute())
     part = (dataset((17,), columns) * -1).drop_vars("t").isel(t=slice(2, 15))
     to_zarrds(part, store, mode="r+", region={"t": slice(2, 15)})
@@ -138,3 +142,63 @@ def test_stores_with_irregular_chunks_are_concatenated_block_by_block(tmp_path: 
     found = concat_stores(paths, "t")
     assert found.u.chunks == ((3, 5, 2, 1, 4), (6, 6))
     xr.testing.assert_identical(found.compute(), xr.concat(parts, "t").compute())
+
+
+def test_an_append_in_memory_is_one_chunk_and_reads_no_old_data() -> None:
+    store = CountingStore()
+    to_zarrds(dataset(), store, zarr_format=3, align="keep")
+    store.forget()
+    to_zarrds(dataset((4, 3), start=10).compute(), store, append_dim="t")
+    assert zarrds.open(store)["u"].chunks == ((3, 5, 2, 7), 6)
+    old = {f"u/c/{row}/{column}" for row in range(3) for column in range(2)}
+    assert not old & {key for key, _ in store.gets}
+    assert not old & set(store.sets)
+
+
+def test_an_append_that_fails_leaves_the_lengths_of_chunks() -> None:
+    def broken(block: Any) -> Any:
+        raise RuntimeError("no data")
+
+    store = zarrds.MemoryStore()
+    to_zarrds(dataset(), store, zarr_format=3, align="keep")
+    before = {key: bytes(value) for key, value in store.items()}
+    more = dataset((1, 4), start=10)
+    more["u"] = more.u.copy(data=more.u.data.map_blocks(broken, dtype=more.u.dtype, meta=np.empty((0, 0))))
+    with pytest.raises(RuntimeError, match="no data"):
+        to_zarrds(more, store, append_dim="t")
+    assert {key: bytes(value) for key, value in store.items()} == before
+
+
+def test_appends_at_the_same_moment_each_keep_their_blocks(tmp_path: Any) -> None:
+    path = str(tmp_path / "a.zarr")
+    to_zarrds(dataset(), path, zarr_format=3, align="keep")
+    blocks = [(1, 2), (4,), (2, 3, 1)]
+
+    def append(number: int) -> None:
+        to_zarrds(dataset(blocks[number], start=100 * number), path, append_dim="t")
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(append, range(3)))
+    found, start = reopened(path, {}), 10
+    rows = list(found.u.chunks[0][3:])
+    assert sorted(rows) == sorted(n for some in blocks for n in some)
+    while rows:
+        number = int(found.t[start]) // 100
+        mine = blocks[number]
+        assert tuple(rows[: len(mine)]) == mine
+        part = found.isel(t=slice(start, start + sum(mine)))
+        xr.testing.assert_identical(part.compute(), dataset(mine, start=100 * number).compute())
+        del rows[: len(mine)]
+        start += sum(mine)
+
+
+def test_a_writer_whose_turn_ends_sees_that_the_lengths_changed() -> None:
+    group = zarrds.group(zarrds.MemoryStore(), zarr_format=3)
+    z = group.create_array("z", shape=(4,), chunks=[[1, 3]], dtype="i4")
+    with group_turn(group) as turn:
+        other = zarrds.open_array(group.store, path="z", mode="r+")
+        other.append(np.ones(2, "i4"))
+        other.resize(4)  # the shape is as before, the lengths are not
+        with pytest.raises(ConflictError, match="shape"):
+            turn.grow([(z, larger(z.source(), (9,), [(5,)]))])
+    assert zarrds.open(group.store)["z"].chunks == ((1, 3, 2),)

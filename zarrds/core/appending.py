@@ -101,10 +101,16 @@ def _may_lock(target: Target, data: Any) -> bool:
 def _is_short(meta: ArrayMeta, data: Any, axis: int) -> bool:
     """Return whether appending takes so little time that others may wait for it: few chunks or shards, not large."""
     shape, where = appended(meta.shape, data, axis)
-    new = extended(meta, shape, axis % len(shape))
+    new = _extended(meta, shape, axis)
     lengths = zip(shape, where, new.write_unit, strict=True)
     count = prod([len(chunks_between(edges, part.start or 0, n)) for n, part, edges in lengths])
     return count <= _MOST_UNITS and count * new.chunk.nbytes <= _MOST_BYTES and not meta.dtype.hasobject
+
+
+def _extended(meta: ArrayMeta, shape: Shape, axis: int) -> ArrayMeta:
+    """Return the metadata with the new shape; along irregular edges, the data are one new chunk."""
+    axis %= len(shape)
+    return extended(meta, shape, {axis: (shape[axis] - meta.shape[axis],)})
 
 
 def _claim_of_array(target: Target, attempt: int, waiting: _Waiting) -> AbstractContextManager[Claim]:
@@ -147,7 +153,7 @@ class _Append:
         if claim.inherited:
             put_in_order(target, claim, meta)
         shape, _ = appended(meta.shape, data, axis)
-        new = extended(meta, shape, axis % len(shape))
+        new = _extended(meta, shape, axis)
         if isinstance(claim.work, _Waiting):
             claim.work.shape = shape
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -45,18 +45,18 @@ def changed(meta: ArrayMeta, **changes: Any) -> ArrayMeta:
     return replace(meta, keys=keys, **changes)
 
 
-def edges_for(meta: ArrayMeta, shape: Shape, axis: int | None = None) -> Grid | None:
-    """Return the irregular edges of an array that now has that shape, with data appended along `axis`."""
+def edges_for(meta: ArrayMeta, shape: Shape, added: Mapping[int, Sequence[int]] | None = None) -> Grid | None:
+    """Return the irregular edges of an array that now has that shape; `added` as for `grown_grid`."""
     if meta.irregular is None:
         return None
-    return grown_grid(meta.irregular, shape, longest_chunk(meta.chunks) if meta.shards is not None else None, axis)
+    return grown_grid(meta.irregular, shape, longest_chunk(meta.chunks) if meta.shards is not None else None, added)
 
 
-def extended(meta: ArrayMeta, shape: Shape, axis: int) -> ArrayMeta:
-    """Return the metadata of an array to which data were appended along `axis`."""
+def extended(meta: ArrayMeta, shape: Shape, added: Mapping[int, Sequence[int]]) -> ArrayMeta:
+    """Return the metadata of an array to which blocks of data were appended: their lengths, by dimensions."""
     if meta.irregular is None:
         return changed(meta, shape=shape)
-    edges = edges_for(meta, shape, axis)
+    edges = edges_for(meta, shape, added)
     assert edges is not None
     return changed(meta, shape=shape, irregular=edges, chunk=replace(meta.chunk, shape=longest_chunk(edges)))
 
