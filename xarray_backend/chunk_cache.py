@@ -168,10 +168,12 @@ class CachedReads:
         Equal for arrays whose chunks have the same values.
     """
 
-    __slots__ = ("_array", "_name", "cache")
+    __slots__ = ("_array", "_grid", "_longest", "_name", "cache")
 
     def __init__(self, cache: ChunkCache, array: Array, name: Hashable) -> None:
         self.cache, self._array, self._name = cache, array, name
+        self._grid = _grid_of(array)
+        self._longest = tuple(max(c) if isinstance(c, tuple) else c for c in array.chunks)
 
     def orthogonal(self, key: Sequence[Any]) -> Chunk | None:
         """Return the elements at slices with positive steps, numbers and arrays, one for each dimension.
@@ -179,7 +181,7 @@ class CachedReads:
         Return None if they need too many chunks for the cache.
         """
         array = self._array
-        axes = [_by_chunk(_positions(part, n), c) for part, n, c in zip(key, array.shape, array.chunks, strict=True)]
+        axes = [_by_chunk(_positions(part, n), c) for part, n, c in zip(key, array.shape, self._grid, strict=True)]
         if not self._fits(prod(map(len, axes))):
             return None
         chunks = self._chunks(list(product(*axes)))
@@ -197,7 +199,7 @@ class CachedReads:
         """
         array = self._array
         places = np.broadcast_arrays(*(_positions(part, n) for part, n in zip(key, array.shape, strict=True)))
-        numbers = np.stack([p.ravel() // c for p, c in zip(places, array.chunks, strict=True)])
+        numbers = np.stack([_numbers(p.ravel(), c) for p, c in zip(places, self._grid, strict=True)])
         rows, inverse = np.unique(numbers, axis=1, return_inverse=True)
         if not self._fits(rows.shape[1]):
             return None
@@ -207,14 +209,14 @@ class CachedReads:
         order = np.argsort(inverse.ravel(), kind="stable")
         ends = np.cumsum(np.bincount(inverse.ravel(), minlength=len(wanted)))
         for at, here in zip(wanted, np.split(order, ends[:-1]), strict=True):
-            local = [p.ravel()[here] - n * c for p, c, n in zip(places, array.chunks, at, strict=True)]
+            local = [p.ravel()[here] - _start(n, c) for p, c, n in zip(places, self._grid, at, strict=True)]
             result[here] = chunks[at][tuple(local)]
         return result.reshape(places[0].shape)
 
     def _fits(self, count: int) -> bool:
         """Return whether this many chunks, and at least one, take at most half of the cache."""
-        array = self._array
-        return count > 0 and 2 * count * prod(array.chunks) * array.dtype.itemsize <= self.cache.max_bytes
+        nbytes = prod(self._longest) * self._array.dtype.itemsize
+        return count > 0 and 2 * count * nbytes <= self.cache.max_bytes
 
     def _chunks(self, wanted: list[Coords]) -> dict[Coords, Chunk]:
         """Return chunks: those in the cache, and others that are read and put into it."""
@@ -223,10 +225,28 @@ class CachedReads:
         found = self.cache._get(self._name, versions)
         missing = [at for at in wanted if at not in found]
         if missing:
-            new = _read_chunks(self._array, missing)
+            new = _read_chunks(self._array, self._grid, missing)
             self.cache._put(self._name, new, versions)
             found |= new
         return found
+
+
+_Axis = int | np.ndarray[Any, Any]
+"""Length of the chunks along a dimension; if they differ, where each of them begins, and the end."""
+
+
+def _grid_of(array: Array) -> tuple[_Axis, ...]:
+    return tuple(np.cumsum([0, *c]) if isinstance(c, tuple) else c for c in array.chunks)
+
+
+def _numbers(positions: np.ndarray[Any, Any], axis: _Axis) -> np.ndarray[Any, Any]:
+    """Return the numbers of the chunks in which positions are."""
+    return positions // axis if isinstance(axis, int) else np.searchsorted(axis, positions, "right") - 1
+
+
+def _start(number: int, axis: _Axis) -> int:
+    """Return where a chunk begins."""
+    return number * axis if isinstance(axis, int) else int(axis[number])
 
 
 class _Places(NamedTuple):
@@ -248,13 +268,13 @@ def _positions(part: Any, size: int) -> np.ndarray[Any, Any]:
     return np.where(found < 0, found + size, found)
 
 
-def _by_chunk(positions: np.ndarray[Any, Any], length: int) -> dict[int, _Places]:
-    """Return where positions along a dimension are, by the number of the chunk; `length` is that of a chunk."""
-    numbers = positions // length
+def _by_chunk(positions: np.ndarray[Any, Any], axis: _Axis) -> dict[int, _Places]:
+    """Return where positions along a dimension are, by the number of the chunk."""
+    numbers = _numbers(positions, axis)
     found = {}
     for number in np.unique(numbers).tolist():
         outside = np.flatnonzero(numbers == number)
-        inside = positions[outside] - number * length
+        inside = positions[outside] - _start(number, axis)
         found[number] = _Places(_as_slice(outside), _as_slice(inside))
     return found
 
@@ -272,14 +292,14 @@ def _box(parts: Sequence[slice | np.ndarray[Any, Any]]) -> tuple[Any, ...]:
     return np.ix_(*(np.arange(part.start, part.stop) if isinstance(part, slice) else part for part in parts))
 
 
-def _read_chunks(array: Array, coords: list[Coords]) -> dict[Coords, Chunk]:
+def _read_chunks(array: Array, grid: tuple[_Axis, ...], coords: list[Coords]) -> dict[Coords, Chunk]:
     """Read chunks in as few reads as possible; on a network these are under way at the same time."""
     boxes = _boxes(coords)
     if len(boxes) > 1 and array.chunk_store.profile.kind == "network":
         with ThreadPoolExecutor(min(READS_AT_ONCE, len(boxes)), thread_name_prefix="zarrds-chunks") as pool:
-            parts: Iterable[dict[Coords, Chunk]] = list(pool.map(lambda box: _read_box(array, box), boxes))
+            parts: Iterable[dict[Coords, Chunk]] = list(pool.map(lambda box: _read_box(array, grid, box), boxes))
     else:
-        parts = (_read_box(array, box) for box in boxes)
+        parts = (_read_box(array, grid, box) for box in boxes)
     return {at: chunk for part in parts for at, chunk in part.items()}
 
 
@@ -297,15 +317,16 @@ def _boxes(coords: Sequence[Coords]) -> list[tuple[range, ...]]:
     return found
 
 
-def _read_box(array: Array, box: tuple[range, ...]) -> dict[Coords, Chunk]:
+def _read_box(array: Array, grid: tuple[_Axis, ...], box: tuple[range, ...]) -> dict[Coords, Chunk]:
     """Read chunks that are side by side."""
-    starts = [numbers.start * c for numbers, c in zip(box, array.chunks, strict=True)]
-    stops = [numbers.stop * c for numbers, c in zip(box, array.chunks, strict=True)]
+    starts = [_start(numbers.start, axis) for numbers, axis in zip(box, grid, strict=True)]
+    stops = [_start(numbers.stop, axis) for numbers, axis in zip(box, grid, strict=True)]
     values = np.asarray(array.get_basic_selection(tuple(map(slice, starts, stops))))
     is_one = all(len(numbers) == 1 for numbers in box)
     found = {}
     for at in product(*box):
-        inside = tuple(slice(n * c - s, (n + 1) * c - s) for n, c, s in zip(at, array.chunks, starts, strict=True))
+        ends = [(_start(n, axis), _start(n + 1, axis)) for n, axis in zip(at, grid, strict=True)]
+        inside = tuple(slice(a - s, b - s) for (a, b), s in zip(ends, starts, strict=True))
         found[at] = values if is_one else values[inside].copy()
         found[at].flags.writeable = False
     return found

@@ -272,7 +272,7 @@ def _unpacked(packed: bytes) -> tuple[Ints, Ints]:
 
 def _refuse_long_sum(lengths: Ints, counts: Ints) -> None:
     """Raise if positions would not be below 2**63; sums of 64-bit integers would be wrong without a warning."""
-    if float(np.multiply(lengths, counts, dtype=np.float64).sum()) < 2.0**62:
+    if int(lengths.max()) * int(counts.max()) * lengths.size <= _MOST:
         return
     pairs = zip(*np.broadcast_arrays(lengths, counts), strict=True)
     if sum(int(length) * int(count) for length, count in pairs) > _MOST:

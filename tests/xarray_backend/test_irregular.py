@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zarrds
-from xarray_backend import concat_stores, rechunk, to_zarrds
+from xarray_backend import ChunkCache, concat_stores, open_zarrds, rechunk, to_zarrds
 from zarrds.errors import ArgumentError, BlockAlignmentError, ConflictError
 from zarrds.parallel import group_turn, larger
 
@@ -202,3 +202,26 @@ def test_a_writer_whose_turn_ends_sees_that_the_lengths_changed() -> None:
         with pytest.raises(ConflictError, match="shape"):
             turn.grow([(z, larger(z.source(), (9,), [(5,)]))])
     assert zarrds.open(group.store)["z"].chunks == ((1, 3, 2),)
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [{"chunks": ((3, 5, 2), 6)}, {"chunks": (1, 3), "shards": ((3, 5, 2), 6)}, {"chunks": (1, 3), "shards": (5, 6)}],
+)
+def test_a_cache_has_the_chunks_and_sees_what_changed(encoding: Any) -> None:
+    store, cache = zarrds.MemoryStore(), ChunkCache(2**20)
+    to_zarrds(dataset().compute(), store, zarr_format=3, encoding={"u": encoding})
+    ds = open_zarrds(store, chunks=None, cache=cache)
+    keys: list[Any] = [
+        {"t": slice(2, 9, 3)},
+        {"t": [9, 3, 3], "x": -1},
+        {"t": xr.DataArray([0, 9, 5], dims="p"), "x": 7},
+    ]
+    for key in keys:
+        xr.testing.assert_equal(ds.u.isel(key), dataset().u.isel(key).compute())
+    hits, misses = cache.hits, cache.misses
+    for key in keys:
+        xr.testing.assert_equal(ds.u.isel(key), dataset().u.isel(key).compute())
+    assert (cache.hits > hits, cache.misses) == (True, misses)
+    zarrds.open(store, mode="r+")["u"][9, 7] = -5
+    assert ds.u.isel(t=[9, 3], x=7).to_numpy().tolist() == [-5, X[3, 7]]

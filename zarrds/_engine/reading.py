@@ -278,7 +278,7 @@ class _ShardRead(_Read):
         views = [self.view(projection) for projection in window]
 
         def steps_of(number: int, reader: RangeReader, again: bool) -> ReadSteps:
-            return self.steps(window[number], views[number], reader, again)
+            return shard_steps(self.source, window[number], views[number], self.threads, reader, again)
 
         parts = zip(read_parts(self.source, window, steps_of), views, strict=True)
         return [None if part is None else _Part(part, placed=view is not None) for part, view in parts]

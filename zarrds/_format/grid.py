@@ -140,12 +140,21 @@ def normalize_grid(chunks: ChunksGiven, shape: Shape, itemsize: int) -> Grid:
 
 
 def _edges(given: Any, length: int, axis: int) -> Edges:
-    edges = Edges.of([item.item() if isinstance(item, np.integer) else item for item in given])
+    try:
+        edges = Edges.of([item.item() if isinstance(item, np.integer) else item for item in given])
+    except ArgumentError as error:
+        raise ArgumentError(
+            f"these are no lengths of chunks along dimension {axis}",
+            expected=error.expected,
+            found=error.found,
+            hint="a dimension has one length, or a list with the lengths of all its chunks, such as [3, 5, 2]",
+        ) from None
     if edges.total < length:
         raise ArgumentError(
             f"the chunks along dimension {axis} do not reach the end of the array",
             expected=f"lengths with a sum of at least {length}",
             found=edges.total,
+            hint="give more chunks, or a longer last one: it may reach past the end",
         )
     return edges
 

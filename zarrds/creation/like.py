@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from zarrds._format import as_numpy, check_version, is_of_pandas
+from zarrds._format import ArrayMeta, as_numpy, check_version, is_of_pandas, normalize_shape
 from zarrds._metadata import options_like
 from zarrds.core import Array
+from zarrds.core.resize import changed
 from zarrds.creation.open import _dtype_or_none, chunks_like, empty, full, ones, open_array, zeros
 from zarrds.errors import ArgumentTypeError
 
@@ -24,7 +25,7 @@ def like_keywords(a: Any, kwargs: Mapping[str, Any], zarr_format: int | None = N
         a, dtype = as_numpy(a, _dtype_or_none(options.get("dtype")))
         options.setdefault("dtype", dtype)
     if isinstance(a, Array):
-        for name, value in options_like(a.source().meta, kwargs, zarr_format or _format_like(a, kwargs)).items():
+        for name, value in options_like(_meta_like(a, kwargs), kwargs, zarr_format or _format_like(a, kwargs)).items():
             options.setdefault(name, value)
     if hasattr(a, "shape"):
         options.setdefault("shape", a.shape)
@@ -35,6 +36,15 @@ def like_keywords(a: Any, kwargs: Mapping[str, Any], zarr_format: int | None = N
     if hasattr(a, "dtype"):
         options.setdefault("dtype", a.dtype)
     return options
+
+
+def _meta_like(a: Array, kwargs: Mapping[str, Any]) -> ArrayMeta:
+    """Return the metadata of an array; irregular chunks reach the end of another shape, if that is given."""
+    meta, shape = a.source().meta, kwargs.get("shape")
+    if meta.irregular is None or shape is None:
+        return meta
+    wanted = normalize_shape(shape)
+    return changed(meta, shape=wanted) if len(wanted) == meta.ndim else meta
 
 
 def _format_like(a: Array, kwargs: Mapping[str, Any]) -> int:

@@ -23,6 +23,7 @@ _LONG = 1 << 16
 _NAME = b'"chunk_shapes"'
 _BLANKS = b" \t\r\n"
 _MOST_DIGITS = 18
+_MOST_DIGITS_OF_32_BITS = 9
 _PLACEHOLDER = -1  # no length: in a document of others it is an error
 
 
@@ -130,11 +131,18 @@ def _decimal(data: NDArray[np.uint8], begins: NDArray[np.intp], ends: NDArray[np
     most = int(sizes.max())
     if most > _MOST_DIGITS or (data[begins] == ord("0")).any():
         return None
-    values = np.subtract(data[ends - 1], ord("0"), dtype=np.int64)
+    kind = np.dtype(np.int32 if most <= _MOST_DIGITS_OF_32_BITS else np.int64)
+    lasts, lengths = ends - 1, sizes.astype(np.uint8)
+    values = np.subtract(data[lasts], ord("0"), dtype=kind)
     for place in range(1, most):
-        longer = np.flatnonzero(sizes > place)
-        values[longer] += np.subtract(data[ends[longer] - (1 + place)], ord("0"), dtype=np.int64) * 10**place
-    return values
+        is_longer = lengths > place
+        if np.count_nonzero(is_longer) * 4 < is_longer.size:
+            longer = np.flatnonzero(is_longer)
+            values[longer] += np.subtract(data[lasts[longer] - place], ord("0"), dtype=kind) * kind.type(10**place)
+        else:
+            digits = (data[lasts - place] - np.uint8(ord("0"))) * is_longer  # what is no digit is multiplied by 0
+            values += np.multiply(digits, kind.type(10**place), dtype=kind)
+    return values.astype(np.int64, copy=False)
 
 
 def _put_back(document: Any, found: tuple[Edges, ...]) -> bool:
