@@ -75,8 +75,9 @@ class Service:
                 writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             body = bytearray()
             while len(body) < size:
-                body += await reader.readexactly(min(PIECE, size - len(body)))
-                await self.link.move(min(PIECE, size))
+                piece = await reader.readexactly(min(PIECE, size - len(body)))
+                await self.link.move(len(piece))
+                body += piece
             self.asked["bytes in"] += size
             await asyncio.sleep(due - asyncio.get_running_loop().time())
             await self.reply(method, unquote(url.path)[1:], parse_qs(url.query), headers, bytes(body), writer)

@@ -5,14 +5,19 @@ The limits leave room for a quarter more than today: what exceeds them makes eve
 
 from __future__ import annotations
 
+import gc
+import shutil
+import subprocess
+import sys
 import tracemalloc
+from collections import Counter
 
 import numcodecs
 import numpy as np
 import pytest
 
 import zarrds
-from tests.engine.counting import calls_of
+from tests.engine.counting import CountingStore, calls_of
 
 CHUNKS = 96
 
@@ -70,20 +75,92 @@ def test_a_small_slice_and_an_opening_are_a_few_calls(array):
     assert every <= 200
 
 
+def peak_of(work):
+    """Return the most bytes that are allocated at a time."""
+    work()  # what is made once and kept is not counted
+    gc.collect()
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 def test_a_write_on_a_disk_keeps_one_encoded_chunk_in_memory(tmp_path):
     chunk = 2**18
     options = {"shape": (32 * chunk,), "chunks": (chunk,), "dtype": "u1", "compressor": numcodecs.Blosc(clevel=0)}
     z = zarrds.open(str(tmp_path / "a.zarr"), mode="w", **options)
     value = np.arange(z.size, dtype="u1")
     with zarrds.config_context(threads=1):
+        assert peak_of(lambda: z.__setitem__(slice(None), value)) <= 3 * chunk
+
+
+class Far(CountingStore):
+    """A store on a network: what is read is in memory only while somebody has it."""
+
+    def __init__(self):
+        super().__init__("network")
+        self.keeps = True
+
+    def get_many(self, requests):
+        return [None if value is None else bytes(memoryview(value)) for value in super().get_many(requests)]
+
+    def set_many(self, items):
+        if self.keeps:
+            super().set_many(items)
+
+
+WINDOW = 2**20
+
+
+@pytest.mark.parametrize("where", ["disk", "network"])
+@pytest.mark.parametrize("codec", ["blosc", "raw", "shard"])
+@pytest.mark.parametrize("chunk", [2**16, 2**17])
+def test_whole_reads_and_writes_keep_two_windows_in_memory(where, codec, chunk, tmp_path):
+    store = Far() if where == "network" else str(tmp_path / "a.zarr")
+    options = {"compressor": numcodecs.Blosc("lz4") if codec == "blosc" else None, "chunks": chunk}
+    if codec == "shard":
+        options = {"zarr_format": 3, "chunks": chunk // 4, "shards": chunk}
+    value = np.random.default_rng(0).integers(0, 256, 12 * WINDOW, "u1")
+    with zarrds.config_context(window_bytes=WINDOW):
+        z = zarrds.create(value.size, dtype="u1", store=store, **options)
         z[:] = value
-        tracemalloc.start()
-        try:
-            z[:] = value
-            peak = tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-    assert peak <= 3 * chunk
+        assert peak_of(lambda: z[:]) <= value.nbytes + 2.2 * WINDOW
+        z.store.keeps = False
+        assert peak_of(lambda: z.__setitem__(slice(None), value)) <= 2.2 * WINDOW
+    np.testing.assert_array_equal(z[:], value)
+
+
+TRACED = """
+import os, sys, zarrds
+z = zarrds.open(sys.argv[1], mode="r+")
+work = {"read": lambda: z[:], "write": lambda: z.__setitem__(slice(None), 1.0)}[sys.argv[2]]
+work()
+for mark in ("begins", "ends"):
+    os.path.exists(f"/the-work-{mark}")
+    work() if mark == "begins" else None
+"""
+
+
+@pytest.mark.parametrize(
+    ("work", "expected"),
+    [
+        ("read", {"openat": CHUNKS, "close": CHUNKS, "read": 2 * CHUNKS}),
+        ("write", {"openat": CHUNKS, "close": CHUNKS, "write": CHUNKS, "rename": CHUNKS}),
+    ],
+)
+def test_the_system_sees_no_other_calls(work, expected, array):
+    if not shutil.which("strace") or subprocess.run(["strace", "true"], capture_output=True).returncode:
+        pytest.skip("strace is not there, or may not trace")
+    command = ["strace", "-f", "-e", "trace=file,desc", sys.executable, "-c", TRACED, array.store.path, work]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True)
+    lines = done.stderr.partition("/the-work-begins")[2].partition("/the-work-ends")[0].splitlines()[1:-1]
+    calls = Counter(line.rpartition("] ")[2].partition("(")[0] for line in lines if "resumed>" not in line)
+    for name in ("openat", "close", "write", "rename"):
+        assert calls[name] == expected.get(name, 0), calls
+    assert calls["read"] <= expected.get("read", 0)
+    assert calls.total() <= 4.1 * CHUNKS + 4, calls
 
 
 @pytest.mark.parametrize(

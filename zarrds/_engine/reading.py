@@ -99,6 +99,7 @@ def _read_windows(job: _Read, plan: Plan, count: int, threads: int | None) -> No
     for window, values in prefetched(job.fetch, windows(plan, length), at_once - 1):
         pairs = zip(window, values, strict=True)
         run_all(lambda pair: job.scatter((pair[0],), (pair[1],)), pairs, min(threads, len(window)))
+        del values, pairs  # they would stay in memory while the next window is fetched
 
 
 def _result_array(shape: Shape, dtype: np.dtype[Any], order: Order, like: Any) -> NDArrayAny:
