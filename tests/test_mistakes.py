@@ -13,7 +13,7 @@ import xarray as xr
 
 import zarrds
 import zarrds.dask
-from xarray_backend import to_zarrds
+from xarray_backend import glob, open_zarrds, rechunk, to_zarrds
 from zarrds import errors
 
 
@@ -97,6 +97,11 @@ MISTAKES: dict[str, tuple[Call, type[Exception], tuple[str, ...]]] = {
         lambda at: zarrds.open_consolidated("g.zarr"),
         KeyError,
         ("g.zarr", "consolidate_metadata"),
+    ),
+    "values in memory given to dask": (
+        lambda at: zarrds.dask.to_zarr(np.ones(3), {}),
+        TypeError,
+        ("dask array", "ndarray", "zarrds.array"),
     ),
     # --- read-only
     "write read-only": (lambda at: assign(at.ro, 0, 1), PermissionError, ("a.zarr", "mode='r+'")),
@@ -218,6 +223,53 @@ MISTAKES: dict[str, tuple[Call, type[Exception], tuple[str, ...]]] = {
         ("a.zarr", "open_array"),
     ),
 }
+
+
+WRONG = [None, np.arange(3.0), "zzz", 7, 1.5, {"q": 1}, ["q"], object(), b"ab", zarrds.group(), len, xr.Dataset()]
+# functions that take one kind of argument: whatever else is given, the error is ours
+KINDS: dict[str, tuple[Callable[[Any], Any], tuple[type, ...]]] = {
+    "x of to_zarr": (lambda given: zarrds.dask.to_zarr(given, {}), ()),
+    "sources of store": (
+        lambda given: zarrds.dask.store(given, zarrds.zeros(3)),
+        (np.ndarray, int, float, list, str, bytes),
+    ),
+    "max_mem of rechunk": (
+        lambda given: zarrds.dask.rechunk(zarrds.zeros(3, chunks=1), {}, chunks=3, max_mem=given),
+        (int, float, type(None)),
+    ),
+    "batch_keys of copy_store": (
+        lambda given: zarrds.dask.copy_store(zarrds.zeros(3).store, {}, batch_keys=given),
+        (int, float),
+    ),
+    "writes": (lambda given: zarrds.dask.refuse_read_after_write([given]), ()),
+    "object to rechunk": (lambda given: rechunk(given, {}, chunks={}), (xr.Dataset,)),
+    "chunks of a dataset": (lambda given: rechunk(xr.Dataset(), {}, chunks=given), (dict, xr.Dataset, zarrds.Group)),
+    "encoding of a rechunk": (
+        lambda given: rechunk(xr.Dataset({"v": ("x", [1])}), {}, chunks={"x": 1}, encoding=given),
+        (dict, xr.Dataset, zarrds.Group, type(None)),
+    ),
+    "group of to_zarrds": (lambda given: to_zarrds(xr.Dataset(), {}, group=given), (str, type(None))),
+    "group of open_zarrds": (lambda given: open_zarrds({}, group=given), ()),
+    "format": (lambda given: zarrds.group(zarr_format=given), (type(None),)),
+    "format of a dataset": (lambda given: to_zarrds(xr.Dataset(), {}, zarr_format=given), (type(None),)),
+    "format of convert": (lambda given: zarrds.convert(zarrds.group().store, {}, to=given), ()),
+    "synchronizer": (lambda given: zarrds.group(synchronizer=given), (type(None),)),
+    "config of create_array": (
+        lambda given: zarrds.create_array({}, shape=3, dtype="i4", config=given),
+        (type(None), dict, xr.Dataset, zarrds.Group),
+    ),
+    "key of consolidated metadata": (lambda given: zarrds.open_consolidated({}, metadata_key=given), ()),
+    "pattern": (glob, (str,)),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_arguments_of_another_kind_are_answered_by_our_errors(name: str) -> None:
+    call, right = KINDS[name]
+    for given in WRONG:
+        if not isinstance(given, right):
+            with pytest.raises(errors.ZarrdsError):
+                call(given)
 
 
 @pytest.mark.parametrize("name", MISTAKES)

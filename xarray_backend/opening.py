@@ -15,6 +15,7 @@ from xarray_backend.reader import (
     ZarrdsStore,
     attributes_of,
     check_format,
+    group_path,
     may_be_consolidated,
     open_stored_group,
     stored_variable,
@@ -83,7 +84,7 @@ def open_many(
     check_format(zarr_format)
     options = dict(storage_options) if storage_options else None
     opened = [_as_store(store, options) for store in stores]
-    path = (group or "").strip("/")
+    path = group_path(group)
     texts = [{} for _ in opened] if consolidated is False else _consolidated_texts(opened, path, zarr_format)
     found = [_of_consolidated(store, text, path, zarr_format) for store, text in zip(opened, texts, strict=True)]
     if consolidated and (plain := [n for n, one in enumerate(found) if one is None and may_be_consolidated(stores[n])]):

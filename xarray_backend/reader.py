@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import pairwise
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -217,8 +218,15 @@ class ZarrdsStore(AbstractDataStore):
 
 def check_format(zarr_format: Any) -> None:
     """Raise ValueError if this is not a Zarr format."""
-    if zarr_format not in (None, 2, 3):
+    if zarr_format is not None and not (isinstance(zarr_format, Real) and zarr_format in (2, 3)):
         raise ArgumentError(f"zarr_format must be 2, 3 or None, found {zarr_format!r}")
+
+
+def group_path(group: Any) -> str:
+    """Return the path of a group without slashes at its ends; raise TypeError if it is no text."""
+    if group is not None and not isinstance(group, str):
+        raise ArgumentTypeError(f"group must be the path of a group, found {type(group).__name__}")
+    return (group or "").strip("/")
 
 
 def open_stored_group(
@@ -238,7 +246,7 @@ def open_stored_group(
         raise ArgumentTypeError(f"storage_options are for paths and URLs, not for a {type(store).__name__}")
     options: dict[str, Any] = {
         "mode": mode,
-        "path": group,
+        "path": group_path(group),
         "storage_options": dict(storage_options) if storage_options else None,
         "zarr_format": zarr_format,
     }
@@ -429,6 +437,9 @@ def glob(url: str, storage_options: Mapping[str, Any] | None = None) -> list[str
     >>> glob("memory://nothing/*.zarr")
     []
     """
+    if not isinstance(url, str | os.PathLike):
+        raise ArgumentTypeError(f"url must be a path or URL, found {type(url).__name__}")
+    url = os.fspath(url)
     store = zarrds.storage.FSStore(url, **(storage_options or {}))  # its errors do not show credentials
     fs = store.fs
     found = sorted(str(name) for name in fs.glob(store.path))

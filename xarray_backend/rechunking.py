@@ -14,6 +14,7 @@ import xarray as xr
 import zarrds
 from xarray_backend.chunks import Length, inherited_chunks, split_chunk
 from xarray_backend.encoding import FLAG
+from xarray_backend.reader import group_path
 from xarray_backend.writer import to_zarrds
 from zarrds import Group
 from zarrds.errors import ArgumentError, ArgumentTypeError
@@ -215,8 +216,9 @@ def rechunk(
     """
     if append:
         raise ArgumentTypeError("rechunk cannot append a dataset: give zarrds.dask.rechunk the store that has grown")
+    _expect_kinds(obj, chunks, encoding)
     obj = _with_tasks(obj)
-    where = (group or "").strip("/")
+    where = group_path(group)
     lengths = _lengths(obj, chunks)
     if not overwrite and _is_there(store, where, storage_options):
         raise zarrds.errors.ContainsGroupError(path=where)
@@ -313,6 +315,20 @@ def _datasets(obj: Any) -> Iterator[tuple[str, xr.Dataset]]:
         yield "", obj.to_dataset(name=_VARIABLE if obj.name is None else obj.name)
     else:
         yield "", obj
+
+
+def _expect_kinds(obj: Any, chunks: Any, encoding: Any) -> None:
+    """Raise TypeError for arguments of another kind."""
+    if not isinstance(obj, xr.Dataset | xr.DataArray | xr.DataTree):
+        raise ArgumentTypeError(
+            f"rechunk takes a dataset, data array or tree, found {type(obj).__name__}; "
+            "zarrds.dask.rechunk takes arrays, groups and stores"
+        )
+    for name, value in (("chunks", chunks), ("encoding", {} if encoding is None else encoding)):
+        if not isinstance(value, Mapping):
+            raise ArgumentTypeError(
+                f"{name} must be a dict by names of dimensions or variables, found {type(value).__name__}"
+            )
 
 
 def _with_tasks(obj: Any) -> Any:

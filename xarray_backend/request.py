@@ -10,7 +10,7 @@ import xarray as xr
 
 from xarray_backend.managers import has_foreign_blocks, with_dask_blocks
 from xarray_backend.plan import check_dataset
-from xarray_backend.reader import check_format
+from xarray_backend.reader import check_format, group_path
 from zarrds.errors import ArgumentError, ArgumentTypeError, NotSupportedError
 
 __all__ = ["Request", "WriteKeywords"]
@@ -96,7 +96,7 @@ class Request:
             raise NotSupportedError("region is for datasets; write the nodes of a tree one by one")
         for ds in datasets.values():
             check_dataset(ds if given["region"] is None else ds.drop_vars(ds.indexes, errors="ignore"))
-        root = (given["group"] or "").strip("/")
+        root = group_path(given["group"])
         dask_options = dict(given["chunkmanager_store_kwargs"] or {})
         as_given = {name: given[name] for name in _AS_GIVEN}
         return cls(datasets, encodings, root, mode, align, dask_options=dask_options, **as_given)

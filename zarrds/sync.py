@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib import import_module
 from typing import Any, Protocol
@@ -36,8 +36,9 @@ def require_synchronizer(value: object) -> None:
         What a user passes as a synchronizer.
     """
     # a dict gives only the locks that it has; one with a default, such as defaultdict(Lock), gives one for each key
-    is_fixed = isinstance(value, dict) and not hasattr(type(value), "__missing__")
-    if value is not None and (is_fixed or not hasattr(type(value), "__getitem__")):
+    is_fixed = isinstance(value, Mapping | Sequence) and not hasattr(type(value), "__missing__")
+    is_array = hasattr(type(value), "__array__")
+    if value is not None and (is_fixed or is_array or not hasattr(type(value), "__getitem__")):
         raise ArgumentTypeError(
             "synchronizer must return a lock for each key, as ThreadSynchronizer and ProcessSynchronizer do, "
             f"found {type(value).__name__}"

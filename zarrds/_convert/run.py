@@ -205,14 +205,14 @@ class Places(NamedTuple):
 def find_places(
     source: Array | Group | StoreLike,
     dest: Array | Group | StoreLike | None,
-    to: int,
+    to: Any,
     path: str | None,
     dest_path: str | None,
     storage_options: Mapping[str, Any] | None,
     dest_storage_options: Mapping[str, Any] | None,
 ) -> Places:
     """Find source and destination of a conversion; raise an error if there is no source or no room for it."""
-    if to not in (2, 3):
+    if not isinstance(to, int) or to not in (2, 3):
         raise ArgumentError(f"to must be 2 or 3, found {to!r}")
     store, where = _place(source, path, "r+" if dest is None else "r", storage_options)
     shown, node = _node.locate_node(store, where, None if dest is not None else to, "r")

@@ -11,6 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
+import numpy as np
+
 from zarrds._format import v2
 from zarrds._format.meta import ArrayMeta, GroupMeta
 from zarrds._format.v3 import document as v3
@@ -251,15 +253,20 @@ def format_of_key(key: str) -> Format:
     return _BY_NAME.get(key.rpartition("/")[2], _BY_NUMBER[2])
 
 
+def _is_number(value: Any) -> bool:
+    """Return whether a value can be compared with a number: arrays and datasets compare their elements."""
+    return isinstance(value, int | float | np.number)
+
+
 def check_version(zarr_version: Any, zarr_format: Any = None) -> int | None:
     """Return the format that a caller asks for, or None if it is left open; both keyword names mean the same."""
     name = "zarr_format" if zarr_version is None else "zarr_version"
     if zarr_version is None:
         zarr_version = zarr_format
-    elif zarr_format not in (None, zarr_version):
+    elif zarr_format is not None and not (_is_number(zarr_format) and zarr_format == zarr_version):
         raise ArgumentError(f"zarr_version {zarr_version!r} and zarr_format {zarr_format!r} contradict each other")
     if zarr_version is None:
         return None
-    if zarr_version in (2, 3):
+    if _is_number(zarr_version) and zarr_version in (2, 3):
         return int(zarr_version)
     raise ArgumentError(f"{name} must be 2, 3 or None, found {zarr_version!r}")

@@ -213,7 +213,10 @@ def _create_keywords(given: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(given.get("shards"), str):
         raise ArgumentError(f"shards must be lengths in elements, found {given['shards']!r}")
     options = {name: given[name] for name in _PASSED if name in given}
-    options.update({name: value for name, value in (given.get("config") or {}).items() if value is not None})
+    config = {} if given.get("config") is None else given["config"]
+    if not isinstance(config, Mapping):
+        raise ArgumentTypeError(f"config must be a dict, found {type(config).__name__}")
+    options.update({name: value for name, value in config.items() if value is not None})
     chunks, filters = given.get("chunks"), given.get("filters")
     options["chunks"] = True if chunks is None or (isinstance(chunks, str) and chunks == "auto") else chunks
     options["filters"] = None if isinstance(filters, str) and filters == "auto" else filters

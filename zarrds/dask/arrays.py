@@ -18,6 +18,7 @@ from typing import Any, Literal, Unpack, overload
 import dask
 import dask.array as da
 import numpy as np
+from dask.base import is_dask_collection
 from dask.blockwise import BlockwiseDep, blockwise
 from dask.highlevelgraph import HighLevelGraph
 from dask.tokenize import tokenize
@@ -381,7 +382,11 @@ def to_zarr(
 
 
 def require_known_chunks(x: da.Array) -> None:
-    """Raise an error for blocks whose lengths are not known."""
+    """Raise an error for what is no dask array, and for blocks whose lengths are not known."""
+    if not is_dask_collection(x) or not hasattr(x, "map_blocks"):
+        raise ArgumentTypeError(
+            f"x must be a dask array, found {type(x).__name__}; zarrds.array stores values in memory"
+        )
     if any(np.isnan(length) for lengths in x.chunks for length in lengths):
         raise ArgumentError("the array has blocks of unknown length; call its compute_chunk_sizes() first")
 

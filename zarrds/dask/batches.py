@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from numbers import Real
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from zarrds._types import Shape
+from zarrds.errors import ArgumentTypeError
 
 __all__ = ["Batches", "Limits", "Part", "coords_between", "count_of", "flat_ranges"]
 
@@ -59,6 +61,10 @@ class Limits:
 
         A small job has some 64 tasks too, so that little is lost if it is stopped.
         """
+        given: dict[str, Any] = {"batch_keys": keys, "batch_bytes": nbytes}
+        for name, value in given.items():
+            if not isinstance(value, Real):
+                raise ArgumentTypeError(f"{name} must be a number, found {type(value).__name__}")
         keys = min(keys, -(-total // LEAST_TASKS))
         # a power of two, so that a repeated job, part of which is done, mostly has the same batches as the first one
         return cls(max(1, keys), max(1, nbytes), 1 << (-(-total // MAX_TASKS) - 1).bit_length() if total else 1)

@@ -17,7 +17,7 @@ import numpy as np
 
 from zarrds._engine import stored_place, values_in, values_of, wrappers_of
 from zarrds._store import Place
-from zarrds.errors import SelfOverwriteError
+from zarrds.errors import ArgumentTypeError, SelfOverwriteError
 
 __all__ = ["PlannedWrite", "refuse_read_after_write"]
 
@@ -82,6 +82,9 @@ def refuse_read_after_write(writes: Sequence[PlannedWrite]) -> None:
     >>> doubled = zarrds.dask.from_zarr(z) * 2
     >>> refuse_read_after_write([PlannedWrite("", z.source().place(), (0,), (4,), doubled)])
     """
+    for write in writes:
+        if not isinstance(write, PlannedWrite):
+            raise ArgumentTypeError(f"writes must be a list of PlannedWrite, found {type(write).__name__}")
     read = {write.path: _Reads(write, writes) for write in writes if write.data is not None}
     for own in read.values():
         own.refuse_moved()

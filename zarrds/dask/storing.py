@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from itertools import combinations
+from numbers import Number
 from typing import Any, Literal, Unpack, overload
 
 import dask.array as da
@@ -130,6 +131,9 @@ def _lists(sources: Any, targets: Any, regions: Any) -> tuple[list[Any], list[Ar
     for place in places:
         if not isinstance(place, Array):
             raise ArgumentTypeError(f"targets are arrays of zarrds, found {type(place).__name__}; see to_zarr")
+    for x in arrays:
+        if not (hasattr(x, "shape") and hasattr(x, "dtype")) and not isinstance(x, (list, tuple, Number)):
+            raise ArgumentTypeError(f"sources are dask arrays, or values in memory, found {type(x).__name__}")
     given = [
         x if isinstance(x, da.Array) else da.from_array(x, chunks=block_lengths(p.shape, p.source().meta.chunks))
         for x, p in zip(arrays, places, strict=True)

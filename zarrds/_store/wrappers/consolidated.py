@@ -16,7 +16,7 @@ from zarrds._format import (
 )
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Store
-from zarrds._store.paths import normalize_path
+from zarrds._store.paths import check_key, normalize_path
 from zarrds._store.readers import RangeReader
 from zarrds._store.request import cut
 from zarrds._store.spec import StoreSpec, make_spec
@@ -191,7 +191,7 @@ class ConsolidatedMetadataStore(DocumentStore):
         self, store: Store | MutableMapping[str, Any], metadata_key: str = CONSOLIDATED_KEY, path: str = ""
     ) -> None:
         adapted = as_store(store, mode="a")
-        found = _read_consolidated(adapted, metadata_key, normalize_path(path))
+        found = _read_consolidated(adapted, check_key(metadata_key), normalize_path(path))
         super().__init__(adapted, found.documents, found.names)
         self.metadata_key = metadata_key
         self.path = path

@@ -176,7 +176,7 @@ def memory_of_task(max_mem: int | str | None) -> int:
     if max_mem is not None:
         try:
             return int(parse_bytes(max_mem))
-        except ValueError:
+        except (ValueError, TypeError, AttributeError):  # the last for what is neither a number nor a text
             raise ArgumentError(f"max_mem must be a number of bytes, or text like '500MB', found {max_mem!r}") from None
     workers = _workers()
     shares = [w["memory_limit"] / max(1, w["nthreads"]) for w in workers if w.get("memory_limit")]
