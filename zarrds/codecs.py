@@ -9,7 +9,7 @@ from numcodecs import *
 from numcodecs import get_codec, register_codec
 from numcodecs.registry import codec_registry
 
-from zarrds._codec import V3Codec, register_v3_codec
+from zarrds._codec import V3Codec, V3DataType, register_v3_codec, register_v3_data_type
 from zarrds._format import CodecSpec
 from zarrds._metadata import CodecPipeline, pipeline_of, v3_codec
 from zarrds.core import Array
@@ -19,12 +19,14 @@ __all__ = [
     "CodecPipeline",
     "CodecSpec",
     "V3Codec",
+    "V3DataType",
     "codec_registry",
     "codec_spec",
     "codecs_of",
     "get_codec",
     "register_codec",
     "register_v3_codec",
+    "register_v3_data_type",
 ]
 
 

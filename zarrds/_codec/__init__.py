@@ -15,6 +15,7 @@ from zarrds._codec.base import (
 from zarrds._codec.bitround import mantissa_bits
 from zarrds._codec.brought import register_v3_codec
 from zarrds._codec.build import build_codec
+from zarrds._codec.data_types import V3DataType, register_v3_data_type
 from zarrds._codec.fills import decode_fill, encode_fill, is_all_fill, new_fill, put_fill
 from zarrds._codec.limits import SMALL_BYTES, new_array
 from zarrds._codec.n5 import N5ChunkWrapper
@@ -33,6 +34,7 @@ __all__ = [
     "ReadStrategy",
     "ShardingCodec",
     "V3Codec",
+    "V3DataType",
     "blosc",
     "build_codec",
     "decode_fill",
@@ -46,5 +48,6 @@ __all__ = [
     "new_fill",
     "put_fill",
     "register_v3_codec",
+    "register_v3_data_type",
     "spec_of",
 ]

@@ -16,6 +16,7 @@ from zarrds._codec import (  # noqa: F401  (they register their codecs)
     compress,
     conditional,
     crc32c,
+    data_types,
     n5_default,
     numcodecs,
     packbits,

@@ -158,6 +158,8 @@ class CastFilter:
 def _make(configuration: dict[str, Any], array_spec: ArraySpec) -> CastFilter:
     check_members(configuration, ("data_type", "rounding", "out_of_range", "scalar_map"))
     kind = parse_data_type(configuration.get("data_type"), Place("", ("data_type",)))
+    if kind.codec is not None:
+        raise BadCompressorError("numbers cannot be cast to this data type", codec="cast_value", found=kind.name)
     for member, known in (("rounding", _ROUNDINGS), ("out_of_range", _RANGES)):
         if configuration.get(member, next(iter(known))) not in known:
             raise BadCompressorError(

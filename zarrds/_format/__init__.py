@@ -52,11 +52,19 @@ from zarrds._format.repair import repaired
 from zarrds._format.v2 import ARRAY_KEY, ATTRS_KEY, GROUP_KEY
 from zarrds._format.v3 import document
 from zarrds._format.v3.codec_names import FILTERS, SERIALIZERS, is_built_in, is_filter, is_serializer, set_finder
-from zarrds._format.v3.complex_parts import COMPLEX_PARTS, part_of, with_parts
-from zarrds._format.v3.document import data_type_name, split_codecs
-from zarrds._format.v3.dtypes import dtype_to_v3, integer_limits, normalize_dtype_v3, parse_data_type
+from zarrds._format.v3.complex_parts import BROUGHT_TYPE, COMPLEX_PARTS, with_codec
+from zarrds._format.v3.document import data_type_name, forget_documents, split_codecs
+from zarrds._format.v3.dtypes import (
+    DataType,
+    data_type_codec,
+    dtype_to_v3,
+    integer_limits,
+    normalize_dtype_v3,
+    parse_data_type,
+    set_type_finder,
+)
 from zarrds._format.v3.extension import codec_specs, codecs_to_json, parse_extension
-from zarrds._format.v3.fills import fill_from_v3, fill_of_v3
+from zarrds._format.v3.fills import fill_from_v3, fill_of_v3, fill_to_v3
 from zarrds._format.v3.transformers import TRANSFORMERS, parse_transformers
 from zarrds._format.v3_experimental import ArrayLayout
 
@@ -64,6 +72,7 @@ __all__ = [
     "ARRAY_KEY",
     "ATTRIBUTES_KEY",
     "ATTRS_KEY",
+    "BROUGHT_TYPE",
     "COMPLEX_PARTS",
     "CONSOLIDATED_KEY",
     "DOCUMENT_NAMES",
@@ -80,6 +89,7 @@ __all__ = [
     "ChunkSpec",
     "CodecSpec",
     "Consolidated",
+    "DataType",
     "Fill",
     "Format",
     "GroupMeta",
@@ -95,6 +105,7 @@ __all__ = [
     "codecs_to_json",
     "consolidate_documents",
     "consolidated_keys",
+    "data_type_codec",
     "data_type_name",
     "document",
     "dtype_from_v2",
@@ -107,7 +118,9 @@ __all__ = [
     "fill_of_v3",
     "fill_scalar",
     "fill_to_v2",
+    "fill_to_v3",
     "find_consolidated",
+    "forget_documents",
     "format_of",
     "format_of_key",
     "formats_of",
@@ -132,13 +145,13 @@ __all__ = [
     "parse_data_type",
     "parse_extension",
     "parse_transformers",
-    "part_of",
     "removed_chunks",
     "repaired",
     "set_finder",
+    "set_type_finder",
     "split_codecs",
     "v2",
     "v3_experimental",
     "valid_part",
-    "with_parts",
+    "with_codec",
 ]

@@ -22,6 +22,7 @@ from zarrds._format import (
     KeyEncoding,
     Place,
     codecs_to_json,
+    data_type_codec,
     data_type_name,
     fill_of_v3,
     format_of,
@@ -32,8 +33,7 @@ from zarrds._format import (
     normalize_shape,
     parse_extension,
     parse_transformers,
-    part_of,
-    with_parts,
+    with_codec,
 )
 from zarrds._metadata.codecs import CodecPipeline, make_pipeline, pipeline_of, several, sharded, to_numcodecs
 from zarrds._store import ShardingStorageTransformer, StorageTransformer, Store
@@ -216,10 +216,9 @@ def _meta_3(request: ArrayRequest) -> ArrayMeta:
     unit, chunks = _unit_and_chunks(request, shape, native.itemsize)
     if chunks is not None:
         pipeline = sharded(pipeline, chunks)
-    named = request.dtype.get("name") if isinstance(request.dtype, dict) else request.dtype
-    part = part_of(named) if isinstance(named, str) else None
-    if part is not None:  # complex numbers of parts that numpy does not have
-        filters, serializer = with_parts(part, pipeline.filters, pipeline.serializer)
+    codec = data_type_codec(request.dtype)
+    if codec is not None:
+        filters, serializer = with_codec(codec, pipeline.filters, pipeline.serializer)
         pipeline = pipeline._replace(filters=filters, serializer=serializer)
     chunk = ChunkSpec(
         shape=longest_chunk(unit),

@@ -1,7 +1,8 @@
-"""Complex data types of Zarr v3 that numpy does not have, such as ``complex_bfloat16``, as complex64 in memory.
+"""Data types of Zarr v3 that numpy does not have, as dtypes that it has; a codec converts their elements.
 
-complex64 holds each of their values exactly. In the codec pipeline, a codec of our own before the serializer converts
-between complex64 and pairs of small floats. Documents never show it: they have the data type instead.
+Such are complex types with small parts, as ``complex_bfloat16``, which are complex64 in memory, and the types that
+users bring. In the codec pipeline, a codec of our own before the serializer converts the elements. Documents never show
+it: they have the data type instead.
 """
 
 from __future__ import annotations
@@ -11,8 +12,13 @@ from typing import Any
 
 from zarrds._format.meta import SHARDING, CodecSpec
 from zarrds._format.v3.codec_names import is_serializer
+from zarrds._format.v3.extension import extension_to_json
+from zarrds._types import JSON
 
-__all__ = ["COMPLEX_PARTS", "SMALL_PARTS", "part_of", "with_parts", "without_parts"]
+__all__ = ["BROUGHT_TYPE", "COMPLEX_PARTS", "SMALL_PARTS", "part_of", "parts_codec", "with_codec", "without_codec"]
+
+BROUGHT_TYPE = "zarrds.data_type"
+"""Name of the codec that converts the elements of a data type that a user brings."""
 
 COMPLEX_PARTS = "zarrds.complex_parts"
 """Name of the codec that converts complex64 to pairs of small floats."""
@@ -35,46 +41,58 @@ def part_of(name: str) -> str | None:
     return part if name.startswith(_PREFIX) and part in SMALL_PARTS else None
 
 
-def with_parts(
-    part: str, filters: tuple[CodecSpec, ...], serializer: CodecSpec
+def parts_codec(part: str) -> CodecSpec:
+    """Return the codec that converts complex64 to pairs of `part`."""
+    return CodecSpec.of(COMPLEX_PARTS, {"data_type": part})
+
+
+def with_codec(
+    codec: CodecSpec, filters: tuple[CodecSpec, ...], serializer: CodecSpec
 ) -> tuple[tuple[CodecSpec, ...], CodecSpec]:
-    """Return filters and serializer of arrays of complex64 whose parts are stored as `part`."""
+    """Return filters and serializer with the codec that converts the elements of a data type."""
     configuration = serializer.configuration
     if serializer.name != SHARDING:
-        return (*filters, CodecSpec.of(COMPLEX_PARTS, {"data_type": part})), serializer
-    configuration["codecs"] = _inserted(configuration.get("codecs"), part)
+        return (*filters, codec), serializer
+    configuration["codecs"] = _inserted(configuration.get("codecs"), codec)
     return filters, CodecSpec.of(SHARDING, configuration)
 
 
-def _inserted(codecs: Any, part: str) -> Any:
-    """Return the codecs of inner chunks with the codec of parts before the serializer."""
+def _inserted(codecs: Any, codec: CodecSpec) -> Any:
+    """Return the codecs of inner chunks with the codec of the data type before the serializer."""
     for number, name, configuration in _items(codecs):
         if name == SHARDING:
-            inner = {**configuration, "codecs": _inserted(configuration.get("codecs"), part)}
+            inner = {**configuration, "codecs": _inserted(configuration.get("codecs"), codec)}
             return [*codecs[:number], {"name": name, "configuration": inner}, *codecs[number + 1 :]]
         if is_serializer(name):
-            return [*codecs[:number], {"name": COMPLEX_PARTS, "configuration": {"data_type": part}}, *codecs[number:]]
+            return [*codecs[:number], codec.to_dict(), *codecs[number:]]
     return codecs
 
 
-def without_parts(
+def without_codec(
     filters: tuple[CodecSpec, ...], serializer: CodecSpec
-) -> tuple[str | None, tuple[CodecSpec, ...], CodecSpec]:
-    """Return the data type name (None: another than these), and filters and serializer as documents have them."""
-    if filters and filters[-1].name == COMPLEX_PARTS:
-        return f"{_PREFIX}{filters[-1].configuration.get('data_type')}", filters[:-1], serializer
+) -> tuple[JSON, tuple[CodecSpec, ...], CodecSpec]:
+    """Return the data type (None: one that numpy has), and filters and serializer as documents have them."""
+    if filters and filters[-1].name in (COMPLEX_PARTS, BROUGHT_TYPE):
+        return _data_type(filters[-1].name, filters[-1].configuration), filters[:-1], serializer
     if serializer.name != SHARDING:
         return None, filters, serializer
     configuration = serializer.configuration
-    name, configuration["codecs"] = _removed(configuration.get("codecs"))
-    return (name, filters, CodecSpec.of(SHARDING, configuration)) if name else (None, filters, serializer)
+    found, configuration["codecs"] = _removed(configuration.get("codecs"))
+    return (found, filters, CodecSpec.of(SHARDING, configuration)) if found else (None, filters, serializer)
 
 
-def _removed(codecs: Any) -> tuple[str | None, Any]:
-    """Return the data type name, and the codecs of inner chunks without the codec of parts."""
+def _data_type(codec: str, configuration: dict[str, Any]) -> JSON:
+    if codec == COMPLEX_PARTS:
+        return f"{_PREFIX}{configuration.get('data_type')}"
+    name, members = configuration["name"], configuration["configuration"]
+    return extension_to_json(name, members) if members else str(name)
+
+
+def _removed(codecs: Any) -> tuple[JSON, Any]:
+    """Return the data type, and the codecs of inner chunks without the codec for it."""
     for number, name, configuration in _items(codecs):
-        if name == COMPLEX_PARTS:
-            return f"{_PREFIX}{configuration.get('data_type')}", [*codecs[:number], *codecs[number + 1 :]]
+        if name in (COMPLEX_PARTS, BROUGHT_TYPE):
+            return _data_type(name, configuration), [*codecs[:number], *codecs[number + 1 :]]
         if name == SHARDING:
             found, inner = _removed(configuration.get("codecs"))
             configuration = {**configuration, "codecs": inner}

@@ -19,7 +19,7 @@ from zarrds._format.jsondoc import Place, canonical, loads, to_json
 from zarrds._format.meta import SHARDING, ArrayMeta, ChunkSpec, CodecSpec, GroupMeta, KeyEncoding
 from zarrds._format.repair import parsed_or_repaired, repaired
 from zarrds._format.v3.codec_names import SERIALIZERS, is_serializer, kind_of_name
-from zarrds._format.v3.complex_parts import part_of, with_parts, without_parts
+from zarrds._format.v3.complex_parts import with_codec, without_codec
 from zarrds._format.v3.dtypes import dtype_to_v3, legacy_data_type, parse_data_type
 from zarrds._format.v3.extension import (
     codec_specs,
@@ -44,6 +44,7 @@ __all__ = [
     "checked_extra",
     "data_type_name",
     "dumps",
+    "forget_documents",
     "group_from_document",
     "group_to_document",
     "kind_of_document",
@@ -104,6 +105,12 @@ def _parsed_long(text: bytes) -> ArrayMeta | GroupMeta:
 
 def _parsed(text: bytes) -> ArrayMeta | GroupMeta:
     return _from_document(loads_node(text, DOCUMENT_KEY), DOCUMENT_KEY)
+
+
+def forget_documents() -> None:
+    """Forget parsed documents, as a data type of another meaning may have been registered under a name in them."""
+    _parsed_short.cache_clear()
+    _parsed_long.cache_clear()
 
 
 def _from_document(document: JSON, where: str) -> ArrayMeta | GroupMeta:
@@ -167,9 +174,8 @@ def array_from_document(document: JSON, where: str) -> ArrayMeta:
     shape = place.member("shape").expect_lengths(place.fetch(members, "shape"))
     kind = parse_data_type(place.fetch(members, "data_type"), place.member("data_type"))
     filters, serializer, compressors = split_codecs(place.fetch(members, "codecs"), place.member("codecs"))
-    part = part_of(kind.name)
-    if part is not None:
-        filters, serializer = with_parts(part, filters, serializer)
+    if kind.codec is not None:
+        filters, serializer = with_codec(kind.codec, filters, serializer)
     grid = parse_grid(place.fetch(members, "chunk_grid"), place.member("chunk_grid"), shape)
     chunk = ChunkSpec(
         shape=longest_chunk(grid),
@@ -272,13 +278,13 @@ def array_to_document(meta: ArrayMeta, attributes: Mapping[str, JSON] | None = N
     if chunk.serializer is None or not chunk.fill.defined or chunk.order != "C":
         raise UnsupportedFormatError("Zarr v3 needs an array-to-bytes codec and a fill value", found=chunk)
     separator: JSON = meta.keys.separator
-    small_complex, filters, serializer = without_parts(chunk.filters, chunk.serializer)
+    converted, filters, serializer = without_codec(chunk.filters, chunk.serializer)
     document: dict[str, JSON] = {
         "shape": list(meta.shape),
-        "data_type": small_complex or _OBJECTS.get(data_type_name(chunk) or "") or dtype_to_v3(chunk.dtype),
+        "data_type": converted or _OBJECTS.get(data_type_name(chunk) or "") or dtype_to_v3(chunk.dtype),
         "chunk_grid": grid_to_json(chunk.shape, meta.irregular),
         "chunk_key_encoding": extension_to_json(meta.keys.style, {"separator": separator}),
-        "fill_value": fill_to_v3(chunk.fill, chunk.dtype),
+        "fill_value": fill_to_v3(chunk.fill, chunk.dtype, converted),
         "codecs": codecs_to_json([*filters, serializer, *chunk.compressors]),
         "attributes": dict(attributes or {}),
     }

@@ -16,20 +16,23 @@ import numpy as np
 
 from zarrds._format.dtypes import normalize_dtype, numpy_dtype
 from zarrds._format.jsondoc import Place
-from zarrds._format.v3.complex_parts import SMALL_PARTS, part_of
+from zarrds._format.meta import CodecSpec
+from zarrds._format.v3.complex_parts import BROUGHT_TYPE, SMALL_PARTS, part_of, parts_codec
 from zarrds._format.v3.extension import Extension, extension_to_json, parse_extension
 from zarrds._types import JSON
-from zarrds.errors import ArgumentTypeError, UnsupportedFormatError
+from zarrds.errors import ArgumentTypeError, MetadataError, UnsupportedFormatError
 
 __all__ = [
     "ML_NAMES",
     "DataType",
+    "data_type_codec",
     "dtype_to_v3",
     "integer_limits",
     "legacy_data_type",
     "ml_dtype",
     "normalize_dtype_v3",
     "parse_data_type",
+    "set_type_finder",
 ]
 
 DType = np.dtype[Any]
@@ -67,11 +70,17 @@ class DataType:
         Dtype of its elements in memory.
     fields : tuple of (str, DataType)
         Fields of a structure.
+    brought : V3DataType or None
+        The data type, if a user or a package brings it.
+    codec : CodecSpec or None
+        The codec that converts elements between memory and storage, if numpy has no such data type.
     """
 
     name: str
     dtype: DType
     fields: tuple[tuple[str, DataType], ...] = ()
+    brought: Any = None
+    codec: CodecSpec | None = None
 
 
 # --- document -> dtype ------------------------------------------------------------------------------------------------
@@ -90,9 +99,42 @@ def parse_data_type(value: JSON, place: Place, depth: int = 0) -> DataType:
     bits = _RAW_BITS.fullmatch(found.name)
     if bits is not None:
         return _raw_bits(int(bits[1]), found, place)
+    make = _find(found.name)
+    if make is not None:
+        return _brought(make, found, place, depth)
     raise UnsupportedFormatError(
         f"{place.name} is a data type that zarrds does not know", key=place.key or None, found=repr(found.name)
     )
+
+
+def _no_type(name: str) -> Callable[[dict[str, Any]], Any] | None:
+    return None
+
+
+_find: Callable[[str], Callable[[dict[str, Any]], Any] | None] = _no_type
+
+
+def set_type_finder(find: Callable[[str], Callable[[dict[str, Any]], Any] | None]) -> None:
+    """Set the function that returns what makes a data type, of its configuration; None for a name that nobody knows."""
+    global _find
+    _find = find
+
+
+def _brought(make: Callable[[dict[str, Any]], Any], found: Extension, place: Place, depth: int) -> DataType:
+    """Return a data type that a user or a package brings."""
+    if depth:
+        raise place.error("a type that numpy has, as every field of a structure must be", found.name)
+    try:
+        made = make(dict(found.configuration))
+        dtype = np.dtype(made.dtype)
+    except Exception as error:  # whatever its package raises
+        raise MetadataError(
+            f"{place.name} is not a configuration of this data type: {error}",
+            key=place.key or None,
+            found=repr(found.configuration),
+        ) from error
+    codec = CodecSpec.of(BROUGHT_TYPE, {"name": found.name, "configuration": dict(found.configuration)})
+    return DataType(found.name, dtype, brought=made, codec=codec)
 
 
 def _no_configuration(found: Extension, place: Place) -> None:
@@ -121,7 +163,7 @@ def _complex(found: Extension, place: Place, depth: int) -> DataType:
         raise place.error("a type that numpy has, as every field of a structure must be", found.name)
     if part in ML_NAMES:
         ml_dtype(part)  # raises if it is not installed
-    return DataType(found.name, np.dtype(np.complex64))
+    return DataType(found.name, np.dtype(np.complex64), codec=parts_codec(part))
 
 
 _COMPLEX_NAMES = {"complex_float32": "complex64", "complex_float64": "complex128"}
@@ -271,7 +313,7 @@ def normalize_dtype_v3(dtype: object) -> tuple[DType, str | None]:
 
     Names and JSON objects of Zarr v3 are also accepted. The byte order is kept, padding is not.
     """
-    if isinstance(dtype, dict) or (isinstance(dtype, str) and (dtype in _OWN_NAMES or _RAW_BITS.fullmatch(dtype))):
+    if isinstance(dtype, dict) or (isinstance(dtype, str) and _is_own_name(dtype)):
         kind = parse_data_type(dtype, Place("", ("data_type",)))
         return kind.dtype, kind.name if kind.dtype == object else None
     if dtype in (str, bytes, "str", "bytes") or (isinstance(dtype, str) and dtype.startswith("array:")):
@@ -283,6 +325,26 @@ def normalize_dtype_v3(dtype: object) -> tuple[DType, str | None]:
     if given.base.kind != "O":
         dtype_to_v3(given.base)  # raises for a dtype without a name
     return (np.dtype((_packed(given.base), given.shape)) if given.shape else _packed(given)), None
+
+
+def _is_own_name(name: str) -> bool:
+    """Return whether this is a name of Zarr v3 that numpy does not have, or gives another meaning."""
+    if name in _OWN_NAMES or _RAW_BITS.fullmatch(name):
+        return True
+    if name in ("str", "bytes") or name.startswith("array:"):
+        return False
+    try:
+        np.dtype(name)
+    except (TypeError, ValueError):
+        return _find(name) is not None
+    return False
+
+
+def data_type_codec(dtype: object) -> CodecSpec | None:
+    """Return the codec that converts the elements of what a user gives as dtype; None if numpy has it."""
+    if isinstance(dtype, dict) or (isinstance(dtype, str) and _is_own_name(dtype)):
+        return parse_data_type(cast(JSON, dtype), Place("", ("data_type",))).codec
+    return None
 
 
 _OWN_NAMES = ML_NAMES | {"string", "variable_length_bytes", *_COMPLEX_NAMES, *_SMALL_COMPLEX_NAMES}

@@ -42,6 +42,8 @@ def fill_from_v3(value: JSON, kind: DataType, place: Place) -> Fill:
 
 
 def _raw(value: JSON, kind: DataType, place: Place) -> bytes:
+    if kind.brought is not None:
+        return _of_brought_type(value, kind, place)
     if kind.fields and isinstance(value, dict):
         return _record(value, kind, place)
     if kind.fields:
@@ -54,6 +56,15 @@ def _raw(value: JSON, kind: DataType, place: Place) -> bytes:
     if isinstance(value, str) and kind.dtype.kind in "biuf":
         value = number_in(value, kind.dtype)  # libraries in Java write numbers as texts
     return _READERS[kind.dtype.kind](value, kind.dtype, place)
+
+
+def _of_brought_type(value: JSON, kind: DataType, place: Place) -> bytes:
+    try:
+        return np.asarray(kind.brought.fill_from_json(value)).astype(kind.dtype, casting="same_kind").tobytes()
+    except MetadataError:
+        raise
+    except Exception as error:  # whatever its package raises
+        raise place.error(f"a fill value of {kind.name} ({error})", value) from error
 
 
 def _record(value: dict[str, JSON], kind: DataType, place: Place) -> bytes:
@@ -185,8 +196,13 @@ def _ml(value: JSON, kind: DataType, place: Place) -> bytes:
 # --- Fill -> document -------------------------------------------------------------------------------------------------
 
 
-def fill_to_v3(fill: Fill, dtype: DType) -> JSON:
-    """Return the JSON of a defined fill value."""
+def fill_to_v3(fill: Fill, dtype: DType, data_type: JSON = None) -> JSON:
+    """Return the JSON of a defined fill value; `data_type` is that of the document where the dtype does not say it."""
+    if data_type is not None:
+        kind = parse_data_type(data_type, Place("", ("data_type",)))
+        if kind.brought is not None:
+            made: JSON = kind.brought.fill_to_json(np.frombuffer(fill.raw or b"", kind.dtype)[0])
+            return made
     if fill.text is not None:
         value: JSON = json.loads(fill.text)
         return value
