@@ -24,7 +24,7 @@ from zarrds._node import bounded_depth
 from zarrds._store import Place, normalize_path, place_in_file, place_on_disk, refuse_overlap
 from zarrds.core import Array
 from zarrds.errors import ArgumentError, ArgumentTypeError, CopyError
-from zarrds.hierarchy import Group, create_member
+from zarrds.hierarchy import Group, create_member, require_copy
 
 __all__ = ["copy", "copy_all"]
 
@@ -345,14 +345,14 @@ class _Copy:
         self.say(f"copy {_described(source)}")
         target = None if replaced else there
         if not self.dry_run:
-            target = self._required(dest, name, replaced)
+            target = self._required(source, dest, name, replaced)
             self.attributes(source, target)
         self.tally.copied += 1
         self.members(source, target)
 
-    def _required(self, dest: Any, name: str, replaced: bool) -> Any:
+    def _required(self, source: Any, dest: Any, name: str, replaced: bool) -> Any:
         if not is_h5py(dest):
-            return dest.require_group(name, overwrite=replaced)
+            return require_copy(dest, name, source, overwrite=replaced)
         if replaced:
             del dest[name]
         return dest.require_group(name)

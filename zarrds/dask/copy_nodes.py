@@ -254,7 +254,8 @@ def _steps(source: Array | Group, dest: Group, where: str, how: _How) -> list[_S
 def _step(source: Array | Group, dest: Group, old: Found, where: str, how: _How) -> _Step:
     attributes = {} if how.without_attrs else old.attributes
     if not isinstance(old.node, ArrayMeta):
-        return _Step(old, Found(where, GroupMeta(zarr_format=dest.zarr_format), attributes), raw=True)
+        extra = old.node.extra if old.node.zarr_format == dest.zarr_format == 3 else "{}"
+        return _Step(old, Found(where, GroupMeta(dest.zarr_format, extra), attributes), raw=True)
     array = Array.from_source(ChunkSource(source.store.spec(), old.path, old.node))
     new = _new_meta(array, old.node, dest, how.create)
     raw = (

@@ -17,7 +17,7 @@ from zarrds.core import Array, OpenOptions
 from zarrds.errors import ArgumentError, ArgumentTypeError, ContainsArrayError, ContainsGroupError, ReadOnlyError
 from zarrds.hierarchy.members import Members
 
-__all__ = ["Creating", "create_member"]
+__all__ = ["Creating", "create_member", "require_copy"]
 
 
 class Creating(Members):
@@ -60,9 +60,12 @@ class Creating(Members):
         >>> root.create_group("run/1")
         <zarrds.hierarchy.Group '/run/1'>
         """
+        return self._new_group(name, overwrite)
+
+    def _new_group(self, name: str, overwrite: bool, extra: str = "{}") -> Self:
+        """Create a sub-group whose document has further members, which readers may ignore."""
         self._refuse_read_only()
-        path = self._where(name)
-        meta = GroupMeta(zarr_format=self._format)
+        path, meta = self._where(name), GroupMeta(self._format, extra)
         with self._structure_locked(path):
             _node.create_group(
                 self._store,
@@ -72,7 +75,7 @@ class Creating(Members):
                 chunk_store=self._options.chunk_store,
                 known_group=self._path,
             )
-        return self._subgroup(path)
+        return cast("Self", self._at(path, meta))
 
     def require_group(self, name: str, overwrite: bool = False) -> Self:
         """Return a sub-group, creating it if it doesn't exist; `overwrite` replaces an array of that name.
@@ -93,21 +96,24 @@ class Creating(Members):
         >>> root.require_group("run") == root.require_group("run")
         True
         """
+        return self._required_group(name, overwrite)
+
+    def _required_group(self, name: str, overwrite: bool, extra: str = "{}") -> Self:
         self._refuse_read_only()
         path = self._where(name)
         node = _node.find_node(self._store, path, self._format)
         if node is None:
             try:
-                return self.create_group(name)
+                return self._new_group(name, False, extra)
             except (ContainsArrayError, ContainsGroupError):
                 node = _node.find_node(self._store, path, self._format)
                 if node is None and not overwrite:  # an array is above it
                     raise
         if isinstance(node, GroupMeta):
-            return self._subgroup(path)
+            return cast("Self", self._at(path, node))
         if not overwrite:
             _node.expect_free(node, path, self._store)
-        return self.create_group(name, overwrite=True)
+        return self._new_group(name, True, extra)
 
     def create_groups(self, *names: str, **kwargs: Any) -> tuple[Self, ...]:
         """Create multiple groups in a single call; keywords as for `create_group`.
@@ -147,9 +153,6 @@ class Creating(Members):
             The groups, in the order of their names.
         """
         return tuple(self.require_group(name) for name in names)
-
-    def _subgroup(self, path: str) -> Self:
-        return cast("Self", self._at(path, GroupMeta(zarr_format=self._format)))
 
     def create_dataset(self, name: str, **kwargs: Any) -> Array:
         """Create an array, filled with `data` if that is given.
@@ -467,3 +470,9 @@ def create_member(
     group._refuse_read_only()
     to = group._destination(name, given)
     return creation.create_array(to, group._inherited(given), fill=fill, attributes=attributes, extra=extra)
+
+
+def require_copy(group: Creating, name: str, source: Any, *, overwrite: bool) -> Any:
+    """Return a sub-group, created if it does not exist with the members of the source's document that may be ignored."""
+    extra = source._extra if isinstance(source, Creating) and source._format == group._format == 3 else "{}"
+    return group._required_group(name, overwrite, extra)

@@ -89,6 +89,7 @@ class Group(NewerGroupNames):
         self._store = store
         self._path = path
         self._format = meta.zarr_format
+        self._extra = meta.extra
         self._options = options
         self._attrs = known_attributes(
             store,
@@ -259,7 +260,7 @@ class Group(NewerGroupNames):
         return f"<{type(self).__module__}.{type(self).__name__} {self.name!r}{read_only}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickled, (self._store, self._path, GroupMeta(zarr_format=self._format), self._options.changes())
+        return _unpickled, (self._store, self._path, GroupMeta(self._format, self._extra), self._options.changes())
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
         specs = [store.spec() for store in (self._store, self._options.chunk_store) if store is not None]

@@ -53,6 +53,7 @@ class Members(MutableMapping[str, Any]):
     _store: Store
     _path: str
     _format: int
+    _extra: str
     _listing: _Listing = _NONE_LISTED
     """The latest listing: its iterator, and the number of members found."""
 
