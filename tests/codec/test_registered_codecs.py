@@ -311,6 +311,42 @@ def test_zfp_with_losses(mode: dict[str, Any]) -> None:
     np.testing.assert_allclose(written(data, codec("zfp", **mode))[1], data, atol=0.02)
 
 
+EXPERT = {
+    "rate": ({"mode": "fixed_rate", "rate": 16}, (256, 256, 64, -1074)),
+    "precision": ({"mode": "fixed_precision", "precision": 24}, (1, 16658, 24, -1074)),
+    "accuracy": ({"mode": "fixed_accuracy", "tolerance": 2**-7}, (0, 16658, 64, -7)),
+    "reversible": ({"mode": "reversible"}, (1, 16658, 64, -1075)),
+}
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("name", list(EXPERT))
+def test_zfp_in_expert_mode(name: str, dtype: str) -> None:
+    """Its settings describe the other modes, too: the same bytes, and the same values."""
+    pytest.importorskip("zfpy")
+    mode, settings = EXPERT[name]
+    expert = codec(
+        "zfp", mode="expert", **dict(zip(("minbits", "maxbits", "maxprec", "minexp"), settings, strict=True))
+    )
+    data = np.sin(np.arange(300.0)).reshape(10, 30).astype(dtype)
+    value, expected = written(data, codec("zfp", **mode))
+    assert written(data, expert)[0] == value
+    np.testing.assert_array_equal(read(str(data.dtype), data.shape, value, expert), expected)
+    with pytest.raises(ChunkDecodeError):
+        read(str(data.dtype), data.shape, value[: len(value) // 2], expert)
+
+
+def test_zfp_in_an_expert_mode_of_its_own_is_read_and_not_written() -> None:
+    pytest.importorskip("zfpy")
+    expert = codec("zfp", mode="expert", minbits=1, maxbits=16658, maxprec=24, minexp=-7)
+    data = np.sin(np.arange(64.0)).reshape(8, 8)
+    value, _ = written(data, codec("zfp", mode="fixed_precision", precision=24))
+    # planes below the exponent are not in the value: some are read from what follows, so that only the shape is sure
+    with pytest.raises(ChunkEncodeError, match="expert mode"):
+        written(data, expert)
+    assert read("float64", (8, 8), value + bytes(64), expert).shape == (8, 8)
+
+
 # --- names and refusals -----------------------------------------------------------------------------------------------
 
 
@@ -336,7 +372,9 @@ def test_bare_names_mean_the_codecs_of_numcodecs(name: str) -> None:
         [codec("packbits", first_bit=5, last_bit=4)],
         [codec("packbits", last_bit=64)],
         [codec("packbits", padding_encoding="both")],
-        [codec("zfp", mode="expert", minbits=1, maxbits=2, maxprec=3, minexp=4)],
+        [codec("zfp", mode="expert", minbits=3, maxbits=2, maxprec=3, minexp=4)],
+        [codec("zfp", mode="expert", minbits=1, maxbits=2, maxprec=65, minexp=4)],
+        [codec("zfp", mode="expert", minbits=1.5, maxbits=2, maxprec=3, minexp=4)],
         [codec("zfp", mode="best")],
         [codec("zfp", mode="fixed_rate")],
         [LITTLE, codec("conditional", codecs=["zstd"], header_bits=4)],

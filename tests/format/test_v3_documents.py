@@ -372,6 +372,7 @@ def outcome(text):
         return error
 
 
+@pytest.mark.filterwarnings("ignore::zarrds.errors.RepairedDocumentWarning")
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from([BASE, RICH]), st.data(), values, st.booleans())
 def test_mutated_documents_are_read_or_refused(base, data, value, drop):

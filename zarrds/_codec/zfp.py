@@ -16,7 +16,7 @@ from zarrds._codec.registry import size_of
 from zarrds._types import Buf, NDArrayAny, Shape
 from zarrds.errors import ChunkDecodeError
 
-__all__ = ["decode", "decode_padded", "longest_value"]
+__all__ = ["decode", "decode_padded", "longest_value", "with_expert_header"]
 
 _HEADER_BITS, _LONG_HEADER_BITS = 32 + 52 + 12, 32 + 52 + 64
 _DTYPES = ("i4", "i8", "f4", "f8")
@@ -71,6 +71,28 @@ def _header(data: Buf) -> _Header:
     if mode == _LONG:
         least, most = (bits >> 96 & 2**15 - 1) + 1, (bits >> 111 & 2**15 - 1) + 1
     return _Header(shape[::-1], np.dtype(_DTYPES[kind]), least, most)
+
+
+def with_expert_header(
+    data: Buf, shape: Shape, dtype: np.dtype[Any], least: int, most: int, planes: int, exponent: int
+) -> bytes:
+    """Return a value without a header with one of the expert mode, which `zfpy.decompress_numpy` decodes.
+
+    `least` and `most` are the bits of a block, `planes` the most bit planes, `exponent` that of the last plane.
+    """
+    each = 48 // len(shape)
+    meta = _DTYPES.index(f"{dtype.kind}{dtype.itemsize}") | len(shape) - 1 << 2
+    for axis, length in enumerate(reversed(shape)):
+        meta |= length - 1 << 4 + each * axis
+    mode = _LONG | least - 1 << 12 | most - 1 << 27 | planes - 1 << 42 | exponent + _EXPONENT_BIAS << 49
+    bits = (
+        int.from_bytes(_MAGIC, "little") | meta << 32 | mode << 84 | int.from_bytes(data, "little") << _LONG_HEADER_BITS
+    )
+    return bits.to_bytes(-(-(_LONG_HEADER_BITS + 8 * size_of(data)) // 64) * 8, "little")
+
+
+_MAGIC = b"zfp\x05"
+_EXPONENT_BIAS = 16495
 
 
 def _longest(header: _Header) -> int:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from zarrds._codec.registry import ArraySpec, CodecKind, check_members, register, size_of, wrong_size
-from zarrds._codec.zfp import decode_padded, longest_value
+from zarrds._codec.zfp import decode_padded, longest_value, with_expert_header
 from zarrds._types import Buf, NDArrayAny
-from zarrds.errors import BadCompressorError
+from zarrds.errors import BadCompressorError, ChunkEncodeError
 
 __all__ = ["ZfpSerializer"]
 
@@ -44,19 +44,29 @@ class ZfpSerializer:
     def encode(self, array: NDArrayAny) -> Buf:
         """Encode an array in C order."""
         words = self._promoted(np.ascontiguousarray(array)).reshape(self._shape)
-        value: bytes = self._zfpy.compress_numpy(words, write_header=False, **self._options)
+        options = _of_expert(self._options, 4 ** len(self._shape)) if "minbits" in self._options else self._options
+        if options is None:
+            raise ChunkEncodeError(
+                "zfpy writes no values of this expert mode", codec="zfp", found=self._options, hint="use another mode"
+            )
+        value: bytes = self._zfpy.compress_numpy(words, write_header=False, **options)
         return value
 
     def decode(self, data: Buf, out: NDArrayAny | None = None) -> NDArrayAny:
         """Decode a value; raise ChunkDecodeError if it is cut off or too long."""
-        rate = self._options.get("rate", 0)
+        least = self._options.get("minbits", self._options.get("rate", 0) * 4 ** len(self._shape))
         # the decoder reads whole words, so up to one more
-        longest = longest_value(self._shape, self._word, int(rate * 4 ** len(self._shape)) + 64, header_bits=64)
+        longest = longest_value(self._shape, self._word, int(least) + 64, header_bits=64)
         if size_of(data) > longest:
             raise wrong_size(longest, size_of(data))
         return self._demoted(decode_padded(self._decoded, data, longest)).reshape(self._array_spec.shape)
 
     def _decoded(self, data: Buf) -> Any:
+        if "minbits" in self._options:
+            settings = [int(self._options[name]) for name in _MODES["expert"]]
+            return self._zfpy.decompress_numpy(
+                with_expert_header(data, self._shape, self._word, settings[0] or 1, *settings[1:])
+            )
         kind = getattr(self._zfpy, f"type_{_NATIVE[self._word.name]}")
         return self._zfpy._decompress(bytes(data), kind, self._shape, **self._options)
 
@@ -77,6 +87,41 @@ class ZfpSerializer:
         return np.clip(small, info.min, info.max).astype(dtype)
 
 
+_LEAST_BITS, _MOST_BITS, _MOST_PLANES, _LAST_EXPONENT = 1, 16658, 64, -1074
+"""Settings of the expert mode that limit nothing."""
+
+
+def _of_expert(given: dict[str, float], values: int) -> dict[str, float] | None:
+    """Return the settings of another mode that writes the same as this expert mode; None if there is none."""
+    least, most, planes, exponent = (given[name] for name in _MODES["expert"])
+    if least == most and (planes, exponent) == (_MOST_PLANES, _LAST_EXPONENT):
+        return {"rate": most / values}
+    if least > _LEAST_BITS or most < _MOST_BITS:
+        return None
+    if exponent < _LAST_EXPONENT:
+        return {} if planes == _MOST_PLANES else None
+    if exponent == _LAST_EXPONENT:
+        return {"precision": planes}
+    return {"tolerance": 2.0**exponent} if planes == _MOST_PLANES else None
+
+
+def _check_expert(given: dict[str, Any]) -> None:
+    least, most, planes, exponent = numbers = [given[name] for name in _MODES["expert"]]
+    if not (
+        all(type(number) is int for number in numbers)
+        and 0 <= least <= most <= 2**15
+        and most >= 1
+        and 1 <= planes <= _MOST_PLANES
+        and -(2**14) < exponent < 2**14
+    ):
+        raise BadCompressorError(
+            "settings of the expert mode are wrong",
+            codec="zfp",
+            expected="integers with minbits <= maxbits <= 32768, 1 <= maxprec <= 64",
+            found=given,
+        )
+
+
 def _make(configuration: dict[str, Any], array_spec: ArraySpec) -> ZfpSerializer:
     mode = configuration.get("mode")
     if mode not in _MODES:
@@ -86,7 +131,7 @@ def _make(configuration: dict[str, Any], array_spec: ArraySpec) -> ZfpSerializer
     if missing:
         raise BadCompressorError("numbers are missing", codec="zfp", expected=_MODES[mode], found=configuration)
     if mode == "expert":
-        raise BadCompressorError("zfpy has no expert mode", codec="zfp", hint="use another mode to write such data")
+        _check_expert(configuration)
     dtype, ndim = array_spec.dtype, len(array_spec.shape)
     if dtype.name not in (*_NATIVE, *_SMALL, "float16", "bfloat16"):
         raise BadCompressorError("zfp has no such data type", codec="zfp", found=str(dtype))

@@ -473,6 +473,6 @@ def create_member(
 
 
 def require_copy(group: Creating, name: str, source: Any, *, overwrite: bool) -> Any:
-    """Return a sub-group, created if it does not exist with the members of the source's document that may be ignored."""
+    """Return a sub-group; a new one gets those members of the source's document that readers may ignore."""
     extra = source._extra if isinstance(source, Creating) and source._format == group._format == 3 else "{}"
     return group._required_group(name, overwrite, extra)
