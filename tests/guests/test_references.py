@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +96,32 @@ def test_behind_a_cache(data: Path) -> None:
     url = write(data / "lists/r.json", f"{data}/data/a.bin")
     with pytest.raises(ReferenceRefusedError):
         read(f"simplecache::{url}")
+
+
+@pytest.mark.parametrize("chain", ["zip", "simplecache::zip", "tar"])
+def test_an_archive_that_is_a_reference(chain: str, data: Path) -> None:
+    held: dict[str, bytes] = {}
+    zarrds.array(DATA, store=held)
+    if chain == "tar":
+        with tarfile.open(data / "data/a.tar", "w") as archive:
+            for key, value in held.items():
+                entry = tarfile.TarInfo(key)
+                entry.size = len(value)
+                archive.addfile(entry, io.BytesIO(value))
+    else:
+        with zipfile.ZipFile(data / "data/a.zip", "w") as archive:
+            for key, value in held.items():
+                archive.writestr(key, value)
+    kind = chain.rpartition("::")[2]
+    for folder in ("lists", "data"):
+        references = json.dumps({"inner": [f"{data}/data/a.{kind}"]})
+        (data / folder / "archive.json").write_text(references)
+        options = {"reference": {"fo": f"{data}/{folder}/archive.json"}}
+        if folder == "data":
+            np.testing.assert_array_equal(read(f"{chain}://::reference://inner", **options), DATA)
+            continue
+        with pytest.raises(ReferenceRefusedError, match="reference_paths"):
+            read(f"{chain}://::reference://inner", **options)
 
 
 def test_nothing_refused_is_taken_for_absent(data: Path) -> None:

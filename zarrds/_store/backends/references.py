@@ -15,7 +15,7 @@ from typing import Any
 
 import fsspec
 from fsspec import AbstractFileSystem
-from fsspec.core import split_protocol
+from fsspec.core import OpenFile, split_protocol
 from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
@@ -39,15 +39,17 @@ def check_references(fs: AbstractFileSystem, paths: Sequence[str]) -> Collection
     collection of str
         Paths that a list in Parquet cannot have: fsspec fails on them instead of saying that they are absent.
     """
-    references, below = _with_references(fs)
+    references, below, archive = _with_references(fs)
     if references is None:
         return ()
+    if archive is not None:  # every value is in this file, which is one of the references
+        paths, below = [archive], ""
     absent = set()
     for path in paths:
         try:
             url = _target(references, below + path)
         except ValueError:
-            if not _CHUNK.fullmatch(path.rpartition("/")[2]):
+            if archive is None and not _CHUNK.fullmatch(path.rpartition("/")[2]):
                 absent.add(path)
         else:
             if url is not None:
@@ -55,18 +57,27 @@ def check_references(fs: AbstractFileSystem, paths: Sequence[str]) -> Collection
     return absent
 
 
-def _with_references(fs: Any) -> tuple[Any, str]:
-    """Return the file system of references at or below another one, or None, and the prefix of its paths."""
-    prefix = ""
+def _with_references(fs: Any) -> tuple[Any, str, str | None]:
+    """Return the file system of references at or below another one, or None, and the prefix of its paths.
+
+    If there is an archive between, whose file is one of the references, its path is returned too.
+    """
+    prefix, archive = "", None
     for _ in range(_MAX_LAYERS):
         if fs.protocol == "reference":
-            return fs, prefix
+            return fs, prefix, archive
         if isinstance(fs, DirFileSystem):
             prefix = f"{fs.path}/{prefix}" if fs.path else prefix
-        fs = object.__getattribute__(fs, "__dict__").get("fs")  # a cache forwards attributes
+        own = object.__getattribute__(fs, "__dict__")  # a cache forwards attributes
+        container = own.get("of")
+        if isinstance(container, OpenFile):
+            fs, archive = container.fs, f"{container.path}"
+            prefix = ""
+        else:
+            fs = own.get("fs")
         if not isinstance(fs, AbstractFileSystem):
             break
-    return None, ""
+    return None, "", None
 
 
 def _target(references: Any, path: str) -> str | None:
