@@ -26,11 +26,11 @@ def store(tmp_path: Path) -> Path:
 
 
 def test_in_place(store: Path) -> None:
-    found = run("convert", store, "--to", 3)
+    found = run("convert", store, "--to", 3, "--yes")
     assert found.exit_code == 0
     assert found.stdout.splitlines()[-1] == "all done: / is in Zarr v3"
     assert sorted(p.name for p in (store / "g" / "u").iterdir()) == ["0", "1", "zarr.json"]
-    assert run("convert", store, "--to", 2, "--quiet").stdout == ""
+    assert run("convert", store, "--to", 2, "--quiet", "--yes").stdout == ""
     assert zarrds.open(str(store), mode="r")["g/u"][:].tolist() == [0, 1, 2, 3]
 
 
@@ -48,7 +48,7 @@ def test_a_destination_that_is_not_empty(store: Path, tmp_path: Path) -> None:
     zarrds.open_group(str(dest), mode="w", zarr_format=3).array("g/u", np.arange(9), chunks=2)
     assert run("convert", store, dest).exit_code == 1
     for choice, copied, skipped in (("skip", 0, 1), ("replace", 2, 0), ("skip_same", 0, 2)):
-        found = run("convert", store, dest, "--if-exists", choice, "--verify", "hash", "--json")
+        found = run("convert", store, dest, "--if-exists", choice, "--verify", "hash", "--json", "--yes")
         assert found.exit_code == 0, found.output
         told = json.loads(found.stdout)
         assert (told["copied"], told["skipped"], told["ok"]) == (copied, skipped, True)

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -430,3 +431,59 @@ def test_the_command_ends_cleanly(folder: Path) -> None:
         finally:
             process.kill()  # else leaving the block waits for it
     assert (process.returncode, out, err.strip()) == (0, "stopped\n", "")
+
+
+# --- IPv6 -------------------------------------------------------------------------------------------------------------
+
+
+def test_over_ipv6(tmp_path: Path) -> None:
+    try:
+        with socket.socket(socket.AF_INET6) as one:
+            one.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    made(str(tmp_path / "a"))
+    server = StoreServer(served_store(zarrds.DirectoryStore(str(tmp_path / "a"))), "a", "::1", 0)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        assert server.url == f"http://[::1]:{server.server_port}/"
+        connection = http.client.HTTPConnection("::1", server.server_port)
+        connection.request("GET", "/g/u/.zarray")
+        assert json.loads(connection.getresponse().read())["shape"] == [7, 9]
+        connection.close()
+        url = server.url.replace("::1", "0:0:0:0:0:0:0:1")  # fsspec takes "::" for a chain of URLs
+        assert zarrds.open(url, mode="r")["g/u"][:].tolist() == VALUES.tolist()
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+# --- the view ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("to", [2, 3])
+def test_a_view_says_which_keys_it_has(tmp_path: Path, to: int) -> None:
+    made(str(tmp_path / "a"), zarr_format=5 - to)
+    view = FormatView(zarrds.DirectoryStore(str(tmp_path / "a")), to)
+    keys = set(view)
+    assert {key for key in keys if key in view} == keys
+    assert not [key for key in ("nothing", "g/u/9.9", "g/u/c/9/9", "gaps/c/1/1", "gaps/1.1", "") if key in view]
+    assert 3 not in view
+
+
+def test_a_view_asks_for_chunks_that_it_passes_on_without_reading_them(tmp_path: Path) -> None:
+    made(str(tmp_path / "a"))
+    read: list[str] = []
+
+    class Reading(zarrds.DirectoryStore):
+        def get_many(self, requests: Any) -> Any:
+            read.extend(key for key, part in requests if part is None)
+            return super().get_many(requests)
+
+    view = FormatView(Reading(str(tmp_path / "a")), 3)
+    chunk = next(key for key in view if key.startswith("g/u/") and "0" in key)
+    read.clear()
+    assert chunk in view
+    assert read == []

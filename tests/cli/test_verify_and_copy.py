@@ -46,7 +46,7 @@ def test_temporary_files(store: Path) -> None:
     left.write_bytes(b"")
     assert run("verify", store).exit_code == 1
     assert left.exists()
-    assert run("verify", store, "--clean").exit_code == 0
+    assert run("verify", store, "--clean", "--yes").exit_code == 0
     assert not left.exists()
 
 

@@ -50,7 +50,7 @@ CASES: list[tuple[int, Any, dict[str, Any]]] = [
 def test_they_are_read_and_corrected(zarr_format: int, shape: int, members: dict[str, Any]) -> None:
     store = stored(zarr_format, shape)
     key = change(store, **members)
-    with pytest.warns(RepairedDocumentWarning, match="verify --repair") as caught:
+    with pytest.warns(RepairedDocumentWarning, match="zarrds repair") as caught:
         z = zarrds.open_array(store, path="u", mode="r")
     assert len(caught) == 1
     np.testing.assert_array_equal(z[:], np.ones(shape))

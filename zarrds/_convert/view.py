@@ -60,6 +60,13 @@ class FormatView(Store):
             for key, request in zip(stored, requests, strict=True)
         ]
 
+    def __contains__(self, key: object) -> bool:
+        """Return whether there is a value; chunks that are passed on are not read."""
+        if not isinstance(key, str):
+            return False
+        stored = self._stored_key(key)
+        return self._translated(key, None) is not None if stored is None else stored in self.store
+
     def _stored_key(self, key: str) -> str | None:
         """Return the key in the other store of a value that is passed on as it is; None for other values."""
         found = None if key in self._documents else self._located(key)

@@ -34,7 +34,7 @@ def parsed_or_repaired(parse: Callable[[JSON, str], _Meta], document: JSON, wher
     found = parse(correct, where)
     warnings.warn(
         f"{where!r} is not as the specification wants it, and other readers may refuse it: {'; '.join(changes)}. "
-        "'zarrds verify --repair --write' writes the correct document.",
+        "'zarrds repair' writes the correct document.",
         RepairedDocumentWarning,
         stacklevel=2,
     )

@@ -10,6 +10,8 @@ from typing import Any
 import click
 
 from zarrds import __version__
+from zarrds._node import has_node
+from zarrds._store import normalize_path
 from zarrds.cli.benching import bench
 from zarrds.cli.comparing import diff
 from zarrds.cli.jobs import consolidate, convert, copy, rechunk
@@ -23,10 +25,11 @@ from zarrds.cli.options import (
     job_options,
     path_argument,
     store_argument,
+    yes_option,
 )
-from zarrds.cli.places import store_or_place
+from zarrds.cli.places import store_at, store_or_place
 from zarrds.cli.plotting import plot
-from zarrds.cli.printing import echo_json, echo_text
+from zarrds.cli.printing import confirmed, echo_json, echo_text
 from zarrds.cli.removing import rm
 from zarrds.cli.running import Commands
 from zarrds.cli.serving import serve
@@ -34,6 +37,7 @@ from zarrds.cli.settings import config
 from zarrds.cli.values import cat, stats
 from zarrds.convenience import repair as repair_store
 from zarrds.convenience import verify as verify_store
+from zarrds.errors import PathNotFoundError
 
 __all__ = ["main"]
 
@@ -62,7 +66,8 @@ def main() -> None:
 )
 @click.option("--clean", is_flag=True, help="Remove temporary files of stopped writers.")
 @click.option("--repair", is_flag=True, help="Show documents of earlier writers that are to be corrected, and how.")
-@click.option("--write", "--yes", is_flag=True, help="With --repair: write the correct documents.")
+@click.option("--write", is_flag=True, help="With --repair: write the correct documents.")
+@yes_option
 @as_json
 @job_options
 @access_options
@@ -73,14 +78,15 @@ def verify(
     clean: bool,
     repair: bool,
     write: bool,
+    yes: bool,
     as_json: bool,
     job: JobOptions,
     access: Access,
 ) -> None:
     """Look for torn, stray, undecodable and stale values.
 
-    With --repair: look only for documents that earlier writers left in a form that other readers refuse (lengths such
-    as 4.0, chunk lengths of 0), and show what is to be changed; with --write, change it.
+    With --repair: look only for documents that `zarrds repair` corrects, and show what is to be changed; with --write
+    (or --yes), change it. --clean asks before it removes anything.
 
     Exit codes: 0 none was found; 1 some were, or the store failed; 2 wrong usage; 130 stopped by Ctrl-C.
 
@@ -90,10 +96,14 @@ def verify(
     """
     if write and not repair:
         raise click.UsageError("--write is for --repair")
+    write = write or (repair and yes)
     options, place = access.options(store), store_or_place(store, "r+" if clean or write else "r")
     if repair:
         _show_repairs(repair_store(place, path, write=write, storage_options=options), as_json=as_json)
         return
+    question = f"Remove temporary files of stopped writers in {store}? No writer may be at work there."
+    if clean and not confirmed(question, yes=yes):
+        raise click.ClickException("nothing was changed")
     if job.is_asked_for and not clean and level != "keys":
         report = job.run(partial(_verify_job, place, path, level, storage_options=options))
     else:
@@ -103,14 +113,45 @@ def verify(
         raise SystemExit(FAILED)  # builtin: the exit status of the program
 
 
+@main.command()
+@store_argument
+@path_argument
+@click.option("--dry-run", is_flag=True, help="Show what is to be corrected, and write nothing.")
+@yes_option
+@as_json
+@access_options
+def repair(store: str, path: str, dry_run: bool, yes: bool, as_json: bool, access: Access) -> None:
+    """Correct documents that earlier writers left in a form that other readers refuse.
+
+    These are lengths such as 4.0, and chunk lengths of 0; see docs/formats.md. It shows what is to be changed, and asks
+    before it writes. Chunks are not touched. Exit codes: 0 corrected, or nothing to correct; 1 a problem, or not agreed
+    to; 2 wrong usage; 130 stopped by Ctrl-C.
+
+    \b
+    Example:
+      zarrds repair data.zarr --dry-run
+    """
+    options = access.options(store)
+    if not has_node(store_at(store, options), normalize_path(path)):
+        raise PathNotFoundError(path=path, hint="there is nothing to repair; check the spelling")
+    found = repair_store(store_or_place(store), path, storage_options=options)
+    if found and not dry_run:
+        if not (yes or as_json):
+            _show_repairs(found, as_json=False)
+        if not confirmed(f"Write {len(found)} documents?", yes=yes):
+            raise click.ClickException("nothing was changed")
+        found = repair_store(store_or_place(store, "r+"), path, write=True, storage_options=options)
+    _show_repairs(found, as_json=as_json)
+
+
 def _show_repairs(found: Sequence[Any], *, as_json: bool) -> None:
     if as_json:
         echo_json("repair", {"documents": [asdict(one) for one in found]})
         return
     for one in found:
         echo_text(str(one))
-    waiting = sum(not one.written for one in found)
-    echo_text(f"{len(found)} documents to correct" + ("; --write writes them" if waiting else ""))
+    written = sum(one.written for one in found)
+    echo_text(f"{written} documents corrected" if written else f"{len(found)} documents to correct")
 
 
 def _verify_job(*args: Any, **options: Any) -> Any:

@@ -62,6 +62,7 @@ _resume = click.option(
 @click.option("--dry-run", is_flag=True, help="Say what would be copied, and copy nothing.")
 @click.option("--every-key", is_flag=True, help="Copy keys that belong to no array or group too, in this process.")
 @_resume
+@yes_option
 @job_options
 @access_options
 @dest_option
@@ -72,6 +73,7 @@ def copy(
     source_path: str,
     dest_path: str,
     every_key: bool,
+    yes: bool,
     job: JobOptions,
     access: Access,
     dest_storage_option: dict[str, Any],
@@ -80,14 +82,16 @@ def copy(
 ) -> None:
     """Copy a store, or a part of one, as it is: encoded chunks are not decoded.
 
-    If it is stopped, run it again: it copies what is not there yet. Exit codes: 0 copied; 1 a problem, or keys that
-    were not copied; 2 wrong usage; 130 stopped by Ctrl-C.
+    If it is stopped, run it again: it copies what is not there yet. Exit codes: 0 copied; 1 a problem, keys that were
+    not copied, or not agreed to; 2 wrong usage; 130 stopped by Ctrl-C.
 
     \b
     Example:
       zarrds copy data.zarr s3://bucket/data.zarr --workers 4 --verify size
     """
     ours, theirs = access.options(source), access.options(dest, dest_storage_option)
+    if how["if_exists"] == "replace" and not how["dry_run"]:
+        _agree_to_replace(dest, dest_path, theirs, yes=yes)
     if every_key:
         stores = store_at(source, ours), store_at(dest, theirs, "a")
         _copy_every_key(*stores, source_path, dest_path, how, quiet=job.quiet, as_json=as_json)
@@ -98,6 +102,15 @@ def copy(
     echo_json("copy", report.to_dict()) if as_json else echo_text(str(report))
     if not report.ok:
         raise SystemExit(FAILED)  # builtin: the exit status of the program
+
+
+def _agree_to_replace(dest: str, dest_path: str, options: dict[str, Any] | None, *, yes: bool) -> None:
+    """Ask whether what is at the destination may be replaced, if something is there."""
+    if yes or not has_node(store_at(dest, options), normalize_path(dest_path)):
+        return
+    where = f"{dest} {dest_path}".rstrip()
+    if not confirmed(f"Replace what is in {where}, as --if-exists replace asks?", yes=False):
+        raise click.ClickException("nothing was changed")
 
 
 def _copy_job(*args: Any, **options: Any) -> Any:
@@ -155,6 +168,7 @@ def _copy_every_key(
     help="Check each chunk after it was written: its size, that it can be decoded, or all its bytes or elements.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be converted, and write nothing.")
+@yes_option
 @as_json
 @job_options
 @access_options
@@ -169,6 +183,7 @@ def convert(
     if_exists: Any,
     verify: Any,
     dry_run: bool,
+    yes: bool,
     as_json: bool,
     job: JobOptions,
     access: Access,
@@ -176,9 +191,9 @@ def convert(
 ) -> None:
     """Convert a hierarchy to another format: in place, or from SRC to DEST.
 
-    What the new format cannot express is refused before anything is written. If it is stopped, run it again. Exit
-    codes: 0 converted; 1 a problem, also a chunk that is not as --verify expects it; 2 wrong usage; 130 stopped by
-    Ctrl-C.
+    What the new format cannot express is refused before anything is written. In place it asks first. If it is stopped,
+    run it again. Exit codes: 0 converted; 1 a problem, not agreed to, or a chunk that is not as --verify expects it; 2
+    wrong usage; 130 stopped by Ctrl-C.
 
     \b
     Example:
@@ -212,6 +227,12 @@ def convert(
             "dry run: nothing was written"
         )
         return
+    if dest is None and not yes:
+        make()  # what cannot be done is said before anything is asked
+        if not confirmed(f"Convert {source} in place to Zarr v{to}?", yes=False):
+            raise click.ClickException("nothing was changed")
+    if dest is not None and if_exists == "replace":
+        _agree_to_replace(dest, dest_path, access.options(dest, dest_storage_option), yes=yes)
     report = job.run(make)
     where = normalize_path(dest_path or ("" if dest else path))
     if as_json:

@@ -75,7 +75,7 @@ def _json_or_text(value: str) -> Any:
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-yes_option = click.option("--yes", "-y", is_flag=True, help="Delete without asking.")
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do it without asking.")
 store_argument = click.argument("store", metavar="STORE")
 
 

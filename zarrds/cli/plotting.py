@@ -14,11 +14,12 @@ import numpy as np
 from zarrds._escaping import visible
 from zarrds._types import NDArrayAny
 from zarrds._unpacking import unpacking_of
+from zarrds.cli.coordinates import items_at, sel_option
 from zarrds.cli.describe import dimension_names
-from zarrds.cli.options import Access, access_options, path_argument, store_argument
+from zarrds.cli.options import Access, access_options, as_json, path_argument, store_argument
 from zarrds.cli.picture import colour_of, sampled, text_image, text_line
 from zarrds.cli.places import opened
-from zarrds.cli.printing import Colour, echo_colours, echo_text, on_terminal
+from zarrds.cli.printing import Colour, echo_colours, echo_json, echo_text, on_terminal
 from zarrds.cli.selecting import Item, isel_option, lengths_of, select_option, selection_of
 from zarrds.cli.values import array_at
 from zarrds.core import Array
@@ -59,22 +60,26 @@ class Drawing:
 @path_argument
 @select_option
 @isel_option
+@sel_option
 @click.option("--output", "-o", metavar="FILE", help="Draw into this file (.png, .svg, .pdf); else on the terminal.")
 @click.option("--cmap", default="viridis", show_default=True, help="Colour map of matplotlib, for files.")
 @click.option("--vmin", type=float, help="Value of the first colour.")
 @click.option("--vmax", type=float, help="Value of the last colour.")
 @click.option("--raw", is_flag=True, help="Draw the stored numbers, without unpacking.")
+@as_json
 @access_options
 def plot(
     store: str,
     path: str,
     select: list[Item] | None,
     isel: dict[str, Item],
+    sel: dict[str, str],
     output: str | None,
     cmap: str,
     vmin: float | None,
     vmax: float | None,
     raw: bool,
+    as_json: bool,
     access: Access,
 ) -> None:
     """Draw a line or a map of one or two dimensions of an array; the other ones are selected.
@@ -84,16 +89,31 @@ def plot(
 
     \b
     Example:
-      zarrds plot data.zarr t2m --isel time=0 -o map.png
+      zarrds plot data.zarr t2m --sel time=2020-01-31 --isel level=0 -o map.png
     """
     array = array_at(store, path, access)
-    found = drawing_of(array, select, isel, _MOST_IN_FILE if output else _MOST_IN_TEXT, raw=raw)
-    found = with_coordinates(found, array, lambda path: opened(store, path, access.options(store)))
-    if output is None:
+
+    def beside(path: str) -> Any:
+        return opened(store, path, access.options(store))
+
+    items = items_at(array, isel, sel, beside)
+    found = drawing_of(array, select, items, _MOST_IN_FILE if output else _MOST_IN_TEXT, raw=raw)
+    found = with_coordinates(found, array, beside)
+    if output is not None:
+        _save(found, output, cmap, vmin, vmax)
+    if as_json:
+        echo_json("plot", {"path": array.path, "output": output, **_described(found, is_drawn=output is not None)})
+    elif output is None:
         _print(found, vmin, vmax)
-        return
-    _save(found, output, cmap, vmin, vmax)
-    echo_text(visible(f"drew {found.title} to {output}"))
+    else:
+        echo_text(visible(f"drew {found.title} to {output}"))
+
+
+def _described(found: Drawing, *, is_drawn: bool) -> dict[str, Any]:
+    """Return what is drawn as members of JSON; of a drawing in a file without the values."""
+    axes = [{"name": name, "values": values.tolist()} for name, values in found.axes]
+    values = None if is_drawn else found.values.tolist()
+    return {"title": found.title, "label": found.label, "step": found.step, "axes": axes, "values": values}
 
 
 def drawing_of(

@@ -183,4 +183,4 @@ def confirmed(question: str, *, yes: bool) -> bool:
     try:
         return click.confirm(visible(question), default=False, err=True)
     except click.Abort:
-        raise click.ClickException("nobody answered, so nothing was deleted; pass --yes to agree beforehand") from None
+        raise click.ClickException("nobody answered, so nothing was changed; pass --yes to agree beforehand") from None

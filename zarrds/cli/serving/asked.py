@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from ipaddress import IPv6Address
 from urllib.parse import unquote_to_bytes
 
 from zarrds._format import CONSOLIDATED_KEY, DOCUMENT_NAMES
@@ -44,7 +45,20 @@ def allowed_hosts(host: str, port: int, more: Collection[str] = ()) -> frozenset
 
 def is_allowed(host: str | None, allowed: Collection[str]) -> bool:
     """Return whether a header ``Host`` names this server."""
-    return host is not None and host.strip().lower() in allowed
+    return host is not None and _shortest(host.strip().lower()) in allowed
+
+
+def _shortest(host: str) -> str:
+    """Return a host with an address of IPv6 in its shortest form: ``::`` stands for chains in URLs of fsspec.
+
+    >>> _shortest("[0:0:0:0:0:0:0:1]:8000")
+    '[::1]:8000'
+    """
+    inside, bracket, port = host.partition("]")
+    try:
+        return f"[{IPv6Address(inside.removeprefix('['))}]{port}" if bracket else host
+    except ValueError:
+        return host
 
 
 def range_of(header: str | None, size: int) -> tuple[int, int] | None:

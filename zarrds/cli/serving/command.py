@@ -59,6 +59,7 @@ def serve(
     Example:
       zarrds serve data.zip --port 0
     """
+    host = host.removeprefix("[").removesuffix("]")  # an address of IPv6, as it is in URLs
     real = served_store(store_at(store, access.options(store)), zarr_format)
     try:
         server = StoreServer(real, store, host, port, names=allow_host, origin=cors)

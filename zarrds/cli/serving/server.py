@@ -7,6 +7,7 @@ store: see `asked`.
 from __future__ import annotations
 
 import hashlib
+import socket
 from collections.abc import Collection, Mapping
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -70,12 +71,14 @@ class StoreServer(ThreadingHTTPServer):
         names: Collection[str] = (),
         origin: str | None = None,
     ) -> None:
+        if ":" in host:
+            self.address_family = socket.AF_INET6
         super().__init__((host, port), _Handler)
         self.store = store
         self.origin = origin
         self.hosts = allowed_hosts(host, self.server_port, names)
         self.answers = Answers(guarded(store), name)
-        self.url = f"http://{host}:{self.server_port}/"
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.server_port}/"
         self._directory = local_directory(store)
 
     def is_inside(self, key: str) -> bool:

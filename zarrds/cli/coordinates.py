@@ -1,0 +1,133 @@
+"""Parts of arrays that are named by values of their coordinates: ``lat=52.5``, ``time=2020-01..2020-03``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import click
+import numpy as np
+
+from zarrds._types import NDArrayAny
+from zarrds._unpacking import unpacking_of
+from zarrds.cli.selecting import Item
+from zarrds.core import Array
+from zarrds.errors import ArgumentError, ZarrdsError
+
+__all__ = ["items_at", "sel_option"]
+
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+_CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
+
+
+def _sel(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in values:
+        name, _, value = (part.strip() for part in text.partition("="))
+        if not (name and value):
+            raise click.BadParameter(f"expected NAME=VALUE or NAME=START..STOP, found {text!r}")
+        if name in found:
+            raise click.BadParameter(f"dimension {name!r} is selected twice")
+        found[name] = value
+    return found
+
+
+sel_option = click.option(
+    "--sel",
+    callback=_sel,
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="The nearest coordinate, or all in a range: lat=52.5, time=2020-01..2020-03; may be repeated.",
+)
+
+
+def items_at(
+    array: Array, isel: Mapping[str, Item], sel: Mapping[str, str], beside: Callable[[str], Any]
+) -> dict[str, Item]:
+    """Return indexes and ranges by the names of dimensions: those given, and those of coordinates.
+
+    Parameters
+    ----------
+    array : Array
+        Array from which is selected.
+    isel, sel : dict
+        By the names of dimensions: indexes or ranges; values of coordinates as text.
+    beside : callable
+        Opens a node by its path in the store.
+
+    Raises
+    ------
+    ArgumentError
+        There is no such coordinate, or it has no such value.
+    """
+    found, group = dict(isel), array.path.rpartition("/")[0]
+    for name, text in sel.items():
+        if name in found:
+            raise ArgumentError(f"dimension {name!r} is selected by --isel too", path=array.path)
+        try:
+            coordinate = beside(f"{group}/{name}".strip("/"))
+        except (ZarrdsError, OSError) as error:
+            raise ArgumentError(f"there is no coordinate {name!r}; use --isel", path=array.path) from error
+        if not isinstance(coordinate, Array) or coordinate.ndim != 1:
+            raise ArgumentError(f"{name!r} is no coordinate of one dimension; use --isel", path=array.path)
+        found[name] = _item_at(name, text, _values_of(coordinate))
+    return found
+
+
+def _values_of(coordinate: Array) -> NDArrayAny:
+    """Return the values of a coordinate; times as datetime64."""
+    values = np.asarray(unpacking_of(coordinate).unpacked(np.asarray(coordinate[:])))
+    units = re.fullmatch(r"(second|minute|hour|day)s? since (.+)", str(coordinate.attrs.get("units", "")).strip())
+    if values.dtype.kind != "f" or units is None or coordinate.attrs.get("calendar", "standard") not in _CALENDARS:
+        return values
+    try:
+        since = np.datetime64(units[2].strip().removesuffix("Z").removesuffix("UTC").strip().replace(" ", "T"), "ms")
+    except ValueError:  # another way to write it: numbers are compared then
+        return values
+    times: NDArrayAny = since + np.round(values * _SECONDS[units[1]] * 1000).astype("m8[ms]")
+    return times
+
+
+def _item_at(name: str, text: str, values: NDArrayAny) -> Item:
+    if ".." in text:
+        first, _, last = text.partition("..")
+        inside = np.ones(len(values), bool)
+        if first:
+            inside &= values >= _parsed(name, first, values)
+        if last:
+            inside &= values <= _parsed(name, last, values)
+        (at,) = np.nonzero(inside)
+        if not len(at) or at[-1] - at[0] + 1 != len(at):
+            what = "no value" if not len(at) else "no range without gaps"
+            raise ArgumentError(f"coordinate {name!r} has {what} there", expected=_extent(values), found=text)
+        return slice(int(at[0]), int(at[-1]) + 1)
+    wanted = _parsed(name, text, values)
+    if values.dtype.kind not in "fMm":
+        at = np.flatnonzero(values == wanted)
+        if not len(at):
+            raise ArgumentError(f"coordinate {name!r} has no such value", found=text)
+        return int(at[0])
+    (known,) = np.nonzero(~np.isnan(values))
+    if not len(known):
+        raise ArgumentError(f"coordinate {name!r} has no values", found=text)
+    distances, steps = np.abs(values[known] - wanted), np.abs(np.diff(values[known]))
+    nearest = int(known[distances.argmin()])
+    if distances.min() > (steps.max() / 2 if len(steps) else distances.min() * 0):
+        raise ArgumentError(f"coordinate {name!r} has no such value", expected=_extent(values), found=text)
+    return nearest
+
+
+def _parsed(name: str, text: str, values: NDArrayAny) -> Any:
+    try:
+        if values.dtype.kind == "M":
+            return np.datetime64(text.strip())
+        return float(text) if values.dtype.kind in "f" else text.strip()
+    except ValueError:
+        kind = "a time such as 2020-01-31T12" if values.dtype.kind == "M" else "a number"
+        raise ArgumentError(f"coordinate {name!r} needs {kind}", found=text) from None
+
+
+def _extent(values: NDArrayAny) -> str:
+    known = values[~np.isnan(values)] if values.dtype.kind in "fMm" else values
+    return f"from {known.min()} to {known.max()}" if len(known) else "no values"
