@@ -8,7 +8,7 @@ One writer at a time appends to a group (`zarrds.parallel.group_turn`), any numb
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +20,14 @@ from xarray_backend.receipt import WriteReceipt
 from zarrds import Array, Group
 from zarrds.creation import NewArray, NewGroup, consolidated
 from zarrds.errors import ConsolidatedNotFoundError
-from zarrds.parallel import Turn, larger, settle, take_back
+from zarrds.parallel import Turn, at_once, larger, settle, take_back
 from zarrds.storage import Store
 
 if TYPE_CHECKING:
     from dask.delayed import Delayed
+
+WRITTEN_AT_ONCE = 2**26
+"""Bytes of the variables in memory that are written at the same moment."""
 
 __all__ = ["Job", "ancestors", "carry_out", "is_consolidated", "new_documents", "write_values"]
 
@@ -72,7 +75,8 @@ def carry_out(
     """Carry out the plans; return the stored group, or a Delayed that writes the dask arrays."""
     resizes = [resize for plan in plans for resize in plan.resizes]
     changed = bool(documents) or bool(resizes) or any(plan.attrs is not None for plan in plans)
-    target.set_many(documents)
+    if documents:
+        target.set_many(documents)
     resizes += [
         (Array(target, write.array.path), write.shape)
         for plan in plans
@@ -102,7 +106,7 @@ def carry_out(
 
 def _append(plans: list[DatasetPlan], resizes: list[Resize], target: Store, job: Job) -> list[Any]:
     """Write the data behind the ends of stored arrays, then their shapes; undo everything if that fails."""
-    settle([array for array, _ in resizes])
+    texts = settle([array for array, _ in resizes])
     try:
         write_values(plans, target, job, appends=True)
         target.flush()
@@ -110,34 +114,53 @@ def _append(plans: list[DatasetPlan], resizes: list[Resize], target: Store, job:
         if not any(turn.is_lost for turn in job.turns):
             take_back(resizes)
         raise
-    _grow(resizes, job.turns)
+    _grow(resizes, job.turns, texts)
     return []
 
 
-def _grow(resizes: list[Resize], turns: tuple[Turn, ...]) -> None:
+def _grow(resizes: list[Resize], turns: tuple[Turn, ...], documents: Sequence[Any] = ()) -> None:
     """Write the new shapes of arrays, if it is still this writer's turn in all groups."""
     first, *others = turns or (Turn(None),)
     for turn in others:
         turn.keep()
-    first.grow(resizes)
+    first.grow(resizes, documents)
 
 
 def write_values(plans: list[DatasetPlan], target: Store, job: Job, *, appends: bool) -> list[LazyWrite]:
     """Write values in memory, and dask arrays if `compute` is set; return the dask arrays still to be written."""
-    lazy: list[LazyWrite] = []
-    for write in (write for plan in plans for write in plan.writes):
-        place = _block_target(write, target, job, appends=appends)
-        if write.is_lazy:
-            lazy.append(LazyWrite(write.values.data, write.blocks, place))
-            continue
-        values = write.values.to_numpy()
-        if values.size:
-            place.write_region(tuple(slice(o, o + n) for o, n in zip(write.origin, values.shape, strict=True)), values)
+    writes = [write for plan in plans for write in plan.writes]
+    places = [(write, _block_target(write, target, job, appends=appends)) for write in writes]
+    for some in _windows([pair for pair in places if not pair[0].is_lazy]):
+        at_once(target, _write_now, some)
+    lazy = [LazyWrite(write.values.data, write.blocks, place) for write, place in places if write.is_lazy]
     if not job.compute or not lazy:
         return lazy
     continues = job.receipt is not None and job.receipt.is_found
     finish_now([one.unfinished() if continues else one.receipts() for one in lazy], job.dask_options)
     return []
+
+
+def _windows(writes: Sequence[tuple[VariableWrite, BlockTarget]]) -> Iterator[list[tuple[VariableWrite, BlockTarget]]]:
+    """Yield variables that are written at the same moment on a network: some that are small, or a large one."""
+    some: list[tuple[VariableWrite, BlockTarget]] = []
+    total = 0
+    for write, place in writes:
+        nbytes = write.values.nbytes
+        if some and total + nbytes > WRITTEN_AT_ONCE:
+            yield some
+            some, total = [], 0
+        some.append((write, place))
+        total += nbytes
+    if some:
+        yield some
+
+
+def _write_now(pair: tuple[VariableWrite, BlockTarget]) -> None:
+    """Write values in memory, or that are loaded now."""
+    write, place = pair
+    values = write.values.to_numpy()
+    if values.size:
+        place.write_region(tuple(slice(o, o + n) for o, n in zip(write.origin, values.shape, strict=True)), values)
 
 
 def _block_target(write: VariableWrite, target: Store, job: Job, *, appends: bool) -> BlockTarget:
@@ -243,4 +266,5 @@ def _finish_metadata(
         ((key, text),) = consolidated(new)
         documents.pop(key, None)
         documents[key] = text  # written last
-    target.set_many(list(documents.items()))
+    if documents:
+        target.set_many(list(documents.items()))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from zarrds._store.base import Store, StoreProfile
@@ -126,6 +127,38 @@ class RemoteStore(CountingStore):
 
     def reader(self) -> RangeReader:
         return VersionReader(self)
+
+
+class MeetingStore(RemoteStore):
+    """Counts latencies: calls for which `meeting` returns the same are answered when as many as it says are waiting.
+
+    So work that sends them one after the other never ends (it raises BrokenBarrierError).
+    """
+
+    def __init__(self, store: Store, meeting: Callable[[str, Sequence[str]], tuple[str, int] | None]) -> None:
+        super().__init__(store)
+        self.meeting = meeting
+        self.latencies = 0
+        self._barriers: dict[tuple[str, int], threading.Barrier] = {}
+        self._mutex = threading.Lock()
+
+    def reset(self) -> Counts:
+        self.latencies = 0
+        return super().reset()
+
+    def called(self, verb: str, keys: Sequence[str]) -> None:
+        found = self.meeting(verb, keys)
+        with self._mutex:
+            super().called(verb, keys)
+            if found is not None:
+                barrier = self._barriers.setdefault(found, threading.Barrier(found[1], self._one_more))
+            else:
+                self._one_more()
+        if found is not None:
+            barrier.wait(timeout=240)
+
+    def _one_more(self) -> None:
+        self.latencies += 1
 
 
 class FaultyStore(WrappedStore):

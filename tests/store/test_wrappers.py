@@ -24,7 +24,7 @@ from zarrds._types import ByteRange
 from zarrds.cli.serving.inside import InsideStore
 from zarrds.core.appending import _BehindTheEnd
 from zarrds.errors import StoreError
-from zarrds.parallel import _ComparingStore
+from zarrds.parallel.parts import _ComparingStore
 from zarrds.storage import KVStore, LRUStoreCache, MemoryStore, ReadOnlyStore
 
 CALLS: dict[str, tuple[Any, ...]] = {

@@ -9,9 +9,10 @@ import pytest
 import xarray as xr
 
 from tests.faults.interleave import FailingStore
-from tests.store.doubles import WrappedStore
+from tests.store.doubles import RemoteStore, WrappedStore
+from tests.xarray_backend.samples import assert_same
 from xarray_backend import open_zarrds, to_zarrds
-from zarrds.errors import ConflictError, GroupNotFoundError
+from zarrds.errors import ConflictError, GroupNotFoundError, StoreError
 from zarrds.storage import DirectoryStore, MemoryStore
 
 pytestmark = pytest.mark.usefixtures("zarr_format")
@@ -94,14 +95,19 @@ def seen(store):
     return times
 
 
-@pytest.mark.parametrize("before", [0, pytest.param(1, marks=pytest.mark.slow)])
-def test_an_append_killed_at_any_request_is_repaired_by_the_next(before):
+@pytest.mark.parametrize(
+    ("before", "remote"),
+    [(0, False), *(pytest.param(*case, marks=pytest.mark.slow) for case in [(1, False), (0, True), (1, True)])],
+)
+def test_an_append_killed_at_any_request_is_repaired_by_the_next(before, remote):
     """Killed: from some request on, nothing of it reaches the store, nor does it tidy up."""
     for nth in range(300):
         inner = MemoryStore()
         if before:
             to_zarrds(rows(50), inner, append_dim="t")
         store = FailingStore(inner)
+        if remote:
+            store.profile = RemoteStore(inner).profile
         store.fail_at(nth, KeyboardInterrupt("killed"), forever=True)
         try:
             to_zarrds(rows(0), store, append_dim="t")
@@ -124,3 +130,34 @@ def test_a_first_append_that_is_wrong_leaves_nothing():
     with pytest.raises(ValueError, match="not a dimension"):
         to_zarrds(rows(0), store, append_dim="y")
     assert list(store) == []
+
+
+@pytest.mark.parametrize("forever", [False, True])
+def test_one_of_the_documents_cannot_be_set(forever, zarr_format):
+    """While those of the other arrays are set at the same moment, as on a network."""
+
+    class Refusing(RemoteStore):
+        on = False
+        refused = 0
+
+        def set_if(self, key, value, expected):
+            if self.on and key == ("v3/.zarray" if zarr_format == 2 else "v3/zarr.json"):
+                self.refused += 1
+            if self.on and self.refused and (forever or (key.startswith("v3/") and self.refused == 1)):
+                raise StoreError("refused")
+            return super().set_if(key, value, expected)
+
+    def table(value):
+        return xr.Dataset({f"v{n}": ("t", np.full(3, value)) for n in range(8)})
+
+    store = Refusing(MemoryStore())
+    to_zarrds(table(1), store)
+    store.on = True
+    with pytest.raises(StoreError, match="refused"):
+        to_zarrds(table(2), store, append_dim="t")
+    store.on = False
+    if not forever:
+        assert_same(open_zarrds(store, consolidated=False), table(1))
+    to_zarrds(table(3), store, append_dim="t")
+    assert_same(open_zarrds(store, consolidated=False), xr.concat([table(1), table(3)], "t"))
+    assert_same(open_zarrds(store), xr.concat([table(1), table(3)], "t"))

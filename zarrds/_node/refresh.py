@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import marshal
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -93,7 +93,7 @@ def _replaced(store: Store, old: Consolidated, root: str, paths: Iterable[str]) 
     every = dict.fromkeys(
         at for path in paths for at in (*(a for a in ancestors(path) if a not in held), path) if _is_below(at, root)
     )
-    new = _read(store, every, old.names)
+    new = _read(store, every, old.names, old.documents)
     texts = _formatted({key: value for key, value in old.documents.items() if key != old.key})
     gone = set(every) - {key.rpartition("/")[0] for key in new}
     for key in list(texts):
@@ -123,12 +123,41 @@ def _is_below(path: str, root: str) -> bool:
     return not root or path == root or path.startswith(level(root))
 
 
-def _read(store: Store, paths: Mapping[str, Any], names: Iterable[str]) -> dict[str, Buf]:
-    """Return the documents with some names at some paths."""
-    known = set(names)
-    keys = [
-        key for path in paths for each in FORMATS for key in each.document_keys(path) if key.rpartition("/")[2] in known
-    ]
+def _read(store: Store, paths: Iterable[str], names: Iterable[str], held: Container[str]) -> dict[str, Buf]:
+    """Return the documents with some names at some paths.
+
+    Whether a node has become a group, or an array, is asked only if it is no longer what it was.
+
+    Parameters
+    ----------
+    store : Store
+        Where they are.
+    paths : iterable of str
+        Paths of the nodes.
+    names : iterable of str
+        Names of documents that the consolidated metadata can hold.
+    held : container of str
+        Keys of the documents in the consolidated metadata until now.
+    """
+    first: list[str] = []
+    later: dict[str, list[str]] = {}
+    for path in paths:
+        for each in FORMATS:
+            nodes = each.node_keys(path)
+            was = next((key for key in nodes if key in held), None)
+            for key in each.document_keys(path):
+                if key.rpartition("/")[2] not in names:
+                    continue
+                if was is None or key == was or key not in nodes:
+                    first.append(key)
+                else:
+                    later.setdefault(was, []).append(key)
+    found = _present(store, first)
+    return {**found, **_present(store, [key for was, keys in later.items() if was not in found for key in keys])}
+
+
+def _present(store: Store, keys: Sequence[str]) -> dict[str, Buf]:
+    """Return the values of those keys that are there."""
     found: dict[str, Buf] = {}
     for start in range(0, len(keys), _BATCH):
         some = keys[start : start + _BATCH]

@@ -33,7 +33,7 @@ from zarrds._store.readers import CHANGED, PlainReader, RangeReader, VersionRead
 from zarrds._store.request import buffer_size, byte_view, cut, to_bytes
 from zarrds._store.retry import checked_before_repeats
 from zarrds._store.spec import LiveSpec, StoreSpec, reverses_levels
-from zarrds._store.together import get_together
+from zarrds._store.together import at_once, get_together
 from zarrds._store.transfer import copier, local_directory, mover, same_tags, sizes_of
 from zarrds._store.wrappers.base import ViewStore, WrapperStore
 from zarrds._store.wrappers.cache import LRUStoreCache
@@ -95,6 +95,7 @@ __all__ = [
     "ancestors",
     "as_store",
     "as_zarr3_store",
+    "at_once",
     "buffer_size",
     "byte_view",
     "carried",

@@ -1,9 +1,10 @@
-"""Read values of many stores in one batch."""
+"""Requests of many stores, or of work that waits for its requests, at the same moment."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from zarrds._store.backends.fs import FSStore
 from zarrds._store.base import Store
@@ -11,7 +12,10 @@ from zarrds._store.concurrent import REQUESTS_AT_ONCE
 from zarrds._store.wrappers.trace import carried
 from zarrds._types import Buf
 
-__all__ = ["get_together"]
+__all__ = ["at_once", "get_together"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def get_together(requests: Sequence[tuple[Store, str]]) -> list[Buf | None]:
@@ -75,3 +79,36 @@ def _one_batch(requests: Sequence[tuple[Store, str]]) -> list[Buf | None]:
     start = len(above) + 1 if above else 0
     keys = [f"{prefix[start:]}/{key}".lstrip("/") for prefix, (_, key) in zip(prefixes, requests, strict=True)]
     return whole.get_many([(key, None) for key in keys])
+
+
+def at_once(store: Store, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """Return what a function returns for each of some items; on a network, for many of them at the same moment.
+
+    Parameters
+    ----------
+    store : Store
+        Store to which the function sends requests.
+    work : callable
+        Waits for its requests; called in threads if the store is on a network, else for one item after the other.
+    items : sequence
+        What it is called with.
+
+    Returns
+    -------
+    list
+        Results in the order of the items. An error is raised after all calls in threads have ended.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> from zarrds.parallel import at_once
+    >>> store = zarrds.MemoryStore({"a": b"1", "b": b"2"})
+    >>> at_once(store, store.get, ["a", "b"])
+    [b'1', b'2']
+    """
+    if store.profile.kind != "network" or len(items) < 2:
+        return [work(item) for item in items]
+    # not in the threads of `map_concurrently`, which stores wait for
+    with ThreadPoolExecutor(min(REQUESTS_AT_ONCE, len(items)), thread_name_prefix="zarrds-arrays") as pool:
+        running = [pool.submit(carried(work), item) for item in items]
+    return [one.result() for one in running]
