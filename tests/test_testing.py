@@ -85,6 +85,14 @@ class TestManyDimensions(ChunkGridContract):
     options: ClassVar = {"chunks": (2, 3, 9), "order": "F"}
 
 
+class TestChunksOfDifferentLengths(ChunkGridContract):
+    options: ClassVar = {"zarr_format": 3, "chunks": [[3, 1, 4], [4, 6]]}
+
+
+class TestShardsOfDifferentLengths(ChunkGridContract):
+    options: ClassVar = {"zarr_format": 3, "chunks": (1, 2), "shards": [[3, 4], 4]}
+
+
 class LosesABlock(ChunkGridContract):
     """What the tests must find: one stored block is gone."""
 

@@ -25,15 +25,16 @@ FORMATS: dict[str, dict[str, Any]] = {
     "v2": {"zarr_format": 2, "fill_value": -1},
     "v3": {"zarr_format": 3, "fill_value": -1},
     "shards": {"zarr_format": 3, "fill_value": -1, "shards": (8, 6)},
+    "irregular": {"zarr_format": 3, "fill_value": -1, "chunks": [[3, 5, 4], 3]},
     "n5": {"zarr_format": 2, "fill_value": 0},
 }
 OLD = np.arange(1, 31).reshape(10, 3)
 
 
 def made(name: str, store: Store, **options: Any) -> tuple[Store, zarrds.Array]:
-    """Return a store and an array of ten rows in it, in chunks of four."""
+    """Return a store and an array of ten rows in it, in chunks of four, or irregular ones; the last is not full."""
     seen = N5Mapping(store) if name == "n5" else store
-    z = zarrds.open_array(seen, mode="w", shape=(10, 3), chunks=(4, 3), dtype="i8", **{**FORMATS[name], **options})
+    z = zarrds.open_array(seen, mode="w", shape=(10, 3), dtype="i8", **{"chunks": (4, 3), **FORMATS[name], **options})
     z[:] = OLD
     z.attrs["k"] = "v"
     return seen, z
@@ -58,9 +59,9 @@ def test_new_chunks_then_the_edge_then_the_document(name: str) -> None:
     assert documents[0] == 0  # the claim, which changes nothing
     assert documents[-1] == len(keys) - 1
     assert len(documents) == 2
-    edge = {"v2": "2.0", "v3": "c/2/0", "shards": "c/1/0", "n5": "0/2"}[name]
+    edge = {"v2": "2.0", "v3": "c/2/0", "shards": "c/1/0", "irregular": "c/2/0", "n5": "0/2"}[name]
     assert keys[chunks[-1]] == edge
-    assert len(chunks) == (3 if name == "shards" else 6)
+    assert len(chunks) == {"shards": 3, "irregular": 2}.get(name, 6)
 
 
 @pytest.mark.parametrize("name", list(FORMATS))
@@ -164,7 +165,8 @@ def expect_clean_growth(store: Store, expected: Any, fill: Any, *, trimmed: bool
     z = zarrds.open_array(store, mode="r+")
     z.resize(60, expected.shape[1])
     unit = z.shards[0] if getattr(z, "shards", None) else z.chunks[0]
-    first = expected.shape[0] if trimmed else -(-expected.shape[0] // unit) * unit
+    borders = np.cumsum([0, *unit]) if isinstance(unit, tuple) else np.arange(0, 61, unit)
+    first = expected.shape[0] if trimmed else borders[borders >= expected.shape[0]].min()
     assert (z[first:] == fill).all()
 
 
@@ -283,7 +285,7 @@ CONFLICTS: dict[str, Callable[[zarrds.Array], Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", ["v2", "v3", "shards"])
+@pytest.mark.parametrize("name", ["v2", "v3", "shards", "irregular"])
 @pytest.mark.parametrize("change", list(CONFLICTS))
 @pytest.mark.parametrize("other", ["append", "attrs", "resize"])
 def test_who_comes_too_late_is_told(other: str, change: str, name: str) -> None:
@@ -399,7 +401,7 @@ def expect_appends(store: Store, writers: int, count: int) -> None:
 )
 def test_processes_append_without_locks(kind: str, name: str, writers: int, count: int, tmp_path: Path) -> None:
     path = str(tmp_path)
-    zarrds.open_array(STORES[kind](path), mode="w", shape=(0, 3), chunks=(4, 3), dtype="i8", **FORMATS[name])
+    zarrds.open_array(STORES[kind](path), mode="w", shape=(0, 3), dtype="i8", **{"chunks": (4, 3), **FORMATS[name]})
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=append_in_process, args=(kind, path, n, count)) for n in range(1, writers + 1)]
     for process in processes:
@@ -416,7 +418,7 @@ def test_threads_append_without_locks(shared: bool, name: str) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     store = N5Mapping(MemoryStore()) if name == "n5" else MemoryStore()
-    z = zarrds.open_array(store, mode="w", shape=(0, 3), chunks=(4, 3), dtype="i8", **FORMATS[name])
+    z = zarrds.open_array(store, mode="w", shape=(0, 3), dtype="i8", **{"chunks": (4, 3), **FORMATS[name]})
 
     def work(number: int) -> None:
         mine = z if shared else zarrds.open_array(store, mode="r+")
