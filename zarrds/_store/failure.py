@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from zarrds._store.absence import says_no_container
 from zarrds._store.retry import http_status, is_unreached
 from zarrds._store.secrets import empty, redact_text, safe_cause, text_of
 from zarrds.errors import ShortReadError, StoreAccessError, StoreConnectionError, StoreError, StoreTimeoutError
 
 __all__ = ["store_failure"]
 
-_ABSENT_HINT = "if the service answers so for absent keys, pass missing_exceptions=(PermissionError,)"
+_CREDENTIALS_HINT = (
+    "give them as storage options (for S3: key and secret, or profile; on the command line --profile), or in the "
+    "environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY); for public data pass anon=True (--anon)"
+)
+_REFUSED_HINT = (
+    "check the credentials and their rights; for public data pass anon=True; "
+    "if the service answers so for absent keys, pass missing_exceptions=(PermissionError,)"
+)
+_NO_PLACE_HINT = "check its name, and the endpoint and region; zarrds makes no buckets"
 _UNREACHED_HINT = (
     "check host and port (for S3: endpoint_url in client_kwargs), and that the service runs; "
     "where it may be restarted meanwhile, raise connect_attempts of zarrds.set_config"
@@ -44,9 +53,8 @@ def store_failure(
     text = redact_text(text_of(error), secrets)
     text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     tried = "" if attempts == 1 else f" in {attempts} attempts"
-    kind = _kind(error)
-    hint = _UNREACHED_HINT if is_unreached(error) else _ABSENT_HINT if kind is StoreAccessError else None
-    failed = kind(f"{what}{tried}: {text}", store=store, key=key, hint=hint)
+    kind, missing = _kind(error), _missing_place(error, text)
+    failed = kind(f"{what}{tried}: {missing or text}", store=store, key=key, hint=_hint(error, kind, missing))
     failed.attempts = attempts
     failed.errno = getattr(error, "errno", None)
     failed.__cause__ = safe_cause(error, secrets)
@@ -55,9 +63,33 @@ def store_failure(
     return failed
 
 
+def _missing_place(error: Exception, text: str) -> str | None:
+    """Return what the error says to be missing, if that is more than the key: a bucket, or a container."""
+    if not says_no_container(error):
+        return None
+    found = next((word for word in ("bucket", "container") if word in text.lower()), None)
+    return None if found is None else f"the {found} does not exist"
+
+
+def _hint(error: Exception, kind: type[StoreError], missing: str | None) -> str | None:
+    if is_unreached(error):
+        return _UNREACHED_HINT
+    if missing is not None:
+        return _NO_PLACE_HINT
+    if kind is not StoreAccessError:
+        return None
+    return _CREDENTIALS_HINT if _lacks_credentials(error) else _REFUSED_HINT
+
+
+def _lacks_credentials(error: Exception) -> bool:
+    """Return whether the client has found no credentials, or not the profile that should have them."""
+    name = type(error).__name__.lower()
+    return "credential" in name or "profile" in name
+
+
 def _kind(error: Exception) -> type[StoreError]:
     name = type(error).__name__.lower()
-    if isinstance(error, PermissionError) or http_status(error) in (401, 403) or "credential" in name:
+    if isinstance(error, PermissionError) or http_status(error) in (401, 403) or _lacks_credentials(error):
         return StoreAccessError
     if isinstance(error, TimeoutError) or "timeout" in name:
         return StoreTimeoutError

@@ -49,7 +49,16 @@ _SERVICE_MODULES = frozenset(
     {"aiohttp", "aiobotocore", "azure", "botocore", "gcsfs", "google", "http", "httpcore", "httpx", "obstore",
      "paramiko", "requests", "urllib3"}
 )  # fmt: skip
-_LASTING_WORDS = ("credential", "permission", "unauthenticated", "validation", "notsupported", "invalid", "denied")
+_LASTING_WORDS = (
+    "credential",
+    "profile",
+    "permission",
+    "unauthenticated",
+    "validation",
+    "notsupported",
+    "invalid",
+    "denied",
+)
 
 _MOST_CAUSES = 8
 """How many causes of an error are looked at: its chain may be a circle."""
