@@ -32,6 +32,7 @@ import importlib.metadata, importlib.util, sys
 import zarr
 assert (zarr.__version__, importlib.metadata.version("zarr")) == ("2.17.2", "2.17.2")
 assert importlib.util.find_spec("zarr") is not None
+assert zarr.util.guess_chunks is zarr.util.__dict__["guess_chunks"] and zarr.meta and zarr.indexing and zarr.context
 import zarr.storage, zarr.core, zarr.util, zarr.meta, zarr.indexing, zarr.errors, zarr.n5, zarr._storage.v3
 from zarr.storage import DirectoryStore, KVStore
 from zarr.hierarchy import Group
@@ -53,6 +54,18 @@ try:
     zarr.no_such_name
 except AttributeError as error:
     assert "no_such_name" in str(error)
+from zarr.storage import ContainsArrayError, MetadataError
+from zarr.core import KVStore as again, normalize_storage_path
+from zarr.hierarchy import Array, contains_array, open_group
+import numpy
+from zarr.util import human_readable_size, json_dumps, json_loads
+assert again is KVStore and json_loads(json_dumps({"b": [1, 2.5]})) == {"b": [1, 2.5]}
+assert json_dumps({"b": numpy.int8(1)}) == b'{\\n    "b": 1\\n}'
+try:
+    zarr.core.no_such_name
+except AttributeError as error:
+    assert "no_such_name" in str(error)
+assert not hasattr(zarr.core, "_no_such_name")
 importlib.metadata.version("numpy")
 print("done", *sys.argv[1:])
 """

@@ -105,7 +105,7 @@ def as_store(store: object, *, mode: str = "r", storage_options: Mapping[str, An
     if not (hasattr(type(store), "shape") or hasattr(type(store), "attrs")):
         if isinstance(store, MutableMapping) or (isinstance(store, Mapping) and mode == "r"):
             return KVStore(store)
-        if _has_methods(store, _READS) and (mode == "r" or _has_methods(store, _WRITES)):
+        if _is_like_mapping(store) and (mode == "r" or _has_methods(store, _WRITES)):
             return KVStore(store)  # type: ignore[arg-type]
     is_node = hasattr(type(store), "store") and hasattr(type(store), "path")
     raise NotAStoreError(
@@ -129,8 +129,15 @@ def _of_known_version(store: Store) -> Store:
     return store
 
 
-_READS = ("__getitem__", "__contains__", "keys", "get")
+_READS = ("__getitem__", "__contains__")
 _WRITES = ("__setitem__", "__delitem__")
+
+
+def _is_like_mapping(store: object) -> bool:
+    """Return whether an object has what reading from a mapping needs; a sequence, which has ``index``, is none."""
+    cls = type(store)
+    lists = hasattr(cls, "keys") or (hasattr(cls, "__iter__") and not hasattr(cls, "index"))
+    return lists and _has_methods(store, _READS)
 
 
 def _has_methods(store: object, names: Sequence[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import sys
@@ -94,11 +95,37 @@ class _Zarr(ModuleType):
         try:
             return getattr(zarrds, name)
         except AttributeError:
+            if name in _MODULES:
+                return importlib.import_module(f"zarr.{name}")  # Zarr-Python 2 imports its modules itself
             message = f"module 'zarr' (which is zarrds here) has no attribute {name!r}"
             raise AttributeError(message) from None  # builtin: what modules raise
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *dir(zarrds)})
+
+
+_MODULES = ("context", "indexing", "meta", "types", "util", "version")
+"""Modules of Zarr-Python 2 that ``import zarrds`` does not have as attributes."""
+
+_SOURCES = ("zarrds", "zarrds.storage", "zarrds.errors", "zarrds.util", "zarrds.attrs")
+"""Modules whose names those of Zarr-Python 2 have, too, since they import them."""
+
+
+def _with_imported_names(module: ModuleType) -> ModuleType:
+    """Let a module find names that it has in Zarr-Python 2 because it imports them, as ``zarr.core.KVStore``."""
+    if "__getattr__" in vars(module):
+        return module
+
+    def find(name: str) -> Any:
+        if not name.startswith("_"):
+            for source in _SOURCES:
+                found = importlib.import_module(source)
+                if name in getattr(found, "__all__", ()):
+                    return getattr(found, name)
+        raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")  # builtin: what modules raise
+
+    vars(module)["__getattr__"] = find
+    return module
 
 
 class _Finder(DistributionFinder):
@@ -135,7 +162,10 @@ class _Loader(Loader):
     def exec_module(self, module: ModuleType) -> None:
         name = module.__name__
         # the import system returns what is in `sys.modules` afterwards
-        sys.modules[name] = _Zarr() if name == "zarr" else importlib.import_module(name.replace("zarr", "zarrds", 1))
+        if name == "zarr":
+            sys.modules[name] = _Zarr()
+        else:
+            sys.modules[name] = _with_imported_names(importlib.import_module(name.replace("zarr", "zarrds", 1)))
 
 
 class _Zarr2Distribution(Distribution):

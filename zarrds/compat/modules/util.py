@@ -1,15 +1,20 @@
-"""Normal forms of what users give for shapes, chunks, paths and separators, as ``zarr.util`` of Zarr-Python 2."""
+"""Normal forms of what users give, JSON of documents, and sizes for people, as ``zarr.util`` of Zarr-Python 2."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from zarrds._format import guess_chunks, normalize_chunks, normalize_shape
+from zarrds.core.info import human_size
 from zarrds.errors import ArgumentError
 from zarrds.storage import normalize_storage_path
 
 __all__ = [
     "guess_chunks",
+    "human_readable_size",
+    "json_dumps",
+    "json_loads",
     "normalize_chunks",
     "normalize_dimension_separator",
     "normalize_shape",
@@ -28,3 +33,43 @@ def normalize_dimension_separator(sep: Any) -> str | None:
     if sep in (".", "/", None):
         return sep  # type: ignore[no-any-return]
     raise ArgumentError(f"dimension_separator must be '.' or '/', found {sep!r}")
+
+
+def json_dumps(o: Any) -> bytes:
+    """Return the text of a document of Zarr v2: indented by 4, names in order, ASCII only; numpy's numbers are numbers.
+
+    Examples
+    --------
+    >>> json_dumps({"b": 1})
+    b'{\\n    "b": 1\\n}'
+    """
+    text = json.dumps(o, indent=4, sort_keys=True, ensure_ascii=True, separators=(",", ": "), default=_number)
+    return text.encode("ascii")
+
+
+def _number(value: Any) -> Any:
+    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
+        return value.item()
+    raise TypeError(f"object of type {type(value).__name__} is not JSON serializable")  # builtin: as json does
+
+
+def json_loads(s: Any) -> Any:
+    """Return the value of a JSON text, given as text or as UTF-8.
+
+    Examples
+    --------
+    >>> json_loads(b"[1]")
+    [1]
+    """
+    return json.loads(s if isinstance(s, str) else bytes(s))
+
+
+def human_readable_size(size: int) -> str:
+    """Return a size in binary units.
+
+    Examples
+    --------
+    >>> human_readable_size(33240)
+    '32.5K'
+    """
+    return human_size(size)
