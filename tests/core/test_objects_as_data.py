@@ -127,6 +127,24 @@ def test_missing_texts_are_refused(name: str, missing: Any) -> None:
         assert dict(store) == before
 
 
+@pytest.mark.parametrize("missing", NOTHING, ids=repr)
+def test_missing_bytes_are_refused_in_zarr_v3(missing: Any) -> None:
+    store: dict[str, Any] = {}
+    options: dict[str, Any] = {"dtype": bytes, "zarr_format": 3, "fill_value": b"?"}
+    z = zarrds.create(3, chunks=1, store=store, **options)
+    z[:] = np.array([b"a", b"", b"c"], object)
+    before = dict(store)
+    values = np.array([b"x", b"y", missing], object)
+    for act in (
+        lambda: z.__setitem__(slice(None), values),
+        lambda: zarrds.array(values, store=store, overwrite=True, **options),
+        lambda: zarrds.array(values.tolist(), store=store, path="new", **options),
+    ):
+        with pytest.raises(MissingValueError, match="bytes"):
+            act()
+        assert dict(store) == before
+
+
 @pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="needs numpy 2")
 @pytest.mark.parametrize("missing", [None, np.nan], ids=repr)
 @pytest.mark.parametrize("zarr_format", [2, 3])

@@ -13,7 +13,7 @@ from zarrds._engine.bulk import (
 )
 from zarrds._engine.drive import windows
 from zarrds._engine.indexes import note_written, times_written
-from zarrds._engine.items import STRUCTURE_HINT, check_texts
+from zarrds._engine.items import STRUCTURE_HINT, check_byte_strings, check_texts
 from zarrds._engine.masked import read_masked, write_masked
 from zarrds._engine.origins import places_of, stored_place, values_in, values_of, wrappers_of
 from zarrds._engine.reading import Fields, read
@@ -32,6 +32,7 @@ __all__ = [
     "OpenSource",
     "PendingStore",
     "array_of",
+    "check_byte_strings",
     "check_texts",
     "count_stored",
     "delete_behind",

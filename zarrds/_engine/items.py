@@ -11,7 +11,7 @@ from zarrds._format import ChunkSpec, data_type_name
 from zarrds._types import NDArrayAny
 from zarrds.errors import ChunkEncodeError, MissingValueError
 
-__all__ = ["STRUCTURE_HINT", "check_items", "check_texts", "without_missing"]
+__all__ = ["STRUCTURE_HINT", "check_byte_strings", "check_items", "check_texts", "without_missing"]
 
 STRUCTURE_HINT = (
     "use an array for each field, or object_codec=numcodecs.Pickle(), which numcodecs reads only where "
@@ -36,16 +36,22 @@ def check_items(value: Any, chunk: ChunkSpec) -> None:
         )
     if not isinstance(value, np.ndarray) or value.dtype != object:
         return
-    if _is_text(chunk):
-        if value.ndim or value[()] is not None:
-            check_texts(value)
-    elif data_type_name(chunk) == "variable_length_bytes" and chunk.serializer is not None and value.ndim:
-        _check(value, bytes, "missing bytes", 'put bytes in their place, such as b""')
+    check = _CHECKS.get(_object_kind(chunk))
+    if check is not None and (value.ndim or value[()] is not None):
+        check(value)
 
 
 def check_texts(value: NDArrayAny) -> None:
     """Raise MissingValueError if an item is missing, because texts have no missing value."""
     _check(value, str, "missing texts", _TEXT_HINT)
+
+
+def check_byte_strings(value: NDArrayAny) -> None:
+    """Raise MissingValueError if an item is missing, because byte strings have no missing value."""
+    _check(value, bytes, "missing bytes", 'put bytes in their place, such as b""')
+
+
+_CHECKS = {"string": check_texts, "variable_length_bytes": check_byte_strings}
 
 
 def without_missing(value: NDArrayAny) -> NDArrayAny:
@@ -55,10 +61,11 @@ def without_missing(value: NDArrayAny) -> NDArrayAny:
     return found
 
 
-def _is_text(chunk: ChunkSpec) -> bool:
+def _object_kind(chunk: ChunkSpec) -> str:
+    """Return the kind of objects that have no missing value; in Zarr v2 None may be the fill value of bytes."""
     if chunk.serializer is None:
-        return bool(chunk.filters) and chunk.filters[0].name == "vlen-utf8"
-    return data_type_name(chunk) == "string"
+        return "string" if chunk.filters and chunk.filters[0].name == "vlen-utf8" else ""
+    return data_type_name(chunk) or ""
 
 
 def _check(value: NDArrayAny, kind: type, what: str, hint: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from zarrds import _node
 from zarrds._codec import spec_of
-from zarrds._engine import array_of, check_texts, places_of
+from zarrds._engine import array_of, check_byte_strings, check_texts, places_of
 from zarrds._format import ArrayMeta, as_numpy, check_version, data_type_name, is_of_pandas
 from zarrds._metadata import new_format
 from zarrds._store import KVStore, Store, StoreLike, as_store, check_mode, normalize_path, refuse_overlap
@@ -201,6 +201,8 @@ def create_filled(
     Raise SelfOverwriteError if that would delete what the data are read from.
     """
     options = {**given, "read_only": False}
+    if new_format(to.zarr_format, to.store) == 3:
+        _refuse_missing_bytes(data, options)
     if options.get("overwrite"):
         targets = [store.place(to.path) for store in (to.store, to.chunk_store) if store is not None]
         refuse_overlap(places_of(data), targets, path=to.path, whole=False)
@@ -264,6 +266,15 @@ def _refuse_missing(data: Any, options: Mapping[str, Any]) -> None:
     is_text = (isinstance(dtype, type | str) and dtype in (str, "str", "string")) or getattr(dtype, "kind", "") == "T"
     if is_text if codec is None else spec_of(codec).name == "vlen-utf8":
         check_texts(data.astype(object, copy=False))
+
+
+def _refuse_missing_bytes(data: Any, options: Mapping[str, Any]) -> None:
+    """Do the same for bytes of any length in Zarr v3."""
+    codec, dtype = options.get("object_codec"), options.get("dtype")
+    named = isinstance(dtype, type | str) and dtype in (bytes, "bytes", "variable_length_bytes")
+    is_bytes = named if codec is None else spec_of(codec).name == "vlen-bytes"
+    if is_bytes and isinstance(data, np.ndarray) and data.dtype == object and data.ndim:
+        check_byte_strings(data)
 
 
 def chunks_like(data: Any) -> Any:
