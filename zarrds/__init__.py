@@ -43,8 +43,9 @@ from numcodecs.registry import codec_registry
 if TYPE_CHECKING:  # at run time they are imported at first use, see `__getattr__`
     from zarrds import attrs, codecs, convenience, core, creation, errors, hierarchy, n5, storage, sync
     from zarrds._config import config_context, get_config, set_config
+    from zarrds._newer_config import config
     from zarrds._store import trace
-    from zarrds._versions import __version__, show_versions
+    from zarrds._versions import __version__, print_debug_info, show_versions
     from zarrds.convenience import (
         consolidate_metadata,
         convert,
@@ -153,6 +154,7 @@ __all__ = [  # noqa: RUF022  # sorted as `sorted` sorts
     "blosc",
     "codec_registry",
     "codecs",
+    "config",
     "config_context",
     "consolidate_metadata",
     "convenience",
@@ -184,6 +186,7 @@ __all__ = [  # noqa: RUF022  # sorted as `sorted` sorts
     "open_consolidated",
     "open_group",
     "open_like",
+    "print_debug_info",
     "register_codec",
     "repair",
     "save",
@@ -209,6 +212,7 @@ v3_api_available = False
 
 _MODULES = (
     "_config",
+    "_newer_config",
     "_store",
     "_versions",
     "errors",

@@ -13,7 +13,7 @@ from typing import TextIO
 
 from zarrds._config import Config, get_config
 
-__all__ = ["__version__", "show_versions"]
+__all__ = ["__version__", "print_debug_info", "show_versions"]
 
 __version__ = "0.1.0"
 """The only place of the version: pyproject.toml reads it here."""
@@ -40,6 +40,11 @@ def show_versions(file: TextIO | None = None) -> None:
     width = max(len(label) for label, _ in rows)
     for label, text in rows:
         print(f"{label:<{width}} : {text}" if label else "", file=file)
+
+
+def print_debug_info() -> None:
+    """Print what `show_versions` prints: the name that Zarr-Python 3 has for it."""
+    show_versions()
 
 
 def _of_the_system() -> Iterable[tuple[str, str]]:

@@ -42,9 +42,9 @@ GROUPS = {
         ),
         "Arrays and groups": "Array Group group create_group tree",
         "Copy, convert, check": (
-            "copy copy_all copy_store convert consolidate_metadata verify repair trace show_versions"
+            "copy copy_all copy_store convert consolidate_metadata verify repair trace show_versions print_debug_info"
         ),
-        "Settings": "get_config set_config config_context",
+        "Settings": "get_config set_config config_context config",
         "Compressors": "Blosc Zstd LZ4 GZip Zlib BZ2 LZMA PCodec ZFPY",
         "Filters and checksums": (
             "Adler32 AsType Base64 BitRound CRC32 Categorize Delta FixedScaleOffset Fletcher32 JSON JenkinsLookup3 "

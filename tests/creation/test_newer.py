@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def test_what_is_there_is_kept_without_overwrite(function) -> None:
 
 
 def test_arguments_that_contradict_are_refused() -> None:
-    for options in ({}, {"shape": 4, "data": DATA}, {"shape": 4, "shards": "auto"}):
+    for options in ({}, {"shape": 4, "data": DATA}, {"shape": 4, "shards": "many"}):
         store: dict[str, bytes] = {}
         with pytest.raises(errors.ZarrdsError):
             zarrds.create_array(store, **options)
@@ -179,3 +180,53 @@ def test_signatures_have_the_parameters_of_zarr_3() -> None:
     ]:
         missing = inspect.signature(theirs).parameters.keys() - inspect.signature(ours).parameters.keys()
         assert missing <= skipped, ours
+
+
+# --- shards, settings, opening ----------------------------------------------------------------------------------------
+
+
+def test_shards_are_guessed() -> None:
+    z = zarrds.create_array({}, shape=(4000, 3000), chunks=(100, 100), shards="auto", dtype="f8", zarr_format=3)
+    assert z.shards is not None
+    assert all(shard % chunk == 0 for shard, chunk in zip(z.shards, z.chunks, strict=True))
+    assert z.shards > z.chunks == (100, 100)
+    with pytest.raises(ValueError, match="'auto'"):
+        zarrds.create_array({}, shape=4, shards="many", dtype="f8", zarr_format=3)
+
+
+def test_the_settings_are_an_object() -> None:
+    before = zarrds.get_config()
+    with zarrds.config.set({"default_zarr_format": 3, "async.concurrency": 7}, attempts=2) as config:
+        found = zarrds.get_config()
+        assert (found.default_format, found.concurrency, found.attempts) == (3, 7, 2)
+        assert config.get("async.concurrency") == 7
+        assert config.to_dict()["attempts"] == 2
+    assert zarrds.get_config() == before
+    change = zarrds.config.set(attempts=4)
+    assert zarrds.get_config().attempts == 4
+    with change:
+        pass
+    assert zarrds.get_config() == before
+    with zarrds.config.set({"threading.max_workers": None}):
+        assert zarrds.get_config().threads == 0
+    assert zarrds.config.get("array.rectilinear_chunks", "absent") == "absent"
+    for wrong in ({"no.such": 1}, {"attempts": "many"}, 3):
+        with pytest.raises(TypeError):
+            zarrds.config.set(wrong)
+    assert zarrds.get_config() == before
+
+
+def test_nodes_are_opened_by_their_classes(tmp_path: Path) -> None:
+    root = zarrds.open_group(tmp_path, mode="w", zarr_format=3)
+    z = root.array("u", [1, 2, 3])
+    assert zarrds.Group.open(tmp_path, zarr_format=3) == root
+    opened = zarrds.Array.open(tmp_path, "u")
+    opened[0] = 7
+    assert z[:].tolist() == [7, 2, 3]
+    with pytest.raises(FileNotFoundError):
+        zarrds.Array.open(tmp_path, "v")
+
+
+def test_debug_info_is_that_of_show_versions(capsys: pytest.CaptureFixture[str]) -> None:
+    zarrds.print_debug_info()
+    assert capsys.readouterr().out.startswith("zarrds ")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from zarrds._format import format_of, loads
+from zarrds._store import StoreLike
 from zarrds.attrs import Attributes
 from zarrds.core.info import InfoReporter
 from zarrds.core.opened import HasOpenArray
@@ -128,6 +129,33 @@ class NewerNodeNames:
 
 class NewerNames(HasOpenArray, NewerNodeNames):
     """The part of an array that has names of Zarr-Python 3."""
+
+    @classmethod
+    def open(cls, store: StoreLike, path: str | None = None) -> Self:
+        """Open an array that exists, for reading and writing: ``Array(store, path)``.
+
+        Parameters
+        ----------
+        store : str, Store or MutableMapping
+            Where it is stored.
+        path : str, optional
+            Its path in the store.
+
+        Returns
+        -------
+        Array
+            The array.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros(3, store={})
+        >>> zarrds.Array.open(z.store) == z
+        True
+        """
+        make: Any = cls
+        opened: Self = make(store, path)
+        return opened
 
     @property
     def metadata(self) -> Metadata:

@@ -29,7 +29,7 @@ def create_array(
     dtype: DTypeLike = None,
     data: Any = None,
     chunks: ChunksLike | Literal["auto"] = "auto",
-    shards: ChunksLike = None,
+    shards: ChunksLike | Literal["auto"] = None,
     filters: CodecsLike | Literal["auto"] = "auto",
     compressors: CodecsLike = "auto",
     serializer: CodecLike | None = "auto",
@@ -60,8 +60,8 @@ def create_array(
         Values of the array.
     chunks : int or tuple of int, or "auto"
         Chunk shape; guessed by default.
-    shards : tuple of int, optional
-        Shape of a shard, in elements; Zarr v3 only.
+    shards : tuple of int, or "auto", optional
+        Shape of a shard, in elements; "auto" guesses one, of whole chunks. Zarr v3 only.
     filters, compressors, serializer
         As for `zarrds.create`; "auto" is the default of the format, None is none.
     fill_value : object, optional
@@ -109,7 +109,7 @@ def from_array(
     write_data: bool = True,
     name: str | None = None,
     chunks: ChunksLike | Literal["auto", "keep"] = "keep",
-    shards: ChunksLike | Literal["keep"] = "keep",
+    shards: ChunksLike | Literal["keep", "auto"] = "keep",
     filters: CodecsLike | Literal["auto", "keep"] = "keep",
     compressors: CodecsLike | Literal["keep"] = "keep",
     serializer: CodecLike | Literal["keep"] | None = "keep",
@@ -210,9 +210,11 @@ _PASSED = (
 
 def _create_keywords(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keywords of `create` for those of `create_array`."""
-    if isinstance(given.get("shards"), str):
-        raise ArgumentError(f"shards must be lengths in elements, found {given['shards']!r}")
     options = {name: given[name] for name in _PASSED if name in given}
+    if isinstance(shards := given.get("shards"), str):
+        if shards != "auto":
+            raise ArgumentError(f"shards must be lengths in elements, or 'auto', found {shards!r}")
+        options["shards"] = True
     config = {} if given.get("config") is None else given["config"]
     if not isinstance(config, Mapping):
         raise ArgumentTypeError(f"config must be a dict, found {type(config).__name__}")

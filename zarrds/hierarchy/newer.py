@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Literal, Self
 
-from zarrds._types import ChunksLike, CodecLike, CodecsLike, DTypeLike, ShapeLike
+from zarrds._store import StoreLike
+from zarrds._types import ChunksLike, CodecLike, CodecsLike, DTypeLike, ShapeLike, ZarrFormat
 from zarrds.core import Array
 from zarrds.core.newer import Metadata, NewerNodeNames
 from zarrds.creation.newer import create_in
@@ -17,6 +18,35 @@ __all__ = ["NewerGroupNames"]
 
 class NewerGroupNames(Creating, NewerNodeNames):
     """The part of a group that has names of Zarr-Python 3."""
+
+    @classmethod
+    def open(cls, store: StoreLike, path: str | None = None, *, zarr_format: ZarrFormat | None = None) -> Self:
+        """Open a group that exists, for reading and writing: ``Group(store, path)``.
+
+        Parameters
+        ----------
+        store : str, Store or MutableMapping
+            Where it is stored.
+        path : str, optional
+            Its path in the store.
+        zarr_format : {2, 3, None}, optional
+            Format; detected if None.
+
+        Returns
+        -------
+        Group
+            The group.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> zarrds.Group.open(root.store) == root
+        True
+        """
+        make: Any = cls
+        opened: Self = make(store, path, zarr_version=zarr_format)
+        return opened
 
     def nmembers(self, max_depth: int | None = 0) -> int:
         """Return the number of members, those of groups below included up to a depth.
@@ -49,7 +79,7 @@ class NewerGroupNames(Creating, NewerNodeNames):
         dtype: DTypeLike = None,
         data: Any = None,
         chunks: ChunksLike | Literal["auto"] = "auto",
-        shards: ChunksLike = None,
+        shards: ChunksLike | Literal["auto"] = None,
         filters: CodecsLike | Literal["auto"] = "auto",
         compressors: CodecsLike = "auto",
         serializer: CodecLike | None = "auto",
