@@ -23,7 +23,9 @@ from typing import Any
 from zarrds._html import columns_table, framed
 from zarrds.errors import ArgumentTypeError, ConfigWarning
 
-__all__ = ["Config", "config_context", "get_config", "set_config"]
+__all__ = ["DEFAULT_GAP_BYTES", "Config", "config_context", "get_config", "set_config"]
+
+DEFAULT_GAP_BYTES = 64 * 2**10
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class Config:
     threaded_write_bytes : int
         Chunks of at least this many decoded bytes are encoded by several threads.
     max_gap_bytes : int
-        Byte ranges of one key with at most this many bytes between them are fetched as one.
+        Byte ranges of one key with at most this many bytes between them are fetched as one. With the default, what was
+        measured counts where values go through obstore: the bytes that cost as much as one more request.
     shard_index_bytes : int
         Size limit of an array's shard-index cache, decoded; 0: no cache.
     shard_index_ms : int
@@ -87,7 +90,7 @@ class Config:
     window_requests: int = 512
     threaded_read_bytes: int = 256 * 2**10
     threaded_write_bytes: int = 64 * 2**10
-    max_gap_bytes: int = 64 * 2**10
+    max_gap_bytes: int = DEFAULT_GAP_BYTES
     shard_index_bytes: int = 16 * 2**20
     shard_index_ms: int = 0
     unsized_bytes: int = 256 * 2**20

@@ -67,6 +67,27 @@ def test_values_and_errors_are_the_same(transport: str, s3: S3, bucket: str, sen
     assert bytes(pickle.loads(pickle.dumps(store))["k"]) == b"0123456789"
 
 
+def test_ranges_are_joined_by_what_was_measured(s3: S3, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    chunk = 2**16
+    options = {"chunks": (1, chunk), "shards": (16, chunk), "dtype": "u1", "compressor": None, "zarr_format": 3}
+    z = zarrds.create((16, chunk), store=FSStore(f"{bucket}/z", **s3.options), **options)
+    z[:] = np.arange(1, 17, dtype="u1")[:, None]
+
+    def requests() -> int:
+        del s3.asked[:]
+        np.testing.assert_array_equal(z[::2], z[:][::2])
+        return len(s3.asked) - 1  # the whole shard is one request
+
+    # the index, and one range of twice the bytes, or one for each inner chunk
+    for measured, expected in ((None, 2), (2**20, 2), (2**14, 1 + 8)):
+        monkeypatch.setattr(direct.DirectClient, "gap_bytes", lambda self, measured=measured: measured)
+        assert requests() == expected
+    with zarrds.config_context(max_gap_bytes=2**20):  # what is set wins
+        assert requests() == 2
+    with zarrds.config_context(transport="fsspec"):
+        assert FSStore(f"{bucket}/z", **s3.options).gap_bytes() is None
+
+
 def test_file_systems_that_are_given_stay(s3: S3, bucket: str, sent: list[str]) -> None:
     files = fsspec.filesystem("s3", **s3.options)
     FSStore(f"{bucket}/root", fs=files)["k"] = b"1"

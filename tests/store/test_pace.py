@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 import zarrds
-from zarrds._store.pace import LEAST, MOST, START, Gate, Pace, asks_for_less, gate_of
+from zarrds._store.pace import LEAST, LEAST_GAP, MOST, MOST_GAP, START, Gate, Pace, asks_for_less, gate_of
 
 
 @dataclass
@@ -161,3 +161,39 @@ def test_stores_of_a_service_share_a_gate() -> None:
         assert gate_of(loop, "s3 here") is not gate_of(loop, "s3 there")
     finally:
         loop.close()
+
+
+def _round(pace: Pace, took: float, nbytes: int = 2**20, seconds: float = 1.0) -> None:
+    """Let as many requests end within some seconds as may run at a time."""
+    pace.begin(0.0)
+    for _ in range(pace.limit):
+        pace.done(seconds, nbytes, full=False, took=took)
+
+
+def test_what_a_request_is_worth_is_measured_while_requests_wait_for_the_link() -> None:
+    pace = Pace()
+    _round(pace, took=0.03)
+    assert pace.gap_bytes(64) is None  # nothing waited: the link may move more
+    _round(pace, took=0.0)
+    assert (pace.latency, pace.gap_bytes(64)) == (0.03, None)  # they failed
+    _round(pace, took=0.3)
+    assert pace.link == 64 * 2**20
+    assert pace.gap_bytes(64) == int(0.03 * 2**20)
+    assert pace.gap_bytes(256) == LEAST_GAP
+    assert pace.gap_bytes(1) == MOST_GAP
+    _round(pace, took=0.3, seconds=0.5)  # the link has become faster
+    assert pace.gap_bytes(64) == int(0.06 * 2**20)
+
+
+def test_a_gate_takes_the_time_of_requests_that_succeed() -> None:
+    gate = Gate()
+
+    async def value() -> bytes:
+        await asyncio.sleep(0.001)
+        return b"1"
+
+    async def fails() -> bytes:
+        raise ConnectionError
+
+    asyncio.run(gate.all([fails, value, fails]))
+    assert 0.001 <= gate.pace.latency < float("inf")

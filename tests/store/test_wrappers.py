@@ -39,6 +39,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "lock_keys": ("z/.zarray",),
     "was_left": ("z/.zarray",),
     "forget_left": ("z/.zarray",),
+    "gap_bytes": (),
     "keys_below": ("z/",),
     "listdir": ("z",),
     "rmdir": ("z",),

@@ -108,6 +108,8 @@ class ReadOptions(NamedTuple):
         Cache of the shard index of this value.
     map_inner : MapInner
         Runs the work on inner chunks, in one or in several threads.
+    gap_bytes : int or None
+        Bytes between two inner chunks that cost as much as one more request; None if that is not measured.
     """
 
     out: NDArrayAny | None = None
@@ -115,6 +117,7 @@ class ReadOptions(NamedTuple):
     whole: bool = False
     cached_index: CachedIndex = NOT_CACHED
     map_inner: MapInner = in_turn
+    gap_bytes: int | None = None
 
 
 class PendingValue:

@@ -59,5 +59,6 @@ def shard_steps(
     cached_index = NOT_CACHED if indexes is None else indexes.of_key(source.key(projection.coords), reader, again)
     ranges = source.store.profile.native_ranges
     objects = source.meta.dtype.hasobject  # decoding objects holds the interpreter lock
-    options = ReadOptions(view, ranges, projection.whole, cached_index, in_turn if objects else map_inner_in(threads))
+    map_inner = in_turn if objects else map_inner_in(threads)
+    options = ReadOptions(view, ranges, projection.whole, cached_index, map_inner, source.store.gap_bytes())
     return shards_of(source).read(projection.chunk_part, options)

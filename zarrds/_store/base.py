@@ -252,6 +252,10 @@ class Store(MutableMapping[str, bytes]):
         """Return a reader that reads several parts of a value, one after the other, all of one state of the value."""
         return VersionReader(self)
 
+    def gap_bytes(self) -> int | None:
+        """Return how many bytes between two ranges cost as much as one more request; None if that is not measured."""
+        return None
+
     def check_documents(self, documents: Sequence[tuple[str, Buf]], *, encoded: bool = False) -> None:
         """Raise the error of `set_many` for documents that the store cannot hold, before anything is deleted for them.
 

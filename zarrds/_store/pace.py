@@ -17,7 +17,7 @@ from zarrds._config import get_config
 from zarrds._log import log
 from zarrds._store.retry import http_status
 
-__all__ = ["LEAST", "MOST", "START", "FixedGate", "Gate", "Pace", "asks_for_less", "gate_of"]
+__all__ = ["LEAST", "LEAST_GAP", "MOST", "MOST_GAP", "START", "FixedGate", "Gate", "Pace", "asks_for_less", "gate_of"]
 
 START, LEAST, MOST = 64, 4, 256
 """Requests at a time: at first, after many refusals, and at most, as each needs a connection (1024 files are usual)."""
@@ -31,6 +31,10 @@ _MOST_PATIENCE = 64
 _QUICK = 2
 """Such rounds where the number is far below the one that was refused last."""
 _SLOW = frozenset({408, 429, 503, 504})
+_QUEUED = 2
+"""Requests that take so many times the least time of one wait for the link, which moves all that it can."""
+LEAST_GAP, MOST_GAP = 2**14, 2**20
+"""Bytes that are always cheaper, and never cheaper, than a request."""
 
 
 def asks_for_less(error: BaseException) -> bool:
@@ -77,13 +81,15 @@ class Pace:
         self._patience = self._waits = _PATIENCE
         self._growing = True
         self._skip = self._deaf = 0
+        self.latency = float("inf")
+        self.link: float | None = None
         self.begin(0.0)
 
     def begin(self, now: float) -> None:
         """Begin a round at a time in seconds: no requests were running."""
-        self._since, self._count, self._bytes = now, 0, 0
+        self._since, self._count, self._bytes, self._took = now, 0, 0, 0.0
 
-    def done(self, now: float, nbytes: int, *, slowed: bool = False, full: bool = True) -> None:
+    def done(self, now: float, nbytes: int, *, slowed: bool = False, full: bool = True, took: float = 0.0) -> None:
         """Take note that a request has ended.
 
         Parameters
@@ -96,6 +102,8 @@ class Pace:
             Whether the service asked for less, as `asks_for_less` says.
         full : bool, default True
             Whether as many requests ran as may run; otherwise a round says nothing about their number.
+        took : float, default 0
+            Seconds from sending it to the end of its answer; 0 if it failed.
         """
         self._deaf -= self._deaf > 0
         if slowed:
@@ -108,10 +116,36 @@ class Pace:
             return
         self._count += 1
         self._bytes += nbytes + _REQUEST_BYTES
+        self._took += took
+        self.latency = min(self.latency, took or self.latency)
         if self._count >= self.limit:
+            self._measure(now - self._since)
             if full and now > self._since:
                 self._judge(self._bytes / (now - self._since))
             self.begin(now)
+
+    def _measure(self, seconds: float) -> None:
+        """Take note of what the link moves per second, if the requests of a round waited for it."""
+        if seconds > 0 and self._took > _QUEUED * self._count * self.latency > 0:
+            self.link = max(0.0, self._bytes - self._count * _REQUEST_BYTES) / seconds
+
+    def gap_bytes(self, at_once: int) -> int | None:
+        """Return how many bytes between two ranges cost as much as one more request; None if that is not known yet.
+
+        Of `at_once` requests that run at a time, one takes the latency; meanwhile the link moves its share of bytes.
+
+        Examples
+        --------
+        >>> pace = Pace()
+        >>> pace.gap_bytes(64) is None
+        True
+        >>> pace.latency, pace.link = 0.03, 100e6
+        >>> pace.gap_bytes(64)
+        46875
+        """
+        if self.link is None:
+            return None
+        return int(min(MOST_GAP, max(LEAST_GAP, self.latency * self.link / at_once)))
 
     def _judge(self, rate: float) -> None:
         if not self._growing:
@@ -184,6 +218,8 @@ class Gate:
         await self._enter()
         answer: Any = None
         slowed = False
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             answer = await call()
         except Exception as error:
@@ -191,8 +227,9 @@ class Gate:
         finally:
             full = self.running >= self.limit or bool(self._waiting)
             self._leave()
-        size = nbytes or _size(answer)
-        self.pace.done(asyncio.get_running_loop().time(), size, slowed=slowed, full=full)
+        size, now = nbytes or _size(answer), loop.time()
+        took = 0.0 if isinstance(answer, Exception) else now - began
+        self.pace.done(now, size, slowed=slowed, full=full, took=took)
         return answer
 
     async def _enter(self) -> None:

@@ -205,7 +205,7 @@ class ShardCodec:
         index: Index | None = options.cached_index.load()
         if index is not None and job.all_in(index):
             try:
-                if (yield from self._read_inner(job, index)):
+                if (yield from self._read_inner(job, index, options.gap_bytes)):
                     return True
             except ChunkDecodeError:
                 pass
@@ -216,7 +216,7 @@ class ShardCodec:
                 return False
             index = self._index(data)
             try:
-                found = yield from self._read_inner(job, index)
+                found = yield from self._read_inner(job, index, options.gap_bytes)
             except ChunkDecodeError:
                 if before is not None:
                     raise
@@ -226,7 +226,7 @@ class ShardCodec:
                 options.cached_index.save(index)
             return found
 
-    def _read_inner(self, job: _Job, index: Index) -> Ranges:
+    def _read_inner(self, job: _Job, index: Index, gap_bytes: int | None) -> Ranges:
         """Read the wanted inner chunks at the positions in `index`; return False if the shard is absent by now."""
         low = self._index_bytes if self._at_start else 0
         if len(job.wanted) == 1:  # small reads have one inner chunk: the same without arrays
@@ -245,7 +245,7 @@ class ShardCodec:
             return (yield from self._read_steps(job, places))
         values: list[Buf | None] = [None] * len(job.wanted)
         if order.size:
-            ranges, holders = coalesced(places, order, get_config().max_gap_bytes)
+            ranges, holders = coalesced(places, order, get_config().max_gap_bytes, gap_bytes)
             answers = yield ranges
             if any(answer is None for answer in answers):
                 return False

@@ -111,19 +111,22 @@ ONE_RANGE_BYTES = 2**20
 """Inner chunks that span no more bytes than this are requested as one range."""
 
 
-def coalesced(places: Places, order: NDArray[np.intp], max_gap_bytes: int) -> tuple[list[ByteRange], list[int]]:
+def coalesced(
+    places: Places, order: NDArray[np.intp], max_gap_bytes: int, measured: int | None = None
+) -> tuple[list[ByteRange], list[int]]:
     """Return the byte ranges to request, and for each extent in `order` the number of the range that holds it.
 
     One range is used if it at most doubles the bytes or spans little; else ranges are split at gaps of more than
-    `max_gap_bytes`.
+    `max_gap_bytes`. If it is `measured` how many bytes cost as much as one more request, ranges are split at larger
+    gaps.
     """
     starts, stops = places.starts[order], places.stops[order]
     if not starts.size:
         return [], []
     first, last = int(starts[0]), int(stops[-1])
-    if last - first <= max(ONE_RANGE_BYTES, 2 * int((stops - starts).sum())):
+    if measured is None and last - first <= max(ONE_RANGE_BYTES, 2 * int((stops - starts).sum())):
         return [ByteRange(first, last)], [0] * starts.size
-    breaks = np.flatnonzero(starts[1:] - stops[:-1] > max_gap_bytes) + 1
+    breaks = np.flatnonzero(starts[1:] - stops[:-1] > (max_gap_bytes if measured is None else measured)) + 1
     begins, ends = starts[np.r_[0, breaks]].tolist(), stops[np.r_[breaks, starts.size] - 1].tolist()
     holder = np.zeros(starts.size, np.intp)
     holder[breaks] = 1

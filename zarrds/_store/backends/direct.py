@@ -131,6 +131,11 @@ class DirectClient:
         sizes = [len(value) for _, value in items]
         return self._sent(lambda: [partial(self._put, self._key(path), value) for path, value in items], sizes)
 
+    def gap_bytes(self) -> int | None:
+        """Return how many bytes between two ranges cost as much as one more request; None if that is not known yet."""
+        gate = gate_of(get_loop(), self._bucket.service)
+        return gate.pace.gap_bytes(gate.limit)
+
     def _read(self, paths: Sequence[str], ranges: Sequence[Any]) -> list[Any]:
         pairs = [(self._key(path), wanted) for path, wanted in zip(paths, ranges, strict=True)]
         return self._sent(lambda: [partial(self._get, key, wanted) for key, wanted in pairs])

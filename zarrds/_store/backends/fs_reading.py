@@ -9,7 +9,7 @@ from urllib.parse import quote
 from fsspec import AbstractFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
-from zarrds._config import get_config
+from zarrds._config import DEFAULT_GAP_BYTES, get_config
 from zarrds._store.absence import says_no_container
 from zarrds._store.backends import filesystem, tags
 from zarrds._store.backends.azure_options import Container
@@ -73,8 +73,17 @@ class FSReading(Store):
             return [
                 None if value is None else cut(value, part) for (_, part), value in zip(requests, whole, strict=True)
             ]
-        merged = coalesce(requests, max_gap_bytes=get_config().max_gap_bytes)
+        merged = coalesce(requests, max_gap_bytes=self._gap())
         return split_answers(merged, self._fetch(merged.requests))
+
+    def gap_bytes(self) -> int | None:
+        """Return what was measured through obstore, if the configuration has its default."""
+        direct = self._direct()
+        return None if direct is None or get_config().max_gap_bytes != DEFAULT_GAP_BYTES else direct.gap_bytes()
+
+    def _gap(self) -> int:
+        measured = self.gap_bytes()
+        return get_config().max_gap_bytes if measured is None else measured
 
     def _obeys_ranges(self, requests: Sequence[Request]) -> bool:
         """Return whether the server answers these requests with what they ask for, and no more."""
@@ -122,7 +131,7 @@ class FSReading(Store):
         if whole:
             self._sends_tags = False  # whole values need no tag
         asked = [(key, None) for key, _ in requests] if whole else requests
-        merged = coalesce(asked, max_gap_bytes=get_config().max_gap_bytes)
+        merged = coalesce(asked, max_gap_bytes=self._gap())
         found, attempts = answered(merged.requests, self._read_tagged, where=self)
         self._raise_first("cannot read", [key for key, _ in merged.requests], found, attempts)
         answers = split_answers(merged, [value for value, _ in found])

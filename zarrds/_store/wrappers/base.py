@@ -105,6 +105,9 @@ class WrapperStore(Store):
             return self.store.reader()
         return VersionReader(self)
 
+    def gap_bytes(self) -> int | None:
+        return self.store.gap_bytes()
+
     def check_documents(self, documents: Sequence[tuple[str, Buf]], *, encoded: bool = False) -> None:
         self.store.check_documents(documents, encoded=encoded)
 
