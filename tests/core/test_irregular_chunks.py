@@ -18,6 +18,7 @@ from zarrds._edges import Edges
 from zarrds.errors import ArgumentError, MetadataError, NotSupportedError, UnsupportedFormatError
 
 from ..engine.counting import CountingStore
+from ..store.doubles import WrappedStore
 
 lengths = st.lists(st.integers(1, 5), min_size=1, max_size=6)
 
@@ -306,6 +307,26 @@ def test_an_appended_block_is_a_new_chunk_and_nothing_old_is_read() -> None:
     assert z.chunks == ((3, 5, 2, 4), 10)
     assert {key for key, _ in store.gets if key.startswith("c/")} <= {"c/3/0"}  # to see that it is not there
     assert [key for key in store.sets if key.startswith("c/")] == ["c/3/0"]
+
+
+def test_a_write_to_the_last_chunk_while_another_appends_is_kept() -> None:
+    class Meanwhile(WrappedStore):
+        """Writes to the last chunk just before an append stores its own."""
+
+        armed = False
+
+        def called(self, verb: str, keys: Any) -> None:
+            if self.armed and verb == "set" and any(str(key).startswith("c/") for key in keys):
+                self.armed = False
+                zarrds.open_array(self.store, mode="r+")[8:10] = 5
+
+    store = Meanwhile(zarrds.MemoryStore())
+    z = array_of([[3, 5, 2]], (10,), store)
+    z[:] = 0
+    store.armed = True
+    z.append(np.full(3, 9, "i4"))
+    assert not store.armed
+    assert zarrds.open_array(store.store, mode="r")[:].tolist() == [0] * 8 + [5, 5, 9, 9, 9]
 
 
 def test_an_edge_that_reaches_past_the_end_is_filled_first() -> None:
