@@ -71,6 +71,7 @@ class ChunkCache:
     (1.0, 3.0, 1, 1)
     """
 
+    max_bytes: int
     hits: int
     misses: int
     nbytes: int
@@ -169,6 +170,7 @@ class CachedReads:
     """
 
     __slots__ = ("_array", "_grid", "_longest", "_name", "cache")
+    cache: ChunkCache
 
     def __init__(self, cache: ChunkCache, array: Array, name: Hashable) -> None:
         self.cache, self._array, self._name = cache, array, name

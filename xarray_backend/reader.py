@@ -82,7 +82,9 @@ class ZarrdsStore(AbstractDataStore):
         "shards_as_chunks",
     )
     cache_members: bool
+    chunk_cache: ChunkCache | None
     group: Group
+    meta_array: Any
 
     def __init__(
         self,
