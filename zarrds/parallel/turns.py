@@ -153,6 +153,7 @@ def group_turn(group: Group, synchronizer: Synchronizer | None = None) -> Iterat
     Examples
     --------
     >>> import zarrds
+    >>> from zarrds.parallel import group_turn, larger, write_part
     >>> g = zarrds.group()
     >>> z = g.array("z", [1, 2], chunks=2)
     >>> with group_turn(g) as turn:
