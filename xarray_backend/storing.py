@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import zarrds
@@ -131,7 +132,7 @@ def write_values(plans: list[DatasetPlan], target: Store, job: Job, *, appends: 
     writes = [write for plan in plans for write in plan.writes]
     places = [(write, _block_target(write, target, job, appends=appends)) for write in writes]
     for some in _windows([pair for pair in places if not pair[0].is_lazy]):
-        at_once(target, _write_now, some)
+        at_once(target, partial(_write_now, job.turns if appends else ()), some)
     lazy = [LazyWrite(write.values.data, write.blocks, place) for write, place in places if write.is_lazy]
     if not job.compute or not lazy:
         return lazy
@@ -155,10 +156,12 @@ def _windows(writes: Sequence[tuple[VariableWrite, BlockTarget]]) -> Iterator[li
         yield some
 
 
-def _write_now(pair: tuple[VariableWrite, BlockTarget]) -> None:
+def _write_now(turns: Sequence[Turn], pair: tuple[VariableWrite, BlockTarget]) -> None:
     """Write values in memory, or that are loaded now."""
     write, place = pair
     values = write.values.to_numpy()
+    for turn in turns:
+        turn.keep()  # this process may have been stopped, or its machine may have slept
     if values.size:
         place.write_region(tuple(slice(o, o + n) for o, n in zip(write.origin, values.shape, strict=True)), values)
 

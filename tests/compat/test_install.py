@@ -140,6 +140,28 @@ def test_todays_xarray_writes_and_reads() -> None:
     assert run("-W", "ignore", "-m", "zarrds.compat", "-c", XARRAY) == "done\n"
 
 
+NAMES = """
+import json, xarray as xr, zarr
+store = {}
+zarr.group(store).create_dataset("a", data=[1, 2, 3])
+try:
+    xr.open_zarr(store, consolidated=False, zarr_format=2)
+except KeyError as error:
+    assert "dimension" in str(error), error
+else:
+    raise AssertionError
+document = json.loads(store["a/.zarray"])
+store["a/.zarray"] = json.dumps({**document, "_NCZARR_ARRAY": {"dimrefs": ["/g/x"], "storage": "chunked"}}).encode()
+assert xr.open_zarr(store, consolidated=False, zarr_format=2, chunks=None).a.dims == ("x",)
+print("done")
+"""
+
+
+@pytest.mark.slow
+def test_todays_xarray_finds_names_of_dimensions_or_says_that_there_are_none() -> None:
+    assert run("-W", "ignore", "-m", "zarrds.compat", "-c", NAMES) == "done\n"
+
+
 def test_groups_with_and_without_consolidated_metadata() -> None:
     program = """
 import zarr

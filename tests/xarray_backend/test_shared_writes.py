@@ -21,6 +21,7 @@ import zarrds
 from tests.store.doubles import CountingStore, FaultyStore, WrappedStore
 from tests.xarray_backend.samples import is_document
 from xarray_backend import open_zarrds, to_zarrds
+from zarrds._node import claim as _claim
 from zarrds.errors import BlockAlignmentError, ConflictError, StoreError
 from zarrds.storage import DirectoryStore, MemoryStore, SQLiteStore
 
@@ -291,6 +292,26 @@ def test_an_append_that_meets_another_kind_of_writer():
     store.hook = interrupt
     with pytest.raises(ConflictError):
         to_zarrds(more(5, 7), store, append_dim="t")
+
+
+def test_an_append_stops_where_the_machine_slept_and_another_writer_took_over(monkeypatch):
+    store = HookedStore(MemoryStore())
+    table(6, store=store)
+    now, written = [0.0], []
+    monkeypatch.setattr(_claim, "_now", lambda: now[0])
+
+    def sleep_long(verb, keys):
+        if verb == "set" and keys and not any(map(is_document, keys)):
+            written.extend(keys)
+            if now[0] == 0:
+                now[0] = 3600.0
+                key = next(key for key in (".zgroup", "zarr.json") if key in store.store)
+                store.store[key] = store.store[key].rstrip()  # the other one is done
+
+    store.hook = sleep_long
+    with pytest.raises(ConflictError, match="took over"):
+        to_zarrds(more(5, 7), store, append_dim="t")
+    assert len({key.partition("/")[0] for key in written}) == 1
 
 
 @pytest.mark.parametrize("kind", ["memory", "directory", "sqlite", "blind"])

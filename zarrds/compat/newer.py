@@ -6,6 +6,7 @@ and arrays of Zarr v2 have none: by that xarray knows them.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -113,10 +114,19 @@ def _create_with_config(create: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _metadata_of_array(array: Any) -> Any:
-    if array.zarr_format == 2:
+    if array.zarr_format == 3:
+        return SimpleNamespace(zarr_format=3, dimension_names=array.dimension_names)
+    if "_ARRAY_DIMENSIONS" in array.attrs:
         message = "arrays of Zarr v2 have no names of dimensions"
         raise AttributeError(message)  # builtin: xarray then looks at the attributes
-    return SimpleNamespace(zarr_format=3, dimension_names=array.dimension_names)
+    # else xarray would await the store; with no names, or names of NCZarr, it opens the array or says what is missing
+    return SimpleNamespace(zarr_format=2, dimension_names=_names_of_nczarr(array))
+
+
+def _names_of_nczarr(array: Any) -> tuple[str, ...]:
+    found = json.loads(array.source().meta.extra).get("_NCZARR_ARRAY")
+    names = found.get("dimrefs") if isinstance(found, dict) else None
+    return tuple(str(name).rsplit("/", 1)[-1] for name in names) if isinstance(names, list) else ()
 
 
 def _plain_options(config: Mapping[str, Any] | None) -> dict[str, Any]:
