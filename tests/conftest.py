@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from .servers import S3, azurite, mongodb, redis_server, s3_server
-
-# neither a busy machine nor examples that are rejected by chance are a reason to fail
-_LUCK = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
-settings.register_profile("patient", deadline=None, suppress_health_check=_LUCK)
-# a gate must answer the same each time; runs at home look for new cases
-settings.register_profile("gate", deadline=None, suppress_health_check=_LUCK, derandomize=True)
-settings.load_profile("gate" if os.environ.get("CI") else "patient")
-
 
 LONGEST_FIRST = (
     "tests/xarray_backend/test_upstream_write.py",

@@ -46,6 +46,15 @@ class VariablePlan:
         read before because only a part of them is written.
     is_new : bool
         Whether the array is new.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> from xarray_backend import to_zarrds
+    >>> ds = xr.Dataset({"u": (("time", "x"), np.ones((4, 3)))})
+    >>> plan = to_zarrds(ds, {}, encoding={"u": {"chunks": (2, 3)}}, dry_run=True)
+    >>> [(variable.path, variable.chunks) for variable in plan.variables]
+    [('u', (2, 3))]
     """
 
     path: str

@@ -68,6 +68,14 @@ class ZarrdsStore(AbstractDataStore):
         Keeps decoded chunks: a cache, or its size in bytes.
     meta_array : array-like, optional
         An array of the type that values are read into; NumPy arrays by default.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from xarray_backend import to_zarrds
+    >>> stored = to_zarrds(xr.Dataset({"u": ("x", [1, 2])}), {})
+    >>> xr.open_dataset(stored).u.values
+    array([1, 2])
     """
 
     __slots__ = (

@@ -37,6 +37,15 @@ class DatasetRechunk:
     ----------
     plan : dict or None
         Plans of the variables by their paths; None if the blocks are written to the target directly.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> from xarray_backend import rechunk
+    >>> ds = xr.Dataset({"u": (("time", "x"), np.ones((4, 3)))}).chunk(time=1)
+    >>> job = rechunk(ds, {}, chunks={"time": -1, "x": 1})
+    >>> job.compute()["u"].chunks
+    (4, 1)
     """
 
     plan: Any | None

@@ -33,8 +33,6 @@ def datasets(
 
     Parameters
     ----------
-    draw : callable
-        Given by hypothesis.
     dtypes : sequence of dtype
         Data types of variables.
     max_dims : int

@@ -34,6 +34,16 @@ def require_synchronizer(value: object) -> None:
     ----------
     value : object
         What a user passes as a synchronizer.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> from zarrds.sync import require_synchronizer
+    >>> require_synchronizer(zarrds.ThreadSynchronizer())
+    >>> require_synchronizer({})
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.ArgumentTypeError: ...
     """
     # a dict gives only the locks that it has; one with a default, such as defaultdict(Lock), gives one for each key
     is_fixed = isinstance(value, Mapping | Sequence) and not hasattr(type(value), "__missing__")
@@ -60,6 +70,13 @@ def locked(synchronizer: Synchronizer | None, keys: Iterable[str]) -> Iterator[N
     ------
     None
         Nothing; the locks are held during the block.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> from zarrds.sync import locked
+    >>> with locked(zarrds.ThreadSynchronizer(), ["0.0", "0.1"]):
+    ...     pass  # no other thread that takes these locks is here
     """
     with ExitStack() as held:
         if synchronizer is not None:

@@ -115,7 +115,18 @@ class N5ChunkWrapper(Codec):  # type: ignore[misc]
         }
 
     def encode(self, buf: Any) -> bytes:
-        """Encode a whole chunk."""
+        """Encode a whole chunk.
+
+        Parameters
+        ----------
+        buf : ndarray
+            The chunk, of the shape and dtype of the codec.
+
+        Returns
+        -------
+        bytes
+            Header and compressed elements of the block.
+        """
         elements = ensure_contiguous_ndarray(buf).view(self.dtype).reshape(self.chunk_shape)
         payload = elements.astype(self.dtype.newbyteorder(">"), copy=False).tobytes()
         if self._compressor is not None:
@@ -126,7 +137,20 @@ class N5ChunkWrapper(Codec):  # type: ignore[misc]
         return pack_header(self.chunk_shape[::-1]) + bytes(ensure_bytes(payload))
 
     def decode(self, buf: Any, out: Any = None) -> NDArrayAny:
-        """Decode a block to a whole chunk; raise ChunkDecodeError if it is not a block of this array."""
+        """Decode a block to a whole chunk; raise ChunkDecodeError if it is not a block of this array.
+
+        Parameters
+        ----------
+        buf : bytes-like
+            The block.
+        out : ndarray, optional
+            Where the elements are written.
+
+        Returns
+        -------
+        ndarray
+            The chunk.
+        """
         data = memoryview(ensure_contiguous_ndarray(buf)).cast("B")
         shape, start = self._header(data)
         chunk = padded(self._elements(data[start:], shape), self.chunk_shape, self.dtype)

@@ -32,6 +32,15 @@ def get_together(requests: Sequence[tuple[Store, str]]) -> list[Buf | None]:
     -------
     list of bytes-like or None
         In the order of the requests.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> from zarrds.parallel import get_together
+    >>> one, two = zarrds.MemoryStore(), zarrds.MemoryStore()
+    >>> one["k"] = b"value"
+    >>> get_together([(one, "k"), (two, "k")])
+    [b'value', None]
     """
     found: list[Buf | None] = [None] * len(requests)
     batches: dict[object, list[int]] = {}

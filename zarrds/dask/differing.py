@@ -49,6 +49,13 @@ class Difference:
         Number of values that differ.
     counts : bool
         Whether the hierarchies are different for it; differences of storage need not matter.
+
+    Examples
+    --------
+    >>> import zarrds, zarrds.dask
+    >>> (found,) = zarrds.dask.diff(zarrds.array([1, 2, 3]), zarrds.array([1, 2, 4])).compute().differences
+    >>> found.kind, found.count, found.counts
+    ('values', 1, True)
     """
 
     kind: str
@@ -72,6 +79,14 @@ class DiffReport:
         Number of values that were compared.
     same_bytes : int
         Of these, the number of values in blocks whose encoded chunks are the same, so that nothing was decoded.
+
+    Examples
+    --------
+    >>> import zarrds, zarrds.dask
+    >>> a, b = zarrds.array([1, 2, 3]), zarrds.array([1, 2, 4])
+    >>> report = zarrds.dask.diff(a, b).compute()
+    >>> report.equal, report.values, [difference.kind for difference in report.differences]
+    (False, 3, ['values'])
     """
 
     differences: tuple[Difference, ...]

@@ -41,6 +41,13 @@ class PlannedWrite:
         Shape of the values.
     data : dask.array.Array or None
         The values; None when they are in memory.
+
+    Examples
+    --------
+    >>> import dask.array as da, zarrds
+    >>> from zarrds.dask import PlannedWrite
+    >>> z = zarrds.zeros((4, 6), chunks=2)
+    >>> write = PlannedWrite(z.path, z.source().place(), (0, 0), (2, 6), da.ones((2, 6), chunks=2))
     """
 
     path: str

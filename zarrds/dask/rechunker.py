@@ -33,6 +33,14 @@ class Rechunked:
         How it is done: stages, tasks, bytes and memory.
     job : Job
         The job of `zarrds.dask` behind it.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> from zarrds.dask.rechunker import rechunk
+    >>> planned = rechunk(zarrds.ones((4, 4), chunks=(1, 4)), (4, 1), "1MB", {})
+    >>> planned.execute().chunks
+    (4, 1)
     """
 
     job: Any
@@ -44,7 +52,18 @@ class Rechunked:
         self._scheduler = scheduler
 
     def execute(self, **kwargs: Any) -> Any:
-        """Rechunk and return the target, an `Array` or a `Group`; keywords are those of ``dask.compute``."""
+        """Rechunk and return the target.
+
+        Parameters
+        ----------
+        **kwargs
+            Keywords of ``dask.compute``.
+
+        Returns
+        -------
+        Array or Group
+            The target.
+        """
         if self._scheduler is not None:
             kwargs.setdefault("scheduler", self._scheduler)
         return self.job.compute(**kwargs)
@@ -107,6 +126,7 @@ def rechunk(
     Returns
     -------
     Rechunked
+        The plan, which its `execute` carries out.
 
     Raises
     ------

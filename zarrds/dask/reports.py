@@ -21,6 +21,14 @@ class DeleteReport(Timed):
         Keys that were there, and are deleted now.
     dry_run : bool
         Whether nothing was deleted: the number says how many keys would be.
+
+    Examples
+    --------
+    >>> import zarrds, zarrds.dask
+    >>> root = zarrds.group()
+    >>> _ = root.array("u", range(4), chunks=2)
+    >>> zarrds.dask.delete(root.store, "u", dry_run=True).compute().deleted  # a document and two chunks
+    3
     """
 
     deleted: int = 0

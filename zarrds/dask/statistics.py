@@ -97,6 +97,14 @@ class ArrayStatistics:
         Mean of the values.
     std : float or None
         Standard deviation of the values; of times in the unit of the type.
+
+    Examples
+    --------
+    >>> import numpy as np, zarrds, zarrds.dask
+    >>> z = zarrds.array(np.array([1.0, np.nan, 3.0]), chunks=2)
+    >>> (found,) = zarrds.dask.statistics(z).compute().values()
+    >>> found.count, found.missing, found.min, found.max, found.mean
+    (2, 1, 1.0, 3.0, 2.0)
     """
 
     path: str

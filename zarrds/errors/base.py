@@ -151,5 +151,13 @@ class ReadOnlyError(ZarrdsError, PermissionError):
 
     @classmethod
     def of_node(cls, store: object, path: str) -> ReadOnlyError:
-        """Return the error for an array or group that was opened to be read."""
+        """Return the error for an array or group that was opened to be read.
+
+        Parameters
+        ----------
+        store : Store
+            Where the node is stored.
+        path : str
+            Its path.
+        """
         return cls(store=repr(store), path=path or None, hint="open it with mode='r+' to change it")

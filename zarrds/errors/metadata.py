@@ -82,6 +82,15 @@ class UnsupportedFormatError(MetadataError, NotImplementedError):
     """A document is valid, but of a format or data type that zarrds does not support yet.
 
     Cure: Use a newer version of zarrds, or let its writer store it in another way.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> z = zarrds.zeros(3, dtype="array:i4", zarr_format=2)
+    >>> zarrds.convert(z.store, {}, to=3)
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.UnsupportedFormatError: ...
     """
 
 

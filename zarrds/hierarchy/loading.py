@@ -19,6 +19,14 @@ class LazyLoader(Mapping[str, Any]):
     ----------
     grp : Group
         Group whose arrays are loaded when they are asked for.
+
+    Examples
+    --------
+    >>> import numpy as np, zarrds
+    >>> zarrds.save("data/two.zarr", a=np.arange(3), b=np.ones(2))
+    >>> loader = zarrds.load("data/two.zarr")
+    >>> loader, loader["b"]
+    (<LazyLoader: a, b>, array([1., 1.]))
     """
 
     __module__ = "zarrds.convenience"  # as the manual shows it

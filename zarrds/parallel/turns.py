@@ -267,6 +267,16 @@ def tidy(arrays: Sequence[Array]) -> None:
     ----------
     arrays : iterable of Array
         Arrays to be tidied.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> from zarrds.parallel import tidy
+    >>> z = zarrds.array(range(4), chunks=2)
+    >>> z.store["2"] = z.store["1"]  # as a writer leaves it that was killed before it changed the shape
+    >>> tidy([z])
+    >>> "2" in z.store
+    False
     """
     for array in arrays:
         source = array.source().open()

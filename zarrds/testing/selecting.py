@@ -38,8 +38,6 @@ def chunk_grids(draw: st.DrawFn, *, min_dims: int = 0, max_dims: int = 4, min_si
 
     Parameters
     ----------
-    draw : callable
-        Given by hypothesis.
     min_dims, max_dims : int
         Least and largest number of dimensions.
     min_side, max_side : int
@@ -75,8 +73,6 @@ def integers(draw: st.DrawFn, length: int) -> Any:
 
     Parameters
     ----------
-    draw : callable
-        Given by hypothesis.
     length : int
         Length of the dimension, at least 1.
 
@@ -84,6 +80,18 @@ def integers(draw: st.DrawFn, length: int) -> Any:
     -------
     int, numpy.integer or ndarray without dimensions
         The index.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> import numpy as np, zarrds
+    >>> from zarrds.testing.strategies import integers
+    >>> data = np.arange(20).reshape(4, 5)
+    >>> z = zarrds.array(data, chunks=(3, 2))
+    >>> @given(integers(4))
+    ... def test_rows(selection):
+    ...     np.testing.assert_array_equal(z.oindex[selection], data[selection])
+    >>> test_rows()
     """
     index = draw(st.integers(-length, length - 1))
     kind: Any = draw(st.sampled_from([int, np.int8, np.int64, np.array]))
@@ -96,8 +104,6 @@ def slices(draw: st.DrawFn, length: int) -> slice:
 
     Parameters
     ----------
-    draw : callable
-        Given by hypothesis.
     length : int
         Length of the dimension.
 
@@ -105,6 +111,18 @@ def slices(draw: st.DrawFn, length: int) -> slice:
     -------
     slice
         The slice.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> import numpy as np, zarrds
+    >>> from zarrds.testing.strategies import slices
+    >>> data = np.arange(20).reshape(4, 5)
+    >>> z = zarrds.array(data, chunks=(3, 2))
+    >>> @given(slices(4))
+    ... def test_rows(selection):
+    ...     np.testing.assert_array_equal(z.oindex[selection], data[selection])
+    >>> test_rows()
     """
     ends = st.none() | st.integers(-length - 2, length + 2)
     return slice(draw(ends), draw(ends), draw(st.none() | st.integers(1, length + 2)))
@@ -116,8 +134,6 @@ def integer_arrays(draw: st.DrawFn, length: int) -> Any:
 
     Parameters
     ----------
-    draw : callable
-        Given by hypothesis.
     length : int
         Length of the dimension.
 
@@ -125,6 +141,18 @@ def integer_arrays(draw: st.DrawFn, length: int) -> Any:
     -------
     list of int or ndarray of int
         The indices, in one dimension; negative ones count from the end.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> import numpy as np, zarrds
+    >>> from zarrds.testing.strategies import integer_arrays
+    >>> data = np.arange(20).reshape(4, 5)
+    >>> z = zarrds.array(data, chunks=(3, 2))
+    >>> @given(integer_arrays(4))
+    ... def test_rows(selection):
+    ...     np.testing.assert_array_equal(z.oindex[selection], data[selection])
+    >>> test_rows()
     """
     if length == 0:
         return np.empty(0, dtype=int)
@@ -143,8 +171,6 @@ def boolean_arrays(draw: st.DrawFn, shape: Shape) -> NDArrayAny:
 
     Parameters
     ----------
-    draw : callable
-        Given by hypothesis.
     shape : tuple of int
         Shape of the array.
 
@@ -152,6 +178,18 @@ def boolean_arrays(draw: st.DrawFn, shape: Shape) -> NDArrayAny:
     -------
     ndarray of bool
         The mask, of this shape.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> import numpy as np, zarrds
+    >>> from zarrds.testing.strategies import boolean_arrays
+    >>> data = np.arange(20).reshape(4, 5)
+    >>> z = zarrds.array(data, chunks=(3, 2))
+    >>> @given(boolean_arrays((4, 5)))
+    ... def test_selections(selection):
+    ...     np.testing.assert_array_equal(z.get_mask_selection(selection), data[selection])
+    >>> test_selections()
     """
     seed = draw(st.integers(0, 2**32 - 1))
     share = draw(st.sampled_from([0.0, 0.2, 0.7, 1.0]))
@@ -180,8 +218,6 @@ def basic_selections(draw: st.DrawFn, shape: Shape) -> Any:
 
     Parameters
     ----------
-    draw : callable
-        Given by hypothesis.
     shape : tuple of int
         Shape of the array.
 
@@ -215,8 +251,6 @@ def orthogonal_selections(draw: st.DrawFn, shape: Shape) -> Any:
 
     Parameters
     ----------
-    draw : callable
-        Given by hypothesis.
     shape : tuple of int
         Shape of the array, with one dimension or more.
 
@@ -224,6 +258,18 @@ def orthogonal_selections(draw: st.DrawFn, shape: Shape) -> Any:
     -------
     object
         The selection.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> import numpy as np, zarrds
+    >>> from zarrds.testing.strategies import orthogonal_selections
+    >>> data = np.arange(20).reshape(4, 5)
+    >>> z = zarrds.array(data, chunks=(3, 2))
+    >>> @given(orthogonal_selections((4, 5)))
+    ... def test_selections(selection):
+    ...     assert z.oindex[selection].ndim <= 2
+    >>> test_selections()
     """
     items = []
     for length in shape:
@@ -238,8 +284,6 @@ def coordinate_selections(draw: st.DrawFn, shape: Shape) -> tuple[Any, ...]:
 
     Parameters
     ----------
-    draw : callable
-        Given by hypothesis.
     shape : tuple of int
         Shape of the array, with one dimension or more, and no length 0.
 
@@ -247,6 +291,18 @@ def coordinate_selections(draw: st.DrawFn, shape: Shape) -> tuple[Any, ...]:
     -------
     tuple of (list or ndarray of int)
         One item for each dimension.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> import numpy as np, zarrds
+    >>> from zarrds.testing.strategies import coordinate_selections
+    >>> data = np.arange(20).reshape(4, 5)
+    >>> z = zarrds.array(data, chunks=(3, 2))
+    >>> @given(coordinate_selections((4, 5)))
+    ... def test_selections(selection):
+    ...     np.testing.assert_array_equal(z.vindex[selection], data[selection])
+    >>> test_selections()
     """
     base = draw(st.lists(st.integers(0, 6), max_size=3))
     items = []
@@ -265,8 +321,6 @@ def block_selections(draw: st.DrawFn, shape: Shape, chunks: Shape) -> Any:
 
     Parameters
     ----------
-    draw : callable
-        Given by hypothesis.
     shape, chunks : tuple of int
         Shape of the array, and of its chunks (or shards).
 
@@ -274,6 +328,18 @@ def block_selections(draw: st.DrawFn, shape: Shape, chunks: Shape) -> Any:
     -------
     int, slice, ellipsis or tuple of such
         The selection.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> import numpy as np, zarrds
+    >>> from zarrds.testing.strategies import block_selections
+    >>> data = np.arange(20).reshape(4, 5)
+    >>> z = zarrds.array(data, chunks=(3, 2))
+    >>> @given(block_selections((4, 5), (3, 2)))
+    ... def test_selections(selection):
+    ...     assert z.blocks[selection].ndim <= 2
+    >>> test_selections()
     """
     items = []
     for length, chunk in zip(shape, chunks, strict=True):

@@ -102,7 +102,13 @@ class StoreContract:
             assert {name: bytes(store[name]) for name in store} == {name: name.encode() for name in names}
 
     def allows(self, key: str) -> bool:
-        """Return whether the store can hold a key with this name; override it for stores that cannot hold some."""
+        """Return whether the store can hold a key with this name; override it for stores that cannot hold some.
+
+        Parameters
+        ----------
+        key : str
+            Name of a key.
+        """
         return True
 
     # --- values ------------------------------------------------------------------------------------------------------

@@ -61,8 +61,6 @@ def array_options(draw: st.DrawFn, grid: Grid, zarr_format: int) -> dict[str, An
 
     Parameters
     ----------
-    draw : callable
-        Given by hypothesis.
     grid : (tuple of int, tuple of int)
         Shape and chunks.
     zarr_format : {2, 3}
@@ -72,6 +70,16 @@ def array_options(draw: st.DrawFn, grid: Grid, zarr_format: int) -> dict[str, An
     -------
     dict
         The keywords, without ``shape``, ``dtype`` and ``store``.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> import zarrds
+    >>> from zarrds.testing.strategies import array_options
+    >>> @given(array_options(((6, 4), (2, 3)), 3))
+    ... def test_chunks_are_as_asked_for(options):
+    ...     assert zarrds.create((6, 4), **options).chunks == (2, 3)
+    >>> test_chunks_are_as_asked_for()
     """
     _, chunks = grid
     found: dict[str, Any] = {"chunks": chunks, "zarr_format": zarr_format, "write_empty_chunks": draw(st.booleans())}
@@ -103,8 +111,6 @@ def arrays(
 
     Parameters
     ----------
-    draw : callable
-        Given by hypothesis.
     store : str, Store or MutableMapping, optional
         Where the array is stored; what is at the path is replaced. By default a new store in memory.
     path : str, optional
@@ -170,8 +176,6 @@ def groups(
 
     Parameters
     ----------
-    draw : callable
-        Given by hypothesis.
     store : str, Store or MutableMapping, optional
         Where the hierarchy is stored; what is there is deleted. By default a new store in memory.
     dtypes : sequence of dtype
