@@ -10,7 +10,7 @@ import xarray as xr
 
 from xarray_backend._compat import AbstractDataStore, BackendEntrypoint, load_store, tree_of
 from xarray_backend.chunk_cache import ChunkCache, as_chunk_cache
-from xarray_backend.reader import ZarrdsStore
+from xarray_backend.reader import ZarrdsStore, make_together
 from zarrds.errors import ArgumentError
 from zarrds.storage import StoreLike
 
@@ -190,7 +190,9 @@ class ZarrdsBackendEntrypoint(BackendEntrypoint):
             "use_cftime": use_cftime,
             "decode_timedelta": decode_timedelta,
         }
-        return {path: load_store(store, **decoders) for path, store in _stores_below("/", root)}
+        stores = dict(_stores_below("/", root))
+        make_together([*stores.values()])
+        return {path: load_store(store, **decoders) for path, store in stores.items()}
 
     def open_datatree(
         self,

@@ -81,6 +81,7 @@ class ZarrdsStore(AbstractDataStore):
     __slots__ = (
         "_cached",
         "_fill_as_mask",
+        "_made",
         "_warned",
         "cache_members",
         "chunk_cache",
@@ -116,6 +117,7 @@ class ZarrdsStore(AbstractDataStore):
         self.cache_members = cache_members
         self._cached: dict[str, Any] | None = None
         self._warned: set[str] = set()  # errors of members that cannot be opened
+        self._made: dict[str, xr.Variable] | None = None
 
     @classmethod
     def open_group(
@@ -169,9 +171,15 @@ class ZarrdsStore(AbstractDataStore):
 
     def get_variables(self) -> Mapping[str, xr.Variable]:
         """Return the variables as they are stored, by name; their data are lazy."""
+        if self._made is None:
+            make_together([self])
+        found, self._made = self._made, None
+        return found or {}
+
+    def _make_variables(self) -> dict[str, xr.Variable]:
         arrays = {name: member for name, member in self.members().items() if isinstance(member, Array)}
         attrs = attributes_of(arrays)
-        found = {
+        return {
             name: stored_variable(
                 name,
                 array,
@@ -184,8 +192,6 @@ class ZarrdsStore(AbstractDataStore):
             )
             for name, array in arrays.items()
         }
-        read_together(found)
-        return found
 
     def get_attrs(self) -> dict[str, Any]:
         """Return the attributes of the group, without NCZarr's internal ones."""
@@ -221,6 +227,14 @@ class ZarrdsStore(AbstractDataStore):
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__name__} of {self.group!r}>"
+
+
+def make_together(stores: Sequence[ZarrdsStore]) -> None:
+    """Make the variables that `get_variables` returns next, so that the small coordinates of all are read together."""
+    made = [store._make_variables() for store in stores]
+    read_together(made)
+    for store, variables in zip(stores, made, strict=True):
+        store._made = variables
 
 
 # --- opening ---------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import xarray as xr
 
@@ -15,25 +15,29 @@ __all__ = ["read_together"]
 
 MOST_BYTES = 2**22
 """Larger coordinates are read alone: their bytes take longer than a round trip, and a reader may need a part only."""
+MOST_BYTES_TOGETHER = 2**26
 MOST_CHUNKS = 64
 
 
-def read_together(variables: Mapping[str, xr.Variable]) -> None:
-    """Make the first read of a small variable that xarray reads at opening fetch all such variables of the group.
+def read_together(groups: Iterable[Mapping[str, xr.Variable]]) -> None:
+    """Make the first read of a small variable that xarray reads at opening fetch all such variables of some groups.
 
     These are index coordinates, and times of one chunk, of which xarray reads the first and the last value. Variables
     whose store is not on a network stay as they are.
 
     Parameters
     ----------
-    variables : mapping of str to xarray.Variable
-        Variables of one group as they are stored; their lazy data are changed in place.
+    groups : iterable of mapping of str to xarray.Variable
+        Variables of groups of one store as they are stored; their lazy data are changed in place.
     """
-    found = [stored_data(var) for name, var in variables.items() if _is_read_at_opening(name, var)]
-    arrays = [data for data in found if data.remote and _is_small(data)]
-    batch = _Batch(arrays)
-    for data in arrays:
-        data.batch = batch
+    found = [stored_data(var) for group in groups for name, var in group.items() if _is_read_at_opening(name, var)]
+    batch, nbytes = _Batch(), 0
+    for data in found:
+        if data.remote and _is_small(data):
+            nbytes += data.stored.nbytes
+            if nbytes > MOST_BYTES_TOGETHER:
+                batch, nbytes = _Batch(), data.stored.nbytes
+            batch.add(data)
 
 
 def _is_read_at_opening(name: str, var: xr.Variable) -> bool:
@@ -48,10 +52,15 @@ def _is_small(data: ZarrdsArrayWrapper) -> bool:
 class _Batch:
     """Stored arrays, and copies of them in memory that are made together."""
 
-    def __init__(self, arrays: list[ZarrdsArrayWrapper]) -> None:
-        self._left = arrays
+    def __init__(self) -> None:
+        self._left: list[ZarrdsArrayWrapper] = []
         self._copies: dict[str, ZarrdsArrayWrapper] = {}
         self._lock = threading.Lock()
+
+    def add(self, data: ZarrdsArrayWrapper) -> None:
+        """Add an array, before any is read."""
+        self._left.append(data)
+        data.batch = self
 
     def copy_of(self, data: ZarrdsArrayWrapper) -> ZarrdsArrayWrapper:
         """Return the copy of one array; the first time, read all of them."""

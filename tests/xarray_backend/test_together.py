@@ -78,6 +78,27 @@ def test_nothing_is_read_before_a_coordinate_is() -> None:
     assert sorted(values_read(store)) == ["x", "y"]
 
 
+def test_a_tree_is_opened_with_one_batch_for_the_coordinates_of_all_groups() -> None:
+    tree = xr.DataTree.from_dict({f"/g{n}": sample() + n for n in range(4)})
+    store = CountingStore("network")
+    to_zarrds(tree, store)
+    store.forget()
+    found = xr.open_datatree(store, engine="zarrds")  # type: ignore[arg-type]
+    assert store.batches <= 2 + 1
+    assert len(values_read(store)) == 4 * 6
+    assert found.identical(tree)
+
+
+def test_batches_are_not_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = CountingStore("network")
+    coords = {f"x{n}": np.arange(100) for n in range(20)}
+    to_zarrds(xr.Dataset(coords=coords), store)
+    store.forget()
+    monkeypatch.setattr(batches, "MOST_BYTES_TOGETHER", 4 * 800)
+    assert open_zarrds(store).identical(xr.Dataset(coords=coords))
+    assert store.batches <= 2 + 5
+
+
 @pytest.mark.parametrize("limit", ["MOST_BYTES", "MOST_CHUNKS"])
 def test_large_coordinates_are_read_alone(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     store = stored()
