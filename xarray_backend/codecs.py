@@ -43,6 +43,13 @@ class CodecDocument(dict[str, Any]):
         """Return the configuration of the codec."""
         return dict(self.get("configuration", {}))
 
+    def __getattr__(self, name: str) -> Any:
+        """Return a member of the configuration, such as ``clevel``, as codec objects of the zarr library have them."""
+        configuration = self.get("configuration", {})
+        if name not in configuration:
+            raise AttributeError(f"the codec has no {name!r}")  # builtin: what attributes raise
+        return configuration[name]
+
     def to_dict(self) -> dict[str, Any]:
         """Return the codec as a plain dictionary."""
         return dict(self)

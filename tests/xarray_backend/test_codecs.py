@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import operator
+import pickle
 
 import numcodecs
 import numpy as np
@@ -44,6 +46,14 @@ def test_a_codec_equals_the_object_of_the_zarr_library():
     assert ours == ZSTD
     assert CodecDocument(name="crc32c") == {"name": "crc32c", "configuration": {}}
     assert ours != "zstd"
+
+
+def test_members_of_a_configuration_are_attributes():
+    codec = CodecDocument(ZSTD)
+    assert (codec.name, codec.level, codec.checksum) == ("zstd", 3, False)
+    assert not hasattr(codec, "clevel")
+    assert not hasattr(CodecDocument(name="crc32c"), "level")
+    assert pickle.loads(pickle.dumps(codec)) == copy.deepcopy(codec) == codec
 
 
 @pytest.mark.parametrize("value", [3, {"no": "name"}, {"id": "no such codec"}, object()])

@@ -35,6 +35,7 @@ KNOWN["write"] = KNOWN["read"] | {
     "test_avoid_excess_metadata_calls": _PATCHED,
     "test_append": "counts requests: zarrds also asks whether a deletion was interrupted, or another writer is at work",
     "test_region_write": "counts requests: zarrds also asks whether a deletion was interrupted",
+    "test_to_zarr_compute_false": "without a fill value, zeros in memory are written in Zarr v2",
     "test_zarr_region_append": "region='auto' does not look up the dimension that is appended to",
 }
 """Tests that fail, by mode, with the reason; docs/differences.md has those that users can meet."""
