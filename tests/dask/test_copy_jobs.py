@@ -53,6 +53,10 @@ def series(store: Any) -> Any:
     return root
 
 
+def copy_whole(source: Any, dest: Any, **options: Any) -> Any:
+    return zarrds.dask.copy_all(zarrds.open_group(source, mode="r"), zarrds.open_group(dest, mode="a"), **options)
+
+
 def chunks_set(store: CountingStore) -> int:
     return sum(is_chunk(key) for verb, keys in store.counts.log if verb == "set" for key in keys)  # type: ignore[arg-type]
 
@@ -252,3 +256,18 @@ def test_a_killed_process_leaves_what_the_next_one_finishes(tmp_path: Path) -> N
     copy_store(source, target).compute(scheduler="threads")
     assert chunks_set(target) <= 0.55 * CHUNKS
     assert {k: v for k, v in target.items() if ".partial" not in k} == dict(zarrds.DirectoryStore(source))
+
+
+@pytest.mark.parametrize("job", [copy_store, copy_whole])
+def test_a_source_that_was_written_since_is_refused(job: Any, tmp_path: Path) -> None:
+    source, dest = str(tmp_path / "source"), zarrds.MemoryStore()
+    series(source)
+    with pytest.raises(Stopped):
+        job(source, StoppingStore(dest, 20)).compute(scheduler="sync")
+    assert job(source, dest)  # nothing has changed
+    zarrds.open_group(source)["a/v"][0] = -1
+    with pytest.raises(CopyError, match="its source has changed since"):
+        job(source, dest)
+    job(source, dest, resume=False, if_exists="replace").compute(scheduler="sync")
+    assert zarrds.open_group(dest, mode="r")["a/v"][0] == -1
+    assert zarrds.verify(dest).ok

@@ -537,3 +537,19 @@ def test_a_job_that_dies_with_its_worker_is_finished_by_another(cluster_client: 
     assert any("tmp" in key for key in left)
     convert(source, dest, to=2, batch_keys=8).compute()
     assert content(zarrds.DirectoryStore(dest.path)) == content(expected)
+
+
+def test_parts_of_a_source_that_was_written_since_are_done_again(tmp_path: Path) -> None:
+    source, data = str(tmp_path / "source"), {}
+    z = zarrds.open(source, mode="w", shape=(60,), chunks=(1,), dtype="i4", zarr_format=2)
+    z[:] = range(1, 61)
+    with pytest.raises(StoppedError):
+        convert(source, Mortal(data, 40), batch_keys=4).compute()
+    dest = CountingStore(zarrds.KVStore(dict(data)))
+    convert(source, dest, batch_keys=4).compute()
+    assert 0 < sum(key[0].isdigit() for verb, keys in dest.counts.log if verb == "set" for key in keys) < 60
+    z[:] = range(2, 62)
+    dest = CountingStore(zarrds.KVStore(data))
+    new = convert(source, dest, batch_keys=4).compute()
+    assert new[:].tolist() == list(range(2, 62))
+    assert not [key for key in dest if "zarrds" in key]

@@ -110,6 +110,33 @@ def test_a_write_that_was_prepared_only_leaves_no_receipt() -> None:
     np.testing.assert_array_equal(found[:], VALUES + 1)
 
 
+@pytest.mark.parametrize("scheduler", ["sync", "threads"])
+def test_a_job_that_dask_computes_leaves_its_receipt_first(scheduler: str) -> None:
+    """Stopped after any write, it is continued by the same call, or refused where it has written nothing."""
+    counting = CountingStore(zarrds.MemoryStore())
+    dask.compute(write(counting, compute=False), scheduler=scheduler)
+    keys = [key for verb, some in counting.counts.log if verb == "set" for key in some]
+    assert [JOB_FOLDER in key for key in keys] == [False, True, *[False] * 60]
+    assert not [key for key in counting if JOB_FOLDER in key]
+    for nth in (1, 2, 3, 5, 7):
+        store, computed = zarrds.MemoryStore(), []
+        failing = FaultyStore(store, OSError("disk full"), verb="set", nth=10**9, forever=True)
+        job = write(failing, compute=False)
+        failing.nth = failing.seen + nth
+        with pytest.raises(OSError, match="disk full"):
+            dask.compute(job, scheduler=scheduler)
+        if nth == 1:
+            with pytest.raises(ContainsArrayError):
+                write(store)
+        else:
+            assert zarrds.verify(store).problems[0].kind == "unfinished"
+        again = write(store, computed=computed, compute=False, overwrite=nth == 1)
+        (found,) = dask.compute(again, scheduler=scheduler)
+        np.testing.assert_array_equal(found[:], VALUES + 1)
+        assert len(computed) <= 6 - max(0, nth - 2)
+        assert zarrds.verify(store).ok
+
+
 def test_a_job_killed_after_its_last_chunk_is_completed() -> None:
     store, computed = zarrds.MemoryStore(), []
     job = write(store, compute=False)

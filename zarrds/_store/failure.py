@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from zarrds._store.absence import says_no_container
 from zarrds._store.retry import http_status, is_unreached
 from zarrds._store.secrets import empty, redact_text, safe_cause, text_of
@@ -22,6 +24,12 @@ _UNREACHED_HINT = (
     "check host and port (for S3: endpoint_url in client_kwargs), and that the service runs; "
     "where it may be restarted meanwhile, raise connect_attempts of zarrds.set_config"
 )
+_BUSY_HINT = (
+    "the service asks for fewer requests: lower concurrency in zarrds.set_config, use fewer workers or raise attempts; "
+    "a job that is run again goes on"
+)
+_BUSY = re.compile(r"\b(?:429|503)\b|SlowDown|Slow Down|reduce your request rate|Too Many Requests", re.IGNORECASE)
+"""What clients say that hide the status of the answer in their text."""
 
 
 def store_failure(
@@ -54,7 +62,7 @@ def store_failure(
     text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     tried = "" if attempts == 1 else f" in {attempts} attempts"
     kind, missing = _kind(error), _missing_place(error, text)
-    failed = kind(f"{what}{tried}: {missing or text}", store=store, key=key, hint=_hint(error, kind, missing))
+    failed = kind(f"{what}{tried}: {missing or text}", store=store, key=key, hint=_hint(error, text, kind, missing))
     failed.attempts = attempts
     failed.errno = getattr(error, "errno", None)
     failed.__cause__ = safe_cause(error, secrets)
@@ -71,14 +79,20 @@ def _missing_place(error: Exception, text: str) -> str | None:
     return None if found is None else f"the {found} does not exist"
 
 
-def _hint(error: Exception, kind: type[StoreError], missing: str | None) -> str | None:
+def _hint(error: Exception, text: str, kind: type[StoreError], missing: str | None) -> str | None:
     if is_unreached(error):
         return _UNREACHED_HINT
     if missing is not None:
         return _NO_PLACE_HINT
     if kind is not StoreAccessError:
-        return None
+        return _BUSY_HINT if _is_busy(error, text) else None
     return _CREDENTIALS_HINT if _lacks_credentials(error) else _REFUSED_HINT
+
+
+def _is_busy(error: Exception, text: str) -> bool:
+    """Return whether a service refuses requests because there are too many."""
+    status = http_status(error)
+    return status in (429, 503) if status is not None else _BUSY.search(text) is not None
 
 
 def _lacks_credentials(error: Exception) -> bool:

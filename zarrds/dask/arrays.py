@@ -40,7 +40,8 @@ from zarrds.dask.hazards import PlannedWrite, refuse_read_after_write
 from zarrds.dask.jobs import Job, require_shareable, unique_name
 from zarrds.dask.keywords import ToZarrKeywords
 from zarrds.dask.places import opened
-from zarrds.dask.tasks import Reading, open_filled, open_target, read_block, read_block_as, write_block
+from zarrds.dask.receipts import JobNotes
+from zarrds.dask.tasks import Reading, leave_receipt, open_filled, open_target, read_block, read_block_as, write_block
 from zarrds.errors import ArgumentError, ArgumentTypeError, BlockAlignmentError, ReadOnlyError
 
 __all__ = [
@@ -290,7 +291,7 @@ def to_zarr(
     """Store a dask array, one task for each block.
 
     If a new array was not filled to the end, the same call continues: blocks whose chunks are all stored are not
-    computed again. While `compute` is at work, a small receipt below ``.zarrds-job`` in the target says so.
+    computed again. While the job is at work, a small receipt below ``.zarrds-job`` in the target says so.
 
     Parameters
     ----------
@@ -311,7 +312,9 @@ def to_zarr(
         Part of an existing array, of the shape of `x`. Blocks may not meet inside a chunk. A chunk that the region
         covers in part is read and written again by one task, so no other job may write to that chunk meanwhile.
     compute : bool, default True
-        If False, create the array but return a `Job` that stores the data when computed.
+        If False, create the array but return a `Job` that stores the data when computed. Its first task leaves the
+        receipt, so a job that is stopped before it has written anything leaves an empty array: the same call is then
+        refused, and `overwrite` begins again.
     progress : bool, default False
         Whether to show progress on standard error.
     write_empty_chunks : bool, default True
@@ -480,10 +483,11 @@ def creating_job(
 ) -> Job[Array]:
     """Return the job that fills a new array, or one that an earlier run of the same job has not completed.
 
-    With `is_begun` the receipt of the job is stored before the array is created, else when the job is computed.
+    With `is_begun` the receipt of the job is stored before the array is created, else by the first task.
     """
     if overwrite:
         refuse_overlap(places_of(x), [store.place(path)], path=path, whole=False)
+    is_begun = is_begun or _array_expr_enabled()  # there tasks cannot wait for one that belongs to no array
     notes, continues = None, False
     if resume:
         notes, found = notes_of_write(store, path, x.name, x.chunks, meta, write_empty_chunks, is_alone=not overwrite)
@@ -491,12 +495,21 @@ def creating_job(
     if not continues:
         create_with_receipt(store, path, meta, notes if is_begun else None, overwrite)
     target = ChunkSource(store.spec(), path, meta if store.keeps_documents else _node.load_array(store, path))
-    known = {} if notes is None else {"begin": notes.begin, "resumable": True}
+    known = {} if notes is None else {"resumable": True}
     finish = partial(open_filled, target, notes)
     if continues:
         return continuing_job(x, target, write_empty_chunks, finish, retries=retries, **known)
-    total = written(x, target, (), write_empty_chunks)
+    first = None if is_begun or notes is None else _begun(notes)
+    total = written(x, target, (), write_empty_chunks, first)
     return Job.of_array(total, finish, stores=(target.store,), retries=retries, **known)
+
+
+def _begun(notes: JobNotes) -> Any:
+    """Return a Delayed that leaves the receipt of a job.
+
+    It is one task, which is not fused with those that need it: they would each leave the receipt again.
+    """
+    return dask.delayed(leave_receipt, pure=False)(notes, dask_key_name=unique_name("zarrds-begin"))
 
 
 def continuing_job(
@@ -519,18 +532,26 @@ def _aligned(x: da.Array, chunks: Grid, path: str, align: str, origin: tuple[int
     return x
 
 
-def written(x: da.Array, target: ChunkSource, origin: tuple[int, ...], write_empty_chunks: bool) -> da.Array:
-    """Return the number of chunks written, as a dask array without dimensions; computing it writes them."""
-    return _receipts(x, target, origin, write_empty_chunks).sum(split_every=64)
+def written(
+    x: da.Array, target: ChunkSource, origin: tuple[int, ...], write_empty_chunks: bool, first: Any = None
+) -> da.Array:
+    """Return the number of chunks written, as a dask array without dimensions; computing it writes them.
+
+    `first` is a Delayed that is computed before anything is written.
+    """
+    return _receipts(x, target, origin, write_empty_chunks, first).sum(split_every=64)
 
 
-def _receipts(x: da.Array, target: ChunkSource, origin: tuple[int, ...], write_empty_chunks: bool) -> da.Array:
+def _receipts(
+    x: da.Array, target: ChunkSource, origin: tuple[int, ...], write_empty_chunks: bool, first: Any = None
+) -> da.Array:
     """Return the number of chunks written for each block, as a dask array; computing it writes them."""
     return x.map_blocks(
         write_block,
         target,
         BlockGrid.of(x.chunks, origin),
         write_empty_chunks,
+        **({} if first is None else {"begun": first}),
         name=unique_name("zarrds-write"),
         chunks=tuple((1,) * count for count in x.numblocks),
         dtype=np.int64,

@@ -21,6 +21,7 @@ from zarrds.dask.copy_tasks import CopyWork, IfExists, OnError, Verify, copy_key
 from zarrds.dask.copying import check_choices
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
 from zarrds.dask.key_ranges import KeyBatch, ListedChunks, key_batches
+from zarrds.dask.places import state_of_data
 from zarrds.dask.receipts import notes_of
 from zarrds.dask.recode_tasks import (
     NewDocuments,
@@ -221,7 +222,9 @@ def _prepared(source: Array | Group, dest: Group, where: str, how: _How) -> Job[
     receipts: dict[str, Any] | None = None
     if not how.dry_run:
         what = f"copy of /{path} of {from_store!r}"
-        identity = from_store.spec(), path, where, steps, how.batch_keys, how.batch_bytes
+        arrays = ((step.old.path, step.old.node) for step in steps if isinstance(step.old.node, ArrayMeta))
+        state = state_of_data(from_store, arrays, to_store)
+        identity = from_store.spec(), path, where, steps, how.batch_keys, how.batch_bytes, state
         notes, receipts = notes_of(to_store, where, what, *identity, resume=how.resume)
         work = replace(work, notes=notes)
     present = _present(to_store, where, steps)

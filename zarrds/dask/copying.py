@@ -17,9 +17,10 @@ from zarrds._format import (
     CONSOLIDATED_KEY,
     FORMATS,
     GROUP_KEY,
+    ArrayMeta,
     node_key,
 )
-from zarrds._store import Store, StoreLike, ancestors, as_store, normalize_path, refuse_overlap
+from zarrds._store import Store, StoreLike, ancestors, as_store, join_path, normalize_path, refuse_overlap, to_bytes
 from zarrds._types import Buf
 from zarrds.dask.copy_tasks import (
     EXISTS,
@@ -33,6 +34,7 @@ from zarrds.dask.copy_tasks import (
 )
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
 from zarrds.dask.key_ranges import KeyBatch, ListedChunks, documents_at, key_batches, nodes_at
+from zarrds.dask.places import state_of_data
 from zarrds.dask.receipts import notes_of
 from zarrds.dask.reports import CopyReport
 from zarrds.errors import ArgumentError, ContainsArrayError, CopyError
@@ -64,8 +66,9 @@ def copy_store(
     places in S3 with the same options) the service copies the values, which do not pass through this machine.
 
     While the job is at work, it keeps small receipts in the destination, below ``.zarrds-job``: one for each batch that
-    is done. If it was stopped, prepare and compute the same copy again: it copies what is not done yet. Chunks of the
-    source that have changed in between are not copied again.
+    is done. If it was stopped, prepare and compute the same copy again: it copies what is not done yet. If chunks of
+    the source were written in between, that is refused, where the source can tell without requests: stores in memory,
+    local files and databases.
 
     Parameters
     ----------
@@ -104,7 +107,8 @@ def copy_store(
     Raises
     ------
     CopyError
-        With ``if_exists="raise"``, a node is at the destination; or another job writes there. Nothing has been written.
+        With ``if_exists="raise"``, a node is at the destination; or another job writes there, or this one was stopped
+        and its source has changed since. Nothing has been written.
     PathNotFoundError
         Nothing is at the source.
     SelfOverwriteError
@@ -129,7 +133,8 @@ def copy_store(
     from_path, to_path = normalize_path(source_path), normalize_path(dest_path)
     refuse_overlap([from_store.place(from_path)], [to_store.place(to_path)], path=to_path, linked=True)
     require_shareable(from_store, to_store)
-    documents = documents_at(from_store, from_path)
+    # clients have buffers of their own, which would give receipts another name each time
+    documents = {key: to_bytes(text) for key, text in documents_at(from_store, from_path).items()}
     to_store.check_documents([(node_key(to_path, key), text) for key, text in documents.items()], encoded=True)
     nodes = nodes_at(from_store, documents)
     # chunks of the destination that are absent in the source are deleted, so both are listed
@@ -137,7 +142,9 @@ def copy_store(
     batches = key_batches(nodes, listed, batch_keys, batch_bytes, keep_meta=verify == "read")
     notes, receipts = None, None
     if not dry_run:
-        identity = from_store.spec(), from_path, to_path, documents, batch_keys, batch_bytes
+        arrays = ((join_path(from_path, path), node) for path, node in nodes if isinstance(node, ArrayMeta))
+        state = state_of_data(from_store, arrays, to_store)
+        identity = from_store.spec(), from_path, to_path, documents, batch_keys, batch_bytes, state
         notes, receipts = notes_of(
             to_store, to_path, f"copy of /{from_path} of {from_store!r}", *identity, resume=resume
         )

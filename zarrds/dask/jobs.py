@@ -72,7 +72,6 @@ class Job(Generic[_T]):
         target: Any = None,
         plan: Any = None,
         resumable: bool = False,
-        begin: Callable[[], object] | None = None,
     ) -> None:
         self._graph = graph
         self._key = key
@@ -82,7 +81,6 @@ class Job(Generic[_T]):
         self.target = target
         self.plan = plan
         self.resumable = resumable
-        self._begin = begin
 
     @classmethod
     def of_array(
@@ -160,10 +158,8 @@ class Job(Generic[_T]):
             raise
 
     def _start(self, scheduler: Any) -> None:
-        """Raise StoreNotShareableError if workers cannot reach a store; then record that the job is at work."""
+        """Raise StoreNotShareableError if workers cannot reach a store."""
         check_shareable(self._stores, get_scheduler(scheduler=scheduler, collections=[self]))
-        if self._begin is not None:
-            self._begin()
 
     def visualize(self, filename: str | None = "zarrds-job.png", **options: Any) -> Any:
         """Draw the graph of tasks with ``dask.visualize``, which needs the package graphviz; of small jobs, please.

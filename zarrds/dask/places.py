@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
-from zarrds._store import LiveSpec, StoreSpec
+from zarrds._engine import ChunkSource
+from zarrds._format import ArrayMeta
+from zarrds._store import LiveSpec, Store, StoreSpec, fingerprint
 from zarrds.convenience import open as open_node
 from zarrds.core import Array
 from zarrds.creation import open_array
 from zarrds.errors import ArgumentTypeError
 from zarrds.hierarchy import Group
 
-__all__ = ["is_shareable", "opened", "opened_node"]
+__all__ = ["is_shareable", "opened", "opened_node", "state_of_data"]
+
+_MOST_ARRAYS = 1000
+"""Most arrays that are looked at, which takes a few system calls for each."""
 
 
 def opened(source: Any, path: str | None, storage_options: Mapping[str, Any] | None = None) -> Array:
@@ -32,6 +38,20 @@ def opened_node(source: Any, path: str | None, storage_options: Mapping[str, Any
     if isinstance(source, Array):
         return opened(source, path)
     return open_node(source, mode="r", path=path, storage_options=storage_options)
+
+
+def state_of_data(source: Store, arrays: Iterable[tuple[str, ArrayMeta]], dest: Store) -> str:
+    """Return what differs once chunks of some arrays were written, as far as the source can tell without requests.
+
+    It is empty for a source that cannot tell (a service), for very many arrays, and where both are one store, which a
+    job that writes to it changes itself.
+    """
+    some = list(islice(arrays, _MOST_ARRAYS + 1))
+    if len(some) > _MOST_ARRAYS or source.place().is_same(dest.place()):
+        return ""
+    spec = source.spec()
+    states = [ChunkSource(spec, path, meta).__dask_tokenize__()[2] for path, meta in some]
+    return fingerprint(states)[:12]
 
 
 def is_shareable(spec: StoreSpec) -> bool:

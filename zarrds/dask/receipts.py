@@ -121,11 +121,13 @@ def notes_of(
         return notes, None
     for other in there:
         if other != name:
+            found = _what_is(store, f"{folder}/{other}")
+            more = "" if found != what else ": one with other options, or its source has changed since"
             raise CopyError(
-                "another job writes to this place, or was stopped",
+                f"another job writes to this place, or was stopped{more}",
                 store=repr(store),
                 path=path or "/",
-                found=_what_is(store, f"{folder}/{other}"),
+                found=found,
                 expected=what,
                 hint="finish that one, or remove what it left with zarrds.dask.cleanup, or pass resume=False",
             )

@@ -25,6 +25,7 @@ from zarrds.errors import BlockShapeError
 __all__ = [
     "Reading",
     "first_of",
+    "leave_receipt",
     "merge",
     "open_filled",
     "open_target",
@@ -62,10 +63,24 @@ def read_block_as(source: ChunkSource, grid: BlockGrid, how: Reading, block_id: 
     return read(source.open(), plan, threads=1, missing=how.missing, like=how.like)
 
 
+def leave_receipt(notes: JobNotes) -> bool:
+    """Record that a job is at work."""
+    notes.begin()
+    return True
+
+
 def write_block(
-    block: NDArrayAny, target: ChunkSource, grid: BlockGrid, write_empty_chunks: bool, block_id: Sequence[int] = ()
+    block: NDArrayAny,
+    target: ChunkSource,
+    grid: BlockGrid,
+    write_empty_chunks: bool,
+    begun: object = None,
+    block_id: Sequence[int] = (),
 ) -> NDArrayAny:
-    """Store one block that covers whole chunks; return the number of chunks as an array of one element."""
+    """Store one block that covers whole chunks; return the number of chunks as an array of one element.
+
+    `begun` is the result of a task that must come first.
+    """
     region = grid.region(block_id)
     expected = tuple(part.stop - part.start for part in region)
     if np.shape(block) != expected:

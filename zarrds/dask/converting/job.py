@@ -6,7 +6,7 @@ when all its chunks are there, those of groups and consolidated metadata at the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from math import prod
 from typing import Any, Literal, NamedTuple, Unpack, overload
@@ -15,6 +15,7 @@ from zarrds._convert import (
     NOTES,
     IfExists,
     Places,
+    PlanTo,
     Step,
     check_choices,
     described,
@@ -28,7 +29,7 @@ from zarrds._convert import (
 )
 from zarrds._copy import Absent, CopyReport, Verify, expected_bytes, is_listed, writing_to
 from zarrds._engine import OpenSource, stored_chunks
-from zarrds._format import grid_shape
+from zarrds._format import ArrayMeta, grid_shape
 from zarrds._store import LRUStoreCache, Store, StoreLike, StoreSpec, level
 from zarrds.core import Array
 from zarrds.dask.batches import Batches, Limits, count_of, flat_ranges
@@ -48,6 +49,7 @@ from zarrds.dask.converting.tasks import (
 )
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
 from zarrds.dask.keywords import ConvertKeywords
+from zarrds.dask.places import state_of_data
 from zarrds.dask.receipts import notes_of
 from zarrds.hierarchy import Group
 
@@ -126,8 +128,10 @@ def convert(
 
     The result is that of `zarrds.convert`; see there for details. This call reads the documents and raises an error for
     everything that the new format cannot express; the job that it returns does all writing. To finish a conversion that
-    was stopped, prepare and compute it again: it skips complete arrays, and parts of a large array that are recorded as
-    done. (If the source has changed since, delete the destination first.)
+    was stopped, prepare and compute it again: it skips complete arrays, and parts of a large array that are recorded
+    as done. Parts count as done only while the chunks of their array in the source were not written since, where the
+    source can tell without requests (stores in memory, local files and databases). After other changes of the source,
+    use ``if_exists="skip_same"``.
 
     Parameters
     ----------
@@ -260,8 +264,16 @@ def _elsewhere(source: Store, at: Places, to: int, how: _How, log: Any) -> Job[A
         weight = 1 if step.raw else ENCODED_WEIGHT
         amounts.append(_Amount(_ranges(reader, units), expected_bytes(reader.meta), weight))
         absent.append(_absent(reader, bool(units) or step.new.path in plan.same))
-    work = ConvertWork(source.spec(), dest.spec(), plan, tuple(absent), how.verify, notes)
+    states = [state_of_data(source, [(step.old.path, meta)], dest) for step, meta in _metas(plan)]
+    work = ConvertWork(source.spec(), dest.spec(), plan, tuple(absent), how.verify, notes, tuple(states))
     return _job_elsewhere(work, how.batches(amounts), {key for key in left if f"/{NOTES}/" in f"/{key}"}, how)
+
+
+def _metas(plan: PlanTo) -> Iterator[tuple[Step, ArrayMeta]]:
+    """Yield the arrays that are converted, and their metadata in the source."""
+    for step in plan.arrays:
+        assert isinstance(step.old.node, ArrayMeta)
+        yield step, step.old.node
 
 
 def _ranges(reader: OpenSource, units: set[tuple[int, ...]]) -> list[tuple[int, int]]:
@@ -285,8 +297,7 @@ def _job_elsewhere(work: ConvertWork, batches: Batches, notes: set[str], how: _H
     begun = graph.stage("zarrds-begin", begin_conversion, [None]) if begins else None
     done = [graph.stage("zarrds-convert", convert_arrays, batches.shared, after=begun)] if batches.shared else []
     for number, own in batches.own.items():
-        step = work.plan.arrays[number]
-        missing = [batch for batch in own if not notes or note_key(work.source, step, batch) not in notes]
+        missing = [batch for batch in own if not notes or note_key(work, batch) not in notes]
         parts = graph.stage("zarrds-convert", convert_part, missing, after=begun) if missing else begun
         done.append(graph.stage("zarrds-meta", complete_array, [number], after=parts))
     chunks = graph.together(done) if done else begun

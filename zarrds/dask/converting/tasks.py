@@ -92,6 +92,8 @@ class ConvertWork:
         What is checked of each chunk after it was written.
     notes : JobNotes, optional
         Where it is recorded that nodes of the destination have been deleted.
+    states : tuple of str
+        For each array of the plan, what differs once its chunks in the source were written.
     """
 
     source: StoreSpec
@@ -100,6 +102,7 @@ class ConvertWork:
     absent: tuple[Absent, ...]
     verify: Verify | None = None
     notes: JobNotes | None = None
+    states: tuple[str, ...] = ()
 
 
 def begin_conversion(work: ConvertWork, batch: None, after: object = None) -> CopyReport:
@@ -125,7 +128,7 @@ def convert_part(work: ConvertWork, batch: Batch, after: object = None) -> CopyR
     started, number, dest = time(), batch[0].number, work.dest.open()
     report = _move_to(work, number, batch)
     if dest.is_erasable():
-        dest.set_many([(note_key(work.source, work.plan.arrays[number], batch), b"done")])
+        dest.set_many([(note_key(work, batch), b"done")])
     return _told(report, started)
 
 
@@ -135,10 +138,14 @@ def _move_to(work: ConvertWork, number: int, parts: Iterable[Part]) -> CopyRepor
     return _move(source, dest, parts, work.plan.moving(step, work.verify), work.absent[number])
 
 
-def note_key(source: StoreSpec, step: Step, batch: Batch) -> str:
-    """Return the key whose presence records that a part is done; it is unique to the conversion and the part."""
-    ranges = [(part.start, part.stop) for part in batch]
-    token = tokenize(source, step.old.path, repr(step.old.node), repr(step.new.node), ranges)
+def note_key(work: ConvertWork, batch: Batch) -> str:
+    """Return the key whose presence records that a part is done.
+
+    It is unique to the conversion, the state of the source and the part.
+    """
+    number, ranges = batch[0].number, [(part.start, part.stop) for part in batch]
+    step, state = work.plan.arrays[number], work.states[number]
+    token = tokenize(work.source, step.old.path, repr(step.old.node), repr(step.new.node), ranges, state)
     return join_path(step.new.path, f"{NOTES}/{token}")
 
 
