@@ -121,13 +121,13 @@ def notes_of(
         return notes, None
     for other in there:
         if other != name:
-            found = _what_is(store, f"{folder}/{other}")
-            more = "" if found != what else ": one with other options, or its source has changed since"
+            begun = _what_is(store, f"{folder}/{other}")
+            more = "" if begun != what else ": one with other options, or its source has changed since"
             raise CopyError(
                 f"another job writes to this place, or was stopped{more}",
                 store=repr(store),
                 path=path or "/",
-                found=found,
+                found=begun,
                 expected=what,
                 hint="finish that one, or remove what it left with zarrds.dask.cleanup, or pass resume=False",
             )
