@@ -50,8 +50,13 @@ class JobNotes:
         self._set(_WHAT, self.what)
 
     def leave(self, batch: Hashable, **receipt: Any) -> None:
-        """Record that a batch is done, and what was done."""
+        """Record that a batch is done, and what was done.
+
+        A task may run twice, and end after the job is done: then its receipt must not stay.
+        """
         self._set(str(batch), json.dumps(receipt, sort_keys=True))
+        if not self.is_there():
+            self.remove()
 
     def _set(self, name: str, text: str) -> None:
         self.store.open().set_many([(f"{self.folder}/{name}", text.encode())])

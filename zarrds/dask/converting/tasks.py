@@ -35,7 +35,7 @@ from zarrds._convert import (
 from zarrds._copy import Absent, CopyReport, Verify
 from zarrds._engine import OpenSource
 from zarrds._format import grid_shape, other_format
-from zarrds._store import StoreSpec, fingerprint, join_path
+from zarrds._store import Store, StoreSpec, fingerprint, join_path
 from zarrds.dask.batches import Batch, Part, coords_between
 from zarrds.dask.progress import tell_bytes
 from zarrds.dask.receipts import JobNotes
@@ -126,9 +126,13 @@ def convert_arrays(work: ConvertWork, batch: Batch, after: object = None) -> Cop
 def convert_part(work: ConvertWork, batch: Batch, after: object = None) -> CopyReport:
     """Convert some chunks of one large array, and record it by a note if the store can delete keys."""
     started, number, dest = time(), batch[0].number, work.dest.open()
-    report = _move_to(work, number, batch)
-    if dest.is_erasable():
-        dest.set_many([(note_key(work, batch), b"done")])
+    report, step = _move_to(work, number, batch), work.plan.arrays[batch[0].number]
+    if dest.is_erasable() and step.new.path not in work.plan.same:  # where chunks are compared, nothing is done twice
+        note = note_key(work, batch)
+        dest.set_many([(note, b"done")])
+        if _node.has_node(dest, step.new.path, work.plan.to):  # this task runs for the second time, too late
+            dest.delete_many([note])
+            _remove_notes(dest, step)
     return _told(report, started)
 
 
@@ -149,12 +153,18 @@ def note_key(work: ConvertWork, batch: Batch) -> str:
     return join_path(step.new.path, f"{NOTES}/{token}")
 
 
+def _remove_notes(dest: Store, step: Step) -> None:
+    """Delete the notes of an array, and their directory where the store has directories."""
+    if dest.is_erasable():
+        dest.rmdir(join_path(step.new.path, NOTES))
+
+
 def complete_array(work: ConvertWork, number: int, after: Any = None) -> CopyReport:
     """Write the documents of a large array whose parts are all there, and delete its notes."""
     dest, step = work.dest.open(), work.plan.arrays[number]
-    if dest.is_erasable():
-        dest.rmdir(join_path(step.new.path, NOTES))
+    _remove_notes(dest, step)
     write_array(dest, work.plan, step)
+    _remove_notes(dest, step)  # a task that runs twice may have left one meanwhile
     return after or CopyReport()
 
 
@@ -163,6 +173,9 @@ def finish_conversion(work: ConvertWork, batch: None, after: Any = None) -> Copy
     dest = work.dest.open()
     require_groups_above(dest, work.plan)
     finish_to(dest, work.plan)
+    for step in work.plan.arrays:
+        if step is work.plan.steps[0]:  # its documents have been written now
+            _remove_notes(dest, step)
     if work.notes is not None:
         work.notes.remove()
     return (after or CopyReport()) + CopyReport(skipped=work.plan.skipped)
@@ -207,10 +220,18 @@ def copy_renamed(work: InPlaceWork, batch: Batch, after: object = None) -> CopyR
         # if its old document is gone, the array is converted, and chunks under old keys may be deleted already
         if _node.has_node(store, step.old.path, other_format(work.plan.to)):
             report += _move(*open_both(store, store, step), parts, Moving(True, work.verify), "raise")
-    if work.notes is not None:
+    if work.notes is not None and _is_at_work(work, batch):
         work.notes.begin()
         work.notes.leave(batch_name(work.arrays, batch), keys=report.copied)
+        if not _is_at_work(work, batch):  # this task runs for the second time, too late
+            work.notes.remove()
     return _told(report, started)
+
+
+def _is_at_work(work: InPlaceWork, batch: Batch) -> bool:
+    """Return whether an array of a batch has its old document still."""
+    store, number = work.store.open(), other_format(work.plan.to)
+    return any(_node.has_node(store, work.arrays[part.number].old.path, number) for part in batch)
 
 
 def batch_name(arrays: Sequence[Step], batch: Batch) -> str:
