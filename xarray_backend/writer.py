@@ -160,7 +160,8 @@ def to_zarrds(
         units, scale factors and the like only if none of them is given. The store must be able to exchange a variable
         in one step (docs/consistency.md).
     compute : bool
-        If False, only the Delayed that is returned writes dask arrays; everything else is written now.
+        If False, only the Delayed that is returned writes dask arrays; everything else is written now. If that is
+        stopped, nothing in the store says so: compute it again, or call this again with mode "w".
     consolidated : bool, optional
         Whether metadata are consolidated at the end. By default True, except in mode "r+", which changes no metadata.
     append_dim : str, optional

@@ -211,3 +211,21 @@ def test_a_rechunk_that_is_not_possible_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(zarrds.errors.MemoryLimitError):
         rechunk(lazy(), str(tmp_path / "target"), chunks={"t": -1, "x": 5}, max_mem="1kB")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("nth", [1, 7])
+def test_delayed_writes_that_are_stopped_are_exact_or_refused_when_repeated(nth: int) -> None:
+    """The store does not say that it is half-made: it may be a template that others fill."""
+    store = zarrds.MemoryStore()
+    failing = FaultyStore(store, OSError("disk full"), verb="set", nth=10**9)
+    delayed = to_zarrds(lazy(), failing, mode="w-", compute=False)
+    failing.nth = failing.seen + nth
+    with pytest.raises(OSError, match="disk full"):
+        delayed.compute()
+    assert zarrds.verify(store).ok
+    with pytest.raises(FileExistsError):
+        to_zarrds(lazy(), store, mode="w-", compute=False)
+    delayed.compute()
+    assert open_zarrds(store).identical(lazy())
+    to_zarrds(lazy(2), store, mode="w", compute=False).compute()
+    assert open_zarrds(store).identical(lazy(2))
