@@ -126,7 +126,8 @@ def test_whole_reads_and_writes_keep_two_windows_in_memory(where, codec, chunk, 
     with zarrds.config_context(window_bytes=WINDOW):
         z = zarrds.create(value.size, dtype="u1", store=store, **options)
         z[:] = value
-        assert peak_of(lambda: z[:]) <= value.nbytes + 2.2 * WINDOW
+        # shards are decoded by the threads that fetch them, each with an inner chunk of its own
+        assert peak_of(lambda: z[:]) <= value.nbytes + (2.5 if codec == "shard" else 2.2) * WINDOW
         z.store.keeps = False
         assert peak_of(lambda: z.__setitem__(slice(None), value)) <= 2.2 * WINDOW
     np.testing.assert_array_equal(z[:], value)
