@@ -63,7 +63,7 @@ def test_tokens(z: zarrds.Array) -> None:
 def test_what_wants_arrays_of_the_zarr_library(z: zarrds.Array) -> None:
     """`da.from_zarr` wants its own arrays: ours has a function of its own, and its stores can be opened there."""
     np.testing.assert_array_equal(zarrds.dask.from_zarr(z).compute(), VALUES)
-    zarr = pytest.importorskip("zarr", minversion="3")
+    zarr = pytest.importorskip("zarr", minversion="3.1")
     theirs = zarr.open_array(zarrds.storage.as_zarr3_store(z.store), path=z.path, mode="r")
     np.testing.assert_array_equal(da.from_zarr(theirs).compute(), VALUES)
     with pytest.raises(TypeError):

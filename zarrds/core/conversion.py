@@ -57,7 +57,8 @@ class Conversions(HasOpenArray):
         """Read the whole array and return its DLPack capsule; keywords are those of the standard of Python arrays."""
         if options.get("copy") is False:
             raise BufferError("a stored array cannot be shared without a copy")  # builtin: what the standard asks for
-        return self._open.read(EVERYTHING).__dlpack__(**{**options, "copy": None} if "copy" in options else options)
+        options.pop("copy", None)  # what is read is a copy; numpy before 2.1 does not know the keyword
+        return self._open.read(EVERYTHING).__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         """Return where arrays that are read live: in the memory of the processor, unless `meta_array` is elsewhere."""
