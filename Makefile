@@ -1,14 +1,17 @@
-# zarrds. Newcomers need `make demo` and `make test`; developers also `make check`, `make docs`,
-# `make bench` and `make clean`.
+# zarrds. Newcomers need `make demo` and `make test`; `make` alone lists all targets.
 # Each target brings its own environment (.venv) up to date first. Needed: make and Python >= 3.11.
 
 PYTHON ?= python3
 VENV := .venv
-RUN := $(VENV)/bin/python
+BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+RUN := $(VENV)/$(BIN)/python
 # two processes share the tests, a file to each in turn, in the order of tests/conftest.py
 SHARED := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test check docs bench clean
+.PHONY: help demo test check docs coverage package lowest upstream hooks changelog bench clean
+
+help:  ## what can be made
+	@awk -F ':.*## *' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
 
 demo: $(VENV)/.installed-demo  ## a climatology on a small cluster: data, checks and a map in quickstart-output/
 	$(RUN) examples/quickstart.py
@@ -19,25 +22,47 @@ test: $(VENV)/.installed-test  ## the default test suite, doctests and README ex
 check: $(VENV)/.installed-test  ## everything a change must pass
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
+	$(RUN) -m codespell_lib
 	$(RUN) -m mypy
 	$(RUN) -m mypy tests/typed_use.py
 	$(RUN) .ci/check_types.py
 	$(RUN) .ci/check_docstrings.py
-	$(VENV)/bin/lint-imports
+	$(VENV)/$(BIN)/lint-imports
 	$(RUN) -m pytest $(SHARED)
 
 docs: $(VENV)/.installed-docs  ## the documentation site, in build/docs/index.html; examples run, links are checked
 	$(RUN) -m sphinx --fail-on-warning --keep-going --quiet -j 2 -d build/doctrees docs build/docs
 	$(RUN) .ci/check_site.py build/docs
 
+coverage: $(VENV)/.installed-test  ## branch coverage of the default tests, at least 90 %; lines in build/coverage/html
+	@mkdir -p build/coverage
+	$(RUN) -m pytest $(SHARED) --cov --cov-report=term --cov-report=html
+
+package: $(VENV)/.installed-test  ## sdist and wheel in build/dist, installed and tried in a fresh environment
+	$(RUN) .ci/check_package.py build/dist $(if $(TAG),--tag '$(TAG)')
+
+lowest: build/lowest/.installed  ## the default tests with the lowest versions that pyproject.toml admits
+	build/lowest/$(BIN)/python -m pytest $(SHARED)
+
+upstream: build/upstream/.installed  ## the default tests with pre-releases of what zarrds builds on
+	build/upstream/$(BIN)/python -m pytest $(SHARED)
+
+hooks: $(VENV)/.installed-dev  ## checks before each commit (pre-commit)
+	$(RUN) -m pre_commit install
+
+changelog: $(VENV)/.installed-dev  ## what the pieces in docs/changes give together; nothing is written
+	$(RUN) -m towncrier build --draft
+
 bench: $(VENV)/.installed-bench  ## zarrds beside a bare loop and its peers: build/performance.json, docs/performance.md
 	$(RUN) benchmarks/run.py --json build/performance.json --document docs/performance.md
 
-clean:
+clean:  ## remove the environments and all that was built
 	rm -rf $(VENV) quickstart-output build docs/reference/api dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment: one stamp file for each set of packages, renewed when pyproject.toml changes -----------------
+
+INSTALL := -m pip install --quiet --disable-pip-version-check
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -46,17 +71,33 @@ $(VENV)/.created:
 	@touch $@
 
 $(VENV)/.installed-demo: $(VENV)/.created pyproject.toml
-	$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[plot]'
+	$(RUN) $(INSTALL) -e '.[plot]'
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.created pyproject.toml
-	$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	$(RUN) $(INSTALL) -e '.[test]'
 	@touch $@ $(VENV)/.installed-demo
 
+$(VENV)/.installed-dev: $(VENV)/.created pyproject.toml
+	$(RUN) $(INSTALL) -e '.[dev]'
+	@touch $@ $(VENV)/.installed-demo $(VENV)/.installed-test
+
 $(VENV)/.installed-docs: $(VENV)/.created pyproject.toml
-	$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	$(RUN) $(INSTALL) -e '.[docs]'
 	@touch $@ $(VENV)/.installed-demo
 
 $(VENV)/.installed-bench: $(VENV)/.created pyproject.toml
-	$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	$(RUN) $(INSTALL) -e '.[bench]'
 	@touch $@ $(VENV)/.installed-demo
+
+# environments of their own for other versions of the same packages
+build/lowest/.installed: pyproject.toml
+	$(PYTHON) -m venv build/lowest
+	build/lowest/$(BIN)/python $(INSTALL) uv
+	build/lowest/$(BIN)/python -m uv pip install --quiet --resolution lowest-direct --python build/lowest/$(BIN)/python -e '.[test]'
+	@touch $@
+
+build/upstream/.installed: pyproject.toml
+	$(PYTHON) -m venv build/upstream
+	build/upstream/$(BIN)/python $(INSTALL) --pre --upgrade -e '.[test]'
+	@touch $@

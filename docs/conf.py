@@ -37,7 +37,7 @@ extensions = [
     "drawings",
     "listed_pages",
 ]
-exclude_patterns = ["_ext", "**/.ipynb_checkpoints"]
+exclude_patterns = ["_ext", "changes", "**/.ipynb_checkpoints"]
 suppress_warnings = ["mystnb.unknown_mime_type"]
 smartquotes = False
 

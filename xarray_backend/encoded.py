@@ -16,6 +16,7 @@ import xarray as xr
 from xarray_backend import _compat
 from xarray_backend.exact import Checked, cast_exactly, decoding_attrs, of_real_dtype
 from xarray_backend.extension import loaded_objects, with_stored_dtype
+from xarray_backend.lazy import dtype_in_memory
 from xarray_backend.managers import mapped_blocks
 from zarrds import Array
 from zarrds.errors import EncodingError
@@ -176,7 +177,9 @@ def _equal(one: Any, other: Any) -> bool:
 
 def _refuse_other_kinds(name: str, var: xr.Variable, array: Array, stored: xr.Variable) -> None:
     """Raise EncodingError for values of another kind than the stored ones: times for numbers, text for times, ...."""
-    new, old = kind_of(var), kind_of(stored)
+    # older versions of xarray drop the mark of texts when they decode; the array has it
+    holds_text = _compat.is_vlen_text(dtype_in_memory(array))
+    new, old = kind_of(var), "texts" if holds_text else kind_of(stored)
     if new == old or (new, old) in _TAKEN or (old == "texts" and array.dtype.hasobject and new == "objects"):
         return
     units = stored.encoding.get("units", stored.attrs.get("units"))

@@ -15,7 +15,7 @@ from zarrds import Array
 from zarrds.errors import StoreNotShareableError
 from zarrds.storage import KVStore
 
-__all__ = ["ZarrdsArrayWrapper"]
+__all__ = ["ZarrdsArrayWrapper", "dtype_in_memory"]
 
 
 class Batch(Protocol):
@@ -70,7 +70,7 @@ class ZarrdsArrayWrapper(BackendArray):
         self._read_missing = read_missing
         self.batch = None
         self.shape = array.shape
-        self.dtype = _dtype_in_memory(array)
+        self.dtype = dtype_in_memory(array)
 
     def like(self, array: Array) -> ZarrdsArrayWrapper:
         """Return another array that is read as this one is."""
@@ -234,7 +234,8 @@ def _ascending(key: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[tuple[Any,
     return tuple(selection), tuple(flips)
 
 
-def _dtype_in_memory(array: Array) -> np.dtype[Any]:
+def dtype_in_memory(array: Array) -> np.dtype[Any]:
+    """Return the dtype of what is read: that of the array, or text or bytes of any length."""
     if array.dtype != object:
         return array.dtype
     serializer = array.serializer

@@ -67,7 +67,7 @@ def _of_packages() -> Iterable[tuple[str, str]]:
 
 _BESIDE = ["zarr", "pandas", "tensorstore", "kerchunk", "icechunk"]
 """Packages that are not required, but matter where something goes wrong."""
-_LEFT_OUT = re.compile(r"extra == ['\"](?:test|docs|all)['\"]")
+_LEFT_OUT = re.compile(r"extra == ['\"](?:test|dev|docs|all)['\"]")
 
 
 def _requirements() -> list[str]:

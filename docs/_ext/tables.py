@@ -127,5 +127,5 @@ class ExtrasTable(Table):
     def rows(self) -> Iterable[tuple[str, ...]]:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         for extra, packages in project["optional-dependencies"].items():
-            if extra not in ("test", "bench", "docs", "all"):
+            if extra not in ("test", "dev", "bench", "docs", "all"):
                 yield f"``{extra}``", ", ".join(f"``{package.partition(';')[0].strip()}``" for package in packages)

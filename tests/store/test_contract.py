@@ -432,6 +432,21 @@ def test_zip_archives_are_read_by_url(tmp_path: Path) -> None:
         assert pickle.loads(pickle.dumps(store.spec())).open()["g/0"] == b"0123"
 
 
+def test_absent_names_of_zip_archives_are_absent_in_each_version_of_fsspec(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_entry(self: object, path: str, *args: object, **options: object) -> None:
+        raise KeyError(f"There is no item named {path!r} in the archive")  # as before 2026.9
+
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("g/0", b"0123")
+    with FSStore(f"zip::file://{tmp_path}/a.zip", mode="r") as store:
+        monkeypatch.setattr("fsspec.implementations.zip.ZipFileSystem._open", open_entry)
+        assert store.getitems(["g/1"]) == {}
+        with pytest.raises(StoreError):  # the entry is there, so that this is a failure
+            store["g/0"]
+
+
 def test_memory_stores_say_that_they_cannot_travel() -> None:
     store = MemoryStore()
     kind, token, _ = store.spec().__reduce__()[1]

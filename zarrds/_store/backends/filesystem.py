@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import inspect
 import os
 import pickle
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from fsspec import AbstractFileSystem
@@ -305,8 +306,7 @@ def read_each(fs: AbstractFileSystem, paths: Sequence[str], ends: Sequence[tuple
         found = iter(read_each(fs, [path for path, _ in there], [limits for _, limits in there]) if there else ())
         return [FileNotFoundError(path) if path in absent else next(found) for path in paths]
     if is_batched(fs):
-        # otherwise s3fs requests the size of every value before it fetches it
-        extra = {"max_concurrency": 1} if has_protocol(fs, "s3") else {}
+        extra = _in_one_request(type(fs)) if has_protocol(fs, "s3") else {}
         pairs = zip(paths, ends, strict=True)
         return together(fs, [partial(fs._cat_file, path, start=a, end=b, **extra) for path, (a, b) in pairs])
     if len(paths) > 1 and profile_of(fs).kind == "network":
@@ -321,11 +321,22 @@ def read_each(fs: AbstractFileSystem, paths: Sequence[str], ends: Sequence[tuple
     return _one_by_one(partial(read, path, a, b) for path, (a, b) in zip(paths, ends, strict=True))
 
 
+@cache
+def _in_one_request(kind: type[Any]) -> dict[str, int]:
+    """Return the options with which s3fs fetches a value without a request for its size; older versions have none."""
+    return {"max_concurrency": 1} if "max_concurrency" in inspect.signature(kind._cat_file).parameters else {}
+
+
 def _read_from_zip(fs: ZipFileSystem, path: str, start: int | None, end: int | None) -> Any:
     entry = fs.zip.NameToInfo.get(path)
     if entry is not None:
         refuse_bomb(entry, str(fs))
-    return fs.cat_file(path, start, end)
+    try:
+        return fs.cat_file(path, start, end)
+    except KeyError as error:  # of zipfile, in versions of fsspec before 2026.9
+        if entry is None:
+            raise FileNotFoundError(path) from error
+        raise
 
 
 _fetching = [threading.Lock() for _ in range(64)]
