@@ -306,7 +306,8 @@ def read_each(fs: AbstractFileSystem, paths: Sequence[str], ends: Sequence[tuple
         found = iter(read_each(fs, [path for path, _ in there], [limits for _, limits in there]) if there else ())
         return [FileNotFoundError(path) if path in absent else next(found) for path in paths]
     if is_batched(fs):
-        extra = _in_one_request(type(fs)) if has_protocol(fs, "s3") else {}
+        kind: Any = type(fs)
+        extra = _in_one_request(kind) if has_protocol(fs, "s3") else {}
         pairs = zip(paths, ends, strict=True)
         return together(fs, [partial(fs._cat_file, path, start=a, end=b, **extra) for path, (a, b) in pairs])
     if len(paths) > 1 and profile_of(fs).kind == "network":
