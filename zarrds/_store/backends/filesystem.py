@@ -336,7 +336,7 @@ def _read_from_zip(fs: ZipFileSystem, path: str, start: int | None, end: int | N
         return fs.cat_file(path, start, end)
     except KeyError as error:  # of zipfile, in versions of fsspec before 2026.9
         if entry is None:
-            raise FileNotFoundError(path) from error
+            raise FileNotFoundError(path) from error  # builtin: as file systems say that a path is absent
         raise
 
 
