@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import zarrds
 from xarray_backend.blocks import BlockTarget, LazyWrite, block_starts, finish_later, finish_now
+from xarray_backend.encoding import FLAG
 from xarray_backend.plan import DatasetPlan, Resize, VariableWrite
 from xarray_backend.reader import ZarrdsStore
 from xarray_backend.receipt import WriteReceipt
@@ -91,8 +92,11 @@ def carry_out(
         later = _append(plans, resizes, target, job)
     # a store that translates documents, such as N5, must read them back to consolidate them
     whole = fresh and not written.path and target.keeps_documents
-    _finish_metadata(plans, documents, target, whole=whole, consolidates=job.consolidated)
-    if not whole and (changed or job.consolidated):
+    last = _last_documents(plans, documents, consolidates=whole and job.consolidated)
+    is_alone = _set_last(last, _as_left(plans, job) if fresh else None, target)
+    if not is_alone and not _joined(plans, documents, target):
+        whole = True  # another writer has replaced the dataset, and will write its metadata
+    elif not (whole and is_alone) and (changed or job.consolidated):
         changes = None if fresh else _changed_paths(plans)  # mode "w" may have deleted other nodes
         _consolidate_again(target, changes, wanted=job.consolidated)
     target.flush()
@@ -251,10 +255,10 @@ def _consolidate_again(target: Store, paths: list[str] | None, *, wanted: bool) 
         zarrds.consolidate_metadata(target)
 
 
-def _finish_metadata(
-    plans: list[DatasetPlan], new: list[tuple[str, bytes]], target: Store, *, whole: bool, consolidates: bool
-) -> None:
-    """Write the attributes of groups; with the consolidated metadata, in one batch, if this is the whole hierarchy."""
+def _last_documents(
+    plans: list[DatasetPlan], new: list[tuple[str, bytes]], *, consolidates: bool
+) -> list[tuple[str, bytes]]:
+    """Return the documents of new groups with their attributes, and the consolidated metadata; update other groups."""
     documents: dict[str, bytes] = {}
     for plan in plans:
         if plan.attrs is None:
@@ -265,9 +269,67 @@ def _finish_metadata(
         (key, text), *stored = plan.new_group(plan.attrs).documents()
         documents[key] = text
         new = [*new, (key, text), *stored]
-    if consolidates and whole:
+    if consolidates:
         ((key, text),) = consolidated(new)
         documents.pop(key, None)
         documents[key] = text  # written last
-    if documents:
-        target.set_many(list(documents.items()))
+    return list(documents.items())
+
+
+def _as_left(plans: list[DatasetPlan], job: Job) -> dict[str, bytes]:
+    """Return the documents of new groups, as this write has created them."""
+    found = {key: text for plan in plans for key, text in plan.new_group().documents()}
+    return found if job.receipt is None else {**found, job.receipt.document[0]: job.receipt.document[1]}
+
+
+def _set_last(documents: list[tuple[str, bytes]], left: dict[str, bytes] | None, target: Store) -> bool:
+    """Set the last documents; return False if others have changed the groups of a new dataset meanwhile.
+
+    Parameters
+    ----------
+    documents : list of (str, bytes)
+        The documents; the last one after the others.
+    left : dict, optional
+        The documents of the groups as this write has left them; None: it may not be the only one.
+    target : Store
+        Where they are.
+    """
+    if not documents:
+        return True
+    if left is None or not (target.can_set_if and target.keeps_documents):
+        target.set_many(documents)
+        return True
+    keys = list(dict.fromkeys([*left, *(key for key, _ in documents)]))
+    if any(text != left.get(key) for key, text in zip(keys, map(_bytes, _texts(target, keys)), strict=True)):
+        return False
+
+    def is_set(document: tuple[str, bytes]) -> bool:
+        key, text = document
+        return target.set_if(key, text, left.get(key))
+
+    return all(at_once(target, is_set, documents[:-1])) and is_set(documents[-1])
+
+
+def _texts(target: Store, keys: Sequence[str]) -> list[Any]:
+    return target.get_many([(key, None) for key in keys])
+
+
+def _bytes(text: Any) -> bytes | None:
+    return None if text is None else bytes(text)
+
+
+def _joined(plans: list[DatasetPlan], documents: list[tuple[str, bytes]], target: Store) -> bool:
+    """Add the attributes of a new dataset to those that others have set in its groups meanwhile.
+
+    Return False if others have deleted the groups or arrays, as mode "w" does.
+    """
+    groups = [key for plan in plans for key, _ in plan.new_group().documents()]
+    if any(text is None for text in _texts(target, [*groups, *(key for key, _ in documents)])):
+        return False
+    for plan in plans:
+        attrs = zarrds.open_group(target, mode="r+", path=plan.path).attrs
+        if FLAG in attrs:
+            del attrs[FLAG]
+        if plan.attrs:
+            attrs.update(plan.attrs)
+    return True

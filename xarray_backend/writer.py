@@ -262,7 +262,7 @@ def _write(request: Request, target: Store) -> ZarrdsStore | Delayed | WritePlan
         refuse_self_overwrite(target, root, request.datasets)
     if mode == "replace" and not request.dry_run:
         return _replace(request, target)
-    if existing is None and request.append_dim is not None and not request.dry_run and target.is_erasable():
+    if existing is None and mode in ("a", "a-") and not request.dry_run and target.is_erasable():
         existing = _begin(request, target)
     with _turns(existing, request) as turns:
         if turns:
@@ -285,9 +285,10 @@ def _write(request: Request, target: Store) -> ZarrdsStore | Delayed | WritePlan
 
 
 def _begin(request: Request, target: Store) -> Group:
-    """Create the group of a first append, once nothing is found to be wrong; others may create it at the same moment.
+    """Create the group of a first write in mode "a", once nothing is found to be wrong.
 
-    Whoever gets the turn of the group first creates its arrays, and the others append to them.
+    Others may create it at the same moment: then each adds its variables. Of first appends, whoever gets the turn of
+    the group first creates its arrays, and the others append to them.
     """
     plans = _planned(request, None, target)
     _refuse_hazards(plans, None, target, request)

@@ -167,18 +167,41 @@ def _present(store: Store, keys: Sequence[str]) -> dict[str, Buf]:
 
 
 def write_consolidated(
-    store: Store, texts: Mapping[str, Buf], metadata_key: str, root: str = ""
+    store: Store,
+    texts: Mapping[str, Buf],
+    metadata_key: str,
+    root: str = "",
+    *,
+    compare: bool = False,
+    before: Buf | None = None,
 ) -> Consolidated | None:
-    """Write the consolidated metadata of documents in one step; return None if the document of the group has changed.
+    """Write the consolidated metadata of documents in one step; return None if others have changed their document.
 
     In Zarr v3 they are in the document of the group, which others may change at the same moment. The claim of a writer
-    stays in it.
+    stays in it. In Zarr v2 they have a document of their own.
+
+    Parameters
+    ----------
+    store : Store
+        Store of the hierarchy.
+    texts : mapping
+        The documents of all nodes.
+    metadata_key : str
+        Key of the consolidated metadata of Zarr v2.
+    root : str
+        Group whose consolidated metadata they are; Zarr v3 only.
+    compare : bool
+        Whether a document of their own must still be `before`, if the store can compare.
+    before : bytes, optional
+        What was under `metadata_key` before `texts` were read.
     """
     written, items = consolidate_documents(texts, metadata_key, root)
     ((key, new),) = items
-    if key == metadata_key:
+    if key == metadata_key and not compare:
         store.set_many(items)
         return written
+    if key == metadata_key:
+        return written if set_document(store, key, new, before) else None
     return written if set_document(store, key, with_mark_of(new, texts[key]), texts[key]) else None
 
 

@@ -108,17 +108,18 @@ _ATTEMPTS = 10
 def _consolidated(store: Store, metadata_key: str, root: str, zarr_format: int | None) -> Consolidated:
     """Read all documents, and write and return the consolidated metadata.
 
-    In Zarr v3 they are in the group's own document: if others change that meanwhile, all is done again.
+    If others change them meanwhile, or in Zarr v3 the group's own document, in which they are, all is done again.
     """
     for _ in range(_ATTEMPTS):
+        before = store.get_many([(metadata_key, None)])[0] if store.can_set_if and zarr_format != 3 else None
         documents = _node.documents_below(store, root, zarr_format, listed=True)
         if not documents:
             raise _nothing_to_consolidate(store, root)
-        written = _node.write_consolidated(store, documents, metadata_key, root)
+        written = _node.write_consolidated(store, documents, metadata_key, root, compare=True, before=before)
         if written is not None:
             return written
     raise ConflictError(
-        "others change the document of the group again and again",
+        "others change the document of the consolidated metadata again and again",
         store=repr(store),
         path=root,
         hint="consolidate when they are done",

@@ -1,0 +1,156 @@
+"""Several calls of `to_zarrds` that create one dataset at the same moment; docs/consistency.md says what happens."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import zarrds
+from tests.faults.interleave import Turns, TurnStore
+from xarray_backend import open_zarrds, to_zarrds
+from zarrds.storage import MemoryStore
+
+SEEDS = [pytest.param(range(5), id="few"), pytest.param(range(5, 60), id="many", marks=pytest.mark.slow)]
+
+
+def table(value: int, *names: str) -> xr.Dataset:
+    variables = {name: (("t", "x"), np.full((4, 3), float(value))) for name in names}
+    return xr.Dataset(variables, {"t": np.arange(4), "x": [1, 2, 3]}, {f"by{value}": 1})
+
+
+def in_turns(store: MemoryStore, seed: int, *jobs: Callable[[Any], Any]) -> list[BaseException | None]:
+    """Let each job do some requests, then another one, and so on; return the error of each."""
+    drawn = random.Random(seed)
+    turns = Turns()
+    now, left = 0, 0
+
+    def choose(alive: list[int]) -> int:
+        nonlocal now, left
+        if left <= 0 or now not in alive:
+            now, left = drawn.choice(alive), drawn.randint(1, 12)
+        left -= 1
+        return now
+
+    with pytest.MonkeyPatch.context() as patch:
+        turns.instead_of_time(patch)
+        shared = TurnStore(store, turns)
+        return turns.run([lambda job=job: job(shared) for job in jobs], choose)  # type: ignore[misc]
+
+
+def write(ds: xr.Dataset, mode: str) -> Callable[[Any], Any]:
+    return lambda store: to_zarrds(ds, store, mode=mode)
+
+
+def found(store: Any, **options: Any) -> tuple[dict[str, set[float]], set[str]]:
+    """Values of each variable, and the attributes."""
+    ds = open_zarrds(store, **options).load()
+    assert dict(ds.sizes) == {"t": 4, "x": 3}
+    return {str(name): set(var.values.ravel().tolist()) for name, var in ds.data_vars.items()}, set(ds.attrs)
+
+
+def nothing(store: MemoryStore) -> None:
+    """Nobody has been here."""
+
+
+def empty_group(store: MemoryStore) -> None:
+    zarrds.open_group(store, mode="w")
+
+
+def old_dataset(store: MemoryStore) -> None:
+    to_zarrds(table(0, "old"), store)
+
+
+@pytest.mark.parametrize("seeds", SEEDS)
+@pytest.mark.parametrize("before", [nothing, empty_group, old_dataset])
+def test_all_that_is_added_is_there(before: Any, seeds: Any, zarr_format: int) -> None:
+    """Variables, attributes, and both in the consolidated metadata."""
+    for seed in seeds:
+        store = MemoryStore()
+        before(store)
+        errors = in_turns(store, seed, write(table(1, "u"), "a"), write(table(2, "v"), "a"))
+        assert errors == [None, None]
+        old = {"old": {0.0}} if before is old_dataset else {}
+        expected = {**old, "u": {1.0}, "v": {2.0}}, {"by1", "by2", *("by0" for _ in old)}
+        assert found(store) == found(store, consolidated=False) == expected, seed
+
+
+@pytest.mark.parametrize("seeds", SEEDS)
+@pytest.mark.parametrize("before", [nothing, old_dataset])
+@pytest.mark.parametrize("mode", ["a", "w"])
+def test_equal_data_by_both(mode: str, before: Any, seeds: Any, zarr_format: int) -> None:
+    for seed in seeds:
+        store = MemoryStore()
+        before(store)
+        assert in_turns(store, seed, *[write(table(1, "u", "v"), mode)] * 2) == [None, None]
+        values, attrs = found(store)
+        assert (values, attrs) == found(store, consolidated=False)
+        assert {name: values[name] for name in "uv"} == {"u": {1.0}, "v": {1.0}}, seed
+        assert "by1" in attrs
+
+
+@pytest.mark.parametrize("seeds", SEEDS)
+def test_one_variable_by_both(seeds: Any, zarr_format: int) -> None:
+    """Each chunk has the values of one of them."""
+    for seed in seeds:
+        store = MemoryStore()
+        assert in_turns(store, seed, write(table(1, "u"), "a"), write(table(2, "u"), "a")) == [None, None]
+        values, attrs = found(store)
+        assert (values, attrs) == found(store, consolidated=False)
+        assert values["u"] in ({1.0}, {2.0})
+        assert attrs == {"by1", "by2"}
+
+
+@pytest.mark.parametrize("seeds", SEEDS)
+@pytest.mark.parametrize("other", ["w-", "a"])
+def test_a_new_dataset_is_created_once(other: str, seeds: Any, zarr_format: int) -> None:
+    """Who comes too late gets FileExistsError, or adds to it in mode "a"."""
+    for seed in seeds:
+        store = MemoryStore()
+        errors = in_turns(store, seed, write(table(1, "u"), "w-"), write(table(2, "v"), other))
+        failed = [type(error).__name__ if error else None for error in errors]
+        assert failed.count("DatasetExistsError") + failed.count(None) == 2
+        there = [n for n, name in enumerate(failed) if name is None]
+        assert len(there) == 1 if other == "w-" else 1 in there
+        expected = {"uv"[n]: {n + 1.0} for n in there}, {f"by{n + 1}" for n in there}
+        assert found(store) == found(store, consolidated=False) == expected, seed
+
+
+@pytest.mark.parametrize("seeds", SEEDS)
+def test_two_datasets_that_replace_an_old_one(seeds: Any, zarr_format: int) -> None:
+    """One of them is there, whole, with or without what the other one has written; nothing is of the old one."""
+    for seed in seeds:
+        store = MemoryStore()
+        old_dataset(store)
+        assert in_turns(store, seed, write(table(1, "u"), "w"), write(table(2, "v"), "w")) == [None, None]
+        for values, _ in (found(store), found(store, consolidated=False)):
+            assert values, seed
+            assert values.items() <= {"u": {1.0}, "v": {2.0}}.items(), seed
+
+
+def write_in_process(job: tuple[str, int, str, str]) -> None:
+    path, value, name, mode = job
+    warnings.simplefilter("ignore")
+    to_zarrds(table(value, name), path, mode=mode)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["a", "replace"])
+def test_processes(mode: str, tmp_path: Path, zarr_format: int) -> None:
+    """All variables that several add; the whole dataset that several replace by equal ones."""
+    adds = mode == "a"
+    with ProcessPoolExecutor(3, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for attempt in range(2):
+            path = str(tmp_path / f"{attempt}.zarr")
+            list(pool.map(write_in_process, [(path, n * adds, f"v{n * adds}", mode) for n in range(6)]))
+            names = range(6) if adds else [0]
+            expected = {f"v{n}": {float(n)} for n in names}, {f"by{n}" for n in names}
+            assert found(path) == found(path, consolidated=False) == expected
