@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,9 +11,9 @@ import xarray as xr
 
 from xarray_backend import _compat
 from xarray_backend.stored import Stored, stored_names
-from zarrds.errors import ArgumentError, ArgumentKeyError, ArgumentTypeError
+from zarrds.errors import ArgumentError, ArgumentKeyError, ArgumentTypeError, NotSupportedError
 
-__all__ = ["Region", "appended_region", "parse_region", "region_names"]
+__all__ = ["Region", "appended_region", "check_region_of_tree", "parse_region", "region_names", "region_of_node"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,27 @@ def region_names(ds: xr.Dataset, region: Any) -> list[str]:
     ]
     written = [name for name in ds.variables if name not in ds.indexes]
     return stored_names([*written, *matched])
+
+
+def check_region_of_tree(datasets: Iterable[xr.Dataset], region: Any) -> None:
+    """Raise for a region that is not possible for a tree: "auto", or a dimension that no node has."""
+    if region is None:
+        return
+    if not isinstance(region, Mapping) or any(isinstance(part, str) for part in region.values()):
+        raise NotSupportedError(
+            "the nodes of a tree share coordinates, by which region='auto' finds slices of one dataset",
+            hint="give slices: region={'time': slice(0, 10)}",
+        )
+    known = {dim for ds in datasets for dim in ds.dims}
+    unknown = [dim for dim in region if dim not in known]
+    if unknown:
+        raise ArgumentError(f"region has {unknown[0]!r}, which is not a dimension of any node of the tree")
+
+
+def region_of_node(ds: xr.Dataset, region: Mapping[Any, Any]) -> tuple[xr.Dataset, Mapping[Any, Any] | None]:
+    """Return one node of a tree without index coordinates, and the part of a region that concerns it, None if none."""
+    own = {dim: part for dim, part in region.items() if dim in ds.dims}
+    return ds.drop_vars(ds.indexes, errors="ignore"), own if own or not region else None
 
 
 def parse_region(ds: xr.Dataset, region: Any, stored: Stored, append_dim: Any = None) -> tuple[xr.Dataset, Region]:

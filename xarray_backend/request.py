@@ -11,6 +11,7 @@ import xarray as xr
 from xarray_backend.managers import has_foreign_blocks, with_dask_blocks
 from xarray_backend.plan import check_dataset
 from xarray_backend.reader import check_format, group_path
+from xarray_backend.region import check_region_of_tree
 from zarrds.errors import ArgumentError, ArgumentTypeError, NotSupportedError
 
 __all__ = ["Request", "WriteKeywords"]
@@ -92,8 +93,8 @@ class Request:
             if not given["compute"]:
                 raise NotSupportedError("compute=False is for dask arrays; other chunked arrays are written now")
             mode = "replace" if mode == "w" else mode  # it may read what "w" would delete
-        if len(datasets) > 1 and given["region"] is not None:
-            raise NotSupportedError("region is for datasets; write the nodes of a tree one by one")
+        if len(datasets) > 1:
+            check_region_of_tree(datasets.values(), given["region"])
         for ds in datasets.values():
             check_dataset(ds if given["region"] is None else ds.drop_vars(ds.indexes, errors="ignore"))
         root = group_path(given["group"])

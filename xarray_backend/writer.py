@@ -17,7 +17,13 @@ from xarray_backend.preview import WritePlan, planned_writes
 from xarray_backend.reader import ZarrdsStore
 from xarray_backend.receipt import WriteReceipt, receipt_of
 from xarray_backend.recoding import recoded_variables, replace_recoded, with_recoded
-from xarray_backend.region import Region, appended_region, parse_region, region_names
+from xarray_backend.region import (
+    Region,
+    appended_region,
+    parse_region,
+    region_names,
+    region_of_node,
+)
 from xarray_backend.request import Request, WriteKeywords
 from xarray_backend.stored import Stored, read_stored, stored_names, undo_unfinished
 from xarray_backend.storing import Job, ancestors, carry_out, is_consolidated, new_documents
@@ -170,7 +176,8 @@ def to_zarrds(
     region : dict or "auto", optional
         A dict from dimensions to slices of the stored arrays; "auto" finds slices by coordinate values. Index
         coordinates are not written to a region; the others, and all variables, must have one of its dimensions. The
-        empty region ``{}`` is the whole of every variable, scalars too.
+        empty region ``{}`` is the whole of every variable, scalars too. In a tree, each node is
+        written to the region of those dimensions that it has, given as slices; nodes that have none are left alone.
     align : {"auto", "raise", "keep"}, optional
         What is done if two blocks of a dask array would write one chunk, or one shard. "auto", the default where
         neither `safe_chunks` nor `align_chunks` is given: each task gathers the blocks, or parts of blocks, that make
@@ -336,7 +343,12 @@ def _planned(request: Request, existing: Group | None, target: Store) -> list[Da
     for path, ds in datasets.items():
         where = "/".join(part for part in (request.root, path.strip("/")) if part)
         grows = append_dim if len(datasets) == 1 or append_dim in ds.dims else None
-        stored, ds, part = _part_of(ds, _stored_group(existing, path), grows, request.region)
+        region = request.region
+        if region is not None and len(datasets) > 1:
+            ds, region = region_of_node(ds, region)
+            if region is None:
+                continue
+        stored, ds, part = _part_of(ds, _stored_group(existing, path), grows, region)
         encoding = request.encodings[path]
         recoded = recoded_variables(ds, where, stored, encoding, options, part)
         if recoded:

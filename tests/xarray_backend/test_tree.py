@@ -132,3 +132,45 @@ def test_an_append_to_a_tree_that_fails_leaves_the_old_one(nth):
     if found["v"].size == 3:
         to_zarrds(series(3, 5), inner, append_dim="t")
     xr.testing.assert_identical(xr.open_datatree(inner, engine="zarrds", consolidated=False), series(0, 5))
+
+
+def waves_of(names, **part):
+    ds = (waves() if not part else waves().isel(part) * 2).drop_vars("label")
+    return {path: ds[some] for path, some in names.items()}
+
+
+@pytest.mark.parametrize("chunk", [None, 2])
+def test_regions(chunk):
+    """Nodes without the dimension, and what they have, stay."""
+    store = MemoryStore()
+    names = {"/": ["v"], "/a": ["u", "v"], "/a/c": ["u"]}
+    old = xr.DataTree.from_dict({**waves_of(names), "/d": xr.Dataset({"s": 5})})
+    to_zarrds(old, store, encoding={"/a": {"u": {"chunks": (2, 6)}}})
+    part = xr.DataTree.from_dict({**waves_of(names, t=slice(2, 4)), "/d": xr.Dataset({"s": 7})})
+    to_zarrds(part if chunk is None else part.chunk(t=chunk), store, region={"t": slice(2, 4)})
+    found = xr.open_datatree(store, engine="zarrds")
+    for path, some in names.items():
+        for name in some:
+            expected = waves()[name].values.copy()
+            expected[2:4] *= 2
+            np.testing.assert_array_equal(found[path][name], expected)
+    assert found["d"]["s"] == 5
+
+
+def test_regions_that_are_wrong_write_nothing():
+    store = MemoryStore()
+    to_zarrds(forest(), store)
+    before = dict(store)
+    nodes = waves_of({"/": ["v"], "/a": ["u"]}, t=[0])
+    for region, message in (
+        ({"z": slice(0, 1)}, "any node of the tree"),
+        ({"t": slice(0, 2)}, "has 2 elements"),
+        ({"x": slice(0, 6)}, "variable 'u' has lengths"),
+        ("auto", "give slices"),
+        ({"t": "auto"}, "give slices"),
+    ):
+        with pytest.raises((ValueError, NotImplementedError), match=message):
+            to_zarrds(xr.DataTree.from_dict(nodes), store, region=region)
+    with pytest.raises(ValueError, match="both the dataset and the store"):
+        to_zarrds(xr.DataTree.from_dict({**nodes, "/new": nodes["/"]}), store, region={"t": slice(0, 1)})
+    assert dict(store) == before
