@@ -248,8 +248,8 @@ def test_the_cost_does_not_depend_on_the_number_of_chunks() -> None:
     counts = many.counts
     assert counts.calls == {"get": 5, "listdir": 4, "set": 1}  # what was there before, levels; groups
     asked = [key for verb, items in counts.log if verb == "get" for key, _ in items]
-    assert {key.rpartition("/")[2] for key in asked} == {".zarray", ".zgroup", ".zattrs", "zarr.json"}
-    assert len(asked) == 4 * 8
+    assert {key.rpartition("/")[2] for key in asked} == {".zarray", ".zgroup", ".zattrs", "zarr.json", ".zmetadata"}
+    assert len(asked) == 4 * 8 + 1
     assert not counts.calls["keys"]
 
 
