@@ -112,6 +112,7 @@ def test_a_task_that_failed_is_repeated_by_a_cluster(cluster_client: Any, tmp_pa
     assert found[:].tolist() == [1] * 8
 
 
+@pytest.mark.slow
 def test_query_planning_on_and_off(tmp_path: Path) -> None:
     code = """
 import sys, dask

@@ -176,6 +176,7 @@ def test_numbers_and_empty_arrays() -> None:
         assert to_zarr(x, store, write_empty_chunks=False).shape == x.shape
 
 
+@pytest.mark.slow
 def test_with_query_planning(tmp_path: Path) -> None:
     program = """if 1:
         import sys, dask
