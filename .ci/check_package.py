@@ -63,7 +63,7 @@ def main() -> int:
     sdist, wheel = build(options.folder.resolve())
     found = wheel.name.split("-")[1]
     if options.tag and options.tag != f"v{found}":
-        print(f"the tag is {options.tag}, but zarrds/_versions.py has {found}: they must agree")
+        print(f"the tag is {options.tag}, but zarrds/_base/versions.py has {found}: they must agree")
         return 1
     with tempfile.TemporaryDirectory() as folder:
         try_wheel(wheel, found, Path(folder))

@@ -42,10 +42,10 @@ from numcodecs.registry import codec_registry
 
 if TYPE_CHECKING:  # at run time they are imported at first use, see `__getattr__`
     from zarrds import attrs, codecs, convenience, core, creation, errors, hierarchy, n5, storage, sync
-    from zarrds._config import config_context, get_config, set_config
-    from zarrds._newer_config import config
+    from zarrds._base.config import config_context, get_config, set_config
+    from zarrds._base.newer_config import config
+    from zarrds._base.versions import __version__, print_debug_info, show_versions
     from zarrds._store import trace
-    from zarrds._versions import __version__, print_debug_info, show_versions
     from zarrds.convenience import (
         consolidate_metadata,
         convert,
@@ -211,10 +211,10 @@ v3_api_available = False
 """Whether the experimental v3 API of the manual's section 3.10 is there: it is not."""
 
 _MODULES = (
-    "_config",
-    "_newer_config",
+    "_base.config",
+    "_base.newer_config",
     "_store",
-    "_versions",
+    "_base.versions",
     "errors",
     "attrs",
     "codecs",

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from typing import Any
 
+from zarrds._base.types import Buf
 from zarrds._format import ATTRS_KEY, Format, format_of_key
 from zarrds._node import document_locked, set_document, with_mark_of
 from zarrds._store import Store, as_store
-from zarrds._types import Buf
 from zarrds.errors import ReadOnlyError, ZarrdsDeprecationWarning
 from zarrds.sync import Synchronizer
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from zarrds import _node
+from zarrds._base.types import ChunksLike, CodecLike, CodecsLike, DTypeLike, Separator, ShapeLike, ZarrFormat
 from zarrds._engine import places_of
 from zarrds._format import ARRAY_KEY, ATTRS_KEY, GROUP_KEY, GroupMeta, format_of
 from zarrds._metadata import array_meta, fallback_compressor
@@ -40,7 +41,6 @@ from zarrds._store import (
     refuse_overlap,
 )
 from zarrds._store import normalize_path as normalize_storage_path
-from zarrds._types import ChunksLike, CodecLike, CodecsLike, DTypeLike, Separator, ShapeLike, ZarrFormat
 from zarrds.errors import ArgumentError
 
 __all__ = [

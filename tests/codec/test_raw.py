@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zarrds._base.types import ByteRange
 from zarrds._codec.raw import rows_needed
-from zarrds._types import ByteRange
 
 
 @st.composite

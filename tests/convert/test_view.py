@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 import zarrds
+from zarrds._base.types import ByteRange
 from zarrds._convert import FormatView
-from zarrds._types import ByteRange
 
 
 class Recording(zarrds.MemoryStore):

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zarrds
-from zarrds._edges import Edges
+from zarrds._base.edges import Edges
 from zarrds.errors import ArgumentError, MetadataError, NotSupportedError, UnsupportedFormatError
 
 from ..engine.counting import CountingStore

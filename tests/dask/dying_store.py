@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from zarrds._base.types import Buf, Request
 from zarrds._store.spec import StoreSpec, make_spec
-from zarrds._types import Buf, Request
 from zarrds.storage import DirectoryStore
 
 

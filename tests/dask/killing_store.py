@@ -6,8 +6,8 @@ import os
 import signal
 from collections.abc import Sequence
 
+from zarrds._base.types import Buf
 from zarrds._store.spec import StoreSpec, make_spec
-from zarrds._types import Buf
 from zarrds.storage import DirectoryStore
 
 

@@ -218,7 +218,7 @@ def test_a_rechunk_to_irregular_chunks_continues() -> None:
 @settings(max_examples=25)
 @given(st.data())
 def test_boxes_of_irregular_chunks_cover_a_region_once(data: Any) -> None:
-    from zarrds._edges import Edges
+    from zarrds._base.edges import Edges
     from zarrds.dask.rechunking.stages import boxes
 
     grid = tuple(data.draw(st.one_of(st.integers(1, 6), blocks(12).map(Edges.of))) for _ in range(2))

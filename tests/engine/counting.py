@@ -7,7 +7,7 @@ import os
 import sys
 from collections import Counter
 
-from zarrds._store.backends.memory import KVStore
+from zarrds._store.backends.mapping import KVStore
 from zarrds._store.base import StoreProfile
 from zarrds._store.request import buffer_size
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import zarrds
+from zarrds._base.types import Buf, Request
 from zarrds._engine.pool import prefetched
 from zarrds._store.base import StoreProfile
-from zarrds._types import Buf, Request
 from zarrds.storage import MemoryStore
 
 PATIENCE_S = 60

@@ -22,14 +22,14 @@ import zarrds
 from tests.store import web
 from tests.store.cases import CASES, named, opened
 from tests.store.doubles import WrappedStore
-from zarrds._config import config_context
+from zarrds._base.config import config_context
+from zarrds._base.types import Request
 from zarrds._store.backends import files
 from zarrds._store.backends.fs import FSStore
 from zarrds._store.base import Store, StoreProfile
 from zarrds._store.readers import RangeReader
 from zarrds._store.wrappers.consolidated import DocumentStore
 from zarrds._store.wrappers.n5 import N5Mapping
-from zarrds._types import Request
 from zarrds.storage import DirectoryStore, LRUStoreCache, MemoryStore, ReadOnlyStore
 
 LENGTH = 4000

@@ -9,7 +9,7 @@ import pytest
 
 from tests.codec.pipelines import LITTLE, chain, numbers, sharding, source, spec
 from tests.engine.counting import CountingStore
-from zarrds._config import config_context
+from zarrds._base.config import config_context
 from zarrds._engine.bulk import delete_outside, trim_edges
 from zarrds._engine.reading import read
 from zarrds._engine.source import OpenSource

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tests.store.doubles import WrappedStore
+from zarrds._base.types import Buf, Request
 from zarrds._store.base import Staging, Store
-from zarrds._types import Buf, Request
 
 
 class StoppedError(Exception):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import zarrds
-from zarrds._types import ByteRange
+from zarrds._base.types import ByteRange
 from zarrds.storage import FSStore
 
 from .cloud import FaultyCloud

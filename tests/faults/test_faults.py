@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import zarrds
-from zarrds._types import ByteRange
+from zarrds._base.types import ByteRange
 from zarrds.errors import ShortReadError, StoreError, ZarrdsError
 from zarrds.storage import FSStore
 

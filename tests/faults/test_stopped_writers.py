@@ -11,10 +11,10 @@ import pytest
 import zarrds
 from tests.faults.test_appending import FORMATS, OLD, made, rows
 from tests.store.doubles import WrappedStore
+from zarrds._base.types import Buf
 from zarrds._node import claim as _claim
 from zarrds._store import retry
 from zarrds._store.base import Store, StoreProfile
-from zarrds._types import Buf
 from zarrds.core import appending
 from zarrds.storage import MemoryStore
 

@@ -13,7 +13,7 @@ import pytest
 import zarrds
 from tests.faults.toxic import KINDS, Proxy, ever, once, some_of, toxic
 from tests.store.web import Quiet, Untagged, WithETag, WithTime, serving
-from zarrds._types import ByteRange
+from zarrds._base.types import ByteRange
 from zarrds.errors import StoreError, ZarrdsError
 from zarrds.storage import FSStore
 

@@ -17,7 +17,7 @@ from azure.storage.blob import ContainerClient
 import zarrds
 from tests.faults.toxic import ever, some_of, toxic
 from tests.servers import AZURITE_ACCOUNT, AZURITE_KEY
-from zarrds._types import ByteRange
+from zarrds._base.types import ByteRange
 from zarrds.errors import StoreError
 from zarrds.storage import ABSStore
 

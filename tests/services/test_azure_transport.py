@@ -22,8 +22,8 @@ from azure.storage.blob import ContainerClient, generate_container_sas
 
 import zarrds
 from tests.servers import AZURITE_ACCOUNT, AZURITE_KEY, lacking
+from zarrds._base.types import ByteRange
 from zarrds._store.backends import direct
-from zarrds._types import ByteRange
 from zarrds.errors import ArgumentError, StoreAccessError, StoreError
 from zarrds.storage import FSStore
 

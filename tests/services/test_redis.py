@@ -12,7 +12,7 @@ import pytest
 import redis
 
 import zarrds
-from zarrds._types import ByteRange
+from zarrds._base.types import ByteRange
 from zarrds.errors import StoreError
 from zarrds.storage import RedisStore
 

@@ -26,7 +26,7 @@ import xarray
 import zarrds
 import zarrds.dask
 from tests.servers import S3
-from zarrds._types import ByteRange
+from zarrds._base.types import ByteRange
 from zarrds.errors import PathNotFoundError, StoreAccessError, StoreError
 from zarrds.storage import FSStore
 

@@ -22,8 +22,8 @@ import xarray
 
 import zarrds
 from tests.servers import S3
+from zarrds._base.types import ByteRange
 from zarrds._store.backends import direct, obstore_use
-from zarrds._types import ByteRange
 from zarrds.errors import ArgumentError, StoreAccessError, StoreConnectionError, StoreError
 from zarrds.storage import FSStore
 

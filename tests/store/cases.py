@@ -20,7 +20,7 @@ from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from tests.servers import AZURITE_KEY, S3
-from zarrds._config import config_context
+from zarrds._base.config import config_context
 from zarrds._store.base import Store
 from zarrds._store.wrappers.consolidated import DocumentStore
 from zarrds.n5 import N5FSStore, N5Store

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from zarrds._base.types import Buf, Request
 from zarrds._store.base import Store, StoreProfile
 from zarrds._store.readers import RangeReader, VersionReader
 from zarrds._store.request import buffer_size
 from zarrds._store.spec import StoreSpec, live_spec
 from zarrds._store.wrappers.base import WrapperStore
-from zarrds._types import Buf, Request
 
 
 class WrappedStore(WrapperStore):

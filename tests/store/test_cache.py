@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import zarrds
+from zarrds._base.types import Buf, ByteRange, Request
 from zarrds._store.base import Store
-from zarrds._types import Buf, ByteRange, Request
 from zarrds.storage import DirectoryStore, KVStore, LRUStoreCache, MemoryStore
 
 from .doubles import CountingStore

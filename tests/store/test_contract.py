@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import zarrds
+from zarrds._base.types import ByteRange
 from zarrds._store.base import Store
 from zarrds._store.wrappers.consolidated import DocumentStore
-from zarrds._types import ByteRange
 from zarrds.errors import (
     NotErasableError,
     PathNotFoundError,

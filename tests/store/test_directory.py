@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from zarrds._base.types import ByteRange
 from zarrds._store import exclusive
 from zarrds._store.base import Store
-from zarrds._types import ByteRange
 from zarrds.errors import FSPathExistNotDir, StoreError
 from zarrds.storage import DirectoryStore, FSStore, NestedDirectoryStore, TempStore
 

@@ -13,7 +13,7 @@ import pytest
 from fsspec.asyn import AsyncFileSystem
 
 from zarrds import get_config
-from zarrds._types import ByteRange
+from zarrds._base.types import ByteRange
 from zarrds.errors import StoreError
 from zarrds.storage import FSStore
 

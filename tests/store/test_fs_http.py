@@ -11,7 +11,7 @@ import pytest
 import xarray
 
 import zarrds
-from zarrds._types import ByteRange
+from zarrds._base.types import ByteRange
 from zarrds.errors import PathNotFoundError, StoreAccessError, StoreConnectionError, StoreError
 from zarrds.storage import FSStore
 

@@ -108,7 +108,7 @@ def test_values_that_are_no_blobs(tmp_path: Path, value: str) -> None:
     store = SQLiteStore(database(tmp_path / "a.db", f"{PLAIN} INSERT INTO zarr VALUES('.zgroup', {value});"))
     for act in (
         lambda: store[".zgroup"],
-        lambda: store.get_many([(".zgroup", zarrds._types.ByteRange(0, 1))]),
+        lambda: store.get_many([(".zgroup", zarrds._base.types.ByteRange(0, 1))]),
         lambda: zarrds.open_group(store, mode="r"),
         lambda: zarrds.open_group(store, mode="a"),
         lambda: zarrds.verify(store),

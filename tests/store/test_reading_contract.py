@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import zarrds
-from zarrds._types import ByteRange
+from zarrds._base.types import ByteRange
 from zarrds.errors import ReadOnlyError
 from zarrds.storage import MemoryStore, getsize, listdir
 

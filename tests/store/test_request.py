@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zarrds._base.types import ByteRange, Request
 from zarrds._store.request import coalesce, cut, split_answers
-from zarrds._types import ByteRange, Request
 
 ranges = st.one_of(
     st.none(),

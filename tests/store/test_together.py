@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+from zarrds._base.types import Buf, Request
 from zarrds._store import get_together
 from zarrds._store.base import StoreProfile
 from zarrds._store.concurrent import REQUESTS_AT_ONCE, map_concurrently
-from zarrds._types import Buf, Request
 from zarrds.storage import FSStore, MemoryStore
 
 from .test_fs import CloudFileSystem

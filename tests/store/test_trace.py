@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import zarrds
+from zarrds._base.types import Buf, ByteRange, Request
 from zarrds._store.base import Store
-from zarrds._types import Buf, ByteRange, Request
 from zarrds.storage import DirectoryStore, FSStore, KVStore, MemoryStore, ReadOnlyStore
 
 from .doubles import WrappedStore

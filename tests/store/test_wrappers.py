@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import zarrds
+from zarrds._base.types import ByteRange
 from zarrds._engine.batch import PendingStore
 from zarrds._format.consolidated import Consolidated
 from zarrds._node.claim import Claim
@@ -20,7 +21,6 @@ from zarrds._store.wrappers.consolidated import ConsolidatedMetadataStore, Docum
 from zarrds._store.wrappers.n5 import N5FSStore, N5Mapping, N5Store
 from zarrds._store.wrappers.transformer import ShardingStorageTransformer, StorageTransformer
 from zarrds._store.wrappers.v3_experimental import ExperimentalV3Store
-from zarrds._types import ByteRange
 from zarrds.cli.serving.inside import InsideStore
 from zarrds.core.appending import _BehindTheEnd
 from zarrds.errors import StoreError

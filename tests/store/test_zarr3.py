@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import zarrds
+from zarrds._base.types import ByteRange
 from zarrds._store.backends.zarr3 import Zarr3Store
 from zarrds.errors import NotAStoreError, NotErasableError, ReadOnlyError, StoreError
 from zarrds.storage import DirectoryStore, FSStore, KVStore, ObstoreStore, Store, as_store
@@ -80,7 +81,7 @@ def test_batches_ranges_and_listings() -> None:
     store = as_store(zarr.storage.MemoryStore(), mode="w")
     assert store.get_many([("a", None)]) == [None]
     store.set_many([("a/b", b"012345"), ("a/c/d", bytearray(b"x")), ("e", b"")])
-    ranges = [zarrds._types.ByteRange(1, 3), zarrds._types.ByteRange(4), zarrds._types.ByteRange(-2), None]
+    ranges = [ByteRange(1, 3), ByteRange(4), ByteRange(-2), None]
     assert store.get_many([("a/b", part) for part in ranges]) == [b"12", b"45", b"45", b"012345"]
     assert (list(store), store.listdir("a")) == (["a/b", "a/c/d", "e"], ["b", "c"])
     store.delete_many(["a/b", "absent"])

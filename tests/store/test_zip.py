@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import zarrds
-from zarrds._types import ByteRange
+from zarrds._base.types import ByteRange
 from zarrds.errors import NotErasableError, ReadOnlyError, StoreError
 from zarrds.storage import ZipStore, as_store, contains_array, contains_group, init_array, init_group, listdir
 

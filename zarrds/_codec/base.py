@@ -6,8 +6,8 @@ from collections.abc import Callable, Generator, Sequence
 from enum import Enum
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+from zarrds._base.types import Buf, ByteRange, NDArrayAny, Part, Shape
 from zarrds._format import ChunkSpec
-from zarrds._types import Buf, ByteRange, NDArrayAny, Part, Shape
 
 __all__ = [
     "NOT_CACHED",

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.types import NDArrayAny
 from zarrds._codec.registry import ArraySpec, CodecKind, check_members, register
-from zarrds._types import NDArrayAny
 from zarrds.errors import BadCompressorError
 
 __all__ = ["BitroundFilter", "mantissa_bits"]

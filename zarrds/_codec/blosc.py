@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numcodecs import blosc
 
-from zarrds._types import Buf, ByteRange, NDArrayAny
+from zarrds._base.types import Buf, ByteRange, NDArrayAny
 from zarrds.errors import ChunkDecodeError
 
 __all__ = ["HEADER_BYTES", "check_header", "decompress", "decompress_into", "in_order", "read_decoded", "stated_sizes"]

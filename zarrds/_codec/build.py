@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.types import Shape
 from zarrds._codec import (  # noqa: F401  (they register their codecs)
     bitround,
     brought,
@@ -35,7 +36,6 @@ from zarrds._codec.shard.index import inner_grid, inner_shape
 from zarrds._codec.shard.transposed import TransposedShardCodec
 from zarrds._codec.transpose import TransposeFilter
 from zarrds._format import NO_FILL, SHARDING, ChunkSpec, CodecSpec, Fill
-from zarrds._types import Shape
 from zarrds.errors import BadCompressorError
 
 __all__ = ["build_codec"]

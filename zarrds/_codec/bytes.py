@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from zarrds._base.types import Buf, NDArrayAny
 from zarrds._codec.registry import ArraySpec, CodecKind, check_members, register, size_of, wrong_size
-from zarrds._types import Buf, NDArrayAny
 from zarrds.errors import BadCompressorError
 
 __all__ = ["BytesSerializer", "flat_bytes"]

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.types import NDArrayAny
 from zarrds._codec.registry import ArraySpec, CodecKind, check_members, register
 from zarrds._format import Place, dtype_to_v3, fill_from_v3, fill_scalar, integer_limits, parse_data_type
-from zarrds._types import NDArrayAny
 from zarrds.errors import BadCompressorError, ChunkEncodeError
 
 __all__ = ["CastFilter", "scalar"]

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.types import NDArrayAny
 from zarrds._codec.registry import ArraySpec, CodecKind, register
 from zarrds._format import COMPLEX_PARTS, Place, parse_data_type
-from zarrds._types import NDArrayAny
 from zarrds.errors import BadCompressorError
 
 __all__ = ["ComplexPartsFilter"]

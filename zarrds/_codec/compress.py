@@ -18,10 +18,10 @@ from numcodecs import lz4 as lz4_c
 from numcodecs import zstd as zstd_c
 from numcodecs.abc import Codec
 
+from zarrds._base.types import Buf, NDArrayAny
 from zarrds._codec import blosc, zstd
 from zarrds._codec.limits import LARGE_BYTES, most_of, too_large
 from zarrds._codec.registry import ArraySpec, CodecKind, Compressor, put_decoded, register, size_of, wrong_size
-from zarrds._types import Buf, NDArrayAny
 from zarrds.errors import ArgumentError, BadCompressorError, ChunkDecodeError
 
 __all__ = ["BloscCompressor", "Lz4Compressor", "StreamCompressor", "ZstdCompressor", "bounded"]

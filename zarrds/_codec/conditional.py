@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from zarrds._base.types import Buf, NDArrayAny
 from zarrds._codec.registry import (
     ArraySpec,
     CodecKind,
@@ -20,7 +21,6 @@ from zarrds._codec.registry import (
     size_of,
 )
 from zarrds._format import Place, codec_specs
-from zarrds._types import Buf, NDArrayAny
 from zarrds.errors import BadCompressorError, ChunkDecodeError
 
 __all__ = ["ConditionalCompressor"]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from google_crc32c import value as crc32c
 
+from zarrds._base.types import Buf, NDArrayAny
 from zarrds._codec.registry import ArraySpec, CodecKind, register, size_of
-from zarrds._types import Buf, NDArrayAny
 from zarrds.errors import ChunkDecodeError
 
 __all__ = ["Crc32cCompressor"]

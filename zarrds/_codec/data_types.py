@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.types import JSON, NDArrayAny
 from zarrds._codec.registry import ArraySpec, CodecKind, forget_built, register
 from zarrds._format import (
     BROUGHT_TYPE,
@@ -25,7 +26,6 @@ from zarrds._format import (
     parse_data_type,
     set_type_finder,
 )
-from zarrds._types import JSON, NDArrayAny
 from zarrds.errors import (
     ArgumentError,
     ArgumentTypeError,

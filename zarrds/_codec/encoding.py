@@ -11,8 +11,8 @@ import numpy as np
 from numcodecs import JSON, Blosc, GZip, Zstd
 from numcodecs.abc import Codec
 
+from zarrds._base.types import NDArrayAny
 from zarrds._codec import blosc, zstd
-from zarrds._types import NDArrayAny
 
 __all__ = ["encode_with", "flat_in_memory_order", "flat_ordered"]
 

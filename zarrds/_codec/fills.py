@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numcodecs.compat import ensure_bytes
 
+from zarrds._base.types import NDArrayAny
 from zarrds._codec.table import PICKLE_HINT, get_codec
 from zarrds._format import ChunkSpec, CodecSpec, Fill, data_type_name, fill_of, fill_of_v3, fill_scalar
-from zarrds._types import NDArrayAny
 from zarrds.errors import FillTypeError, MetadataError
 
 __all__ = ["decode_fill", "encode_fill", "is_all_fill", "new_fill", "put_fill"]

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.types import Shape
 from zarrds._codec.registry import ArraySpec, CodecKind, Make
 from zarrds._codec.v3_codec import V3Codec, adapted
-from zarrds._types import Shape
 
 __all__ = ["from_zarr3", "is_of_zarr3"]
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._config import get_config
-from zarrds._types import NDArrayAny, Order, Shape
+from zarrds._base.config import get_config
+from zarrds._base.types import NDArrayAny, Order, Shape
 from zarrds.errors import ChunkDecodeError, ChunkMemoryError
 
 __all__ = ["LARGE_BYTES", "SMALL_BYTES", "after_encoding", "most_of", "new_array", "too_large"]

@@ -15,10 +15,10 @@ from numcodecs.abc import Codec
 from numcodecs.blosc import Blosc
 from numcodecs.compat import ensure_bytes, ensure_contiguous_ndarray
 
+from zarrds._base.types import Buf, NDArrayAny, Shape
 from zarrds._codec.compress import bounded
 from zarrds._codec.encoding import encode_with
 from zarrds._codec.registry import size_of
-from zarrds._types import Buf, NDArrayAny, Shape
 from zarrds.errors import ArgumentError, ChunkDecodeError
 
 __all__ = ["DEFAULT_MODE", "N5ChunkWrapper", "pack_header", "padded", "read_header"]

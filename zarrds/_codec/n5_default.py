@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.types import Buf, NDArrayAny
 from zarrds._codec.bytes import flat_bytes
 from zarrds._codec.n5 import DEFAULT_MODE, pack_header, padded, read_header
 from zarrds._codec.registry import (
@@ -23,7 +24,6 @@ from zarrds._codec.registry import (
     wrong_size,
 )
 from zarrds._format import CodecSpec, Place, codec_specs
-from zarrds._types import Buf, NDArrayAny
 from zarrds.errors import BadCompressorError, ChunkDecodeError
 
 __all__ = ["N5DefaultSerializer"]

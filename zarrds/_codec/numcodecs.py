@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numcodecs.abc import Codec
 
+from zarrds._base.types import Buf, NDArrayAny
 from zarrds._codec.bytes import flat_bytes
 from zarrds._codec.compress import BloscCompressor, Lz4Compressor, ZstdCompressor, bz2_of, gzip_of, lzma_of, zlib_of
 from zarrds._codec.numeric import decode_numbers
@@ -28,7 +29,6 @@ from zarrds._codec.registry import (
 )
 from zarrds._codec.table import get_codec
 from zarrds._format import ChunkSpec, CodecSpec
-from zarrds._types import Buf, NDArrayAny
 from zarrds.errors import BadCompressorError, ChunkDecodeError
 
 __all__ = ["PREFIX"]

@@ -10,6 +10,7 @@ import numpy as np
 from numcodecs.abc import Codec
 from numcodecs.blosc import Blosc
 
+from zarrds._base.types import Buf, ByteRange, NDArrayAny, Part
 from zarrds._codec import blosc
 from zarrds._codec.base import ReadSteps, ReadStrategy
 from zarrds._codec.compress import bounded
@@ -21,7 +22,6 @@ from zarrds._codec.raw import rows_needed
 from zarrds._codec.registry import size_of
 from zarrds._codec.table import PICKLE_HINT, get_codec
 from zarrds._format import ChunkSpec
-from zarrds._types import Buf, ByteRange, NDArrayAny, Part
 from zarrds.errors import BadCompressorError, ChunkDecodeError, ChunkEncodeError, ItemTypeError
 
 __all__ = ["NumcodecsPipeline"]

@@ -9,12 +9,12 @@ import numpy as np
 from numcodecs.abc import Codec
 from numcodecs.compat import ensure_bytes
 
+from zarrds._base.types import NDArrayAny
 from zarrds._codec import zfp
 from zarrds._codec.limits import new_array
 from zarrds._codec.objects import LISTED, decode_listed
 from zarrds._codec.registry import wrong_size
 from zarrds._format import ChunkSpec
-from zarrds._types import NDArrayAny
 
 __all__ = ["decode_numbers"]
 

@@ -13,8 +13,8 @@ import numpy as np
 from numcodecs.abc import Codec
 from numcodecs.compat import ensure_bytes, ensure_text
 
+from zarrds._base.types import Buf, NDArrayAny
 from zarrds._codec.registry import size_of
-from zarrds._types import Buf, NDArrayAny
 from zarrds.errors import ChunkDecodeError
 
 __all__ = ["LISTED", "check_count", "decode_listed", "decode_objects"]

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.types import Buf, NDArrayAny
 from zarrds._codec.registry import ArraySpec, CodecKind, check_members, register, size_of, wrong_size
-from zarrds._types import Buf, NDArrayAny
 from zarrds.errors import BadCompressorError, ChunkDecodeError
 
 __all__ = ["PackbitsSerializer"]

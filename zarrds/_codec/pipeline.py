@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.types import Buf, NDArrayAny, Part
 from zarrds._codec.base import ReadSteps, ReadStrategy
 from zarrds._codec.bytes import BytesSerializer
 from zarrds._codec.limits import LARGE_BYTES, SMALL_BYTES, after_encoding, most_of, new_array
 from zarrds._codec.raw import rows_needed
 from zarrds._codec.registry import ArraySpec, CodecKind, Compressor, Filter, Serializer, make_codec, size_of
 from zarrds._format import ChunkSpec
-from zarrds._types import Buf, NDArrayAny, Part
 from zarrds.errors import ChunkDecodeError, ChunkEncodeError, ItemTypeError
 
 __all__ = ["Pipeline"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from zarrds._types import ByteRange, Order, Part, Shape
+from zarrds._base.types import ByteRange, Order, Part, Shape
 
 __all__ = ["rows_needed"]
 

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from zarrds._base.types import Buf, NDArrayAny, Shape
 from zarrds._codec.providers import hint_for
 from zarrds._format import CodecSpec
-from zarrds._types import Buf, NDArrayAny, Shape
 from zarrds.errors import BadCompressorError, ChunkDecodeError
 
 __all__ = [

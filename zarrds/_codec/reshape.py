@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.types import NDArrayAny, Shape
 from zarrds._codec.registry import ArraySpec, CodecKind, check_members, register
-from zarrds._types import NDArrayAny, Shape
 from zarrds.errors import BadCompressorError
 
 __all__ = ["ReshapeFilter"]

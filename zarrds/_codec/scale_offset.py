@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.types import NDArrayAny
 from zarrds._codec.cast_value import scalar
 from zarrds._codec.registry import ArraySpec, CodecKind, check_members, register
-from zarrds._types import NDArrayAny
 from zarrds.errors import BadCompressorError, ChunkDecodeError, ChunkEncodeError
 
 __all__ = ["ScaleOffsetFilter"]

@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
+from zarrds._base.types import Buf, NDArrayAny, Shape
 from zarrds._codec.limits import too_large
 from zarrds._codec.registry import ArraySpec, CodecKind, Make, put_decoded, size_of, wrong_size
-from zarrds._types import Buf, NDArrayAny, Shape
 from zarrds.errors import ChunkDecodeError
 
 __all__ = ["V3Codec", "adapted"]

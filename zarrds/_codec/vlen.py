@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numcodecs import VLenArray, VLenBytes, VLenUTF8
 
+from zarrds._base.types import Buf, NDArrayAny
 from zarrds._codec.objects import check_count
 from zarrds._codec.registry import ArraySpec, CodecKind, register
-from zarrds._types import Buf, NDArrayAny
 from zarrds.errors import BadCompressorError
 
 __all__ = ["VLenTimes", "VlenSerializer"]

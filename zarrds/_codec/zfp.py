@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numcodecs.abc import Codec
 
+from zarrds._base.types import Buf, NDArrayAny, Shape
 from zarrds._codec.registry import size_of
-from zarrds._types import Buf, NDArrayAny, Shape
 from zarrds.errors import ChunkDecodeError
 
 __all__ = ["decode", "decode_padded", "longest_value", "with_expert_header"]

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.types import Buf, NDArrayAny
 from zarrds._codec.registry import ArraySpec, CodecKind, check_members, register, size_of, wrong_size
 from zarrds._codec.zfp import decode_padded, longest_value, with_expert_header
-from zarrds._types import Buf, NDArrayAny
 from zarrds.errors import BadCompressorError, ChunkEncodeError
 
 __all__ = ["ZfpSerializer"]

@@ -15,7 +15,7 @@ from typing import Any
 
 from numcodecs import zstd as zstd_c
 
-from zarrds._types import Buf
+from zarrds._base.types import Buf
 
 __all__ = ["compress"]
 

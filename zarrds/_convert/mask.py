@@ -10,8 +10,8 @@ from struct import pack
 
 import numpy as np
 
+from zarrds._base.types import JSON
 from zarrds._format import ChunkSpec, fill_scalar
-from zarrds._types import JSON
 
 __all__ = ["MASK", "mask_attribute"]
 

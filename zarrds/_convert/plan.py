@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from zarrds import _node
+from zarrds._base.types import JSON, Buf
 from zarrds._convert.mask import MASK, mask_attribute
 from zarrds._convert.probe import same_bytes
 from zarrds._convert.translate import cannot_express, in_other_order, translated
 from zarrds._format import CONSOLIDATED_KEY, ArrayMeta, GroupMeta, Node, canonical, format_of, node_key, v3_experimental
 from zarrds._format import document as v3
 from zarrds._store import ExperimentalV3Store, Store, join_path
-from zarrds._types import JSON, Buf
 from zarrds.errors import (
     ContainsArrayError,
     ContainsGroupError,

@@ -12,9 +12,9 @@ from math import prod
 
 import numpy as np
 
+from zarrds._base.types import NDArrayAny, Shape
 from zarrds._codec import build_codec
 from zarrds._format import SHARDING, ChunkSpec
-from zarrds._types import NDArrayAny, Shape
 from zarrds.errors import ZarrdsError
 
 __all__ = ["same_bytes", "same_elements"]

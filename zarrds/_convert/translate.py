@@ -15,10 +15,11 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numcodecs.abc import Codec
 
+from zarrds._base.config import get_config
+from zarrds._base.edges import longest_chunk, shown
+from zarrds._base.types import Order
 from zarrds._codec import build_codec, decode_fill, spec_of
-from zarrds._config import get_config
 from zarrds._convert.probe import same_elements
-from zarrds._edges import longest_chunk, shown
 from zarrds._format import (
     FILTERS,
     SHARDING,
@@ -33,7 +34,6 @@ from zarrds._format import (
 )
 from zarrds._format import document as v3
 from zarrds._metadata import make_pipeline, pipeline_of, to_numcodecs, v3_codec
-from zarrds._types import Order
 from zarrds.errors import UnsupportedFormatError
 
 __all__ = ["cannot_express", "in_other_order", "translated"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from zarrds import _node
+from zarrds._base.types import Buf, ByteRange, Request
 from zarrds._convert.chunks import open_both
 from zarrds._convert.documents import documents_of
 from zarrds._convert.plan import Step, nodes_in, plan_steps
@@ -12,7 +13,6 @@ from zarrds._engine import ChunkKeys, OpenSource, read, stored_chunks, write
 from zarrds._format import CONSOLIDATED_KEY, ArrayMeta, GroupMeta, box_coords, consolidate_documents, grid_shape
 from zarrds._plan import plan_selection
 from zarrds._store import MemoryStore, Store, cut, level, names_below, normalize_path, to_bytes
-from zarrds._types import Buf, ByteRange, Request
 from zarrds.errors import ReadOnlyError
 
 __all__ = ["FormatView"]

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from zarrds._base.types import Buf, NDArrayAny
 from zarrds._engine import OpenSource
 from zarrds._store import Store, buffer_size, same_tags, sizes_of
-from zarrds._types import Buf, NDArrayAny
 from zarrds.errors import CopyError, ZarrdsError
 
 __all__ = ["Verify", "check_values", "decode_value", "expect_size", "same_bytes", "same_elements", "same_values"]

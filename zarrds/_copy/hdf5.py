@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numcodecs import VLenArray, VLenBytes, VLenUTF8
 
-from zarrds._edges import longest_chunk
+from zarrds._base.edges import longest_chunk
 from zarrds.core import Array
 
 __all__ = [

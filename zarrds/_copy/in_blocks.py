@@ -6,11 +6,11 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from zarrds._base.types import Shape
 from zarrds._copy.batches import HELD_BYTES, UNKNOWN_BYTES, Absent, RawCopy
 from zarrds._copy.report import CopyReport
 from zarrds._engine import OpenSource, stored_chunks
 from zarrds._format import ArrayMeta, box_coords, chunk_count, grid_shape
-from zarrds._types import Shape
 from zarrds.core import Array
 
 __all__ = [

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from zarrds._escaping import visible
 from zarrds.errors import ArgumentError, ArgumentTypeError
+from zarrds.errors.escaping import visible
 
 __all__ = ["Tally", "checked_choice", "writing_to"]
 

@@ -8,8 +8,8 @@ from math import inf
 from time import time
 from typing import Any, Self
 
-from zarrds._escaping import visible
 from zarrds.core.html import facts_table
+from zarrds.errors.escaping import visible
 
 __all__ = ["CopyReport", "Timed", "lines_of", "size_text"]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from zarrds._base.types import Buf
 from zarrds._format import ARRAY_KEY, dumps, loads
 from zarrds._store import Store
-from zarrds._types import Buf
 from zarrds.errors import MetadataError
 
 __all__ = ["differing_separator", "spelled_out"]

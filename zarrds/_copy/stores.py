@@ -8,13 +8,13 @@ from contextlib import suppress
 from typing import Any
 
 from zarrds import _node
+from zarrds._base.types import ByteRange
 from zarrds._copy.batches import DOCUMENT_BYTES, UNKNOWN_BYTES, RawCopy
 from zarrds._copy.log import Tally, checked_choice, writing_to
 from zarrds._copy.separators import differing_separator, spelled_out
 from zarrds._engine import ChunkKeys, OpenSource, stored_chunks, windows
 from zarrds._format import CONSOLIDATED_KEY, DOCUMENT_NAMES, FORMATS, ArrayMeta
 from zarrds._store import Store, StoreLike, as_store, level, normalize_path, refuse_overlap
-from zarrds._types import ByteRange
 from zarrds.errors import ArgumentTypeError, CopyError, MetadataError, NotListableError, StoreAccessError
 
 __all__ = ["copy_store", "document_rank", "is_document"]

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from zarrds._base.types import Buf, NDArrayAny, Request
 from zarrds._codec import PendingValue
 from zarrds._engine.indexes import note_written
 from zarrds._store import (
@@ -21,7 +22,6 @@ from zarrds._store import (
     normalize_path,
     to_bytes,
 )
-from zarrds._types import Buf, NDArrayAny, Request
 
 __all__ = ["BATCH_BYTES", "PendingChunk", "PendingStore"]
 

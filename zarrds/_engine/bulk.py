@@ -9,13 +9,13 @@ from itertools import chain
 from math import prod
 from typing import TypeAlias
 
-from zarrds._edges import span_at
+from zarrds._base.edges import span_at
+from zarrds._base.types import Buf, ByteRange, Shape
 from zarrds._engine.drive import windows
 from zarrds._engine.indexes import note_written
 from zarrds._engine.source import OpenSource
 from zarrds._engine.writing import Lock
 from zarrds._format import box_coords, chunk_count, grid_shape, removed_chunks, valid_part
-from zarrds._types import Buf, ByteRange, Shape
 from zarrds.errors import NotErasableError, NotListableError, StoreAccessError
 
 __all__ = [

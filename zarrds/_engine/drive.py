@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeAlias, TypeVar
 
+from zarrds._base.config import get_config
+from zarrds._base.log import log
+from zarrds._base.types import NDArrayAny, Request
 from zarrds._codec import ReadSteps
-from zarrds._config import get_config
 from zarrds._engine.source import OpenSource
-from zarrds._log import log
 from zarrds._plan import Plan, Projection
 from zarrds._store import CHANGED, PlainReader, RangeReader, VersionReader
-from zarrds._types import NDArrayAny, Request
 from zarrds.errors import ChunkDecodeError
 
 __all__ = ["StepsOf", "network_windows", "read_parts", "read_ranges", "window_length", "windows"]

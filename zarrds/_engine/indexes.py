@@ -20,7 +20,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from zarrds._config import get_config
+from zarrds._base.config import get_config
 from zarrds._store import RangeReader, same_version
 
 __all__ = ["IndexCache", "note_written", "times_written"]

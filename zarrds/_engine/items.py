@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.types import NDArrayAny
 from zarrds._format import ChunkSpec, data_type_name
-from zarrds._types import NDArrayAny
 from zarrds.errors import ChunkEncodeError, MissingValueError
 
 __all__ = ["STRUCTURE_HINT", "check_byte_strings", "check_items", "check_texts", "without_missing"]

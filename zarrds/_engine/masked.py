@@ -5,12 +5,12 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from zarrds._base.types import NDArrayAny
 from zarrds._engine.reading import Fields, field_dtype, read
 from zarrds._engine.source import OpenSource
 from zarrds._engine.values import broadcast_value
 from zarrds._engine.writing import write
 from zarrds._plan import Selection, plan_mixed, resolve_masks
-from zarrds._types import NDArrayAny
 
 __all__ = ["read_masked", "write_masked"]
 

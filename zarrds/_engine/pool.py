@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from zarrds._config import get_config
+from zarrds._base.config import get_config
 from zarrds._store import carried
 
 __all__ = ["prefetched", "run_all", "usable_threads"]

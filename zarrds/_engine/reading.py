@@ -12,15 +12,15 @@ from typing import Any, Literal
 
 import numpy as np
 
+from zarrds._base.config import get_config
+from zarrds._base.types import Buf, NDArrayAny, Order, Request, Shape
 from zarrds._codec import ReadSteps, ReadStrategy, put_fill
-from zarrds._config import get_config
 from zarrds._engine.drive import StepsOf, network_windows, read_parts, read_ranges, window_length, windows
 from zarrds._engine.pool import prefetched, run_all, usable_threads
 from zarrds._engine.shards import shard_steps
 from zarrds._engine.source import OpenSource
 from zarrds._plan import Plan, Projection, is_plain, take
 from zarrds._store import RangeReader
-from zarrds._types import Buf, NDArrayAny, Order, Request, Shape
 from zarrds.errors import ArgumentError, ArgumentTypeError, ArrayIndexError, ChunkDecodeError, MissingChunkError
 
 __all__ = ["Fields", "read"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
+from zarrds._base.config import get_config
+from zarrds._base.types import NDArrayAny
 from zarrds._codec import NOT_CACHED, MapInner, ReadOptions, ReadSteps, ShardingCodec, in_turn
-from zarrds._config import get_config
 from zarrds._engine.pool import run_all, usable_threads
 from zarrds._engine.source import OpenSource
 from zarrds._plan import Projection
 from zarrds._store import RangeReader
-from zarrds._types import NDArrayAny
 
 __all__ = ["map_inner_in", "shard_steps", "shards_of"]
 

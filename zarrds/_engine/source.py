@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.edges import chunk_shape_at
+from zarrds._base.types import Shape
 from zarrds._codec import ChunkCodec, build_codec, decode_fill, is_all_fill, new_array, put_fill
-from zarrds._edges import chunk_shape_at
 from zarrds._engine.indexes import IndexCache
 from zarrds._format import ArrayMeta, grid_shape
 from zarrds._store import Place, Store, StoreSpec, fingerprint, reverses_levels, transformed
-from zarrds._types import Shape
 from zarrds.errors import MetadataError, ZarrdsError
 
 __all__ = ["ChunkSource", "OpenSource"]

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.types import NDArrayAny, Shape
 from zarrds._engine.items import without_missing
 from zarrds._format import as_numpy, is_of_pandas
 from zarrds._plan import Plan, PointPlan
-from zarrds._types import NDArrayAny, Shape
 from zarrds.errors import ArgumentError, ArgumentRangeError, ArgumentTypeError, ZarrdsError
 
 __all__ = ["array_of", "broadcast_value", "prepared"]

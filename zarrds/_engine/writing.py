@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.config import get_config
+from zarrds._base.types import Buf, NDArrayAny, Part
 from zarrds._codec import SMALL_BYTES, PendingValue, fills, new_array
-from zarrds._config import get_config
 from zarrds._engine.batch import PendingChunk, PendingStore
 from zarrds._engine.drive import network_windows, window_length, windows
 from zarrds._engine.indexes import note_written
@@ -27,7 +28,6 @@ from zarrds._engine.values import prepared
 from zarrds._format import valid_part
 from zarrds._plan import Plan, Projection, is_everything, is_plain, put
 from zarrds._store import byte_view
-from zarrds._types import Buf, NDArrayAny, Part
 from zarrds.errors import ArrayIndexError, ChunkDecodeError, ChunkEncodeError
 
 __all__ = ["Lock", "write"]

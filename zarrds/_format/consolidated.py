@@ -11,12 +11,12 @@ import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from zarrds._base.types import JSON, Buf
 from zarrds._format.formats import node_key
 from zarrds._format.jsondoc import Place, dumps, loads
 from zarrds._format.v2 import ARRAY_KEY, ATTRS_KEY, GROUP_KEY
 from zarrds._format.v3.document import DOCUMENT_KEY, kind_of_document
 from zarrds._format.v3.document import dumps as dumps_3
-from zarrds._types import JSON, Buf
 
 __all__ = [
     "CONSOLIDATED_KEY",

@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from zarrds._base.types import JSON, Shape
 from zarrds._format.jsondoc import Place
 from zarrds._format.meta import CodecSpec
-from zarrds._types import JSON, Shape
 from zarrds.errors import (
     ArgumentError,
     ArgumentTypeError,

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.types import JSON, NDArrayAny
 from zarrds._format.jsondoc import Place, canonical
 from zarrds._format.meta import NO_FILL, Fill
-from zarrds._types import JSON, NDArrayAny
 from zarrds.errors import FillTypeError, MetadataError, UnsupportedFormatError
 
 __all__ = ["fill_from_v2", "fill_of", "fill_scalar", "fill_to_v2"]

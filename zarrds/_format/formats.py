@@ -13,10 +13,10 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
+from zarrds._base.types import JSON, Buf
 from zarrds._format import v2
 from zarrds._format.meta import ArrayMeta, GroupMeta
 from zarrds._format.v3 import document as v3
-from zarrds._types import JSON, Buf
 from zarrds.errors import ArgumentError, MetadataError
 
 __all__ = [

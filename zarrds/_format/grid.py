@@ -14,8 +14,8 @@ from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 
-from zarrds._edges import Edges, Grid
-from zarrds._types import Chunks, Shape
+from zarrds._base.edges import Edges, Grid
+from zarrds._base.types import Chunks, Shape
 from zarrds.errors import ArgumentError, ArgumentTypeError
 
 __all__ = [

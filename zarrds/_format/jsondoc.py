@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._types import JSON, Buf
+from zarrds._base.types import JSON, Buf
 from zarrds.errors import ArgumentTypeError, MetadataError, NestedTooDeepError
 
 __all__ = ["MAX_DEPTH", "MAX_NDIM", "Place", "canonical", "dumps", "loads", "to_json"]

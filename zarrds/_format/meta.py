@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from zarrds._edges import Grid, chunk_shape_at
-from zarrds._types import Chunks, Order, Separator, Shape
+from zarrds._base.edges import Grid, chunk_shape_at
+from zarrds._base.types import Chunks, Order, Separator, Shape
 
 __all__ = [
     "NO_FILL",

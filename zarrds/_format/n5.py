@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.types import JSON
 from zarrds._format.jsondoc import Place
-from zarrds._types import JSON
 from zarrds.errors import BadCompressorError, DTypeNotSupportedError, MetadataError
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._types import NDArrayAny
+from zarrds._base.types import NDArrayAny
 from zarrds.errors import DTypeNotSupportedError, MissingValueError
 
 __all__ = ["as_numpy", "is_of_pandas"]

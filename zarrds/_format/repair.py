@@ -12,8 +12,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from zarrds._base.types import JSON
 from zarrds._format.jsondoc import canonical
-from zarrds._types import JSON
 from zarrds.errors import MetadataError, RepairedDocumentWarning
 
 __all__ = ["parsed_or_repaired", "repaired"]

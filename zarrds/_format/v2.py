@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, cast
 
+from zarrds._base.types import JSON, Buf, Chunks, Order, Separator, Shape
 from zarrds._format.dtypes import dtype_from_v2, dtype_to_v2
 from zarrds._format.fills import fill_from_v2, fill_to_v2
 from zarrds._format.jsondoc import MAX_NDIM, Place, canonical, dumps, loads
 from zarrds._format.meta import ArrayMeta, ChunkSpec, CodecSpec, GroupMeta, KeyEncoding
 from zarrds._format.repair import parsed_or_repaired
-from zarrds._types import JSON, Buf, Chunks, Order, Separator, Shape
 from zarrds.errors import MetadataError, UnsupportedFormatError
 
 __all__ = [

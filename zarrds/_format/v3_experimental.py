@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from zarrds._base.types import JSON, Buf, Shape
 from zarrds._format.jsondoc import Place, loads
-from zarrds._types import JSON, Buf, Shape
 from zarrds.errors import MetadataError, UnsupportedFormatError
 
 __all__ = [

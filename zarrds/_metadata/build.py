@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numcodecs import Blosc
 
+from zarrds._base.config import get_config
+from zarrds._base.edges import Edges, Grid, as_given, is_regular, longest_chunk, shown
+from zarrds._base.types import Chunks, Order, Shape
 from zarrds._codec import build_codec, encode_fill, spec_of
-from zarrds._config import get_config
-from zarrds._edges import Edges, Grid, as_given, is_regular, longest_chunk, shown
 from zarrds._engine import STRUCTURE_HINT
 from zarrds._format import (
     ArrayMeta,
@@ -37,7 +38,6 @@ from zarrds._format import (
 )
 from zarrds._metadata.codecs import CodecPipeline, make_pipeline, pipeline_of, several, sharded, to_numcodecs
 from zarrds._store import ShardingStorageTransformer, StorageTransformer, Store
-from zarrds._types import Chunks, Order, Shape
 from zarrds.errors import ArgumentError, BadCompressorError, IgnoredArgumentWarning, UnsupportedFormatError
 
 __all__ = ["array_meta", "fallback_compressor", "new_format", "options_like"]

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from zarrds._base.config import get_config
+from zarrds._base.types import Chunks, Order
 from zarrds._codec import get_codec, mantissa_bits, spec_of
-from zarrds._config import get_config
 from zarrds._format import (
     SHARDING,
     ChunkSpec,
@@ -24,7 +25,6 @@ from zarrds._format import (
     is_serializer,
     split_codecs,
 )
-from zarrds._types import Chunks, Order
 from zarrds.errors import ArgumentError, ArgumentTypeError, BadCompressorError, UnsupportedFormatError
 
 __all__ = [

@@ -22,9 +22,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from zarrds._log import log
+from zarrds._base.log import log
+from zarrds._base.types import Buf
 from zarrds._store import Store, to_bytes
-from zarrds._types import Buf
 from zarrds.errors import ConflictError, PathNotFoundError
 
 __all__ = [

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+from zarrds._base.log import log
+from zarrds._base.types import Request
 from zarrds._format import FORMATS, ArrayMeta, Format, GroupMeta, Node, format_of, node_key
-from zarrds._log import log
 from zarrds._node.delete import (
     Below,
     delete_node,
@@ -27,7 +28,6 @@ from zarrds._node.delete import (
 from zarrds._node.documents import group_documents, node_documents
 from zarrds._node.lookup import Found, already_there, first_kind
 from zarrds._store import REMOVAL_MARK, Store, ancestors, level, renamed
-from zarrds._types import Request
 from zarrds.errors import ConflictError, ContainsArrayError, ContainsGroupError
 
 __all__ = ["create_array", "create_group", "look_around", "missing_groups", "set_if_absent"]

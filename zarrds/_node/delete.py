@@ -7,9 +7,9 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from zarrds._base.types import Buf
 from zarrds._format import DOCUMENT_NAMES, FORMATS
 from zarrds._store import JOB_FOLDER, REMOVAL_MARK, SYSTEM_NAME, TEMPORARY, DocumentStore, Store, level
-from zarrds._types import Buf
 from zarrds.errors import ForeignFilesError, ReadOnlyError
 
 __all__ = [

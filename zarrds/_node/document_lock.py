@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from zarrds._base.types import Buf
 from zarrds._node.claim import Claim, has_mark, registered, set_document
 from zarrds._store import LockedDocument, Store
-from zarrds._types import Buf
 
 __all__ = ["LockedClaim", "locked", "set_unless_left"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from zarrds._edges import as_given
+from zarrds._base.edges import as_given
 from zarrds._engine import ChunkSource
 from zarrds._format import ArrayMeta, GroupMeta, Node, format_of
 from zarrds._store import Store

@@ -17,6 +17,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
+from zarrds._base.types import Buf, Request
 from zarrds._format import (
     DOCUMENT_NAMES,
     FORMATS,
@@ -32,7 +33,6 @@ from zarrds._format import (
 from zarrds._node.delete import delete_node, finish_deletion, keys_below
 from zarrds._node.listing import member_names, whats_there
 from zarrds._store import DocumentStore, Store
-from zarrds._types import Buf, Request
 from zarrds.errors import (
     ArrayNotFoundError,
     BadCompressorError,

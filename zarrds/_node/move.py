@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 
+from zarrds._base.types import Buf
 from zarrds._format import ATTRS_KEY, FORMATS, Node, format_of
 from zarrds._node.create import look_around, missing_groups, set_if_absent
 from zarrds._node.delete import (
@@ -22,7 +23,6 @@ from zarrds._node.delete import (
 from zarrds._node.documents import group_documents
 from zarrds._node.lookup import expect_free, find_node, first_kind, first_node
 from zarrds._store import REMOVAL_MARK, Store, ancestors, level, renamed, to_bytes
-from zarrds._types import Buf
 from zarrds.errors import ArgumentError, ConflictError, PathNotFoundError
 
 __all__ = ["move_node"]

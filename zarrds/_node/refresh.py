@@ -7,6 +7,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from zarrds._base.types import Buf
 from zarrds._format import (
     CONSOLIDATED_KEY,
     FORMATS,
@@ -19,7 +20,6 @@ from zarrds._format import (
 )
 from zarrds._node.claim import set_document, with_mark_of
 from zarrds._store import Store, ancestors, level, normalize_path
-from zarrds._types import Buf
 from zarrds.errors import ConflictError, ConsolidatedNotFoundError
 
 __all__ = ["refresh_consolidated", "without_consolidated", "write_consolidated"]

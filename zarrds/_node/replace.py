@@ -6,11 +6,11 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+from zarrds._base.types import Buf
 from zarrds._format import DOCUMENT_NAMES
 from zarrds._node.delete import batches, expect_ours, refuse_consolidated, set_mark
 from zarrds._node.locking import structure_locked
 from zarrds._store import JOB_FOLDER, REMOVAL_MARK, Staging, Store, level, renamed
-from zarrds._types import Buf
 from zarrds.errors import ConflictError, NotErasableError
 from zarrds.sync import Synchronizer
 

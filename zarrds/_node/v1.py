@@ -8,11 +8,11 @@ from typing import Any
 from numcodecs.abc import Codec
 from numcodecs.registry import codec_registry, get_codec
 
+from zarrds._base.types import JSON, Buf
 from zarrds._format import ATTRS_KEY, ArrayMeta, dtype_from_v2, loads
 from zarrds._metadata import array_meta
 from zarrds._node import lookup
 from zarrds._store import Store
-from zarrds._types import JSON, Buf
 from zarrds.errors import BadCompressorError, ContainsArrayError, MetadataError, NotErasableError, OldArrayNotFoundError
 
 __all__ = ["ATTRS", "META", "is_old", "migrate", "parse"]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from zarrds._edges import Edges, Grid
+from zarrds._base.edges import Edges, Grid
+from zarrds._base.types import Shape
 from zarrds._plan.dims import Dim, EdgeSliceDim, IntDim, SliceDim, int_dim, slice_dim
 from zarrds._plan.grid import GridPlan
 from zarrds._plan.normalize import Selection, as_integer, bounded_slice, expand_selection, wrap_integer
-from zarrds._types import Shape
 from zarrds.errors import ArrayIndexError
 
 __all__ = ["plan_basic", "plan_block"]

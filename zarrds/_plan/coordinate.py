@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrds._edges import Edges, Grid, is_regular
+from zarrds._base.edges import Edges, Grid, is_regular
+from zarrds._base.types import NDArrayAny, Shape
 from zarrds._plan.dims import group_starts, is_distinct
 from zarrds._plan.normalize import Selection, integer_array, wrap_array
 from zarrds._plan.projection import Projection
-from zarrds._types import NDArrayAny, Shape
 from zarrds.errors import CoordinateShapeError, VindexInvalidSelectionError
 
 __all__ = ["PointPlan", "plan_coordinate", "plan_mask"]

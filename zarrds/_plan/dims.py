@@ -13,8 +13,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrds._edges import Edges
-from zarrds._types import Shape
+from zarrds._base.edges import Edges
+from zarrds._base.types import Shape
 
 __all__ = [
     "ArrayDim",

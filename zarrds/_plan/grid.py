@@ -8,9 +8,9 @@ from itertools import product, repeat
 from math import prod
 from typing import Any
 
+from zarrds._base.types import Shape
 from zarrds._plan.dims import Dim, EdgeIntDim, EdgeSliceDim, IntDim, SliceDim, Table
 from zarrds._plan.projection import Projection
-from zarrds._types import Shape
 
 __all__ = ["GridPlan"]
 

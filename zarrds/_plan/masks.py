@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zarrds._base.types import NDArrayAny, Part, Shape
 from zarrds._plan.mixed import points_axis
 from zarrds._plan.normalize import Selection, as_integer, bounded_slice, integer_array, wrap_array
-from zarrds._types import NDArrayAny, Part, Shape
 from zarrds.errors import ArrayIndexError
 
 __all__ = ["MaskedSelection", "has_mask", "resolve_masks"]

@@ -8,13 +8,13 @@ from typing import TypeVar
 
 import numpy as np
 
-from zarrds._edges import Grid
+from zarrds._base.edges import Grid
+from zarrds._base.types import Part, Shape
 from zarrds._plan.basic import plan_basic
 from zarrds._plan.coordinate import PointPlan, plan_coordinate
 from zarrds._plan.grid import GridPlan
 from zarrds._plan.orthogonal import plan_orthogonal
 from zarrds._plan.projection import Plan, Projection
-from zarrds._types import Part, Shape
 
 __all__ = ["MixedPlan", "plan_mixed", "points_axis"]
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrds._types import NDArrayAny
+from zarrds._base.types import NDArrayAny
 from zarrds.errors import ArrayIndexError, BoundsCheckError, NegativeStepError, ZeroStepError
 
 __all__ = [

@@ -17,7 +17,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrds._edges import Edges, Grid
+from zarrds._base.edges import Edges, Grid
+from zarrds._base.types import Shape
 from zarrds._plan.dims import (
     ArrayDim,
     Dim,
@@ -40,7 +41,6 @@ from zarrds._plan.normalize import (
     wrap_array,
     wrap_integer,
 )
-from zarrds._types import Shape
 from zarrds.errors import ArrayIndexError
 
 __all__ = ["plan_orthogonal"]

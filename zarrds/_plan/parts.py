@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zarrds._types import NDArrayAny, Part
+from zarrds._base.types import NDArrayAny, Part
 
 __all__ = ["is_everything", "is_plain", "put", "take"]
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
-from zarrds._edges import Grid
+from zarrds._base.edges import Grid
+from zarrds._base.types import Shape
 from zarrds._plan.basic import plan_basic, plan_block
 from zarrds._plan.coordinate import plan_coordinate, plan_mask
 from zarrds._plan.dims import slice_dim
@@ -16,7 +17,6 @@ from zarrds._plan.grid import GridPlan
 from zarrds._plan.normalize import Selection
 from zarrds._plan.orthogonal import plan_orthogonal
 from zarrds._plan.projection import Plan, Projection
-from zarrds._types import Shape
 
 __all__ = ["Mode", "Plan", "Projection", "plan_everything", "plan_selection"]
 

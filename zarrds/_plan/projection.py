@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from zarrds._types import Part, Shape
+from zarrds._base.types import Part, Shape
 
 __all__ = ["Plan", "Projection"]
 

@@ -8,7 +8,8 @@ from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.fs import FSStore
 from zarrds._store.backends.lmdb import LMDBStore
 from zarrds._store.backends.locked import LockedDocument
-from zarrds._store.backends.memory import DictStore, KVStore, MemoryStore
+from zarrds._store.backends.mapping import KVStore
+from zarrds._store.backends.memory import DictStore, MemoryStore
 from zarrds._store.backends.mongodb import MongoDBStore
 from zarrds._store.backends.obstore import ObstoreStore
 from zarrds._store.backends.redis import RedisStore

@@ -11,7 +11,7 @@ from fsspec.mapping import FSMap
 
 from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.fs import FSStore
-from zarrds._store.backends.memory import KVStore
+from zarrds._store.backends.mapping import KVStore
 from zarrds._store.backends.obstore import from_obstore, is_obstore
 from zarrds._store.backends.zarr3 import from_zarr3, is_zarr3
 from zarrds._store.backends.zip import ZipStore

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequen
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from zarrds._html import facts_table
+from zarrds._base.html import facts_table
+from zarrds._base.types import Buf, ByteRange, Request, Separator
 from zarrds._store.overrides import follow_overrides
 from zarrds._store.paths import level, normalize_path
 from zarrds._store.place import Place
@@ -21,7 +22,6 @@ from zarrds._store.readers import RangeReader, VersionReader
 from zarrds._store.request import buffer_size, to_bytes
 from zarrds._store.subclasses import send_subclass, spec_of_own_store
 from zarrds._store.values import is_bytes_like
-from zarrds._types import Buf, ByteRange, Request, Separator
 from zarrds.errors import ArgumentError, NotBytesError, PathNotFoundError, StoreError
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from zarrds._base.types import Buf, Request
 from zarrds._store.base import Store, StoreProfile
 from zarrds._store.spec import LiveSpec
-from zarrds._types import Buf, Request
 
 __all__ = ["StoreElsewhere"]
 

@@ -11,12 +11,12 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from zarrds._base.types import Buf, Request
 from zarrds._store.absence import names_key
 from zarrds._store.failure import store_failure
 from zarrds._store.paths import check_key
 from zarrds._store.request import cut, to_bytes
 from zarrds._store.values import as_buffer
-from zarrds._types import Buf, Request
 from zarrds.errors import NotListableError
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from zarrds._config import get_config
-from zarrds._log import log
+from zarrds._base.config import get_config
+from zarrds._base.log import log
 from zarrds._store.retry import http_status
 
 __all__ = ["LEAST", "LEAST_GAP", "MOST", "MOST_GAP", "START", "FixedGate", "Gate", "Pace", "asks_for_less", "gate_of"]

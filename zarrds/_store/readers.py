@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from zarrds._config import get_config
+from zarrds._base.config import get_config
+from zarrds._base.types import Buf, Request
 from zarrds._store.request import cut, same_bytes
-from zarrds._types import Buf, Request
 
 if TYPE_CHECKING:
     from zarrds._store.base import Store

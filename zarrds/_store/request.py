@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from zarrds._types import Buf, ByteRange, Request
+from zarrds._base.types import Buf, ByteRange, Request
 
 __all__ = [
     "Flat",
@@ -69,7 +69,7 @@ def cut(value: Buf, byte_range: ByteRange | None) -> Buf:
 
     Examples
     --------
-    >>> from zarrds._types import ByteRange
+    >>> from zarrds._base.types import ByteRange
     >>> bytes(cut(b"abcdef", ByteRange(1, 3))), bytes(cut(b"abcdef", ByteRange(-2))), bytes(cut(b"abc", ByteRange(9)))
     (b'bc', b'ef', b'')
     """

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
-from zarrds._config import get_config
-from zarrds._log import log
+from zarrds._base.config import get_config
+from zarrds._base.log import log
 from zarrds.errors import ZarrdsError
 
 __all__ = [

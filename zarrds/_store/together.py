@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from zarrds._base.types import Buf
 from zarrds._store.backends.fs import FSStore
 from zarrds._store.base import Store
 from zarrds._store.concurrent import REQUESTS_AT_ONCE
 from zarrds._store.wrappers.trace import carried
-from zarrds._types import Buf
 
 __all__ = ["at_once", "get_together"]
 

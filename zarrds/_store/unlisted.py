@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from zarrds._base.types import ByteRange
 from zarrds._format import ATTRIBUTES_KEY, FORMATS
 from zarrds._store.base import Store
 from zarrds._store.paths import ancestors, level
-from zarrds._types import ByteRange
 from zarrds.errors import NotListableError
 
 __all__ = ["nearest_node", "refuse_unlisted", "unlistable"]

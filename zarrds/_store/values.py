@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from zarrds._types import Buf
+from zarrds._base.types import Buf
 from zarrds.errors import NotBytesError
 
 __all__ = ["as_buffer", "is_bytes_like", "is_zarr3_buffer"]

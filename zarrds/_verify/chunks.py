@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from zarrds._base.config import get_config
+from zarrds._base.types import Buf, ByteRange
 from zarrds._codec import N5ChunkWrapper, ShardingCodec, blosc
-from zarrds._config import get_config
 from zarrds._engine import ChunkKeys, OpenSource, shards_of, windows
-from zarrds._types import Buf, ByteRange
 from zarrds._verify.report import Finding
 from zarrds.errors import ChunkDecodeError, MetadataError, ZarrdsError
 

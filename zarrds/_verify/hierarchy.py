@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from zarrds._base.types import Buf
 from zarrds._engine import ChunkKeys, OpenSource, windows
 from zarrds._format import (
     CONSOLIDATED_KEY,
@@ -24,7 +25,6 @@ from zarrds._format import (
 )
 from zarrds._node import as_stored
 from zarrds._store import JOB_FOLDER, SYSTEM_NAME, TEMPORARY, Store, level
-from zarrds._types import Buf
 from zarrds._verify.repairing import correct_text
 from zarrds._verify.report import Finding
 from zarrds.errors import MetadataError, RepairedDocumentWarning

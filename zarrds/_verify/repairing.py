@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from zarrds import _node
+from zarrds._base.types import Buf
 from zarrds._engine import windows
-from zarrds._escaping import visible
 from zarrds._format import ARRAY_KEY, CONSOLIDATED_KEY, document, dumps, loads, repaired
 from zarrds._store import Store, StoreLike, as_store, level, normalize_path
-from zarrds._types import Buf
 from zarrds.errors import ConflictError, MetadataError, ReadOnlyError
+from zarrds.errors.escaping import visible
 
 __all__ = ["Repair", "correct_text", "repair"]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, TypeAlias
 
-from zarrds._escaping import visible
 from zarrds.core.html import columns_table, facts_table
+from zarrds.errors.escaping import visible
 
 __all__ = ["KINDS", "Finding", "Kind", "Level", "Report"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import click
 import numpy as np
 
-from zarrds._types import NDArrayAny
+from zarrds._base.types import NDArrayAny
 from zarrds.cli.options import Access, access_options, as_json
 from zarrds.cli.places import is_url, store_at
 from zarrds.cli.printing import echo_json, echo_table, echo_text, size_of

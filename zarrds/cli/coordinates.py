@@ -9,8 +9,8 @@ from typing import Any
 import click
 import numpy as np
 
-from zarrds._types import NDArrayAny
-from zarrds._unpacking import unpacking_of
+from zarrds._base.types import NDArrayAny
+from zarrds._base.unpacking import unpacking_of
 from zarrds.cli.selecting import Item
 from zarrds.core import Array
 from zarrds.errors import ArgumentError, ZarrdsError

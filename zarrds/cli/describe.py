@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.types import JSON, NDArrayAny
 from zarrds._format import Place, format_of, loads
-from zarrds._types import JSON, NDArrayAny
 from zarrds.core import Array
 from zarrds.errors import MetadataError, NotListableError
 from zarrds.hierarchy import Group

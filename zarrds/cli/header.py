@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from zarrds._edges import shown
-from zarrds._escaping import visible
-from zarrds._unpacking import decoded_fill
+from zarrds._base.edges import shown
+from zarrds._base.unpacking import decoded_fill
 from zarrds.cli.describe import codec_names, dimension_names, first_values, plain_values
 from zarrds.cli.printing import json_text
 from zarrds.core import Array
+from zarrds.errors.escaping import visible
 from zarrds.hierarchy import Group
 
 __all__ = ["attribute_text", "header_lines"]

@@ -12,7 +12,6 @@ from typing import Any
 
 import click
 
-from zarrds._escaping import visible
 from zarrds._node import documents_below, has_node
 from zarrds._store import normalize_path
 from zarrds.cli.options import (
@@ -29,6 +28,7 @@ from zarrds.cli.places import store_at, store_or_place
 from zarrds.cli.printing import confirmed, echo_json, echo_text
 from zarrds.convenience import copy_store as copy_every_key
 from zarrds.errors import PathNotFoundError
+from zarrds.errors.escaping import visible
 from zarrds.storage import MemoryStore
 
 __all__ = ["consolidate", "convert", "copy", "rechunk"]

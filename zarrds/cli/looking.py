@@ -6,9 +6,8 @@ from typing import Any
 
 import click
 
-from zarrds._edges import shown
+from zarrds._base.edges import shown
 from zarrds._engine import windows
-from zarrds._escaping import visible
 from zarrds._node import bounded_depth
 from zarrds._store import normalize_path, sizes_of
 from zarrds.cli.describe import (
@@ -26,6 +25,7 @@ from zarrds.cli.places import opened, store_at
 from zarrds.cli.printing import echo_facts, echo_json, echo_table, echo_text, size_of
 from zarrds.core import Array
 from zarrds.errors import MetadataError, PathNotFoundError
+from zarrds.errors.escaping import visible
 from zarrds.hierarchy import Group
 
 __all__ = ["head", "info", "ls", "tree"]

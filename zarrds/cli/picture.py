@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zarrds._types import NDArrayAny
+from zarrds._base.types import NDArrayAny
 
 __all__ = ["colour_of", "sampled", "text_image", "text_line"]
 

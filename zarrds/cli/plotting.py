@@ -11,9 +11,8 @@ from typing import Any
 import click
 import numpy as np
 
-from zarrds._escaping import visible
-from zarrds._types import NDArrayAny
-from zarrds._unpacking import unpacking_of
+from zarrds._base.types import NDArrayAny
+from zarrds._base.unpacking import unpacking_of
 from zarrds.cli.coordinates import items_at, sel_option
 from zarrds.cli.describe import dimension_names
 from zarrds.cli.options import Access, access_options, as_json, path_argument, store_argument
@@ -24,6 +23,7 @@ from zarrds.cli.selecting import Item, isel_option, lengths_of, select_option, s
 from zarrds.cli.values import array_at
 from zarrds.core import Array
 from zarrds.errors import ArgumentError, ZarrdsError
+from zarrds.errors.escaping import visible
 
 __all__ = ["Drawing", "drawing_of", "plot", "runs_up", "with_coordinates"]
 

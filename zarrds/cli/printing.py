@@ -15,8 +15,8 @@ from typing import Any
 
 import click
 
-from zarrds._escaping import visible, visible_json
-from zarrds._types import JSON
+from zarrds._base.types import JSON
+from zarrds.errors.escaping import visible, visible_json
 
 __all__ = [
     "Colour",

@@ -16,9 +16,9 @@ from typing import Any
 
 import click
 
-from zarrds._escaping import visible
 from zarrds.cli.options import STOPPED
 from zarrds.errors import ZarrdsError
+from zarrds.errors.escaping import visible
 
 __all__ = ["Commands"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from zarrds._config import Config, get_config
+from zarrds._base.config import Config, get_config
 from zarrds.cli.options import as_json
 from zarrds.cli.printing import echo_json, echo_table, echo_text
 from zarrds.errors import ArgumentError

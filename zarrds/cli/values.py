@@ -12,9 +12,8 @@ from typing import Any
 import click
 import numpy as np
 
-from zarrds._escaping import visible
-from zarrds._types import NDArrayAny
-from zarrds._unpacking import unpacking_of
+from zarrds._base.types import NDArrayAny
+from zarrds._base.unpacking import unpacking_of
 from zarrds.cli.describe import dimension_names, plain_values
 from zarrds.cli.options import Access, JobOptions, access_options, as_json, job_options, path_argument, store_argument
 from zarrds.cli.places import opened, store_or_place
@@ -22,6 +21,7 @@ from zarrds.cli.printing import echo_json, echo_table, echo_text, json_text
 from zarrds.cli.selecting import Item, isel_option, lengths_of, select_option, selection_of
 from zarrds.core import Array
 from zarrds.errors import ContainsGroupError
+from zarrds.errors.escaping import visible
 
 __all__ = ["array_at", "cat", "stats"]
 

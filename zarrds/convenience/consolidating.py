@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from zarrds import _node
+from zarrds._base.types import Mode, ZarrFormat
 from zarrds._format import (
     CONSOLIDATED_KEY,
     Consolidated,
@@ -23,7 +24,6 @@ from zarrds._store import (
     check_mode,
     normalize_path,
 )
-from zarrds._types import Mode, ZarrFormat
 from zarrds.convenience.opening import open
 from zarrds.core import Array
 from zarrds.errors import ConflictError, GroupNotFoundError, MetadataError

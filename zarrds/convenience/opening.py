@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, overload
 
 from zarrds import _node
+from zarrds._base.types import Mode, ShapeLike, ZarrFormat
 from zarrds._format import (
     ArrayMeta,
     check_version,
@@ -19,7 +20,6 @@ from zarrds._store import (
     check_mode,
     normalize_path,
 )
-from zarrds._types import Mode, ShapeLike, ZarrFormat
 from zarrds.core import Array, open_existing
 from zarrds.creation import open_array
 from zarrds.errors import IgnoredArgumentWarning

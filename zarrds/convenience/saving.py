@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from zarrds import _node
+from zarrds._base.types import ZarrFormat
 from zarrds._engine import places_of
 from zarrds._format import (
     ArrayMeta,
@@ -21,7 +22,6 @@ from zarrds._store import (
     normalize_path,
     refuse_overlap,
 )
-from zarrds._types import ZarrFormat
 from zarrds.core import OpenOptions, opened_array
 from zarrds.creation import array, refuse_missing
 from zarrds.errors import ArgumentError

@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 
 from zarrds import _node
-from zarrds._edges import chunks_between, end_at
+from zarrds._base.edges import chunks_between, end_at
+from zarrds._base.types import Buf, NDArrayAny, Request, Shape
 from zarrds._engine import OpenSource, PendingStore, note_written, write
 from zarrds._format import ArrayMeta
 from zarrds._node import Claim, ClaimLost, claim_around, claimed, locked, unclaimed
 from zarrds._plan import plan_selection
 from zarrds._store import Store, WrapperStore, buffer_size, checked_before_repeats, to_bytes
-from zarrds._types import Buf, NDArrayAny, Request, Shape
 from zarrds.core.changing import Target, put_in_order
 from zarrds.core.resize import appended, changed, extended, whole_units
 

@@ -8,12 +8,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from zarrds import _node
+from zarrds._base.types import Shape, ZarrFormat
 from zarrds._engine import BATCH_BYTES, ChunkSource, array_of
 from zarrds._format import ArrayMeta, check_version
 from zarrds._node import check_synchronizer
 from zarrds._plan import meaning
 from zarrds._store import Store, StoreLike, as_store, normalize_path
-from zarrds._types import Shape, ZarrFormat
 from zarrds.attrs import Attributes, known_attributes
 from zarrds.core.appending import append
 from zarrds.core.changing import change_meta, resize

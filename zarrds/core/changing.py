@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from zarrds import _node
+from zarrds._base.types import Shape
 from zarrds._engine import Lock, OpenSource, delete_behind, delete_outside, expect_none_outside, trim_edges
 from zarrds._format import ArrayMeta, format_of
 from zarrds._node import (
@@ -25,7 +26,6 @@ from zarrds._node import (
     with_mark_of,
 )
 from zarrds._store import Store, to_bytes
-from zarrds._types import Shape
 from zarrds.core.resize import changed
 from zarrds.errors import ArrayNotFoundError
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zarrds._base.types import NDArrayAny
 from zarrds._plan import EVERYTHING
-from zarrds._types import NDArrayAny
 from zarrds.core.opened import HasOpenArray
 from zarrds.errors import ArgumentError, ArgumentTypeError
 

@@ -11,8 +11,8 @@ from html import escape
 from math import prod
 from typing import Protocol
 
-from zarrds._html import attributes_table, columns_table, facts_table, folded, framed
-from zarrds._types import Shape
+from zarrds._base.html import attributes_table, columns_table, facts_table, folded, framed
+from zarrds._base.types import Shape
 
 __all__ = [
     "attributes_table",

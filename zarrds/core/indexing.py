@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from zarrds._base.types import NDArrayAny
 from zarrds._engine import Fields
 from zarrds._format import grid_shape
 from zarrds._plan import Asked, Brackets, meaning
-from zarrds._types import NDArrayAny
 from zarrds.core.opened import HasOpenArray, OpenArray
 
 __all__ = ["Index", "Selections"]

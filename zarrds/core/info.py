@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from zarrds._escaping import visible
 from zarrds.core.html import facts_table
+from zarrds.errors.escaping import visible
 
 __all__ = ["InfoReporter", "human_size", "type_name"]
 

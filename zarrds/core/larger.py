@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from zarrds._edges import as_given
+from zarrds._base.edges import as_given
+from zarrds._base.types import Shape
 from zarrds._engine import ChunkSource
 from zarrds._node import NewArray
-from zarrds._types import Shape
 from zarrds.core.array import Array
 from zarrds.core.resize import extended
 

@@ -6,10 +6,10 @@ from itertools import product
 from math import prod
 from typing import NamedTuple
 
+from zarrds._base.types import Shape
 from zarrds._engine import OpenSource, stored_chunks
 from zarrds._format import grid_shape
 from zarrds._store import DirectoryStore, KVStore, MemoryStore, NestedDirectoryStore
-from zarrds._types import Shape
 from zarrds.core.html import cell_bounds
 from zarrds.errors import NotListableError
 

@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from zarrds import _node
+from zarrds._base.types import NDArrayAny
 from zarrds._engine import Lock, OpenSource, PendingStore, read, read_masked, write, write_masked
 from zarrds._format import ArrayMeta
 from zarrds._node import document_locked
 from zarrds._plan import Asked, plan_selection
 from zarrds._store import Store
-from zarrds._types import NDArrayAny
 from zarrds.core.changing import Target
 from zarrds.core.options import OpenOptions
 from zarrds.errors import ArgumentError, ReadOnlyError

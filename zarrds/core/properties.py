@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from zarrds._base.edges import Ends, as_given, longest_chunk, shown
+from zarrds._base.types import Order, Shape
 from zarrds._codec import get_codec
-from zarrds._edges import Ends, as_given, longest_chunk, shown
 from zarrds._engine import count_stored, missing_chunks
 from zarrds._format import CodecSpec, grid_shape
 from zarrds._metadata import order_of, pipeline_of, to_numcodecs
 from zarrds._store import Store
-from zarrds._types import Order, Shape
 from zarrds.core import resize
 from zarrds.core.conversion import Conversions
 from zarrds.core.html import attributes_table, facts_table, grid_svg

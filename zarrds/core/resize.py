@@ -12,12 +12,12 @@ import numpy as np
 from numpy.exceptions import AxisError
 
 from zarrds import _node
+from zarrds._base.edges import Grid, end_at, grown_grid, longest_chunk, span_at
+from zarrds._base.types import Shape
 from zarrds._codec import new_fill
-from zarrds._edges import Grid, end_at, grown_grid, longest_chunk, span_at
 from zarrds._engine import OpenSource, stored_chunks, windows
 from zarrds._format import ArrayMeta, box_coords, dumps, grid_shape, loads, normalize_shape
 from zarrds._store import Store
-from zarrds._types import Shape
 from zarrds.errors import ArgumentError, ArgumentTypeError
 
 __all__ = ["appended", "changed", "digest", "extended", "iterate", "resized_shape", "whole_units", "with_fill"]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numcodecs import AsType
 
+from zarrds._base.edges import Edges, is_regular, longest_chunk, shown
 from zarrds._codec import decode_fill, encode_fill, new_fill, spec_of
-from zarrds._edges import Edges, is_regular, longest_chunk, shown
 from zarrds._format import (
     NO_FILL,
     ArrayMeta,

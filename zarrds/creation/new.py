@@ -9,11 +9,11 @@ from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from zarrds import _node, storage
+from zarrds._base.types import ChunksLike, CodecLike, CodecsLike, DTypeLike, Separator, ShapeLike, ZarrFormat
 from zarrds._format import ArrayMeta, check_version, normalize_dtype
 from zarrds._metadata import ArrayRequest, array_meta_of, new_format
 from zarrds._node import check_synchronizer, structure_locked
 from zarrds._store import KVStore, Store, StoreLike, as_store, normalize_path
-from zarrds._types import ChunksLike, CodecLike, CodecsLike, DTypeLike, Separator, ShapeLike, ZarrFormat
 from zarrds.core import Array, OpenOptions, opened_array
 from zarrds.creation.keywords import array_request
 from zarrds.errors import ArrayNotFoundError, ConflictError, OutdatedNameWarning

@@ -8,9 +8,9 @@ from typing import Any, Literal
 import numpy as np
 
 from zarrds import _node
+from zarrds._base.types import ChunksLike, CodecLike, CodecsLike, DTypeLike, ShapeLike, ZarrFormat
 from zarrds._format import check_version
 from zarrds._store import Store, StoreLike, ancestors, as_store, normalize_path
-from zarrds._types import ChunksLike, CodecLike, CodecsLike, DTypeLike, ShapeLike, ZarrFormat
 from zarrds.core import Array
 from zarrds.creation.like import filled_keywords
 from zarrds.creation.new import Destination

@@ -9,12 +9,12 @@ from typing import Any, Literal
 import numpy as np
 
 from zarrds import _node
+from zarrds._base.types import ChunksLike, CodecLike, CodecsLike, DTypeLike, Mode, Separator, ShapeLike, ZarrFormat
 from zarrds._codec import spec_of
 from zarrds._engine import array_of, check_byte_strings, check_texts, places_of
 from zarrds._format import ArrayMeta, as_numpy, check_version, data_type_name, is_of_pandas
 from zarrds._metadata import new_format
 from zarrds._store import KVStore, Store, StoreLike, as_store, check_mode, normalize_path, refuse_overlap
-from zarrds._types import ChunksLike, CodecLike, CodecsLike, DTypeLike, Mode, Separator, ShapeLike, ZarrFormat
 from zarrds.core import Array, open_existing
 from zarrds.creation.keywords import h5py_names
 from zarrds.creation.new import Destination, create, create_array, destination_of

@@ -26,8 +26,9 @@ from zarrds.dask.sync import DistributedSynchronizer
 from zarrds.dask.verifying import verify
 
 if TYPE_CHECKING:
-    from zarrds.dask.arrays import from_zarr, to_zarr
+    from zarrds.dask.reading import from_zarr
     from zarrds.dask.storing import store
+    from zarrds.dask.writing import to_zarr
 
 __all__ = [
     "PRICES",
@@ -66,10 +67,14 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Workers that copy or rechunk do not need dask.array, which would take more memory than zarrds and distributed do.
-    if name in ("from_zarr", "to_zarr"):
-        from zarrds.dask import arrays
+    if name == "from_zarr":
+        from zarrds.dask import reading
 
-        return getattr(arrays, name)
+        return reading.from_zarr
+    if name == "to_zarr":
+        from zarrds.dask import writing
+
+        return writing.to_zarr
     if name == "store":
         from zarrds.dask import storing
 

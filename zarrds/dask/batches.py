@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from zarrds._types import Shape
+from zarrds._base.types import Shape
 from zarrds.errors import ArgumentTypeError
 
 __all__ = ["Batches", "Limits", "Part", "coords_between", "count_of", "flat_ranges"]

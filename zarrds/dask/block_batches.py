@@ -8,9 +8,9 @@ from itertools import pairwise
 from math import prod
 from typing import Any, Generic, TypeVar
 
-from zarrds._edges import longest_chunk
+from zarrds._base.edges import longest_chunk
+from zarrds._base.types import NDArrayAny, Shape
 from zarrds._engine import ChunkSource
-from zarrds._types import NDArrayAny, Shape
 from zarrds.core import Array
 from zarrds.dask.batches import LEAST_TASKS, MAX_TASKS, coords_between
 from zarrds.dask.blocks import BlockGrid, merged_chunks

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._edges import Edges, Grid, end_at, longest_chunk, shown
-from zarrds._types import Chunks, Shape
+from zarrds._base.edges import Edges, Grid, end_at, longest_chunk, shown
+from zarrds._base.types import Chunks, Shape
 from zarrds.errors import ArgumentError, BlockAlignmentError
 
 __all__ = ["BlockGrid", "check_alignment", "check_lengths", "fitting_blocks", "merged_chunks", "nearest_fit"]

@@ -18,11 +18,11 @@ from dask.optimization import cull
 from dask.task_spec import Task, TaskRef
 
 from zarrds import _node
-from zarrds._edges import Edges, chunks_between
+from zarrds._base.edges import Edges, chunks_between
+from zarrds._base.types import NDArrayAny
 from zarrds._engine import ChunkSource, stored_chunks
 from zarrds._format import ArrayMeta
 from zarrds._store import Store, StoreSpec
-from zarrds._types import NDArrayAny
 from zarrds.dask.jobs import FAN_IN, Job, optimized_with_retries, unique_name
 from zarrds.dask.receipts import JobNotes, notes_in, notes_of
 from zarrds.dask.tasks import merge

@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 from zarrds import _node
+from zarrds._base.edges import Grid, longest_chunk
 from zarrds._convert import Found, nodes_in
 from zarrds._copy import block_shape, options_between
-from zarrds._edges import Grid, longest_chunk
 from zarrds._engine import ChunkSource
 from zarrds._format import ArrayMeta, GroupMeta, chunk_count, format_of, grid_shape
 from zarrds._metadata import array_meta

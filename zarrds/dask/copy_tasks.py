@@ -8,6 +8,7 @@ from time import time
 from typing import Any, Literal
 
 from zarrds import _node
+from zarrds._base.types import Buf, ByteRange
 from zarrds._copy import (
     Verify,
     decode_value,
@@ -20,7 +21,6 @@ from zarrds._copy import (
 from zarrds._engine import OpenSource, windows
 from zarrds._format import GroupMeta, format_of, node_key
 from zarrds._store import Store, StoreSpec, ancestors, buffer_size, copier, sizes_of
-from zarrds._types import Buf, ByteRange
 from zarrds.dask.key_ranges import KeyBatch
 from zarrds.dask.progress import tell_bytes
 from zarrds.dask.receipts import JobNotes

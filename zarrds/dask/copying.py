@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, get_args
 
 from zarrds import _node
+from zarrds._base.types import Buf
 from zarrds._copy import document_rank
 from zarrds._format import (
     CONSOLIDATED_KEY,
@@ -21,7 +22,6 @@ from zarrds._format import (
     node_key,
 )
 from zarrds._store import Store, StoreLike, ancestors, as_store, join_path, normalize_path, refuse_overlap, to_bytes
-from zarrds._types import Buf
 from zarrds.dask.copy_tasks import (
     EXISTS,
     CopyWork,

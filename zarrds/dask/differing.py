@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._edges import chunks_between, longest_chunk
+from zarrds._base.edges import chunks_between, longest_chunk
+from zarrds._base.types import NDArrayAny
+from zarrds._base.unpacking import decoded_fill
 from zarrds._engine import ChunkSource
-from zarrds._escaping import visible
 from zarrds._format import ArrayMeta
-from zarrds._types import NDArrayAny
-from zarrds._unpacking import decoded_fill
 from zarrds.core import Array
 from zarrds.core.html import facts_table
 from zarrds.dask.block_batches import BlockRange, SumsByArray, block_batches, parts_of, regions_of
@@ -24,6 +23,7 @@ from zarrds.dask.places import opened_node
 from zarrds.dask.progress import tell_bytes
 from zarrds.dask.tasks import read_block
 from zarrds.errors import ArgumentError
+from zarrds.errors.escaping import visible
 from zarrds.hierarchy import Group
 
 __all__ = ["DiffReport", "Difference", "diff"]

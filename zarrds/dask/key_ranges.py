@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from zarrds import _node
+from zarrds._base.types import Buf, Shape
 from zarrds._engine import OpenSource, stored_chunks
 from zarrds._format import FORMATS, ArrayMeta, KeyEncoding, Node, chunk_count, grid_shape, node_key
 from zarrds._store import Store, as_store, join_path, normalize_path
-from zarrds._types import Buf, Shape
 from zarrds.core import Array
 from zarrds.dask.batches import Batches, Limits, Part, coords_between, flat_ranges
 from zarrds.errors import ArgumentError, MetadataError

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
+from zarrds._base.types import CodecLike, CodecsLike, Separator, ZarrFormat
 from zarrds._convert import IfExists
 from zarrds._copy import Verify
-from zarrds._types import CodecLike, CodecsLike, Separator, ZarrFormat
 
 __all__ = ["ConvertKeywords", "RechunkKeywords", "StoreKeywords", "ToZarrKeywords"]
 

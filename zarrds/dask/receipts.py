@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from zarrds._log import log
+from zarrds._base.log import log
 from zarrds._store import JOB_FOLDER, Store, StoreSpec, as_store, fingerprint, join_path, level, normalize_path
 from zarrds.errors import CopyError
 

@@ -9,9 +9,9 @@ from time import time
 from typing import Any
 
 from zarrds import _node
+from zarrds._base.edges import Grid, chunk_region, longest_chunk
 from zarrds._convert import Found, documents_of
 from zarrds._copy import same_elements
-from zarrds._edges import Grid, chunk_region, longest_chunk
 from zarrds._engine import OpenSource, read, write
 from zarrds._format import ArrayMeta, chunk_count, grid_shape
 from zarrds._plan import plan_selection

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._escaping import visible
-from zarrds._types import NDArrayAny
-from zarrds._unpacking import Unpacking, unpacking_of
+from zarrds._base.types import NDArrayAny
+from zarrds._base.unpacking import Unpacking, unpacking_of
 from zarrds.core import Array
 from zarrds.dask.block_batches import BlockRange, SumsByArray, block_batches
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
 from zarrds.dask.places import opened_node
 from zarrds.dask.progress import tell_bytes
 from zarrds.dask.rechunking.wanted import arrays_below
+from zarrds.errors.escaping import visible
 
 __all__ = ["ArrayStatistics", "Moments", "statistics"]
 

@@ -10,13 +10,13 @@ from typing import Any, Literal, Unpack, overload
 
 import dask.array as da
 
-from zarrds._edges import block_lengths, chunks_between, shown
+from zarrds._base.edges import block_lengths, chunks_between, shown
 from zarrds._engine import ChunkSource
 from zarrds.core import Array
-from zarrds.dask.arrays import existing_target, require_known_chunks, written
 from zarrds.dask.hazards import PlannedWrite, refuse_read_after_write
 from zarrds.dask.jobs import Job
 from zarrds.dask.keywords import StoreKeywords
+from zarrds.dask.writing import existing_target, require_known_chunks, written
 from zarrds.errors import ArgumentError, ArgumentTypeError, BlockAlignmentError
 
 __all__ = ["store"]

@@ -13,9 +13,9 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from zarrds._base.types import NDArrayAny
 from zarrds._engine import ChunkSource, read, write
 from zarrds._plan import plan_selection
-from zarrds._types import NDArrayAny
 from zarrds.core import Array
 from zarrds.dask.blocks import BlockGrid
 from zarrds.dask.receipts import JobNotes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zarrds._escaping import visible
+from zarrds.errors.escaping import visible
 
 __all__ = ["PathError", "ReadOnlyError", "ZarrdsError"]
 

@@ -10,9 +10,9 @@ from typing import Any, Self, cast
 import numpy as np
 
 from zarrds import _node, creation
+from zarrds._base.types import DTypeLike, ShapeLike
 from zarrds._format import ArrayMeta, GroupMeta, check_version
 from zarrds._node import structure_locked
-from zarrds._types import DTypeLike, ShapeLike
 from zarrds.core import Array, OpenOptions
 from zarrds.errors import ArgumentError, ArgumentTypeError, ContainsArrayError, ContainsGroupError, ReadOnlyError
 from zarrds.hierarchy.members import Members

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from zarrds import _node
+from zarrds._base.types import ZarrFormat
 from zarrds._format import GroupMeta, check_version
 from zarrds._metadata import new_format
 from zarrds._store import StoreLike, as_store, normalize_path
-from zarrds._types import ZarrFormat
 from zarrds.core import OpenOptions
 from zarrds.creation.newer import format_at
 from zarrds.hierarchy.groups import Group, opened_group

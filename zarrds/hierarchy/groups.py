@@ -9,11 +9,11 @@ from typing import Any, Literal, Self, cast
 import numpy as np
 
 from zarrds import _node
+from zarrds._base.types import Mode, ZarrFormat
 from zarrds._format import ArrayMeta, GroupMeta, check_version
 from zarrds._metadata import new_format
 from zarrds._node import check_synchronizer, structure_locked
 from zarrds._store import MemoryStore, Store, StoreLike, as_store, check_mode, normalize_path
-from zarrds._types import Mode, ZarrFormat
 from zarrds.attrs import Attributes, known_attributes
 from zarrds.core import Array, OpenOptions, opened_array
 from zarrds.core.html import attributes_table, facts_table

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from zarrds._escaping import visible
 from zarrds.core import Array
+from zarrds.errors.escaping import visible
 from zarrds.hierarchy.groups import Group
 
 __all__ = ["LazyLoader"]

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Literal, Self
 
+from zarrds._base.types import ChunksLike, CodecLike, CodecsLike, DTypeLike, ShapeLike, ZarrFormat
 from zarrds._store import StoreLike
-from zarrds._types import ChunksLike, CodecLike, CodecsLike, DTypeLike, ShapeLike, ZarrFormat
 from zarrds.core import Array
 from zarrds.core.newer import Metadata, NewerNodeNames
 from zarrds.creation.newer import create_in

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from typing import Any
 
-from zarrds._escaping import visible
 from zarrds._node import bounded_depth
+from zarrds.errors.escaping import visible
 from zarrds.hierarchy.tree_html import TreeItem, tree_page
 
 __all__ = ["TreeViewer"]

@@ -8,7 +8,7 @@ from html import escape
 from itertools import chain
 from typing import Any
 
-from zarrds._html import framed
+from zarrds._base.html import framed
 from zarrds.core.info import human_size
 
 __all__ = ["TreeItem", "tree_page"]

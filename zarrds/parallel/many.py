@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from zarrds._edges import longest_chunk, span_at
+from zarrds._base.edges import longest_chunk, span_at
 from zarrds._engine import stored_chunks, times_written
 from zarrds._format import grid_shape
 from zarrds._store import KVStore, get_together

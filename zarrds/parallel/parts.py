@@ -8,11 +8,11 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
-from zarrds._edges import end_at
+from zarrds._base.edges import end_at
+from zarrds._base.types import Buf, Request
 from zarrds._engine import ChunkSource, OpenSource, trim_edges, write
 from zarrds._plan import plan_selection
 from zarrds._store import Store, WrapperStore
-from zarrds._types import Buf, Request
 from zarrds.core import Array
 from zarrds.sync import Synchronizer
 

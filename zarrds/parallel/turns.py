@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
+from zarrds._base.types import Buf, Shape
 from zarrds._engine import ChunkSource, OpenSource, delete_behind, delete_outside, trim_edges
 from zarrds._format import ArrayMeta, format_of
 from zarrds._node import (
@@ -24,7 +25,6 @@ from zarrds._node import (
     with_mark_of,
 )
 from zarrds._store import Store, at_once, get_together
-from zarrds._types import Buf, Shape
 from zarrds.core import Array
 from zarrds.core.larger import larger
 from zarrds.core.resize import changed

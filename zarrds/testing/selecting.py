@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from hypothesis import strategies as st
 
-from zarrds._types import NDArrayAny
+from zarrds._base.types import NDArrayAny
 
 __all__ = [
     "Grid",

@@ -243,7 +243,7 @@ class StoreContract:
 
 
 def _range(start: int, stop: int | None) -> Any:
-    from zarrds._types import ByteRange
+    from zarrds._base.types import ByteRange
 
     return ByteRange(start, stop)
 

@@ -14,6 +14,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from zarrds._base.config import get_config
+from zarrds._base.types import Buf, ByteRange, NDArrayAny, Part, Shape
 from zarrds._codec.base import (
     ChunkCodec,
     MapInner,
@@ -40,10 +42,8 @@ from zarrds._codec.shard.index import (
     places_of,
 )
 from zarrds._codec.shard.inner import every_inner_chunk, inner_plan
-from zarrds._config import get_config
 from zarrds._format import SHARDING, ChunkSpec
 from zarrds._plan import Projection, is_plain
-from zarrds._types import Buf, ByteRange, NDArrayAny, Part, Shape
 from zarrds.errors import ChunkDecodeError, ChunkEncodeError
 
 __all__ = ["PackedShard", "ShardCodec"]

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from zarrds._base.types import ByteRange, Shape
 from zarrds._format import SHARDING
-from zarrds._types import ByteRange, Shape
 from zarrds.errors import BadCompressorError, ChunkDecodeError
 
 __all__ = ["ABSENT", "Index", "Places", "check_index", "coalesced", "index_of_lengths"]

@@ -7,8 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from zarrds._base.types import Chunks, Part, Shape
 from zarrds._plan import Plan, Projection, plan_basic, plan_everything, plan_mixed, plan_orthogonal, points_axis
-from zarrds._types import Chunks, Part, Shape
 
 __all__ = ["every_inner_chunk", "inner_plan", "transposed_part"]
 

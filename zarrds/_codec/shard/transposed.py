@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from zarrds._base.types import Buf, NDArrayAny, Part, Shape
 from zarrds._codec.base import MapInner, Put, ReadOptions, ReadSteps, ReadStrategy, in_turn
 from zarrds._codec.shard.codec import PackedShard, ShardCodec
 from zarrds._codec.shard.inner import transposed_part
 from zarrds._codec.transpose import TransposeFilter
 from zarrds._format import ChunkSpec
-from zarrds._types import Buf, NDArrayAny, Part, Shape
 
 __all__ = ["TransposedShardCodec"]
 

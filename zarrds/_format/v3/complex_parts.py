@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from zarrds._base.types import JSON
 from zarrds._format.meta import SHARDING, CodecSpec
 from zarrds._format.v3.codec_names import is_serializer
 from zarrds._format.v3.extension import extension_to_json
-from zarrds._types import JSON
 
 __all__ = ["BROUGHT_TYPE", "COMPLEX_PARTS", "SMALL_PARTS", "part_of", "parts_codec", "with_codec", "without_codec"]
 

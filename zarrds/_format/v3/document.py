@@ -13,8 +13,9 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any, cast
 
-from zarrds._config import get_config
-from zarrds._edges import Edges, Grid, is_regular, longest_chunk
+from zarrds._base.config import get_config
+from zarrds._base.edges import Edges, Grid, is_regular, longest_chunk
+from zarrds._base.types import JSON, Buf, Separator
 from zarrds._format.jsondoc import Place, canonical, loads, to_json
 from zarrds._format.meta import SHARDING, ArrayMeta, ChunkSpec, CodecSpec, GroupMeta, KeyEncoding
 from zarrds._format.repair import parsed_or_repaired, repaired
@@ -32,7 +33,6 @@ from zarrds._format.v3.fills import fill_from_v3, fill_to_v3
 from zarrds._format.v3.grids import grid_to_json, parse_grid, shapes_of, with_shapes
 from zarrds._format.v3.long_lists import loads_node
 from zarrds._format.v3.transformers import parse_transformers
-from zarrds._types import JSON, Buf, Separator
 from zarrds.errors import BadCompressorError, MetadataError, UnsupportedFormatError
 
 __all__ = [

@@ -14,12 +14,12 @@ from typing import Any, cast
 
 import numpy as np
 
+from zarrds._base.types import JSON
 from zarrds._format.dtypes import normalize_dtype, numpy_dtype
 from zarrds._format.jsondoc import Place
 from zarrds._format.meta import CodecSpec
 from zarrds._format.v3.complex_parts import BROUGHT_TYPE, SMALL_PARTS, part_of, parts_codec
 from zarrds._format.v3.extension import Extension, extension_to_json, parse_extension
-from zarrds._types import JSON
 from zarrds.errors import ArgumentTypeError, MetadataError, UnsupportedFormatError
 
 __all__ = [

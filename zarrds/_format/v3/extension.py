@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from zarrds._base.types import JSON
 from zarrds._format.jsondoc import Place
 from zarrds._format.meta import CodecSpec
-from zarrds._types import JSON
 
 __all__ = ["Extension", "codec_specs", "codecs_to_json", "extension_to_json", "is_ignorable", "parse_extension"]
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.types import JSON
 from zarrds._format.fills import fill_of, number_in
 from zarrds._format.jsondoc import Place, canonical
 from zarrds._format.meta import Fill
 from zarrds._format.v3.complex_parts import part_of
 from zarrds._format.v3.dtypes import ML_NAMES, DataType, dtype_to_v3, integer_limits, ml_dtype, parse_data_type
-from zarrds._types import JSON
 from zarrds.errors import MetadataError
 
 __all__ = ["fill_from_v3", "fill_of_v3", "fill_to_v3"]

@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from zarrds._edges import Edges, Grid
+from zarrds._base.edges import Edges, Grid
+from zarrds._base.types import JSON, Chunks, Shape
 from zarrds._format.jsondoc import Place
 from zarrds._format.v3.extension import Extension, extension_to_json, parse_extension
-from zarrds._types import JSON, Chunks, Shape
 from zarrds.errors import ArgumentError, MetadataError, UnsupportedFormatError
 
 __all__ = ["grid_to_json", "parse_grid", "shapes_of", "with_shapes"]

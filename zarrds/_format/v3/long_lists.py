@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrds._edges import Edges, Ints
+from zarrds._base.edges import Edges, Ints
+from zarrds._base.types import JSON, Buf
 from zarrds._format.jsondoc import loads
-from zarrds._types import JSON, Buf
 from zarrds.errors import ArgumentError
 
 __all__ = ["loads_node"]

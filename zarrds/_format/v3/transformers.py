@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from zarrds._base.types import JSON
 from zarrds._format.jsondoc import Place
 from zarrds._format.meta import CodecSpec
 from zarrds._format.v3.extension import parse_extension
-from zarrds._types import JSON
 from zarrds.errors import UnsupportedFormatError
 
 __all__ = ["TRANSFORMERS", "parse_transformers"]

@@ -27,11 +27,11 @@ import zlib
 from contextlib import suppress
 from typing import Any
 
-from zarrds._config import get_config
+from zarrds._base.config import get_config
+from zarrds._base.types import Buf, ByteRange
 from zarrds._store.live import LiveData
 from zarrds._store.paths import check_key
 from zarrds._store.request import Flat, byte_view, cut, range_bounds, to_bytes
-from zarrds._types import Buf, ByteRange
 from zarrds.errors import ArgumentError, InvalidKeyError, StoreAccessError, StoreError, StoreMemoryError
 
 __all__ = ["Archive", "refuse_bomb"]

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from zarrds._config import get_config
+from zarrds._base.config import get_config
+from zarrds._base.types import Buf, ByteRange, Request, Separator
 from zarrds._store.absence import CLIENT_FAULTS, says_no_container
 from zarrds._store.backends.writers import MARK, has_written, marked, new_token
 from zarrds._store.base import Store, StoreProfile
@@ -23,7 +24,6 @@ from zarrds._store.retry import answered
 from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, freeze, live_spec
 from zarrds._store.wrappers import trace
-from zarrds._types import Buf, ByteRange, Request, Separator
 from zarrds.errors import ArgumentError, ArgumentTypeError, OutdatedNameWarning, StoreError
 
 __all__ = ["ABSStore"]

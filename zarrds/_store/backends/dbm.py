@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from zarrds._base.types import Buf, Request, Separator
 from zarrds._store.base import Store, StoreProfile, names_below
 from zarrds._store.exclusive import locked_object
 from zarrds._store.live import LiveData
@@ -18,7 +19,6 @@ from zarrds._store.paths import encoded_key, level, normalize_path
 from zarrds._store.place import Place, place_in_file, place_on_disk
 from zarrds._store.request import cut, same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, live_spec, make_spec, not_shareable
-from zarrds._types import Buf, Request, Separator
 from zarrds.errors import ReadOnlyError, StoreAccessError, StoreError, StoreMemoryError, ZarrdsError
 
 __all__ = ["DBMStore"]

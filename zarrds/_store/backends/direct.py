@@ -19,14 +19,14 @@ from typing import Any
 
 from fsspec.asyn import get_loop, sync
 
-from zarrds._config import get_config
-from zarrds._log import log
+from zarrds._base.config import get_config
+from zarrds._base.log import log
+from zarrds._base.types import ByteRange
 from zarrds._store.backends.azure_options import PROTOCOLS, Container, container_of
 from zarrds._store.backends.cloud_options import Bucket, bucket_of, configured
 from zarrds._store.backends.obstore_use import is_usable, note_use
 from zarrds._store.optional import optional_module
 from zarrds._store.pace import gate_of
-from zarrds._types import ByteRange
 from zarrds.errors import ArgumentError
 
 __all__ = ["DirectClient", "direct_client", "translated"]

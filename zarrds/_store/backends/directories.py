@@ -7,10 +7,10 @@ import os
 import tempfile
 from typing import Any
 
+from zarrds._base.types import Separator
 from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.files import remove_tree
 from zarrds._store.spec import StoreSpec
-from zarrds._types import Separator
 from zarrds.errors import ArgumentError
 
 __all__ = ["NestedDirectoryStore", "TempStore"]

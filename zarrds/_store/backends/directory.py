@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from zarrds._base.types import Buf, ByteRange, Request, Separator
 from zarrds._store.backends import swap
 from zarrds._store.backends.files import (
     ABSENT,
@@ -37,7 +38,6 @@ from zarrds._store.place import Place, place_on_disk
 from zarrds._store.readers import RangeReader
 from zarrds._store.request import same_bytes
 from zarrds._store.spec import StoreSpec, make_spec
-from zarrds._types import Buf, ByteRange, Request, Separator
 from zarrds.errors import (
     ArgumentError,
     ConflictError,

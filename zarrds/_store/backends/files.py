@@ -12,8 +12,8 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import ClassVar, TypeVar
 
+from zarrds._base.types import Buf, ByteRange
 from zarrds._store.request import byte_view, range_bounds
-from zarrds._types import Buf, ByteRange
 
 __all__ = [
     "ABSENT",

@@ -28,7 +28,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.implementations.zip import ZipFileSystem
 from fsspec.registry import known_implementations
 
-from zarrds._config import get_config
+from zarrds._base.config import get_config
+from zarrds._base.types import Buf, ByteRange
 from zarrds._store.absence import says_no_container
 from zarrds._store.backends.archive import refuse_bomb
 from zarrds._store.backends.references import check_references
@@ -40,7 +41,6 @@ from zarrds._store.paths import redact_url
 from zarrds._store.request import cut
 from zarrds._store.retry import is_unreached
 from zarrds._store.secrets import safe_cause, secret_values
-from zarrds._types import Buf, ByteRange
 from zarrds.errors import ArgumentError, MissingPackageError, ZarrdsError
 
 __all__ = [

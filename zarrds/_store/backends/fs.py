@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote
 
 from fsspec import AbstractFileSystem, FSMap
 
+from zarrds._base.types import Buf, Separator
 from zarrds._store.backends import filesystem, tags
 from zarrds._store.backends.direct import translated
 from zarrds._store.backends.directory import DirectoryStore
@@ -36,7 +37,6 @@ from zarrds._store.retry import answered, http_status
 from zarrds._store.spec import LiveSpec, StoreSpec, live_spec, make_spec
 from zarrds._store.unlisted import nearest_node, refuse_unlisted, unlistable
 from zarrds._store.wrappers import trace
-from zarrds._types import Buf, Separator
 from zarrds.errors import ArgumentError, NotListableError, PathNotFoundError, ReadOnlyError, StoreAccessError
 
 __all__ = ["FSStore"]

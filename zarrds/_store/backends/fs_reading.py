@@ -9,7 +9,8 @@ from urllib.parse import quote
 from fsspec import AbstractFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
-from zarrds._config import DEFAULT_GAP_BYTES, get_config
+from zarrds._base.config import DEFAULT_GAP_BYTES, get_config
+from zarrds._base.types import Buf, ByteRange, Request
 from zarrds._store.absence import says_no_container
 from zarrds._store.backends import filesystem, tags
 from zarrds._store.backends.azure_options import Container
@@ -28,7 +29,6 @@ from zarrds._store.request import coalesce, cut, range_bounds, split_answers
 from zarrds._store.retry import answered, http_status, may_be_beyond
 from zarrds._store.secrets import secret_values
 from zarrds._store.wrappers import trace
-from zarrds._types import Buf, ByteRange, Request
 from zarrds.errors import ShortReadError, StoreError
 
 __all__ = ["FSReading"]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from zarrds._base.types import Buf, Request, Separator
 from zarrds._store.backends.files import file_identity
 from zarrds._store.base import Store, StoreProfile, is_unchanged
 from zarrds._store.optional import optional_module
@@ -18,7 +19,6 @@ from zarrds._store.place import Place, place_in_file, place_on_disk
 from zarrds._store.readers import RangeReader, WitnessReader
 from zarrds._store.request import byte_view, cut, same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, make_spec
-from zarrds._types import Buf, Request, Separator
 from zarrds.errors import StoreAccessError, StoreError, StoreMemoryError
 
 __all__ = ["LMDBStore"]

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Self
 
+from zarrds._base.types import Buf
 from zarrds._store.backends.files import publish_file, unlink_quietly, write_atomically, write_file
 from zarrds._store.exclusive import LockedDirectory, NoDirectoryLocks
 from zarrds._store.request import buffer_size, same_bytes
 from zarrds._store.wrappers import trace
-from zarrds._types import Buf
 
 if TYPE_CHECKING:
     from zarrds._store.backends.directory import DirectoryStore

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Any
 
+from zarrds._base.types import Buf, Request, Separator
 from zarrds._store.absence import CLIENT_FAULTS
 from zarrds._store.base import Store, StoreProfile, names_below, renamed, renaming
 from zarrds._store.failure import store_failure
@@ -17,7 +18,6 @@ from zarrds._store.place import Place, server_name
 from zarrds._store.request import cut, to_bytes
 from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, freeze
-from zarrds._types import Buf, Request, Separator
 from zarrds.errors import PathNotFoundError, StoreError
 
 __all__ = ["MongoDBStore"]

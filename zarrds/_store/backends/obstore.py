@@ -11,7 +11,8 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
-from zarrds._config import get_config
+from zarrds._base.config import get_config
+from zarrds._base.types import Buf, ByteRange, Request
 from zarrds._store.absence import says_no_container
 from zarrds._store.backends.conditions import is_of_amazon, obeys_conditions
 from zarrds._store.backends.directory import DirectoryStore
@@ -32,7 +33,6 @@ from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
 from zarrds._store.unlisted import unlistable
 from zarrds._store.wrappers import trace
-from zarrds._types import Buf, ByteRange, Request
 from zarrds.errors import PathNotFoundError, StoreError
 
 __all__ = ["ObstoreStore", "from_obstore", "is_obstore"]

@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from zarrds._base.types import Buf, ByteRange, Request
 from zarrds._store.backends.files import Stamp, read_range, stamp_of
 from zarrds._store.readers import RangeReader
 from zarrds._store.wrappers import trace
-from zarrds._types import Buf, ByteRange, Request
 
 if TYPE_CHECKING:
     from zarrds._store.backends.directory import DirectoryStore

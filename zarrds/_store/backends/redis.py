@@ -8,6 +8,7 @@ from importlib import import_module
 from itertools import islice
 from typing import Any
 
+from zarrds._base.types import Buf, ByteRange, Request, Separator
 from zarrds._store.absence import CLIENT_FAULTS
 from zarrds._store.base import Store, StoreProfile, names_below, renamed, renaming
 from zarrds._store.failure import store_failure
@@ -20,7 +21,6 @@ from zarrds._store.retry import attempts, most_attempts, report_retry
 from zarrds._store.secrets import secret_values
 from zarrds._store.spec import StoreSpec, freeze
 from zarrds._store.wrappers import trace
-from zarrds._types import Buf, ByteRange, Request, Separator
 from zarrds.errors import PathNotFoundError, StoreError
 
 __all__ = ["RedisStore"]

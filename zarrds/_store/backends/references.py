@@ -19,7 +19,7 @@ from fsspec.core import OpenFile, split_protocol
 from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
-from zarrds._config import get_config
+from zarrds._base.config import get_config
 from zarrds.errors import ReferenceRefusedError
 
 __all__ = ["check_references"]

@@ -7,7 +7,7 @@ from typing import Any
 from fsspec import AbstractFileSystem
 from fsspec.implementations.dirfs import DirFileSystem
 
-from zarrds._config import get_config
+from zarrds._base.config import get_config
 
 __all__ = ["sending_once"]
 

@@ -12,11 +12,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from zarrds._base.types import Buf, Request
 from zarrds._store.backends.zarr3 import Zarr3Store
 from zarrds._store.base import names_below
 from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.request import cut, to_bytes
-from zarrds._types import Buf, Request
 from zarrds.errors import StoreError
 
 __all__ = ["SessionStore"]

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 from urllib.request import url2pathname
 
+from zarrds._base.types import Buf, ByteRange, Request, Separator
 from zarrds._store.backends.files import file_identity
 from zarrds._store.base import Store, StoreProfile, is_unchanged, renaming
 from zarrds._store.live import LiveData
@@ -22,7 +23,6 @@ from zarrds._store.readers import RangeReader, WitnessReader
 from zarrds._store.request import byte_view, same_bytes
 from zarrds._store.spec import StoreSpec, live_spec, make_spec
 from zarrds._store.wrappers import trace
-from zarrds._types import Buf, ByteRange, Request, Separator
 from zarrds.errors import ArgumentError, InvalidKeyError, PathNotFoundError, ReadOnlyError, StoreError, StoreMemoryError
 
 __all__ = ["SQLiteStore"]

@@ -10,9 +10,9 @@ from typing import Any
 from fsspec import AbstractFileSystem
 from fsspec.implementations.dirfs import DirFileSystem
 
+from zarrds._base.types import ByteRange
 from zarrds._store.backends.filesystem import together
 from zarrds._store.backends.s3 import s3_place
-from zarrds._types import ByteRange
 
 __all__ = ["are_sent", "read_tagged"]
 

@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, Iterable
 from functools import cache, partial
 from typing import Any
 
+from zarrds._base.types import ByteRange
 from zarrds._store.base import Store
 from zarrds._store.paths import level, normalize_path
-from zarrds._types import ByteRange
 from zarrds.errors import NotAStoreError, ReadOnlyError
 
 __all__ = ["as_zarr3_store"]

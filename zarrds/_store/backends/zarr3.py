@@ -16,6 +16,7 @@ from typing import Any
 
 from fsspec import AbstractFileSystem
 
+from zarrds._base.types import Buf, ByteRange, Request
 from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.filesystem import gathered_by
 from zarrds._store.backends.fs import FSStore
@@ -40,7 +41,6 @@ from zarrds._store.place import Place
 from zarrds._store.request import same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, live_spec
 from zarrds._store.wrappers.readonly import ReadOnlyStore
-from zarrds._types import Buf, ByteRange, Request
 from zarrds.errors import NotAStoreError, NotErasableError, ReadOnlyError, StoreError, StoreNotShareableError
 
 __all__ = ["Zarr3Store", "from_zarr3", "is_zarr3"]

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from zarrds._base.types import Buf, Request, Separator
 from zarrds._store.backends.archive import Archive
 from zarrds._store.base import Store, StoreProfile, names_below
 from zarrds._store.live import LiveData
@@ -16,7 +17,6 @@ from zarrds._store.paths import check_key, level, normalize_path
 from zarrds._store.place import Place, place_in_file, place_on_disk
 from zarrds._store.request import same_bytes
 from zarrds._store.spec import StoreSpec, live_spec, make_spec, not_shareable
-from zarrds._types import Buf, Request, Separator
 from zarrds.errors import (
     ArgumentError,
     NotErasableError,

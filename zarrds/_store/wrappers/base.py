@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from zarrds._base.types import Buf, Request, Separator
 from zarrds._store.base import Staging, Store, StoreProfile, is_unchanged
 from zarrds._store.place import Place
 from zarrds._store.readers import RangeReader, VersionReader
 from zarrds._store.spec import StoreSpec
-from zarrds._types import Buf, Request, Separator
 
 __all__ = ["ViewStore", "WrapperStore"]
 

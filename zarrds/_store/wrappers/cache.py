@@ -11,14 +11,14 @@ from collections.abc import Hashable, Iterator, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from zarrds._log import log
+from zarrds._base.log import log
+from zarrds._base.types import Buf, Request
 from zarrds._store.adapt import as_store
 from zarrds._store.base import Staging, Store
 from zarrds._store.paths import normalize_path
 from zarrds._store.request import cut, to_bytes
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._store.wrappers.base import WrapperStore
-from zarrds._types import Buf, Request
 
 __all__ = ["LRUStoreCache"]
 

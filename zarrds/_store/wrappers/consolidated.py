@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Self
 
+from zarrds._base.types import JSON, Buf, Request
 from zarrds._format import (
     CONSOLIDATED_KEY,
     DOCUMENT_NAMES,
@@ -21,7 +22,6 @@ from zarrds._store.readers import RangeReader
 from zarrds._store.request import cut
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._store.wrappers.base import WrapperStore
-from zarrds._types import JSON, Buf, Request
 from zarrds.errors import ConsolidatedNotFoundError, ReadOnlyError
 
 __all__ = ["ConsolidatedMetadataStore", "DocumentStore"]

@@ -14,6 +14,7 @@ from dataclasses import replace
 from os import PathLike
 from typing import Any
 
+from zarrds._base.types import JSON, Buf, Request, Separator
 from zarrds._format import Place, dumps, loads, n5, v2
 from zarrds._store.backends.directories import NestedDirectoryStore
 from zarrds._store.backends.fs import FSStore
@@ -22,7 +23,6 @@ from zarrds._store.paths import REMOVAL_MARK, ancestors, check_key, level, norma
 from zarrds._store.request import cut, same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._store.wrappers.base import WrapperStore
-from zarrds._types import JSON, Buf, Request, Separator
 from zarrds.errors import IgnoredArgumentWarning, PortabilityWarning, UnsupportedFormatError
 
 __all__ = ["N5FSStore", "N5Mapping", "N5Store"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from zarrds._base.types import Buf
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._store.wrappers.base import WrapperStore
-from zarrds._types import Buf
 from zarrds.errors import ReadOnlyError
 
 __all__ = ["ReadOnlyStore"]

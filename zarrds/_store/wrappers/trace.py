@@ -15,12 +15,12 @@ from functools import wraps
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 
-from zarrds._escaping import visible
-from zarrds._html import columns_table, folded, framed
+from zarrds._base.html import columns_table, folded, framed
+from zarrds._base.types import Buf, Request
 from zarrds._store.base import Store
 from zarrds._store.request import buffer_size
-from zarrds._types import Buf, Request
 from zarrds.errors import UsageError
+from zarrds.errors.escaping import visible
 
 __all__ = ["Entry", "Trace", "carried", "is_open", "record", "trace"]
 

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from copy import copy
 from typing import Any, ClassVar, Self
 
+from zarrds._base.types import Buf, Request
 from zarrds._format import TRANSFORMERS, CodecSpec
 from zarrds._store.base import Store
 from zarrds._store.request import cut, same_bytes
 from zarrds._store.wrappers.base import WrapperStore
-from zarrds._types import Buf, Request
 from zarrds.errors import ArgumentError, ArgumentTypeError
 
 __all__ = ["ShardingStorageTransformer", "StorageTransformer", "register_storage_transformer", "transformed"]

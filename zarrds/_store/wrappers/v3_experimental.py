@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.types import JSON, Buf, ByteRange, NDArrayAny, Request, Separator
 from zarrds._format import ArrayLayout, Place, dumps, loads, v2
 from zarrds._format import v3_experimental as layout
 from zarrds._store.base import Store
@@ -21,7 +22,6 @@ from zarrds._store.readers import CHANGED, RangeReader, VersionReader
 from zarrds._store.request import byte_view, cut
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._store.wrappers.base import ViewStore
-from zarrds._types import JSON, Buf, ByteRange, NDArrayAny, Request, Separator
 from zarrds.errors import ChunkDecodeError, ConsolidatedNotFoundError, ReadOnlyError
 
 __all__ = ["ExperimentalV3Store"]

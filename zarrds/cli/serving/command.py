@@ -11,13 +11,13 @@ import click
 
 from zarrds import _node
 from zarrds._convert import FormatView
-from zarrds._escaping import visible
 from zarrds._store import Store
 from zarrds.cli.options import Access, access_options, as_json, store_argument
 from zarrds.cli.places import store_at
 from zarrds.cli.printing import echo_json, echo_text
 from zarrds.cli.serving.inside import guarded
 from zarrds.cli.serving.server import StoreServer
+from zarrds.errors.escaping import visible
 
 __all__ = ["serve", "served_store"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._edges import shown_lengths
+from zarrds._base.edges import shown_lengths
 from zarrds._engine import stored_chunks
 from zarrds._format import grid_shape
 from zarrds._store import Store

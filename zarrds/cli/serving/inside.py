@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from zarrds._base.types import Buf, Request
 from zarrds._store import DirectoryStore, RangeReader, Store, VersionReader, WrapperStore, local_directory
-from zarrds._types import Buf, Request
 
 __all__ = ["InsideStore", "guarded", "is_inside"]
 

@@ -17,15 +17,15 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import click
 
-from zarrds._escaping import visible
+from zarrds._base.types import Buf, ByteRange
 from zarrds._format import CONSOLIDATED_KEY, DOCUMENT_NAMES
 from zarrds._store import FSStore, Store, buffer_size, byte_view, local_directory, same_version, sizes_of
-from zarrds._types import Buf, ByteRange
 from zarrds.cli.printing import json_text
 from zarrds.cli.serving.asked import allowed_hosts, is_allowed, key_of, range_of
 from zarrds.cli.serving.data import Answers
 from zarrds.cli.serving.inside import guarded, is_inside
 from zarrds.errors import ArgumentError, NotListableError, PathNotFoundError
+from zarrds.errors.escaping import visible
 
 __all__ = ["StoreServer"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple
 
+from zarrds._base.types import Part, Shape
 from zarrds._plan import Mode, plan_selection
-from zarrds._types import Part, Shape
 from zarrds.core import Array
 
 __all__ = [

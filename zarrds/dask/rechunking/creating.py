@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from zarrds import _node
+from zarrds._base.log import log
 from zarrds._engine import OpenSource, delete_behind
-from zarrds._log import log
 from zarrds._store import Store, join_path
 from zarrds.attrs import Attributes
 from zarrds.dask.rechunking.finishing import remove_leftovers

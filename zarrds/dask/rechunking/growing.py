@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.types import Shape
 from zarrds._engine import ChunkSource, read
 from zarrds._format import ArrayMeta
 from zarrds._plan import plan_selection
-from zarrds._types import Shape
 from zarrds.core import Array
 from zarrds.core.resize import changed
 from zarrds.dask.dimensions import dimension_names

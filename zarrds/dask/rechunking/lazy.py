@@ -40,7 +40,7 @@ def direct_job(
     x: Any, store: Store, path: str | None, chunks: Any, options: Mapping[str, Any], *, overwrite: bool, retries: int
 ) -> Job[Array] | None:
     """Return the job that writes blocks to the target directly; None if two blocks would share a chunk of it."""
-    from zarrds.dask.arrays import creating_job, planned_array
+    from zarrds.dask.writing import creating_job, planned_array
 
     lengths = chunk_lengths_of(x, chunks, options)
     if is_irregular(lengths):
@@ -81,7 +81,7 @@ def stored_blocks(x: Any, store: Store, place: str, where: str) -> tuple[Any, Ar
 
 def storing_job(x: Any, blocks: Array, retries: int, *, continues: bool) -> Job[Array]:
     """Return the job that stores the blocks of a dask array, or those that an earlier run has not stored."""
-    from zarrds.dask.arrays import continuing_job, to_zarr
+    from zarrds.dask.writing import continuing_job, to_zarr
 
     if continues:
         return continuing_job(x, blocks.source(), True, partial(open_target, blocks.source()), retries=retries)

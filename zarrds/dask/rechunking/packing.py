@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._types import Chunks, NDArrayAny, Shape
+from zarrds._base.types import Chunks, NDArrayAny, Shape
 
 __all__ = ["Packing", "Region", "region_of"]
 

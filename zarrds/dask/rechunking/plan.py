@@ -27,9 +27,9 @@ from math import lcm, prod
 
 import numpy as np
 
-from zarrds._edges import Edges, Grid, block_lengths, chunks_between, longest_chunk
+from zarrds._base.edges import Edges, Grid, block_lengths, chunks_between, longest_chunk
+from zarrds._base.types import Chunks, Shape
 from zarrds._format import chunk_count
-from zarrds._types import Chunks, Shape
 from zarrds.dask.rechunking.preview import Preview, size_of
 from zarrds.errors import MemoryLimitError
 

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from zarrds._types import Chunks, Shape
+from zarrds._base.types import Chunks, Shape
 from zarrds.core.html import framed
 from zarrds.errors import ArgumentError
 

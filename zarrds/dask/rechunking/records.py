@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.types import NDArrayAny
 from zarrds._engine import ChunkSource, stored_chunks
 from zarrds._format import UNFINISHED, chunk_count, grid_shape
 from zarrds._store import JOB_FOLDER, Store, fingerprint, join_path
-from zarrds._types import NDArrayAny
 from zarrds.dask.places import is_shareable
 from zarrds.dask.rechunking.stages import RechunkWork
 from zarrds.errors import MetadataError, UnfinishedJobError

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._edges import Edges, Grid, chunk_region, chunks_between, span_at
+from zarrds._base.edges import Edges, Grid, chunk_region, chunks_between, span_at
+from zarrds._base.types import ByteRange, NDArrayAny, Request
 from zarrds._engine import ChunkSource, OpenSource, read, windows, write
 from zarrds._format import grid_shape
 from zarrds._plan import plan_selection
 from zarrds._store import Store, StoreSpec, byte_view
-from zarrds._types import ByteRange, NDArrayAny, Request
 from zarrds.dask.rechunking.packing import Packing, Region, region_of
 from zarrds.dask.rechunking.plan import RechunkPlan
 from zarrds.errors import StoreError

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._edges import Edges, block_lengths
+from zarrds._base.edges import Edges, block_lengths
 from zarrds._format import ArrayMeta
 from zarrds._store import normalize_path
 from zarrds.core import Array

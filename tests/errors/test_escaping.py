@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zarrds._escaping import visible, visible_json
 from zarrds.errors import MetadataError, StoreError
+from zarrds.errors.escaping import visible, visible_json
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 """Every code point, lone surrogates among them."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrds._types import Chunks, Shape
+from zarrds._base.types import Chunks, Shape
 from zarrds.errors import ArgumentError, NotSupportedError
 
 __all__ = [

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from zarrds._escaping import visible
+from zarrds.errors.escaping import visible
 
 __all__ = ["attributes_table", "columns_table", "facts_table", "folded", "framed"]
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any
 
-from zarrds._config import get_config, set_config
+from zarrds._base.config import get_config, set_config
 from zarrds.errors import ArgumentTypeError
 
 __all__ = ["ConfigObject", "config"]

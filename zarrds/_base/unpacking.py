@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._types import NDArrayAny
+from zarrds._base.types import NDArrayAny
 
 __all__ = ["Unpacking", "decoded_fill", "unpacking_of"]
 

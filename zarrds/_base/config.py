@@ -20,7 +20,7 @@ from copy import copy
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from zarrds._html import columns_table, framed
+from zarrds._base.html import columns_table, framed
 from zarrds.errors import ArgumentTypeError, ConfigWarning
 
 __all__ = ["DEFAULT_GAP_BYTES", "Config", "config_context", "get_config", "set_config"]

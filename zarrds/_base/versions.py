@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from importlib import metadata
 from typing import TextIO
 
-from zarrds._config import Config, get_config
+from zarrds._base.config import Config, get_config
 
 __all__ = ["__version__", "print_debug_info", "show_versions"]
 
