@@ -7,7 +7,7 @@ import random
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from subprocess import PIPE
@@ -328,6 +328,49 @@ def test_chunks_whose_array_another_deleted_meanwhile_are_no_foreign_files(zarr_
     store = AfterListing(zarrds.DirectoryStore(path), other)
     assert list(zarrds.open_group(store, mode="w", zarr_format=zarr_format)) == []
     assert store.other is None
+
+
+class BeforeRequest(WrappedStore):
+    """Calls `act` once, before the request of that number, unless this deletes something."""
+
+    def __init__(self, store: Store, number: int, act: Callable[[], Any]) -> None:
+        super().__init__(store)
+        self.number, self.act = number, act
+        self.asked = 0
+        self.acted = False
+
+    def called(self, verb: str, keys: Sequence[str]) -> None:
+        if self.asked == self.number and verb not in ("delete", "rmdir"):
+            self.acted = True
+            self.act()
+        self.asked += 1
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_who_finishes_a_deletion_leaves_a_new_node_that_appears_meanwhile(zarr_format: int) -> None:
+    """The one whose deletion it was ends it and creates the node, at each request of the other."""
+    acted = []
+    for number in itertools.count():
+        raw = zarrds.MemoryStore()
+        root = zarrds.open_group(raw, mode="w", zarr_format=zarr_format)
+        root.create_dataset("a", shape=4, chunks=2)[:] = 1
+        raw.set_many([(".zarrds-removal", b"x")])
+        raw.delete_many([".zgroup" if zarr_format == 2 else "zarr.json"])
+
+        def end(raw: zarrds.MemoryStore = raw) -> None:
+            raw.rmdir("")
+            zarrds.open_group(raw, mode="w", zarr_format=zarr_format).create_dataset("a", shape=4, chunks=2)[:] = 2
+
+        store = BeforeRequest(raw, number, end)
+        found = zarrds.open_group(store, mode="a", zarr_format=zarr_format)
+        assert not any("removal" in key for key in raw)
+        assert list(found) == (["a"] if store.acted else [])
+        if store.acted:
+            acted.append(number)
+            np.testing.assert_array_equal(found["a"][:], [2, 2, 2, 2])
+        if number >= store.asked:
+            break
+    assert len(acted) > 7, acted
 
 
 RUNNER = """

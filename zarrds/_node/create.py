@@ -17,8 +17,8 @@ from zarrds._base.types import Request
 from zarrds._format import FORMATS, ArrayMeta, Format, GroupMeta, Node, format_of, node_key
 from zarrds._node.delete import (
     Below,
-    delete_node,
     expect_ours,
+    finish_deletion,
     is_separate,
     mark_removal,
     refuse_consolidated,
@@ -152,7 +152,7 @@ def _create(
         # a new node must show nothing of a deleted one: finish interrupted deletions first
         unfinished = [at[0].path for at in (*found, here) if at[0].path in marked and first_kind(at) is None]
         if unfinished:
-            delete_node(store, unfinished[0], chunk_store=chunks_in)
+            finish_deletion(store, unfinished[0], chunk_store=chunks_in)
             continue
         if not overwrite:
             _expect_nothing(here, path, store)

@@ -76,12 +76,42 @@ def delete_node(store: Store, path: str, *, chunk_store: Store | None = None, fo
 
 
 def finish_deletion(store: Store, path: str, *, chunk_store: Store | None = None) -> bool:
-    """Delete what an interrupted deletion left at a path without a node; return whether there was anything."""
-    stores = [store, *([chunk_store] if chunk_store is not None else [])]
-    if not any(has_removal_mark(found, path) for found in stores):
+    """Delete what an interrupted deletion left at a path without a node; return whether there was anything.
+
+    The deletion may be another writer's, which is still at work. As soon as its mark is gone, a new node may be there:
+    then nothing more is deleted. A node that is created between the last look at the mark and the request that follows
+    may still lose keys; no store can do both in one step.
+    """
+    if chunk_store is not None and is_separate(store, chunk_store):
+        if not (has_removal_mark(store, path) or has_removal_mark(chunk_store, path)):
+            return False
+        delete_node(store, path, chunk_store=chunk_store)
+        return True
+    found = store.get_many([(level(path) + REMOVAL_MARK, None)])[0]
+    if found is None:
         return False
-    delete_node(store, path, chunk_store=chunk_store)
+    refuse_consolidated(store, path)
+    below = expect_ours(store, path)
+    if not store.is_erasable():
+        remove(store, path, below)
+    elif not store.replace_below(path, ()):
+        _remove_while_marked(store, path, below, found)
     return True
+
+
+def _remove_while_marked(store: Store, path: str, below: Below, found: Buf) -> None:
+    """Delete everything below a path that has a mark, until another writer deletes the mark."""
+    key, text = _new_mark(path)  # who wrote the mark that was found sees by another one that its new keys may be gone
+    if not store.can_set_if:
+        store.set_many([(key, text)])
+    elif not store.set_if(key, text, found):
+        return
+    for keys in batches(path, store.removable(path, [one for one in below.keys if one != key])):
+        if not has_removal_mark(store, path):
+            return
+        store.delete_many(keys)
+    if has_removal_mark(store, path):
+        store.rmdir(path)
 
 
 def is_separate(store: Store, chunk_store: Store | None) -> bool:
@@ -128,10 +158,14 @@ def set_mark(store: Store, path: str, note: str = "") -> tuple[str, bytes]:
 
     A note is one more line in it.
     """
-    lines = [_MARK_TEXT, uuid.uuid4().hex.encode(), *([note.encode()] if note else [])]
-    mark = level(path) + REMOVAL_MARK, b"".join(line + b"\n" for line in lines)
+    mark = _new_mark(path, note)
     store.set_many([mark])
     return mark
+
+
+def _new_mark(path: str, note: str = "") -> tuple[str, bytes]:
+    lines = [_MARK_TEXT, uuid.uuid4().hex.encode(), *([note.encode()] if note else [])]
+    return level(path) + REMOVAL_MARK, b"".join(line + b"\n" for line in lines)
 
 
 def remove(store: Store, path: str, below: Below) -> None:

@@ -12,7 +12,7 @@ from zarrds._node.create import look_around, missing_groups, set_if_absent
 from zarrds._node.delete import (
     Below,
     by_rank,
-    delete_node,
+    finish_deletion,
     has_removal_mark,
     is_separate,
     mark_removal,
@@ -76,7 +76,7 @@ def _make_room(store: Store, dst: str, node: Node, chunk_store: Store | None) ->
         unfinished = [at[0].path for at in (*found, here) if at[0].path in marked and first_kind(at) is None]
         if not unfinished:
             break
-        delete_node(store, unfinished[0], chunk_store=chunk_store)
+        finish_deletion(store, unfinished[0], chunk_store=chunk_store)
     for document in group_documents(missing, node.zarr_format):
         set_if_absent(store, [document])
 
