@@ -59,6 +59,8 @@ CREATE: list[tuple[dict[str, Any], Any]] = [
     ({"dtype": "V"}, TypeError),
     ({"dtype": []}, (TypeError, ValueError)),
     ({"dtype": "array:foo"}, TypeError),
+    ({"dtype": "(1,"}, ValueError),
+    ({"dtype": "array:(1,"}, ValueError),
     ({"dtype": object}, ValueError),
     ({"dtype": [("a", object)]}, ValueError),
     ({"dtype": [("a", "M8")]}, ValueError),

@@ -169,6 +169,11 @@ def test_shards(store, options, chunks, shards):
     np.testing.assert_array_equal(z[:], data)
 
 
+def test_chunks_and_shards_may_be_iterators():
+    z = zarrds.zeros((10, 12), chunks=iter((2, 3)), shards=iter((4, 6)), zarr_format=3)
+    assert (z.chunks, z.shards) == ((2, 3), (4, 6))
+
+
 def test_values_round_trip(store):
     data = np.arange(24.0).reshape(4, 6)
     z = zarrds.array(data, chunks=(3, 4), store=store, zarr_format=3)

@@ -460,7 +460,20 @@ def test_what_is_wrong_in_a_long_list_is_refused(end: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "end", ["[3]", "[3, 4, 5]", "[[3, 4]]", "[3, 4", "3, 4]", "[3, 4][5, 6]", "[3, 0]", "[, 3]", "[]", "[3 4, 5]"]
+    "end",
+    [
+        "[3]",
+        "[3, 4, 5]",
+        "[[3, 4]]",
+        "[3, 4",
+        "3, 4]",
+        "[3, 4][5, 6]",
+        "[3, 0]",
+        "[, 3]",
+        "[]",
+        "[3 4, 5]",
+        "[1, [2], 3]",
+    ],
 )
 def test_what_is_no_pair_in_a_long_list_is_refused(end: str) -> None:
     text = ", ".join(f"[{length}, 100000]" for length in _MANY)

@@ -59,6 +59,7 @@ CASES: dict[str, GroupCase] = {
     "an assignment of objects": (lambda g: g.__setitem__("arr", [object()]), ValueError),
     "an assignment of itself": (lambda g: g.__setitem__("arr", g["arr"]), errors.SelfOverwriteError),
     "a required array of another shape": (lambda g: g.require_dataset("arr", shape=4, dtype="i8"), TypeError),
+    "a required array of no dtype": (lambda g: g.require_dataset("arr", shape=3, dtype="(1,"), ValueError),
     "a required array of another dtype": (lambda g: g.require_dataset("arr", shape=3, dtype="c16"), TypeError),
     "a required array of an inexact dtype": (
         lambda g: g.require_dataset("arr", shape=3, dtype="i4", exact=True),

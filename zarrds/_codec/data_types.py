@@ -194,7 +194,7 @@ _registered: dict[str, Make] = {}
 def _is_built_in(name: str) -> bool:
     try:
         np.dtype(name)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, SyntaxError):
         pass
     else:
         return True

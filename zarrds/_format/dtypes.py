@@ -168,7 +168,7 @@ def normalize_dtype(dtype: object) -> tuple[DType, CodecSpec | None]:
     if named is not None:
         return np.dtype(object), CodecSpec.of(named)
     if isinstance(dtype, str) and dtype.startswith(_ARRAY_OF):
-        item = _checked(np.dtype(dtype[len(_ARRAY_OF) :]))
+        item = _checked(numpy_dtype(dtype[len(_ARRAY_OF) :]))
         return np.dtype(object), CodecSpec.of("vlen-array", {"dtype": dtype_to_v2(item)})
     given = numpy_dtype(dtype)
     if given.kind == "T":
@@ -182,7 +182,7 @@ def numpy_dtype(dtype: Any) -> DType:
         return np.dtype(_MICROSECONDS.sub("us", dtype) if isinstance(dtype, str) else dtype)
     except TypeError as error:
         raise ArgumentTypeError(f"dtype {dtype!r} is not known: {error}") from error
-    except ValueError as error:
+    except _NUMPY_REFUSALS as error:
         raise ArgumentError(f"dtype {dtype!r} is not valid: {error}") from error
 
 

@@ -305,14 +305,15 @@ def _unit_and_chunks(request: ArrayRequest, shape: Shape, itemsize: int) -> tupl
         unit = normalize_grid(request.shards, shape, itemsize)
         guess = normalize_chunks(True, longest_chunk(unit), itemsize)
         return unit, tuple(_divisor(edges, about) for edges, about in zip(unit, guess, strict=True))
-    if not is_regular(normalize_grid(request.chunks, shape, itemsize)):
+    inside = normalize_grid(request.chunks, shape, itemsize)
+    if not is_regular(inside):
         raise ArgumentError(
             "the chunks inside shards have one shape",
             expected="an integer for each dimension",
             found=request.chunks,
             hint="pass the irregular lengths as shards, whose chunks have one shape",
         )
-    chunks = normalize_chunks(request.chunks, shape, itemsize)
+    chunks = longest_chunk(inside)
     unit = normalize_grid(request.shards, shape, itemsize)
     if is_regular(unit) and (request.shards is True or request.shards is False or -1 in np.ravel(request.shards)):
         # a shard of whole dimensions: as many chunks as cover them

@@ -230,7 +230,7 @@ def _data_and_dtype(data: Any, given: Any) -> tuple[Any, Any]:
 def _dtype_or_none(given: Any) -> np.dtype[Any] | None:
     try:
         return None if given is None else np.dtype(given)
-    except TypeError:  # a name that numpy does not know
+    except (TypeError, ValueError, SyntaxError):  # a name that numpy does not know
         return None
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from zarrds import _node, creation
 from zarrds._base.types import DTypeLike, ShapeLike
-from zarrds._format import ArrayMeta, GroupMeta, check_version
+from zarrds._format import ArrayMeta, GroupMeta, check_version, numpy_dtype
 from zarrds._node import structure_locked
 from zarrds.core import Array, OpenOptions
 from zarrds.errors import ArgumentError, ArgumentTypeError, ContainsArrayError, ContainsGroupError, ReadOnlyError
@@ -241,7 +241,7 @@ class Creating(Members):
         wanted = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
         if tuple(array.shape) != wanted:
             raise ArgumentTypeError(f"shape does not match existing array; expected {array.shape}, got {wanted}")
-        real = np.dtype(dtype)
+        real = numpy_dtype(dtype)
         if exact and array.dtype != real:
             raise ArgumentTypeError(f"dtypes do not match exactly; expected {array.dtype}, got {real}")
         if not np.can_cast(real, array.dtype):

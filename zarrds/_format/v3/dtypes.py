@@ -335,7 +335,7 @@ def _is_own_name(name: str) -> bool:
         return False
     try:
         np.dtype(name)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, SyntaxError):
         return _find(name) is not None
     return False
 

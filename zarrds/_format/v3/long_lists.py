@@ -110,7 +110,7 @@ def _are_pairs(
     closes: NDArray[np.bool_],
 ) -> bool:
     """Return whether one comma is between two items, and brackets are around pairs only."""
-    if closes[0] or opens[-1] or not (closes[1:] == opens[:-1]).all():
+    if closes[0] or opens[-1] or (opens & closes).any() or not (closes[1:] == opens[:-1]).all():
         return False
     if begins[0] != 1 + opens[0] or ends[-1] != data.size - 1 - closes[-1]:
         return False
