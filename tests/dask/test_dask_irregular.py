@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 import zarrds
 import zarrds.dask
-from zarrds.errors import ArgumentError, BlockAlignmentError, SourceChangedError, UnsupportedFormatError
+from zarrds.errors import (
+    ArgumentError,
+    BlockAlignmentError,
+    ChunkDecodeError,
+    SourceChangedError,
+    UnsupportedFormatError,
+)
 
 X = np.arange(300).reshape(10, 30)
 CHUNKS: Any = ((3, 5, 2), 10)
@@ -127,6 +133,19 @@ def test_copy_store_digest_verify_and_diff(tmp_path: Any) -> None:
         assert zarrds.verify(tmp_path / "a", level=level).ok
     (tmp_path / "a" / "c" / "1" / "0").write_bytes(b"short")
     assert not zarrds.verify(tmp_path / "a", level="decode").ok
+
+
+@pytest.mark.parametrize("options", [{"chunks": CHUNKS}, {"shards": [[4, 6], 10], "chunks": (2, 5)}], ids=str)
+def test_copies_are_checked_by_decoding_each_chunk_in_its_own_shape(options: Any) -> None:
+    z, copy, dest = stored(**options), zarrds.MemoryStore(), zarrds.group(zarr_format=3)
+    assert zarrds.dask.copy_store(z.store, copy, dest_path="a/b", verify="read").compute().ok
+    assert zarrds.dask.copy(z, dest, name="x", verify="read").compute().ok
+    for found in (zarrds.open_array(copy, path="a/b"), dest["x"]):
+        np.testing.assert_array_equal(found[:], X)
+    first, other = "c/0/0", "c/1/0"
+    z.store[other] = bytes(z.store[first])  # a chunk of another shape
+    with pytest.raises(ChunkDecodeError, match=f"b/{other}"):
+        zarrds.dask.copy_store(z.store, zarrds.MemoryStore(), dest_path="b", verify="read").compute()
 
 
 def test_sizes_of_uncompressed_chunks_are_their_own() -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from zarrds._base.types import Buf, NDArrayAny
-from zarrds._engine import OpenSource
+from zarrds._engine import OpenSource, sources_by_key
 from zarrds._store import Store, buffer_size, same_tags, sizes_of
 from zarrds.errors import CopyError, ZarrdsError
 
@@ -54,11 +54,11 @@ def check_values(
         for (_, size), key, found in zip(there, keys, sizes_of(dest, keys), strict=True):
             expect_size(dest, key, size, found)
         return
-    copied = _values(dest, keys)
+    copied, of_key = _values(dest, keys), sources_by_key(decoder)
     for (_, size), key, value in zip(there, keys, copied, strict=True):
         expect_size(dest, key, size, None if value is None else buffer_size(value))
         if verify == "read" and value is not None:
-            decode_value(decoder, dest, key, value)
+            decode_value(of_key(key), dest, key, value)
     if verify == "hash":
         originals = _values(source, [old for (old, _), _ in there])
         for key, value, original in zip(keys, copied, originals, strict=True):

@@ -8,6 +8,7 @@ from zarrds._engine.bulk import (
     delete_outside,
     expect_none_outside,
     missing_chunks,
+    sources_by_key,
     stored_chunks,
     trim_edges,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "read",
     "read_masked",
     "shards_of",
+    "sources_by_key",
     "stored_chunks",
     "stored_place",
     "times_written",

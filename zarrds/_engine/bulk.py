@@ -25,6 +25,7 @@ __all__ = [
     "delete_outside",
     "expect_none_outside",
     "missing_chunks",
+    "sources_by_key",
     "stored_chunks",
     "trim_edges",
 ]
@@ -96,6 +97,19 @@ class ChunkKeys:
             if lasts[last] >= 0 and heads[head] is not None:
                 found += 1
         return found
+
+
+def sources_by_key(source: OpenSource) -> Callable[[str], OpenSource]:
+    """Return a function that gives the source with the codec and chunk shape of the chunk under a key."""
+    if source.meta.irregular is None:
+        return lambda key: source
+    known = ChunkKeys(source)
+
+    def of_key(key: str) -> OpenSource:
+        coords = known.coords(key)
+        return source if coords is None else source.at(coords)
+
+    return of_key
 
 
 class _Lasts(dict[str, int]):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from zarrds._base.config import get_config
 from zarrds._base.types import Buf, ByteRange
 from zarrds._codec import N5ChunkWrapper, ShardingCodec, blosc
-from zarrds._engine import ChunkKeys, OpenSource, shards_of, windows
+from zarrds._engine import OpenSource, shards_of, sources_by_key, windows
 from zarrds._verify.report import Finding
 from zarrds.errors import ChunkDecodeError, MetadataError, ZarrdsError
 
@@ -20,24 +20,11 @@ def decoded(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
     """Decode all chunks, a batch at a time."""
     nbytes = max(1, source.meta.chunk.nbytes)
     length = max(1, min(_BATCH, get_config().window_bytes // nbytes // 2))
-    of_key = _by_shape(source)
+    of_key = sources_by_key(source)
     for batch in windows(keys, length):
         for key, value in zip(batch, source.store.get_many([(key, None) for key in batch]), strict=True):
             if value is not None:
                 yield from _decoded(of_key(key), key, value)
-
-
-def _by_shape(source: OpenSource) -> Callable[[str], OpenSource]:
-    """Return a function that gives the source with the codec and chunk shape of the chunk under a key."""
-    if source.meta.irregular is None:
-        return lambda key: source
-    known = ChunkKeys(source)
-
-    def of_key(key: str) -> OpenSource:
-        coords = known.coords(key)
-        return source if coords is None else source.at(coords)
-
-    return of_key
 
 
 def _decoded(source: OpenSource, key: str, value: Buf) -> Iterator[Finding]:
@@ -54,7 +41,7 @@ def sized(source: OpenSource, keys: Sequence[str]) -> Iterator[Finding]:
     a shard gives the least size of the shard. No value may be empty.
     """
     if source.meta.irregular is not None:
-        of_key, alike = _by_shape(source), dict[OpenSource, list[str]]()
+        of_key, alike = sources_by_key(source), dict[OpenSource, list[str]]()
         for key in keys:
             alike.setdefault(of_key(key), []).append(key)
         for one, some in alike.items():

@@ -18,9 +18,9 @@ from zarrds._copy import (
     same_values,
     spelled_out,
 )
-from zarrds._engine import OpenSource, windows
+from zarrds._engine import OpenSource, sources_by_key, windows
 from zarrds._format import GroupMeta, format_of, node_key
-from zarrds._store import Store, StoreSpec, ancestors, buffer_size, copier, sizes_of
+from zarrds._store import Store, StoreSpec, ancestors, buffer_size, copier, join_path, sizes_of
 from zarrds.dask.key_ranges import KeyBatch
 from zarrds.dask.progress import tell_bytes
 from zarrds.dask.receipts import JobNotes
@@ -80,7 +80,9 @@ def copy_keys(work: CopyWork, batch: KeyBatch, after: Any = None) -> CopyReport:
     started, report = time(), CopyReport(dry_run=work.dry_run)
     for keys in batch.ranges:
         held = max(1, min(HELD_KEYS, HELD_BYTES // keys.chunk_bytes))
-        decoder = None if keys.meta is None else OpenSource(work.dest.open(), keys.path, keys.meta)
+        decoder = None
+        if keys.meta is not None:
+            decoder = OpenSource(work.dest.open(), join_path(work.dest_path, keys.path), keys.meta)
         for some in windows(keys, held):
             report += _copy_or_report(work, some, decoder)
     if work.notes is not None and report.ok:
@@ -209,11 +211,11 @@ def _check(
         for (_, size), key, found in zip(there, keys, sizes_of(dest, keys), strict=True):
             expect_size(dest, key, size, found)
         return
-    copied = _values(dest, keys)
+    copied, of_key = _values(dest, keys), None if decoder is None else sources_by_key(decoder)
     for (_, size), key, value in zip(there, keys, copied, strict=True):
         expect_size(dest, key, size, None if value is None else buffer_size(value))
-        if decoder is not None and value is not None:
-            decode_value(decoder, dest, key, value)
+        if of_key is not None and value is not None:
+            decode_value(of_key(key), dest, key, value)
     if work.verify == "hash":
         real = _values(source, [old for (old, _), _ in there]) if values is None else values
         originals = [value for value in real if value is not None]
