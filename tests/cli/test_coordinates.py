@@ -48,6 +48,8 @@ def plotted(store: str, *args: str) -> dict[str, Any]:
         (["time=2020-01-31T10"], VALUES[1]),
         (["time=2020-01-31..2020-02-01", "lat=60"], VALUES[1:3, 0]),
         (["time=..2020-01-31", "name=c"], VALUES[:2, :, 2]),
+        (["time=2020-01..2020-02", "name=c"], VALUES[:, :, 2]),
+        (["time=..2020-01", "name=c"], VALUES[:2, :, 2]),
         (["time=2020-02-02", "lat=20"], VALUES[3, 4]),
     ],
 )

@@ -96,7 +96,7 @@ def _item_at(name: str, text: str, values: NDArrayAny) -> Item:
         if first:
             inside &= values >= _parsed(name, first, values)
         if last:
-            inside &= values <= _parsed(name, last, values)
+            inside &= _until(values, _parsed(name, last, values))
         (at,) = np.nonzero(inside)
         if not len(at) or at[-1] - at[0] + 1 != len(at):
             what = "no value" if not len(at) else "no range without gaps"
@@ -116,6 +116,14 @@ def _item_at(name: str, text: str, values: NDArrayAny) -> Item:
     if distances.min() > (steps.max() / 2 if len(steps) else distances.min() * 0):
         raise ArgumentError(f"coordinate {name!r} has no such value", expected=_extent(values), found=text)
     return nearest
+
+
+def _until(values: NDArrayAny, last: Any) -> NDArrayAny:
+    """Return which values are not after the last one; a month, or a day, is meant as a whole."""
+    if not isinstance(last, np.datetime64) or np.isnat(last):
+        return np.asarray(values <= last)
+    unit: Any = np.datetime_data(last.dtype)[0]
+    return np.asarray(values < last + np.timedelta64(1, unit))
 
 
 def _parsed(name: str, text: str, values: NDArrayAny) -> Any:
