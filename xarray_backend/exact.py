@@ -138,7 +138,7 @@ class Checked:
             return values
         known = values[~np.isnat(values)]
         since = known - first if values.dtype.kind == "M" else known
-        lost = (since % (second - first)) != np.timedelta64(0)
+        lost = (since % (second - first)).astype("i8") != 0
         if lost.any():
             raise self._lost(known[lost][0], _resolution(since))
         return values

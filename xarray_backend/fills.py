@@ -60,6 +60,6 @@ def array_fill(dtype: np.dtype[Any], given: Any, *, explicit: bool) -> Any:
 def _fits(value: Any, dtype: np.dtype[Any]) -> bool:
     if is_vlen_text(dtype):
         return isinstance(value, str)
-    if dtype.kind in "iu" and isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+    if dtype.kind in "iu" and isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64)):
         return bool(np.iinfo(dtype).min <= value <= np.iinfo(dtype).max)
     return bool(np.can_cast(np.asarray(value).dtype, dtype, "same_kind"))

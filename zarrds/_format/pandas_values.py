@@ -128,7 +128,7 @@ def _of_categories(value: Any, dtype: Any, target: DType | None) -> tuple[NDArra
     is_missing = codes < 0
     if not is_missing.any():
         return categories[codes], found
-    nothing = {"f": np.nan, "c": np.nan, "M": np.datetime64("NaT"), "m": np.timedelta64("NaT")}.get(
+    nothing = {"f": np.nan, "c": np.nan, "M": np.datetime64("NaT", "ns"), "m": np.timedelta64("NaT", "ns")}.get(
         categories.dtype.kind
     )
     if nothing is None and not _is(target, "O"):
