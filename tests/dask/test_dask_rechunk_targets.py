@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import zarrds
+import zarrds.dask
 from zarrds.dask import rechunk
+from zarrds.errors import ArgumentError
 
 
 def values(*shape: int) -> np.ndarray[Any, Any]:
@@ -119,3 +121,16 @@ def test_chunks_that_do_not_divide_shards_write_nothing() -> None:
     with pytest.raises(ValueError, match="one of both"):
         rechunk(z, store, chunks=3, append=True, overwrite=True)
     assert not list(store)
+
+
+def test_options_of_a_url_are_not_those_of_a_path_beside_it(tmp_path: Path) -> None:
+    url, local = f"memory://{tmp_path.name}", str(tmp_path / "a")
+    options: dict[str, Any] = {"storage_options": {"use_listings_cache": False}, "max_mem": "1MB"}
+    zarrds.array(values(6, 4), chunks=(1, 4), store=local)
+    for source, target, more in ((local, f"{url}/b", {}), (f"{url}/b", str(tmp_path / "c"), {"temp_store": url})):
+        found = rechunk(source, target, chunks=(6, 1), **options, **more).compute()
+        np.testing.assert_array_equal(found[:], values(6, 4))
+    beside = {"temp_store": str(tmp_path / "temp"), "storage_options": options["storage_options"]}
+    assert zarrds.dask.cleanup(f"{url}/b", **beside) == ()
+    with pytest.raises(ArgumentError, match="non-fsspec"):
+        rechunk(local, str(tmp_path / "d"), chunks=(6, 1), **options)

@@ -179,3 +179,19 @@ def test_no_archives(data: Path) -> None:
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe, pytest.raises(NotAStoreError):
         as_store(pipe)
+
+
+def test_what_is_no_more_than_like_a_file() -> None:
+    """Maps of memory have no method ``seekable`` before Python 3.13."""
+
+    class Map:
+        def read(self) -> bytes:
+            return b""
+
+        def seek(self, at: int) -> None: ...
+
+        def tell(self) -> int:
+            return 0
+
+    with pytest.raises(NotAStoreError):
+        as_store(Map())

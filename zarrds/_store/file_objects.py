@@ -28,7 +28,7 @@ def is_file(store: object) -> bool:
     """Return whether an object is an open binary file, or a file of fsspec that is not open yet."""
     if isinstance(getattr(store, "fs", None), AbstractFileSystem) and hasattr(store, "full_name"):
         return True
-    return hasattr(type(store), "read") and hasattr(type(store), "seek") and hasattr(type(store), "tell")
+    return all(hasattr(type(store), name) for name in ("read", "seek", "tell", "seekable"))
 
 
 def in_archive(file: Any, mode: str) -> Store:

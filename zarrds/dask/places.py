@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
@@ -15,7 +16,7 @@ from zarrds.creation import open_array
 from zarrds.errors import ArgumentTypeError
 from zarrds.hierarchy import Group
 
-__all__ = ["is_shareable", "opened", "opened_node", "state_of_data"]
+__all__ = ["is_shareable", "opened", "opened_node", "options_by_place", "state_of_data"]
 
 _MOST_ARRAYS = 1000
 """Most arrays that are looked at, which takes a few system calls for each."""
@@ -38,6 +39,19 @@ def opened_node(source: Any, path: str | None, storage_options: Mapping[str, Any
     if isinstance(source, Array):
         return opened(source, path)
     return open_node(source, mode="r", path=path, storage_options=storage_options)
+
+
+def options_by_place(options: Mapping[str, Any] | None, *places: Any) -> list[Mapping[str, Any] | None]:
+    """Return the options for each of some places that share them: beside a URL, a path of this machine needs none.
+
+    >>> options_by_place({"anon": True}, "s3://bucket/a.zarr", "b.zarr")
+    [{'anon': True}, None]
+    """
+    paths = [os.fspath(place) if isinstance(place, (str, os.PathLike)) else None for place in places]
+    are_urls = [path is not None and ("://" in path or "::" in path) for path in paths]
+    if not any(are_urls):
+        return [options] * len(places)
+    return [None if path is not None and not is_url else options for path, is_url in zip(paths, are_urls, strict=True)]
 
 
 def state_of_data(source: Store, arrays: Iterable[tuple[str, ArrayMeta]], dest: Store) -> str:

@@ -316,9 +316,7 @@ def read_each(fs: AbstractFileSystem, paths: Sequence[str], ends: Sequence[tuple
             return list(fs.cat_ranges(list(paths), firsts, lasts, on_error="return"))
         except NOT_FOUND:
             pass
-    read = partial(_read_cached, fs) if isinstance(fs, WholeFileCacheFileSystem) else fs.cat_file
-    if isinstance(fs, ZipFileSystem):
-        read = partial(_read_from_zip, fs)
+    read = _reader(fs)
     return _one_by_one(partial(read, path, a, b) for path, (a, b) in zip(paths, ends, strict=True))
 
 
@@ -326,6 +324,15 @@ def read_each(fs: AbstractFileSystem, paths: Sequence[str], ends: Sequence[tuple
 def _in_one_request(kind: type[Any]) -> dict[str, int]:
     """Return the options with which s3fs fetches a value without a request for its size; older versions have none."""
     return {"max_concurrency": 1} if "max_concurrency" in inspect.signature(kind._cat_file).parameters else {}
+
+
+def _reader(fs: AbstractFileSystem) -> Callable[[str, int | None, int | None], Any]:
+    """Return the function that reads one value, or its bytes from start to end."""
+    if isinstance(fs, ZipFileSystem):
+        return partial(_read_from_zip, fs)
+    if isinstance(fs, WholeFileCacheFileSystem):
+        return partial(_read_cached, fs)
+    return fs.cat_file  # type: ignore[no-any-return]
 
 
 def _read_from_zip(fs: ZipFileSystem, path: str, start: int | None, end: int | None) -> Any:
@@ -357,10 +364,12 @@ def _read_cached(fs: WholeFileCacheFileSystem, path: str, start: int | None, end
             with fs.open(path, "rb") as file:  # these files have no size
                 file.seek(max(0, file.seek(0, os.SEEK_END) + start))
                 return file.read()
-        except FileNotFoundError:
+        except (FileNotFoundError, KeyError) as error:
             if known:
                 raise
-            return fs.fs.cat_file(path, start, end)  # raises the actual error
+            if isinstance(error, KeyError):  # of a ZIP file, which may not have the path
+                _forget(fs, path)
+            return _reader(fs.fs)(path, start, end)  # raises the actual error
         except Exception:
             if not known:
                 _forget(fs, path)

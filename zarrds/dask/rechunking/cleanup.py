@@ -10,6 +10,7 @@ from zarrds._engine import OpenSource, delete_behind, trim_edges
 from zarrds._format import GroupMeta
 from zarrds._store import Store, as_store, join_path, level, normalize_path
 from zarrds.attrs import Attributes
+from zarrds.dask.places import options_by_place
 from zarrds.dask.receipts import cleanup as clean_receipts
 from zarrds.dask.rechunking.finishing import remove_leftovers, take_off_flag
 from zarrds.dask.rechunking.records import FLAG, RECORD_KEY, find_record
@@ -55,8 +56,9 @@ def cleanup(
     >>> zarrds.dask.cleanup(store)
     ('.zarray', '.zarrds-job/rechunk', '.zattrs')
     """
-    store = as_store(target, mode="r+", storage_options=storage_options)
-    temp = None if temp_store is None else as_store(temp_store, mode="r+", storage_options=storage_options)
+    ours, of_temp = options_by_place(storage_options, target, temp_store)
+    store = as_store(target, mode="r+", storage_options=ours)
+    temp = None if temp_store is None else as_store(temp_store, mode="r+", storage_options=of_temp)
     where = normalize_path(path)
     before = set(store.keys_below(level(where)))
     for at in sorted(_paths_of_rechunks(before)):

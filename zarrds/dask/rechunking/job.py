@@ -17,7 +17,7 @@ from zarrds._store import as_store, fingerprint, join_path, normalize_path, refu
 from zarrds.core import Array
 from zarrds.dask.jobs import GraphBuilder, Job
 from zarrds.dask.keywords import RechunkKeywords
-from zarrds.dask.places import opened_node
+from zarrds.dask.places import opened_node, options_by_place
 from zarrds.dask.rechunking.creating import continued, create, is_being_created, prepare_growth
 from zarrds.dask.rechunking.finishing import Finish, finish_rechunk
 from zarrds.dask.rechunking.lazy import (
@@ -118,7 +118,7 @@ def rechunk(
     retries : int, default 3
         How often a cluster repeats a task that failed.
     storage_options : dict, optional
-        Options of the file systems behind URLs.
+        Options of the file systems behind URLs, which share them; paths of this machine beside a URL need none.
 
     Returns
     -------
@@ -176,9 +176,10 @@ def rechunk(
         options = {"overwrite": overwrite, "retries": retries, "storage_options": storage_options}
         places = (target_store, target_path, temp_store)
         return _lazy_job(source, places, chunks, max_mem, dict(target_options or {}), options)
-    node = opened_node(source, path, storage_options)
-    store = as_store(target_store, mode="w", storage_options=storage_options)
-    temp = None if temp_store is None else as_store(temp_store, mode="w", storage_options=storage_options)
+    ours, theirs, of_temp = options_by_place(storage_options, source, target_store, temp_store)
+    node = opened_node(source, path, ours)
+    store = as_store(target_store, mode="w", storage_options=theirs)
+    temp = None if temp_store is None else as_store(temp_store, mode="w", storage_options=of_temp)
     arrays = {"": node} if isinstance(node, Array) else arrays_below(node)
     request = Request(node, arrays, store, normalize_path(target_path), temp, memory_of_task(max_mem), max_mem is None)
     return rechunk_job(request, chunks, target_options, overwrite=overwrite, append=append, retries=retries)
@@ -218,7 +219,8 @@ def _lazy_job(
 ) -> Job[Array | Group]:
     """Return the job that computes a dask array, stores its blocks and rechunks them."""
     target_store, target_path, temp_store = places
-    store = as_store(target_store, mode="w", storage_options=more["storage_options"])
+    theirs, of_temp = options_by_place(more["storage_options"], target_store, temp_store)
+    store = as_store(target_store, mode="w", storage_options=theirs)
     if chunks is None:
         raise ArgumentTypeError("chunks are needed; they may be left out only where a target grows (append=True)")
     unknown = sorted(set(options) - TARGET_OPTIONS)
@@ -227,7 +229,7 @@ def _lazy_job(
     direct = direct_job(x, store, target_path, chunks, options, overwrite=more["overwrite"], retries=more["retries"])
     if direct is not None:
         return direct
-    temp = None if temp_store is None else as_store(temp_store, mode="w", storage_options=more["storage_options"])
+    temp = None if temp_store is None else as_store(temp_store, mode="w", storage_options=of_temp)
     where = normalize_path(target_path)
     earlier = None if more["overwrite"] else continued(store, where, temp)
     number = uuid.uuid4().hex if earlier is None else earlier.job
