@@ -34,7 +34,7 @@ docs: $(VENV)/.installed-docs  ## the documentation site, in build/docs/index.ht
 	$(RUN) -m sphinx --fail-on-warning --keep-going --quiet -j 2 -d build/doctrees docs build/docs
 	$(RUN) .ci/check_site.py build/docs
 
-coverage: $(VENV)/.installed-test  ## branch coverage of the default tests, at least 90 %; lines in build/coverage/html
+coverage: $(VENV)/.installed-test  ## branch coverage of the default tests; lines in build/coverage/html
 	@mkdir -p build/coverage
 	$(RUN) -m pytest $(SHARED) --cov --cov-report=term --cov-report=html
 
