@@ -53,8 +53,11 @@ class Service(WrappedStore):
         return None
 
 
-@pytest.mark.parametrize("name", [name for name in FORMATS if name != "n5"])
-@pytest.mark.parametrize("nth", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("name", "nth"),
+    # rows appended to irregular chunks are one new chunk: fewer values are sent
+    [(name, nth) for name in FORMATS if name != "n5" for nth in ((1, 2) if name == "irregular" else (1, 2, 3))],
+)
 @pytest.mark.parametrize("breaks", [False, True], ids=["between batches", "while a connection breaks"])
 def test_a_machine_that_slept_asks_before_it_goes_on(
     name: str, nth: int, breaks: bool, monkeypatch: pytest.MonkeyPatch
