@@ -6,6 +6,7 @@ The limits leave room for a quarter more than today: what exceeds them makes eve
 from __future__ import annotations
 
 import gc
+import os
 import shutil
 import subprocess
 import sys
@@ -94,6 +95,42 @@ def test_a_write_on_a_disk_keeps_one_encoded_chunk_in_memory(tmp_path):
     value = np.arange(z.size, dtype="u1")
     with zarrds.config_context(threads=1):
         assert peak_of(lambda: z.__setitem__(slice(None), value)) <= 3 * chunk
+
+
+@pytest.mark.skipif(not hasattr(os, "readv"), reason="this system cannot read a file into memory that it is given")
+@pytest.mark.parametrize("version", [2, 3])
+def test_an_uncompressed_chunk_is_read_into_the_result(version, tmp_path):
+    chunk = 2**20
+    options = {"shape": (4, chunk), "chunks": (1, chunk), "dtype": "u1", "compressor": None, "zarr_format": version}
+    z = zarrds.open(str(tmp_path / "a.zarr"), mode="w", **options)
+    z[:] = 1
+    assert peak_of(lambda: z[2]) <= 1.25 * chunk
+    assert peak_of(lambda: z[2:3]) <= 1.25 * chunk
+    with zarrds.trace() as traced:
+        z[2]
+    assert (traced.requests, traced.nbytes) == ({"get": 1}, {"get": chunk})
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("order", "CF")
+def test_large_uncompressed_chunks_have_their_values(order, version, tmp_path):
+    data = np.arange(3 * 200 * 400, dtype="i4").reshape(3, 200, 400)
+    chunks = (1, 200, 400) if order == "C" else (2, 200, 200)
+    options = {"shape": data.shape, "chunks": chunks, "dtype": "i4", "compressor": None, "zarr_format": version}
+    z = zarrds.open(str(tmp_path / "a.zarr"), mode="w", order=order, **options)
+    z[:] = data
+    for part in (1, slice(0, 1), slice(0, 2), slice(2, 3), (slice(0, 2), slice(None), slice(200)), (0, ..., slice(200))):
+        np.testing.assert_array_equal(z[part], data[part])
+    part = (slice(0, chunks[0]), slice(None), slice(chunks[2]))
+    for out in (np.zeros(chunks, "i4"), np.zeros(chunks[::-1], "i4").T, np.zeros(chunks, "f8")):
+        z.get_basic_selection(part, out=out)
+        np.testing.assert_array_equal(out, data[part])
+    key = "0.0.0" if version == 2 else "c/0/0/0"
+    del z.store[key]
+    assert not z[part].any()
+    z.store[key] = bytes(7)
+    with pytest.raises(zarrds.errors.ChunkDecodeError, match="size"):
+        z[part]
 
 
 class Far(CountingStore):

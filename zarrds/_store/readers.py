@@ -12,7 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from zarrds._base.config import get_config
-from zarrds._base.types import Buf, Request
+from zarrds._base.types import Buf, NDArrayAny, Request
 from zarrds._store.request import cut, same_bytes
 
 if TYPE_CHECKING:
@@ -54,6 +54,14 @@ class RangeReader:
     def get_many(self, requests: Sequence[Request]) -> Sequence[RangeAnswer]:
         """Answer requests in their order, like `Store.get_many`; CHANGED if the value of a key has changed."""
         raise NotImplementedError  # builtin: an abstract method
+
+    def read_into(self, key: str, out: NDArrayAny) -> bool:
+        """Read a value of exactly ``out.nbytes`` bytes into `out`, a contiguous array of bytes; return whether it was.
+
+        If not, `out` may be partly overwritten, and the value must be requested as usual: it is absent, or of another
+        size, or the store cannot read into memory that it is given.
+        """
+        return False
 
     def version(self, key: str) -> object:
         """Return the version of the value that is read, for comparison; None if unknown."""

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from zarrds._base.types import Buf, ByteRange, Request
+from zarrds._base.types import Buf, ByteRange, NDArrayAny, Request
 from zarrds._store.backends.files import Stamp, read_range, stamp_of
 from zarrds._store.readers import RangeReader
 from zarrds._store.wrappers import trace
@@ -45,6 +45,21 @@ class OpenFiles(RangeReader):
             return None
         except OSError as error:
             raise self._store.failed("cannot read", key, error) from error
+
+    def read_into(self, key: str, out: NDArrayAny) -> bool:
+        fd = self._file(key)
+        if fd is None or not hasattr(os, "readv"):
+            return False
+        try:
+            if os.fstat(fd).st_size != out.nbytes or os.readv(fd, [out]) != out.nbytes:
+                return False
+        except IsADirectoryError:
+            return False
+        except OSError as error:
+            raise self._store.failed("cannot read", key, error) from error
+        if trace.is_open():
+            trace.record(trace.gets([(key, None)], [out]))
+        return True
 
     def version(self, key: str) -> Stamp | None:
         fd = self._file(key)
