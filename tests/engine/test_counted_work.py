@@ -97,6 +97,15 @@ def test_a_write_on_a_disk_keeps_one_encoded_chunk_in_memory(tmp_path):
         assert peak_of(lambda: z.__setitem__(slice(None), value)) <= 3 * chunk
 
 
+def test_a_scalar_in_chunks_of_many_lengths_keeps_one_window_in_memory(tmp_path):
+    lengths = list(range(2**16, 2**16 + 64))
+    options = {"shape": (sum(lengths),), "chunks": [lengths], "dtype": "u1", "compressor": None, "zarr_format": 3}
+    z = zarrds.open(str(tmp_path / "a.zarr"), mode="w", **options)
+    with zarrds.config_context(threads=1, window_bytes=2**19):
+        assert peak_of(lambda: z.__setitem__(slice(None), 1)) <= 2**20
+    assert (z[:] == 1).all()
+
+
 @pytest.mark.skipif(not hasattr(os, "readv"), reason="this system cannot read a file into memory that it is given")
 @pytest.mark.parametrize("version", [2, 3])
 def test_an_uncompressed_chunk_is_read_into_the_result(version, tmp_path):
@@ -119,7 +128,14 @@ def test_large_uncompressed_chunks_have_their_values(order, version, tmp_path):
     options = {"shape": data.shape, "chunks": chunks, "dtype": "i4", "compressor": None, "zarr_format": version}
     z = zarrds.open(str(tmp_path / "a.zarr"), mode="w", order=order, **options)
     z[:] = data
-    for part in (1, slice(0, 1), slice(0, 2), slice(2, 3), (slice(0, 2), slice(None), slice(200)), (0, ..., slice(200))):
+    for part in (
+        1,
+        slice(0, 1),
+        slice(0, 2),
+        slice(2, 3),
+        (slice(0, 2), slice(None), slice(200)),
+        (0, ..., slice(200)),
+    ):
         np.testing.assert_array_equal(z[part], data[part])
     part = (slice(0, chunks[0]), slice(None), slice(chunks[2]))
     for out in (np.zeros(chunks, "i4"), np.zeros(chunks[::-1], "i4").T, np.zeros(chunks, "f8")):

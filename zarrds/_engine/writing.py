@@ -319,12 +319,13 @@ class _ShardWrite(_Write):
 class _EdgeWrite(_Write):
     """One write to an irregular grid: every chunk is encoded by a job for chunks of its shape."""
 
-    __slots__ = ("_inside", "_options")
+    __slots__ = ("_inside", "_most", "_options")
 
     def __init__(self, source: OpenSource, *options: Any) -> None:
         super().__init__(source, *options)
         self._options = options
         self._inside: dict[OpenSource, _Write] = {}
+        self._most = max(1, get_config().window_bytes // max(1, source.meta.chunk.nbytes))
 
     def run(self, window: list[Projection]) -> None:
         """Write as for other chunks; shards are removed from all shard-index caches of this process."""
@@ -340,6 +341,8 @@ class _EdgeWrite(_Write):
         source = self.source.at(projection.coords)
         found = self._inside.get(source)
         if found is None:
+            if len(self._inside) >= self._most:  # each keeps the bytes that a scalar gives: together one window
+                self._inside = {}
             found = (_ShardWrite if source.has_inner_chunks else _Write)(source, *self._options)
             self._inside[source] = found
         return found.encoded(projection, old)
