@@ -18,7 +18,7 @@ from xarray_backend.reader import group_path
 from xarray_backend.writer import to_zarrds
 from zarrds import Group
 from zarrds.errors import ArgumentError, ArgumentTypeError
-from zarrds.storage import DirectoryStore, MemoryStore, Store, as_store
+from zarrds.storage import DirectoryStore, MemoryStore, Store, WrapperStore, as_store
 
 __all__ = ["DatasetRechunk", "rechunk"]
 
@@ -142,9 +142,10 @@ class _Place:
             return
         store = group.store
         store.rmdir(self.folder)
-        if not self.folder and isinstance(store, DirectoryStore):
+        files = _files_of(store)
+        if not self.folder and isinstance(files, DirectoryStore):
             with suppress(OSError):
-                os.rmdir(store.path)  # it was made for the blocks
+                os.rmdir(files.path)  # it was made for the blocks
 
     def __str__(self) -> str:
         return f"{self.path or '/'} of {self.store if isinstance(self.store, (str, os.PathLike)) else repr(self.store)}"
@@ -242,7 +243,7 @@ def rechunk(
 
     # jobs may share a temp_store
     token = _token([ds for _, ds in _datasets(obj)], lengths, encoding, _name_of(store), where, zarr_format)
-    place = replace(place, **_place_of_blocks(store, temp_store, token))
+    place = replace(place, **_place_of_blocks(store, temp_store, token, storage_options))
     is_new = place.open_blocks() is None
     if is_new:
         write(place.blocks, "w", place.blocks_path, compute=False)
@@ -300,16 +301,38 @@ def _is_there(store: Any, where: str, storage_options: Mapping[str, Any] | None)
     return FLAG not in found.attrs
 
 
-def _place_of_blocks(store: Any, temp_store: Any, token: str) -> dict[str, Any]:
-    """Return the store for the blocks of a dataset, and the path in it below which nothing else is."""
+def _place_of_blocks(
+    store: Any, temp_store: Any, token: str, storage_options: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return the store for the blocks of a dataset, and the path in it below which nothing else is.
+
+    The target gets fill values and attributes from the blocks. N5 has no fill values and other attributes, so blocks
+    are in N5 if the target is, and only then.
+    """
     name = f"zarrds-tmp-{token}"
+    in_n5 = _is_n5(store)
     if temp_store is not None:
-        return {"blocks": temp_store, "folder": name}
+        is_other = _is_n5(temp_store) and not in_n5
+        return {"blocks": _files_of(temp_store, storage_options) if is_other else temp_store, "folder": name}
     if isinstance(store, (str, os.PathLike)):
-        return {"blocks": f"{os.fspath(store).rstrip('/')}.{name}"}
+        return {"blocks": f"{os.fspath(store).rstrip('/')}.{name}{'.n5' if in_n5 else ''}"}
     if isinstance(store, MemoryStore) or (isinstance(store, MutableMapping) and not isinstance(store, Store)):
         return {"blocks": MemoryStore()}
     raise ArgumentError("give a temp_store: without a path or URL of the target there is no place beside it for blocks")
+
+
+def _is_n5(store: Any) -> bool:
+    if isinstance(store, (str, os.PathLike)):
+        return os.fspath(store).rstrip("/").endswith(".n5")
+    return isinstance(store, Store) and not store.keeps_documents
+
+
+def _files_of(store: Any, storage_options: Mapping[str, Any] | None = None) -> Store:
+    """Return the store with the files of an N5 container, in which a hidden folder may be of Zarr; any other itself."""
+    found = as_store(store, mode="a", storage_options=storage_options)
+    while isinstance(found, WrapperStore) and not found.keeps_documents:
+        found = found.store
+    return found
 
 
 # --- variables and their chunks --------------------------------------------------------------------------------------

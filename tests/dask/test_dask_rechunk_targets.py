@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 
@@ -134,3 +135,24 @@ def test_options_of_a_url_are_not_those_of_a_path_beside_it(tmp_path: Path) -> N
     assert zarrds.dask.cleanup(f"{url}/b", **beside) == ()
     with pytest.raises(ArgumentError, match="non-fsspec"):
         rechunk(local, str(tmp_path / "d"), chunks=(6, 1), **options)
+
+
+@pytest.mark.parametrize("source", ["group.zarr", "group.n5", "dask"])
+def test_targets_in_n5_are_blocks_of_n5(source: str, tmp_path: Path) -> None:
+    wanted, target = values(64, 64), str(tmp_path / "b.n5")
+    given: Any
+    if source == "dask":
+        given, chunks = da.from_array(wanted, chunks=(1, 64)), (64, 1)
+    else:
+        given, chunks = zarrds.open_group(str(tmp_path / source), mode="w"), {"u": (64, 1)}
+        given.create_dataset("u", data=wanted, chunks=(1, 64), fill_value=0)
+    job = rechunk(given, target, chunks=chunks, max_mem=8000)
+    assert job.compute(scheduler="sync") is not None
+    found: Any = zarrds.open(target, mode="r")
+    found = found if source == "dask" else found["u"]
+    assert found.chunks == (64, 1)
+    np.testing.assert_array_equal(found[:], wanted)
+    if source == "group.n5":
+        zarrds.open_group(given.store, mode="r+")["u"].append(wanted[:5])
+        rechunk(given, target, chunks=chunks, max_mem=8000, append=True).compute(scheduler="sync")
+        np.testing.assert_array_equal(zarrds.open_group(target)["u"][:], np.concatenate([wanted, wanted[:5]]))

@@ -99,6 +99,29 @@ def test_trees_and_arrays(tmp_path: Path) -> None:
     assert found["t2m"].chunks[:2] == (40, 1)
 
 
+@pytest.mark.parametrize(
+    ("target", "temp", "zarr_format"),
+    [("b.zarr", "t.n5", 2), ("b.zarr", "t.n5", 3), ("b.n5", "t.n5", None), ("b.n5", None, None)],
+)
+def test_blocks_have_the_fill_values_of_the_target(
+    target: str, temp: str | None, zarr_format: int | None, tmp_path: Path
+) -> None:
+    """Zeros, which are the fill value of N5, and missing values."""
+    ds = climate().chunk(time=5)
+    ds["zeros"] = (("time", "lat"), np.where(np.arange(6) < 2, np.nan, np.zeros((40, 6))))
+    temp_store = None if temp is None else str(tmp_path / temp)
+    where = str(tmp_path / target)
+    job = rechunk(ds, where, chunks={"time": -1, "lat": 1}, temp_store=temp_store, zarr_format=zarr_format)
+    found = job.compute(scheduler="sync")
+    if target == "b.zarr":
+        to_zarrds(ds, str(tmp_path / "plain.zarr"), zarr_format=zarr_format)
+        plain = zarrds.open_group(str(tmp_path / "plain.zarr"))
+        assert {name: str(found[name].fill_value) for name in found} == {n: str(plain[n].fill_value) for n in plain}
+        assert {name: dict(found[name].attrs) for name in found} == {name: dict(plain[name].attrs) for name in plain}
+    xr.testing.assert_identical(open_zarrds(where).load(), ds.load())
+    assert not [path for path in tmp_path.iterdir() if "zarrds-tmp" in path.name]
+
+
 def test_wrong_calls_write_nothing(tmp_path: Path) -> None:
     ds = climate().chunk(time=5)
     target = tmp_path / "b"

@@ -21,7 +21,7 @@ from zarrds.dask.rechunking.growing import Growth, growth_of
 from zarrds.dask.rechunking.plan import LOCAL, REMOTE, RechunkPlan, irregular_plan, rechunk_plan
 from zarrds.dask.rechunking.records import TEMP_NAME, JobRecord, described
 from zarrds.dask.rechunking.stages import RechunkWork
-from zarrds.dask.rechunking.targets import target_meta
+from zarrds.dask.rechunking.targets import as_created, target_meta
 from zarrds.dask.rechunking.wanted import chunks_by_array, options_by_array
 from zarrds.errors import ArgumentError, SourceChangedError
 from zarrds.hierarchy import Group
@@ -76,7 +76,8 @@ class Request:
         found = {}
         for name, array in self.arrays.items():
             keep_empty = bool(given[name].pop("write_empty_chunks", True))
-            found[name] = (target_meta(array, wanted[name], given[name]), keep_empty)
+            meta = target_meta(array, wanted[name], given[name])
+            found[name] = (as_created(self.store, join_path(self.where, name), meta), keep_empty)
         return found
 
     def works(self, metas: Mapping[str, tuple[ArrayMeta, bool]], job: str) -> dict[str, RechunkWork]:

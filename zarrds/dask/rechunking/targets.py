@@ -9,7 +9,7 @@ from typing import Any
 from zarrds import _node
 from zarrds._format import CONSOLIDATED_KEY, ArrayMeta, CodecSpec, check_version, consolidated_keys, find_consolidated
 from zarrds._metadata import array_meta, options_like
-from zarrds._store import ConsolidatedMetadataStore, Store
+from zarrds._store import ConsolidatedMetadataStore, MemoryStore, N5Mapping, Store
 from zarrds.attrs import Attributes
 from zarrds.core import Array
 from zarrds.dask.dimensions import dimension_names
@@ -19,6 +19,7 @@ from zarrds.hierarchy import Group, open_group
 
 __all__ = [
     "TARGET_OPTIONS",
+    "as_created",
     "attributes_like",
     "create_target",
     "create_target_groups",
@@ -68,6 +69,15 @@ def target_meta(array: Array, chunks: Any, options: dict[str, Any]) -> ArrayMeta
     if number != meta.zarr_format or not {"fill_value", "dtype"}.isdisjoint(options):
         return made
     return replace(made, chunk=replace(made.chunk, fill=meta.chunk.fill), extra=meta.extra)
+
+
+def as_created(store: Store, path: str, meta: ArrayMeta) -> ArrayMeta:
+    """Return the metadata with which chunks of a new array are written: in N5 each chunk is a block with a header."""
+    if store.keeps_documents:
+        return meta
+    container = N5Mapping(MemoryStore())  # metadata change as they go through the documents of a container
+    _node.create_array(container, path, meta)
+    return _node.load_array(container, path)
 
 
 def _config(codec: Any) -> dict[str, Any]:
