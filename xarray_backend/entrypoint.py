@@ -123,12 +123,7 @@ class ZarrdsBackendEntrypoint(BackendEntrypoint):
         xarray.Dataset
             Lazy; only variables that make indexes are read.
         """
-        if mask_fill_value is not None:
-            if use_zarr_fill_value_as_mask not in (None, mask_fill_value):
-                raise ArgumentError("mask_fill_value and use_zarr_fill_value_as_mask contradict each other")
-            use_zarr_fill_value_as_mask = mask_fill_value
-        elif use_zarr_fill_value_as_mask is False and mask_and_scale is False:
-            use_zarr_fill_value_as_mask = None  # the default, which shows the attribute and masks nothing either
+        as_mask = _fill_as_mask(mask_fill_value, use_zarr_fill_value_as_mask, mask_and_scale)
         if store is None:
             store = ZarrdsStore.open_group(
                 filename_or_obj,
@@ -137,7 +132,7 @@ class ZarrdsBackendEntrypoint(BackendEntrypoint):
                 consolidated=consolidated,
                 storage_options=storage_options,
                 zarr_format=zarr_format,
-                use_zarr_fill_value_as_mask=use_zarr_fill_value_as_mask,
+                use_zarr_fill_value_as_mask=as_mask,
                 cache_members=cache_members,
                 read_missing=read_missing,
                 shards_as_chunks=shards_as_chunks,
@@ -171,6 +166,13 @@ class ZarrdsBackendEntrypoint(BackendEntrypoint):
         consolidated: bool | None = None,
         storage_options: Mapping[str, Any] | None = None,
         zarr_format: int | None = None,
+        use_zarr_fill_value_as_mask: bool | None = None,
+        cache_members: bool = True,
+        mask_fill_value: bool | None = None,
+        read_missing: Literal["fill", "raise"] = "fill",
+        shards_as_chunks: bool = False,
+        chunk_cache: ChunkCache | int | None = None,
+        meta_array: Any = None,
     ) -> dict[str, xr.Dataset]:
         """Open every group at and below `group` as a dataset, by path; parameters as for `open_dataset`."""
         root = ZarrdsStore.open_group(
@@ -180,6 +182,12 @@ class ZarrdsBackendEntrypoint(BackendEntrypoint):
             consolidated=consolidated,
             storage_options=storage_options,
             zarr_format=zarr_format,
+            use_zarr_fill_value_as_mask=_fill_as_mask(mask_fill_value, use_zarr_fill_value_as_mask, mask_and_scale),
+            cache_members=cache_members,
+            read_missing=read_missing,
+            shards_as_chunks=shards_as_chunks,
+            chunk_cache=chunk_cache,
+            meta_array=meta_array,
         )
         decoders = {
             "mask_and_scale": mask_and_scale,
@@ -194,41 +202,19 @@ class ZarrdsBackendEntrypoint(BackendEntrypoint):
         make_together([*stores.values()])
         return {path: load_store(store, **decoders) for path, store in stores.items()}
 
-    def open_datatree(
-        self,
-        filename_or_obj: Any,
-        *,
-        mask_and_scale: Any = True,
-        decode_times: Any = True,
-        concat_characters: Any = True,
-        decode_coords: Any = True,
-        drop_variables: str | Iterable[str] | None = None,
-        use_cftime: Any = None,
-        decode_timedelta: Any = None,
-        group: str | None = None,
-        mode: str = "r",
-        consolidated: bool | None = None,
-        storage_options: Mapping[str, Any] | None = None,
-        zarr_format: int | None = None,
-    ) -> xr.DataTree:
+    def open_datatree(self, filename_or_obj: Any, **options: Any) -> xr.DataTree:
         """Open every group at and below `group` as a tree; parameters as for `open_dataset`."""
-        return tree_of(
-            self.open_groups_as_dict(
-                filename_or_obj,
-                mask_and_scale=mask_and_scale,
-                decode_times=decode_times,
-                concat_characters=concat_characters,
-                decode_coords=decode_coords,
-                drop_variables=drop_variables,
-                use_cftime=use_cftime,
-                decode_timedelta=decode_timedelta,
-                group=group,
-                mode=mode,
-                consolidated=consolidated,
-                storage_options=storage_options,
-                zarr_format=zarr_format,
-            )
-        )
+        return tree_of(self.open_groups_as_dict(filename_or_obj, **options))
+
+
+def _fill_as_mask(mask_fill_value: bool | None, of_zarr: bool | None, mask_and_scale: Any) -> bool | None:
+    """Return whether fill values mean missing data, from two names of one option; None: as the format has it."""
+    if mask_fill_value is not None:
+        if of_zarr not in (None, mask_fill_value):
+            raise ArgumentError("mask_fill_value and use_zarr_fill_value_as_mask contradict each other")
+        return mask_fill_value
+    # without masking, the default shows the attribute and masks nothing either
+    return None if of_zarr is False and mask_and_scale is False else of_zarr
 
 
 def _stores_below(path: str, store: ZarrdsStore) -> Iterable[tuple[str, ZarrdsStore]]:

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import zarrds
 from tests.store.doubles import CountingStore, FaultyStore
 from tests.xarray_backend.samples import is_document, need_zarr, waves
-from xarray_backend import to_zarrds
-from zarrds.errors import StoreError
+from xarray_backend import ChunkCache, to_zarrds
+from zarrds.errors import MissingChunkError, StoreError
 from zarrds.storage import MemoryStore
 
 pytestmark = pytest.mark.usefixtures("zarr_format")
@@ -174,3 +175,36 @@ def test_regions_that_are_wrong_write_nothing():
     with pytest.raises(ValueError, match="both the dataset and the store"):
         to_zarrds(xr.DataTree.from_dict({**nodes, "/new": nodes["/"]}), store, region={"t": slice(0, 1)})
     assert dict(store) == before
+
+
+def test_options_of_reading_count_in_all_groups(zarr_format):
+    store = MemoryStore()
+    names = {"dimension_names": ["x"]} if zarr_format == 3 else {}
+    for path in ("", "a"):
+        group = zarrds.open_group(store, mode="a", path=path)
+        z = group.create_dataset("u", shape=4, chunks=2, dtype="i4", fill_value=7, **names)
+        z[:2] = [1, 2]
+        if zarr_format == 2:
+            z.attrs["_ARRAY_DIMENSIONS"] = ["x"]
+    cache = ChunkCache(2**20)
+    options = {"engine": "zarrds", "mask_fill_value": False, "consolidated": False}
+    opened = xr.open_datatree(store, chunk_cache=cache, cache=False, **options)
+    for _ in range(2):
+        assert [opened["u"].values.tolist(), opened["a/u"].values.tolist()] == [[1, 2, 7, 7]] * 2
+    assert opened["a/u"].dtype == "i4"
+    assert cache.hits == 2  # absent chunks are not in it
+    groups = xr.open_groups(store, read_missing="raise", **options)
+    with pytest.raises(MissingChunkError):
+        groups["/a"].u.load()
+
+
+def test_blocks_of_trees_are_shards_on_request(zarr_format):
+    if zarr_format == 2:
+        pytest.skip("Zarr v2 has no shards")
+    store = MemoryStore()
+    ds = xr.Dataset({"u": ("x", np.arange(8))})
+    to_zarrds(xr.DataTree.from_dict({"/a": ds}), store, encoding={"/a": {"u": {"chunks": (2,), "shards": (4,)}}})
+    tree = xr.open_datatree(store, engine="zarrds", chunks={}, shards_as_chunks=True)
+    assert tree["a/u"].chunks == ((4, 4),)
+    numpy_like = xr.open_datatree(store, engine="zarrds", meta_array=np.empty(()), chunks=None)
+    np.testing.assert_array_equal(numpy_like["a/u"], np.arange(8))
