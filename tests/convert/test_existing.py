@@ -252,3 +252,18 @@ def test_another_job_is_refused() -> None:
     zarrds.dask.cleanup(dest)
     by_tasks(made(add=1), dest, if_exists="replace")
     assert values(dest) == values(made(add=1))
+
+
+@pytest.mark.parametrize("work", ["convert", "copy"])
+def test_whether_a_deletion_was_stopped_is_asked_for_all_arrays_together(work: str) -> None:
+    def calls(count: int) -> int:
+        source, dest = zarrds.group(zarr_format=2), CountingStore(zarrds.MemoryStore())
+        for number in range(count):
+            source.array(f"u{number}", np.arange(4))
+        if work == "convert":
+            zarrds.dask.convert(source, dest, 3, if_exists="replace")
+        else:
+            zarrds.dask.copy_all(source, zarrds.group(dest, zarr_format=2), if_exists="replace")
+        return dest.counts.calls["get"]
+
+    assert calls(9) == calls(3)

@@ -95,12 +95,14 @@ def _decided(
 ) -> Decided:
     found = Decided([], [])
     skipped = 0
+    absent = [step.new.path for step in steps if step.new.path not in present]
+    marked = set() if if_exists == "skip" else set(_node.with_removal_mark(dest, absent))
     for given in steps:
         step = given
         there = present.get(step.new.path)
         if there is None:
             found.todo.append(step)
-            if if_exists != "skip" and _node.has_removal_mark(dest, step.new.path):
+            if step.new.path in marked:
                 found.replaced.append(step.new.path)  # a stopped run has not deleted all of it
         elif isinstance(there.node, GroupMeta) and isinstance(step.new.node, GroupMeta):
             step = _merged(step, there)

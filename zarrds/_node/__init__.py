@@ -20,6 +20,7 @@ from zarrds._node.delete import (
     finish_deletion,
     has_removal_mark,
     refuse_consolidated,
+    with_removal_mark,
 )
 from zarrds._node.document_lock import LockedClaim, locked, set_unless_left
 from zarrds._node.documents import NewArray, NewGroup
@@ -106,6 +107,7 @@ __all__ = [
     "structure_locked",
     "unclaimed",
     "with_mark_of",
+    "with_removal_mark",
     "without_consolidated",
     "write_consolidated",
 ]

@@ -27,6 +27,7 @@ __all__ = [
     "refuse_consolidated",
     "remove",
     "set_mark",
+    "with_removal_mark",
 ]
 
 _MARK_TEXT = b'{"zarrds": "what lies below this path was deleted, and is to be removed; this file last"}'
@@ -195,7 +196,13 @@ def begin_removal(store: Store, path: str, below: Below) -> None:
 
 def has_removal_mark(store: Store, path: str) -> bool:
     """Return whether what is below a path is marked as deleted."""
-    return store.get_many([(level(path) + REMOVAL_MARK, None)]) != [None]
+    return bool(with_removal_mark(store, [path]))
+
+
+def with_removal_mark(store: Store, paths: Sequence[str]) -> list[str]:
+    """Return those of some paths below which everything is marked as deleted; all are asked for in one batch."""
+    found = store.get_many([(level(path) + REMOVAL_MARK, None) for path in paths]) if paths else []
+    return [path for path, mark in zip(paths, found, strict=True) if mark is not None]
 
 
 def batches(path: str, keys: Sequence[str]) -> list[list[str]]:

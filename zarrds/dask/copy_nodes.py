@@ -232,7 +232,7 @@ def _prepared(source: Array | Group, dest: Group, where: str, how: _How) -> Job[
     todo, replaced, skipped = _decided(steps, present, how.if_exists, is_resumed=receipts is not None, same=same)
     if how.if_exists in ("replace", "skip_same"):  # what a stopped run has not deleted in full is deleted first
         gone = [step.new.path for step in todo if step.new.path not in present]
-        replaced += [path for path in gone if _node.has_removal_mark(to_store, path)]
+        replaced += _node.with_removal_mark(to_store, gone)
     if how.if_exists == "skip_same":
         work = replace(work, if_exists="skip_same")
     return _job(work, todo, replaced, CopyReport(skipped=skipped), receipts or {}, present, how)
