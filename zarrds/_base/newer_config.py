@@ -85,7 +85,7 @@ class ConfigObject:
         """
         if settings is not None and not isinstance(settings, Mapping):
             raise ArgumentTypeError(f"settings must be a dict, found {type(settings).__name__}")
-        named = {_THEIR_NAMES.get(name, name): value for name, value in {**(settings or {}), **more}.items()}
+        named = {_THEIR_NAMES.get(name, str(name)): value for name, value in {**(settings or {}), **more}.items()}
         asked = {
             name: 0 if value is None and name in ("threads", "concurrency") else value for name, value in named.items()
         }
