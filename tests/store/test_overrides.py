@@ -218,6 +218,25 @@ def test_batch_methods_that_are_overridden_are_used_for_each_other() -> None:
         assert use(Lower(path)) == (b"ab", [b"ab"], [b"ab"])
 
 
+@pytest.mark.parametrize("base", [DirectoryStore, FSStore, SQLiteStore])
+@pytest.mark.parametrize("options", [{"chunks": (1, 2**15)}, {"chunks": (1, 2**10), "shards": (2, 2**15)}], ids=str)
+def test_overridden_batches_are_used_for_parts_and_large_values(base: Any, options: Any, tmp_path: Path) -> None:
+    class Flips(base):  # type: ignore[misc]
+        def get_many(self, requests: Any) -> Any:
+            return [None if value is None else flipped(bytes(value)) for value in super().get_many(requests)]
+
+        def set_many(self, items: Any) -> None:
+            super().set_many([(key, flipped(bytes(memoryview(value)))) for key, value in items])
+
+    data = np.arange(4 * 2**15, dtype="i4").reshape(4, 2**15)
+    store = Flips(str(tmp_path / "z"))
+    z = zarrds.create(data.shape, dtype="i4", compressor=None, store=store, zarr_format=3, **options)
+    z[:] = data
+    for part in (2, slice(0, 2), (1, slice(None, None, 2000)), (slice(1, 3), slice(5000, 5002))):
+        np.testing.assert_array_equal(z[part], data[part])
+    store.close()
+
+
 def test_a_store_that_changes_values_does_not_compare_those_below() -> None:
     store = secret(SQLiteStore)(":memory:")
     assert not store.can_set_if

@@ -114,9 +114,11 @@ class FSReading(Store):
 
     def reader(self) -> RangeReader:
         """Return a reader that compares ETags if the service sends them; for local files, one that keeps them open."""
+        if type(self).get_many is not FSReading.get_many:
+            return VersionReader(self)
         if self._local is not None and self._missing == NOT_FOUND:
             return self._local.reader()
-        if not self._sends_tags or type(self).get_many is not FSReading.get_many:
+        if not self._sends_tags:
             return VersionReader(self)
         return TaggedReader(self._fetch_tagged, self._note_untagged)
 
