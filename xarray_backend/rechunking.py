@@ -102,6 +102,7 @@ class _Place:
     path: str
     storage_options: dict[str, Any] | None
     blocks: Any = None
+    blocks_options: Mapping[str, Any] | None = None
     folder: str = ""
 
     @property
@@ -116,7 +117,7 @@ class _Place:
         """Return the group of the blocks, if it is there."""
         try:
             return zarrds.open_group(
-                self.blocks, mode="r+", path=self.blocks_path, storage_options=self.storage_options
+                self.blocks, mode="r+", path=self.blocks_path, storage_options=_dict(self.blocks_options)
             )
         except zarrds.errors.PathNotFoundError:
             return None
@@ -245,12 +246,13 @@ def rechunk(
     token = _token([ds for _, ds in _datasets(obj)], lengths, encoding, _name_of(store), where, zarr_format)
     place = replace(place, **_place_of_blocks(store, temp_store, token, storage_options))
     is_new = place.open_blocks() is None
+    write_blocks = partial(write, place.blocks, "w", place.blocks_path, storage_options=place.blocks_options)
     if is_new:
-        write(place.blocks, "w", place.blocks_path, compute=False)
+        write_blocks(compute=False)
     how = {"chunks": chunks, "max_mem": max_mem, "temp_store": temp_store, "target_options": target_options}
     to_target = partial(rechunk_stored, target_path=where or None, overwrite=overwrite, **how)
     then = partial(_rechunked, to_target, place)
-    first = None if place.has_all_blocks() else partial(write, place.blocks, "w", place.blocks_path)
+    first = None if place.has_all_blocks() else write_blocks
     try:
         return DatasetRechunk(first, then, _plan_of(rechunk_stored, place, how), place)
     except BaseException:
@@ -268,7 +270,7 @@ def _plan_of(rechunk_stored: Any, place: _Place, how: Mapping[str, Any]) -> Any:
     """Return the plan of a rechunk of blocks, which are not all stored yet, without creating its target."""
     source, path = place.open_blocks(), f"{place.folder}/plan".lstrip("/")
     assert source is not None
-    plan = rechunk_stored(source, source.store, target_path=path, overwrite=True, **how).plan
+    plan = rechunk_stored(source, source.store, target_path=path, overwrite=True, **{**how, "temp_store": None}).plan
     source.store.rmdir(path)
     return plan
 
@@ -309,13 +311,18 @@ def _place_of_blocks(
     The target gets fill values and attributes from the blocks. N5 has no fill values and other attributes, so blocks
     are in N5 if the target is, and only then.
     """
+    from zarrds.dask.places import options_by_place
+
     name = f"zarrds-tmp-{token}"
     in_n5 = _is_n5(store)
     if temp_store is not None:
+        _, options = options_by_place(storage_options, store, temp_store)
         is_other = _is_n5(temp_store) and not in_n5
-        return {"blocks": _files_of(temp_store, storage_options) if is_other else temp_store, "folder": name}
+        blocks = _files_of(temp_store, options) if is_other else temp_store
+        return {"blocks": blocks, "blocks_options": options, "folder": name}
     if isinstance(store, (str, os.PathLike)):
-        return {"blocks": f"{os.fspath(store).rstrip('/')}.{name}{'.n5' if in_n5 else ''}"}
+        blocks = f"{os.fspath(store).rstrip('/')}.{name}{'.n5' if in_n5 else ''}"
+        return {"blocks": blocks, "blocks_options": storage_options}
     if isinstance(store, MemoryStore) or (isinstance(store, MutableMapping) and not isinstance(store, Store)):
         return {"blocks": MemoryStore()}
     raise ArgumentError("give a temp_store: without a path or URL of the target there is no place beside it for blocks")

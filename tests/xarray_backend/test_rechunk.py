@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
 import xarray as xr
+from fsspec.implementations.memory import MemoryFileSystem
 
 import zarrds
 import zarrds.dask
@@ -120,6 +122,33 @@ def test_blocks_have_the_fill_values_of_the_target(
         assert {name: dict(found[name].attrs) for name in found} == {name: dict(plain[name].attrs) for name in plain}
     xr.testing.assert_identical(open_zarrds(where).load(), ds.load())
     assert not [path for path in tmp_path.iterdir() if "zarrds-tmp" in path.name]
+
+
+class Guarded(MemoryFileSystem):
+    """File system that takes nobody without its option."""
+
+    protocol = "guarded"
+    cachable = False
+
+    def __init__(self, token: str | None = None, **options: Any) -> None:
+        if token is None:
+            raise PermissionError("no token")
+        super().__init__(**options)
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return str(MemoryFileSystem._strip_protocol(path.replace("guarded://", "memory://")))
+
+
+@pytest.mark.parametrize("temp", ["url", "local", None])
+def test_options_of_a_url_are_those_of_its_blocks(temp: str | None, tmp_path: Path) -> None:
+    fsspec.register_implementation("guarded", Guarded, clobber=True)
+    url, options = f"guarded://{tmp_path.name}", {"token": "secret"}
+    temp_store = {"url": f"{url}/temp", "local": str(tmp_path / "temp"), None: None}[temp]
+    ds = climate().chunk(time=5)
+    job = rechunk(ds, f"{url}/b", chunks={"time": -1, "lat": 1}, temp_store=temp_store, storage_options=options)
+    assert job.compute(scheduler="sync")["t2m"].chunks == (40, 1, 8)
+    xr.testing.assert_identical(open_zarrds(f"{url}/b", storage_options=options).load(), climate())
 
 
 def test_wrong_calls_write_nothing(tmp_path: Path) -> None:
