@@ -313,6 +313,7 @@ def _grid(
         inherited["shards"] = None
         if has_lists(inherited.get("chunks")):
             inherited["chunks"] = None
+    is_whole = encoded.shape == shape  # a variable that is new in an append lacks the rows before it
     return choose_grid(
         name,
         encoded.dims,
@@ -324,7 +325,7 @@ def _grid(
         inherited_shards=inherited.get("shards"),
         align=options.align in ("rechunk", "strict"),
         safe=options.align != "never",
-        keep=options.align == "keep",
+        keep=options.align == "keep" and is_whole,
     )
 
 

@@ -155,6 +155,17 @@ def test_an_append_in_memory_is_one_chunk_and_reads_no_old_data() -> None:
     assert not old & set(store.sets)
 
 
+def test_a_variable_that_is_new_in_an_append_has_regular_chunks() -> None:
+    """Its blocks are chunks only behind the rows that it lacks."""
+    store, more = zarrds.MemoryStore(), dataset((2, 3, 1), start=10)
+    to_zarrds(dataset(), store, zarr_format=3, align="keep")
+    to_zarrds(more.assign(w=more.u + 1), store, append_dim="t", align="keep")
+    group = zarrds.open(store)
+    assert (group["u"].chunks, group["w"].chunks) == (((3, 5, 2, 2, 3, 1), 6), (3, 6))
+    found = reopened(store).isel(t=slice(10, None))
+    xr.testing.assert_equal(found, more.assign(w=more.u + 1).compute())
+
+
 def test_an_append_that_fails_leaves_the_lengths_of_chunks() -> None:
     def broken(block: Any) -> Any:
         raise RuntimeError("no data")
