@@ -18,7 +18,7 @@ from zarrds import Array
 from zarrds.errors import ArgumentError
 from zarrds.parallel import chunk_versions, same_version
 
-__all__ = ["CachedReads", "ChunkCache", "as_chunk_cache"]
+__all__ = ["CachedReads", "ChunkCache", "as_chunk_cache", "cache_options"]
 
 Coords = tuple[int, ...]
 Chunk = np.ndarray[Any, Any]
@@ -140,6 +140,13 @@ class ChunkCache:
 def as_chunk_cache(cache: int | ChunkCache | None) -> ChunkCache | None:
     """Return the cache that a user asked for: of that many bytes, or an existing one."""
     return cache if cache is None or isinstance(cache, ChunkCache) else ChunkCache(cache)
+
+
+def cache_options(cache: bool | int | ChunkCache | None) -> dict[str, Any]:
+    """Return the options of `xarray.open_dataset` for a cache; truth values and None are those of xarray."""
+    if cache is None or isinstance(cache, bool):
+        return {"cache": cache}
+    return {"cache": False, "chunk_cache": as_chunk_cache(cache)}
 
 
 def _cache_of(token: str, max_bytes: int) -> ChunkCache:

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 import xarray as xr
 
 from xarray_backend._compat import AbstractDataStore, stored_data
-from xarray_backend.chunk_cache import ChunkCache, as_chunk_cache
+from xarray_backend.chunk_cache import ChunkCache, cache_options
 from xarray_backend.combining import combined_variables
 from xarray_backend.entrypoint import ZarrdsBackendEntrypoint
 from xarray_backend.opening import Opened, open_many
@@ -79,7 +79,7 @@ def concat_stores(
     mask_fill_value: bool | None = None,
     read_missing: Literal["fill", "raise"] = "fill",
     shards_as_chunks: bool = False,
-    cache: ChunkCache | int | None = None,
+    cache: bool | int | ChunkCache | None = None,
     **decoders: Any,
 ) -> xr.Dataset:
     """Open many stores as one lazy dataset, concatenated along a dimension, in the order in which they are given.
@@ -114,7 +114,7 @@ def concat_stores(
         store that has them.
     consolidated, storage_options, zarr_format, mask_fill_value, read_missing, shards_as_chunks
         As for `xarray.open_dataset` with ``engine="zarrds"``.
-    cache : ChunkCache or int, optional
+    cache : bool, int or ChunkCache, optional
         As for `open_zarrds`.
     **decoders
         As for `xarray.open_dataset`: ``decode_times``, ``mask_and_scale``, ``drop_variables``, ...
@@ -156,9 +156,8 @@ def concat_stores(
         opened = [one for one in opened if one.group is not None]
     _check_found(opened, missing)
     reading: dict[str, Any] = {"read_missing": read_missing, "shards_as_chunks": shards_as_chunks}
-    if cache is not None:
-        reading["chunk_cache"] = as_chunk_cache(cache)
-        decoders["cache"] = False
+    of_cache = cache_options(cache)
+    reading["chunk_cache"] = of_cache.get("chunk_cache")
     dropped = decoders.pop("drop_variables", None)
     left_out = {dropped} if isinstance(dropped, str) else set(dropped or ())
     members = [one.variables(mask_fill_value, left_out, reading) for one in opened]
@@ -166,7 +165,9 @@ def concat_stores(
     attrs = next(one.attrs for one in opened if one.group is not None)
     as_given = {} if isinstance(chunks, str) and chunks == "stored" else chunks
     source = cast("Any", JoinedStore(variables, attrs))
-    return xr.open_dataset(source, engine=ZarrdsBackendEntrypoint, chunks=as_given, store=source, **decoders)
+    return xr.open_dataset(
+        source, engine=ZarrdsBackendEntrypoint, chunks=as_given, cache=of_cache["cache"], store=source, **decoders
+    )
 
 
 def _listed(paths: Any, storage_options: Mapping[str, Any] | None) -> list[Any]:

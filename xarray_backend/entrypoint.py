@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, cast
 import xarray as xr
 
 from xarray_backend._compat import AbstractDataStore, BackendEntrypoint, load_store, tree_of
-from xarray_backend.chunk_cache import ChunkCache, as_chunk_cache
+from xarray_backend.chunk_cache import ChunkCache, cache_options
 from xarray_backend.reader import ZarrdsStore, make_together
 from zarrds.errors import ArgumentError
 from zarrds.storage import StoreLike
@@ -263,8 +263,5 @@ def open_zarrds(
     if chunks is not None and options.get("meta_array") is not None:
         raise ArgumentError("xarray makes NumPy arrays of all dask blocks: with meta_array, pass chunks=None")
     given = {} if isinstance(chunks, str) and chunks == "stored" else chunks
-    if cache is None or isinstance(cache, bool):
-        options["cache"] = cache
-    else:
-        options |= {"cache": False, "chunk_cache": as_chunk_cache(cache)}
+    options |= cache_options(cache)
     return xr.open_dataset(cast("Any", store), engine=ZarrdsBackendEntrypoint, group=group, chunks=given, **options)

@@ -245,6 +245,8 @@ def test_many_stores_share_a_cache(tmp_path: Path) -> None:
     for _ in range(3):
         assert np.array_equal(ds.u.isel(t=[1, 9, 17]), [waves().u[1]] * 3)
     assert cache.misses == before + 3
+    for keeps in (True, False):  # what xarray has under this name
+        assert np.array_equal(concat_stores(paths, "t", chunks=None, cache=keeps).u[:8], waves().u)
 
 
 class Own(np.ndarray[Any, Any]):

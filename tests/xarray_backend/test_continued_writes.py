@@ -167,14 +167,15 @@ def test_a_rechunk_that_was_stopped_goes_on(chunks: Any, nth: int, tmp_path: Pat
     assert zarrds.verify(target).ok
 
 
-def test_blocks_without_a_receipt_are_computed_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "again"), [("target.n5", 32), ("target", 32 - 8)])
+def test_blocks_without_a_receipt_are_computed_again(name: str, again: int, tmp_path: Path) -> None:
     """In N5 a write leaves no receipt, so that nothing says which blocks are stored."""
-    target, computed, temp = str(tmp_path / "target"), [], zarrds.N5Store(tmp_path / "temp.n5")
+    target, computed, temp = str(tmp_path / name), [], zarrds.N5Store(tmp_path / "temp.n5")
     with pytest.raises(OSError, match="stopped"):
         rechunked(target, [], 9, temp_store=temp).compute()
     rechunked(target, computed, temp_store=temp).compute()
-    assert len(computed) == 32
-    assert open_zarrds(target, mask_fill_value=False).equals(lazy())
+    assert len(computed) == again
+    assert open_zarrds(target).equals(lazy())
     assert not [name for name in temp.listdir("") if "zarrds" in name]
 
 
