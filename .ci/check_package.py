@@ -103,7 +103,7 @@ def try_sdist(sdist: Path, folder: Path) -> list[str]:
     missing = [name for name in tracked() if not name.startswith(NOT_IN_SDIST) and not (unpacked / name).is_file()]
     pytest = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
     run([*pytest, "--collect-only", "-qq", "tests"], unpacked, quiet=True)
-    run([*pytest, "tests/test_packaging.py", "tests/test_suite.py", "tests/test_versions.py"], unpacked)
+    run([*pytest, "tests/test_packaging.py", "tests/test_suite.py", "tests/base/test_versions.py"], unpacked)
     return missing
 
 
