@@ -12,6 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [path for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))] if "```python" in path.read_text()]
+LONG = ("scaling",)
+"""Documents whose examples are marked slow."""
 
 
 def python_of(text: str) -> str:
@@ -25,7 +27,10 @@ def python_of(text: str) -> str:
     return "\n".join(kept) + "\n"
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "document",
+    [pytest.param(path, marks=[pytest.mark.slow] if path.stem in LONG else [], id=path.name) for path in DOCUMENTS],
+)
 def test_python_blocks_run(document: Path, tmp_path: Path) -> None:
     # the program comes by -c, not from a file, as in an interactive session: worker processes do not run it again
     done = subprocess.run(

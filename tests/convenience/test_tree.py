@@ -143,6 +143,7 @@ def test_html_of_arrays_has_chunks_and_sizes() -> None:
     assert html.count(" stored<") == 1  # that of 100,000 chunks is not counted
 
 
+@pytest.mark.slow
 def test_html_of_very_many_members_is_cut() -> None:
     store = {".zgroup": b'{"zarr_format": 2}'}
     store |= {f"g{n // 1000}/a{n:05}/.zgroup": b'{"zarr_format": 2}' for n in range(10_000)}

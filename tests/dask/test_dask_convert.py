@@ -488,6 +488,7 @@ def test_a_chunk_that_was_deleted_after_a_stop_does_not_come_back() -> None:
 # --- a cluster --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_on_a_cluster(cluster_client: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     paths = [str(tmp_path / name) for name in "abc"]
     zarrds.convert(shards(), paths[0], to=3)

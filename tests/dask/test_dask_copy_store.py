@@ -222,6 +222,7 @@ def test_groups_on_a_cluster(cluster_client: Any, tmp_path: Path) -> None:
     assert_same(root["g"], dest["g"])
 
 
+@pytest.mark.slow
 def test_other_jobs_on_a_cluster(cluster_client: Any, tmp_path: Path) -> None:
     store = str(tmp_path / "a")
     mixed_hierarchy(store)

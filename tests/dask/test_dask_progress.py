@@ -155,6 +155,7 @@ def test_stages_and_receipts() -> None:
     assert "200 test-first, 2 test-second" in job._repr_html_()
 
 
+@pytest.mark.slow
 def test_on_a_cluster(cluster_client: Any, tmp_path: Path) -> None:
     out = io.StringIO()
     z = zarrds.ones((20, 20), chunks=(1, 20), store=str(tmp_path / "a"))

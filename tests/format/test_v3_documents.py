@@ -476,9 +476,10 @@ def test_what_is_wrong_in_a_long_list_is_refused(end: str) -> None:
     ],
 )
 def test_what_is_no_pair_in_a_long_list_is_refused(end: str) -> None:
-    text = ", ".join(f"[{length}, 100000]" for length in _MANY)
+    some = _MANY[:8000]  # as text more than the 64 KiB from which a list counts as long
+    text = ", ".join(f"[{length}, 100000]" for length in some)
     (edges,) = parse_node(_grid_text(f"[{text}, [3, 4]]"), "zarr.json").irregular
-    assert edges.to_json() == [*[[length, 100000] for length in _MANY], [3, 4]]
+    assert edges.to_json() == [*[[length, 100000] for length in some], [3, 4]]
     for bad in (f"[{text}, {end}]", f"[{end}, {text}]"):
         with pytest.raises(MetadataError):
             parse_node(_grid_text(bad), "zarr.json")

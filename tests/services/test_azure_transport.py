@@ -27,7 +27,7 @@ from zarrds._store.backends import direct
 from zarrds.errors import ArgumentError, StoreAccessError, StoreError
 from zarrds.storage import FSStore
 
-pytestmark = [pytest.mark.service, pytest.mark.usefixtures("waits", "adlfs")]
+pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.usefixtures("waits", "adlfs")]
 
 
 @pytest.fixture

@@ -249,6 +249,7 @@ CHAINS = {
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # fsspec's blockcache leaves its files open
 @pytest.mark.parametrize("name", list(CHAINS))
+@pytest.mark.slow
 def test_chained_urls(name: str, s3: S3, bucket: str, tmp_path: Path) -> None:
     url, options = CHAINS[name](f"{bucket}/x", s3, tmp_path)
     g = zarrds.open_group(url, mode="r", storage_options=options)
