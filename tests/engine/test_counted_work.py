@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
 import subprocess
 import sys
 import tracemalloc
@@ -19,6 +18,7 @@ import pytest
 
 import zarrds
 from tests.engine.counting import CountingStore, calls_of
+from tests.servers import command
 
 CHUNKS = 96
 
@@ -205,10 +205,11 @@ for mark in ("begins", "ends"):
     ],
 )
 def test_the_system_sees_no_other_calls(work, expected, array):
-    if not shutil.which("strace") or subprocess.run(["strace", "true"], capture_output=True).returncode:
-        pytest.skip("strace is not there, or may not trace")
-    command = ["strace", "-f", "-e", "trace=file,desc", sys.executable, "-c", TRACED, array.store.path, work]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True)
+    strace = command("strace")
+    if subprocess.run([strace, "true"], capture_output=True).returncode:
+        pytest.skip("this machine does not let strace trace")
+    program = [strace, "-f", "-e", "trace=file,desc", sys.executable, "-c", TRACED, array.store.path, work]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=240, check=True)
     lines = done.stderr.partition("/the-work-begins")[2].partition("/the-work-ends")[0].splitlines()[1:-1]
     calls = Counter(line.rpartition("] ")[2].partition("(")[0] for line in lines if "resumed>" not in line)
     for name in ("openat", "close", "write", "rename"):
