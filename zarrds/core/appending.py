@@ -188,10 +188,7 @@ class _Append:
         present = self.target.meta(document)
         if present.shape != meta.shape or present.irregular != meta.irregular:
             raise ClaimLost
-        changes: dict[str, Any] = {"shape": new.shape}
-        if new.irregular is not None:
-            changes.update(irregular=new.irregular, chunk=replace(present.chunk, shape=new.chunk.shape))
-        return self.target.document(changed(present, **changes), document)
+        return self.target.document(changed(present, shape=new.shape, irregular=new.irregular), document)
 
     def _undo(self, meta: ArrayMeta) -> None:
         """Put back what was changed; if that fails, the mark stays, and the next writer cleans up."""

@@ -36,16 +36,17 @@ def changed(meta: ArrayMeta, **changes: Any) -> ArrayMeta:
     """Return the metadata of an existing array with some fields changed.
 
     A rewritten document of Zarr v2 names the separator of its chunk keys explicitly, as Zarr-Python 2 does. Irregular
-    edges grow with the shape, see `grown_grid`.
+    edges that are not given grow with the shape, see `grown_grid`; the shape of the longest chunk follows from them.
     """
     keys = replace(meta.keys, written=True) if meta.zarr_format == 2 else meta.keys
-    if meta.irregular is not None and "shape" in changes and "irregular" not in changes:
-        changes["irregular"] = edges_for(meta, changes["shape"])
+    if "shape" in changes and "irregular" not in changes:
+        changes["irregular"] = _edges_for(meta, changes["shape"])
+    if changes.get("irregular") is not None:
         changes.setdefault("chunk", replace(meta.chunk, shape=longest_chunk(changes["irregular"])))
     return replace(meta, keys=keys, **changes)
 
 
-def edges_for(meta: ArrayMeta, shape: Shape, added: Mapping[int, Sequence[int]] | None = None) -> Grid | None:
+def _edges_for(meta: ArrayMeta, shape: Shape, added: Mapping[int, Sequence[int]] | None = None) -> Grid | None:
     """Return the irregular edges of an array that now has that shape; `added` as for `grown_grid`."""
     if meta.irregular is None:
         return None
@@ -54,11 +55,7 @@ def edges_for(meta: ArrayMeta, shape: Shape, added: Mapping[int, Sequence[int]] 
 
 def extended(meta: ArrayMeta, shape: Shape, added: Mapping[int, Sequence[int]]) -> ArrayMeta:
     """Return the metadata of an array to which blocks of data were appended: their lengths, by dimensions."""
-    if meta.irregular is None:
-        return changed(meta, shape=shape)
-    edges = edges_for(meta, shape, added)
-    assert edges is not None
-    return changed(meta, shape=shape, irregular=edges, chunk=replace(meta.chunk, shape=longest_chunk(edges)))
+    return changed(meta, shape=shape, irregular=_edges_for(meta, shape, added))
 
 
 def with_fill(meta: ArrayMeta, value: Any) -> ArrayMeta:

@@ -6,8 +6,6 @@ import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
-from typing import Any
 
 from zarrds._base.types import Buf, Shape
 from zarrds._engine import ChunkSource, OpenSource, delete_behind, delete_outside, trim_edges
@@ -308,16 +306,14 @@ def _before_and_after(array: Array, new: Shape | ChunkSource) -> tuple[ArrayMeta
 
 def _set_shape(array: Array, old: ArrayMeta, new: ArrayMeta, text: Buf | None = None) -> None:
     """Write the new shape, and irregular edges; raise ConflictError if another writer changed them."""
-    changes: dict[str, Any] = {"shape": new.shape}
     store, key = array.store, _document_key(array)
     while True:
         text = store.get_many([(key, None)])[0] if text is None else text
         meta = None if text is None else _parsed(array, text)
         if meta is None or (meta.shape, meta.irregular) != (old.shape, old.irregular):
             raise changed_meanwhile(store, key, "shape")
-        if new.irregular is not None:
-            changes.update(irregular=new.irregular, chunk=replace(meta.chunk, shape=new.chunk.shape))
-        ((_, document),) = format_of(meta).array_documents(array.path, changed(meta, **changes), (text,))
+        grown = changed(meta, shape=new.shape, irregular=new.irregular)
+        ((_, document),) = format_of(meta).array_documents(array.path, grown, (text,))
         if set_document(store, key, with_mark_of(document, text), text):
             return
         text = None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from hypothesis import strategies as st
 
-from zarrds._base.types import NDArrayAny
+from zarrds._base.types import NDArrayAny, Shape
+from zarrds._plan import Mode
 
 __all__ = [
     "Grid",
@@ -24,9 +25,7 @@ __all__ = [
     "slices",
 ]
 
-Shape: TypeAlias = tuple[int, ...]
 Grid: TypeAlias = tuple[Shape, Shape]
-Mode: TypeAlias = Literal["basic", "orthogonal", "coordinate", "mask", "block"]
 
 
 # --- grids ------------------------------------------------------------------------------------------------------------

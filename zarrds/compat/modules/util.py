@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from zarrds._format import guess_chunks, normalize_chunks, normalize_shape
+from zarrds._format import dumps, guess_chunks, normalize_chunks, normalize_shape
 from zarrds.core.info import human_size
 from zarrds.errors import ArgumentError
 from zarrds.storage import normalize_storage_path
@@ -38,19 +38,14 @@ def normalize_dimension_separator(sep: Any) -> str | None:
 def json_dumps(o: Any) -> bytes:
     """Return the text of a document of Zarr v2: indented by 4, names in order, ASCII only; numpy's numbers are numbers.
 
+    TypeError says which value has no JSON form.
+
     Examples
     --------
     >>> json_dumps({"b": 1})
     b'{\\n    "b": 1\\n}'
     """
-    text = json.dumps(o, indent=4, sort_keys=True, ensure_ascii=True, separators=(",", ": "), default=_number)
-    return text.encode("ascii")
-
-
-def _number(value: Any) -> Any:
-    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
-        return value.item()
-    raise TypeError(f"object of type {type(value).__name__} is not JSON serializable")  # builtin: as json does
+    return dumps(o)
 
 
 def json_loads(s: Any) -> Any:
