@@ -21,6 +21,7 @@ from tests.convert.mortal import Mortal, StoppedError
 from tests.dask.killing_store import KillingStore
 from tests.dask.test_copy_jobs import Stopped, StoppingStore, is_chunk
 from tests.store.doubles import CountingStore, FaultyStore
+from zarrds._store import StoreSpec
 from zarrds.dask import convert
 from zarrds.errors import (
     ContainsArrayError,
@@ -554,3 +555,22 @@ def test_parts_of_a_source_that_was_written_since_are_done_again(tmp_path: Path)
     new = convert(source, dest, batch_keys=4).compute()
     assert new[:].tolist() == list(range(2, 62))
     assert not [key for key in dest if "zarrds" in key]
+
+
+def test_only_arrays_with_parts_of_their_own_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small arrays are done again as a whole, so that nobody needs to know whether they were written since."""
+    asked: list[Any] = []
+    generation = StoreSpec.generation
+
+    def recorded(self: StoreSpec, directories: Any, **options: Any) -> Any:
+        asked.append(list(directories))
+        return generation(self, directories, **options)
+
+    monkeypatch.setattr(StoreSpec, "generation", recorded)
+    root = zarrds.open_group(str(tmp_path / "source"), mode="w", zarr_format=2)
+    for number in range(9):
+        root.array(f"small{number}", ramp(4), chunks=4)
+    root.array("large", ramp(40), chunks=1)
+    asked.clear()
+    convert(str(tmp_path / "source"), str(tmp_path / "dest"), batch_keys=4)
+    assert asked == [["large/"]]

@@ -2,7 +2,7 @@
 
 from zarrds._convert.chunks import NOTES, Moving, move_chunks, open_both, units_of
 from zarrds._convert.documents import documents_of
-from zarrds._convert.existing import IfExists, check_choices
+from zarrds._convert.existing import check_choices
 from zarrds._convert.in_place import (
     PlanInPlace,
     delete_keys,
@@ -29,7 +29,6 @@ __all__ = [
     "NOTES",
     "FormatView",
     "Found",
-    "IfExists",
     "Moving",
     "Places",
     "PlanInPlace",

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Any
 
-from zarrds import _node
+from zarrds import _copy, _node
 from zarrds._convert.documents import still_to_do
 from zarrds._convert.plan import Found, Step, is_same, nodes_in
-from zarrds._copy import Verify
+from zarrds._copy import IfExists
 from zarrds._format import ArrayMeta, GroupMeta, other_format
 from zarrds._store import Store, level
 from zarrds.errors import ArgumentError, ContainsArrayError, ContainsGroupError
 
-__all__ = ["Decided", "IfExists", "check_choices", "decided"]
-
-IfExists = Literal["raise", "replace", "skip", "skip_same"]
+__all__ = ["Decided", "check_choices", "decided"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +47,7 @@ class Decided:
 
 def check_choices(if_exists: Any, verify: Any, *, in_place: bool) -> None:
     """Raise ValueError for a choice that does not exist, or has no meaning in place."""
-    if if_exists not in get_args(IfExists):
-        raise ArgumentError(f"if_exists must be one of {get_args(IfExists)}, found {if_exists!r}")
-    if verify is not None and verify not in get_args(Verify):
-        raise ArgumentError(f"verify must be one of {get_args(Verify)} or None, found {verify!r}")
+    _copy.check_choices(if_exists, verify)
     if in_place and if_exists != "raise":
         raise ArgumentError(f"if_exists={if_exists!r} needs a dest: in place there are no other nodes")
 

@@ -8,10 +8,10 @@ from time import time
 from typing import Any, Literal, NamedTuple, overload
 
 from zarrds import _node
-from zarrds._convert.existing import IfExists, check_choices
+from zarrds._convert.existing import check_choices
 from zarrds._convert.in_place import convert_in_place
 from zarrds._convert.to_dest import convert_to, plan_to
-from zarrds._copy import CopyReport, Verify, writing_to
+from zarrds._copy import CopyReport, IfExists, Verify, writing_to
 from zarrds._format import ArrayMeta, other_format
 from zarrds._store import ConsolidatedMetadataStore, Store, StoreLike, as_store, join_path, normalize_path
 from zarrds.core import Array, opened_array

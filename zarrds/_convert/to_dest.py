@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from zarrds import _node
 from zarrds._convert.chunks import Moving, clear_chunks, move_stored, open_both
 from zarrds._convert.documents import expect_written, write_nodes
-from zarrds._convert.existing import IfExists, decided
+from zarrds._convert.existing import decided
 from zarrds._convert.plan import Step, has_consolidated, nodes_in, plan_steps
-from zarrds._copy import CopyReport, Verify
+from zarrds._copy import CopyReport, IfExists, Verify
 from zarrds._format import ArrayMeta, GroupMeta, other_format
 from zarrds._store import Store, ancestors, refuse_overlap
 from zarrds.errors import ContainsArrayError, ContainsGroupError, ReadOnlyError

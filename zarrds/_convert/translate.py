@@ -84,11 +84,9 @@ def _translated(meta: ArrayMeta, to: int, exact: bool, legacy_names: int) -> Arr
 def plain_chunk(meta: ArrayMeta) -> ChunkSpec:
     """Return the chunk that users see: the inner chunk if there are shards."""
     chunk = meta.chunk
-    return (
-        chunk
-        if chunk.serializer is None
-        else replace(chunk, shape=longest_chunk(meta.chunks), **pipeline_of(chunk)._asdict())
-    )
+    if chunk.serializer is None:
+        return chunk
+    return replace(chunk, shape=longest_chunk(meta.chunks), **pipeline_of(chunk)._asdict())
 
 
 def _read_back(meta: ArrayMeta) -> ArrayMeta:

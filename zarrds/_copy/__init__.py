@@ -1,15 +1,7 @@
 """Copy whole stores as bytes, and groups and arrays between hierarchies and HDF5 files."""
 
 from zarrds._copy.batches import HELD_BYTES, HELD_KEYS
-from zarrds._copy.checking import (
-    Verify,
-    check_values,
-    decode_value,
-    expect_size,
-    same_bytes,
-    same_elements,
-    same_values,
-)
+from zarrds._copy.checking import IfExists, Verify, check_choices, check_values, same_elements, same_values
 from zarrds._copy.in_blocks import (
     Absent,
     block_shape,
@@ -32,26 +24,25 @@ __all__ = [
     "HELD_KEYS",
     "Absent",
     "CopyReport",
+    "IfExists",
     "Timed",
     "Verify",
     "block_shape",
     "blocks",
+    "check_choices",
     "check_values",
     "copy",
     "copy_all",
     "copy_chunks",
     "copy_encoded",
     "copy_store",
-    "decode_value",
     "differing_separator",
     "document_rank",
-    "expect_size",
     "expected_bytes",
     "is_listed",
     "lines_of",
     "options_between",
     "possible_chunks",
-    "same_bytes",
     "same_elements",
     "same_values",
     "size_text",

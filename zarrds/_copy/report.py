@@ -163,4 +163,4 @@ def size_text(nbytes: float) -> str:
         if nbytes < 1000:
             return f"{nbytes:.3g} {unit}"
         nbytes /= 1000
-    return f"{nbytes:,.0f} PB"
+    return f"{nbytes:.3g} PB"

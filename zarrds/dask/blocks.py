@@ -17,7 +17,15 @@ from zarrds._base.edges import Edges, Grid, end_at, longest_chunk, shown
 from zarrds._base.types import Chunks, Shape
 from zarrds.errors import ArgumentError, BlockAlignmentError
 
-__all__ = ["BlockGrid", "check_alignment", "check_lengths", "fitting_blocks", "merged_chunks", "nearest_fit"]
+__all__ = [
+    "BlockGrid",
+    "check_alignment",
+    "check_lengths",
+    "fitting_blocks",
+    "lengths_inside",
+    "merged_chunks",
+    "nearest_fit",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +151,16 @@ def merged_chunks(shape: Shape, chunks: Chunks, itemsize: int, limit_bytes: int)
         else:
             factors[axis] = factor
     return tuple(factor * chunk for factor, chunk in zip(factors, chunks, strict=True))
+
+
+def lengths_inside(shape: Shape, grid: Grid) -> tuple[int | tuple[int, ...], ...]:
+    """Return the lengths of chunks along each dimension as dask takes them: one, or those of all where they differ.
+
+    >>> lengths_inside((10, 30), (Edges.of([3, 5, 9]), 10))
+    ((3, 5, 2), 10)
+    """
+    every = zip(shape, grid, strict=True)
+    return tuple([edges.within(length) if isinstance(edges, Edges) else edges for length, edges in every])
 
 
 def check_lengths(shape: tuple[int, ...], chunks: Any) -> None:

@@ -10,30 +10,26 @@ from typing import Any, Literal
 from zarrds import _node
 from zarrds._base.types import Buf, ByteRange
 from zarrds._copy import (
+    HELD_BYTES,
+    HELD_KEYS,
+    IfExists,
     Verify,
-    decode_value,
+    check_values,
     differing_separator,
-    expect_size,
-    same_bytes,
     same_values,
     spelled_out,
 )
-from zarrds._engine import OpenSource, sources_by_key, windows
+from zarrds._engine import OpenSource, windows
 from zarrds._format import GroupMeta, format_of, node_key
 from zarrds._store import Store, StoreSpec, ancestors, buffer_size, copier, join_path, sizes_of
 from zarrds.dask.key_ranges import KeyBatch
 from zarrds.dask.progress import tell_bytes
 from zarrds.dask.receipts import JobNotes
 from zarrds.dask.reports import CopyReport
-from zarrds.errors import CopyError, ZarrdsError
+from zarrds.errors import ZarrdsError
 
-__all__ = ["CopyWork", "IfExists", "OnError", "Verify", "begin", "copy_documents", "copy_keys"]
+__all__ = ["CopyWork", "OnError", "begin", "copy_documents", "copy_keys"]
 
-HELD_BYTES = 16 * 2**20
-"""Decoded bytes of the chunks that a task copies at once; their encoded values are seldom larger."""
-HELD_KEYS = 512
-
-IfExists = Literal["raise", "replace", "skip", "skip_same"]
 OnError = Literal["raise", "report"]
 EXISTS = ByteRange(0, 1)
 
@@ -79,6 +75,7 @@ def copy_keys(work: CopyWork, batch: KeyBatch, after: Any = None) -> CopyReport:
     """Copy some chunks in rounds of bounded size, and leave a receipt if all of them were copied."""
     started, report = time(), CopyReport(dry_run=work.dry_run)
     for keys in batch.ranges:
+        # decoded bytes of the chunks that are copied at once: encoded values are seldom larger
         held = max(1, min(HELD_KEYS, HELD_BYTES // keys.chunk_bytes))
         decoder = None
         if keys.meta is not None:
@@ -174,7 +171,8 @@ def _sizes(
     copy = None if is_document else copier(source, dest)
     if copy is not None:
         sizes = copy(pairs)
-        _check(work, source, dest, pairs, sizes, None, decoder)
+        if work.verify is not None:
+            check_values(source, dest, pairs, work.verify, decoder, sizes=sizes)
         return sizes
     values = _values(source, [key for key, _ in pairs])
     separator = differing_separator(source, dest) if is_document else None
@@ -185,40 +183,6 @@ def _sizes(
     if found:
         dest.set_many(found)
     sizes = [None if value is None else buffer_size(value) for value in values]
-    if not is_document:
-        _check(work, source, dest, pairs, sizes, values, decoder)
+    if work.verify is not None and not is_document:
+        check_values(source, dest, pairs, work.verify, decoder, sizes=sizes, values=values)
     return sizes
-
-
-# --- verifying --------------------------------------------------------------------------------------------------------
-
-
-def _check(
-    work: CopyWork,
-    source: Store,
-    dest: Store,
-    pairs: Sequence[tuple[str, str]],
-    sizes: Sequence[int | None],
-    values: Sequence[Buf | None] | None,
-    decoder: OpenSource | None,
-) -> None:
-    """Raise CopyError if a value in the destination is not what was copied, as far as `verify` asks for that."""
-    if work.verify is None:
-        return
-    there = [(pair, size) for pair, size in zip(pairs, sizes, strict=True) if size is not None]
-    keys = [new for (_, new), _ in there]
-    if work.verify == "size":
-        for (_, size), key, found in zip(there, keys, sizes_of(dest, keys), strict=True):
-            expect_size(dest, key, size, found)
-        return
-    copied, of_key = _values(dest, keys), None if decoder is None else sources_by_key(decoder)
-    for (_, size), key, value in zip(there, keys, copied, strict=True):
-        expect_size(dest, key, size, None if value is None else buffer_size(value))
-        if of_key is not None and value is not None:
-            decode_value(of_key(key), dest, key, value)
-    if work.verify == "hash":
-        real = _values(source, [old for (old, _), _ in there]) if values is None else values
-        originals = [value for value in real if value is not None]
-        for key, value, original in zip(keys, copied, originals, strict=True):
-            if not same_bytes(value, original):
-                raise CopyError("the copy has other bytes than the source", store=repr(dest), key=key)

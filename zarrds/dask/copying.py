@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, get_args
 
-from zarrds import _node
+from zarrds import _copy, _node
 from zarrds._base.types import Buf
-from zarrds._copy import document_rank
+from zarrds._copy import IfExists, Verify, document_rank
 from zarrds._format import (
     CONSOLIDATED_KEY,
     FORMATS,
@@ -25,9 +25,7 @@ from zarrds._store import Store, StoreLike, ancestors, as_store, join_path, norm
 from zarrds.dask.copy_tasks import (
     EXISTS,
     CopyWork,
-    IfExists,
     OnError,
-    Verify,
     begin,
     copy_documents,
     copy_keys,
@@ -158,11 +156,9 @@ def copy_store(
 
 def check_choices(if_exists: Any, verify: Any, on_error: Any) -> None:
     """Raise ValueError for a choice that does not exist."""
-    for name, given, kind in (("if_exists", if_exists, IfExists), ("on_error", on_error, OnError)):
-        if given not in get_args(kind):
-            raise ArgumentError(f"{name} must be one of {get_args(kind)}, found {given!r}")
-    if verify is not None and verify not in get_args(Verify):
-        raise ArgumentError(f"verify must be one of {get_args(Verify)} or None, found {verify!r}")
+    _copy.check_choices(if_exists, verify)
+    if on_error not in get_args(OnError):
+        raise ArgumentError(f"on_error must be one of {get_args(OnError)}, found {on_error!r}")
 
 
 def _check_destination(store: Store, path: str, documents: Mapping[str, Buf], if_exists: str) -> None:

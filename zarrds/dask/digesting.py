@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from zarrds._copy import HELD_BYTES, HELD_KEYS
 from zarrds._engine import windows
 from zarrds._format import node_key
 from zarrds._store import StoreSpec
@@ -22,8 +23,6 @@ from zarrds.errors import ArgumentError
 __all__ = ["digest"]
 
 _BITS = 2048
-_HELD_BYTES = 16 * 2**20
-_HELD_KEYS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,7 @@ def _sum_chunks(work: _Work, batch: KeyBatch, after: Any = None) -> _Sum:
     """Read some chunks, a bounded number at a time; absent ones do not count."""
     store, found = work.store.open(), _Sum()
     for some in batch.ranges:
-        for keys in windows(some, max(1, min(_HELD_KEYS, _HELD_BYTES // some.chunk_bytes))):
+        for keys in windows(some, max(1, min(HELD_KEYS, HELD_BYTES // some.chunk_bytes))):
             values = store.get_many([(node_key(work.path, key), None) for key in keys])
             found += _sum(work.hashname, [(k, v) for k, v in zip(keys, values, strict=True) if v is not None])
     return found

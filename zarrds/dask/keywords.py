@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
 from zarrds._base.types import CodecLike, CodecsLike, Separator, ZarrFormat
-from zarrds._convert import IfExists
-from zarrds._copy import Verify
+from zarrds._copy import IfExists, Verify
 
 __all__ = ["ConvertKeywords", "RechunkKeywords", "StoreKeywords", "ToZarrKeywords"]
 

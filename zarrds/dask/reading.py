@@ -22,12 +22,12 @@ from dask.highlevelgraph import HighLevelGraph
 from dask.tokenize import tokenize
 from dask.utils import parse_bytes
 
-from zarrds._base.edges import Edges, longest_chunk
+from zarrds._base.edges import longest_chunk
 from zarrds._base.types import Shape
 from zarrds._format import ArrayMeta
 from zarrds._store import StoreLike
 from zarrds.core import Array
-from zarrds.dask.blocks import BlockGrid, check_lengths, merged_chunks
+from zarrds.dask.blocks import BlockGrid, check_lengths, lengths_inside, merged_chunks
 from zarrds.dask.dimensions import chunks_of_axes, dimension_names
 from zarrds.dask.places import opened
 from zarrds.dask.tasks import Reading, read_block, read_block_as
@@ -108,7 +108,9 @@ def from_zarr(
     array = opened(source, path, storage_options)
     chunk_source = array.source()
     if isinstance(chunks, Mapping):
-        chunks = chunks_of_axes(chunks, dimension_names(array), _lengths_of(chunk_source.meta))
+        chunks = chunks_of_axes(
+            chunks, dimension_names(array), lengths_inside(chunk_source.meta.shape, chunk_source.meta.chunks)
+        )
     blocks = _blocks(chunk_source.meta, chunks)
     grid = BlockGrid.of(blocks)
     how = _reading(array, meta)
@@ -149,9 +151,9 @@ def array_expr_enabled() -> bool:
 def _blocks(meta: ArrayMeta, chunks: Any) -> tuple[tuple[int, ...], ...]:
     """Return the lengths of the blocks along each dimension, in dask's form."""
     if chunks is None or chunks == "store":
-        chunks = _lengths_of(meta)
+        chunks = lengths_inside(meta.shape, meta.chunks)
     elif isinstance(chunks, str) and chunks == "shards":
-        chunks = _lengths_of(meta, shards=True)
+        chunks = lengths_inside(meta.shape, meta.write_unit)
     elif isinstance(chunks, str) and chunks == "auto":
         limit = parse_bytes(dask.config.get("array.chunk-size"))
         chunks = _merged(meta, limit)
@@ -159,7 +161,7 @@ def _blocks(meta: ArrayMeta, chunks: Any) -> tuple[tuple[int, ...], ...]:
     if isinstance(chunks, tuple) and all(type(length) is int and length > 0 for length in chunks):
         return _regular_blocks(meta.shape, chunks)
     found: tuple[tuple[int, ...], ...] = da.core.normalize_chunks(
-        chunks, shape=meta.shape, dtype=meta.dtype, previous_chunks=_lengths_of(meta)
+        chunks, shape=meta.shape, dtype=meta.dtype, previous_chunks=lengths_inside(meta.shape, meta.chunks)
     )
     return found
 
@@ -175,14 +177,6 @@ def _regular_blocks(shape: Shape, lengths: tuple[int, ...]) -> tuple[tuple[int, 
     return found
 
 
-def _lengths_of(meta: ArrayMeta, *, shards: bool = False) -> tuple[Any, ...]:
-    """Return the lengths of chunks, or of shards, as dask takes them: one, or those of all blocks, per dimension."""
-    grid = meta.write_unit if shards else meta.chunks
-    return tuple(
-        [edges.within(n) if isinstance(edges, Edges) else edges for edges, n in zip(grid, meta.shape, strict=True)]
-    )
-
-
 def _merged(meta: ArrayMeta, limit: int) -> tuple[Any, ...]:
     """Return multiples of the shards, or of the chunks in one shard if shards are larger than the limit.
 
@@ -191,7 +185,7 @@ def _merged(meta: ArrayMeta, limit: int) -> tuple[Any, ...]:
     itemsize, unit = meta.dtype.itemsize, meta.chunk.shape
     if meta.irregular is not None:
         most = merged_chunks(meta.shape, unit, itemsize, limit)
-        lengths = zip(_lengths_of(meta, shards=True), most, strict=True)
+        lengths = zip(lengths_inside(meta.shape, meta.write_unit), most, strict=True)
         return tuple([n if isinstance(given, int) else _joined(given, n) for given, n in lengths])
     if prod(unit) * itemsize <= limit:
         return merged_chunks(meta.shape, unit, itemsize, limit)

@@ -6,16 +6,14 @@ when all its chunks are there, those of groups and consolidated metadata at the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import prod
 from typing import Any, Literal, NamedTuple, Unpack, overload
 
 from zarrds._convert import (
     NOTES,
-    IfExists,
     Places,
-    PlanTo,
     Step,
     check_choices,
     described,
@@ -27,7 +25,7 @@ from zarrds._convert import (
     stale_keys,
     units_of,
 )
-from zarrds._copy import Absent, CopyReport, Verify, expected_bytes, is_listed, writing_to
+from zarrds._copy import Absent, CopyReport, IfExists, Verify, expected_bytes, is_listed, writing_to
 from zarrds._engine import OpenSource, stored_chunks
 from zarrds._format import ArrayMeta, grid_shape
 from zarrds._store import LRUStoreCache, Store, StoreLike, StoreSpec, level
@@ -264,16 +262,16 @@ def _elsewhere(source: Store, at: Places, to: int, how: _How, log: Any) -> Job[A
         weight = 1 if step.raw else ENCODED_WEIGHT
         amounts.append(_Amount(_ranges(reader, units), expected_bytes(reader.meta), weight))
         absent.append(_absent(reader, bool(units) or step.new.path in plan.same))
-    states = [state_of_data(source, [(step.old.path, meta)], dest) for step, meta in _metas(plan)]
-    work = ConvertWork(source.spec(), dest.spec(), plan, tuple(absent), how.verify, notes, tuple(states))
-    return _job_elsewhere(work, how.batches(amounts), {key for key in left if f"/{NOTES}/" in f"/{key}"}, how)
+    batches = how.batches(amounts)
+    states = {number: _state(source, dest, plan.arrays[number]) for number in batches.own}
+    work = ConvertWork(source.spec(), dest.spec(), plan, tuple(absent), how.verify, notes, states)
+    return _job_elsewhere(work, batches, {key for key in left if f"/{NOTES}/" in f"/{key}"}, how)
 
 
-def _metas(plan: PlanTo) -> Iterator[tuple[Step, ArrayMeta]]:
-    """Yield the arrays that are converted, and their metadata in the source."""
-    for step in plan.arrays:
-        assert isinstance(step.old.node, ArrayMeta)
-        yield step, step.old.node
+def _state(source: Store, dest: Store, step: Step) -> str:
+    """Return what differs once chunks of an array in the source were written."""
+    assert isinstance(step.old.node, ArrayMeta)
+    return state_of_data(source, [(step.old.path, step.old.node)], dest)
 
 
 def _ranges(reader: OpenSource, units: set[tuple[int, ...]]) -> list[tuple[int, int]]:

@@ -6,8 +6,8 @@ place, a task does nothing once the old documents are gone, so that no step is d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from time import time
 from typing import Any
@@ -92,8 +92,8 @@ class ConvertWork:
         What is checked of each chunk after it was written.
     notes : JobNotes, optional
         Where it is recorded that nodes of the destination have been deleted.
-    states : tuple of str
-        For each array of the plan, what differs once its chunks in the source were written.
+    states : dict of int to str
+        For each large array, by its number in the plan, what differs once its chunks in the source were written.
     """
 
     source: StoreSpec
@@ -102,7 +102,7 @@ class ConvertWork:
     absent: tuple[Absent, ...]
     verify: Verify | None = None
     notes: JobNotes | None = None
-    states: tuple[str, ...] = ()
+    states: Mapping[int, str] = field(default_factory=dict)
 
 
 def begin_conversion(work: ConvertWork, batch: None, after: object = None) -> CopyReport:
@@ -126,7 +126,7 @@ def convert_arrays(work: ConvertWork, batch: Batch, after: object = None) -> Cop
 def convert_part(work: ConvertWork, batch: Batch, after: object = None) -> CopyReport:
     """Convert some chunks of one large array, and record it by a note if the store can delete keys."""
     started, number, dest = time(), batch[0].number, work.dest.open()
-    report, step = _move_to(work, number, batch), work.plan.arrays[batch[0].number]
+    report, step = _move_to(work, number, batch), work.plan.arrays[number]
     if dest.is_erasable() and step.new.path not in work.plan.same:  # where chunks are compared, nothing is done twice
         note = note_key(work, batch)
         dest.set_many([(note, b"done")])

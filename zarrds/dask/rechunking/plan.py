@@ -29,8 +29,9 @@ import numpy as np
 
 from zarrds._base.edges import Edges, Grid, block_lengths, chunks_between, longest_chunk
 from zarrds._base.types import Chunks, Shape
+from zarrds._copy import size_text
 from zarrds._format import chunk_count
-from zarrds.dask.rechunking.preview import Preview, size_of
+from zarrds.dask.rechunking.preview import Preview
 from zarrds.errors import MemoryLimitError
 
 __all__ = ["CostModel", "RechunkPlan", "Stage", "irregular_plan", "rechunk_plan"]
@@ -179,13 +180,13 @@ class RechunkPlan(Preview):
         kind = "direct" if len(self.stages) == 1 else f"{len(self.stages) - 1} shuffle(s)"
         rows = [
             f"<RechunkPlan {self.shape} of {self.itemsize} bytes, chunks {self.source_chunks} -> {self.target_chunks}: "
-            f"{kind}, {size_of(self.projected_mem)} of {size_of(self.max_mem)} a task",
+            f"{kind}, {size_text(self.projected_mem)} of {size_text(self.max_mem)} a task",
             f"  {'stage':<6}{'block':<28}{'tasks':>9}{'read':>11}{'written':>11}{'requests':>12}{'memory':>11}",
         ]
         for number, stage in enumerate(self.stages):
             rows.append(
-                f"  {number:<6}{stage.block!s:<28}{stage.tasks:>9}{size_of(stage.read_bytes):>11}"
-                f"{size_of(stage.write_bytes):>11}{stage.requests:>12}{size_of(stage.memory):>11}"
+                f"  {number:<6}{stage.block!s:<28}{stage.tasks:>9}{size_text(stage.read_bytes):>11}"
+                f"{size_text(stage.write_bytes):>11}{stage.requests:>12}{size_text(stage.memory):>11}"
             )
         return "\n".join(rows) + ">"
 
@@ -263,18 +264,16 @@ def irregular_plan(
     """
     source_chunks, target_chunks = longest_chunk(source), longest_chunk(target)
     planner = _Planner(shape, source_chunks, target_chunks, itemsize, max_mem, model, (), target_itemsize)
-    for longest in planner.plans_of_one_chunk():
-        count, reads = chunk_count(shape, target), prod(map(_touched_by_edges, shape, target, source))
-        stage = replace(
-            longest,
-            tasks=count,
-            reads=reads,
-            read_bytes=reads * planner.source_bytes,
-            writes=count,
-            write_bytes=prod(shape) * (target_itemsize or itemsize),
-        )
-        return RechunkPlan(shape, itemsize, source_chunks, target_chunks, max_mem, planner.batch_bytes, (stage,), model)
-    raise planner.refused(0)
+    count, reads = chunk_count(shape, target), prod(map(_touched_by_edges, shape, target, source))
+    stage = replace(
+        planner.stage_of_one_chunk(),
+        tasks=count,
+        reads=reads,
+        read_bytes=reads * planner.source_bytes,
+        writes=count,
+        write_bytes=prod(shape) * (target_itemsize or itemsize),
+    )
+    return RechunkPlan(shape, itemsize, source_chunks, target_chunks, max_mem, planner.batch_bytes, (stage,), model)
 
 
 def _touched_by_edges(length: int, blocks: int | Edges, chunks: int | Edges) -> int:
@@ -338,10 +337,12 @@ class _Planner:
         error.enough, error.largest_chunk = self.enough(shuffles), max(self.source_bytes, self.target_bytes)
         return error
 
-    def plans_of_one_chunk(self) -> Iterator[Stage]:
-        """Yield the stage in which a block is one chunk of the target, if that fits the memory."""
-        for (stage,) in self._fitting([(self.target,)]):
-            yield stage
+    def stage_of_one_chunk(self) -> Stage:
+        """Return the stage in which a block is one chunk of the target; raise MemoryLimitError if that does not fit."""
+        stage = self._stage((self.target,), 0)
+        if stage.memory > self.max_mem:
+            raise self.refused(0)
+        return stage
 
     def plans(self, shuffles: Iterable[int]) -> Iterator[tuple[Stage, ...]]:
         """Yield the stages of every candidate that fits the memory."""

@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from zarrds._base.types import Chunks, Shape
+from zarrds._copy import size_text
 from zarrds.core.html import framed
 from zarrds.errors import ArgumentError
 
 if TYPE_CHECKING:
     from zarrds.dask.rechunking.plan import RechunkPlan
 
-__all__ = ["PRICES", "GroupPlan", "Preview", "size_of"]
+__all__ = ["PRICES", "GroupPlan", "Preview"]
 
 PRICES: Mapping[str, float] = {
     "get_per_1000": 0.0004,
@@ -134,9 +135,9 @@ class Preview(ABC):
     def summary(self) -> str:
         """Return the totals in one line."""
         return (
-            f"{self.tasks} tasks, {self.requests} requests, {size_of(self.read_bytes)} read, "
-            f"{size_of(self.write_bytes)} written, {size_of(self.temp_bytes)} of temporary space, "
-            f"{size_of(self.projected_mem)} a task, about {_time(self.seconds())}, ${self.money()['total']:.2g}"
+            f"{self.tasks} tasks, {self.requests} requests, {size_text(self.read_bytes)} read, "
+            f"{size_text(self.write_bytes)} written, {size_text(self.temp_bytes)} of temporary space, "
+            f"{size_text(self.projected_mem)} a task, about {_time(self.seconds())}, ${self.money()['total']:.2g}"
         )
 
     def _repr_html_(self) -> str:
@@ -207,15 +208,6 @@ def _as_dict(plan: RechunkPlan) -> dict[str, Any]:
             for stage in plan.stages
         ],
     }
-
-
-def size_of(nbytes: float) -> str:
-    """Return a number of bytes in a unit that people read."""
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if nbytes < 1000:
-            return f"{nbytes:.3g} {unit}"
-        nbytes /= 1000
-    return f"{nbytes:.3g} PB"
 
 
 def _time(seconds: float) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._base.edges import Edges, block_lengths
+from zarrds._base.edges import block_lengths
 from zarrds._format import ArrayMeta
 from zarrds._store import normalize_path
 from zarrds.core import Array
+from zarrds.dask.blocks import lengths_inside
 from zarrds.dask.dimensions import chunks_of_axes, dimension_names
 from zarrds.errors import ArgumentError, ArgumentTypeError
 from zarrds.hierarchy import Group
@@ -91,12 +92,6 @@ def is_irregular(chunks: Any) -> bool:
     return isinstance(chunks, (tuple, list)) and any(isinstance(n, (tuple, list, np.ndarray)) for n in chunks)
 
 
-def block_lengths_or_one(meta: ArrayMeta) -> tuple[Any, ...]:
-    """Return the lengths of the chunks along each dimension: one, or those of all where they differ."""
-    every = zip(meta.chunks, block_lengths(meta.shape, meta.chunks), strict=True)
-    return tuple([lengths if isinstance(edges, Edges) else edges for edges, lengths in every])
-
-
 def _unknown(key: Any, arrays: Mapping[str, Array], dimensions: set[Any]) -> str:
     known = ", ".join(map(repr, sorted(arrays))) or "none"
     found = f"there is no array or dimension {key!r} in the group; its arrays are {known}"
@@ -113,7 +108,7 @@ def options_by_array(arrays: Mapping[str, Array], options: Mapping[str, Any] | N
 def chunk_lengths(array: Array, meta: ArrayMeta, chunks: Any) -> tuple[Any, ...]:
     """Return the chunks of the result: one length for each dimension, or all lengths where they are to differ."""
     names = dimension_names(array) if isinstance(chunks, Mapping) else (None,) * meta.ndim
-    chunks = chunks_of_axes(chunks, names, block_lengths_or_one(meta))
+    chunks = chunks_of_axes(chunks, names, lengths_inside(meta.shape, meta.chunks))
     each = chunks if isinstance(chunks, (tuple, list)) else (chunks,) * meta.ndim
     if any(isinstance(length, str) for length in each):
         from dask.array.core import normalize_chunks  # imported here, as workers do not need it
