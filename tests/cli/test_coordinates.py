@@ -65,7 +65,9 @@ def test_sel(store: str, sel: list[str], expected: Any) -> None:
     ("sel", "words"),
     [
         ("lat=90", "from 20.0 to 60.0"),
+        ("lat=nan", "no such value"),
         ("lat=north", "needs a number"),
+        ("time=NaT", "no such value"),
         ("time=yesterday", "needs a time"),
         ("name=q", "no such value"),
         ("depth=3", "no coordinate 'depth'"),

@@ -29,7 +29,7 @@ from zarrds.cli.options import (
 )
 from zarrds.cli.places import store_at, store_or_place
 from zarrds.cli.plotting import plot
-from zarrds.cli.printing import confirmed, echo_json, echo_text
+from zarrds.cli.printing import echo_json, echo_text, expect_agreement
 from zarrds.cli.removing import rm
 from zarrds.cli.running import Commands
 from zarrds.cli.serving import serve
@@ -101,9 +101,9 @@ def verify(
     if repair:
         _show_repairs(repair_store(place, path, write=write, storage_options=options), as_json=as_json)
         return
-    question = f"Remove temporary files of stopped writers in {store}? No writer may be at work there."
-    if clean and not confirmed(question, yes=yes):
-        raise click.ClickException("nothing was changed")
+    if clean:
+        question = f"Remove temporary files of stopped writers in {store}? No writer may be at work there."
+        expect_agreement(question, yes=yes)
     if job.is_asked_for and not clean and level != "keys":
         report = job.run(partial(_verify_job, place, path, level, storage_options=options))
     else:
@@ -138,8 +138,7 @@ def repair(store: str, path: str, dry_run: bool, yes: bool, as_json: bool, acces
     if found and not dry_run:
         if not (yes or as_json):
             _show_repairs(found, as_json=False)
-        if not confirmed(f"Write {len(found)} documents?", yes=yes):
-            raise click.ClickException("nothing was changed")
+        expect_agreement(f"Write {len(found)} documents?", yes=yes)
         found = repair_store(store_or_place(store, "r+"), path, write=True, storage_options=options)
     _show_repairs(found, as_json=as_json)
 

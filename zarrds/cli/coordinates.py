@@ -90,18 +90,26 @@ def _values_of(coordinate: Array) -> NDArrayAny:
 
 
 def _item_at(name: str, text: str, values: NDArrayAny) -> Item:
-    if ".." in text:
-        first, _, last = text.partition("..")
-        inside = np.ones(len(values), bool)
-        if first:
-            inside &= values >= _parsed(name, first, values)
-        if last:
-            inside &= _until(values, _parsed(name, last, values))
-        (at,) = np.nonzero(inside)
-        if not len(at) or at[-1] - at[0] + 1 != len(at):
-            what = "no value" if not len(at) else "no range without gaps"
-            raise ArgumentError(f"coordinate {name!r} has {what} there", expected=_extent(values), found=text)
-        return slice(int(at[0]), int(at[-1]) + 1)
+    return _range_at(name, text, values) if ".." in text else _index_at(name, text, values)
+
+
+def _range_at(name: str, text: str, values: NDArrayAny) -> slice:
+    """Return where the values from the first to the last one are; the text may leave out one of these."""
+    first, _, last = text.partition("..")
+    inside = np.ones(len(values), bool)
+    if first:
+        inside &= values >= _parsed(name, first, values)
+    if last:
+        inside &= _until(values, _parsed(name, last, values))
+    (at,) = np.nonzero(inside)
+    if not len(at) or at[-1] - at[0] + 1 != len(at):
+        what = "no value" if not len(at) else "no range without gaps"
+        raise ArgumentError(f"coordinate {name!r} has {what} there", expected=_extent(values), found=text)
+    return slice(int(at[0]), int(at[-1]) + 1)
+
+
+def _index_at(name: str, text: str, values: NDArrayAny) -> int:
+    """Return where the nearest number or time is, at most half a step away; other values must be equal."""
     wanted = _parsed(name, text, values)
     if values.dtype.kind not in "fMm":
         at = np.flatnonzero(values == wanted)
@@ -113,7 +121,8 @@ def _item_at(name: str, text: str, values: NDArrayAny) -> Item:
         raise ArgumentError(f"coordinate {name!r} has no values", found=text)
     distances, steps = np.abs(values[known] - wanted), np.abs(np.diff(values[known]))
     nearest = int(known[distances.argmin()])
-    if distances.min() > (steps.max() / 2 if len(steps) else distances.min() * 0):
+    most = steps.max() / 2 if len(steps) else distances.min() * 0  # a number, or a duration
+    if not distances.min() <= most:  # not ">": a distance from NaN or NaT is neither
         raise ArgumentError(f"coordinate {name!r} has no such value", expected=_extent(values), found=text)
     return nearest
 

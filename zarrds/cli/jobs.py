@@ -25,7 +25,7 @@ from zarrds.cli.options import (
     yes_option,
 )
 from zarrds.cli.places import store_at, store_or_place
-from zarrds.cli.printing import confirmed, echo_json, echo_text
+from zarrds.cli.printing import echo_json, echo_text, expect_agreement
 from zarrds.convenience import copy_store as copy_every_key
 from zarrds.errors import PathNotFoundError
 from zarrds.errors.escaping import visible
@@ -91,7 +91,7 @@ def copy(
     """
     ours, theirs = access.options(source), access.options(dest, dest_storage_option)
     if how["if_exists"] == "replace" and not how["dry_run"]:
-        _agree_to_replace(dest, dest_path, theirs, yes=yes)
+        _ask_if_there(_REPLACE, dest, dest_path, theirs, yes=yes)
     if every_key:
         stores = store_at(source, ours), store_at(dest, theirs, "a")
         _copy_every_key(*stores, source_path, dest_path, how, quiet=job.quiet, as_json=as_json)
@@ -104,13 +104,15 @@ def copy(
         raise SystemExit(FAILED)  # builtin: the exit status of the program
 
 
-def _agree_to_replace(dest: str, dest_path: str, options: dict[str, Any] | None, *, yes: bool) -> None:
-    """Ask whether what is at the destination may be replaced, if something is there."""
-    if yes or not has_node(store_at(dest, options), normalize_path(dest_path)):
-        return
-    where = f"{dest} {dest_path}".rstrip()
-    if not confirmed(f"Replace what is in {where}, as --if-exists replace asks?", yes=False):
-        raise click.ClickException("nothing was changed")
+_REPLACE = "Replace what is in {}, as --if-exists replace asks?"
+
+
+def _ask_if_there(
+    question: str, dest: str, dest_path: str | None, options: dict[str, Any] | None, *, yes: bool
+) -> None:
+    """Ask before the command goes on, if something is at the destination; `question` has `{}` for its name."""
+    if not yes and has_node(store_at(dest, options), normalize_path(dest_path)):
+        expect_agreement(question.format(f"{dest} {dest_path or ''}".rstrip()), yes=False)
 
 
 def _copy_job(*args: Any, **options: Any) -> Any:
@@ -229,10 +231,9 @@ def convert(
         return
     if dest is None and not yes:
         make()  # what cannot be done is said before anything is asked
-        if not confirmed(f"Convert {source} in place to Zarr v{to}?", yes=False):
-            raise click.ClickException("nothing was changed")
+        expect_agreement(f"Convert {source} in place to Zarr v{to}?", yes=False)
     if dest is not None and if_exists == "replace":
-        _agree_to_replace(dest, dest_path, access.options(dest, dest_storage_option), yes=yes)
+        _ask_if_there(_REPLACE, dest, dest_path, access.options(dest, dest_storage_option), yes=yes)
     report = job.run(make)
     where = normalize_path(dest_path or ("" if dest else path))
     if as_json:
@@ -348,10 +349,8 @@ def rechunk(
         plan = make(MemoryStore()).plan
         echo_json("rechunk", {"dry_run": True, "plan": plan.as_dict()}) if as_json else echo_text(str(plan))
         return
-    if how["overwrite"] and has_node(store_at(dest, theirs), normalize_path(dest_path)):
-        where = f"{dest} {dest_path or ''}".rstrip()
-        if not confirmed(f"Delete all that is in {where}, as --overwrite asks?", yes=yes):
-            raise click.ClickException("nothing was changed")
+    if how["overwrite"]:
+        _ask_if_there("Delete all that is in {}, as --overwrite asks?", dest, dest_path, theirs, yes=yes)
     target = store_at(dest, theirs, "w")
     if not resume:
         _clean_up(target, dest_path)

@@ -45,7 +45,7 @@ class Drawing:
     title, label : str
         What the values are, and with the unit.
     step : int
-        Of so many values along a dimension one is drawn.
+        Distance between the values that are drawn along a dimension: 1 if all are.
     """
 
     values: NDArrayAny

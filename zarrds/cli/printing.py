@@ -20,12 +20,12 @@ from zarrds.errors.escaping import visible, visible_json
 
 __all__ = [
     "Colour",
-    "confirmed",
     "echo_colours",
     "echo_facts",
     "echo_json",
     "echo_table",
     "echo_text",
+    "expect_agreement",
     "json_text",
     "on_terminal",
     "size_of",
@@ -176,11 +176,13 @@ def _style(colour: Colour) -> str:
 # --- questions --------------------------------------------------------------------------------------------------------
 
 
-def confirmed(question: str, *, yes: bool) -> bool:
-    """Return whether the user agrees; where nobody can answer, only ``--yes`` agrees."""
+def expect_agreement(question: str, *, yes: bool) -> None:
+    """Ask the user, and end the command unless the answer is yes; where nobody can answer, only ``--yes`` agrees."""
     if yes:
-        return True
+        return
     try:
-        return click.confirm(visible(question), default=False, err=True)
+        agreed = click.confirm(visible(question), default=False, err=True)
     except click.Abort:
         raise click.ClickException("nobody answered, so nothing was changed; pass --yes to agree beforehand") from None
+    if not agreed:
+        raise click.ClickException("nothing was changed")

@@ -12,7 +12,7 @@ from zarrds._node import has_removal_mark
 from zarrds._store import normalize_path
 from zarrds.cli.options import Access, JobOptions, access_options, as_json, job_options, store_argument, yes_option
 from zarrds.cli.places import opened, store_at, store_or_place
-from zarrds.cli.printing import confirmed, echo_json, echo_text
+from zarrds.cli.printing import echo_json, echo_text, expect_agreement
 from zarrds.core import Array
 
 __all__ = ["rm"]
@@ -45,12 +45,9 @@ def rm(
     make = partial(_delete_job, path=path, force=force, storage_options=options)
     if dry_run or not yes:
         counted = make(store_or_place(store), dry_run=True).compute()
-    if dry_run:
-        report = counted
-    elif yes or confirmed(f"Delete {what} with {counted.deleted:,} keys?", yes=False):
-        report = job.run(partial(make, store_or_place(store, "r+")))
-    else:
-        raise click.ClickException("nothing was deleted")
+    if not (dry_run or yes):
+        expect_agreement(f"Delete {what} with {counted.deleted:,} keys?", yes=False)
+    report = counted if dry_run else job.run(partial(make, store_or_place(store, "r+")))
     echo_json("rm", report.to_dict()) if as_json else echo_text(str(report))
 
 

@@ -269,7 +269,7 @@ def _refuse_missing(data: Any, options: Mapping[str, Any]) -> None:
 
 
 def _refuse_missing_bytes(data: Any, options: Mapping[str, Any]) -> None:
-    """Do the same for bytes of any length in Zarr v3."""
+    """Raise MissingValueError if one of the bytes objects that Zarr v3 is to store is missing."""
     codec, dtype = options.get("object_codec"), options.get("dtype")
     named = isinstance(dtype, type | str) and dtype in (bytes, "bytes", "variable_length_bytes")
     is_bytes = named if codec is None else spec_of(codec).name == "vlen-bytes"

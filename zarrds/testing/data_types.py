@@ -15,7 +15,7 @@ __all__ = ["DataTypeContract"]
 
 
 class DataTypeContract:
-    """Tests of what a data type of Zarr v3 promises; derive from it in a module of tests, as in ``TestMine``.
+    """Tests of what a data type of Zarr v3 promises; derive from it in a module of tests, as in the example.
 
     The data type must be known: by an entry point of the installed package, or by
     `zarrds.codecs.register_v3_data_type`.

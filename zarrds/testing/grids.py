@@ -13,7 +13,7 @@ __all__ = ["ChunkGridContract"]
 
 
 class ChunkGridContract:
-    """Tests of what an array promises, however it is cut; derive from it in a module of tests, as ``TestMine``.
+    """Tests of what arrays of every chunk grid promise; derive from it in a module of tests, as in the example.
 
     Attributes
     ----------
