@@ -6,8 +6,8 @@ import threading
 import uuid
 import weakref
 from collections import OrderedDict, deque
-from collections.abc import Hashable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Hashable, Sequence
+from functools import partial
 from itertools import groupby, product
 from math import prod
 from typing import Any, NamedTuple
@@ -16,15 +16,12 @@ import numpy as np
 
 from zarrds import Array
 from zarrds.errors import ArgumentError
-from zarrds.parallel import chunk_versions, same_version
+from zarrds.parallel import at_once, chunk_versions, same_version
 
 __all__ = ["CachedReads", "ChunkCache", "as_chunk_cache", "cache_options"]
 
 Coords = tuple[int, ...]
 Chunk = np.ndarray[Any, Any]
-
-READS_AT_ONCE = 16
-"""Groups of chunks that are read at the same moment from a network."""
 
 _caches: weakref.WeakValueDictionary[str, ChunkCache] = weakref.WeakValueDictionary()
 _received: deque[ChunkCache] = deque(maxlen=4)
@@ -190,9 +187,11 @@ class CachedReads:
         Return None if they need too many chunks for the cache.
         """
         array = self._array
-        axes = [_by_chunk(_positions(part, n), c) for part, n, c in zip(key, array.shape, self._grid, strict=True)]
-        if not self._fits(prod(map(len, axes))):
+        positions = [_positions(part, n) for part, n in zip(key, array.shape, strict=True)]
+        numbers = [_numbers(p, c) for p, c in zip(positions, self._grid, strict=True)]
+        if not self._fits(prod(np.unique(n).size for n in numbers)):
             return None
+        axes = [_by_chunk(*axis) for axis in zip(positions, numbers, self._grid, strict=True)]
         chunks = self._chunks(list(product(*axes)))
         result = np.empty([sum(map(_length, inside.values())) for inside in axes], array.dtype)
         for at, chunk in chunks.items():
@@ -207,20 +206,20 @@ class CachedReads:
         Return None if they need too many chunks for the cache.
         """
         array = self._array
-        places = np.broadcast_arrays(*(_positions(part, n) for part, n in zip(key, array.shape, strict=True)))
-        numbers = np.stack([_numbers(p.ravel(), c) for p, c in zip(places, self._grid, strict=True)])
+        axes = zip(key, array.shape, strict=True)
+        positions = np.broadcast_arrays(*(_positions(part, n) for part, n in axes))
+        flat = [p.ravel() for p in positions]
+        numbers = np.stack([_numbers(p, c) for p, c in zip(flat, self._grid, strict=True)])
         rows, inverse = np.unique(numbers, axis=1, return_inverse=True)
         if not self._fits(rows.shape[1]):
             return None
         wanted: list[Coords] = [tuple(row) for row in rows.T.tolist()]
         chunks = self._chunks(wanted)
-        result = np.empty(places[0].size, array.dtype)
-        order = np.argsort(inverse.ravel(), kind="stable")
-        ends = np.cumsum(np.bincount(inverse.ravel(), minlength=len(wanted)))
-        for at, here in zip(wanted, np.split(order, ends[:-1]), strict=True):
-            local = [p.ravel()[here] - _start(n, c) for p, c, n in zip(places, self._grid, at, strict=True)]
+        result = np.empty(flat[0].size, array.dtype)
+        for at, here in zip(wanted, _members(inverse.ravel()), strict=True):
+            local = [p[here] - _start(n, c) for p, c, n in zip(flat, self._grid, at, strict=True)]
             result[here] = chunks[at][tuple(local)]
-        return result.reshape(places[0].shape)
+        return result.reshape(positions[0].shape)
 
     def _fits(self, count: int) -> bool:
         """Return whether this many chunks, and at least one, take at most half of the cache."""
@@ -277,15 +276,20 @@ def _positions(part: Any, size: int) -> np.ndarray[Any, Any]:
     return np.where(found < 0, found + size, found)
 
 
-def _by_chunk(positions: np.ndarray[Any, Any], axis: _Axis) -> dict[int, _Places]:
-    """Return where positions along a dimension are, by the number of the chunk."""
-    numbers = _numbers(positions, axis)
+def _by_chunk(positions: np.ndarray[Any, Any], numbers: np.ndarray[Any, Any], axis: _Axis) -> dict[int, _Places]:
+    """Return where positions along a dimension are, by the numbers of their chunks."""
+    chunks, inverse = np.unique(numbers, return_inverse=True)
     found = {}
-    for number in np.unique(numbers).tolist():
-        outside = np.flatnonzero(numbers == number)
+    for number, outside in zip(chunks.tolist(), _members(inverse), strict=True):
         inside = positions[outside] - _start(number, axis)
         found[number] = _Places(_as_slice(outside), _as_slice(inside))
     return found
+
+
+def _members(groups: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
+    """Return the ascending indices of the members of each group; `groups` has the number of each member's group."""
+    order = np.argsort(groups, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(groups))[:-1])
 
 
 def _as_slice(indices: np.ndarray[Any, Any]) -> slice | np.ndarray[Any, Any]:
@@ -303,12 +307,7 @@ def _box(parts: Sequence[slice | np.ndarray[Any, Any]]) -> tuple[Any, ...]:
 
 def _read_chunks(array: Array, grid: tuple[_Axis, ...], coords: list[Coords]) -> dict[Coords, Chunk]:
     """Read chunks in as few reads as possible; on a network these are under way at the same time."""
-    boxes = _boxes(coords)
-    if len(boxes) > 1 and array.chunk_store.profile.kind == "network":
-        with ThreadPoolExecutor(min(READS_AT_ONCE, len(boxes)), thread_name_prefix="zarrds-chunks") as pool:
-            parts: Iterable[dict[Coords, Chunk]] = list(pool.map(lambda box: _read_box(array, grid, box), boxes))
-    else:
-        parts = (_read_box(array, grid, box) for box in boxes)
+    parts = at_once(array.chunk_store, partial(_read_box, array, grid), _boxes(coords))
     return {at: chunk for part in parts for at, chunk in part.items()}
 
 

@@ -17,7 +17,7 @@ import xarray as xr
 import zarrds
 from tests.store.doubles import CountingStore, RemoteStore, WrappedStore
 from tests.xarray_backend.samples import assert_same, is_document, waves
-from xarray_backend import ChunkCache, concat_stores, open_zarrds, to_zarrds
+from xarray_backend import ChunkCache, chunk_cache, concat_stores, open_zarrds, to_zarrds
 from xarray_backend.chunk_cache import _boxes
 from zarrds.errors import ArgumentError
 from zarrds.storage import MemoryStore
@@ -109,6 +109,18 @@ def test_the_budget_is_kept() -> None:
     for wrong in (0, -1, 1.5, True):
         with pytest.raises(ArgumentError, match="max_bytes"):
             ChunkCache(wrong)  # type: ignore[arg-type]
+
+
+def test_a_read_that_does_not_fit_costs_nothing_for_each_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore()
+    to_zarrds(xr.Dataset({"u": ("x", np.arange(100.0))}), store, encoding={"u": {"chunks": (1,)}})
+    ds = open_zarrds(store, chunks=None, cache=2 * 50 * 8)
+    grouped: list[int] = []
+    by_chunk = chunk_cache._by_chunk
+    monkeypatch.setattr(chunk_cache, "_by_chunk", lambda *axis: grouped.append(len(axis[0])) or by_chunk(*axis))
+    for stop in (50, 51):
+        assert ds.u[:stop].values.tolist() == list(range(stop))
+    assert grouped == [50]
 
 
 @pytest.mark.parametrize("kind", ["memory", "disk", "zip", "network"])
