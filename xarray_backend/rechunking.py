@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +15,7 @@ import zarrds
 from xarray_backend.chunks import Length, inherited_chunks, split_chunk
 from xarray_backend.encoding import FLAG
 from xarray_backend.reader import group_path
+from xarray_backend.request import datasets_of
 from xarray_backend.writer import to_zarrds
 from zarrds import Group
 from zarrds.errors import ArgumentError, ArgumentTypeError
@@ -22,7 +23,6 @@ from zarrds.storage import DirectoryStore, MemoryStore, Store, WrapperStore, as_
 
 __all__ = ["DatasetRechunk", "rechunk"]
 
-_VARIABLE = "__xarray_dataarray_variable__"
 _LARGE = 2**20
 """Bytes from which on a variable that is read from a store is read by tasks."""
 
@@ -243,7 +243,7 @@ def rechunk(
     from zarrds.dask import rechunk as rechunk_stored
 
     # jobs may share a temp_store
-    token = _token([ds for _, ds in _datasets(obj)], lengths, encoding, _name_of(store), where, zarr_format)
+    token = _token([*_datasets(obj).values()], lengths, encoding, _name_of(store), where, zarr_format)
     place = replace(place, **_place_of_blocks(store, temp_store, token, storage_options))
     is_new = place.open_blocks() is None
     write_blocks = partial(write, place.blocks, "w", place.blocks_path, storage_options=place.blocks_options)
@@ -345,15 +345,10 @@ def _files_of(store: Any, storage_options: Mapping[str, Any] | None = None) -> S
 # --- variables and their chunks --------------------------------------------------------------------------------------
 
 
-def _datasets(obj: Any) -> Iterator[tuple[str, xr.Dataset]]:
-    """Yield the datasets of a dataset, data array or tree, by their paths."""
-    if hasattr(obj, "subtree"):
-        for node in obj.subtree:
-            yield node.path.strip("/"), node.to_dataset(inherit=False)
-    elif isinstance(obj, xr.DataArray):
-        yield "", obj.to_dataset(name=_VARIABLE if obj.name is None else obj.name)
-    else:
-        yield "", obj
+def _datasets(obj: Any) -> dict[str, xr.Dataset]:
+    """Return the datasets of a dataset, data array or tree, by their paths, as `to_zarrds` writes them."""
+    datasets, _ = datasets_of(obj, None, inherited=False)
+    return {path.strip("/"): ds for path, ds in datasets.items()}
 
 
 def _expect_kinds(obj: Any, chunks: Any, encoding: Any) -> None:
@@ -388,7 +383,7 @@ def _lengths(obj: Any, chunks: Mapping[Any, Any]) -> dict[tuple[str, Any], tuple
     """Return the chunks of each variable that has or gets some, by the path of its dataset and its name."""
     known: set[Any] = set()
     found = {}
-    for path, ds in _datasets(obj):
+    for path, ds in _datasets(obj).items():
         for name, var in ds.variables.items():
             full = f"{path}/{name}".lstrip("/")
             known |= {full, *var.dims}
@@ -421,7 +416,7 @@ def _length(dim: Any, axis: int, own: Any, chunks: Mapping[Any, Any], var: xr.Va
 
 def _fits(obj: Any, lengths: Mapping[tuple[str, Any], tuple[Length, ...]]) -> bool:
     """Return whether the blocks of all variables are whole chunks of the target."""
-    for path, ds in _datasets(obj):
+    for path, ds in _datasets(obj).items():
         for name, var in ds.variables.items():
             for blocks, length in zip(var.chunks or (), lengths[path, name], strict=False):
                 if split_chunk(blocks, length) is not None:
@@ -432,19 +427,18 @@ def _fits(obj: Any, lengths: Mapping[tuple[str, Any], tuple[Length, ...]]) -> bo
 def _with_chunks(obj: Any, encoding: Any, lengths: Mapping[tuple[str, Any], tuple[Length, ...]]) -> dict[Any, Any]:
     """Return the encoding with the chunks of each variable."""
     found: dict[Any, Any] = {}
-    is_tree = hasattr(obj, "subtree")
+    is_tree, datasets = hasattr(obj, "subtree"), _datasets(obj)
     for (path, name), chunks in lengths.items():
         if not chunks:
             continue
         at = found.setdefault(f"/{path}", {}) if is_tree else found
         given = (encoding or {}).get(f"/{path}", {}) if is_tree else encoding or {}
-        at[name] = {**_own_encoding(obj, path, name), **given.get(name, {}), "chunks": chunks}
+        at[name] = {**_own_encoding(datasets[path].variables[name]), **given.get(name, {}), "chunks": chunks}
     return found
 
 
-def _own_encoding(obj: Any, path: str, name: Any) -> dict[str, Any]:
+def _own_encoding(var: xr.Variable) -> dict[str, Any]:
     """Return the encoding of a variable without its chunks and shards."""
-    ds = dict(_datasets(obj))[path]
-    own = ds.variables[name].encoding
+    own = var.encoding
     kept = ("dtype", "_FillValue", "scale_factor", "add_offset", "units", "calendar", "compressor", "compressors")
     return {key: own[key] for key in (*kept, "filters", "serializer", "write_empty_chunks") if key in own}

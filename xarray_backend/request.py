@@ -14,7 +14,7 @@ from xarray_backend.reader import check_format, group_path
 from xarray_backend.region import check_region_of_tree
 from zarrds.errors import ArgumentError, ArgumentTypeError, NotSupportedError
 
-__all__ = ["Request", "WriteKeywords"]
+__all__ = ["Request", "WriteKeywords", "datasets_of"]
 
 _VARIABLE = "__xarray_dataarray_variable__"
 _NAME = "__xarray_dataarray_name__"
@@ -87,7 +87,7 @@ class Request:
             raise ArgumentError(
                 "mode 'replace' puts the dataset in its place when all is written, so compute=False is no use"
             )
-        datasets, encodings = _datasets_of(given["obj"], given["encoding"], given["write_inherited_coords"])
+        datasets, encodings = datasets_of(given["obj"], given["encoding"], inherited=given["write_inherited_coords"])
         datasets = {path: _with_dask_arrays(ds) for path, ds in datasets.items()}
         if any(map(has_foreign_blocks, datasets.values())):
             if not given["compute"]:
@@ -144,8 +144,8 @@ def _checked_align(align: str | None, safe: bool | None, rechunk: bool | None) -
     return "never" if safe is False else "strict" if safe else "raise"
 
 
-def _datasets_of(
-    obj: Any, encoding: Mapping[Any, Any] | None, inherited: bool
+def datasets_of(
+    obj: Any, encoding: Mapping[Any, Any] | None, *, inherited: bool
 ) -> tuple[dict[str, xr.Dataset], dict[str, Mapping[Any, Any]]]:
     """Return datasets and their encodings, by path relative to the target group."""
     if isinstance(obj, xr.DataArray):

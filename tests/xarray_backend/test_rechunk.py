@@ -101,6 +101,17 @@ def test_trees_and_arrays(tmp_path: Path) -> None:
     assert found["t2m"].chunks[:2] == (40, 1)
 
 
+@pytest.mark.parametrize("length", [4, -1])
+def test_an_array_that_has_the_name_of_its_coordinate(length: int, tmp_path: Path) -> None:
+    """Directly, and by way of stored blocks."""
+    array = xr.DataArray(np.arange(8), {"x": np.arange(8)}, "x", name="x").chunk(x=4)
+    path = str(tmp_path / "x")
+    rechunk(array, path, chunks={"x": length}).compute(scheduler="sync")
+    found = xr.open_dataarray(path, engine="zarrds", chunks={})
+    assert found.chunks == ((8,) if length == -1 else (4, 4),)
+    xr.testing.assert_identical(found.compute(), array.compute())
+
+
 @pytest.mark.parametrize(
     ("target", "temp", "zarr_format"),
     [("b.zarr", "t.n5", 2), ("b.zarr", "t.n5", 3), ("b.n5", "t.n5", None), ("b.n5", None, None)],

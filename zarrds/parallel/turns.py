@@ -248,8 +248,8 @@ def take_back(changes: Sequence[tuple[Array, Shape | ChunkSource]]) -> None:
 
     Parameters
     ----------
-    changes : iterable
-        What `grow` returned.
+    changes : sequence of (Array, tuple of int or ChunkSource)
+        The arrays as they are, and the shapes that they were to get, as for `Turn.grow`.
     """
     for array, new in changes:
         meta, after = _before_and_after(array, new)
@@ -263,8 +263,8 @@ def tidy(arrays: Sequence[Array]) -> None:
 
     Parameters
     ----------
-    arrays : iterable of Array
-        Arrays to be tidied.
+    arrays : sequence of Array
+        The arrays.
 
     Examples
     --------
