@@ -153,10 +153,6 @@ def _kept(work: CopyWork, source: Store, dest: Store, pairs: Sequence[tuple[str,
     return same_values(source, dest, pairs)
 
 
-def _values(store: Store, keys: Sequence[str]) -> list[Buf | None]:
-    return store.get_many([(key, None) for key in keys]) if keys else []
-
-
 def _sizes(
     work: CopyWork,
     source: Store,
@@ -174,7 +170,7 @@ def _sizes(
         if work.verify is not None:
             check_values(source, dest, pairs, work.verify, decoder, sizes=sizes)
         return sizes
-    values = _values(source, [key for key, _ in pairs])
+    values = source.get_many([(key, None) for key, _ in pairs])
     separator = differing_separator(source, dest) if is_document else None
     found: list[tuple[str, Buf]] = []
     for (_, new), value in zip(pairs, values, strict=True):
