@@ -118,6 +118,12 @@ def test_arrays_are_drawn_with_values_and_selections(z: zarrds.Array, data: st.D
     np.testing.assert_array_equal(zarrds.open_array(z.store, mode="r")[selection], values[selection])
 
 
+@settings(max_examples=20)
+@given(selections((0, 3), "block"))
+def test_blocks_are_drawn_of_an_array_without_elements(selection: Any) -> None:
+    assert zarrds.zeros((0, 3), chunks=(1, 3)).blocks[selection].size == 0
+
+
 @settings(max_examples=30)
 @given(groups(zarr_formats=[2]))
 def test_groups_are_drawn_and_convert(root: zarrds.Group) -> None:

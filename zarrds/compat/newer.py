@@ -1,7 +1,7 @@
 """Names of Zarr-Python 3 that xarray asks for since it has dropped Zarr-Python 2, for processes that call `install`.
 
-`install` adds them to the module `zarr`, to `Group` and to `Array`. Their `metadata` then has only what xarray reads,
-and arrays of Zarr v2 have none: by that xarray knows them.
+`install` adds them to the module `zarr`, to `Group` and to `Array`. Their `metadata` then has only what xarray reads.
+Arrays of Zarr v2 have none if their attributes name the dimensions: xarray then looks there.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ class ChunkGridContract:
     ----------
     shape : tuple of int, default (7, 10)
         Shape of the arrays to test; at least one dimension, and no length below 2.
-    options : dict
+    options : dict, default {"chunks": (3, 4)}
         Keywords of `zarrds.create` that give the chunk grid, such as ``chunks``, ``shards`` and ``zarr_format``.
     resizes : bool, default True
         Whether the length of the first dimension can change.

@@ -361,7 +361,7 @@ def selections(shape: Shape, mode: Mode = "basic", chunks: Shape | None = None) 
     mode : {"basic", "orthogonal", "coordinate", "mask", "block"}
         Kind of selection: for ``z[...]``, ``z.oindex``, ``z.vindex``, `get_mask_selection` or ``z.blocks``.
     chunks : tuple of int, optional
-        Shape of the chunks (or shards); needed for "block".
+        Shape of the chunks (or shards), for "block"; by default the array is one block.
 
     Returns
     -------
@@ -385,4 +385,6 @@ def selections(shape: Shape, mode: Mode = "basic", chunks: Shape | None = None) 
         "coordinate": coordinate_selections,
         "mask": boolean_arrays,
     }
-    return block_selections(shape, chunks or shape) if mode == "block" else kinds[mode](shape)
+    if mode == "block":
+        return block_selections(shape, chunks or tuple(max(1, length) for length in shape))
+    return kinds[mode](shape)
