@@ -28,8 +28,10 @@ __all__ = [
     "chunk_shape_at",
     "chunks_between",
     "end_at",
+    "grid_shape",
     "grown_grid",
     "is_regular",
+    "length_inside",
     "longest_chunk",
     "shown",
     "shown_lengths",
@@ -332,6 +334,24 @@ def chunks_between(edges: int | Edges, start: int, stop: int) -> range:
     if start >= stop:
         return range(0)
     return range(span_at(edges, start).at, span_at(edges, stop - 1).at + 1)
+
+
+def grid_shape(shape: Shape, grid: Grid) -> Shape:
+    """Return the number of chunks along each dimension; a chunk length of 0, found in some files, counts as 1."""
+    return tuple(
+        [
+            edges.count_within(length) if isinstance(edges, Edges) else -(-length // (edges or 1))
+            for length, edges in zip(shape, grid, strict=True)
+        ]
+    )
+
+
+def length_inside(edges: int | Edges, at: int, length: int) -> int:
+    """Return how many elements of the chunk with this number are inside a dimension of that length."""
+    if isinstance(edges, Edges):
+        _, start, edges = edges.chunk(at)
+        return min(edges, length - start)
+    return min(edges, length - at * edges)
 
 
 def chunk_region(grid: Grid, coords: Sequence[int], shape: Shape) -> tuple[slice, ...]:

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 
-from zarrds._base.edges import Edges, Grid
+from zarrds._base.edges import Edges, Grid, grid_shape, length_inside
 from zarrds._base.types import Chunks, Shape
 from zarrds.errors import ArgumentError, ArgumentTypeError
 
@@ -40,16 +40,6 @@ _MIN_BYTES = 128 * 2**10
 _MAX_BYTES = 64 * 2**20
 
 
-def grid_shape(shape: Shape, chunks: Grid) -> Shape:
-    """Return the number of chunks along each dimension; a chunk length of 0, found in some files, counts as 1."""
-    return tuple(
-        [
-            chunk.count_within(length) if isinstance(chunk, Edges) else -(-length // (chunk or 1))
-            for length, chunk in zip(shape, chunks, strict=True)
-        ]
-    )
-
-
 def chunk_count(shape: Shape, chunks: Grid) -> int:
     """Return the number of chunks in the grid: 1 for 0-d arrays, 0 if a dimension has length 0."""
     return prod(grid_shape(shape, chunks))
@@ -57,14 +47,7 @@ def chunk_count(shape: Shape, chunks: Grid) -> int:
 
 def valid_part(coords: Sequence[int], shape: Shape, chunks: Grid) -> tuple[slice, ...]:
     """Return the region of the chunk at `coords` that is inside the array: less than the chunk at ragged edges."""
-    return tuple([slice(0, _valid(*found)) for found in zip(coords, shape, chunks, strict=True)])
-
-
-def _valid(at: int, length: int, chunk: int | Edges) -> int:
-    if isinstance(chunk, Edges):
-        _, start, chunk = chunk.chunk(at)
-        return min(chunk, length - start)
-    return min(chunk, length - at * chunk)
+    return tuple([slice(0, length_inside(*found)) for found in zip(chunks, coords, shape, strict=True)])
 
 
 def removed_chunks(old_shape: Shape, new_shape: Shape, chunks: Grid) -> Iterator[tuple[int, ...]]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrds._base.edges import Edges, Grid, is_regular
+from zarrds._base.edges import Edges, Grid, grid_shape, is_regular, length_inside
 from zarrds._base.types import NDArrayAny, Shape
 from zarrds._plan.dims import group_starts, is_distinct
 from zarrds._plan.normalize import Selection, integer_array, wrap_array
@@ -80,8 +80,8 @@ class PointPlan:
     ) -> bool:
         """Return whether the points, as many as the chunk has elements in the array, are all different."""
         chunks: Any = self.chunks
-        every = zip(coords, chunks, self.shape, strict=True)
-        valid = [min(c, n - i * c) for i, c, n in every] if regular else [_valid(*found) for found in every]
+        every = zip(chunks, coords, self.shape, strict=True)
+        valid = [min(c, n - i * c) for c, i, n in every] if regular else [length_inside(*found) for found in every]
         if points != prod(valid):
             return False
         return is_distinct(np.ravel_multi_index(part, valid))
@@ -135,7 +135,7 @@ def _plan_points(points: NDArray[np.intp], result_shape: Shape, shape: Shape, ch
         offsets = points - grid_coords * sizes
     else:
         grid_coords, offsets = _among_edges(points, chunks)
-    keys = _chunk_keys(grid_coords, [_count(n, c) for n, c in zip(shape, chunks, strict=True)])
+    keys = _chunk_keys(grid_coords, grid_shape(shape, chunks))
     order = None
     if (keys[1:] < keys[:-1]).any():
         order = np.argsort(keys, kind="stable")
@@ -158,19 +158,7 @@ def _among_edges(points: NDArray[np.intp], chunks: Grid) -> tuple[NDArray[np.int
     return grid_coords, offsets
 
 
-def _count(length: int, chunk: int | Edges) -> int:
-    return chunk.count_within(length) if isinstance(chunk, Edges) else -(-length // chunk)
-
-
-def _valid(at: int, chunk: int | Edges, length: int) -> int:
-    """Return how much of a chunk is inside the array along a dimension."""
-    if isinstance(chunk, Edges):
-        _, start, chunk = chunk.chunk(at)
-        return min(chunk, length - start)
-    return min(chunk, length - at * chunk)
-
-
-def _chunk_keys(grid_coords: NDArray[np.intp], counts: list[int]) -> NDArrayAny:
+def _chunk_keys(grid_coords: NDArray[np.intp], counts: Shape) -> NDArrayAny:
     """Return one number per point that sorts in the order of chunks; small integers sort faster."""
     points = grid_coords.shape[1]
     if points == 0:
