@@ -225,6 +225,16 @@ class _Read:
     def _steps(self, window: list[Projection]) -> StepsOf:
         return lambda number, reader, again: self.source.codec.read(window[number].chunk_part)
 
+    def _in_steps(self, window: list[Projection], jobs: Sequence[_Read]) -> list[Any]:
+        """Return the parts of chunks, each read in the steps of its job; each round of requests is one batch."""
+        views = [job.view(projection) for job, projection in zip(jobs, window, strict=True)]
+
+        def steps_of(number: int, reader: RangeReader, again: bool) -> ReadSteps:
+            return jobs[number].steps(window[number], views[number], reader, again)
+
+        parts = zip(read_parts(self.source, window, steps_of), views, strict=True)
+        return [None if part is None else _Part(part, placed=view is not None) for part, view in parts]
+
     def scatter(self, window: Sequence[Projection], values: Iterable[Any]) -> None:
         """Decode values and put their parts into the result."""
         target, source = self.target, self.source
@@ -303,13 +313,7 @@ class _ShardRead(_Read):
 
     def fetch(self, window: list[Projection]) -> list[Any]:
         """Fetch parts of shards; each round of requests is one batch."""
-        views = [self.view(projection) for projection in window]
-
-        def steps_of(number: int, reader: RangeReader, again: bool) -> ReadSteps:
-            return shard_steps(self.source, window[number], views[number], self.threads, reader, again)
-
-        parts = zip(read_parts(self.source, window, steps_of), views, strict=True)
-        return [None if part is None else _Part(part, placed=view is not None) for part, view in parts]
+        return self._in_steps(window, [self] * len(window))
 
     def steps(self, projection: Projection, view: NDArrayAny | None, reader: RangeReader, again: bool) -> ReadSteps:
         """Return the steps that read what a projection needs of its shard."""
@@ -362,14 +366,7 @@ class _EdgeRead(_Read):
         """Fetch the values of a window in one batch, or only parts of chunks if that is possible."""
         if not self.source.has_inner_chunks and not self._in_parts(window):
             return self.source.store.get_many(self._requests(window))
-        jobs = [self._of(projection) for projection in window]
-        views = [job.view(projection) for job, projection in zip(jobs, window, strict=True)]
-
-        def steps_of(number: int, reader: RangeReader, again: bool) -> ReadSteps:
-            return jobs[number].steps(window[number], views[number], reader, again)
-
-        parts = zip(read_parts(self.source, window, steps_of), views, strict=True)
-        return [None if part is None else _Part(part, placed=view is not None) for part, view in parts]
+        return self._in_steps(window, [self._of(projection) for projection in window])
 
     def _in_parts(self, window: list[Projection]) -> bool:
         """Return whether a chunk can be read with less than its whole value."""

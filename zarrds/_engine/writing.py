@@ -163,12 +163,20 @@ class _Write:
         )
 
     def run(self, window: list[Projection]) -> None:
-        """Read what must be kept in one batch, change and encode it, and set it: in one batch, except on a disk."""
+        """Read what must be kept in one batch, change and encode it, and set it: in one batch, except on a disk.
+
+        Shards are removed from all shard-index caches of this process.
+        """
         keys = [self.source.key(p.coords) for p in window]
+        in_shards = self.source.has_inner_chunks
+        if in_shards:
+            note_written(keys)
         try:
             self._run(window, keys)
         finally:
-            if self.is_remote:  # where no version tells readers that a value has changed
+            # of shards again, as a reader may have cached the index in between; on a network, no version of a value
+            # says that it has changed
+            if in_shards or self.is_remote:
                 note_written(keys)
 
     def _run(self, window: list[Projection], keys: list[str]) -> None:
@@ -287,15 +295,6 @@ class _ShardWrite(_Write):
 
     __slots__ = ()
 
-    def run(self, window: list[Projection]) -> None:
-        """Write as for other chunks, and remove these shards from all shard-index caches of this process."""
-        keys = [self.source.key(p.coords) for p in window]
-        note_written(keys)
-        try:
-            super().run(window)
-        finally:
-            note_written(keys)  # again, as a reader may have cached the index in between
-
     def encoded(self, projection: Projection, old: Any) -> Buf | PendingValue | None:
         """Return the bytes of the changed shard; None: nothing is in it."""
         source = self.source
@@ -326,15 +325,6 @@ class _EdgeWrite(_Write):
         self._options = options
         self._inside: dict[OpenSource, _Write] = {}
         self._most = max(1, get_config().window_bytes // max(1, source.meta.chunk.nbytes))
-
-    def run(self, window: list[Projection]) -> None:
-        """Write as for other chunks; shards are removed from all shard-index caches of this process."""
-        keys = [self.source.key(p.coords) for p in window] if self.source.has_inner_chunks else []
-        note_written(keys)
-        try:
-            super().run(window)
-        finally:
-            note_written(keys)
 
     def encoded(self, projection: Projection, old: Any) -> Buf | PendingValue | None:
         """Return the bytes of the changed chunk; None: it is empty and will not be stored."""
