@@ -9,8 +9,12 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
+from fsspec.core import OpenFile
+from fsspec.implementations.dirfs import DirFileSystem
+from fsspec.implementations.zip import ZipFileSystem
 
 import zarrds
 from zarrds.errors import ReferenceRefusedError, StoreAccessError
@@ -122,6 +126,16 @@ def test_an_archive_that_is_a_reference(chain: str, data: Path) -> None:
             continue
         with pytest.raises(ReferenceRefusedError, match="reference_paths"):
             read(f"{chain}://::reference://inner", **options)
+
+
+def test_an_archive_that_is_a_reference_in_a_directory(data: Path) -> None:
+    with zipfile.ZipFile(data / "data/a.zip", "w") as archive:
+        archive.writestr("k", b"value")
+    (data / "lists/r.json").write_text(json.dumps({"inner/a.zip": [f"{data}/data/a.zip"]}))
+    references = fsspec.filesystem("reference", fo=f"{data}/lists/r.json")
+    for fs, path in ((references, "inner/a.zip"), (DirFileSystem("inner", references), "a.zip")):
+        with pytest.raises(ReferenceRefusedError, match="reference_paths"):
+            FSStore("", fs=ZipFileSystem(OpenFile(fs, path)))["k"]
 
 
 def test_nothing_refused_is_taken_for_absent(data: Path) -> None:

@@ -43,7 +43,7 @@ def check_references(fs: AbstractFileSystem, paths: Sequence[str]) -> Collection
     if references is None:
         return ()
     if archive is not None:  # every value is in this file, which is one of the references
-        paths, below = [archive], ""
+        paths = [archive]
     absent = set()
     for path in paths:
         try:
@@ -71,8 +71,7 @@ def _with_references(fs: Any) -> tuple[Any, str, str | None]:
         own = object.__getattribute__(fs, "__dict__")  # a cache forwards attributes
         container = own.get("of")
         if isinstance(container, OpenFile):
-            fs, archive = container.fs, f"{container.path}"
-            prefix = ""
+            fs, archive, prefix = container.fs, str(container.path), ""
         else:
             fs = own.get("fs")
         if not isinstance(fs, AbstractFileSystem):
