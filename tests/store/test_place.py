@@ -73,6 +73,20 @@ def test_the_service_of_a_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not place.is_same(s3("s3://b"))
 
 
+def test_the_service_of_azure_is_that_of_its_host() -> None:
+    pytest.importorskip("adlfs")
+
+    def azure(**options: Any) -> Place:
+        return FSStore("az://c/a", **options).place("u")
+
+    account = {"account_name": "me", "account_key": "a2V5"}
+    place = azure(**account, account_host="me.blob.core.chinacloudapi.cn")
+    assert not place.is_same(azure(**account))
+    named = "DefaultEndpointsProtocol=https;AccountName=me;AccountKey=a2V5;EndpointSuffix="
+    assert place.is_same(azure(connection_string=f"{named}core.chinacloudapi.cn"))
+    assert azure(**account).is_same(azure(connection_string=f"{named}core.windows.net"))
+
+
 def test_obstore_and_fsspec_agree() -> None:
     pytest.importorskip("s3fs")
     obstore = pytest.importorskip("obstore.store")

@@ -97,8 +97,9 @@ def _s3_of_s3fs(options: Mapping[str, Any]) -> Hashable:
 def _azure(options: Mapping[str, Any]) -> Hashable:
     said = dict(part.partition("=")[::2] for part in str(options.get("connection_string") or "").split(";"))
     account = options.get("account_name") or said.get("AccountName", "")
+    host = options.get("account_host") or f"{account}.blob.{said.get('EndpointSuffix', 'core.windows.net')}"
     url = options.get("account_url") or options.get("endpoint") or said.get("BlobEndpoint")
-    return "azure", server_name(url or f"https://{account}.blob.core.windows.net")
+    return "azure", server_name(url or f"https://{host}")
 
 
 _SYSTEMS = {"s3": _s3_of_s3fs, "abfs": _azure}
