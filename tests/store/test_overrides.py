@@ -24,6 +24,7 @@ from zarrds.storage import (
     LRUStoreCache,
     MemoryStore,
     NestedDirectoryStore,
+    ReadOnlyStore,
     SQLiteStore,
     Store,
     WrapperStore,
@@ -216,6 +217,36 @@ def test_batch_methods_that_are_overridden_are_used_for_each_other() -> None:
     with tempfile.TemporaryDirectory() as path:
         assert use(Upper(path)) == (b"AB", [b"AB"], [b"AB"])
         assert use(Lower(path)) == (b"ab", [b"ab"], [b"ab"])
+
+
+def adding(base: Any, name: str, end: bytes) -> Any:
+    """Return a subclass whose method `name` for batches adds `end` to what that of its base class returns."""
+
+    def method(self: Any, requests: Any) -> Any:
+        return [None if value is None else bytes(value) + end for value in getattr(super(cls, self), name)(requests)]
+
+    def iterated(self: Any, requests: Any) -> Any:
+        return iter(method(self, requests))
+
+    cls = type("Adding", (base,), {name: iterated if name == "iter_many" else method})
+    return cls
+
+
+@pytest.mark.parametrize("base", [MemoryStore, DirectoryStore, FSStore, SQLiteStore, ReadOnlyStore])
+def test_batch_methods_that_are_overridden_at_several_levels(base: Any, tmp_path: Path) -> None:
+    one = adding(base, "iter_many", b"1")
+    two, mixed = adding(one, "iter_many", b"2"), adding(one, "get_many", b"3")
+    for cls, expected in ((one, b"v1"), (two, b"v12"), (mixed, b"v13")):
+        given = {MemoryStore: {"k": b"v"}, ReadOnlyStore: MemoryStore({"k": b"v"}), SQLiteStore: ":memory:"}
+        with cls(given.get(base, str(tmp_path))) as store:
+            if base not in (MemoryStore, ReadOnlyStore):
+                store["k"] = b"v"
+            requests = [("k", None), ("absent", None)]
+            assert store["k"] == expected
+            assert store.get_many(requests) == list(store.iter_many(requests)) == [expected, None]
+            with zarrds.trace() as traced:
+                store.get_many(requests)
+            assert traced.requests == {"get": 2}
 
 
 @pytest.mark.parametrize("base", [DirectoryStore, FSStore, SQLiteStore])

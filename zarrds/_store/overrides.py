@@ -46,9 +46,9 @@ def follow_overrides(cls: type[Store], base: type[Store], network: StoreProfile)
     if is_read:
         _put_reads(cls, base, below)
     elif _is_overridden(cls, ("iter_many",), ("get_many",)):
-        _put(cls, "get_many", _get_many_of_iter_many)
+        _put_get_many(cls)
     elif _is_overridden(cls, ("get_many",), ("iter_many",)) and cls.iter_many is not base.iter_many:
-        _put(cls, "iter_many", base.iter_many)
+        _put(cls, "iter_many", lambda self, requests: iter(cls.get_many(self, requests)))
     if _is_overridden(cls, _WRITES, ("set_many",)):
         _put(cls, "set_many", _setter(cls))
         _put_own(cls, below, "_set_own", "set_many", _WRITES)
@@ -173,8 +173,11 @@ def _put_reads(cls: type[Store], base: type[Store], below: type[Store] | None) -
             _put(cls, name, getattr(base, name))
 
 
-def _get_many_of_iter_many(self: Store, requests: Sequence[Request]) -> list[Buf | None]:
-    return list(self.iter_many(requests))
+def _put_get_many(cls: type[Store]) -> None:
+    """Let `get_many` use the overriding `iter_many`; what that calls of its base class works below it."""
+    below: Any = cls.__mro__[_position(cls, ("get_many",))]
+    _put(cls, "get_many", lambda self, requests: list(cls.iter_many(self, requests)))
+    setattr(cls, "_get_each", lambda self, requests: below.get_many(self, requests))  # noqa: B010
 
 
 def _iter_many(self: Store, requests: Sequence[Request]) -> Iterator[Buf | None]:

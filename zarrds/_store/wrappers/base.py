@@ -81,7 +81,7 @@ class WrapperStore(Store):
     def iter_many(self, requests: Sequence[Request]) -> Iterator[Buf | None]:
         if type(self).get_many is WrapperStore.get_many:
             return self.store.iter_many(requests)
-        return iter(self.get_many(requests))  # a subclass that changes answers must do so here too
+        return super().iter_many(requests)  # a subclass that changes answers must do so here too
 
     def set_many(self, items: Sequence[tuple[str, Buf]]) -> None:
         self.store.set_many(items)

@@ -305,7 +305,11 @@ def _counting(original: Callable[..., Any], entries: Callable[[Any, Any], list[E
 def _counting_values(original: Callable[..., Any], entries: Callable[[Any, Any], list[Entry]]) -> Callable[..., Any]:
     @wraps(original)
     def iter_many(self: Store, requests: Sequence[Request]) -> Iterator[Buf | None]:
+        before = _thread.recorded
         answers = original(self, requests)
+        if _thread.recorded != before:  # it is no generator: all answers are there, and reported
+            yield from answers
+            return
         for request in requests:
             before = _thread.recorded
             answer = next(answers)
