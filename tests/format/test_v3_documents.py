@@ -485,6 +485,14 @@ def test_what_is_no_pair_in_a_long_list_is_refused(end: str) -> None:
             parse_node(_grid_text(bad), "zarr.json")
 
 
+def test_lengths_are_on_one_line_whatever_else_a_document_has() -> None:
+    document = json.loads(_grid_text("[1, [3, 2]], 5"))
+    document["attributes"] = {"chunk_shapes": "lengths of chunks", "lengths of chunks": 'a"lengths of chunks\'"'}
+    text = dumps(document)
+    assert json.loads(text) == document
+    assert b'"chunk_shapes": [[1, [3, 2]], 5]' in text
+
+
 def test_nothing_in_a_document_passes_for_a_long_list() -> None:
     text = ", ".join(map(str, [*_MANY, 10**9]))
     pairs = f"[{text}, [3, 2]]"

@@ -1,7 +1,7 @@
 """Settings of the library.
 
 They are read from the environment once (``ZARRDS_THREADS`` and so on); change them with `set_config`, or temporarily
-with `config_context`. Nothing else in zarrds reads the environment.
+with `config_context`. No other module reads variables of zarrds.
 
 Where dask is imported, settings that were chosen are kept in its configuration, under ``zarrds``: there its YAML files,
 its environment variables (``DASK_ZARRDS__THREADS``) and ``dask.config.set`` reach them as well, and clusters that are

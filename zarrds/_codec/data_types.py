@@ -23,6 +23,7 @@ from zarrds._format import (
     fill_of,
     fill_to_v3,
     forget_documents,
+    is_numpy_name,
     parse_data_type,
     set_type_finder,
 )
@@ -192,11 +193,7 @@ _registered: dict[str, Make] = {}
 
 
 def _is_built_in(name: str) -> bool:
-    try:
-        np.dtype(name)
-    except (TypeError, ValueError, SyntaxError):
-        pass
-    else:
+    if is_numpy_name(name):
         return True
     if name in _registered:
         return False

@@ -8,7 +8,7 @@ from zarrds._format.consolidated import (
     consolidated_keys,
     find_consolidated,
 )
-from zarrds._format.dtypes import dtype_from_v2, dtype_to_v2, normalize_dtype, numpy_dtype
+from zarrds._format.dtypes import dtype_from_v2, dtype_to_v2, is_numpy_name, normalize_dtype, numpy_dtype
 from zarrds._format.fills import fill_from_v2, fill_of, fill_scalar, fill_to_v2
 from zarrds._format.formats import (
     DOCUMENT_NAMES,
@@ -130,6 +130,7 @@ __all__ = [
     "integer_limits",
     "is_built_in",
     "is_filter",
+    "is_numpy_name",
     "is_of_pandas",
     "is_serializer",
     "loads",

@@ -24,7 +24,7 @@ from zarrds.errors import (
     UnsupportedFormatError,
 )
 
-__all__ = ["dtype_from_v2", "dtype_to_v2", "normalize_dtype", "numpy_dtype", "split_subarray"]
+__all__ = ["dtype_from_v2", "dtype_to_v2", "is_numpy_name", "normalize_dtype", "numpy_dtype", "split_subarray"]
 
 DType: TypeAlias = np.dtype[Any]
 
@@ -174,6 +174,15 @@ def normalize_dtype(dtype: object) -> tuple[DType, CodecSpec | None]:
     if given.kind == "T":
         return np.dtype(object), CodecSpec.of("vlen-utf8")
     return _checked(given), None
+
+
+def is_numpy_name(name: str) -> bool:
+    """Return whether numpy has a dtype of this name."""
+    try:
+        np.dtype(name)
+    except _NUMPY_REFUSALS:
+        return False
+    return True
 
 
 def numpy_dtype(dtype: Any) -> DType:

@@ -112,7 +112,7 @@ _CODECS = Place("", ("codecs",))
 
 
 def several(given: Any) -> Sequence[Any]:
-    """Return the codecs of a list, or a single codec as one; none for None and "auto".
+    """Return the codecs of a list, or a single codec as the only item; no items for None, "auto" and "default".
 
     Raise ArgumentTypeError for a number: a level, or a flag, is no codec.
     """

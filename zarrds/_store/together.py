@@ -52,11 +52,7 @@ def get_together(requests: Sequence[tuple[Store, str]]) -> list[Buf | None]:
     def send(numbers: list[int]) -> list[Buf | None]:
         return _one_batch([requests[number] for number in numbers])
 
-    if len(remote) > 1:  # not in the threads of `map_concurrently`, which stores wait for
-        with ThreadPoolExecutor(min(REQUESTS_AT_ONCE, len(remote)), thread_name_prefix="zarrds-stores") as pool:
-            answered = list(pool.map(carried(send), remote))
-    else:
-        answered = [send(numbers) for numbers in remote]
+    answered = _in_threads(send, remote) if len(remote) > 1 else [send(numbers) for numbers in remote]
     answered += [send(numbers) for numbers in local]
     for numbers, answers in zip([*remote, *local], answered, strict=True):
         for number, answer in zip(numbers, answers, strict=True):
@@ -117,7 +113,11 @@ def at_once(store: Store, work: Callable[[Item], Result], items: Sequence[Item])
     """
     if store.profile.kind != "network" or len(items) < 2:
         return [work(item) for item in items]
-    # not in the threads of `map_concurrently`, which stores wait for
-    with ThreadPoolExecutor(min(REQUESTS_AT_ONCE, len(items)), thread_name_prefix="zarrds-arrays") as pool:
+    return _in_threads(work, items)
+
+
+def _in_threads(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """Return the result for each item, from threads of their own: stores wait for those of `map_concurrently`."""
+    with ThreadPoolExecutor(min(REQUESTS_AT_ONCE, len(items)), thread_name_prefix="zarrds-together") as pool:
         running = [pool.submit(carried(work), item) for item in items]
     return [one.result() for one in running]

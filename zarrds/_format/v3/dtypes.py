@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from zarrds._base.types import JSON
-from zarrds._format.dtypes import normalize_dtype, numpy_dtype
+from zarrds._format.dtypes import is_numpy_name, normalize_dtype, numpy_dtype
 from zarrds._format.jsondoc import Place
 from zarrds._format.meta import CodecSpec
 from zarrds._format.v3.complex_parts import BROUGHT_TYPE, SMALL_PARTS, part_of, parts_codec
@@ -333,11 +333,7 @@ def _is_own_name(name: str) -> bool:
         return True
     if name in ("str", "bytes") or name.startswith("array:"):
         return False
-    try:
-        np.dtype(name)
-    except (TypeError, ValueError, SyntaxError):
-        return _find(name) is not None
-    return False
+    return not is_numpy_name(name) and _find(name) is not None
 
 
 def data_type_codec(dtype: object) -> CodecSpec | None:

@@ -106,12 +106,10 @@ def shapes_of(document: Any) -> list[Any] | None:
 
 def with_shapes(document: Any, shapes: list[Any], text_of: Callable[[Any], str]) -> str:
     """Return the text of a document whose lists of lengths are on one line: one line for each would be very many."""
-    mark = "chunk_shapes"
+    grid, mark = document["chunk_grid"], "lengths of chunks"
     while True:
-        grid = document["chunk_grid"]
         inside = {**grid["configuration"], "chunk_shapes": mark}
         text = text_of({**document, "chunk_grid": {**grid, "configuration": inside}})
-        quoted = json.dumps(mark)
-        if text.count(f": {quoted}") == 1 and text.count(quoted) == (2 if mark == "chunk_shapes" else 1):
-            return text.replace(f": {quoted}", f": {json.dumps(shapes)}")
-        mark += "'"
+        if text.count(f'"{mark}"') == 1:
+            return text.replace(f'"{mark}"', json.dumps(shapes))
+        mark += "'"  # the document has this text elsewhere

@@ -175,8 +175,10 @@ class DirectClient:
         """Ask in which region the bucket is; return whether it is another one, which is used from now on."""
         with self._lock:
             bucket = self._bucket
-            found = _region_of(bucket) if isinstance(bucket, Bucket) else None
-            if not isinstance(bucket, Bucket) or found is None or found == bucket.region:
+            if not isinstance(bucket, Bucket):
+                return False
+            found = _region_of(bucket)
+            if found is None or found == bucket.region:
                 return False
             self._bucket = replace(bucket, region=found)
             self._store = _opened(self._bucket)
