@@ -48,7 +48,7 @@ class ZarrdsArrayWrapper(BackendArray):
     Attributes
     ----------
     batch : Batch or None
-        Arrays with which this one is read until it was read whole.
+        Arrays that are read together with this one; None if it is read alone, as after it was read whole.
     """
 
     __slots__ = ("_array", "_cached", "_read_missing", "batch", "dtype", "shape")

@@ -20,7 +20,7 @@ MOST_CHUNKS = 64
 
 
 def read_together(groups: Iterable[Mapping[str, xr.Variable]]) -> None:
-    """Make the first read of a small variable that xarray reads at opening fetch all such variables of some groups.
+    """Let the small variables that xarray reads at opening be fetched together, by the first read of one of them.
 
     These are index coordinates, and times of one chunk, of which xarray reads the first and the last value. Variables
     whose store is not on a network stay as they are.

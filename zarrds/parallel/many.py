@@ -17,7 +17,7 @@ __all__ = ["chunk_versions", "loaded", "stored_units"]
 
 
 def loaded(arrays: Sequence[Array]) -> list[Array]:
-    """Return arrays like the given ones over copies, in memory, of their stored values, which one batch reads.
+    """Return copies in memory of some small arrays, whose stored values are read in one batch.
 
     Parameters
     ----------
