@@ -1,4 +1,4 @@
-"""Import what this package uses of xarray's internals, with replacements for older versions (2025.3 and later)."""
+"""Import what this package uses of xarray's internals, with replacements for older versions (2025.7 and later)."""
 
 from __future__ import annotations
 
