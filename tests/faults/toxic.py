@@ -167,7 +167,10 @@ class _Connection(socketserver.StreamRequestHandler):
         if kind == "lose request":
             return
         if kind == "503":
-            self._send(b"HTTP/1.1 503 Slow Down\r\nContent-Length: %d\r\n\r\n" % len(_SLOW_DOWN), _SLOW_DOWN)
+            self._send(
+                b"HTTP/1.1 503 Slow Down\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(_SLOW_DOWN),
+                _SLOW_DOWN,
+            )
             return
         if kind == "repeat":
             self._forward(request)
