@@ -92,8 +92,25 @@ def test_options_of_a_service_are_pairs(store: Path, s3: S3) -> None:
 
 def test_convert_says_what_it_would_do(store: Path, tmp_path: Path) -> None:
     found = run("convert", store, tmp_path / "b", "--dry-run")
-    assert (found.exit_code, found.stdout) == (0, "copy /g/u (4, 10) float64\ndry run: nothing was written\n")
+    lines = found.stdout.splitlines()
+    assert (found.exit_code, lines[0], lines[-1]) == (0, "copy /g/u (4, 10) float64", "dry run: nothing was written")
+    assert lines[1].startswith("To be copied  : 4 keys, ")
     assert not (tmp_path / "b").exists()
+    told = json.loads(run("convert", store, tmp_path / "b", "--dry-run", "--json").stdout)
+    assert (told["dry_run"], told["copied"], told["steps"]) == (True, 4, ["copy /g/u (4, 10) float64"])
+
+
+def test_convert_reports_chunks_that_it_cannot_convert(store: Path, tmp_path: Path) -> None:
+    zarrds.open_group(str(store)).array("g/ok", np.arange(4), chunks=2)
+    (store / "g" / "u" / "1.0").write_bytes(b"torn")
+    args = ("convert", store, tmp_path / "b", "--verify", "read", "--quiet")
+    assert run(*args).exit_code == 1
+    found = run(*args, "--on-error", "report", "--json")
+    told = json.loads(found.stdout)
+    assert (found.exit_code, told["failed"], told["ok"]) == (1, 1, False)
+    assert told["errors"][0][0] == "g/u/1.0"
+    assert "Errors        : 1" in run(*args, "--on-error", "report").stdout
+    assert not (tmp_path / "b" / "g" / "u" / "zarr.json").exists()
 
 
 def test_consolidate(store: Path) -> None:

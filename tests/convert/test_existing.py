@@ -183,14 +183,119 @@ def test_renamed_chunks_are_checked_in_place(convert: Callable[..., Any]) -> Non
     assert zarrds.open_group(store, mode="r")["u"][:].tolist() == list(range(9))
 
 
+def encoded() -> zarrds.KVStore:
+    """The same arrays in Zarr v3; chunks of one are in shards, so that Zarr v2 must encode them again."""
+    store = zarrds.KVStore({})
+    root = zarrds.open_group(store, mode="w", zarr_format=3)
+    root.require_group("g").array("u", np.arange(1, 13), chunks=4)
+    root.create_dataset("v", shape=40, dtype="f8", chunks=2, shards=4)[:] = np.arange(1.0, 41)
+    return store
+
+
+@BOTH
+@pytest.mark.parametrize("source", [made, encoded])
+@pytest.mark.parametrize("if_exists", ["raise", "replace", "skip", "skip_same"])
+def test_a_dry_run_writes_nothing_and_counts_what_is_done_then(
+    convert: Callable[..., Any], source: Callable[[], Any], if_exists: Any
+) -> None:
+    store, dest = source(), zarrds.KVStore({})
+    to = 3 if source is made else 2
+    if if_exists != "raise":
+        zarrds.convert(store, dest, to)
+        zarrds.open_group(dest)["v"][0] = -1
+    before, counting = dict(dest), CountingStore(dest)
+    planned = convert(store, counting, to, if_exists=if_exists, dry_run=True)
+    assert dict(dest) == before
+    assert not {verb for verb, _ in counting.counts.log} & {"set", "delete", "rmdir", "rename"}
+    done = convert(store, dest, to, if_exists=if_exists)
+    assert planned.dry_run
+    assert not done.dry_run
+    assert (planned.copied, planned.skipped, planned.missing) == (done.copied, done.skipped, done.missing)
+    assert planned.bytes == done.bytes
+    assert "dry_run=True" in repr(planned)
+
+
+@BOTH
+def test_a_dry_run_in_place(convert: Callable[..., Any]) -> None:
+    store = encoded()
+    del zarrds.open_group(store)["v"]
+    root = zarrds.open_group(store)
+    root.create_dataset("u", data=np.arange(9), chunks=2, chunk_key_encoding={"name": "default"})
+    before = dict(store)
+    assert convert(store, None, 2, dry_run=True).copied == 3 + 5
+    assert dict(store) == before
+    assert convert(store, None, 2).copied == 3 + 5
+
+
+@BOTH
+@pytest.mark.parametrize("large", [True, False])
+@pytest.mark.parametrize("source", [made, encoded])
+def test_chunks_that_fail_are_reported_and_the_rest_is_converted(
+    convert: Callable[..., Any], source: Callable[[], Any], large: bool
+) -> None:
+    """An array with an error gets no documents, nor do groups; the same call, once the chunk is mended, completes it."""
+    store, dest, to = source(), zarrds.KVStore({}), 3 if source is made else 2
+    damaged = next(key for key in store if key.startswith("v/" if large else "g/u/") and key[-1] == "2")
+    good, store[damaged] = store[damaged], b"torn"
+    with pytest.raises(zarrds.errors.ZarrdsError):
+        convert(store, dest, to, verify="read")
+    dest = zarrds.KVStore({})
+    report = convert(store, dest, to, verify="read", on_error="report")
+    assert (report.failed, report.ok, [key for key, _ in report.errors]) == (1, False, [damaged])
+    assert report.copied >= 20
+    arrays = {key.rpartition("/")[0] for key in dest if key.endswith((".zarray", "zarr.json"))}
+    assert arrays == {"g/u" if large else "v"}
+    store[damaged] = good
+    again = convert(store, dest, to, verify="read", on_error="report")
+    assert again.ok
+    assert values(dest) == values(store)
+    assert zarrds.verify(dest).ok
+    assert not [key for key in dest if "zarrds" in key]
+
+
+@BOTH
+def test_in_place_the_old_format_stays_where_a_chunk_fails(convert: Callable[..., Any]) -> None:
+    store = zarrds.KVStore({})
+    root = zarrds.open_group(store, mode="w", zarr_format=3)
+    root.create_dataset("u", data=np.arange(9), chunks=2, chunk_key_encoding={"name": "default"})
+    good, store["u/c/1"] = store["u/c/1"], b"torn"
+    report = convert(store, None, 2, verify="read", on_error="report")
+    assert [key for key, _ in report.errors] == ["u/c/1"]
+    assert zarrds.open_group(store, mode="r").zarr_format == 3
+    store["u/c/1"] = good
+    assert convert(store, None, 2, verify="read", on_error="report").ok
+    found = zarrds.open_group(store, mode="r")
+    assert (found.zarr_format, found["u"][:].tolist()) == (2, list(range(9)))
+    assert not [key for key in store if "zarrds" in key or "/c/" in key]
+
+
+def test_parts_that_are_recorded_are_done_again_only_if_asked() -> None:
+    """A stopped run has done a part of a large array: the report says how much of it was not done again."""
+    store, dest = made(), zarrds.KVStore({})
+    with pytest.raises(StoppedError):
+        by_tasks(store, Mortal(dest, 25))
+    copy = zarrds.KVStore(dict(dest))
+    resumed = by_tasks(store, dest)
+    assert resumed.resumed > 0
+    assert resumed.resumed + resumed.copied <= 23
+    assert by_tasks(store, copy, resume=False).resumed == 0
+    assert values(dest) == values(copy) == values(store)
+    assert zarrds.verify(copy).ok
+
+
 @BOTH
 def test_refused_choices(convert: Callable[..., Any]) -> None:
     store, dest = made(), zarrds.KVStore({})
-    for options in ({"if_exists": "ignore"}, {"verify": "all"}):
+    for options in ({"if_exists": "ignore"}, {"verify": "all"}, {"on_error": "ignore"}):
         with pytest.raises(ArgumentError, match="must be one of"):
             convert(store, dest, **options)
     with pytest.raises(ArgumentError, match="needs a dest"):
         convert(store, None, if_exists="replace")
+    for needy in ({"dry_run": True}, {"on_error": "report"}):
+        with pytest.raises(ArgumentError, match="report=True"):
+            zarrds.convert(store, dest, **needy)
+        with pytest.raises(ArgumentError, match="report=True"):
+            zarrds.dask.convert(store, dest, **needy)
     zarrds.open_group(dest, mode="w", zarr_format=2)
     before = dict(dest)
     with pytest.raises(ContainsGroupError):  # of the other format

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import prod
 
 from zarrds._convert.plan import Step
 from zarrds._copy import (
@@ -14,6 +15,7 @@ from zarrds._copy import (
     HELD_KEYS,
     Absent,
     CopyReport,
+    OnError,
     Verify,
     block_shape,
     blocks,
@@ -27,8 +29,8 @@ from zarrds._copy import (
 from zarrds._engine import ChunkKeys, OpenSource, read, stored_chunks, windows, write
 from zarrds._format import ArrayMeta
 from zarrds._plan import plan_selection
-from zarrds._store import Store
-from zarrds.errors import CopyError
+from zarrds._store import Store, sizes_of
+from zarrds.errors import CopyError, ZarrdsError
 
 __all__ = ["NOTES", "Moving", "clear_chunks", "move_chunks", "move_stored", "open_both", "units_of"]
 
@@ -48,11 +50,17 @@ class Moving:
         What is checked of each chunk after it was written.
     compares : bool
         Whether chunks of the destination that are the same already stay as they are.
+    on_error : {"raise", "report"}
+        What happens when a chunk cannot be converted, or is not as `verify` expects it.
+    dry_run : bool
+        Whether chunks are only counted.
     """
 
-    raw: bool
+    raw: bool = True
     verify: Verify | None = None
     compares: bool = False
+    on_error: OnError = "raise"
+    dry_run: bool = False
 
 
 def open_both(source: Store, dest: Store, step: Step) -> tuple[OpenSource, OpenSource]:
@@ -115,13 +123,38 @@ def move_chunks(
     threads : int, optional
         Threads that decode and encode; by default chosen by the engine.
     """
-    if not how.raw:
-        return _reencode(source, dest, coords, how, absent == "delete", threads)
-    if how.verify is None and not how.compares:
+    if how == Moving():
         return copy_chunks(source, dest, coords, absent)
+    if not how.raw and how.on_error == "raise":
+        return _reencode(source, dest, coords, how, absent == "delete", threads)
+    report = CopyReport(dry_run=how.dry_run)
+    held = max(1, min(HELD_KEYS, HELD_BYTES // max(1, expected_bytes(source.meta)))) if how.raw else 1
+    for some in windows(coords, held):
+        report += _move_or_report(source, dest, some, how, absent, threads)
+    return report
+
+
+def _move_or_report(
+    source: OpenSource,
+    dest: OpenSource,
+    coords: list[tuple[int, ...]],
+    how: Moving,
+    absent: Absent,
+    threads: int | None,
+) -> CopyReport:
+    """Convert some chunks; with ``on_error="report"`` those that fail are named in the report."""
+    try:
+        if how.raw:
+            return _copy_checked(source, dest, coords, how, absent)
+        return _reencode(source, dest, coords, how, absent == "delete", threads)
+    except (ZarrdsError, OSError) as error:
+        if how.on_error == "raise":
+            raise
+        if len(coords) == 1:
+            return CopyReport(errors=((source.key(coords[0]), f"{type(error).__name__}: {error}"),), failed=1)
     report = CopyReport()
-    for some in windows(coords, max(1, min(HELD_KEYS, HELD_BYTES // max(1, expected_bytes(source.meta))))):
-        report += _copy_checked(source, dest, some, how, absent)
+    for at in coords:  # one after the other, to find those that fail
+        report += _move_or_report(source, dest, [at], how, absent, threads)
     return report
 
 
@@ -134,6 +167,10 @@ def _copy_checked(
         same = same_values(source.store, dest.store, [(source.key(at), dest.key(at)) for at in coords])
         coords = [at for at, equal in zip(coords, same, strict=True) if not equal]
         skipped = sum(same)
+    if how.dry_run:
+        sizes = sizes_of(source.store, [source.key(at) for at in coords])
+        found = [size for size in sizes if size is not None]
+        return CopyReport(len(found), skipped, sum(found), len(sizes) - len(found), dry_run=True)
     report = copy_chunks(source, dest, coords, absent) + CopyReport(skipped=skipped)
     if how.verify is not None:
         pairs = [(source.key(at), dest.key(at)) for at in coords]
@@ -152,8 +189,10 @@ def _reencode(
     """Decode and encode chunks in blocks of bounded size; each covers whole chunks of the destination."""
     shape, unit = source.meta.shape, source.meta.chunk.shape
     lengths = block_shape(unit, dest.meta.chunk.shape, unit, max(1, source.meta.dtype.itemsize))
-    report = CopyReport()
+    report = CopyReport(dry_run=how.dry_run)
     for at in coords:
+        if how.dry_run and not how.compares and sizes_of(source.store, [source.key(at)]) == [None]:
+            continue  # it is read as fill values, which are not stored
         origin = [place * length for place, length in zip(at, unit, strict=True)]
         inside = [min(n, length - o) for n, o, length in zip(unit, origin, shape, strict=True)]
         for part in blocks(inside, lengths):
@@ -165,12 +204,17 @@ def _reencode(
 def _reencode_block(
     source: OpenSource, dest: OpenSource, region: tuple[slice, ...], how: Moving, is_dirty: bool, threads: int | None
 ) -> CopyReport:
+    to = plan_selection(region, source.meta.shape, dest.meta.write_unit, "basic")
+    if how.dry_run and not how.compares:
+        nbytes = prod(part.stop - part.start for part in region) * source.meta.dtype.itemsize
+        return CopyReport(len(to), bytes=nbytes, dry_run=True)
     found = read(source, plan_selection(region, source.meta.shape, source.meta.write_unit, "basic"), threads=threads)
     if not is_dirty and dest.is_empty(found):
         return CopyReport()  # the destination has no chunks that must be deleted
-    to = plan_selection(region, source.meta.shape, dest.meta.write_unit, "basic")
     if how.compares and same_elements(found, read(dest, to, threads=threads)):
-        return CopyReport(skipped=len(to))
+        return CopyReport(skipped=len(to), dry_run=how.dry_run)
+    if how.dry_run:
+        return CopyReport(len(to), bytes=found.nbytes, dry_run=True)
     write(dest, to, found, threads=threads, write_empty_chunks=False)
     if how.verify in ("read", "hash"):
         there = read(dest, to, threads=threads)

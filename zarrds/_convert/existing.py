@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zarrds import _copy, _node
+from zarrds._convert.chunks import Moving
 from zarrds._convert.documents import still_to_do
 from zarrds._convert.plan import Found, Step, is_same, nodes_in
 from zarrds._copy import IfExists
@@ -45,9 +46,12 @@ class Decided:
     others: list[Step] = field(default_factory=list)
 
 
-def check_choices(if_exists: Any, verify: Any, *, in_place: bool) -> None:
-    """Raise ValueError for a choice that does not exist, or has no meaning in place."""
-    _copy.check_choices(if_exists, verify)
+def check_choices(if_exists: Any, how: Moving, *, report: bool, in_place: bool) -> None:
+    """Raise ValueError for a choice that does not exist, or has no meaning as the others are."""
+    _copy.check_choices(if_exists, how.verify, how.on_error)
+    if (how.dry_run or how.on_error == "report") and not report:
+        asked = "dry_run=True" if how.dry_run else "on_error='report'"
+        raise ArgumentError(f"{asked} needs report=True: there may be no node to return")
     if in_place and if_exists != "raise":
         raise ArgumentError(f"if_exists={if_exists!r} needs a dest: in place there are no other nodes")
 

@@ -13,7 +13,7 @@ from zarrds import _node
 from zarrds._convert.chunks import Moving, move_stored, open_both
 from zarrds._convert.documents import expect_written, still_to_do, write_nodes
 from zarrds._convert.plan import Found, Step, has_consolidated, nodes_in, plan_steps
-from zarrds._copy import CopyReport, Verify
+from zarrds._copy import CopyReport
 from zarrds._engine import ChunkKeys, OpenSource, stored_chunks, windows
 from zarrds._format import CONSOLIDATED_KEY, ArrayMeta, KeyEncoding, format_of, other_format
 from zarrds._store import Store, ancestors
@@ -85,13 +85,16 @@ def _is_renamed(step: Step) -> bool:
     return isinstance(old, ArrayMeta) and isinstance(new, ArrayMeta) and old.keys.style != new.keys.style
 
 
-def convert_in_place(store: Store, path: str, to: int, keep: bool, verify: Verify | None = None) -> CopyReport:
+def convert_in_place(store: Store, path: str, to: int, keep: bool, how: Moving) -> CopyReport:
     """Convert the hierarchy at a path; with `keep` the old documents, and chunks under old keys, stay."""
-    plan, report = plan_in_place(store, path, to, keep), CopyReport()
+    plan, report = plan_in_place(store, path, to, keep), CopyReport(dry_run=how.dry_run)
     for step in plan.renamed:
         source, dest = open_both(store, store, step)
-        delete_keys(store, stale_keys(source, dest))
-        report += move_stored(source, dest, Moving(True, verify))
+        if not how.dry_run:
+            delete_keys(store, stale_keys(source, dest))
+        report += move_stored(source, dest, how)
+    if how.dry_run or not report.ok:
+        return report
     write_new(store, plan)
     remove_old(store, plan)
     if not plan.keep:

@@ -8,10 +8,11 @@ from time import time
 from typing import Any, Literal, NamedTuple, overload
 
 from zarrds import _node
+from zarrds._convert.chunks import Moving
 from zarrds._convert.existing import check_choices
 from zarrds._convert.in_place import convert_in_place
 from zarrds._convert.to_dest import convert_to, plan_to
-from zarrds._copy import CopyReport, IfExists, Verify, writing_to
+from zarrds._copy import CopyReport, IfExists, OnError, Verify, writing_to
 from zarrds._format import ArrayMeta, other_format
 from zarrds._store import ConsolidatedMetadataStore, Store, StoreLike, as_store, join_path, normalize_path
 from zarrds.core import Array, opened_array
@@ -33,6 +34,8 @@ def convert(
     keep: bool = ...,
     if_exists: IfExists = ...,
     verify: Verify | None = ...,
+    on_error: OnError = ...,
+    dry_run: bool = ...,
     report: Literal[False] = ...,
     log: Any = ...,
     storage_options: Mapping[str, Any] | None = ...,
@@ -52,6 +55,8 @@ def convert(
     keep: bool = ...,
     if_exists: IfExists = ...,
     verify: Verify | None = ...,
+    on_error: OnError = ...,
+    dry_run: bool = ...,
     report: Literal[True],
     log: Any = ...,
     storage_options: Mapping[str, Any] | None = ...,
@@ -70,6 +75,8 @@ def convert(
     keep: bool = False,
     if_exists: IfExists = "raise",
     verify: Verify | None = None,
+    on_error: OnError = "raise",
+    dry_run: bool = False,
     report: bool = False,
     log: Any = None,
     storage_options: Mapping[str, Any] | None = None,
@@ -115,6 +122,13 @@ def convert(
         Check each chunk after it was written: its "size"; that it can be "read" and decoded; or that all its bytes are
         those of the source ("hash"). Of chunks that are decoded and encoded again, "read" reads them back, and "hash"
         also compares their elements bit by bit. In place, chunks that keep their keys are not checked.
+    on_error : {"raise", "report"}
+        What to do when a chunk cannot be converted, or is not as `verify` expects it: "raise" the error; or convert all
+        others, and "report" it. An array with an error gets no documents, groups then get none either, and in place the
+        old format stays. Call it again to try these arrays again. Needs ``report=True``.
+    dry_run : bool, default False
+        Write nothing, and report what would be converted. Chunks that would be decoded are not read: those that are all
+        fill value, which are not stored, count too. Needs ``report=True``.
     report : bool, default False
         Return a `zarrds.dask.CopyReport` of the chunks in place of the node. Of chunks that are decoded, its bytes are
         those of the elements.
@@ -143,7 +157,8 @@ def convert(
     PathNotFoundError
         There is nothing to convert.
     ArgumentError
-        There are both a `synchronizer` and a `dest`, or `if_exists` is given without a `dest`.
+        There are both a `synchronizer` and a `dest`, `if_exists` is given without a `dest`, or `on_error` or `dry_run`
+        without `report`.
 
     See Also
     --------
@@ -160,16 +175,17 @@ def convert(
     """
     if synchronizer is not None and dest is not None:
         raise ArgumentError("a synchronizer guards a conversion in place; with dest, be the only writer to it")
-    check_choices(if_exists, verify, in_place=dest is None)
+    how = Moving(verify=verify, on_error=on_error, dry_run=dry_run)
+    check_choices(if_exists, how, report=report, in_place=dest is None)
     started = time()
     at = find_places(source, dest, to, path, dest_path, storage_options, dest_storage_options)
     if at.source is None:
         with _documents_locked(synchronizer, at.dest, at.dest_path):
-            done = convert_in_place(at.dest, at.dest_path, to, keep, verify)
+            done = convert_in_place(at.dest, at.dest_path, to, keep, how)
     else:
         with writing_to(log) as say:
             plan = plan_to(at.source, at.path, at.dest, at.dest_path, at.number, to, if_exists)
-            done = convert_to(at.source, at.dest, plan, verify, say)
+            done = convert_to(at.source, at.dest, plan, how, say)
     return done.since(started) if report else opened(at.dest, at.dest_path, to)
 
 

@@ -6,14 +6,14 @@ An array whose documents exist is complete; an array that a stopped run left wit
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zarrds import _node
 from zarrds._convert.chunks import Moving, clear_chunks, move_stored, open_both
 from zarrds._convert.documents import expect_written, write_nodes
 from zarrds._convert.existing import decided
 from zarrds._convert.plan import Step, has_consolidated, nodes_in, plan_steps
-from zarrds._copy import CopyReport, IfExists, Verify
+from zarrds._copy import CopyReport, IfExists
 from zarrds._format import ArrayMeta, GroupMeta, other_format
 from zarrds._store import Store, ancestors, refuse_overlap
 from zarrds.errors import ContainsArrayError, ContainsGroupError, ReadOnlyError
@@ -74,27 +74,32 @@ class PlanTo:
         """Return all nodes of the finished hierarchy, parents before their members."""
         return sorted([*self.steps, *self.there], key=lambda step: step.new.path.count("/") + bool(step.new.path))
 
-    def moving(self, step: Step, verify: Verify | None) -> Moving:
+    def moving(self, step: Step, how: Moving) -> Moving:
         """Return how the chunks of an array are converted."""
-        return Moving(step.raw, verify, compares=step.new.path in self.same)
+        return replace(how, raw=step.raw, compares=step.new.path in self.same)
 
 
-def convert_to(
-    source: Store, dest: Store, plan: PlanTo, verify: Verify | None, say: Callable[[str], None]
-) -> CopyReport:
-    """Carry out a plan; return what was done."""
-    require_groups_above(dest, plan)
-    delete_replaced(dest, plan)
-    report = CopyReport(skipped=plan.skipped)
+def convert_to(source: Store, dest: Store, plan: PlanTo, how: Moving, say: Callable[[str], None]) -> CopyReport:
+    """Carry out a plan; return what was done.
+
+    An array that lacks chunks gets no documents, and then groups get none either.
+    """
+    if not how.dry_run:
+        require_groups_above(dest, plan)
+        delete_replaced(dest, plan)
+    report = CopyReport(skipped=plan.skipped, dry_run=how.dry_run)
     for step in plan.arrays:
         say(described(step))
         reader, writer = open_both(source, dest, step)
-        how = plan.moving(step, verify)
-        if not how.compares:
+        moving = plan.moving(step, how)
+        if not (moving.compares or how.dry_run):
             clear_chunks(writer)
-        report += move_stored(reader, writer, how)
-        write_array(dest, plan, step)
-    finish_to(dest, plan)
+        done = move_stored(reader, writer, moving)
+        if done.ok and not how.dry_run:
+            write_array(dest, plan, step)
+        report += done
+    if report.ok and not how.dry_run:
+        finish_to(dest, plan)
     return report
 
 

@@ -1,7 +1,7 @@
 """Copy whole stores as bytes, and groups and arrays between hierarchies and HDF5 files."""
 
 from zarrds._copy.batches import HELD_BYTES, HELD_KEYS
-from zarrds._copy.checking import IfExists, Verify, check_choices, check_values, same_elements, same_values
+from zarrds._copy.checking import IfExists, OnError, Verify, check_choices, check_values, same_elements, same_values
 from zarrds._copy.in_blocks import (
     Absent,
     block_shape,
@@ -25,6 +25,7 @@ __all__ = [
     "Absent",
     "CopyReport",
     "IfExists",
+    "OnError",
     "Timed",
     "Verify",
     "block_shape",

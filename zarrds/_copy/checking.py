@@ -12,18 +12,21 @@ from zarrds._engine import OpenSource, sources_by_key
 from zarrds._store import Store, buffer_size, same_tags, sizes_of
 from zarrds.errors import ArgumentError, CopyError, ZarrdsError
 
-__all__ = ["IfExists", "Verify", "check_choices", "check_values", "same_elements", "same_values"]
+__all__ = ["IfExists", "OnError", "Verify", "check_choices", "check_values", "same_elements", "same_values"]
 
 IfExists = Literal["raise", "replace", "skip", "skip_same"]
+OnError = Literal["raise", "report"]
 Verify = Literal["size", "read", "hash"]
 
 
-def check_choices(if_exists: Any, verify: Any) -> None:
+def check_choices(if_exists: Any, verify: Any, on_error: Any = "raise") -> None:
     """Raise ValueError for a choice that does not exist."""
     if if_exists not in get_args(IfExists):
         raise ArgumentError(f"if_exists must be one of {get_args(IfExists)}, found {if_exists!r}")
     if verify is not None and verify not in get_args(Verify):
         raise ArgumentError(f"verify must be one of {get_args(Verify)} or None, found {verify!r}")
+    if on_error not in get_args(OnError):
+        raise ArgumentError(f"on_error must be one of {get_args(OnError)}, found {on_error!r}")
 
 
 def same_values(source: Store, dest: Store, pairs: Sequence[tuple[str, str]]) -> list[bool]:

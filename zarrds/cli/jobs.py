@@ -169,7 +169,15 @@ def _copy_every_key(
     type=click.Choice(["size", "read", "hash"]),
     help="Check each chunk after it was written: its size, that it can be decoded, or all its bytes or elements.",
 )
+@click.option(
+    "--on-error",
+    type=click.Choice(["raise", "report"]),
+    default="raise",
+    show_default=True,
+    help="End with the first error, or convert all that can be converted and report the others.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be converted, and write nothing.")
+@_resume
 @yes_option
 @as_json
 @job_options
@@ -183,19 +191,19 @@ def convert(
     dest_path: str,
     keep: bool,
     if_exists: Any,
-    verify: Any,
     dry_run: bool,
     yes: bool,
     as_json: bool,
     job: JobOptions,
     access: Access,
     dest_storage_option: dict[str, Any],
+    **how: Any,
 ) -> None:
     """Convert a hierarchy to another format: in place, or from SRC to DEST.
 
     What the new format cannot express is refused before anything is written. In place it asks first. If it is stopped,
-    run it again. Exit codes: 0 converted; 1 a problem, not agreed to, or a chunk that is not as --verify expects it; 2
-    wrong usage; 130 stopped by Ctrl-C.
+    run it again. Exit codes: 0 converted; 1 a problem, not agreed to, or a chunk that is not converted or not as
+    --verify expects it; 2 wrong usage; 130 stopped by Ctrl-C.
 
     \b
     Example:
@@ -214,34 +222,33 @@ def convert(
             dest_path=dest_path,
             keep=keep,
             if_exists=if_exists,
-            verify=verify,
+            dry_run=dry_run,
             report=True,
             log=steps.append if as_json else None if job.quiet else echo_text,
             storage_options=access.options(source),
             dest_storage_options=access.options(dest, dest_storage_option),
+            **how,
         )
 
     if if_exists != "raise" and dest is None:
         raise click.UsageError("--if-exists needs DEST: in place there are no other nodes")
-    if dry_run:
-        make()
-        echo_json("convert", {"dry_run": True, "steps": steps}) if as_json else echo_text(
-            "dry run: nothing was written"
-        )
-        return
-    if dest is None and not yes:
+    if dest is None and not (yes or dry_run):
         make()  # what cannot be done is said before anything is asked
         expect_agreement(f"Convert {source} in place to Zarr v{to}?", yes=False)
-    if dest is not None and if_exists == "replace":
+    if dest is not None and if_exists == "replace" and not dry_run:
         _ask_if_there(_REPLACE, dest, dest_path, access.options(dest, dest_storage_option), yes=yes)
     report = job.run(make)
     where = normalize_path(dest_path or ("" if dest else path))
     if as_json:
         place = {"steps": steps, "path": where, "zarr_format": int(to)}
         echo_json("convert", {**report.to_dict(), **place})
-    elif not job.quiet:
+    elif dry_run or not (job.quiet and report.ok):
         echo_text(str(report))
-        echo_text(visible(f"all done: /{where} is in Zarr v{to}"))
+        if report.ok:
+            done = "dry run: nothing was written" if dry_run else f"all done: /{where} is in Zarr v{to}"
+            echo_text(visible(done))
+    if not report.ok:
+        raise SystemExit(FAILED)  # builtin: the exit status of the program
 
 
 @click.command()

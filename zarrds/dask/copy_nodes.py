@@ -10,15 +10,14 @@ from typing import Any
 from zarrds import _node
 from zarrds._base.edges import Grid, longest_chunk
 from zarrds._convert import Found, nodes_in
-from zarrds._copy import IfExists, Verify, block_shape, options_between
+from zarrds._copy import IfExists, OnError, Verify, block_shape, check_choices, options_between
 from zarrds._engine import ChunkSource
 from zarrds._format import ArrayMeta, GroupMeta, chunk_count, format_of, grid_shape
 from zarrds._metadata import array_meta
 from zarrds._store import Store, join_path, normalize_path, refuse_overlap
 from zarrds.core import Array
 from zarrds.dask.batches import Batches, Limits
-from zarrds.dask.copy_tasks import CopyWork, OnError, copy_keys
-from zarrds.dask.copying import check_choices
+from zarrds.dask.copy_tasks import CopyWork, copy_keys
 from zarrds.dask.jobs import GraphBuilder, Job, require_shareable
 from zarrds.dask.key_ranges import KeyBatch, ListedChunks, key_batches
 from zarrds.dask.places import state_of_data

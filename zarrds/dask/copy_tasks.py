@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import time
-from typing import Any, Literal
+from typing import Any
 
 from zarrds import _node
 from zarrds._base.types import Buf, ByteRange
@@ -13,6 +13,7 @@ from zarrds._copy import (
     HELD_BYTES,
     HELD_KEYS,
     IfExists,
+    OnError,
     Verify,
     check_values,
     differing_separator,
@@ -28,9 +29,8 @@ from zarrds.dask.receipts import JobNotes
 from zarrds.dask.reports import CopyReport
 from zarrds.errors import ZarrdsError
 
-__all__ = ["CopyWork", "OnError", "begin", "copy_documents", "copy_keys"]
+__all__ = ["CopyWork", "begin", "copy_documents", "copy_keys"]
 
-OnError = Literal["raise", "report"]
 EXISTS = ByteRange(0, 1)
 
 

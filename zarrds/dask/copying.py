@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, get_args
+from typing import Any
 
-from zarrds import _copy, _node
+from zarrds import _node
 from zarrds._base.types import Buf
-from zarrds._copy import IfExists, Verify, document_rank
+from zarrds._copy import IfExists, OnError, Verify, check_choices, document_rank
 from zarrds._format import (
     CONSOLIDATED_KEY,
     FORMATS,
@@ -25,7 +25,6 @@ from zarrds._store import Store, StoreLike, ancestors, as_store, join_path, norm
 from zarrds.dask.copy_tasks import (
     EXISTS,
     CopyWork,
-    OnError,
     begin,
     copy_documents,
     copy_keys,
@@ -35,9 +34,9 @@ from zarrds.dask.key_ranges import KeyBatch, ListedChunks, documents_at, key_bat
 from zarrds.dask.places import state_of_data
 from zarrds.dask.receipts import notes_of
 from zarrds.dask.reports import CopyReport
-from zarrds.errors import ArgumentError, ContainsArrayError, CopyError
+from zarrds.errors import ContainsArrayError, CopyError
 
-__all__ = ["check_choices", "copy_store"]
+__all__ = ["copy_store"]
 
 
 def copy_store(
@@ -152,13 +151,6 @@ def copy_store(
     how = (if_exists, verify, on_error, dry_run, notes)
     work = CopyWork(from_store.spec(), to_store.spec(), from_path, to_path, formats[0], *how)
     return _job(work, documents, batches, receipts or {}, retries)
-
-
-def check_choices(if_exists: Any, verify: Any, on_error: Any) -> None:
-    """Raise ValueError for a choice that does not exist."""
-    _copy.check_choices(if_exists, verify)
-    if on_error not in get_args(OnError):
-        raise ArgumentError(f"on_error must be one of {get_args(OnError)}, found {on_error!r}")
 
 
 def _check_destination(store: Store, path: str, documents: Mapping[str, Buf], if_exists: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
 from zarrds._base.types import CodecLike, CodecsLike, Separator, ZarrFormat
-from zarrds._copy import IfExists, Verify
+from zarrds._copy import IfExists, OnError, Verify
 
 __all__ = ["ConvertKeywords", "RechunkKeywords", "StoreKeywords", "ToZarrKeywords"]
 
@@ -19,9 +19,12 @@ class ConvertKeywords(TypedDict, total=False):
     keep: bool
     if_exists: IfExists
     verify: Verify | None
+    on_error: OnError
+    dry_run: bool
     log: Any
     batch_keys: int
     batch_bytes: int
+    resume: bool
     retries: int
     storage_options: Mapping[str, Any] | None
     dest_storage_options: Mapping[str, Any] | None

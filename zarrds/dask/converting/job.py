@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, Unpack, overload
 
 from zarrds._convert import (
     NOTES,
+    Moving,
     Places,
     Step,
     check_choices,
@@ -25,12 +26,12 @@ from zarrds._convert import (
     stale_keys,
     units_of,
 )
-from zarrds._copy import Absent, CopyReport, IfExists, Verify, expected_bytes, is_listed, writing_to
+from zarrds._copy import Absent, CopyReport, IfExists, OnError, Verify, expected_bytes, is_listed, writing_to
 from zarrds._engine import OpenSource, stored_chunks
 from zarrds._format import ArrayMeta, grid_shape
 from zarrds._store import LRUStoreCache, Store, StoreLike, StoreSpec, level
 from zarrds.core import Array
-from zarrds.dask.batches import Batches, Limits, count_of, flat_ranges
+from zarrds.dask.batches import Batch, Batches, Limits, count_of, flat_ranges
 from zarrds.dask.converting.tasks import (
     ConvertWork,
     InPlaceWork,
@@ -114,10 +115,13 @@ def convert(
     keep: bool = False,
     if_exists: IfExists = "raise",
     verify: Verify | None = None,
+    on_error: OnError = "raise",
+    dry_run: bool = False,
     report: bool = False,
     log: Any = None,
     batch_keys: int = 1000,
     batch_bytes: int = 128 * 2**20,
+    resume: bool = True,
     retries: int = 3,
     storage_options: Mapping[str, Any] | None = None,
     dest_storage_options: Mapping[str, Any] | None = None,
@@ -149,14 +153,22 @@ def convert(
         old or the new values.
     verify : {"size", "read", "hash"}, optional
         Check each chunk after it was written: see `zarrds.convert`.
+    on_error : {"raise", "report"}
+        What to do when a chunk cannot be converted: see `zarrds.convert`. The job, prepared and computed again, tries
+        those parts again.
+    dry_run : bool, default False
+        Write nothing, and report what would be converted: see `zarrds.convert`.
     report : bool, default False
         Let `compute` return a `CopyReport` of the chunks in place of the node. Of chunks that are decoded, its bytes
-        are those of the elements.
+        are those of the elements. Needed with `dry_run` and ``on_error="report"``.
     log : callable, file path or file-like object, optional
         Gets a line, at once, for each array that will be copied or encoded.
     batch_keys, batch_bytes : int
         Largest number of chunks, and of their decoded bytes, that one task copies. A task encodes an eighth of that. It
         has 16 MiB of them in memory at a time, or one chunk that is larger.
+    resume : bool, default True
+        Go on with an earlier run of the same conversion that was stopped. If False, parts that are recorded as done are
+        done again.
     retries : int, default 3
         How often a cluster repeats a task that failed.
     storage_options, dest_storage_options : dict, optional
@@ -190,10 +202,11 @@ def convert(
     >>> new.zarr_format, new.chunks, new[:3]
     (2, (1,), array([0, 1, 2], dtype=int32))
     """
-    check_choices(if_exists, verify, in_place=dest is None)
+    moving = Moving(verify=verify, on_error=on_error, dry_run=dry_run)
+    check_choices(if_exists, moving, report=report, in_place=dest is None)
     at = find_places(source, dest, to, path, dest_path, storage_options, dest_storage_options)
     require_shareable(*([] if at.source is None else [at.source]), at.dest)
-    how = _How(partial(_batches, keys=batch_keys, nbytes=batch_bytes), if_exists, verify, report, retries)
+    how = _How(partial(_batches, keys=batch_keys, nbytes=batch_bytes), if_exists, moving, report, resume, retries)
     if at.source is None:
         return _in_place(at, to, keep, how)
     return _elsewhere(at.source, at, to, how, log)
@@ -204,8 +217,9 @@ class _How(NamedTuple):
 
     batches: _Cutting
     if_exists: IfExists
-    verify: Verify | None
+    moving: Moving
     report: bool
+    resume: bool
     retries: int
 
 
@@ -233,8 +247,12 @@ def _opened(dest: StoreSpec, path: str, to: int, receipt: CopyReport) -> Array |
     return opened(store, path, to)
 
 
-def _reported(receipt: CopyReport) -> CopyReport:
-    return receipt
+def _reported(resumed: int, receipt: CopyReport) -> CopyReport:
+    return receipt + CopyReport(resumed=resumed)
+
+
+def _chunks_in(batches: Sequence[Batch]) -> int:
+    return sum(part.stop - part.start for batch in batches for part in batch)
 
 
 # --- into another place -----------------------------------------------------------------------------------------------
@@ -247,7 +265,7 @@ def _elsewhere(source: Store, at: Places, to: int, how: _How, log: Any) -> Job[A
         nonlocal notes
         what = f"conversion of /{at.path} of {source!r} to Zarr v{to}"
         identity = source.spec(), at.path, at.dest_path, to, how.if_exists, [step.old for step in steps]
-        notes, receipts = notes_of(dest, at.dest_path, what, *identity, resume=True)
+        notes, receipts = notes_of(dest, at.dest_path, what, *identity, resume=how.resume or how.moving.dry_run)
         return receipts is not None
 
     plan = plan_to(source, at.path, dest, at.dest_path, at.number, to, how.if_exists, is_begun)
@@ -264,8 +282,9 @@ def _elsewhere(source: Store, at: Places, to: int, how: _How, log: Any) -> Job[A
         absent.append(_absent(reader, bool(units) or step.new.path in plan.same))
     batches = how.batches(amounts)
     states = {number: _state(source, dest, plan.arrays[number]) for number in batches.own}
-    work = ConvertWork(source.spec(), dest.spec(), plan, tuple(absent), how.verify, notes, states)
-    return _job_elsewhere(work, batches, {key for key in left if f"/{NOTES}/" in f"/{key}"}, how)
+    work = ConvertWork(source.spec(), dest.spec(), plan, tuple(absent), how.moving, notes, states)
+    parts_done = {key for key in left if f"/{NOTES}/" in f"/{key}"} if how.resume else set()
+    return _job_elsewhere(work, batches, parts_done, how)
 
 
 def _state(source: Store, dest: Store, step: Step) -> str:
@@ -291,16 +310,20 @@ def _absent(reader: OpenSource, is_dirty: bool) -> Absent:
 
 def _job_elsewhere(work: ConvertWork, batches: Batches, notes: set[str], how: _How) -> Job[Any]:
     graph = GraphBuilder(work, retries=how.retries)
-    begins = work.notes is not None or work.plan.replaced
+    begins = not how.moving.dry_run and (work.notes is not None or work.plan.replaced)
     begun = graph.stage("zarrds-begin", begin_conversion, [None]) if begins else None
     done = [graph.stage("zarrds-convert", convert_arrays, batches.shared, after=begun)] if batches.shared else []
+    resumed = 0
     for number, own in batches.own.items():
         missing = [batch for batch in own if not notes or note_key(work, batch) not in notes]
+        resumed += _chunks_in(own) - _chunks_in(missing)
         parts = graph.stage("zarrds-convert", convert_part, missing, after=begun) if missing else begun
         done.append(graph.stage("zarrds-meta", complete_array, [number], after=parts))
     chunks = graph.together(done) if done else begun
     finished = graph.stage("zarrds-meta", finish_conversion, [None], after=chunks)
-    finish = _reported if how.report else partial(_opened, work.dest, work.plan.dest_path, work.plan.to)
+    finish = (
+        partial(_reported, resumed) if how.report else partial(_opened, work.dest, work.plan.dest_path, work.plan.to)
+    )
     return graph.job(finished, finish, stores=(work.source, work.dest), resumable=True)
 
 
@@ -319,19 +342,21 @@ def _in_place(at: Places, to: int, keep: bool, how: _How) -> Job[Any]:
     notes, receipts = None, None
     if to == 2:  # chunks get other keys
         what = f"conversion of /{plan.path} to Zarr v{to}"
-        notes, receipts = notes_of(store, plan.path, what, plan.path, keep, resume=True)
-    work = InPlaceWork(store.spec(), plan, tuple(arrays), tuple(stale), notes, how.verify)
+        notes, receipts = notes_of(store, plan.path, what, plan.path, keep, resume=how.resume or how.moving.dry_run)
+    work = InPlaceWork(store.spec(), plan, tuple(arrays), tuple(stale), notes, how.moving)
     return _job_in_place(work, how.batches(amounts), receipts or {}, how)
 
 
 def _job_in_place(work: InPlaceWork, batches: Batches, receipts: Mapping[str, Any], how: _How) -> Job[Any]:
     graph, plan = GraphBuilder(work, retries=how.retries), work.plan
-    every = [batch for batch in batches.every() if batch_name(work.arrays, batch) not in receipts]
-    copied = graph.stage("zarrds-convert", copy_renamed, every) if every else None
+    every = batches.every()
+    missing = [batch for batch in every if batch_name(work.arrays, batch) not in receipts]
+    copied = graph.stage("zarrds-convert", copy_renamed, missing) if missing else None
     done = graph.stage("zarrds-meta", write_documents, [None], after=copied)
     if plan.to == 2 and not plan.keep:
         length = -(-len(plan.everything) // REMOVING_TASKS)
         parts = [(n, n + length) for n in range(0, len(plan.everything), length)]
         done = graph.stage("zarrds-delete", remove_chunks, parts, after=done)
-    finish = _reported if how.report else partial(_opened, work.store, plan.path, plan.to)
+    resumed = _chunks_in(every) - _chunks_in(missing)
+    finish = partial(_reported, resumed) if how.report else partial(_opened, work.store, plan.path, plan.to)
     return graph.job(done, finish, stores=(work.store,), resumable=True)

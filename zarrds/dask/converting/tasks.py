@@ -32,7 +32,7 @@ from zarrds._convert import (
     write_array,
     write_new,
 )
-from zarrds._copy import Absent, CopyReport, Verify
+from zarrds._copy import Absent, CopyReport
 from zarrds._engine import OpenSource
 from zarrds._format import grid_shape, other_format
 from zarrds._store import Store, StoreSpec, fingerprint, join_path
@@ -58,7 +58,7 @@ __all__ = [
 
 def _move(source: OpenSource, dest: OpenSource, parts: Iterable[Part], how: Moving, absent: Absent) -> CopyReport:
     """Convert some chunks of one array."""
-    report = CopyReport()
+    report = CopyReport(dry_run=how.dry_run)
     grid = grid_shape(source.meta.shape, source.meta.write_unit)
     for part in parts:
         coords = coords_between(grid, part.start, part.stop)
@@ -88,8 +88,8 @@ class ConvertWork:
         What is to be done.
     absent : tuple of {"raise", "skip", "delete"}
         For each array of the plan, what to do when a chunk is absent in the source.
-    verify : {"size", "read", "hash"}, optional
-        What is checked of each chunk after it was written.
+    how : Moving
+        What is checked of each chunk after it was written, what an error does, and whether chunks are only counted.
     notes : JobNotes, optional
         Where it is recorded that nodes of the destination have been deleted.
     states : dict of int to str
@@ -100,7 +100,7 @@ class ConvertWork:
     dest: StoreSpec
     plan: PlanTo
     absent: tuple[Absent, ...]
-    verify: Verify | None = None
+    how: Moving = field(default_factory=Moving)
     notes: JobNotes | None = None
     states: Mapping[int, str] = field(default_factory=dict)
 
@@ -115,11 +115,13 @@ def begin_conversion(work: ConvertWork, batch: None, after: object = None) -> Co
 
 
 def convert_arrays(work: ConvertWork, batch: Batch, after: object = None) -> CopyReport:
-    """Convert small arrays, each as a whole, with their documents."""
+    """Convert small arrays, each as a whole, with their documents if all its chunks are there."""
     started, report = time(), CopyReport()
     for number, parts in groupby(batch, key=lambda part: part.number):
-        report += _move_to(work, number, parts)
-        write_array(work.dest.open(), work.plan, work.plan.arrays[number])
+        done = _move_to(work, number, parts)
+        if done.ok and not work.how.dry_run:
+            write_array(work.dest.open(), work.plan, work.plan.arrays[number])
+        report += done
     return _told(report, started)
 
 
@@ -127,7 +129,9 @@ def convert_part(work: ConvertWork, batch: Batch, after: object = None) -> CopyR
     """Convert some chunks of one large array, and record it by a note if the store can delete keys."""
     started, number, dest = time(), batch[0].number, work.dest.open()
     report, step = _move_to(work, number, batch), work.plan.arrays[number]
-    if dest.is_erasable() and step.new.path not in work.plan.same:  # where chunks are compared, nothing is done twice
+    is_done = report.ok and not work.how.dry_run
+    # where chunks are compared, nothing is done twice
+    if is_done and dest.is_erasable() and step.new.path not in work.plan.same:
         note = note_key(work, batch)
         dest.set_many([(note, b"done")])
         if _node.has_node(dest, step.new.path, work.plan.to):  # this task runs for the second time, too late
@@ -139,7 +143,7 @@ def convert_part(work: ConvertWork, batch: Batch, after: object = None) -> CopyR
 def _move_to(work: ConvertWork, number: int, parts: Iterable[Part]) -> CopyReport:
     step = work.plan.arrays[number]
     source, dest = open_both(work.source.open(), work.dest.open(), step)
-    return _move(source, dest, parts, work.plan.moving(step, work.verify), work.absent[number])
+    return _move(source, dest, parts, work.plan.moving(step, work.how), work.absent[number])
 
 
 def note_key(work: ConvertWork, batch: Batch) -> str:
@@ -161,15 +165,19 @@ def _remove_notes(dest: Store, step: Step) -> None:
 
 def complete_array(work: ConvertWork, number: int, after: Any = None) -> CopyReport:
     """Write the documents of a large array whose parts are all there, and delete its notes."""
-    dest, step = work.dest.open(), work.plan.arrays[number]
-    _remove_notes(dest, step)
-    write_array(dest, work.plan, step)
-    _remove_notes(dest, step)  # a task that runs twice may have left one meanwhile
-    return after or CopyReport()
+    dest, step, report = work.dest.open(), work.plan.arrays[number], after or CopyReport()
+    if report.ok and not work.how.dry_run:
+        _remove_notes(dest, step)
+        write_array(dest, work.plan, step)
+        _remove_notes(dest, step)  # a task that runs twice may have left one meanwhile
+    return report
 
 
 def finish_conversion(work: ConvertWork, batch: None, after: Any = None) -> CopyReport:
-    """Write the remaining documents, and read all documents back."""
+    """Write the remaining documents, and read all documents back; do nothing if an array lacks chunks."""
+    report = (after or CopyReport()) + CopyReport(skipped=work.plan.skipped, dry_run=work.how.dry_run)
+    if work.how.dry_run or not report.ok:
+        return report
     dest = work.dest.open()
     require_groups_above(dest, work.plan)
     finish_to(dest, work.plan)
@@ -178,7 +186,7 @@ def finish_conversion(work: ConvertWork, batch: None, after: Any = None) -> Copy
             _remove_notes(dest, step)
     if work.notes is not None:
         work.notes.remove()
-    return (after or CopyReport()) + CopyReport(skipped=work.plan.skipped)
+    return report
 
 
 # --- in place ---------------------------------------------------------------------------------------------------------
@@ -200,8 +208,8 @@ class InPlaceWork:
         Keys of chunks that a stopped run left under new keys and that are absent under the old ones.
     notes : JobNotes, optional
         Where batches are recorded whose chunks have been copied.
-    verify : {"size", "read", "hash"}, optional
-        What is checked of each chunk after it was copied.
+    how : Moving
+        What is checked of each chunk after it was copied, what an error does, and whether chunks are only counted.
     """
 
     store: StoreSpec
@@ -209,7 +217,7 @@ class InPlaceWork:
     arrays: tuple[Step, ...]
     stale: tuple[str, ...]
     notes: JobNotes | None = None
-    verify: Verify | None = None
+    how: Moving = field(default_factory=Moving)
 
 
 def copy_renamed(work: InPlaceWork, batch: Batch, after: object = None) -> CopyReport:
@@ -219,8 +227,8 @@ def copy_renamed(work: InPlaceWork, batch: Batch, after: object = None) -> CopyR
         step = work.arrays[number]
         # if its old document is gone, the array is converted, and chunks under old keys may be deleted already
         if _node.has_node(store, step.old.path, other_format(work.plan.to)):
-            report += _move(*open_both(store, store, step), parts, Moving(True, work.verify), "raise")
-    if work.notes is not None and _is_at_work(work, batch):
+            report += _move(*open_both(store, store, step), parts, work.how, "raise")
+    if report.ok and not work.how.dry_run and work.notes is not None and _is_at_work(work, batch):
         work.notes.begin()
         work.notes.leave(batch_name(work.arrays, batch), keys=report.copied)
         if not _is_at_work(work, batch):  # this task runs for the second time, too late
@@ -241,18 +249,22 @@ def batch_name(arrays: Sequence[Step], batch: Batch) -> str:
 
 def write_documents(work: InPlaceWork, batch: None, after: Any = None) -> CopyReport:
     """Write the new documents, read them back, and remove the old ones."""
-    store, plan = work.store.open(), work.plan
+    store, plan, report = work.store.open(), work.plan, after or CopyReport(dry_run=work.how.dry_run)
+    if work.how.dry_run or not report.ok:
+        return report
     if not plan.has_old_root or _node.has_node(store, plan.path, other_format(plan.to)):
         delete_keys(store, work.stale)
         write_new(store, plan)
     remove_old(store, plan)
     if work.notes is not None:
         work.notes.remove()
-    return after or CopyReport()
+    return report
 
 
 def remove_chunks(work: InPlaceWork, batch: tuple[int, int], after: CopyReport) -> CopyReport:
     """Remove chunks under old keys from some of the arrays; the first batch returns what was done before."""
+    if work.how.dry_run or not after.ok:
+        return CopyReport() if batch[0] else after
     store = work.store.open()
     for step in work.plan.everything[slice(*batch)]:
         remove_old_chunks(store, step.new)
