@@ -233,7 +233,7 @@ def test_a_dry_run_in_place(convert: Callable[..., Any]) -> None:
 def test_chunks_that_fail_are_reported_and_the_rest_is_converted(
     convert: Callable[..., Any], source: Callable[[], Any], large: bool
 ) -> None:
-    """An array with an error gets no documents, nor do groups; the same call, once the chunk is mended, completes it."""
+    """An array with an error gets no documents, nor do groups; the same call completes it once the chunk is mended."""
     store, dest, to = source(), zarrds.KVStore({}), 3 if source is made else 2
     damaged = next(key for key in store if key.startswith("v/" if large else "g/u/") and key[-1] == "2")
     good, store[damaged] = store[damaged], b"torn"
