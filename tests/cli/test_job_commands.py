@@ -130,7 +130,11 @@ def test_rechunk(chunks: str, store: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "b").exists()
     found = run(*args)
     assert found.exit_code == 0
-    assert "all done" in found.stdout
+    lines = found.stdout.splitlines()
+    assert lines[0] == "Copied        : 5 keys, 320 B"
+    assert lines[-1] == "all done: <zarrds.core.Array (4, 10) float64>"
+    told = json.loads(run(*args, "--overwrite", "--yes", "--json", "--quiet").stdout)
+    assert (told["copied"], told["resumed"], told["ok"], told["shape"]) == (5, 0, True, [4, 10])
     array = zarrds.open(str(tmp_path / "b"), mode="r")
     assert array.chunks == (4, 2)
     assert array[:].tolist() == values(store)

@@ -68,6 +68,24 @@ def test_what_is_stored_is_not_written_again(shuffles: int, options: Any) -> Non
     assert {key: store[key] for key in store} == {key: whole[key] for key in whole}
 
 
+@pytest.mark.parametrize("shuffles", [0, 1])
+def test_a_report_says_what_was_written_and_what_was_there(shuffles: int) -> None:
+    z, store = source_in(zarrds.MemoryStore()), zarrds.MemoryStore()
+    with shuffles_forced(shuffles):
+        counting = CountingStore(zarrds.MemoryStore())
+        whole = rechunk(z, counting, **SMALL, report=True).compute(scheduler="sync")
+    chunks = zarrds.dask.rechunk(z, {}, chunks=SMALL["chunks"]).target.nchunks
+    assert (whole.copied, whole.bytes, whole.resumed, whole.ok) == (chunks, z.nbytes, 0, True)
+    assert whole.seconds > 0
+    stopped(z, store, len(values_set(counting)) - 10, shuffles)
+    stored = zarrds.open_array(store, mode="r").nchunks_initialized
+    assert stored
+    with shuffles_forced(shuffles):
+        again = rechunk(z, store, **SMALL, report=True).compute(scheduler="sync")
+    assert (again.resumed, again.copied) == (stored, chunks - stored)
+    np.testing.assert_array_equal(zarrds.open_array(store)[:], z[:])
+
+
 def test_a_job_killed_after_its_last_chunk_is_completed() -> None:
     z, store = source_in(zarrds.MemoryStore()), zarrds.MemoryStore()
     with shuffles_forced(1):

@@ -27,6 +27,8 @@ from zarrds.cli.options import (
 from zarrds.cli.places import store_at, store_or_place
 from zarrds.cli.printing import echo_json, echo_text, expect_agreement
 from zarrds.convenience import copy_store as copy_every_key
+from zarrds.convenience import open as open_node
+from zarrds.core import Array
 from zarrds.errors import PathNotFoundError
 from zarrds.errors.escaping import visible
 from zarrds.storage import MemoryStore
@@ -344,7 +346,8 @@ def rechunk(
 ) -> None:
     """Store an array, or the arrays of a group, with other chunks, within a memory bound for each task.
 
-    If it is stopped, run it again. Exit codes: 0 stored; 1 a problem; 2 wrong usage; 130 stopped by Ctrl-C.
+    It ends with a report of the chunks of DST. If it is stopped, run it again. Exit codes: 0 stored; 1 a problem; 2
+    wrong usage; 130 stopped by Ctrl-C.
 
     \b
     Example:
@@ -361,12 +364,14 @@ def rechunk(
     target = store_at(dest, theirs, "w")
     if not resume:
         _clean_up(target, dest_path)
-    done = job.run(partial(make, target, target_path=dest_path))
+    report = job.run(partial(make, target, target_path=dest_path, report=True))
+    done = open_node(target, mode="r+", path=dest_path)
     if as_json:
-        shape = list(done.shape) if hasattr(done, "shape") else None
-        echo_json("rechunk", {"dry_run": False, "path": done.path, "shape": shape})
+        shape = list(done.shape) if isinstance(done, Array) else None
+        echo_json("rechunk", {**report.to_dict(), "path": done.path, "shape": shape})
     else:
-        echo_text(f"all done: {done!r}")
+        echo_text(str(report))
+        echo_text(visible(f"all done: {done!r}"))
 
 
 def _rechunk_job(*args: Any, **options: Any) -> Any:

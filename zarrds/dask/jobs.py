@@ -107,7 +107,7 @@ class Job(Generic[_T]):
 
     @classmethod
     def together(cls, jobs: Sequence[Job[Any]], finish: Callable[[Any], _T], **known: Any) -> Job[_T]:
-        """Combine jobs whose receipts are numbers into one; `finish` makes its result from the sum of receipts.
+        """Combine jobs whose receipts can be added into one; `finish` makes its result from their sum, or from None.
 
         Parameters
         ----------
@@ -120,7 +120,7 @@ class Job(Generic[_T]):
         """
         name = unique_name("zarrds-merge")
         keys = [job._key for job in jobs]
-        tasks: dict[Hashable, Any] = {(name, 0): Task((name, 0), merge, 0, *map(TaskRef, keys))}
+        tasks: dict[Hashable, Any] = {(name, 0): Task((name, 0), merge, *(map(TaskRef, keys) if keys else [None]))}
         merged = HighLevelGraph.merge(*(job._graph for job in jobs))
         layers = {**merged.layers, name: MaterializedLayer(tasks)}
         dependencies = {**merged.dependencies, name: {key[0] for key in keys if isinstance(key, tuple)}}

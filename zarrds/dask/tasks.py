@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import reduce
 from operator import add
+from time import time
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from zarrds.core import Array
 from zarrds.dask.blocks import BlockGrid
 from zarrds.dask.receipts import JobNotes
 from zarrds.dask.rechunking.stages import RechunkWork, StageRun
+from zarrds.dask.reports import CopyReport
 from zarrds.errors import BlockShapeError
 
 __all__ = [
@@ -96,16 +98,19 @@ def write_block(
     return np.full((1,) * len(block_id), len(plan), np.int64)
 
 
-def rechunk_blocks(work: RechunkWork, batch: tuple[int, ...], after: Any = None) -> int:
-    """Move the blocks from `start` to `stop` of one stage; return how many.
+def rechunk_blocks(work: RechunkWork, batch: tuple[int, ...], after: Any = None) -> CopyReport:
+    """Move the blocks from `start` to `stop` of one stage; return how many chunks of the target were written.
 
     The batch is ``(stage, start, stop)``; with a fourth item, an earlier run has done a part of these blocks.
     """
+    started, chunks, nbytes = time(), 0, 0
     stage, start, stop, *partly = batch
     run = StageRun(work, stage)
     for number in range(start, stop):
-        run.move(number, partly=bool(partly))
-    return stop - start
+        written = run.move(number, partly=bool(partly))
+        chunks, nbytes = chunks + written[0], nbytes + written[1]
+    # of the stages before, which write no chunks of the target, the time counts
+    return (after or CopyReport()) + CopyReport(chunks, bytes=nbytes).since(started)
 
 
 def first_of(work: Any, receipt: Any) -> Any:

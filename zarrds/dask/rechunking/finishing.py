@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from zarrds import _node
 from zarrds._format import ArrayMeta, format_of
@@ -15,6 +14,7 @@ from zarrds.core import Array
 from zarrds.core.changing import Target, change_meta
 from zarrds.dask.rechunking.records import FLAG, TEMP_NAME, JobRecord, delete_record, find_record
 from zarrds.dask.rechunking.stages import RechunkWork
+from zarrds.dask.reports import CopyReport
 from zarrds.errors import ConflictError
 from zarrds.hierarchy import Group
 
@@ -41,6 +41,8 @@ class Finish:
         Paths of the arrays that have flags; None if the job has neither flags nor a record.
     grown : dict
         For arrays that grow, by their paths in the store: metadata before.
+    resumed : int, optional
+        Number of chunks that an earlier run has stored, for the report; None if the target is returned.
     """
 
     works: tuple[RechunkWork, ...]
@@ -50,10 +52,11 @@ class Finish:
     consolidates: int | None = None
     flagged: tuple[str, ...] | None = None
     grown: Mapping[str, ArrayMeta] | None = None
+    resumed: int | None = None
 
 
-def finish_rechunk(finish: Finish, receipt: Any) -> Array | Group:
-    """Complete the documents of the target, delete intermediate objects and the record; return the target.
+def finish_rechunk(finish: Finish, receipt: CopyReport | None) -> Array | Group | CopyReport:
+    """Complete the documents of the target, delete intermediate objects and the record; return the target, or a report.
 
     The record goes last: whoever is killed in between can do all this again.
     """
@@ -72,6 +75,8 @@ def finish_rechunk(finish: Finish, receipt: Any) -> Array | Group:
         consolidate_metadata(store, path=where, zarr_format=finish.consolidates)
     if finish.flagged is not None:
         delete_record(store, finish.path)
+    if finish.resumed is not None:
+        return (receipt or CopyReport()) + CopyReport(resumed=finish.resumed)
     if finish.is_group:
         return Group(store, finish.path)
     if finish.works:

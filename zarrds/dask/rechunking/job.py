@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, Unpack, overload
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 
@@ -34,6 +34,7 @@ from zarrds.dask.rechunking.request import Request, memory_of_task, place_of_obj
 from zarrds.dask.rechunking.stages import RechunkWork
 from zarrds.dask.rechunking.targets import TARGET_OPTIONS, is_consolidated
 from zarrds.dask.rechunking.wanted import arrays_below
+from zarrds.dask.reports import CopyReport
 from zarrds.dask.tasks import rechunk_blocks
 from zarrds.errors import ArgumentError, ArgumentTypeError
 from zarrds.hierarchy import Group
@@ -45,15 +46,27 @@ MAX_TASKS = 10_000
 
 
 @overload
-def rechunk(source: Array, target_store: Any, **options: Unpack[RechunkKeywords]) -> Job[Array]: ...
+def rechunk(
+    source: Any, target_store: Any, *, report: Literal[True], **options: Unpack[RechunkKeywords]
+) -> Job[CopyReport]: ...
 
 
 @overload
-def rechunk(source: Group, target_store: Any, **options: Unpack[RechunkKeywords]) -> Job[Group]: ...
+def rechunk(
+    source: Array, target_store: Any, *, report: Literal[False] = False, **options: Unpack[RechunkKeywords]
+) -> Job[Array]: ...
 
 
 @overload
-def rechunk(source: Any, target_store: Any, **options: Unpack[RechunkKeywords]) -> Job[Array | Group]: ...
+def rechunk(
+    source: Group, target_store: Any, *, report: Literal[False] = False, **options: Unpack[RechunkKeywords]
+) -> Job[Group]: ...
+
+
+@overload
+def rechunk(
+    source: Any, target_store: Any, *, report: Literal[False] = False, **options: Unpack[RechunkKeywords]
+) -> Job[Array | Group]: ...
 
 
 def rechunk(
@@ -68,9 +81,10 @@ def rechunk(
     target_options: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     append: bool = False,
+    report: bool = False,
     retries: int = 3,
     storage_options: Mapping[str, Any] | None = None,
-) -> Job[Array | Group]:
+) -> Job[Any]:
     """Prepare to store an array, or all arrays of a hierarchy, with other chunks within a memory bound for each task.
 
     This call creates the target and its attributes; the job that it returns copies the data: directly where that is
@@ -115,6 +129,9 @@ def rechunk(
     append : bool, default False
         Bring an existing target up to date with a source that has grown along one dimension: read what is new,
         complete the last chunks, then change the shape. A target that does not exist is made.
+    report : bool, default False
+        Let `compute` return a `CopyReport` in place of the target: chunks (or shards) of the target that were written,
+        the bytes of their elements, and those that an earlier run had stored. For sources that are stored.
     retries : int, default 3
         How often a cluster repeats a task that failed.
     storage_options : dict, optional
@@ -123,8 +140,8 @@ def rechunk(
     Returns
     -------
     Job
-        Its `compute` returns the target, an `Array` or a `Group`. It has the attributes `plan` (a `RechunkPlan`; for a
-        group a `GroupPlan`, which maps paths of arrays to such) and `target`.
+        Its `compute` returns the target, an `Array` or a `Group`; with `report`, what was done. It has the attributes
+        `plan` (a `RechunkPlan`; for a group a `GroupPlan`, which maps paths of arrays to such) and `target`.
 
     Raises
     ------
@@ -157,6 +174,8 @@ def rechunk(
     """
     if append and overwrite:
         raise ArgumentError("append=True keeps what is there, overwrite=True does not: give one of both")
+    if report and (is_dask_array(source) or type(source).__module__.partition(".")[0] == "xarray"):
+        raise ArgumentTypeError("report=True is for sources that are stored")
     if type(source).__module__.partition(".")[0] == "xarray":
         of_xarray: Job[Any] = _of_xarray(source)(
             target_store,
@@ -181,7 +200,8 @@ def rechunk(
     store = as_store(target_store, mode="w", storage_options=theirs)
     temp = None if temp_store is None else as_store(temp_store, mode="w", storage_options=of_temp)
     arrays = {"": node} if isinstance(node, Array) else arrays_below(node)
-    request = Request(node, arrays, store, normalize_path(target_path), temp, memory_of_task(max_mem), max_mem is None)
+    where, memory = normalize_path(target_path), memory_of_task(max_mem)
+    request = Request(node, arrays, store, where, temp, memory, max_mem is None, reports=report)
     return rechunk_job(request, chunks, target_options, overwrite=overwrite, append=append, retries=retries)
 
 
@@ -321,6 +341,7 @@ def _job(
         _consolidates(request, works),
         tuple(join_path(request.where, name) for name in record.arrays) if request.keeps_record else None,
         before,
+        sum(stages[-1].stored for stages in remaining or ()) if request.reports else None,
     )
     plans = {name: work.plan for name, work in works.items()}
     plan = GroupPlan(plans) if finish.is_group else plans.get("")
@@ -349,7 +370,9 @@ def _consolidates(request: Request, works: Mapping[str, RechunkWork]) -> int | N
     return next((work.target.meta.zarr_format for work in works.values()), node.zarr_format)
 
 
-def _job_of(work: RechunkWork, retries: int, remaining: list[Remaining] | None, first: Job[Any] | None) -> Job[int]:
+def _job_of(
+    work: RechunkWork, retries: int, remaining: list[Remaining] | None, first: Job[Any] | None
+) -> Job[CopyReport]:
     graph = GraphBuilder(work, retries=retries, before=first)
     stages = work.plan.stages
     kinds = ["zarrds-scatter"] * (len(stages) - 1) + ["zarrds-gather" if len(stages) > 1 else "zarrds-rechunk"]
@@ -361,7 +384,7 @@ def _job_of(work: RechunkWork, retries: int, remaining: list[Remaining] | None, 
     return graph.job(done, _receipt, stores=stores)
 
 
-def _receipt(found: int) -> int:
+def _receipt(found: CopyReport) -> CopyReport:
     return found
 
 

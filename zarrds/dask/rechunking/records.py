@@ -168,10 +168,13 @@ class Remaining:
         Their numbers.
     begun : set of int
         Those of them that have some of their chunks.
+    stored : int
+        Number of chunks of the target that an earlier run has stored.
     """
 
     blocks: NDArrayAny
     begun: frozenset[int] = frozenset()
+    stored: int = 0
 
 
 def remaining_blocks(work: RechunkWork) -> list[Remaining]:
@@ -182,7 +185,9 @@ def remaining_blocks(work: RechunkWork) -> list[Remaining]:
     stages = work.plan.stages
     stored, every = _chunks_stored(work), _chunks_of_blocks(work)
     last = Remaining(
-        np.flatnonzero(stored < every), frozenset(np.flatnonzero((stored > 0) & (stored < every)).tolist())
+        np.flatnonzero(stored < every),
+        frozenset(np.flatnonzero((stored > 0) & (stored < every)).tolist()),
+        int(stored.sum()),
     )
     if not len(last.blocks) or len(stages) == 1:
         return [*[Remaining(last.blocks[:0])] * (len(stages) - 1), last]

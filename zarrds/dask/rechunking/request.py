@@ -51,6 +51,8 @@ class Request:
         Whether the user left that to us: then a job is continued with what it began with.
     computed : str
         Fingerprint of the dask array whose stored blocks are the source; empty if the source was stored before.
+    reports : bool
+        Whether the result of the job is a report, in place of the target.
     """
 
     node: Array | Group
@@ -61,6 +63,7 @@ class Request:
     max_mem: int
     is_default: bool = False
     computed: str = ""
+    reports: bool = False
 
     @property
     def keeps_record(self) -> bool:

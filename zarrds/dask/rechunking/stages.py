@@ -88,8 +88,10 @@ class StageRun:
         self._target = work.target.open() if stage == len(plan.grids) - 1 else None
         self._temp: Store | None = None if work.temp is None else work.temp.open()
 
-    def move(self, number: int, partly: bool = False) -> None:
+    def move(self, number: int, partly: bool = False) -> tuple[int, int]:
         """Read and write one block, given by its number in C order of the stage's grid.
+
+        Return how many chunks of the target were written, and the bytes of their elements.
 
         `partly` says that an earlier run has stored some chunks of the block; these are not written again.
         """
@@ -98,9 +100,9 @@ class StageRun:
         if self._target is not None:
             block = np.empty([r.stop - r.start for r in region], self._dtype, order=self._target.meta.chunk.order)
             self._assemble(region, coords, block)
-            self._write(self._target, region, block, partly)
-        else:
-            self._pack(region, coords, number)
+            return self._write(self._target, region, block, partly)
+        self._pack(region, coords, number)
+        return 0, 0
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -175,14 +177,17 @@ class StageRun:
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
-    def _write(self, target: OpenSource, region: Region, block: NDArrayAny, partly: bool) -> None:
+    def _write(self, target: OpenSource, region: Region, block: NDArrayAny, partly: bool) -> tuple[int, int]:
+        chunks, nbytes = 0, 0
         stored = self._stored(region)
         units = _absent(target, stored) if partly else self._units(stored, target)
         for unit in units:
             plan = plan_selection(unit, target.meta.shape, target.meta.write_unit, "basic")
             keep = self._work.write_empty_chunks
-            part = block[_within(unit, stored)]
-            write(target, plan, part.astype(target.meta.dtype, copy=False), threads=1, write_empty_chunks=keep)
+            part = block[_within(unit, stored)].astype(target.meta.dtype, copy=False)
+            write(target, plan, part, threads=1, write_empty_chunks=keep)
+            chunks, nbytes = chunks + len(plan), nbytes + part.nbytes
+        return chunks, nbytes
 
     def _pack(self, region: Region, coords: tuple[int, ...], number: int) -> None:
         assert self._temp is not None
