@@ -22,7 +22,7 @@ from xarray_backend.fills import fill_from_attribute
 from xarray_backend.lazy import ZarrdsArrayWrapper
 from xarray_backend.together import read_together
 from zarrds import Array, Group
-from zarrds.attrs import Attributes
+from zarrds.attrs import read_attributes
 from zarrds.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -340,10 +340,9 @@ def _warn_of_missing_metadata(store: Any, opened: Store) -> None:
 def attributes_of(arrays: Mapping[str, Array]) -> dict[str, dict[str, Any]]:
     """Read the attributes of the arrays of one group; Zarr v2 has separate documents, read in one batch."""
     keys = {name: array.attrs.key for name, array in arrays.items() if array.zarr_format == 2}
-    texts = next(iter(arrays.values())).store.get_many([(key, None) for key in keys.values()]) if keys else []
-    found = {key: text for key, text in zip(keys.values(), texts, strict=True) if text is not None}
-    read = {name: Attributes(found, key, read_only=True).asdict() for name, key in keys.items()}
-    return {name: read[name] if name in read else array.attrs.asdict() for name, array in arrays.items()}
+    read = read_attributes(next(iter(arrays.values())).store, list(keys.values())) if keys else []
+    found = dict(zip(keys, read, strict=True))
+    return {name: found[name] if name in found else array.attrs.asdict() for name, array in arrays.items()}
 
 
 def stored_variable(
@@ -368,6 +367,7 @@ def stored_variable(
     as_mask = as_mask and array.dtype.kind not in "Mm"
     if not has_fills and isinstance(attrs.get("_FillValue"), str) and array.dtype.kind == "f":
         attrs["_FillValue"] = array.dtype.type(attrs["_FillValue"])
+    fill = array.fill_value
     if array.zarr_format == 2:
         attrs = {key: value for key, value in attrs.items() if key != DIMENSIONS and not key.lower().startswith("_nc")}
     else:
@@ -376,9 +376,9 @@ def stored_variable(
         if "_FillValue" in attrs:
             attrs["_FillValue"] = fill_from_attribute(attrs["_FillValue"], array.dtype)
         if not as_mask:
-            encoding["fill_value"] = array.fill_value
-    if array.fill_value is not None and as_mask and not isinstance(array.fill_value, np.void | dict | list):
-        attrs["_FillValue"] = array.fill_value
+            encoding["fill_value"] = fill
+    if as_mask and fill is not None and not isinstance(fill, (np.void, dict, list)):
+        attrs["_FillValue"] = fill
     data = indexing.LazilyIndexedArray(ZarrdsArrayWrapper(array, read_missing, chunk_cache, meta_array))
     return xr.Variable(dims, data, attrs, encoding)
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 from zarrds._base.types import Buf
 from zarrds._format import ATTRS_KEY, Format, format_of_key
 from zarrds._node import document_locked, set_document, with_mark_of
-from zarrds._store import Store, as_store
+from zarrds._store import DocumentStore, Store, as_store
 from zarrds.errors import ReadOnlyError, ZarrdsDeprecationWarning
 from zarrds.sync import Synchronizer
 
-__all__ = ["Attributes", "known_attributes"]
+__all__ = ["Attributes", "known_attributes", "read_attributes"]
 
 
 class Attributes(MutableMapping[str, Any]):
@@ -249,6 +249,49 @@ def known_attributes(
     return attributes
 
 
+def read_attributes(store: Store, keys: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the attributes of several nodes from the documents with these keys, which are read in one batch.
+
+    Parameters
+    ----------
+    store : Store
+        Store of the documents.
+    keys : sequence of str
+        Their keys, as `Attributes` has them. A document that is absent has no attributes.
+
+    Returns
+    -------
+    list of dict
+        Attributes by name: copies, which may be changed.
+
+    Raises
+    ------
+    MetadataError
+        A document is broken.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> from zarrds.attrs import read_attributes
+    >>> z = zarrds.zeros(3, store=zarrds.MemoryStore())
+    >>> z.attrs["units"] = "K"
+    >>> read_attributes(z.store, [z.attrs.key])
+    [{'units': 'K'}]
+    """
+    # documents of consolidated metadata are values already: no text is made of them, and parsed again
+    known: Mapping[str, Any] = store.documents if isinstance(store, DocumentStore) else {}
+    left = [key for key in keys if not isinstance(known.get(key), dict)]
+    texts = dict(zip(left, store.get_many([(key, None) for key in left]), strict=True)) if left else {}
+    found: list[dict[str, Any]] = []
+    for key in keys:
+        form, text = format_of_key(key), texts.get(key)
+        if key not in texts:
+            found.append(_copied(known[key].get("attributes", {}) if form.one_document else known[key]))
+        else:
+            found.append({} if text is None else form.parse_attributes(text, key))
+    return found
+
+
 def _with_text_names(attributes: dict[Any, Any]) -> dict[str, Any]:
     if all(isinstance(name, str) for name in attributes):
         return attributes
@@ -263,7 +306,8 @@ def _with_text_names(attributes: dict[Any, Any]) -> dict[str, Any]:
 def _copied(value: Any) -> Any:
     """Return a copy of a JSON value, including nested lists and objects."""
     if isinstance(value, dict):
-        return {name: _copied(member) for name, member in value.items()}
+        # most members are texts and numbers: no call for each of them
+        return {name: _copied(member) if isinstance(member, (dict, list)) else member for name, member in value.items()}
     if isinstance(value, list):
         return [_copied(member) for member in value]
     return value

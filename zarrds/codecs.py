@@ -87,7 +87,7 @@ def codecs_of(array: Array) -> CodecPipeline:
     >>> [spec.name for spec in codecs_of(z).compressors], codecs_of(z).serializer.name
     (['gzip'], 'bytes')
     """
-    chunk = array.source().meta.chunk
+    chunk = array._open.source().meta.chunk  # no spec of the store is made: there may be thousands of arrays
     if chunk.serializer is None:
         raise ArgumentError(f"the array is in Zarr v{array.zarr_format}; codecs_of needs Zarr v3")
     return pipeline_of(chunk)

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import zarrds
-from zarrds.attrs import Attributes
+from tests.store.doubles import CountingStore
+from zarrds.attrs import Attributes, read_attributes
+from zarrds.storage import ConsolidatedMetadataStore
 
 
 def fresh(**options: Any) -> tuple[dict[str, bytes], Attributes]:
@@ -218,3 +220,23 @@ def test_attributes_that_the_caller_has_read_stay_his_own() -> None:
     given["a"].append(2)
     attrs.asdict()["a"].append(3)
     assert (attrs["a"], given) == ([1], {"a": [1, 2]})
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("consolidated", [True, False])
+def test_attributes_of_several_nodes_are_read_in_one_batch(zarr_format: int, consolidated: bool) -> None:
+    store = CountingStore(zarrds.MemoryStore())
+    root = zarrds.group(store, zarr_format=zarr_format)
+    nodes = [root.zeros("a", shape=3), root.create_group("b"), root.zeros("c", shape=3)]
+    nodes[0].attrs.update(levels=[1, {"deep": [2]}], units="K")
+    nodes[1].attrs["title"] = "b"
+    zarrds.consolidate_metadata(store)
+    source = ConsolidatedMetadataStore(store) if consolidated else store
+    keys = [node.attrs.key for node in nodes]
+    store.reset()
+    found = read_attributes(source, keys)
+    assert found == [{"levels": [1, {"deep": [2]}], "units": "K"}, {"title": "b"}, {}]
+    assert store.reset().calls["get"] == (0 if consolidated else 1)
+    found[0]["levels"][1]["deep"].append(3)  # a copy
+    assert read_attributes(source, keys[:1])[0]["levels"] == [1, {"deep": [2]}]
+    assert read_attributes(source, []) == []

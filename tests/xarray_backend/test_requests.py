@@ -12,7 +12,9 @@ import zarrds
 from tests.store.doubles import CountingStore, MeetingStore
 from tests.xarray_backend.samples import is_document
 from xarray_backend import open_zarrds, to_zarrds
+from zarrds._format import dumps as document_text
 from zarrds._node import claim
+from zarrds._store.wrappers import consolidated
 from zarrds.storage import MemoryStore
 
 pytestmark = pytest.mark.filterwarnings("ignore:Failed to open Zarr store with consolidated")
@@ -110,3 +112,20 @@ def test_round_trips_to_a_service(name: str, chunk: int, work: Any, most: dict[i
         work(store)
         assert store.latencies <= most[zarr_format], store.latencies
         assert open_zarrds(store.store).sizes["t"] == (8 if "append" in name else 4)
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_attributes_of_consolidated_metadata_are_parsed_once(zarr_format: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The documents of 51 variables are values already: none becomes text again to be parsed."""
+    store = MemoryStore()
+    to_zarrds(DS.assign_attrs(title="all"), store, zarr_format=zarr_format)
+    made: list[str] = []
+
+    def dumps(value: object, where: str = "") -> bytes:
+        made.append(where)
+        return document_text(value, where)
+
+    monkeypatch.setattr(consolidated, "dumps", dumps)
+    found = xr.open_dataset(store, engine="zarrds")
+    assert "title" in found.attrs
+    assert [key for key in made if "/" in key] == []
