@@ -11,6 +11,7 @@ import textwrap
 import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from typing import Any
@@ -215,3 +216,25 @@ def test_requests_are_repeated_by_us_alone(busy: tuple[str, list[str]], waits: l
     assert bytes(store["k"]) == b"value"
     assert asked == ["/me/con/root/k"] * 3
     assert len(waits) == 2
+
+
+def test_values_are_set_under_conditions(container: str, options: dict[str, str]) -> None:
+    store, url = FSStore(f"az://{container}/root", **options), f"az://{container}/z"
+    assert store.can_set_if
+    assert [store.set_if("k", b"1", None), store.set_if("k", b"2", None)] == [True, False]
+    assert [store.set_if("k", b"3", b"2"), store.set_if("k", b"3", b"1")] == [False, True]
+    assert bytes(store["k"]) == b"3"
+    with zarrds.config_context(transport="fsspec"):
+        assert not FSStore(f"az://{container}/root", **options).can_set_if
+    zarrds.open_array(url, mode="w", shape=0, chunks=8, dtype="i8", storage_options=options)
+
+    def append(number: int) -> None:
+        z = zarrds.open_array(url, mode="r+", storage_options=options)
+        for k in range(3):
+            z.append(np.full(3, 100 * number + k))
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(append, (1, 2)))
+    found = zarrds.open_array(url, mode="r", storage_options=options)[:].reshape(-1, 3)
+    assert (found == found[:, :1]).all()
+    assert sorted(found[:, 0].tolist()) == [100 * n + k for n in (1, 2) for k in range(3)]

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gzip
+import logging
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +18,20 @@ import xarray
 
 import zarrds
 from zarrds._base.types import ByteRange
-from zarrds.errors import PathNotFoundError, StoreAccessError, StoreConnectionError, StoreError
+from zarrds._store.backends import direct
+from zarrds.errors import ArgumentError, PathNotFoundError, StoreAccessError, StoreConnectionError, StoreError
 from zarrds.storage import FSStore
 
-from .web import Quiet, Ranged, serving
+from .web import Quiet, Ranged, WithETag, WithTime, serving
 
-pytestmark = pytest.mark.usefixtures("waits")
+pytestmark = pytest.mark.usefixtures("waits", "transport")
+
+
+@pytest.fixture(params=["auto", "fsspec"])
+def transport(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Values go through obstore, or through aiohttp."""
+    with zarrds.config_context(transport=request.param):
+        yield request.param
 
 
 DATA = np.arange(400).reshape(20, 20)
@@ -65,6 +79,15 @@ def test_ranges(folder: Path, kind: type[Quiet], value: bytes, byte_range: tuple
         assert [None if part is None else bytes(part) for part in found] == [None, value[slice(*byte_range)], value]
         (one,) = store.get_many([("k", ByteRange(*byte_range))])
         assert bytes(one or b"") == value[slice(*byte_range)]
+
+
+def test_parts_of_values_are_all_that_is_sent(folder: Path) -> None:
+    (folder / "k").write_bytes(bytes(200_000))
+    with serving(folder, Ranged, lambda handler: False) as (url, asked):
+        store = FSStore(url, mode="r")
+        found = store.get_many([("k", ByteRange(5, 9)), ("k", ByteRange(150_000, 150_009))])
+        assert [bytes(part or b"") for part in found] == [bytes(4), bytes(9)]
+        assert sorted(asked) == ["/k bytes=150000-150008", "/k bytes=5-8"]
 
 
 def test_servers_without_ranges_send_a_value_once(folder: Path) -> None:
@@ -194,3 +217,121 @@ def test_caches_do_not_keep_what_came_of_a_value_before_it_failed(
         del asked[:]
         assert cached["z/0.0"] == (folder / "g/z/0.0").read_bytes()
         assert asked == []
+
+
+def spoken(client: str) -> Callable[[Any], bool]:
+    """Refuse to answer other clients."""
+
+    def fail(handler: Any) -> bool:
+        return client not in handler.headers.get("User-Agent", "") and status(500)(handler)
+
+    return fail
+
+
+def test_values_go_through_the_transport_that_is_chosen(folder: Path, transport: str) -> None:
+    client = {"auto": "object_store", "fsspec": "aiohttp"}[transport]
+    with serving(folder, Quiet, spoken(client)) as (url, _):
+        store = FSStore(f"{url}/g", mode="r", headers={"X-Test": "1"})
+        assert bytes(store["z/0.0"]) == (folder / "g/z/0.0").read_bytes()
+
+
+def test_headers_are_sent_and_hidden(folder: Path) -> None:
+    def fail(handler: Any) -> bool:
+        return handler.headers.get("Authorization") != "Bearer sesame" and status(401)(handler)
+
+    with serving(folder, Quiet, fail) as (url, _):
+        store = FSStore(f"{url}/g", mode="r", headers={"Authorization": "Bearer sesame"})
+        np.testing.assert_array_equal(zarrds.open(store, mode="r")["z"][:], DATA)
+        with pytest.raises(StoreAccessError) as caught:
+            FSStore(f"{url}/g", mode="r", headers={"Authorization": "Bearer other-word"})["z/0.0"]
+        assert "other-word" not in str(caught.value)
+
+
+def chunked(handler: Any) -> bool:
+    """Send a value without its length."""
+    handler.send_response(200)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    handler.wfile.write(b"5\r\nvalue\r\n0\r\n\r\n")
+    return True
+
+
+def compressed(handler: Any) -> bool:
+    body = gzip.compress(b"value")
+    handler.send_response(200)
+    handler.send_header("Content-Encoding", "gzip")
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+    return True
+
+
+@pytest.mark.parametrize("answer", [chunked, compressed])
+def test_answers_that_obstore_cannot_read_are_read_by_fsspec(
+    folder: Path, answer: Callable[[Any], bool], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(direct, "_said", set())
+    with serving(folder, Quiet, answer) as (url, asked), caplog.at_level(logging.DEBUG, "zarrds"):
+        store = FSStore(url, mode="r")
+        assert [bytes(store["k"]) for _ in range(3)] == [b"value"] * 3
+    if zarrds.get_config().transport == "auto":
+        assert len(asked) == 4
+        assert sum("values of http:// go through aiohttp" in record.getMessage() for record in caplog.records) == 1
+
+
+def test_obstore_alone_says_what_it_cannot_read(folder: Path) -> None:
+    with serving(folder, Quiet, chunked) as (url, _), zarrds.config_context(transport="obstore", attempts=1):
+        with pytest.raises(StoreError, match="Content-Length"):
+            FSStore(url, mode="r")["k"]
+        with pytest.raises(ArgumentError, match="query"):
+            FSStore(f"{url}/a?b=c", mode="r")
+
+
+@pytest.mark.parametrize("name", ["a b", "ä", "x%20y", "a=b&c", "#1", "~", "a?b", "a+b"])
+def test_names_of_keys(folder: Path, name: str) -> None:
+    (folder / name).write_bytes(b"1")
+    with serving(folder, Quiet, lambda handler: False) as (url, _):
+        assert bytes(FSStore(url, mode="r")[name]) == b"1"
+
+
+def test_a_child_of_a_fork_reads(folder: Path) -> None:
+    text = """
+        import os, sys, warnings, zarrds
+        warnings.simplefilter("ignore")
+        z = zarrds.open_group(sys.argv[1], mode="r")["z"]
+        total = z[:5].sum()
+        child = os.fork()
+        if not child:
+            os._exit(0 if z[:5].sum() == total else 1)
+        assert os.waitpid(child, 0)[1] == 0
+    """
+    with serving(folder, Quiet, lambda handler: False) as (url, _):
+        ran = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(text), f"{url}/g"], capture_output=True, timeout=240
+        )
+    assert ran.returncode == 0, ran.stderr.decode()
+
+
+@pytest.mark.parametrize("kind", [WithETag, WithTime])
+def test_shards_that_are_replaced_while_they_are_read(tmp_path: Path, kind: type[Ranged]) -> None:
+    """The first part of a shard is of one state, and the rest of another, which its tag or its time shows."""
+    options: dict[str, Any] = {"chunks": 2, "shards": 8, "zarr_format": 3, "compressor": None}
+    z = zarrds.open_array(str(tmp_path / "z"), mode="w", shape=8, dtype="i8", **options)
+    z[:] = 2
+    shard = tmp_path / "z/c/0"
+    new = shard.read_bytes()
+    z[:] = 1
+    os.utime(shard, (1e9, 1e9))
+    parts = 0
+
+    def replace(handler: Any) -> bool:
+        nonlocal parts
+        parts += "Range" in handler.headers and handler.path.endswith("c/0")
+        if parts == 2 and shard.read_bytes() != new:
+            shard.write_bytes(new)
+            os.utime(shard, (1.1e9, 1.1e9))
+        return False
+
+    with serving(tmp_path, kind, replace) as (url, asked):
+        assert zarrds.open_array(f"{url}/z", mode="r")[0:2].tolist() == [2, 2], asked
+    assert parts > 2, asked

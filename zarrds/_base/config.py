@@ -72,8 +72,9 @@ class Config:
         through obstore it adapts from there: more while that moves more bytes per second, half as many when the service
         asks for less; all arrays of a process share it for each service.
     transport : str
-        What carries the values of ``s3://`` and ``az://`` URLs: "obstore", "fsspec", or "auto", the default: obstore
-        where it is installed (extra ``cloud``) and the storage options can be translated for it, else fsspec.
+        What carries the values of ``s3://``, ``gs://``, ``az://`` and ``http(s)://`` URLs: "obstore", "fsspec", or
+        "auto", the default: obstore where it is installed (extra ``cloud``) and the storage options can be translated
+        for it, else fsspec.
     attempts : int
         How often a request that fails temporarily (connection lost, timeout, throttling) is sent before it is an error.
     connect_attempts : int

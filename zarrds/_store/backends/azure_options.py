@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from zarrds._store.optional import optional_module
+
 __all__ = ["PROTOCOLS", "Container", "container_of"]
 
 PROTOCOLS = ("az", "abfs", "abfss")
@@ -37,14 +39,14 @@ class Container:
         Names of the container and of its account.
     endpoint : str
         URL of the account.
-    key, signature : str or None
+    account_key, signature : str or None
         Key of the account, or a shared access signature; requests are not signed if both are None.
     """
 
     name: str
     account: str
     endpoint: str
-    key: str | None = field(default=None, repr=False)
+    account_key: str | None = field(default=None, repr=False)
     signature: str | None = field(default=None, repr=False)
 
     @property
@@ -52,10 +54,36 @@ class Container:
         """Name of the service, for those who share requests to it."""
         return f"azure {self.endpoint}"
 
+    compares = True
+    unpacks = False
+
     @property
     def secret(self) -> str:
         """What the rights depend on."""
-        return f"{self.key} {self.signature}"
+        return f"{self.account_key} {self.signature}"
+
+    def key(self, path: str) -> str:
+        return path.partition("/")[2]
+
+    def tag(self, meta: Any) -> str | None:
+        return meta.get("e_tag")  # type: ignore[no-any-return]
+
+    def opened(self, client_options: dict[str, Any]) -> Any:
+        module: Any = optional_module("obstore.store", "cloud")
+        settings: dict[str, Any] = {
+            "account_name": self.account,
+            "endpoint": self.endpoint,
+            "use_emulator": False,
+            "use_fabric_endpoint": False,
+            "skip_signature": not (self.account_key or self.signature),
+            "client_options": client_options,
+            "retry_config": {"max_retries": 0},
+        }
+        if not settings["skip_signature"]:
+            rights = {"access_key": self.account_key} if self.account_key else {"sas_token": self.signature}
+            # credentials given in this way win over all that obstore finds in the environment
+            settings["credential_provider"] = lambda: {**rights, "expires_at": None}
+        return module.AzureStore(self.name, **settings)
 
 
 def container_of(path: str, options: Mapping[str, Any]) -> Container | str:

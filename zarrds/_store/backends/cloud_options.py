@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from zarrds._store.aws import aws_settings, endpoint_of_environment
+from zarrds._store.optional import optional_module
 
 __all__ = ["Bucket", "bucket_of", "configured"]
 
@@ -55,6 +57,32 @@ class Bucket:
     def secret(self) -> str:
         """What the rights depend on."""
         return repr(self.credentials)
+
+    compares = False  # s3fs sets values under conditions
+    unpacks = False
+
+    def key(self, path: str) -> str:
+        return path.partition("/")[2]
+
+    def tag(self, meta: Any) -> str | None:
+        return meta.get("e_tag")  # type: ignore[no-any-return]
+
+    def opened(self, client_options: dict[str, Any]) -> Any:
+        module: Any = optional_module("obstore.store", "cloud")
+        settings: dict[str, Any] = {
+            "region": self.region or "us-east-1",
+            "virtual_hosted_style_request": self.virtual_hosted,
+            "skip_signature": self.anonymous,
+            "client_options": client_options,
+            "retry_config": {"max_retries": 0},
+        }
+        if self.endpoint:
+            settings["endpoint"] = self.address
+        if self.requester_pays:
+            settings["request_payer"] = True
+        if not self.anonymous:
+            settings["credential_provider"] = _provider(self)
+        return module.S3Store(self.name, **settings)
 
     @property
     def address(self) -> str | None:
@@ -126,3 +154,35 @@ def configured(bucket: Bucket) -> Bucket | str:
 _READ_BY_OBSTORE = ("AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
 """Variables by which obstore, but not s3fs, reaches another service: the latter two where they are to be ignored."""
 _KEYS = (("key", "username"), ("secret", "password"), ("token", "token"))
+_CREDENTIALS_FOR = timedelta(minutes=5)
+"""How long credentials are used that may expire; botocore renews them at least ten minutes earlier."""
+
+
+def _provider(bucket: Bucket) -> Callable[[], dict[str, Any]]:
+    if bucket.credentials is not None:
+        given = {**bucket.credentials, "expires_at": None}
+        return lambda: given
+    found = _botocore_credentials(bucket.profile)
+
+    def current() -> dict[str, Any]:
+        now = found.get_frozen_credentials()
+        return {
+            "access_key_id": now.access_key,
+            "secret_access_key": now.secret_key,
+            "token": now.token,
+            "expires_at": datetime.now(UTC) + _CREDENTIALS_FOR,
+        }
+
+    return current
+
+
+class _NoCredentialsError(Exception):
+    """botocore finds no credentials: s3fs says so in its words."""
+
+
+def _botocore_credentials(profile: str | None) -> Any:
+    module: Any = optional_module("botocore.session", "cloud")
+    found = module.Session(profile=profile).get_credentials()
+    if found is None:
+        raise _NoCredentialsError
+    return found

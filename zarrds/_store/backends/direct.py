@@ -1,120 +1,62 @@
-"""The fast way to the values behind URLs of S3 and Azure: obstore, where it is installed.
+"""The fast way to the values behind URLs of S3, Google, Azure and web servers: obstore, where it is installed.
 
-An `FSStore` keeps its file system of fsspec, which lists, deletes, copies and sets under conditions. Values and ranges
-go through a `DirectClient` instead, if there is one: it sends a request once, as our client of s3fs does, and gives
-each its own answer or an error of the same kinds, so that retries and messages are the same for both.
+An `FSStore` keeps its file system of fsspec, which lists, deletes and copies. Values and ranges go through a
+`DirectClient` instead, if there is one: it sends a request once, as our client of s3fs does, and gives each its own
+answer or an error of the same kinds, so that retries and messages are the same for both.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
+from fsspec import AbstractFileSystem
 from fsspec.asyn import get_loop, sync
 
 from zarrds._base.config import get_config
 from zarrds._base.log import log
 from zarrds._base.types import ByteRange
-from zarrds._store.backends.azure_options import PROTOCOLS, Container, container_of
+from zarrds._store.backends import azure_options, google_options, web_options
 from zarrds._store.backends.cloud_options import Bucket, bucket_of, configured
+from zarrds._store.backends.direct_errors import MOVED, ObstoreError, UnservableError, converted
+from zarrds._store.backends.direct_places import DirectPlace
+from zarrds._store.backends.direct_setting import set_if
 from zarrds._store.backends.obstore_use import is_usable, note_use
+from zarrds._store.backends.writers import new_token
 from zarrds._store.optional import optional_module
 from zarrds._store.pace import gate_of
+from zarrds._store.retry import answered
 from zarrds.errors import ArgumentError
 
-__all__ = ["DirectClient", "direct_client", "translated"]
+__all__ = ["DirectClient", "direct_client", "say_fsspec", "translated"]
 
 _IN_PARTS_BYTES = 100 * 2**20
 """Larger values are uploaded in parts, as s3fs does."""
 _PART_BYTES = 50 * 2**20
-_CREDENTIALS_FOR = timedelta(minutes=5)
-"""How long credentials are used that may expire; botocore renews them at least ten minutes earlier."""
-_WRONG_REGION = "incorrectly configured region"
-_MOVED = 301
-_NOT_IN_PART = "non-partial response"
-_STATUS = re.compile(r"non-2xx status code: (\d{3})")
-
-
-# --- errors ----------------------------------------------------------------------------------------------------------
-
-
-class ObstoreError(OSError):
-    """Failure of a request through obstore; has the status of the reply, if there was one."""
-
-    status: int | None = None
-
-
-class ObstoreAccessError(ObstoreError, PermissionError):
-    """Refused for lack of rights or credentials."""
-
-
-class ObstoreTimeoutError(ObstoreError, TimeoutError):
-    """No answer in time."""
-
-
-class ObstoreConnectionError(ObstoreError, ConnectionError):
-    """The connection was lost."""
-
-
-class ObstoreRefusedError(ObstoreError, ConnectionRefusedError):
-    """No connection could be made."""
-
-
-class ObstoreNotFoundError(ObstoreError, FileNotFoundError):
-    """There is no such object, or no such bucket."""
-
-
-def _converted(error: Exception) -> Exception:
-    """Return the error of obstore as one of the kinds that clients of Python raise, with its status."""
-    if isinstance(error, ValueError):  # a key that obstore cannot use: another attempt would not help
-        return error
-    text, _, source = str(error).partition("\n\nDebug source:")
-    text = text.strip()
-    found = _STATUS.search(text)
-    status = int(found[1]) if found else _MOVED if _WRONG_REGION in text else None
-    made = _kind(error, status, source)(text)
-    made.status = status
-    return made
-
-
-def _kind(error: Exception, status: int | None, source: str) -> type[ObstoreError]:
-    name = type(error).__name__
-    if isinstance(error, FileNotFoundError):
-        return ObstoreNotFoundError
-    if status in (401, 403) or name in ("PermissionDeniedError", "UnauthenticatedError"):
-        return ObstoreAccessError
-    if status is not None:
-        return ObstoreError
-    if "kind: Timeout" in source:
-        return ObstoreTimeoutError
-    if "kind: Connect" in source:
-        return ObstoreRefusedError
-    return ObstoreConnectionError
+_NOT_IN_PART = ("non-partial response", "Range request not supported")
 
 
 # --- the client ------------------------------------------------------------------------------------------------------
 
 
 class DirectClient:
-    """Reads and writes values of one bucket or container through obstore.
+    """Reads and writes values of one bucket, container or web server through obstore.
 
     Parameters
     ----------
-    bucket : Bucket or Container
+    place : DirectPlace
         Where, and with which rights.
     """
 
-    def __init__(self, bucket: Bucket | Container) -> None:
+    def __init__(self, place: DirectPlace) -> None:
         self._obs = optional_module("obstore", "cloud")
-        self._bucket = bucket
-        self._store = _opened(self._bucket)
+        self._place = place
+        self._store = place.opened(_CLIENT_OPTIONS)
         self._lock = threading.Lock()
 
     def read_each(self, paths: Sequence[str], ends: Sequence[tuple[int | None, int | None]]) -> list[Any]:
@@ -123,44 +65,51 @@ class DirectClient:
         return [reply if isinstance(reply, Exception) else reply[0] for reply in found]
 
     def read_tagged(self, paths: Sequence[str], ranges: Sequence[ByteRange | None]) -> list[Any]:
-        """Return for each path an error, or the value (or its range) and its ETag."""
+        """Return for each path an error, or the value (or its range) and its ETag or generation."""
         return self._read(paths, [None if r is None else _range(r.start, _stop(r)) for r in ranges])
 
     def write_each(self, items: Sequence[tuple[str, bytes]]) -> list[Any]:
         """Write values; return for each None, or the error."""
         sizes = [len(value) for _, value in items]
-        return self._sent(lambda: [partial(self._put, self._key(path), value) for path, value in items], sizes)
+        return self._sent(lambda: [partial(self._put, self._place.key(path), value) for path, value in items], sizes)
+
+    def set_if(self, path: str, value: bytes, expected: bytes | None) -> tuple[bool | Exception, int]:
+        """Set a value that still is `expected` (None: absent); return whether it was set or the error, and attempts."""
+        call = partial(set_if, self._obs, self._store, self._place.key(path), value, expected, new_token())
+        (done,), attempts = answered([path], lambda _: self._sent(lambda: [call]))
+        return done, attempts
 
     def gap_bytes(self) -> int | None:
         """Return how many bytes between two ranges cost as much as one more request; None if that is not known yet."""
-        gate = gate_of(get_loop(), self._bucket.service)
+        gate = gate_of(get_loop(), self._place.service)
         return gate.pace.gap_bytes(gate.limit)
 
     def _read(self, paths: Sequence[str], ranges: Sequence[Any]) -> list[Any]:
-        pairs = [(self._key(path), wanted) for path, wanted in zip(paths, ranges, strict=True)]
+        pairs = [(self._place.key(path), wanted) for path, wanted in zip(paths, ranges, strict=True)]
         return self._sent(lambda: [partial(self._get, key, wanted) for key, wanted in pairs])
 
     def _sent(self, calls: Callable[[], list[Any]], sizes: Sequence[int] | None = None) -> list[Any]:
         note_use()
         loop = get_loop()
-        gate, sent = gate_of(loop, self._bucket.service), self._store
+        gate, sent = gate_of(loop, self._place.service), self._store
         answers: list[Any] = sync(loop, gate.all, calls(), sizes)
-        moved = any(isinstance(answer, ObstoreError) and answer.status == _MOVED for answer in answers)
+        moved = any(isinstance(answer, ObstoreError) and answer.status == MOVED for answer in answers)
         if moved and (self._store is not sent or self._finds_region()):
             answers = sync(loop, gate.all, calls(), sizes)
         return answers
-
-    def _key(self, path: str) -> str:
-        return path.partition("/")[2]
 
     async def _get(self, key: str, wanted: Any) -> tuple[memoryview, str | None]:
         options = {} if wanted is None else {"options": {"range": wanted}}
         try:
             reply = await self._obs.get_async(self._store, key, **options)
-            return memoryview(await reply.bytes_async()), reply.meta.get("e_tag")
+            packed = reply.attributes.get("Content-Encoding", "identity") if self._place.unpacks else "identity"
+            if packed == "identity":
+                return memoryview(await reply.bytes_async()), self._place.tag(reply.meta)
         except Exception as error:
-            if wanted is None or _NOT_IN_PART not in str(error):
-                raise _converted(error) from None
+            if wanted is None or not any(words in str(error) for words in _NOT_IN_PART):
+                raise converted(error) from None
+        else:
+            raise UnservableError(f"values are sent with Content-Encoding {packed}")
         value, tag = await self._get(key, None)  # the service ignores ranges, here or in general
         return value[_as_slice(wanted)], tag
 
@@ -169,19 +118,17 @@ class DirectClient:
         try:
             await self._obs.put_async(self._store, key, value, **(parts or {"use_multipart": False}))
         except Exception as error:
-            raise _converted(error) from None
+            raise converted(error) from None
 
     def _finds_region(self) -> bool:
         """Ask in which region the bucket is; return whether it is another one, which is used from now on."""
         with self._lock:
-            bucket = self._bucket
-            if not isinstance(bucket, Bucket):
+            bucket = self._place
+            found = _region_of(bucket) if isinstance(bucket, Bucket) else None
+            if found is None or not isinstance(bucket, Bucket) or found == bucket.region:
                 return False
-            found = _region_of(bucket)
-            if found is None or found == bucket.region:
-                return False
-            self._bucket = replace(bucket, region=found)
-            self._store = _opened(self._bucket)
+            self._place = replace(bucket, region=found)
+            self._store = self._place.opened(_CLIENT_OPTIONS)
         return True
 
 
@@ -232,90 +179,21 @@ _CLIENT_OPTIONS = {
 }
 
 
-def _opened(bucket: Bucket | Container) -> Any:
-    """Return the object of obstore for a bucket or container."""
-    module: Any = optional_module("obstore.store", "cloud")
-    kind, settings = (
-        (module.S3Store, _of_s3(bucket)) if isinstance(bucket, Bucket) else (module.AzureStore, _of_azure(bucket))
-    )
-    return kind(bucket.name, **settings, client_options=_CLIENT_OPTIONS, retry_config={"max_retries": 0})
-
-
-def _of_s3(bucket: Bucket) -> dict[str, Any]:
-    settings: dict[str, Any] = {
-        "region": bucket.region or "us-east-1",
-        "virtual_hosted_style_request": bucket.virtual_hosted,
-        "skip_signature": bucket.anonymous,
-    }
-    if bucket.endpoint:
-        settings["endpoint"] = bucket.address
-    if bucket.requester_pays:
-        settings["request_payer"] = True
-    if not bucket.anonymous:
-        settings["credential_provider"] = _provider(bucket)
-    return settings
-
-
-def _of_azure(container: Container) -> dict[str, Any]:
-    settings: dict[str, Any] = {
-        "account_name": container.account,
-        "endpoint": container.endpoint,
-        "use_emulator": False,
-        "use_fabric_endpoint": False,
-        "skip_signature": not (container.key or container.signature),
-    }
-    if not settings["skip_signature"]:
-        rights = {"access_key": container.key} if container.key else {"sas_token": container.signature}
-        # credentials given in this way win over all that obstore finds in the environment
-        settings["credential_provider"] = lambda: {**rights, "expires_at": None}
-    return settings
-
-
-def _provider(bucket: Bucket) -> Callable[[], dict[str, Any]]:
-    if bucket.credentials is not None:
-        given = {**bucket.credentials, "expires_at": None}
-        return lambda: given
-    found = _botocore_credentials(bucket.profile)
-
-    def current() -> dict[str, Any]:
-        now = found.get_frozen_credentials()
-        return {
-            "access_key_id": now.access_key,
-            "secret_access_key": now.secret_key,
-            "token": now.token,
-            "expires_at": datetime.now(UTC) + _CREDENTIALS_FOR,
-        }
-
-    return current
-
-
-class _NoCredentialsError(Exception):
-    """botocore finds no credentials: s3fs says so in its words."""
-
-
-def _botocore_credentials(profile: str | None) -> Any:
-    module: Any = optional_module("botocore.session", "cloud")
-    found = module.Session(profile=profile).get_credentials()
-    if found is None:
-        raise _NoCredentialsError
-    return found
-
-
 # --- which stores have one -------------------------------------------------------------------------------------------
 
 _clients: dict[tuple[int, str], DirectClient] = {}
 _said: set[str] = set()
 
 
-def translated(url: str, path: str, options: Mapping[str, Any]) -> Bucket | Container | None:
+def translated(url: str, path: str, fs: AbstractFileSystem) -> DirectPlace | None:
     """Return where values are if obstore can serve them here and now with these options; None: fsspec serves them.
 
     Parameters
     ----------
     url, path : str
         URL of a store, and the path that its file system makes of it.
-    options : dict
-        Options of the file system.
+    fs : fsspec.AbstractFileSystem
+        The file system; its options include those of ``fsspec.config``.
 
     Raises
     ------
@@ -327,9 +205,9 @@ def translated(url: str, path: str, options: Mapping[str, Any]) -> Bucket | Cont
         return None
     if transport == "obstore":
         optional_module("obstore", "cloud")
-    found: Bucket | Container | str = "obstore is not installed"
+    found: DirectPlace | str = "obstore is not installed"
     if find_spec("obstore") is not None:
-        found = _place_of(url, path, options)
+        found = _place_of(protocol, url, path, fs)
     if not isinstance(found, str):
         return found
     if transport == "obstore":
@@ -337,30 +215,46 @@ def translated(url: str, path: str, options: Mapping[str, Any]) -> Bucket | Cont
             f"the transport obstore has no equal of: {found}",
             hint='leave it out, or choose transport="auto" in zarrds.set_config, so that fsspec is used',
         )
-    said = f"values of {protocol}:// go through {_CLIENTS[protocol]}, as obstore cannot be used: {found}"
-    if said not in _said:
-        _said.add(said)
-        log.debug("%s", said)
+    say_fsspec(url, found)
     return None
 
 
-_CLIENTS = {"s3": "s3fs", "s3a": "s3fs", **dict.fromkeys(PROTOCOLS, "adlfs")}
-"""Protocols of URLs whose values can go through obstore, and the file system that serves them otherwise."""
+def say_fsspec(url: str, why: str) -> None:
+    """Say once, at level debug, why values of such URLs go through fsspec."""
+    protocol = url.partition("://")[0]
+    said = f"values of {protocol}:// go through {_CLIENTS[protocol]}, as obstore cannot be used: {why}"
+    if said not in _said:
+        _said.add(said)
+        log.debug("%s", said)
 
 
-def _place_of(url: str, path: str, options: Mapping[str, Any]) -> Bucket | Container | str:
-    if url.startswith("s3"):
-        given = bucket_of(url, options)
-        return given if isinstance(given, str) else configured(given)
-    return container_of(path, options)
+_CLIENTS = {
+    "s3": "s3fs",
+    "s3a": "s3fs",
+    **dict.fromkeys(google_options.PROTOCOLS, "gcsfs"),
+    **dict.fromkeys(azure_options.PROTOCOLS, "adlfs"),
+    **dict.fromkeys(web_options.PROTOCOLS, "aiohttp"),
+}
+"""Protocols of URLs whose values can go through obstore, and the package that serves them otherwise."""
 
 
-def direct_client(bucket: Bucket | Container) -> DirectClient | None:
-    """Return the client for a bucket, which all stores of this process share; None if there are no credentials."""
-    name = (os.getpid(), repr(bucket) + bucket.secret)
+def _place_of(protocol: str, url: str, path: str, fs: AbstractFileSystem) -> DirectPlace | str:
+    if protocol in google_options.PROTOCOLS:
+        return google_options.google_bucket_of(path, fs)
+    if protocol in web_options.PROTOCOLS:
+        return web_options.web_server_of(url, fs.storage_options)
+    if protocol in azure_options.PROTOCOLS:
+        return azure_options.container_of(path, fs.storage_options)
+    given = bucket_of(url, fs.storage_options)
+    return given if isinstance(given, str) else configured(given)
+
+
+def direct_client(place: DirectPlace) -> DirectClient | None:
+    """Return the client for a place, which all stores of this process share; None if there are no credentials."""
+    name = (os.getpid(), repr(place) + place.secret)
     if name not in _clients:
         try:
-            _clients[name] = DirectClient(bucket)
+            _clients[name] = DirectClient(place)
         except Exception as error:  # what is wrong shows, in its words, in the requests of the other transport
             log.debug("values go through fsspec, as obstore cannot be used: %s", type(error).__name__)
             return None

@@ -80,8 +80,9 @@ class FSStore(FSReading):
     pauses, as often as ``attempts`` of `zarrds.get_config` says. A final failure raises a `zarrds.errors.StoreError`,
     which is also a `PermissionError`, `ConnectionError` or `TimeoutError` if its cause was one.
 
-    Values are compared and set in one step (`can_set_if`) on S3, local files and ``memory://``. On other file systems,
-    such as GCS and Azure, let one writer at a time append to an array or change attributes, or use a synchronizer.
+    Values are compared and set in one step (`can_set_if`) on S3, local files, ``memory://`` and, where obstore carries
+    the values (``transport`` of `zarrds.get_config`), on Google Cloud Storage and Azure. On other file systems let one
+    writer at a time append to an array or change attributes, or use a synchronizer.
 
     Examples
     --------
@@ -119,8 +120,7 @@ class FSStore(FSReading):
             raise ArgumentError("cannot specify both fs and storage_options")
         self._given_fs = fs
         opened, path = filesystem.opened(url, storage_options) if fs is None else (None, fs._strip_protocol(url))
-        # the options of the file system include those of fsspec.config
-        self._bucket = None if opened is None else translated(url, path, opened.storage_options)
+        self._direct_place = None if opened is None else translated(url, path, opened)
         self._fs: AbstractFileSystem = sending_once(filesystem.blocking(fs) if fs is not None else opened)
         self._pid = os.getpid()
         self.path: str = path.rstrip("/")
@@ -149,7 +149,8 @@ class FSStore(FSReading):
         self._local = None if local_path is None else DirectoryStore(local_path)
         self._has_urls = filesystem.has_urls(fs)
         self._lists_reliably = self._local is not None or filesystem.lists_reliably(fs)
-        self._sends_tags = tags.are_sent(fs, self.path)
+        self._tags_directly = self._direct_place is not None
+        self._sends_tags = self._tags_directly or tags.are_sent(fs, self.path)
         # whether the server supports ranges; an HTTP server may ignore them, which the first range shows
         self._serves_ranges = None if filesystem.has_protocol(fs, "http", "https") else True
 
@@ -201,8 +202,8 @@ class FSStore(FSReading):
             return self._local.set_if(key, value, expected)
         if not self.can_set_if:
             return super().set_if(key, value, expected)
-        place = s3_place(self.fs, self._root + key)
-        if place is None:
+        place, direct = s3_place(self.fs, self._root + key), self._comparing()
+        if place is None and direct is None:
             with locked_object(("memory", self._root)):
                 is_same = same_bytes(self.get_many([(key, None)])[0], expected)
                 if is_same:
@@ -210,7 +211,12 @@ class FSStore(FSReading):
                 return is_same
         if trace.is_open():
             trace.record([trace.Entry("get", key, 0), trace.Entry("set", key, buffer_size(value))])
-        done, attempts = set_object_if(*place, to_bytes(value), None if expected is None else to_bytes(expected))
+        new, old = to_bytes(value), None if expected is None else to_bytes(expected)
+        if place is not None:
+            done, attempts = set_object_if(*place, new, old)
+        else:
+            assert direct is not None
+            done, attempts = direct.set_if(self._root + key, new, old)
         self._forget_listings([key])
         self._raise_first("cannot write", [key], [done], attempts)
         return done is True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -13,10 +13,10 @@ from zarrds._base.config import DEFAULT_GAP_BYTES, get_config
 from zarrds._base.types import Buf, ByteRange, Request
 from zarrds._store.absence import says_no_container
 from zarrds._store.backends import filesystem, tags
-from zarrds._store.backends.azure_options import Container
-from zarrds._store.backends.cloud_options import Bucket
 from zarrds._store.backends.conditions import obeys_conditions
-from zarrds._store.backends.direct import DirectClient, direct_client
+from zarrds._store.backends.direct import DirectClient, direct_client, say_fsspec
+from zarrds._store.backends.direct_errors import UnservableError
+from zarrds._store.backends.direct_places import DirectPlace
 from zarrds._store.backends.directory import DirectoryStore
 from zarrds._store.backends.filesystem import NOT_FOUND
 from zarrds._store.backends.obstore_use import is_usable
@@ -41,7 +41,7 @@ class FSReading(Store):
     url: str
     mode: str
     normalize_keys: bool
-    _bucket: Bucket | Container | None
+    _direct_place: DirectPlace | None
     _fs: AbstractFileSystem
     _local: DirectoryStore | None
     _has_urls: bool
@@ -49,6 +49,7 @@ class FSReading(Store):
     _options: dict[str, Any]
     _root: str
     _sends_tags: bool
+    _tags_directly: bool
     _serves_ranges: bool | None
 
     @property
@@ -58,7 +59,17 @@ class FSReading(Store):
 
     def _direct(self) -> DirectClient | None:
         """Return the client of obstore for values, if there is one; a forked child has none."""
-        return direct_client(self._bucket) if self._bucket is not None and is_usable() else None
+        return direct_client(self._direct_place) if self._direct_place is not None and is_usable() else None
+
+    def _ask_directly(self, ask: Callable[[DirectClient], list[Any]]) -> list[Any] | None:
+        """Return what the client of obstore answers; None if there is none, or if it cannot read such answers."""
+        direct = self._direct()
+        replies = [] if direct is None else ask(direct)
+        refused = next((reply for reply in replies if isinstance(reply, UnservableError)), None)
+        if refused is not None and get_config().transport != "obstore":
+            self._direct_place = None  # so it will be with the next values
+            say_fsspec(self.url, str(refused))
+        return None if self._direct_place is None or direct is None else replies
 
     def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
         if self.normalize_keys:
@@ -91,11 +102,14 @@ class FSReading(Store):
         if not parts:
             return True
         if self._serves_ranges is None:
-            info = self._info(parts[0])
-            if info is None:
-                return False
-            self._serves_ranges = info.get("partial") is True
-        return self._serves_ranges
+            (found,), _ = answered([parts[0]], self._ask_for_ranges, where=self)
+            self._serves_ranges = found if isinstance(found, bool) else None
+        return bool(self._serves_ranges)
+
+    def _ask_for_ranges(self, keys: Sequence[str]) -> list[bool | Exception | None]:
+        if trace.is_open():
+            trace.record([trace.Entry("head", keys[0], 0)])
+        return [tags.asked_for_ranges(self.fs, self._place(keys[0]))]
 
     def _fetch(self, requests: Sequence[Request]) -> list[Buf | None]:
         if not requests:
@@ -106,8 +120,10 @@ class FSReading(Store):
 
     def _read(self, requests: Sequence[Request]) -> list[Buf | Exception | None]:
         paths = [self._place(key) for key, _ in requests]
-        ends, direct = [filesystem.limits(byte_range) for _, byte_range in requests], self._direct()
-        replies = filesystem.read_each(self.fs, paths, ends) if direct is None else direct.read_each(paths, ends)
+        ends = [filesystem.limits(byte_range) for _, byte_range in requests]
+        replies = self._ask_directly(lambda direct: direct.read_each(paths, ends))
+        if replies is None:
+            replies = filesystem.read_each(self.fs, paths, ends)
         if trace.is_open():
             trace.record(trace.gets(requests, replies))
         return [self._judged(request, reply) for request, reply in zip(requests, replies, strict=True)]
@@ -144,8 +160,12 @@ class FSReading(Store):
 
     def _read_tagged(self, requests: Sequence[Request]) -> list[Tagged | Exception]:
         paths = [self._place(key) for key, _ in requests]
-        parts, direct = [byte_range for _, byte_range in requests], self._direct()
-        replies = tags.read_tagged(self.fs, paths, parts) if direct is None else direct.read_tagged(paths, parts)
+        parts = [byte_range for _, byte_range in requests]
+        replies = self._ask_directly(lambda direct: direct.read_tagged(paths, parts)) if self._tags_directly else None
+        if replies is not None and self._has_urls and any(_is_untagged(reply) for reply in replies):
+            self._tags_directly, replies = False, None  # fsspec shows all headers, which may have a time instead
+        if replies is None:
+            replies = tags.read_tagged(self.fs, paths, parts)
         values = [reply if isinstance(reply, Exception) else reply[0] for reply in replies]
         if trace.is_open():
             trace.record(trace.gets(requests, values))
@@ -244,7 +264,8 @@ class FSReading(Store):
         """Whether the store supports `set_if`; the first time, a service of S3 is asked."""
         place = s3_place(self.fs, self._root)
         if place is None or self.mode == "r":
-            return place is not None or self._local is not None or type(self.fs) is MemoryFileSystem
+            in_process = self._local is not None or type(self.fs) is MemoryFileSystem
+            return place is not None or in_process or self._comparing() is not None
         fs, root = place
         return obeys_conditions(
             service_of(fs, root),
@@ -253,6 +274,10 @@ class FSReading(Store):
             lambda key: self.delete_many([key]),
             lambda: is_amazon(fs),
         )
+
+    def _comparing(self) -> DirectClient | None:
+        """Return the client of obstore if it sets values under conditions."""
+        return self._direct() if self._direct_place is not None and self._direct_place.compares else None
 
     def _is_taken(self, fs: AbstractFileSystem, path: str, tag: str | None) -> bool:
         """Return whether a service of S3 sets an empty object that must have a tag, or must be absent."""
@@ -264,7 +289,7 @@ class FSReading(Store):
         """Write values; return for each None, or the error."""
         if trace.is_open():
             trace.record([trace.Entry("set", key, len(value)) for key, value in items])
-        places, direct = [(self._root + key, value) for key, value in items], self._direct()
+        places, direct = [(self._root + key, value) for key, value in items], None if self._has_urls else self._direct()
         return filesystem.write_each(self.fs, places) if direct is None else direct.write_each(places)
 
     # --- failures ----------------------------------------------------------------------------------------------------
@@ -277,3 +302,8 @@ class FSReading(Store):
     def _failed(self, what: str, key: str | None, error: Exception, attempts: int = 1) -> StoreError:
         secrets = secret_values(self.url, {**self._options, "fs": self._fs})
         return store_failure(what, error, store=repr(self), key=key, attempts=attempts, secrets=secrets)
+
+
+def _is_untagged(reply: Any) -> bool:
+    """Return whether a reply is a value without a tag."""
+    return not isinstance(reply, Exception) and reply[1] is None

@@ -11,10 +11,10 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.dirfs import DirFileSystem
 
 from zarrds._base.types import ByteRange
-from zarrds._store.backends.filesystem import together
+from zarrds._store.backends.filesystem import limits, read_each, together
 from zarrds._store.backends.s3 import s3_place
 
-__all__ = ["are_sent", "read_tagged"]
+__all__ = ["are_sent", "asked_for_ranges", "read_tagged"]
 
 _SETTLED_S = 2
 """Seconds after which any change shows in Last-Modified, which has whole seconds."""
@@ -32,8 +32,25 @@ def _http_place(fs: AbstractFileSystem, path: str) -> tuple[AbstractFileSystem, 
     return (fs, path) if "http" in protocols and hasattr(fs, "set_session") else None
 
 
+def asked_for_ranges(fs: AbstractFileSystem, path: str) -> bool | Exception | None:
+    """Ask a web server about a value; return whether it says that it obeys ranges, None for other file systems."""
+    place = _http_place(fs, path)
+    return None if place is None else together(fs, [partial(_accepts_ranges, *place)])[0]
+
+
+async def _accepts_ranges(fs: Any, path: str) -> bool:
+    session = await fs.set_session()
+    # newer versions of fsspec do not show this header
+    async with session.head(fs.encode_url(path), allow_redirects=True, **fs.kwargs) as reply:
+        fs._raise_not_found_for_status(reply, path)
+        return bool(reply.headers.get("Accept-Ranges", "").lower() == "bytes")
+
+
 def read_tagged(fs: AbstractFileSystem, paths: Sequence[str], ranges: Sequence[ByteRange | None]) -> list[Any]:
     """Return for each path an error, or the value (or its range) and its tag, which may be None."""
+    if not are_sent(fs, paths[0]):
+        ends = [limits(byte_range) for byte_range in ranges]
+        return [r if isinstance(r, Exception) else (r, None) for r in read_each(fs, paths, ends)]
     calls = []
     for path, byte_range in zip(paths, ranges, strict=True):
         place, read = s3_place(fs, path), _read_s3
