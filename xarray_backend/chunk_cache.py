@@ -8,12 +8,13 @@ import weakref
 from collections import OrderedDict, deque
 from collections.abc import Hashable, Sequence
 from functools import partial
-from itertools import groupby, product
+from itertools import product
 from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from xarray_backend.boxes import boxes_of_coords
 from zarrds import Array
 from zarrds.errors import ArgumentError
 from zarrds.parallel import at_once, chunk_versions, same_version
@@ -307,22 +308,8 @@ def _box(parts: Sequence[slice | np.ndarray[Any, Any]]) -> tuple[Any, ...]:
 
 def _read_chunks(array: Array, grid: tuple[_Axis, ...], coords: list[Coords]) -> dict[Coords, Chunk]:
     """Read chunks in as few reads as possible; on a network these are under way at the same time."""
-    parts = at_once(array.chunk_store, partial(_read_box, array, grid), _boxes(coords))
+    parts = at_once(array.chunk_store, partial(_read_box, array, grid), boxes_of_coords(coords))
     return {at: chunk for part in parts for at, chunk in part.items()}
-
-
-def _boxes(coords: Sequence[Coords]) -> list[tuple[range, ...]]:
-    """Return boxes that together have these coordinates, which are sorted."""
-    if not coords[0]:
-        return [()]
-    rows = [(n, _boxes([at[1:] for at in row])) for n, row in groupby(coords, lambda at: at[0])]
-    found: list[tuple[range, ...]] = []
-    start = 0
-    for at, (number, boxes) in enumerate(rows):
-        if at + 1 == len(rows) or rows[at + 1] != (number + 1, boxes):
-            found += [(range(rows[start][0], number + 1), *box) for box in boxes]
-            start = at + 1
-    return found
 
 
 def _read_box(array: Array, grid: tuple[_Axis, ...], box: tuple[range, ...]) -> dict[Coords, Chunk]:

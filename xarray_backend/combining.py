@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from xarray_backend._compat import decode_values, indexing, stored_data
-from xarray_backend.joined import DecodedPart, FillPart, JoinedArray, Part
+from xarray_backend.joined import DecodedPart, FillPart, JoinedArray, Part, StepArray
 from xarray_backend.lazy import ZarrdsArrayWrapper
 from xarray_backend.opening import Opened
 from zarrds import Array
@@ -69,7 +69,7 @@ def combined_variables(
     members : sequence of mapping
         For each store its arrays and variables, by name.
     dim : str
-        Dimension along which the stores follow each other.
+        Dimension along which the stores follow each other; if no variable has it, each store is one step along it.
     missing : {"raise", "fill", "skip"}
         What is done with a variable that a store does not have.
     lengths : sequence of (int or None)
@@ -80,21 +80,25 @@ def combined_variables(
     Raises
     ------
     ArgumentError
-        No variable has `dim`, or the variables of the stores do not fit together.
+        The variables of the stores do not fit together.
     """
+    note = ""
+    if not any(dim in var.dims for own in members for _, var in own.values()):
+        members = _as_steps(opened, members, dim)
+        note = f"; {dim!r} is not a dimension of any variable, so that each store is one step along it"
+        if any(length not in (None, 1) for length in lengths):
+            raise ArgumentError(f"lengths must be 1: each store is one step along {dim!r}", found=list(lengths))
     owners = [one.name for one in opened]
     names = dict.fromkeys(name for own in members for name in own)
     parts = [_Parts(name, [own.get(name) for own in members], owners) for name in names]
     along = [one for one in parts if any(stored is not None and dim in stored[1].dims for stored in one.stored)]
-    if not along:
-        raise ArgumentError(f"dim {dim!r} is not a dimension of any variable; there are {sorted(names)}")
     counts = _lengths_along(opened, members, dim, lengths)
     found: dict[str, xr.Variable] = {}
     for one in parts:
         if one not in along:
-            found[one.name] = _the_same(one, compat)
+            found[one.name] = _the_same(one, compat, note)
         elif not one.lacking or missing == "fill":
-            _check_alike(one, dim)
+            _check_alike(one, dim, note)
             found[one.name] = _joined(one, dim, counts)
         elif missing == "raise":
             raise ArgumentError(
@@ -131,7 +135,7 @@ def _lengths_along(
     return found
 
 
-def _check_alike(parts: _Parts, dim: str) -> None:
+def _check_alike(parts: _Parts, dim: str, note: str) -> None:
     """Raise ArgumentError if the dimensions differ, or lengths of others than the one along which they are joined."""
     _, first = parts.first
     expected = {d: n for d, n in first.sizes.items() if d != dim}
@@ -144,8 +148,57 @@ def _check_alike(parts: _Parts, dim: str) -> None:
                 f"variable {parts.name!r} of {owner} does not fit those of the other stores",
                 expected=dict(first.sizes),
                 found=dict(var.sizes),
-                hint=f"only lengths along {dim!r} may differ",
+                hint=f"only lengths along {dim!r} may differ{note}",
             )
+
+
+# --- a new dimension ------------------------------------------------------------------------------------------------
+
+BELONGING = ("grid_mapping", "bounds", "cell_measures")
+"""Attributes of variables that name others, which say where values are: they are the same in all stores."""
+
+
+def _as_steps(opened: Sequence[Opened], members: Sequence[Mapping[str, Stored]], dim: str) -> list[dict[str, Stored]]:
+    """Return the variables of stores of which each is one step along a new dimension.
+
+    Data variables, and coordinates without dimensions, get the new dimension in front of theirs. Coordinates with
+    dimensions, and what attributes such as ``grid_mapping`` and ``bounds`` name, stay: they belong to all steps.
+    """
+    every = [(name, var) for own in members for name, (_, var) in own.items()]
+    if any(name == dim and var.ndim for name, var in every):
+        raise ArgumentError(
+            f"dim {dim!r} is not a dimension, but the name of a variable that has dimensions",
+            hint="pass another name for the new dimension",
+        )
+    coordinates = {name for one in opened for name in _named(one.attrs, "coordinates")}
+    belonging: set[str] = {str(d) for _, var in every for d in var.dims}
+    for _, var in every:
+        if var.ndim:  # what belongs to a scalar, such as the bounds of a time, is a value of its step
+            coordinates |= _named(var.attrs, "coordinates")
+            belonging |= {name for key in BELONGING for name in _named(var.attrs, key)}
+    stay = {name for name, var in every if name in belonging or (name in coordinates and var.ndim)}
+    if all(name in stay for name, _ in every):
+        raise ArgumentError(f"dim {dim!r} is not a dimension of any variable; there are {sorted(stay)}")
+    return [{name: one if name in stay else _as_step(one, dim) for name, one in own.items()} for own in members]
+
+
+def _named(attrs: Mapping[str, Any], key: str) -> set[str]:
+    """Return the names of variables in an attribute such as ``"lon lat"`` or ``"area: cell_area"``."""
+    value = attrs.get(key)
+    return {name.rstrip(":") for name in value.split()} if isinstance(value, str) else set()
+
+
+def _as_step(stored: Stored, dim: str) -> Stored:
+    """Return a stored variable with a new first dimension of length 1."""
+    array, var = stored
+    encoding = dict(var.encoding)
+    encoding["preferred_chunks"] = {dim: 1, **encoding["preferred_chunks"]}
+    for key in ("chunks", "shards"):
+        encoding[key] = None if encoding[key] is None else (1, *encoding[key])
+    # a transposition names dimensions by their numbers
+    encoding["filters"] = tuple(one for one in encoding["filters"] if getattr(one, "name", "") != "transpose")
+    data = indexing.LazilyIndexedArray(StepArray(stored_data(var)))
+    return array, xr.Variable((dim, *var.dims), data, var.attrs, encoding)
 
 
 # --- variables with the dimension -----------------------------------------------------------------------------------
@@ -230,14 +283,16 @@ def _encoding(first: xr.Variable, dim: str, blocks: Sequence[tuple[int, ...]]) -
 
 def _index(parts: _Parts, counts: Sequence[int], *, decoded: bool) -> xr.Variable:
     """Return the coordinate along the dimension in memory; all stores are read in one batch."""
-    _, first = parts.first
+    array, first = parts.first
     in_memory = iter(loaded([one[0] for one in parts.stored if one is not None]))
     pieces: list[Any] = []
     for one in parts.stored:
         if one is None:
             pieces.append(None)
             continue
-        var = one[1].copy(data=ZarrdsArrayWrapper(next(in_memory))[indexing.BasicIndexer((slice(None),))])
+        copy = ZarrdsArrayWrapper(next(in_memory))
+        whole = copy[indexing.BasicIndexer((slice(None),) * len(copy.shape))]  # of a scalar, if each store is a step
+        var = one[1].copy(data=np.reshape(whole, one[1].shape))
         pieces.append(decode_values(var, parts.name) if decoded else var)
     like = next(piece for piece in pieces if piece is not None)
     dtype = _common_dtype([piece.dtype for piece in pieces if piece is not None], parts.name)
@@ -251,8 +306,13 @@ def _index(parts: _Parts, counts: Sequence[int], *, decoded: bool) -> xr.Variabl
         start += count
     if not there.all():
         values[~there] = _evenly(values, there, parts.name)
-    encoding = {key: value for key, value in first.encoding.items() if key != "preferred_chunks"}
-    return xr.Variable(first.dims, values, like.attrs, {**encoding, **like.encoding} if decoded else encoding)
+    left_out = {"preferred_chunks"} if array.ndim else {"preferred_chunks", "chunks", "shards"}
+    encoding = {key: value for key, value in first.encoding.items() if key not in left_out}
+    if decoded:
+        encoding |= like.encoding
+    if len({one[1].attrs.get("units") for one in parts.stored if one is not None}) > 1:
+        encoding.pop("units", None)  # "days since" the first of all may not express the times of the others
+    return xr.Variable(first.dims, values, like.attrs, encoding)
 
 
 def _evenly(values: np.ndarray[Any, Any], there: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:
@@ -276,7 +336,7 @@ def _evenly(values: np.ndarray[Any, Any], there: np.ndarray[Any, Any], name: str
 # --- variables without the dimension --------------------------------------------------------------------------------
 
 
-def _the_same(parts: _Parts, compat: str) -> xr.Variable:
+def _the_same(parts: _Parts, compat: str, note: str) -> xr.Variable:
     """Return the variable of the first store that has it, if it is the same in all others that have it."""
     _, first = parts.first
     there = [(owner, one) for owner, one in zip(parts.owners, parts.stored, strict=True) if one is not None]
@@ -293,7 +353,7 @@ def _the_same(parts: _Parts, compat: str) -> xr.Variable:
                 raise ArgumentError(
                     f"variable {parts.name!r} does not have the dimension along which stores are concatenated, "
                     f"and is not the same in {owner} as in {there[0][0]}",
-                    hint="compat='override' takes that of the first store",
+                    hint=f"compat='override' takes that of the first store{note}",
                 )
     return first
 

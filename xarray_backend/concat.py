@@ -95,7 +95,10 @@ def concat_stores(
     paths : str, os.PathLike or iterable of StoreLike
         Paths, URLs or stores; one text with ``*`` or ``?`` stands for all paths that match it, sorted.
     dim : str
-        Dimension along which the stores follow each other.
+        Dimension along which the stores follow each other. If no variable has it, it is a new one, and each store is
+        one step along it: data variables and coordinates without dimensions get it, and a scalar of this name becomes
+        its coordinate. Coordinates with dimensions, and what ``grid_mapping``, ``bounds`` and ``cell_measures`` name,
+        are variables without it.
     group : str, optional
         Path of the group in each of the stores.
     chunks : dict, int, "auto", "stored" or None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import accumulate, pairwise
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,10 @@ import xarray as xr
 
 from xarray_backend._compat import BackendArray, indexing
 from xarray_backend.lazy import ZarrdsArrayWrapper
+from zarrds.parallel import at_once
+from zarrds.storage import Store
 
-__all__ = ["DecodedPart", "FillPart", "JoinedArray", "Part"]
-
-READS_AT_ONCE = 16
-"""Parts that are read at the same moment from a network."""
+__all__ = ["DecodedPart", "FillPart", "JoinedArray", "Part", "StepArray"]
 
 
 class FillPart:
@@ -32,7 +30,7 @@ class FillPart:
         Data type of the values.
     """
 
-    remote = False
+    network: Store | None = None
 
     def __init__(self, shape: tuple[int, ...], value: Any, dtype: np.dtype[Any]) -> None:
         self.shape: tuple[int, ...] = shape
@@ -54,6 +52,46 @@ class FillPart:
         return (type(self).__qualname__, self.shape, str(self.value), self.dtype.str)
 
 
+class StepArray(BackendArray):
+    """Stored array as one step along a new first dimension, whose length is 1.
+
+    Parameters
+    ----------
+    stored : ZarrdsArrayWrapper
+        The stored array.
+    """
+
+    __slots__ = ("_stored", "dtype", "shape")
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+    def __init__(self, stored: ZarrdsArrayWrapper) -> None:
+        self._stored, self.dtype, self.shape = stored, stored.dtype, (1, *stored.shape)
+
+    @property
+    def network(self) -> Store | None:
+        """The store of the chunks if it is on a network."""
+        return self._stored.network
+
+    def __getitem__(self, key: Any) -> Any:
+        step, *inside = key.tuple
+        if isinstance(key, indexing.VectorizedIndexer):
+            if inside:
+                return self._stored[indexing.VectorizedIndexer(tuple(inside))]
+            return np.full(np.shape(step), self._stored[indexing.BasicIndexer(())], dtype=self.dtype)
+        return np.asarray(self._stored[_indexer(tuple(inside))])[np.newaxis][step]
+
+    def zarrds_parts(self) -> tuple[Any, ...]:
+        """Return what is read."""
+        return (self._stored,)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._stored,)
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        return (type(self).__qualname__, self._stored.__dask_tokenize__())
+
+
 class DecodedPart:
     """Lazy variable as a part, for arrays that are not all encoded alike.
 
@@ -61,21 +99,21 @@ class DecodedPart:
     ----------
     variable : xarray.Variable
         The variable, decoded by the CF conventions.
-    stored : ZarrdsArrayWrapper
+    stored : ZarrdsArrayWrapper or StepArray
         What it reads.
     dtype : numpy.dtype
         Data type of the values.
     """
 
-    def __init__(self, variable: xr.Variable, stored: ZarrdsArrayWrapper, dtype: np.dtype[Any]) -> None:
+    def __init__(self, variable: xr.Variable, stored: ZarrdsArrayWrapper | StepArray, dtype: np.dtype[Any]) -> None:
         self._variable, self._stored = variable, stored
         self.shape: tuple[int, ...] = variable.shape
         self.dtype: np.dtype[Any] = dtype
 
     @property
-    def remote(self) -> bool:
-        """Whether reading takes a request on a network."""
-        return self._stored.remote
+    def network(self) -> Store | None:
+        """The store of the chunks if it is on a network."""
+        return self._stored.network
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, indexing.VectorizedIndexer):
@@ -95,7 +133,7 @@ class DecodedPart:
         return (type(self).__qualname__, self._stored.__dask_tokenize__(), self.dtype.str, *decoding)
 
 
-Part = ZarrdsArrayWrapper | FillPart | DecodedPart
+Part = ZarrdsArrayWrapper | StepArray | FillPart | DecodedPart
 
 
 class JoinedArray(BackendArray):
@@ -129,7 +167,8 @@ class JoinedArray(BackendArray):
         if isinstance(along, slice):
             return self._range(key, along)
         if np.ndim(along) == 0:
-            position, number = map(int, self._located(along))
+            position = int(along) % self.shape[self._axis]
+            number = self._number(position)
             return self._parts[number][_with(key, self._axis, position - int(self._starts[number]))]
         return self._positions(key, np.asarray(along))
 
@@ -145,12 +184,14 @@ class JoinedArray(BackendArray):
         if chosen.step < 0:
             ascending = _with(key, self._axis, slice(chosen[-1], chosen[0] + 1, -chosen.step) if chosen else slice(0))
             return np.flip(self[ascending], self._result_axis(key))
+        first, stop = (self._number(chosen[0]), self._number(chosen[-1]) + 1) if chosen else (0, 0)
         wanted: list[tuple[Part, Any]] = []
-        for part, (start, stop) in zip(self._parts, pairwise(self._starts.tolist()), strict=True):
-            first = chosen.start + max(0, -(-(start - chosen.start) // chosen.step)) * chosen.step
-            last = min(stop, chosen.stop)
-            if first < last:
-                wanted.append((part, _with(key, self._axis, slice(first - start, last - start, chosen.step))))
+        for number in range(first, stop):
+            start, end = map(int, self._starts[number : number + 2])
+            before = max(0, -(-(start - chosen.start) // chosen.step))  # chosen positions in front of this part
+            local = slice(chosen.start + before * chosen.step - start, min(end, chosen.stop) - start, chosen.step)
+            if local.start < local.stop:
+                wanted.append((self._parts[number], _with(key, self._axis, local)))
         if not wanted:
             return self._parts[0][_with(key, self._axis, slice(0, 0))].astype(self.dtype, copy=False)
         return _joined(_read(wanted), self._result_axis(key))
@@ -159,10 +200,10 @@ class JoinedArray(BackendArray):
         """Return the elements at some positions along the axis, in any order."""
         along, numbers = self._located(along)
         order = np.argsort(numbers, kind="stable")
-        wanted = []
-        for number in np.unique(numbers).tolist():
-            local = along[numbers == number] - self._starts[number]
-            wanted.append((self._parts[number], _with(key, self._axis, local)))
+        wanted = [
+            (self._parts[number], _with(key, self._axis, along[chosen] - self._starts[number]))
+            for number, chosen in _by_number(numbers, order)
+        ]
         if not wanted:
             return self._range(_with(key, self._axis, slice(0, 0)), slice(0, 0))
         found = _joined(_read(wanted), self._result_axis(key))
@@ -172,19 +213,22 @@ class JoinedArray(BackendArray):
 
     def _points(self, key: Any) -> Any:
         """Return the elements at points, which one array of positions for each dimension gives."""
-        positions = np.broadcast_arrays(*key.tuple)
+        positions = [part.ravel() for part in np.broadcast_arrays(*key.tuple)]
         along, numbers = self._located(positions[self._axis])
-        found = np.empty(along.shape, dtype=self.dtype)
-        chosen = [(number, numbers == number) for number in np.unique(numbers).tolist()]
+        groups = list(_by_number(numbers, np.argsort(numbers, kind="stable")))
         wanted = []
-        for number, mask in chosen:
-            local = [
-                along[mask] - self._starts[number] if n == self._axis else p[mask] for n, p in enumerate(positions)
-            ]
+        for number, chosen in groups:
+            local = [part[chosen] for part in positions]
+            local[self._axis] = along[chosen] - self._starts[number]
             wanted.append((self._parts[number], indexing.VectorizedIndexer(tuple(local))))
-        for (_, mask), values in zip(chosen, _read(wanted), strict=True):
-            found[mask] = values
-        return found
+        found = np.empty(along.shape, dtype=self.dtype)
+        for (_, chosen), values in zip(groups, _read(wanted), strict=True):
+            found[chosen] = values
+        return found.reshape(np.broadcast_shapes(*map(np.shape, key.tuple)))
+
+    def _number(self, position: int) -> int:
+        """Return the number of the part that a position along the axis is in."""
+        return int(np.searchsorted(self._starts, position, side="right")) - 1
 
     def _located(self, along: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         """Return positions along the axis, none of them negative, and the numbers of the parts that they are in."""
@@ -206,9 +250,22 @@ class JoinedArray(BackendArray):
         return (type(self).__qualname__, parts, self._axis, self.dtype.str)
 
 
+def _by_number(
+    numbers: np.ndarray[Any, Any], order: np.ndarray[Any, Any]
+) -> Iterator[tuple[int, np.ndarray[Any, Any]]]:
+    """Yield each number once, and the places where it is; `order` sorts the numbers. No array is looked at twice."""
+    ordered = numbers[order]
+    borders = np.flatnonzero(np.diff(ordered)) + 1
+    yield from zip(ordered[np.r_[0, borders]].tolist() if ordered.size else [], np.split(order, borders), strict=False)
+
+
 def _with(key: Any, axis: int, part: Any) -> Any:
     """Return an indexer with another part along one axis."""
-    parts = (*key.tuple[:axis], part, *key.tuple[axis + 1 :])
+    return _indexer((*key.tuple[:axis], part, *key.tuple[axis + 1 :]))
+
+
+def _indexer(parts: tuple[Any, ...]) -> Any:
+    """Return the indexer for slices, integers and arrays of positions."""
     kind: Callable[[Any], Any] = indexing.OuterIndexer
     if all(not np.ndim(one) for one in parts):
         kind = indexing.BasicIndexer
@@ -217,10 +274,10 @@ def _with(key: Any, axis: int, part: Any) -> Any:
 
 def _read(wanted: list[tuple[Part, Any]]) -> list[Any]:
     """Return what is read of several parts; from a network at the same moment."""
-    if len(wanted) > 1 and any(part.remote for part, _ in wanted):
-        with ThreadPoolExecutor(min(READS_AT_ONCE, len(wanted)), thread_name_prefix="zarrds-parts") as pool:
-            return list(pool.map(lambda one: one[0][one[1]], wanted))
-    return [part[key] for part, key in wanted]
+    store = next((part.network for part, _ in wanted if part.network is not None), None)
+    if store is None:
+        return [part[key] for part, key in wanted]
+    return at_once(store, lambda one: one[0][one[1]], wanted)
 
 
 def _joined(found: list[Any], axis: int) -> Any:

@@ -13,7 +13,7 @@ from xarray_backend._compat import BackendArray, indexing
 from xarray_backend.chunk_cache import CachedReads, ChunkCache
 from zarrds import Array
 from zarrds.errors import StoreNotShareableError
-from zarrds.storage import KVStore
+from zarrds.storage import KVStore, Store
 
 __all__ = ["ZarrdsArrayWrapper", "dtype_in_memory"]
 
@@ -85,7 +85,13 @@ class ZarrdsArrayWrapper(BackendArray):
     @property
     def remote(self) -> bool:
         """Whether reading takes a request on a network."""
-        return self._array.chunk_store.profile.kind == "network"
+        return self.network is not None
+
+    @property
+    def network(self) -> Store | None:
+        """The store of the chunks if it is on a network; None if reading takes no request there."""
+        store = self._array.chunk_store
+        return store if store.profile.kind == "network" else None
 
     @property
     def stored(self) -> Array:
@@ -172,9 +178,9 @@ class _Unreachable(ZarrdsArrayWrapper):
         self.shape, self.dtype = source.meta.shape, source.meta.dtype
 
     @property
-    def remote(self) -> bool:
-        """Whether reading takes a request on a network."""
-        return False
+    def network(self) -> Store | None:
+        """None: nothing is read."""
+        return None
 
     def __getitem__(self, key: Any) -> Any:
         raise self.error

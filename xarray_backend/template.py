@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from xarray_backend.boxes import boxes_of_mask
 from xarray_backend.chunks import block_borders
 from xarray_backend.plan import Options, check_dataset, plan_dataset
 from xarray_backend.reader import attributes_of, open_stored_group, stored_variable
@@ -161,10 +162,10 @@ class Template:
                 absent[coords] = False
             boxes = [
                 {
-                    str(dim): slice(some[start], some[stop])
-                    for dim, (start, stop), some in zip(stored.variables[name].dims, box, borders, strict=True)
+                    str(dim): slice(some[numbers.start], some[numbers.stop])
+                    for dim, numbers, some in zip(stored.variables[name].dims, box, borders, strict=True)
                 }
-                for box in _boxes(absent)
+                for box in boxes_of_mask(absent)
             ]
             if boxes:
                 found[name] = boxes
@@ -182,25 +183,3 @@ class Template:
 
     def _stored_in(self) -> str:
         return next((repr(source.store) for source in self.sources.values()), "an empty store")
-
-
-def _boxes(grid: np.ndarray[Any, Any]) -> list[tuple[tuple[int, int], ...]]:
-    """Return boxes that together cover the true elements of a grid: for each dimension a start and a stop."""
-    if not grid.ndim:
-        return [()] if grid else []
-    if grid.ndim == 1:
-        borders = np.flatnonzero(np.diff(np.concatenate([[False], grid, [False]]).astype("i1")))
-        return [((int(start), int(stop)),) for start, stop in borders.reshape(-1, 2)]
-    found: list[tuple[tuple[int, int], ...]] = []
-    for start, stop, boxes in _equal_runs([_boxes(part) for part in grid]):
-        found += [((start, stop), *box) for box in boxes]
-    return found
-
-
-def _equal_runs(parts: Sequence[Any]) -> Iterator[tuple[int, int, Any]]:
-    """Yield start, stop and value of runs of equal neighbours."""
-    start = 0
-    for at in range(1, len(parts) + 1):
-        if at == len(parts) or parts[at] != parts[start]:
-            yield start, at, parts[start]
-            start = at

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import pickle
 from concurrent.futures import ThreadPoolExecutor
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ import zarrds
 from tests.store.doubles import CountingStore, RemoteStore, WrappedStore
 from tests.xarray_backend.samples import assert_same, is_document, waves
 from xarray_backend import ChunkCache, chunk_cache, concat_stores, open_zarrds, to_zarrds
-from xarray_backend.chunk_cache import _boxes
 from zarrds.errors import ArgumentError
 from zarrds.storage import MemoryStore
 
@@ -84,15 +82,6 @@ def test_chunks_that_are_missing_are_read_in_few_requests() -> None:
 
 def _numpy(part: Any) -> Any:
     return part["p"] if isinstance(part, dict) else part
-
-
-def test_boxes_have_all_coordinates_once() -> None:
-    rng = np.random.default_rng(3)
-    for _ in range(100):
-        shape = rng.integers(1, 5, size=rng.integers(0, 4))
-        wanted = sorted({tuple(rng.integers(0, shape).tolist()) for _ in range(6)})
-        assert sorted(at for box in _boxes(wanted) for at in product(*box)) == wanted
-    assert _boxes([(0, 1), (0, 2), (1, 1), (1, 2)]) == [(range(2), range(1, 3))]
 
 
 def test_the_budget_is_kept() -> None:

@@ -14,7 +14,6 @@ import xarray as xr
 import zarrds
 from tests.xarray_backend.samples import assert_same, is_document, waves
 from xarray_backend import Template, open_zarrds
-from xarray_backend.template import _boxes
 from zarrds.errors import UnknownVariableError
 from zarrds.storage import MemoryStore
 
@@ -85,14 +84,3 @@ def test_what_does_not_belong_to_it_is_refused() -> None:
     with pytest.raises(ValueError, match="dimensions"):
         target.write(xr.Dataset({"u": ("t", np.zeros(8))}))
     assert dict(store) == before
-
-
-@pytest.mark.parametrize("shape", [(), (7,), (3, 5), (2, 3, 4)])
-def test_boxes_cover_what_is_missing_and_nothing_else(shape: tuple[int, ...]) -> None:
-    random = np.random.default_rng(1)
-    for _ in range(20):
-        grid = random.random(shape) < 0.5
-        found = np.zeros(shape, int)
-        for box in _boxes(np.asarray(grid)):
-            found[tuple(slice(*bounds) for bounds in box)] += 1
-        np.testing.assert_array_equal(found, np.asarray(grid).astype(int))
