@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, MutableMapping
-from contextlib import nullcontext, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 import zarrds
 from xarray_backend.chunks import Length, inherited_chunks, split_chunk
 from xarray_backend.encoding import FLAG
 from xarray_backend.reader import group_path
+from xarray_backend.rechunk_place import Place, as_dict, name_of, place_of_blocks
 from xarray_backend.request import datasets_of
 from xarray_backend.writer import to_zarrds
 from zarrds import Group
 from zarrds.errors import ArgumentError, ArgumentTypeError
-from zarrds.storage import DirectoryStore, MemoryStore, Store, WrapperStore, as_store
 
 __all__ = ["DatasetRechunk", "rechunk"]
 
@@ -50,7 +50,7 @@ class DatasetRechunk:
 
     plan: Any | None
 
-    def __init__(self, first: Callable[..., Any] | None, then: Callable[[], Any] | None, plan: Any, place: _Place):
+    def __init__(self, first: Callable[..., Any] | None, then: Callable[[], Any] | None, plan: Any, place: Place):
         self._first, self._then, self._place = first, then, place
         self.plan = plan
 
@@ -86,70 +86,13 @@ class DatasetRechunk:
                 return self._place.open_group()
             self._place.note_completion()
             found: Group = self._then().compute(**options)
+        self._place.consolidate(found)
         self._place.remove_blocks()
         return found
 
     def __repr__(self) -> str:
         how = "directly" if self._then is None else "by way of stored blocks"
         return f"<xarray_backend.DatasetRechunk to {self._place}, {how}>"
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where a rechunked dataset goes, and where its blocks are stored before."""
-
-    store: Any
-    path: str
-    storage_options: dict[str, Any] | None
-    blocks: Any = None
-    blocks_options: Mapping[str, Any] | None = None
-    folder: str = ""
-
-    @property
-    def blocks_path(self) -> str:
-        """Path of the group of the blocks in their store."""
-        return f"{self.folder}/blocks".lstrip("/")
-
-    def open_group(self) -> Group:
-        return zarrds.open_group(self.store, mode="r+", path=self.path, storage_options=self.storage_options)
-
-    def open_blocks(self) -> Group | None:
-        """Return the group of the blocks, if it is there."""
-        try:
-            return zarrds.open_group(
-                self.blocks, mode="r+", path=self.blocks_path, storage_options=_dict(self.blocks_options)
-            )
-        except zarrds.errors.PathNotFoundError:
-            return None
-
-    @property
-    def _complete_key(self) -> str:
-        return f"{self.folder}/complete".lstrip("/")
-
-    def note_completion(self) -> None:
-        """Record that all blocks are stored, so that they are not computed again."""
-        group = self.open_blocks()
-        if group is not None:
-            group.store.set_many([(self._complete_key, b"1")])
-
-    def has_all_blocks(self) -> bool:
-        """Return whether an earlier run has stored all blocks: documents and receipts alone do not say so."""
-        group = self.open_blocks()
-        return group is not None and self._complete_key in group.store
-
-    def remove_blocks(self) -> None:
-        group = self.open_blocks()
-        if group is None:
-            return
-        store = group.store
-        store.rmdir(self.folder)
-        files = _files_of(store)
-        if not self.folder and isinstance(files, DirectoryStore):
-            with suppress(OSError):
-                os.rmdir(files.path)  # it was made for the blocks
-
-    def __str__(self) -> str:
-        return f"{self.path or '/'} of {self.store if isinstance(self.store, (str, os.PathLike)) else repr(self.store)}"
 
 
 def rechunk(
@@ -227,30 +170,36 @@ def rechunk(
     """
     if append:
         raise ArgumentTypeError("rechunk cannot append a dataset: give zarrds.dask.rechunk the store that has grown")
+    from zarrds.dask import rechunk as rechunk_stored
+    from zarrds.dask.places import options_by_place
+
     _expect_kinds(obj, chunks, encoding)
     obj = _with_tasks(obj)
     where = group_path(group)
     lengths = _lengths(obj, chunks)
-    if not overwrite and _is_there(store, where, storage_options):
+    ours, of_temp = options_by_place(storage_options, store, temp_store)
+    if not overwrite and _is_there(store, where, ours):
         raise zarrds.errors.ContainsGroupError(path=where)
-    write = partial(to_zarrds, obj, storage_options=storage_options, encoding=encoding, zarr_format=zarr_format)
-    place = _Place(store, where, _dict(storage_options))
+    write = partial(to_zarrds, obj, encoding=encoding, zarr_format=zarr_format)
+    place = Place(store, where, as_dict(ours))
     if not target_options and _fits(obj, lengths):
-        direct = partial(write, store, "w" if overwrite else "w-", group, align="raise")
+        direct = partial(write, store, "w" if overwrite else "w-", group, align="raise", storage_options=ours)
         direct = partial(direct, encoding=_with_chunks(obj, encoding, lengths))
         direct(dry_run=True)  # raise what can be found out before anything is written
         return DatasetRechunk(direct, None, None, place)
-    from zarrds.dask import rechunk as rechunk_stored
-
     # jobs may share a temp_store
-    token = _token([*_datasets(obj).values()], lengths, encoding, _name_of(store), where, zarr_format)
-    place = replace(place, **_place_of_blocks(store, temp_store, token, storage_options))
+    token = _token([*_datasets(obj).values()], lengths, encoding, name_of(store), where, zarr_format)
+    place = replace(place, **place_of_blocks(store, temp_store, token, ours, of_temp))
     is_new = place.open_blocks() is None
-    write_blocks = partial(write, place.blocks, "w", place.blocks_path, storage_options=place.blocks_options)
+    where_to = {"storage_options": place.blocks_options, "consolidated": False if place.folder else None}
+    write_blocks = partial(write, place.blocks, "w", place.blocks_path, **where_to)
     if is_new:
+        place.note_group_above()
         write_blocks(compute=False)
     how = {"chunks": chunks, "max_mem": max_mem, "temp_store": temp_store, "target_options": target_options}
-    to_target = partial(rechunk_stored, target_path=where or None, overwrite=overwrite, **how)
+    to_target = partial(
+        rechunk_stored, target_path=where or None, overwrite=overwrite, storage_options=storage_options, **how
+    )
     then = partial(_rechunked, to_target, place)
     first = None if place.has_all_blocks() else write_blocks
     try:
@@ -261,12 +210,12 @@ def rechunk(
         raise
 
 
-def _rechunked(rechunk_stored: Any, place: _Place) -> Any:
+def _rechunked(rechunk_stored: Any, place: Place) -> Any:
     """Return the job that rechunks stored blocks."""
-    return rechunk_stored(place.open_blocks(), place.store, storage_options=place.storage_options)
+    return rechunk_stored(place.open_blocks(), place.store)
 
 
-def _plan_of(rechunk_stored: Any, place: _Place, how: Mapping[str, Any]) -> Any:
+def _plan_of(rechunk_stored: Any, place: Place, how: Mapping[str, Any]) -> Any:
     """Return the plan of a rechunk of blocks, which are not all stored yet, without creating its target."""
     source, path = place.open_blocks(), f"{place.folder}/plan".lstrip("/")
     assert source is not None
@@ -282,64 +231,13 @@ def _token(*values: Any) -> str:
     return str(tokenize(*values))
 
 
-def _name_of(store: Any) -> Any:
-    """Return what tells targets apart: the path or URL as it is given, or the place of a store."""
-    if isinstance(store, (str, os.PathLike)):
-        return os.fspath(store)
-    place = as_store(store, mode="a").place()
-    return place.system, place.path
-
-
-def _dict(options: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return None if options is None else dict(options)
-
-
 def _is_there(store: Any, where: str, storage_options: Mapping[str, Any] | None) -> bool:
     """Return whether a group is at the target, other than the unfinished one of a rechunk."""
     try:
-        found = zarrds.open_group(store, mode="r", path=where, storage_options=_dict(storage_options))
+        found = zarrds.open_group(store, mode="r", path=where, storage_options=as_dict(storage_options))
     except zarrds.errors.PathNotFoundError:
         return False
     return FLAG not in found.attrs
-
-
-def _place_of_blocks(
-    store: Any, temp_store: Any, token: str, storage_options: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    """Return the store for the blocks of a dataset, and the path in it below which nothing else is.
-
-    The target gets fill values and attributes from the blocks. N5 has no fill values and other attributes, so blocks
-    are in N5 if the target is, and only then.
-    """
-    from zarrds.dask.places import options_by_place
-
-    name = f"zarrds-tmp-{token}"
-    in_n5 = _is_n5(store)
-    if temp_store is not None:
-        _, options = options_by_place(storage_options, store, temp_store)
-        is_other = _is_n5(temp_store) and not in_n5
-        blocks = _files_of(temp_store, options) if is_other else temp_store
-        return {"blocks": blocks, "blocks_options": options, "folder": name}
-    if isinstance(store, (str, os.PathLike)):
-        blocks = f"{os.fspath(store).rstrip('/')}.{name}{'.n5' if in_n5 else ''}"
-        return {"blocks": blocks, "blocks_options": storage_options}
-    if isinstance(store, MemoryStore) or (isinstance(store, MutableMapping) and not isinstance(store, Store)):
-        return {"blocks": MemoryStore()}
-    raise ArgumentError("give a temp_store: without a path or URL of the target there is no place beside it for blocks")
-
-
-def _is_n5(store: Any) -> bool:
-    if isinstance(store, (str, os.PathLike)):
-        return os.fspath(store).rstrip("/").endswith(".n5")
-    return isinstance(store, Store) and not store.keeps_documents
-
-
-def _files_of(store: Any, storage_options: Mapping[str, Any] | None = None) -> Store:
-    """Return the store with the files of an N5 container, in which a hidden folder may be of Zarr; any other itself."""
-    found = as_store(store, mode="a", storage_options=storage_options)
-    while isinstance(found, WrapperStore) and not found.keeps_documents:
-        found = found.store
-    return found
 
 
 # --- variables and their chunks --------------------------------------------------------------------------------------
@@ -388,7 +286,8 @@ def _lengths(obj: Any, chunks: Mapping[Any, Any]) -> dict[tuple[str, Any], tuple
             full = f"{path}/{name}".lstrip("/")
             known |= {full, *var.dims}
             own = None if full in var.dims and _is_of_dimension(chunks.get(full), var.ndim) else chunks.get(full)
-            lengths = [_length(dim, axis, own, chunks, var) for axis, dim in enumerate(var.dims)]
+            _expect_own(full, own, var)
+            lengths = [_length(full, dim, axis, own, chunks, var) for axis, dim in enumerate(var.dims)]
             found[path, name] = tuple(lengths)
     unknown = [key for key in chunks if key not in known]
     if unknown:
@@ -401,7 +300,17 @@ def _is_of_dimension(given: Any, ndim: int) -> bool:
     return isinstance(given, int) or (isinstance(given, (tuple, list)) and len(given) != ndim)
 
 
-def _length(dim: Any, axis: int, own: Any, chunks: Mapping[Any, Any], var: xr.Variable) -> Length:
+def _expect_own(name: str, own: Any, var: xr.Variable) -> None:
+    """Raise ValueError for chunks given for a variable that are not those of its dimensions."""
+    if isinstance(own, Mapping):
+        unknown = [dim for dim in own if dim not in var.dims]
+        if unknown:
+            raise ArgumentError(f"variable {name!r} has no dimension {unknown[0]!r}; it has {var.dims}")
+    elif isinstance(own, (tuple, list)) and len(own) != var.ndim:
+        raise ArgumentError(f"chunks of variable {name!r} need a length for each of its dimensions {var.dims}: {own!r}")
+
+
+def _length(name: str, dim: Any, axis: int, own: Any, chunks: Mapping[Any, Any], var: xr.Variable) -> Length:
     size = max(1, var.sizes[dim])
     given = own.get(dim) if isinstance(own, Mapping) else own[axis] if isinstance(own, (tuple, list)) else own
     given = chunks.get(dim) if given is None else given
@@ -409,9 +318,19 @@ def _length(dim: Any, axis: int, own: Any, chunks: Mapping[Any, Any], var: xr.Va
         stored = inherited_chunks(str(dim), var.encoding.get("chunks"), var.dims, var.shape)
         blocks = max(var.chunks[axis], default=1) if var.chunks is not None else size
         return blocks if stored is None else stored[axis]
+    each = given if isinstance(given, (tuple, list)) else () if _is_length(given) and given == -1 else (given,)
+    if not all(_is_length(length) and length > 0 for length in each):
+        raise ArgumentError(
+            f"chunks along dimension {dim!r} of variable {name!r} are a length, all lengths in a tuple, or -1 for the "
+            f"whole dimension; found {given!r}"
+        )
     if isinstance(given, (tuple, list)):
         return tuple(map(int, given))
     return size if given == -1 else int(given)
+
+
+def _is_length(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def _fits(obj: Any, lengths: Mapping[tuple[str, Any], tuple[Length, ...]]) -> bool:

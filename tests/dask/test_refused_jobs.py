@@ -130,7 +130,7 @@ def test_stores_that_other_processes_cannot_open(name: str, folder: Path) -> Non
     """A ZIP file, and a store in memory; with tasks in other processes (those of a cluster are tested elsewhere)."""
     work, source, before = JOBS[name], str(folder / "source"), snapshot(folder)
     with dask.config.set(scheduler="processes"):
-        for target in ({}, zarrds.MemoryStore(), str(folder / "full.zip")):
+        for target in ({}, zarrds.MemoryStore(), str(folder / "full.zip"), str(folder / "new.zip")):
             with pytest.raises(StoreNotShareableError, match="other processes"):
                 work(source, target)
         if name in ("rechunk", "copy_store", "convert"):
@@ -138,3 +138,12 @@ def test_stores_that_other_processes_cannot_open(name: str, folder: Path) -> Non
                 work(zarrds.ones((64, 64), chunks=(1, 64)).store, str(folder / "new"))
     assert snapshot(folder) == before
     assert not os.path.exists(folder / "new")
+
+
+@pytest.mark.parametrize("name", [name for name, (_, target, *_) in REFUSED.items() if target == "new"])
+def test_a_zip_file_is_not_even_created(name: str, folder: Path) -> None:
+    work, _, options, error, _ = REFUSED[name]
+    before = snapshot(folder)
+    with pytest.raises(error):
+        work(str(folder / "source"), str(folder / "new.zip"), **options)
+    assert snapshot(folder) == before

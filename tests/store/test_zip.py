@@ -379,3 +379,41 @@ def test_a_dataset_is_complete_in_its_file(path: Path) -> None:
         warnings.simplefilter("error")
         to_zarrds(ds, str(path))
     assert xarray.open_dataset(path, engine="zarrds").identical(ds)
+
+
+def test_a_path_becomes_a_file_with_its_first_value(path: Path) -> None:
+    """What is opened only, or refused, leaves no file."""
+    store = as_store(str(path), mode="w")
+    assert (list(store), store.get("u"), "u" in store) == ([], None, False)
+    store.flush()
+    store.close()
+    assert not path.exists()
+    with pytest.raises(ValueError, match="closed"):
+        store["u"] = b"1"
+    for key in ("0", ".zattrs"):  # a chunk, which is written at once, and a document, which is written at the end
+        opened: Any = as_store(str(path), mode="a")
+        opened[key] = b"{}"
+        opened.close()
+        with ZipStore(path, mode="r") as found:
+            assert list(found) == [key]
+        path.unlink()
+    with ZipStore(path, mode="a"):  # who names the file of a store wants it
+        pass
+    assert zipfile.is_zipfile(path)
+
+
+def test_two_stores_of_a_path_that_is_not_there_lose_nothing_one_after_the_other(path: Path) -> None:
+    first, second = as_store(str(path), mode="a"), as_store(str(path), mode="a")
+    first["0"] = b"a"
+    first[".zattrs"] = b"{}"
+    first.close()
+    second[".zarray"] = b"{}"
+    second["1"] = b"b"
+    second.close()
+    with ZipStore(path, mode="r") as found:
+        assert sorted(found) == [".zarray", ".zattrs", "0", "1"]
+
+
+def test_a_directory_that_is_not_there_is_an_error_at_once(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        as_store(str(tmp_path / "nowhere" / "a.zip"), mode="w")

@@ -14,7 +14,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 import zarrds
 import zarrds.dask
 from xarray_backend import open_zarrds, rechunk, to_zarrds
-from zarrds.errors import ContainsGroupError
+from zarrds.errors import ArgumentError, ContainsGroupError
+from zarrds.storage import as_store
 
 
 def climate() -> xr.Dataset:
@@ -151,15 +152,84 @@ class Guarded(MemoryFileSystem):
         return str(MemoryFileSystem._strip_protocol(path.replace("guarded://", "memory://")))
 
 
-@pytest.mark.parametrize("temp", ["url", "local", None])
-def test_options_of_a_url_are_those_of_its_blocks(temp: str | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("place", "temp"), [("url", "url"), ("url", "local"), ("url", None), ("local", "url")])
+@pytest.mark.parametrize("length", [1, 6])
+def test_options_of_a_url_are_for_the_urls_alone(length: int, place: str, temp: str | None, tmp_path: Path) -> None:
+    """By way of stored blocks, and directly; a path of this machine needs none."""
     fsspec.register_implementation("guarded", Guarded, clobber=True)
-    url, options = f"guarded://{tmp_path.name}", {"token": "secret"}
-    temp_store = {"url": f"{url}/temp", "local": str(tmp_path / "temp"), None: None}[temp]
+    options = {"token": "secret"}
+    roots = {"url": f"guarded://{tmp_path.name}{length}", "local": str(tmp_path)}
+    temp_store, target = None if temp is None else f"{roots[temp]}/temp", f"{roots[place]}/b"
     ds = climate().chunk(time=5)
-    job = rechunk(ds, f"{url}/b", chunks={"time": -1, "lat": 1}, temp_store=temp_store, storage_options=options)
-    assert job.compute(scheduler="sync")["t2m"].chunks == (40, 1, 8)
-    xr.testing.assert_identical(open_zarrds(f"{url}/b", storage_options=options).load(), climate())
+    chunks = {"time": 5 if length == 6 else -1, "lat": length}
+    job = rechunk(ds, target, chunks=chunks, temp_store=temp_store, storage_options=options)
+    assert (job.plan is None) == (length == 6)
+    assert job.compute(scheduler="sync")["t2m"].chunks == (chunks["time"] if length == 6 else 40, length, 8)
+    found = open_zarrds(target, storage_options=options if place == "url" else None)
+    xr.testing.assert_identical(found.load(), climate())
+
+
+@pytest.mark.parametrize("kind", ["path", "url", "store", "memory", "n5"])
+def test_nothing_stays_in_a_temp_store(kind: str, tmp_path: Path) -> None:
+    """Not even documents of groups, which would stand in the way of blocks in the other format."""
+    places: dict[str, Any] = {
+        "path": str(tmp_path / "t"),
+        "url": f"memory://{tmp_path.name}/t",
+        "store": zarrds.DirectoryStore(str(tmp_path / "t")),
+        "memory": zarrds.MemoryStore(),
+        "n5": str(tmp_path / "t.n5"),
+    }
+    for zarr_format in (2, 3):
+        more = {"chunks": {"time": -1, "lat": 1}, "temp_store": places[kind], "zarr_format": zarr_format}
+        job = rechunk(climate().chunk(time=5), str(tmp_path / f"b{zarr_format}"), **more)
+        job.compute(scheduler="sync")
+        assert not list(as_store(places[kind], mode="a").keys_below(""))
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("consolidated", [True, False])
+def test_a_temp_store_with_data_keeps_them(consolidated: bool, zarr_format: Any, tmp_path: Path) -> None:
+    store = zarrds.MemoryStore()
+    root = zarrds.open_group(store, mode="w", zarr_format=zarr_format)
+    root.attrs["mine"] = 1
+    root.array("x", np.arange(3))
+    if consolidated:
+        zarrds.consolidate_metadata(store)
+    before = dict(store)
+    how = {"chunks": {"time": -1, "lat": 1}, "temp_store": store, "zarr_format": zarr_format}
+    rechunk(climate().chunk(time=5), str(tmp_path / "b"), **how).compute(scheduler="sync")
+    assert dict(store) == before
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_two_jobs_that_share_a_temp_store_leave_nothing(zarr_format: Any, tmp_path: Path) -> None:
+    ds, how, shared = climate().chunk(time=5), {"chunks": {"time": -1, "lat": 1}}, zarrds.MemoryStore()
+    jobs = [rechunk(ds, str(tmp_path / name), temp_store=shared, zarr_format=zarr_format, **how) for name in "cd"]
+    for job in jobs:
+        job.compute(scheduler="sync")
+    assert not list(shared)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "named"),
+    [
+        ({"t2m": (1, 2)}, "'t2m'"),
+        ({"t2m": {"z": 1}}, "'t2m' has no dimension 'z'"),
+        ({"mask": {"lat": "x"}}, "'lat' of variable 'mask'"),
+        ({"lon": 0}, "'lon' of variable"),
+        ({"lon": 1.5}, "found 1.5"),
+        ({"time": "auto"}, "found 'auto'"),
+        ({"time": True}, "found True"),
+        ({"time": -2}, "found -2"),
+        ({"time": (20, 0, 20)}, "'time' of variable"),
+    ],
+)
+def test_chunks_that_are_no_lengths_are_refused_with_the_name_of_the_variable(
+    chunks: dict[str, Any], named: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ArgumentError, match=named):
+        rechunk(climate().chunk(time=5), str(tmp_path / "b"), chunks=chunks)
+    assert not list(tmp_path.iterdir())
 
 
 def test_wrong_calls_write_nothing(tmp_path: Path) -> None:

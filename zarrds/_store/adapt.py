@@ -200,7 +200,7 @@ def _zip_store(path: str, mode: str) -> ZipStore:
     if mode == "r+" and not os.path.exists(path):
         raise PathNotFoundError("there is no such file", path=path, hint="mode 'a' creates it")
     try:
-        return ZipStore(path, mode="a")
+        return ZipStore._at(path)  # what is refused later leaves no empty file
     except zipfile.BadZipFile:
         if mode != "w" or not _is_unfinished_zip(path):
             raise

@@ -69,7 +69,7 @@ class _File(io.FileIO):
 class Archive:
     """The open file of a `ZipStore`; it exists until everything is written, also after the store is dropped."""
 
-    def __init__(self, path: str, compression: int, zip64: bool, mode: str) -> None:
+    def __init__(self, path: str, compression: int, zip64: bool, mode: str, *, later: bool = False) -> None:
         self.path = path
         self.compression = compression
         self.zip64 = zip64
@@ -80,23 +80,25 @@ class Archive:
         self.documents: dict[str, bytes] = {}
         self.changed = False
         zipfile.ZipFile(io.BytesIO(), "w", compression).close()  # refuses methods that it does not have
-        self._open(mode)
+        self._opened: _File | None = None
+        self._is_over = False
+        if later and not os.path.exists(path) and os.access(os.path.dirname(path), os.W_OK):
+            self._start_empty()  # the first write creates the file
+        else:
+            self._open(mode)
 
     def _open(self, mode: str) -> None:
         exists = os.path.exists(self.path)
         try:
-            self.file = _File(self.path, {"r": "rb", "a": "rb+" if exists else "xb+", "w": "wb+", "x": "xb+"}[mode])
+            self._opened = _File(self.path, {"r": "rb", "a": "rb+" if exists else "xb+", "w": "wb+", "x": "xb+"}[mode])
         except OSError as error:
             if isinstance(error, (FileNotFoundError, FileExistsError, IsADirectoryError)):
                 raise
             kind = StoreAccessError if isinstance(error, PermissionError) else StoreError
             hint = "open it with mode='r' to read only" if exists and mode == "a" else None
             raise kind(f"cannot open: {error.strerror}", path=self.path, hint=hint) from error
-        self.entries: dict[str, zipfile.ZipInfo] = {}
-        self.offsets: dict[int, int] = {}
-        self.comment = b""
+        self._start_empty()
         self.end = self.file.seek(0, io.SEEK_END)
-        self.is_listed = True  # whether the central directory at the end of the file lists the current entries
         self.changed = self.end == 0 and mode != "r"
         if not self.changed:
             try:
@@ -105,6 +107,29 @@ class Archive:
                 self.file.close()
                 raise
         self._remember_flushed()
+
+    def _start_empty(self) -> None:
+        self.entries: dict[str, zipfile.ZipInfo] = {}
+        self.offsets: dict[int, int] = {}
+        self.comment = b""
+        self.end = 0
+        self.is_listed = True  # whether the central directory at the end of the file lists the current entries
+        self.flushed_end, self.flushed = 0, dict(self.entries)
+
+    @property
+    def file(self) -> _File:
+        """The open file; one that is created later is created now."""
+        if self._opened is None:
+            changed = self.changed
+            self._open("a")  # another store may have created it meanwhile
+            self.changed |= changed
+            assert self._opened is not None
+        return self._opened
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the file has been closed."""
+        return self._is_over if self._opened is None else self._opened.closed
 
     def _remember_flushed(self) -> None:
         self.flushed_end = self.end
@@ -152,7 +177,7 @@ class Archive:
         if document is not None:
             return cut(document, byte_range)
         entry = self.entries.get(key)
-        if entry is None or self.file.closed:
+        if entry is None or self.is_closed:
             self._require_open()
             check_key(key)
             return None
@@ -215,7 +240,7 @@ class Archive:
         return StoreError(message, path=self.path, key=entry.filename, **fields)
 
     def _require_open(self) -> None:
-        if self.file.closed:
+        if self.is_closed:
             raise ArgumentError(f"the store was closed already: {self.path!r}")
 
     # --- writing -----------------------------------------------------------------------------------------------------
@@ -257,12 +282,13 @@ class Archive:
         entry.compress_type = self.compression
         entry.external_attr = _DIRECTORY if key[-1:] == "/" else _FILE
         header, data = _encoded(entry, data)
+        file = self.file
         entry.header_offset = self.end
         self.is_listed = False
         try:
-            self.file.seek(self.end)
-            self.file.write(header)
-            self.file.write(data)
+            file.seek(self.end)
+            file.write(header)
+            file.write(data)
         except OSError as error:
             raise StoreError(f"cannot write: {error.strerror}", path=self.path, key=key) from error
         self.end += len(header) + len(data)
@@ -355,12 +381,15 @@ class Archive:
             self.users -= 1
             if self.users < 1:
                 self.close()
-            elif not self.file.closed and self.pid == os.getpid():
+            elif not self.is_closed and self.pid == os.getpid():
                 self.flush()
 
     def close(self) -> None:
         with self.lock:
-            if self.file.closed:
+            if self.is_closed:
+                return
+            if self._opened is None and not self.documents:
+                self._is_over = True
                 return
             try:
                 if self.pid == os.getpid():

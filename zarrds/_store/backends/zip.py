@@ -75,11 +75,30 @@ class ZipStore(Store):
         mode: str = "a",
         dimension_separator: Separator | None = None,
     ) -> None:
+        self._begin(path, compression, allowZip64, mode, dimension_separator)
+
+    @classmethod
+    def _at(cls, path: str) -> ZipStore:
+        """Return the store of a file that is created, if it does not exist, by the first write."""
+        made = cls.__new__(cls)
+        made._begin(path, zipfile.ZIP_STORED, True, "a", None, later=True)
+        return made
+
+    def _begin(
+        self,
+        path: str | os.PathLike[str],
+        compression: int,
+        zip64: bool,
+        mode: str,
+        dimension_separator: Separator | None,
+        *,
+        later: bool = False,
+    ) -> None:
         if mode not in ("r", "w", "a", "x"):
             raise ArgumentError(f"ZipStore requires mode 'r', 'w', 'x', or 'a', found {mode!r}")
         self.path = os.path.abspath(os.fspath(path))
         self.compression = compression
-        self.allowZip64 = allowZip64
+        self.allowZip64 = zip64
         self.mode = mode
         self.dimension_separator = dimension_separator
         self.profile = StoreProfile("disk", native_ranges=True, shareable=mode == "r")
@@ -88,7 +107,7 @@ class ZipStore(Store):
             raise PathNotFoundError(
                 "there is no such file", path=self.path, hint="check the spelling; mode='w' creates it"
             )
-        self._use(Archive(self.path, compression, allowZip64, mode))
+        self._use(Archive(self.path, compression, zip64, mode, later=later))
         self._stamp = _stamp(self.path) if mode == "r" else ()
         self._token: str | None = None
 
@@ -104,6 +123,7 @@ class ZipStore(Store):
     def zf(self) -> zipfile.ZipFile:
         """The file as a `zipfile.ZipFile`, to read its directory; what was set before is in it."""
         if self._finalizer.alive:
+            assert self._archive.file  # which is created now at the latest
             self.flush()
         return zipfile.ZipFile(self.path, "r")
 
@@ -273,7 +293,7 @@ def _copied(pid: int, arguments: tuple[str, int, bool], dimension_separator: Sep
         made._is_copy = True
         return made
     archive = _written.get(os.path.realpath(arguments[0]))
-    if archive is None or archive.file.closed or archive.pid != pid:
+    if archive is None or archive.is_closed or archive.pid != pid:
         return ZipStore(*arguments, "a", dimension_separator)
     made = ZipStore.__new__(ZipStore)
     made.path, made.compression, made.allowZip64 = arguments
@@ -298,5 +318,5 @@ def _abandon(archive: Archive) -> None:
     """Write and close the file of a dropped store; a forked child must not write."""
     forgotten = archive.changed and archive.pid == os.getpid()
     archive.release()
-    if forgotten and archive.file.closed:
+    if forgotten and archive.is_closed:
         warnings.warn(f"a ZipStore was not closed: {archive.path!r}", ResourceWarning, stacklevel=2)

@@ -322,9 +322,14 @@ class _Planner:
 
     def enough(self, shuffles: int | None) -> int:
         """Return a `max_mem` that suffices: for a direct plan of single target chunks, or generously for shuffles."""
-        if not shuffles:
-            return self.target_bytes + max(2 * self.source_bytes, self.target_bytes)
-        return 4 * (self.source_bytes + self.target_bytes) + 16 * self.itemsize
+        block = prod(self.target) * self.itemsize  # a chunk of the target in the data type of the source
+        if shuffles:
+            return 4 * (self.source_bytes + max(block, self.target_bytes)) + 16 * self.itemsize
+        if not self.converts:
+            return block + max(2 * self.source_bytes, self.target_bytes)
+        # a batch, of which two are read or one is converted at a time, has a 16th of the memory
+        batches = max(-(-8 * block // 7), -(-16 * (block + self.target_bytes) // 15))
+        return max(block + 2 * max(self.source_bytes, self.target_bytes), batches)
 
     def refused(self, shuffles: int | None) -> MemoryLimitError:
         """Return the error for a rechunk that has no plan."""
