@@ -162,6 +162,35 @@ def test_todays_xarray_finds_names_of_dimensions_or_says_that_there_are_none() -
     assert run("-W", "ignore", "-m", "zarrds.compat", "-c", NAMES) == "done\n"
 
 
+def test_arrays_of_zarr_v2_have_no_metadata_for_an_xarray_that_knows_zarr_python_2() -> None:
+    program = """
+import sys, types, zarr
+z = zarr.zeros(3)
+assert hasattr(z, "metadata")
+sys.modules["xarray.backends.zarr"] = types.SimpleNamespace(_zarr_v3=lambda: False)  # as in xarray 2024.10
+assert not hasattr(z, "metadata")
+assert hasattr(zarr.zeros(3, zarr_format=3), "metadata")
+print("done")
+"""
+    assert run("-m", "zarrds.compat", "-c", program) == "done\n"
+
+
+STORES = """
+from zarr.core import BasicIndexer, TreeViewer
+from zarr.storage import _path_to_prefix, encode_array_metadata
+from zarr._storage.store import _path_to_prefix as again
+import zarr
+assert [_path_to_prefix(path) for path in (None, "", "a/b")] == ["", "", "a/b/"] and again("a") == "a/"
+assert not hasattr(zarr.hierarchy, "_path_to_prefix")
+assert isinstance(zarr.group().tree(), zarr.util.TreeViewer)
+print("done")
+"""
+
+
+def test_names_that_stores_of_other_packages_import() -> None:
+    assert run("-m", "zarrds.compat", "-c", STORES) == "done\n"
+
+
 def test_groups_with_and_without_consolidated_metadata() -> None:
     program = """
 import zarr

@@ -107,8 +107,25 @@ class _Zarr(ModuleType):
 _MODULES = ("context", "indexing", "meta", "types", "util", "version")
 """Modules of Zarr-Python 2 that ``import zarrds`` does not have as attributes."""
 
-_SOURCES = ("zarrds", "zarrds.storage", "zarrds.errors", "zarrds.util", "zarrds.attrs")
+_SOURCES = (
+    "zarrds",
+    "zarrds.storage",
+    "zarrds.errors",
+    "zarrds.util",
+    "zarrds.attrs",
+    "zarrds.meta",
+    "zarrds.indexing",
+)
 """Modules whose names those of Zarr-Python 2 have, too, since they import them."""
+
+
+def _path_to_prefix(path: str | None) -> str:
+    """Return what the keys below a path begin with."""
+    return f"{path}/" if path else ""
+
+
+_PRIVATE: dict[str, Any] = {"_path_to_prefix": _path_to_prefix}
+"""Names with an underscore that stores of other packages import from ``zarr.storage``."""
 
 
 def _with_imported_names(module: ModuleType) -> ModuleType:
@@ -122,6 +139,8 @@ def _with_imported_names(module: ModuleType) -> ModuleType:
                 found = importlib.import_module(source)
                 if name in getattr(found, "__all__", ()):
                     return getattr(found, name)
+        if name in _PRIVATE and module.__name__.startswith(("zarrds.storage", "zarrds._storage")):
+            return _PRIVATE[name]
         raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")  # builtin: what modules raise
 
     vars(module)["__getattr__"] = find

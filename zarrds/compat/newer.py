@@ -1,12 +1,14 @@
 """Names of Zarr-Python 3 that xarray asks for since it has dropped Zarr-Python 2, for processes that call `install`.
 
 `install` adds them to the module `zarr`, to `Group` and to `Array`. Their `metadata` then has only what xarray reads.
-Arrays of Zarr v2 have none if their attributes name the dimensions: xarray then looks there.
+Arrays of Zarr v2 have none if their attributes name the dimensions: xarray then looks there. They never have any for a
+release of xarray that supports Zarr-Python 2, too.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -116,11 +118,16 @@ def _create_with_config(create: Callable[..., Any]) -> Callable[..., Any]:
 def _metadata_of_array(array: Any) -> Any:
     if array.zarr_format == 3:
         return SimpleNamespace(zarr_format=3, dimension_names=array.dimension_names)
-    if "_ARRAY_DIMENSIONS" in array.attrs:
+    if "_ARRAY_DIMENSIONS" in array.attrs or _xarray_knows_zarr2():
         message = "arrays of Zarr v2 have no names of dimensions"
         raise AttributeError(message)  # builtin: xarray then looks at the attributes
     # else xarray would await the store; with no names, or names of NCZarr, it opens the array or says what is missing
     return SimpleNamespace(zarr_format=2, dimension_names=_names_of_nczarr(array))
+
+
+def _xarray_knows_zarr2() -> bool:
+    """Return whether the xarray of this process still supports Zarr-Python 2, where `metadata` means Zarr v3."""
+    return hasattr(sys.modules.get("xarray.backends.zarr"), "_zarr_v3")
 
 
 def _names_of_nczarr(array: Any) -> tuple[str, ...]:

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from zarrds._format import dtype_from_v2, dtype_to_v2, fill_from_v2, fill_of, fill_scalar, fill_to_v2
+from zarrds._format import dtype_from_v2, dtype_to_v2, dumps, fill_from_v2, fill_of, fill_scalar, fill_to_v2
+from zarrds.errors import MetadataError
 
-__all__ = ["decode_dtype", "decode_fill_value", "encode_dtype", "encode_fill_value"]
+__all__ = [
+    "ZARR_FORMAT",
+    "decode_array_metadata",
+    "decode_dtype",
+    "decode_fill_value",
+    "decode_group_metadata",
+    "encode_array_metadata",
+    "encode_dtype",
+    "encode_fill_value",
+    "encode_group_metadata",
+    "parse_metadata",
+]
+
+ZARR_FORMAT = 2
+"""The format that the documents of this module have."""
 
 
 def encode_dtype(d: Any) -> Any:
@@ -70,3 +87,98 @@ def decode_fill_value(v: Any, dtype: Any, object_codec: Any = None) -> Any:
     if v is None:
         return None
     return fill_scalar(fill_from_v2(v, np.dtype(dtype), "fill_value"), np.dtype(dtype))
+
+
+def parse_metadata(s: Any) -> Any:
+    """Return the members of a document: its text may be bytes or str; members that were parsed before stay as they are.
+
+    Examples
+    --------
+    >>> parse_metadata(b'{"zarr_format": 2}')
+    {'zarr_format': 2}
+    """
+    if isinstance(s, Mapping):
+        return s
+    return json.loads(s if isinstance(s, str) else bytes(s))
+
+
+def decode_array_metadata(s: Any) -> dict[str, Any]:
+    """Return the members of a document ``.zarray``, with tuples, a numpy data type and a fill value of that type.
+
+    Parameters
+    ----------
+    s : bytes, str or dict
+        The document; it is not changed.
+
+    Raises
+    ------
+    MetadataError
+        If it is not of Zarr v2, or a member is missing.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> found = decode_array_metadata(zarrds.zeros((4, 6), chunks=2, dtype="i2").store[".zarray"])
+    >>> found["shape"], found["dtype"], found["fill_value"]
+    ((4, 6), dtype('int16'), np.int16(0))
+    """
+    members = _of_v2(s)
+    try:
+        dtype = decode_dtype(members["dtype"])
+        found = {name: members[name] for name in ("compressor", "order", "filters")}
+        found |= {"zarr_format": ZARR_FORMAT, "shape": tuple(members["shape"]), "chunks": tuple(members["chunks"])}
+        found |= {"dtype": dtype, "fill_value": decode_fill_value(members["fill_value"], dtype)}
+    except KeyError as error:
+        raise MetadataError("a member is missing in the document of an array", expected=error.args[0]) from error
+    separator = members.get("dimension_separator")
+    return found | ({"dimension_separator": separator} if separator else {})
+
+
+def encode_array_metadata(meta: Mapping[str, Any]) -> bytes:
+    """Return the document ``.zarray`` for members such as `decode_array_metadata` returns.
+
+    KeyError names a member that is missing.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> document = zarrds.zeros((4, 6), chunks=2).store[".zarray"]
+    >>> encode_array_metadata(decode_array_metadata(document)) == document
+    True
+    """
+    dtype = np.dtype(meta["dtype"])
+    document = {name: meta[name] for name in ("chunks", "compressor", "filters", "order")}
+    document |= {"shape": tuple(meta["shape"]) + dtype.shape, "dtype": encode_dtype(dtype.base)}
+    document |= {"fill_value": encode_fill_value(meta["fill_value"], dtype), "zarr_format": ZARR_FORMAT}
+    separator = meta.get("dimension_separator")
+    return dumps(document | ({"dimension_separator": separator} if separator else {}))
+
+
+def decode_group_metadata(s: Any) -> dict[str, Any]:
+    """Return the members of a document ``.zgroup``; MetadataError if it is not of Zarr v2.
+
+    Examples
+    --------
+    >>> decode_group_metadata(b'{"zarr_format": 2}')
+    {'zarr_format': 2}
+    """
+    _of_v2(s)
+    return {"zarr_format": ZARR_FORMAT}
+
+
+def encode_group_metadata(meta: Any = None) -> bytes:
+    """Return the document ``.zgroup``; what is given is not looked at, as in Zarr-Python 2.
+
+    Examples
+    --------
+    >>> encode_group_metadata()
+    b'{\\n    "zarr_format": 2\\n}'
+    """
+    return dumps({"zarr_format": ZARR_FORMAT})
+
+
+def _of_v2(s: Any) -> Any:
+    members = parse_metadata(s)
+    if members.get("zarr_format") != ZARR_FORMAT:
+        raise MetadataError("not a document of Zarr v2", expected=ZARR_FORMAT, found=members.get("zarr_format"))
+    return members
