@@ -131,7 +131,7 @@ class DatasetPlan:
     stored : Group or None
         The group, if it is in the store already.
     attrs : dict or None
-        New attributes of the group; None: they stay.
+        Attributes of the group that are new or other than the stored ones; None: all stay.
     writes : tuple of VariableWrite
         Values to be written; the arrays of some of them are new.
     recoded : tuple of Recoded
@@ -144,6 +144,11 @@ class DatasetPlan:
     attrs: dict[str, Any] | None
     writes: tuple[VariableWrite, ...]
     recoded: tuple[Any, ...] = ()
+
+    @property
+    def paths(self) -> list[str]:
+        """The paths of the arrays that are written."""
+        return [write.array.path for write in self.writes]
 
     @property
     def new_arrays(self) -> list[NewArray]:
@@ -198,7 +203,9 @@ def plan_dataset(
     new_attrs: dict[str, Any] | None = None if options.mode == "r+" else attrs
     if stored.group is not None and new_attrs is not None:
         names = _unnamed_coordinates(ds, variables, stored)
-        new_attrs = added_attributes(stored.group.attrs.asdict(), new_attrs, names)
+        present = stored.group.attrs.asdict()
+        found = added_attributes(present, new_attrs, names)
+        new_attrs = found and {key: text for key, text in found.items() if key not in present or present[key] != text}
     return DatasetPlan(path, options.zarr_format, stored.group, new_attrs, tuple(writes))
 
 

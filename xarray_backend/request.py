@@ -55,6 +55,8 @@ class Request:
         As for `to_zarrds`.
     dask_options : dict
         Passed to `dask.compute`.
+    is_hidden : bool
+        Whether `root` is a hidden place, from which the group will be moved.
     """
 
     datasets: Mapping[str, xr.Dataset]
@@ -71,6 +73,7 @@ class Request:
     synchronizer: Any = None
     dry_run: bool = False
     dask_options: dict[str, Any] = field(default_factory=dict)
+    is_hidden: bool = False
 
     @property
     def consolidates(self) -> bool:

@@ -8,21 +8,21 @@ One writer at a time appends to a group (`zarrds.parallel.group_turn`), any numb
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import zarrds
 from xarray_backend.blocks import BlockTarget, LazyWrite, block_starts, finish_later, finish_now
-from xarray_backend.encoding import FLAG
+from xarray_backend.encoding import FLAG, added_attributes
 from xarray_backend.plan import DatasetPlan, Resize, VariableWrite
 from xarray_backend.reader import ZarrdsStore
 from xarray_backend.receipt import WriteReceipt
 from zarrds import Array, Group
 from zarrds.creation import NewArray, NewGroup, consolidated
-from zarrds.errors import ConsolidatedNotFoundError
-from zarrds.parallel import Turn, at_once, larger, settle, take_back
+from zarrds.errors import ConsolidatedNotFoundError, PathNotFoundError
+from zarrds.parallel import ReplacingTurn, Turn, at_once, larger, settle, take_back
 from zarrds.storage import Store
 
 if TYPE_CHECKING:
@@ -54,6 +54,10 @@ class Job:
         The dimension along which new arrays are created without the new rows; None: they are created whole.
     receipt : WriteReceipt, optional
         Says in the store that this write is at work, and whether it continues one that was stopped.
+    alone : ReplacingTurn, optional
+        In mode "w", this writer's turn to replace the group.
+    is_hidden : bool
+        Whether the group is written in a hidden place, of which no consolidated metadata above it may tell.
     """
 
     compute: bool
@@ -63,6 +67,8 @@ class Job:
     turns: tuple[Turn, ...] = ()
     append_dim: Any = None
     receipt: WriteReceipt | None = None
+    alone: ReplacingTurn | None = None
+    is_hidden: bool = False
 
 
 def carry_out(
@@ -77,6 +83,8 @@ def carry_out(
     """Carry out the plans; return the stored group, or a Delayed that writes the dask arrays."""
     resizes = [resize for plan in plans for resize in plan.resizes]
     changed = bool(documents) or bool(resizes) or any(plan.attrs is not None for plan in plans)
+    if job.alone is not None:
+        job.alone.keep()
     if documents:
         target.set_many(documents)
     resizes += [
@@ -90,15 +98,20 @@ def carry_out(
         later = write_values(plans, target, job, appends=False)
     else:
         later = _append(plans, resizes, target, job)
+    if job.alone is not None:
+        job.alone.expect_kept()
     # a store that translates documents, such as N5, must read them back to consolidate them
     whole = fresh and not written.path and target.keeps_documents
     last = _last_documents(plans, documents, consolidates=whole and job.consolidated)
-    is_alone = _set_last(last, _as_left(plans, job) if fresh else None, target)
+    is_alone = _set_last(last, _as_left(plans, documents, job) if fresh else None, target)
     if not is_alone and not _joined(plans, documents, target):
-        whole = True  # another writer has replaced the dataset, and will write its metadata
-    elif not (whole and is_alone) and (changed or job.consolidated):
+        raise PathNotFoundError("arrays that were written are gone", path=written.path)
+    root = None
+    if not (whole and is_alone) and (changed or job.consolidated) and not job.is_hidden:
         changes = None if fresh else _changed_paths(plans)  # mode "w" may have deleted other nodes
-        _consolidate_again(target, changes, wanted=job.consolidated)
+        root = _consolidate_again(target, changes, wanted=job.consolidated)
+    if not fresh:
+        _expect_there(plans, documents, target, root)
     target.flush()
     if job.compute:
         return ZarrdsStore(written)
@@ -135,8 +148,9 @@ def write_values(plans: list[DatasetPlan], target: Store, job: Job, *, appends: 
     """Write values in memory, and dask arrays if `compute` is set; return the dask arrays still to be written."""
     writes = [write for plan in plans for write in plan.writes]
     places = [(write, _block_target(write, target, job, appends=appends)) for write in writes]
+    turns = job.turns if appends else () if job.alone is None else (job.alone,)
     for some in _windows([pair for pair in places if not pair[0].is_lazy]):
-        at_once(target, partial(_write_now, job.turns if appends else ()), some)
+        at_once(target, partial(_write_now, turns), some)
     lazy = [LazyWrite(write.values.data, write.blocks, place) for write, place in places if write.is_lazy]
     if not job.compute or not lazy:
         return lazy
@@ -242,17 +256,32 @@ def _changed_paths(plans: list[DatasetPlan]) -> list[str]:
     return [path for plan in plans for path in (plan.path, *(write.array.path for write in plan.writes))]
 
 
-def _consolidate_again(target: Store, paths: list[str] | None, *, wanted: bool) -> None:
-    """Bring consolidated metadata up to date where nodes have changed, or all; make them if they are wanted."""
+def _consolidate_again(target: Store, paths: list[str] | None, *, wanted: bool) -> Any:
+    """Bring consolidated metadata up to date where nodes have changed, or all; make them if they are wanted.
+
+    Return the root group by consolidated metadata; None if there are none.
+    """
     if paths is not None:
         try:
-            zarrds.consolidate_metadata(target, only=paths)
+            return zarrds.consolidate_metadata(target, only=paths)
         except ConsolidatedNotFoundError:
             pass
-        else:
-            return
     if wanted or is_consolidated(target):
-        zarrds.consolidate_metadata(target)
+        return zarrds.consolidate_metadata(target)
+    return None
+
+
+def _expect_there(plans: list[DatasetPlan], documents: Sequence[tuple[str, bytes]], target: Store, root: Any) -> None:
+    """Raise PathNotFoundError if others have deleted arrays that were written; as far as that costs few requests."""
+    if root is not None:
+        gone = [path for plan in plans for path in plan.paths if path not in root]
+    elif documents:
+        texts = _texts(target, [key for key, _ in documents])
+        gone = [key for (key, _), text in zip(documents, texts, strict=True) if text is None]
+    else:
+        return
+    if gone:
+        raise PathNotFoundError("what was written is gone", path=gone[0])
 
 
 def _last_documents(
@@ -264,7 +293,7 @@ def _last_documents(
         if plan.attrs is None:
             continue
         if plan.stored is not None:
-            plan.stored.attrs.update(plan.attrs)  # keep the other members of its document
+            plan.stored.attrs.change(partial(_with_added, plan.attrs))  # keep what others have changed meanwhile
             continue
         (key, text), *stored = plan.new_group(plan.attrs).documents()
         documents[key] = text
@@ -276,9 +305,13 @@ def _last_documents(
     return list(documents.items())
 
 
-def _as_left(plans: list[DatasetPlan], job: Job) -> dict[str, bytes]:
-    """Return the documents of new groups, as this write has created them."""
+def _as_left(plans: list[DatasetPlan], documents: Sequence[tuple[str, bytes]], job: Job) -> dict[str, bytes]:
+    """Return the documents of new groups and of two arrays, as this write has created them.
+
+    Who deletes the groups and creates them again deletes the arrays; two of them are enough to notice that.
+    """
     found = {key: text for plan in plans for key, text in plan.new_group().documents()}
+    found.update([*documents[:1], *documents[-1:]])
     return found if job.receipt is None else {**found, job.receipt.document[0]: job.receipt.document[1]}
 
 
@@ -328,8 +361,16 @@ def _joined(plans: list[DatasetPlan], documents: list[tuple[str, bytes]], target
         return False
     for plan in plans:
         attrs = zarrds.open_group(target, mode="r+", path=plan.path).attrs
-        if FLAG in attrs:
-            del attrs[FLAG]
-        if plan.attrs:
-            attrs.update(plan.attrs)
+        if plan.attrs or FLAG in attrs:
+            attrs.change(partial(_finished, plan.attrs or {}))
     return True
+
+
+def _with_added(attrs: Mapping[str, Any], present: dict[str, Any]) -> dict[str, Any]:
+    """Return the stored attributes of a group with those of a dataset; names of coordinates of both."""
+    return added_attributes(present, attrs, ()) or present
+
+
+def _finished(attrs: Mapping[str, Any], present: dict[str, Any]) -> dict[str, Any]:
+    """Return the same without what says that the dataset is being written."""
+    return {name: value for name, value in _with_added(attrs, present).items() if name != FLAG}

@@ -15,7 +15,7 @@ from xarray_backend.hazards import refuse_lazy_parts_of, refuse_read_after_write
 from xarray_backend.plan import DatasetPlan, Options, plan_dataset
 from xarray_backend.preview import WritePlan, planned_writes
 from xarray_backend.reader import ZarrdsStore
-from xarray_backend.receipt import WriteReceipt, receipt_of
+from xarray_backend.receipt import receipt_of
 from xarray_backend.recoding import recoded_variables, replace_recoded, with_recoded
 from xarray_backend.region import (
     Region,
@@ -25,26 +25,24 @@ from xarray_backend.region import (
     region_of_node,
 )
 from xarray_backend.request import Request, WriteKeywords
+from xarray_backend.room import DatasetExistsError, make_room, noticing_deletion, room_for, turn_to_replace
 from xarray_backend.stored import Stored, read_stored, stored_names, undo_unfinished
 from xarray_backend.storing import Job, ancestors, carry_out, is_consolidated, new_documents
 from zarrds import Array, Group
 from zarrds.errors import (
     ArgumentError,
+    ConflictError,
     ContainsArrayError,
-    ContainsGroupError,
     GroupNotFoundError,
+    PathNotFoundError,
 )
 from zarrds.parallel import Turn, check_synchronizer, group_turn, replacing
-from zarrds.storage import MemoryStore, Store, StoreLike, as_store, document_keys
+from zarrds.storage import MemoryStore, Store, StoreLike, as_store
 
 if TYPE_CHECKING:
     from dask.delayed import Delayed
 
 __all__ = ["DatasetExistsError", "to_zarrds"]
-
-
-class DatasetExistsError(ContainsGroupError, FileExistsError):
-    """Error for a node where mode "w-" would write."""
 
 
 @overload
@@ -281,14 +279,25 @@ def _write(request: Request, target: Store) -> ZarrdsStore | Delayed | WritePlan
         grown = request.append_dim if turns and request.compute else None
         documents = new_documents(plans, root, grown)
         target.check_documents(documents)  # raise for what the store cannot express before anything is deleted
-        receipt = receipt_of(plans, documents, target) if existing is None and request.compute else None
-        number = plans[0].zarr_format
-        written = _room_for(receipt, target, root, mode, number) if existing is None else existing
-        if any(plan.recoded for plan in plans):
-            plans = _recoded(plans, request, target)
-        options = request.dask_options
-        job = Job(request.compute, request.consolidates, options, request.synchronizer, turns, grown, receipt)
-        return carry_out(plans, documents, target, written, job, fresh=existing is None)
+        with turn_to_replace(request, target) as alone:
+            receipt = receipt_of(plans, documents, target) if existing is None and request.compute else None
+            number = plans[0].zarr_format
+            written = room_for(receipt, target, root, number, alone) if existing is None else existing
+            if any(plan.recoded for plan in plans):
+                plans = _recoded(plans, request, target)
+            job = Job(
+                request.compute,
+                request.consolidates,
+                request.dask_options,
+                request.synchronizer,
+                turns,
+                grown,
+                receipt,
+                alone,
+                request.is_hidden,
+            )
+            with noticing_deletion(plans, target):
+                return carry_out(plans, documents, target, written, job, fresh=existing is None)
 
 
 def _begin(request: Request, target: Store) -> Group:
@@ -301,7 +310,7 @@ def _begin(request: Request, target: Store) -> Group:
     _refuse_hazards(plans, None, target, request)
     target.check_documents(new_documents(plans, request.root))
     try:
-        return _make_room(target, request.root, request.mode, plans[0].zarr_format)
+        return make_room(target, request.root, plans[0].zarr_format)
     except DatasetExistsError:
         found = _open_existing(target, request.root)
         if found is None:
@@ -439,32 +448,6 @@ def _stored_group(existing: Group | None, path: str) -> Group | None:
     return found  # type: ignore[no-any-return]
 
 
-def _make_room(target: Store, path: str, mode: str, zarr_format: int) -> Group:
-    """Create the group; in mode "w" delete the existing node first."""
-    if mode != "w" and any(key in target for key in document_keys(path, 3)):
-        raise DatasetExistsError(
-            "a node of Zarr v3 is stored here", path=path, hint="mode='w' replaces it, mode='a' adds to it"
-        )
-    try:
-        return zarrds.open_group(target, mode="w" if mode == "w" else "w-", path=path, zarr_format=zarr_format)
-    except (ContainsGroupError, ContainsArrayError) as error:
-        if mode == "w":
-            raise
-        raise DatasetExistsError(
-            "something is stored here already", path=path, hint="mode='w' replaces it, mode='a' adds to it"
-        ) from error
-
-
-def _room_for(receipt: WriteReceipt | None, target: Store, path: str, mode: str, zarr_format: int) -> Group:
-    """Return the group that a write continues, or create it and leave the receipt of the write."""
-    if receipt is not None and receipt.is_found:
-        return zarrds.open_group(target, mode="r+", path=path)
-    made = _make_room(target, path, mode, zarr_format)
-    if receipt is not None:
-        receipt.leave(target)
-    return made
-
-
 def _replace(request: Request, target: Store) -> ZarrdsStore:
     """Write beside the group, and put the new one in its place at the end."""
     path = request.root
@@ -474,8 +457,18 @@ def _replace(request: Request, target: Store) -> ZarrdsStore:
     wanted = request.consolidated is not False
     with replacing(target, path, request.synchronizer) as (beside, hidden):
         of_root = not path and not hidden and wanted
-        beside_it = replace(request, mode="w-", root=hidden, zarr_format=number, consolidated=of_root)
+        beside_it = replace(
+            request, mode="w-", root=hidden, zarr_format=number, consolidated=of_root, is_hidden=bool(hidden)
+        )
         _write(replace(beside_it, synchronizer=None), beside)
-    if (path or hidden) and (wanted or is_consolidated(target)):
-        zarrds.consolidate_metadata(target)
-    return ZarrdsStore(zarrds.open_group(target, mode="r+", path=path))
+    try:
+        if (path or hidden) and (wanted or is_consolidated(target)):
+            zarrds.consolidate_metadata(target)
+        return ZarrdsStore(zarrds.open_group(target, mode="r+", path=path))
+    except PathNotFoundError as error:
+        raise ConflictError(
+            "another task has replaced or deleted what this one had just written",
+            store=repr(target),
+            path=path,
+            hint="look whether it is still wanted, then repeat it",
+        ) from error

@@ -158,6 +158,26 @@ class Attributes(MutableMapping[str, Any]):
         given = dict(*args, **kwargs)
         self._change(lambda attributes: {**attributes, **given})
 
+    def change(self, make: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Replace all attributes by what a function makes of those that are stored, in one operation.
+
+        Parameters
+        ----------
+        make : callable
+            Returns the new attributes for a dict of the stored ones. It is called again if another writer changes them
+            meanwhile.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros(3)
+        >>> z.attrs["steps"] = [1]
+        >>> z.attrs.change(lambda stored: {**stored, "steps": [*stored["steps"], 2]})
+        >>> z.attrs["steps"]
+        [1, 2]
+        """
+        self._change(make)
+
     def __getitem__(self, item: str) -> Any:
         return _copied(self._all()[item])
 

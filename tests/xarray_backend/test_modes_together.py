@@ -10,6 +10,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import dask
+import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
@@ -17,6 +19,9 @@ import xarray as xr
 import zarrds
 from tests.faults.interleave import Turns, TurnStore
 from xarray_backend import open_zarrds, to_zarrds
+from zarrds._node import claim
+from zarrds._store import WRITER_KEY
+from zarrds.errors import ConflictError
 from zarrds.storage import MemoryStore
 
 SEEDS = [pytest.param(range(5), id="few"), pytest.param(range(5, 60), id="many", marks=pytest.mark.slow)]
@@ -124,16 +129,119 @@ def test_a_new_dataset_is_created_once(other: str, seeds: Any, zarr_format: int)
         assert found(store) == found(store, consolidated=False) == expected, seed
 
 
+def small(value: int, *names: str, length: int = 4) -> xr.Dataset:
+    """A dataset of which each variable and coordinate says who wrote it."""
+    variables = {name: (("t", "x"), np.full((length, 3), float(value))) for name in names}
+    return xr.Dataset(variables, {"t": np.full(length, value), "x": [value] * 3}, {f"by{value}": 1})
+
+
+def whole(store: Any, datasets: list[xr.Dataset]) -> xr.Dataset:
+    """The dataset that is there, which must be one of these, by consolidated metadata and without."""
+    ds = open_zarrds(store).load()
+    assert ds.identical(open_zarrds(store, consolidated=False).load())
+    assert any(ds.identical(one) for one in datasets), ds
+    return ds
+
+
+REPLACING: list[tuple[str, str, xr.Dataset]] = [
+    ("w", "w", small(2, "v")),
+    ("w", "w", small(2, "u")),
+    ("w", "w", small(2, "u", length=7)),
+    ("w", "w", small(2, "u").chunk(t=2)),
+    ("w", "replace", small(2, "u")),
+    ("replace", "replace", small(2, "v")),
+]
+
+
 @pytest.mark.parametrize("seeds", SEEDS)
-def test_two_datasets_that_replace_an_old_one(seeds: Any, zarr_format: int) -> None:
-    """One of them is there, whole, with or without what the other one has written; nothing is of the old one."""
+@pytest.mark.parametrize("before", [nothing, old_dataset])
+@pytest.mark.parametrize(("first", "second", "other"), REPLACING)
+def test_the_last_of_two_that_replace_is_there_whole(
+    first: str, second: str, other: xr.Dataset, before: Any, seeds: Any, zarr_format: int, monkeypatch: Any
+) -> None:
+    """Where a store cannot rename, too; it is never one that has raised ConflictError, except to say so at the end."""
+    monkeypatch.setattr(claim, "OWN_PATIENCE_S", 1e6)  # nobody is dead here, though the clock runs
+    mine = small(1, "u")
     for seed in seeds:
         store = MemoryStore()
-        old_dataset(store)
-        assert in_turns(store, seed, write(table(1, "u"), "w"), write(table(2, "v"), "w")) == [None, None]
-        for values, _ in (found(store), found(store, consolidated=False)):
-            assert values, seed
-            assert values.items() <= {"u": {1.0}, "v": {2.0}}.items(), seed
+        before(store)
+        with dask.config.set(scheduler="synchronous"):
+            errors = in_turns(store, seed, write(mine, first), write(other, second))
+        for error in errors:
+            assert error is None or (isinstance(error, ConflictError) and second == "replace"), error
+        assert errors != [None, None] or whole(store, [mine, other.compute()])
+        assert not any("zarrds" in key for key in store), "something is left"
+        to_zarrds(mine, store, mode="w")  # it can be written again
+        whole(store, [mine])
+
+
+@pytest.mark.parametrize("seeds", SEEDS)
+@pytest.mark.parametrize("before", [nothing, old_dataset])
+@pytest.mark.parametrize("mode", ["a", "w-"])
+def test_a_writer_whose_group_is_replaced_says_so(mode: str, before: Any, seeds: Any, zarr_format: int) -> None:
+    """Its chunks do not stay without an array: they would be foreign files for the next mode "w"."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(claim, "OWN_PATIENCE_S", 1e6)
+        for seed in seeds:
+            store = MemoryStore()
+            before(store)
+            errors = in_turns(store, seed, write(table(1, "u"), "w"), write(table(2, "v"), mode))
+            assert all(error is None or isinstance(error, (ConflictError, FileExistsError)) for error in errors), errors
+            chunks = [key for key in store if key.rpartition("/")[2][:1] in "0123456789"]
+            arrays = {key.rpartition("/")[0] for key in store if key.endswith((".zarray", "zarr.json"))}
+            assert {key.partition("/")[0] for key in chunks} <= arrays, seed
+            if errors[0] is None:
+                assert found(store, consolidated=False)[0]["u"] == {1.0}
+
+
+def test_a_killed_writer_keeps_nobody_waiting(zarr_format: int) -> None:
+    store = MemoryStore()
+    old_dataset(store)
+    store[WRITER_KEY] = b"{}" + claim._new_mark()  # of this process, which knows nothing of it
+    assert found(store)[0] == {"old": {0.0}}
+    assert zarrds.verify(store).ok
+    to_zarrds(small(1, "u"), store, mode="w")
+    whole(store, [small(1, "u")])
+    assert WRITER_KEY not in store
+
+
+def test_who_deletes_the_group_meanwhile_is_noticed(zarr_format: int) -> None:
+    """By a call that does not wait for its turn."""
+    store = MemoryStore()
+
+    def block(values: Any) -> Any:
+        zarrds.open_group(store, mode="w")
+        return values
+
+    ds = xr.Dataset({"u": ("t", da.zeros(4, chunks=4).map_blocks(block, dtype=float, meta=np.zeros(0)))})
+    with dask.config.set(scheduler="synchronous"), pytest.raises(ConflictError, match="replaced this meanwhile"):
+        to_zarrds(ds, store, mode="w")
+    assert list(zarrds.open_group(store, mode="r")) == []
+    assert not any(key.startswith("u") for key in store)
+
+
+@pytest.mark.parametrize("mode", ["a", "w-"])
+def test_attributes_that_others_set_meanwhile_are_kept(mode: str, zarr_format: int) -> None:
+    """Those that were there when the call began as well; names of coordinates are those of both."""
+    store = MemoryStore()
+    if mode == "a":
+        to_zarrds(xr.Dataset(attrs={"level": 1, "gone": 1}), store)
+
+    def block(values: Any) -> Any:
+        attrs = zarrds.open_group(store, mode="r+").attrs
+        attrs.change(lambda found: {**found, "level": 2, "coordinates": "height"})
+        if mode == "a":
+            del attrs["gone"]
+        return values
+
+    values = da.zeros(4, chunks=4).map_blocks(block, dtype=float, meta=np.zeros(0))
+    ds = xr.Dataset({"u": ("t", values)}, {"depth": ("z", [1])}, {"by": "me"})
+    with dask.config.set(scheduler="synchronous"):
+        to_zarrds(ds, store, mode=mode)
+    for group in (zarrds.open_group(store, mode="r"), zarrds.open_consolidated(store, mode="r")):
+        attrs = dict(group.attrs)
+        assert sorted(attrs.pop("coordinates").split()) == ["depth", "height"]
+        assert attrs == {"level": 2, "by": "me"}
 
 
 def write_in_process(job: tuple[str, int, str, str]) -> None:
@@ -143,7 +251,7 @@ def write_in_process(job: tuple[str, int, str, str]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", ["a", "replace"])
+@pytest.mark.parametrize("mode", ["a", "replace", "w"])
 def test_processes(mode: str, tmp_path: Path, zarr_format: int) -> None:
     """All variables that several add; the whole dataset that several replace by equal ones."""
     adds = mode == "a"

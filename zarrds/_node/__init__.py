@@ -1,6 +1,7 @@
 """The documents of a hierarchy in a store: find, create and delete nodes."""
 
 from zarrds._node.adapters import locate_node, other_layout
+from zarrds._node.alone import clear, release, writer_claim
 from zarrds._node.claim import (
     Claim,
     ClaimLost,
@@ -20,6 +21,7 @@ from zarrds._node.delete import (
     finish_deletion,
     has_removal_mark,
     refuse_consolidated,
+    remove_strays,
     with_removal_mark,
 )
 from zarrds._node.document_lock import LockedClaim, locked, set_unless_left
@@ -74,6 +76,7 @@ __all__ = [
     "child_nodes",
     "claim_around",
     "claimed",
+    "clear",
     "contains_array",
     "contains_group",
     "create_array",
@@ -99,6 +102,8 @@ __all__ = [
     "other_layout",
     "refresh_consolidated",
     "refuse_consolidated",
+    "release",
+    "remove_strays",
     "replace_at_once",
     "replacing",
     "save_array",
@@ -110,4 +115,5 @@ __all__ = [
     "with_removal_mark",
     "without_consolidated",
     "write_consolidated",
+    "writer_claim",
 ]

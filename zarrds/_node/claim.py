@@ -179,6 +179,23 @@ class Claim:
         """Compare and set another value that the owner of the claim changes, such as a chunk."""
         return store.set_if(key, value, expected)
 
+    @contextmanager
+    def unchanging(self) -> Iterator[bytes]:
+        """Give the text of the document, mark included, which no other thread renews during a block.
+
+        Yields
+        ------
+        bytes
+            The text.
+        """
+        with self._mutex:
+            yield self.text
+
+    @property
+    def is_left(self) -> bool:
+        """Return whether the mark is gone, or stays for the next writer."""
+        return self._kept
+
     def abandon(self) -> None:
         """Leave the mark where it is: the next writer cleans up what this one could not."""
         self._kept = True
@@ -198,6 +215,7 @@ def claimed(
     text: bytes | None = None,
     change: Callable[[bytes, bool], bytes] | None = None,
     work: object = None,
+    create: bytes | None = None,
 ) -> Iterator[Claim]:
     """Hold the claim of a document, such as that of a group or array to which data are appended.
 
@@ -224,6 +242,8 @@ def claimed(
         of `Claim.inherited`; returns the new document.
     work : object, optional
         Value of `Claim.work`.
+    create : bytes, optional
+        The document to create if there is none; the store must be able to compare and swap.
 
     Yields
     ------
@@ -232,7 +252,7 @@ def claimed(
     Raises
     ------
     PathNotFoundError
-        There is no document under `key`.
+        There is no document under `key`, and none is to be created.
 
     Examples
     --------
@@ -241,7 +261,14 @@ def claimed(
     >>> with claimed(group.store, ".zgroup") as claim:
     ...     claim.keep()  # and write what belongs together
     """
-    claim = _taken(store, key, attempt, text, change or _as_it_is, work)
+    claim = (create is not None and _created(store, key, create)) or None
+    while claim is None:
+        try:
+            claim = _taken(store, key, attempt, text, change or _as_it_is, work)
+        except PathNotFoundError:
+            if create is None:
+                raise
+            claim = _created(store, key, create)  # whoever had it has deleted it
     try:
         yield claim
     except BaseException:
@@ -397,6 +424,21 @@ def _taken(
             raise
         del _own[claim.mark]
         text = None
+
+
+def _created(store: Store, key: str, document: bytes) -> Claim | None:
+    """Create a document with our own mark; return None if it is there already."""
+    claim = Claim(store, key, document, _new_mark(), False)
+    claim.text += claim.mark
+    _own[claim.mark] = claim
+    try:
+        if store.set_if(key, claim.text, None):
+            return claim
+    except BaseException:
+        del _own[claim.mark]
+        raise
+    del _own[claim.mark]
+    return None
 
 
 class _Watch:

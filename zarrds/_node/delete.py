@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from zarrds._base.types import Buf
@@ -26,6 +27,7 @@ __all__ = [
     "mark_removal",
     "refuse_consolidated",
     "remove",
+    "remove_strays",
     "set_mark",
     "with_removal_mark",
 ]
@@ -115,6 +117,38 @@ def _remove_while_marked(store: Store, path: str, below: Below, found: Buf) -> N
         store.rmdir(path)
 
 
+def remove_strays(store: Store, path: str) -> None:
+    """Delete what is below a path at which there is no node, such as chunks written after their array was deleted.
+
+    Nothing is deleted if somebody creates a node there meanwhile, or if there are foreign files.
+
+    Parameters
+    ----------
+    store : Store
+        Where the chunks are.
+    path : str
+        The path.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> from zarrds.parallel import remove_strays
+    >>> store = zarrds.MemoryStore({"z/0": b"1"})
+    >>> remove_strays(store, "z")
+    >>> list(store)
+    []
+    """
+    if next(iter(store.keys_below(level(path))), None) is None:
+        return
+    set_mark(store, path)
+    keys = [key for known in FORMATS for key in known.node_keys(path)]
+    if any(text is not None for text in store.get_many([(key, None) for key in keys])):
+        store.delete_many([level(path) + REMOVAL_MARK])  # who creates a node sees the mark, or is seen here
+        return
+    with suppress(ForeignFilesError):
+        finish_deletion(store, path)
+
+
 def is_separate(store: Store, chunk_store: Store | None) -> bool:
     """Return whether chunks are in another store than documents."""
     return chunk_store is not None and chunk_store is not store
@@ -169,19 +203,30 @@ def _new_mark(path: str, note: str = "") -> tuple[str, bytes]:
     return level(path) + REMOVAL_MARK, b"".join(line + b"\n" for line in lines)
 
 
-def remove(store: Store, path: str, below: Below) -> None:
-    """Delete everything below a path: in one step, or in an order in which the rest is never taken for a node."""
-    if below.empty or store.replace_below(path, ()):
+def remove(store: Store, path: str, below: Below, kept: str | None = None) -> None:
+    """Delete everything below a path: in one step, or in an order in which the rest is never taken for a node.
+
+    A key that is to be kept may lie directly below the path; then it is not done in one step.
+    """
+    if below.empty or (kept is None and store.replace_below(path, ())):
         return
     if not path and not store.is_erasable():
         store.rmdir(path)
         return
     mark_removal(store, path, below)
     # a symbolic link may lead to another hierarchy: remove the link, never its target
-    own = store.removable(path, [key for key in below.keys if key != level(path) + REMOVAL_MARK])
+    mark = level(path) + REMOVAL_MARK
+    own = store.removable(path, [key for key in below.keys if key not in (mark, kept)])
     for keys in batches(path, own):
         store.delete_many(keys)
-    store.rmdir(path)
+    if kept is None:
+        store.rmdir(path)
+        return
+    # what others have written since, empty directories, and links
+    for name in store.listdir(path) if store.profile.kind == "disk" else ():
+        store.rmdir(level(path) + name)
+    store.delete_many([key for key in store.keys_below(level(path)) if key not in (mark, kept)])
+    store.delete_many([mark])
 
 
 def begin_removal(store: Store, path: str, below: Below) -> None:

@@ -8,9 +8,10 @@ from contextlib import contextmanager, suppress
 
 from zarrds._base.types import Buf
 from zarrds._format import DOCUMENT_NAMES
+from zarrds._node.alone import writer_claim
 from zarrds._node.delete import batches, expect_ours, refuse_consolidated, set_mark
 from zarrds._node.locking import structure_locked
-from zarrds._store import JOB_FOLDER, REMOVAL_MARK, Staging, Store, level, renamed
+from zarrds._store import JOB_FOLDER, REMOVAL_MARK, WRITER_KEY, Staging, Store, level, renamed
 from zarrds.errors import ConflictError, NotErasableError
 from zarrds.sync import Synchronizer
 
@@ -74,7 +75,8 @@ def replacing(store: Store, path: str, synchronizer: Synchronizer | None = None)
         staging = _hidden_keys(store, path)
     try:
         yield staging.store, staging.path
-        with structure_locked(synchronizer, store, path):
+        # a task that writes a new node in place (`writer_claim`) must not go on in this one
+        with writer_claim(store, path, synchronizer), structure_locked(synchronizer, store, path):
             staging.put()
     except BaseException:
         with suppress(Exception):  # the first error is the one to report
@@ -128,6 +130,8 @@ def replace_at_once(
 def _hidden_keys(store: Store, path: str) -> Staging:
     """Return a staging area below a hidden key of the same store."""
     folder = f"{level(path.rpartition('/')[0])}{JOB_FOLDER}/{uuid.uuid4().hex}"
+    # the first key: whoever deletes other keys below it deletes this one too
+    store.set_many([(f"{folder}/{WRITER_KEY}", b"{}")])
     return Staging(store, folder, lambda: _move(store, folder, path), lambda: _delete(store, folder))
 
 
@@ -144,9 +148,15 @@ def _move(store: Store, folder: str, path: str) -> None:
     """Delete the old node and move the new one to its place: chunks first, then documents, the highest last."""
     hidden = level(path) + JOB_FOLDER + "/"
     below = expect_ours(store, path)
-    keys = sorted(store.keys_below(level(folder)))
+    first = f"{folder}/{WRITER_KEY}"
+    keys = sorted(key for key in store.keys_below(level(folder)) if key != first)
+    if store.get_many([(first, None)]) == [None]:
+        raise ConflictError(
+            "another task deleted what was to replace it", store=repr(store), path=path, hint="repeat it"
+        )
     mark = set_mark(store, path)
-    old = [key for key in below.keys if not key.startswith(hidden) and key != level(path) + REMOVAL_MARK]
+    kept = [level(path) + name for name in (REMOVAL_MARK, WRITER_KEY)]
+    old = [key for key in below.keys if not key.startswith(hidden) and key not in kept]
     for some in batches(path, old):
         store.delete_many(some)
     documents = [key for key in keys if key.rpartition("/")[2] in {*DOCUMENT_NAMES, ".zmetadata"}]

@@ -12,6 +12,7 @@ __all__ = [
     "REMOVAL_MARK",
     "SYSTEM_NAME",
     "TEMPORARY",
+    "WRITER_KEY",
     "ancestors",
     "check_key",
     "credentials_end",
@@ -27,8 +28,10 @@ TEMPORARY = re.compile(r"\.(?:[0-9a-f]{12}-[0-9a-f]+|[0-9a-f]{32})\.partial$")
 """Suffix of temporary files that killed writers leave behind, of zarrds and of Zarr-Python 2."""
 CONDITIONS_KEY = ".zarrds-conditions"
 """Beginning of the keys of objects that exist for a moment, to find out whether a service obeys conditions."""
-SYSTEM_NAME = re.compile(r"\.DS_Store|\._.+|Thumbs\.db|desktop\.ini|\.zarrds-conditions(-\w+)?")
-"""Names of files that operating systems create in directories, and of `CONDITIONS_KEY`."""
+WRITER_KEY = ".zarrds-writer"
+"""Last name of a key that is there while a task replaces everything below its path, by several requests."""
+SYSTEM_NAME = re.compile(r"\.DS_Store|\._.+|Thumbs\.db|desktop\.ini|\.zarrds-conditions(-\w+)?|\.zarrds-writer")
+"""Names of files that operating systems create in directories, of `CONDITIONS_KEY` and of `WRITER_KEY`."""
 
 REMOVAL_MARK = ".zarrds-removal"
 """Last name of a key that marks a removal: everything below its path is being deleted, unless a node is there."""

@@ -4,14 +4,16 @@ This is for programs that divide their writes among tasks themselves, like the x
 with a synchronizer do not need it.
 """
 
-from zarrds._node import check_synchronizer, replace_at_once, replacing, without_consolidated
+from zarrds._node import check_synchronizer, remove_strays, replace_at_once, replacing, without_consolidated
 from zarrds._store import at_once, get_together, same_version
 from zarrds.core.larger import larger, units_after
+from zarrds.parallel.alone import ReplacingTurn, replacing_turn
 from zarrds.parallel.many import chunk_versions, loaded, stored_units
 from zarrds.parallel.parts import write_part
 from zarrds.parallel.turns import Turn, group_turn, settle, take_back, tidy
 
 __all__ = [
+    "ReplacingTurn",
     "Turn",
     "at_once",
     "check_synchronizer",
@@ -20,8 +22,10 @@ __all__ = [
     "group_turn",
     "larger",
     "loaded",
+    "remove_strays",
     "replace_at_once",
     "replacing",
+    "replacing_turn",
     "same_version",
     "settle",
     "stored_units",

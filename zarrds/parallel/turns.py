@@ -31,7 +31,7 @@ from zarrds.hierarchy import Group
 from zarrds.parallel.parts import trim_part
 from zarrds.sync import Synchronizer
 
-__all__ = ["Turn", "group_turn", "settle", "take_back", "tidy"]
+__all__ = ["Turn", "group_turn", "kept", "settle", "take_back", "tidy"]
 
 
 class Turn:
@@ -166,14 +166,8 @@ def group_turn(group: Group, synchronizer: Synchronizer | None = None) -> Iterat
         held.enter_context(_thread_lock(f"{group.store!r} {key}"))
         held.enter_context(document_locked(synchronizer, group.store, key))
         turn = Turn(_claim_of(held, group.store, key))
-        done = threading.Event()
-        keeper = threading.Thread(target=_keep, args=(turn, done), daemon=True)
-        keeper.start()
-        try:
+        with kept(turn):
             yield turn
-        finally:
-            done.set()
-            keeper.join()
 
 
 def _claim_of(held: ExitStack, store: Store, key: str) -> Claim | None:
@@ -187,6 +181,25 @@ def _claim_of(held: ExitStack, store: Store, key: str) -> Claim | None:
 
 
 _STEP_S = 0.05
+
+
+@contextmanager
+def kept(turn: Turn) -> Iterator[None]:
+    """Keep a turn during a block, also while its owner computes and asks nothing.
+
+    Yields
+    ------
+    None
+        Nothing; another thread keeps the turn.
+    """
+    done = threading.Event()
+    keeper = threading.Thread(target=_keep, args=(turn, done), daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        done.set()
+        keeper.join()
 
 
 def _keep(turn: Turn, done: threading.Event) -> None:

@@ -19,7 +19,7 @@ from zarrds._format import Place, dumps, loads, n5, v2
 from zarrds._store.backends.directories import NestedDirectoryStore
 from zarrds._store.backends.fs import FSStore
 from zarrds._store.base import Staging, Store, is_unchanged
-from zarrds._store.paths import REMOVAL_MARK, ancestors, check_key, level, normalize_path
+from zarrds._store.paths import REMOVAL_MARK, WRITER_KEY, ancestors, check_key, level, normalize_path
 from zarrds._store.request import cut, same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._store.wrappers.base import WrapperStore
@@ -125,7 +125,7 @@ class N5Mapping(WrapperStore):
 
         Remains of an interrupted deletion are no group.
         """
-        if not self.store.listdir(node) or self._array_above(node) is not None:
+        if not {*self.store.listdir(node)} - {WRITER_KEY} or self._array_above(node) is not None:
             return False
         above = [node, *ancestors(node)]
         marks = self.store.get_many([(level(path) + REMOVAL_MARK, None) for path in above])
@@ -207,12 +207,16 @@ class N5Mapping(WrapperStore):
 
     def replace_below(self, path: str, items: Sequence[tuple[str, Buf]]) -> bool:
         changed: dict[str, Attributes] = {}
+        documents: list[tuple[str, Buf]] = []
         for key, value in items:
             parent, name = _split(check_key(key))
-            if name not in _DOCUMENTS:
+            if name == WRITER_KEY:
+                documents.append((key, value))
+            elif name not in _DOCUMENTS:
                 return False
-            changed[parent] = _changed(changed.get(parent, Attributes()), parent, name, value)
-        documents = [(level(node) + n5.ATTRIBUTES_KEY, attributes.text()) for node, attributes in changed.items()]
+            else:
+                changed[parent] = _changed(changed.get(parent, Attributes()), parent, name, value)
+        documents += [(level(node) + n5.ATTRIBUTES_KEY, attributes.text()) for node, attributes in changed.items()]
         return is_unchanged(self, N5Mapping) and self.store.replace_below(path, documents)
 
     def staging(self, path: str) -> Staging | None:

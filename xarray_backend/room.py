@@ -1,0 +1,118 @@
+"""Make room for a new dataset: create its group, in mode "w" in the place of what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import zarrds
+from xarray_backend.plan import DatasetPlan
+from xarray_backend.receipt import WriteReceipt
+from xarray_backend.request import Request
+from xarray_backend.storing import ancestors
+from zarrds import Group
+from zarrds.errors import ConflictError, ContainsArrayError, ContainsGroupError, MetadataError, PathNotFoundError
+from zarrds.parallel import ReplacingTurn, remove_strays, replacing_turn
+from zarrds.storage import Store, contains_array, contains_group, document_keys
+
+__all__ = ["DatasetExistsError", "make_room", "noticing_deletion", "room_for", "turn_to_replace"]
+
+
+class DatasetExistsError(ContainsGroupError, FileExistsError):
+    """Error for a node where mode "w-" would write."""
+
+
+@contextmanager
+def turn_to_replace(request: Request, target: Store) -> Iterator[ReplacingTurn | None]:
+    """In mode "w", hold the turn to replace the group: others in this mode wait, then delete what this one wrote."""
+    if request.mode != "w":
+        yield None
+        return
+    if request.root:
+        _remove_array_above(target, request.root)
+    with replacing_turn(target, request.root, request.synchronizer) as turn:
+        yield turn
+
+
+def _remove_array_above(target: Store, path: str) -> None:
+    """Replace an array above a path by a group."""
+    for above in ancestors(path)[:-1]:
+        if contains_array(target, above):
+            zarrds.open_group(target, mode="w", path=above)
+
+
+def make_room(target: Store, path: str, zarr_format: int) -> Group:
+    """Create the group where nothing is."""
+    if any(key in target for key in document_keys(path, 3)):
+        raise DatasetExistsError(
+            "a node of Zarr v3 is stored here", path=path, hint="mode='w' replaces it, mode='a' adds to it"
+        )
+    try:
+        return zarrds.open_group(target, mode="w-", path=path, zarr_format=zarr_format)
+    except (ContainsGroupError, ContainsArrayError) as error:
+        raise DatasetExistsError(
+            "something is stored here already", path=path, hint="mode='w' replaces it, mode='a' adds to it"
+        ) from error
+
+
+_ROUNDS = 10
+
+
+def _make_room_alone(target: Store, path: str, zarr_format: int, alone: ReplacingTurn) -> Group:
+    """Delete what is at a path, and create the group."""
+    for _ in range(_ROUNDS):
+        alone.clear()
+        try:
+            return zarrds.open_group(target, mode="w-", path=path, zarr_format=zarr_format)
+        except (ContainsGroupError, ContainsArrayError):  # somebody who does not wait for turns was here
+            continue
+    raise ConflictError(
+        "others create something here again and again",
+        store=repr(target),
+        path=path,
+        hint="try again, or let one task create it",
+    )
+
+
+def room_for(
+    receipt: WriteReceipt | None, target: Store, path: str, zarr_format: int, alone: ReplacingTurn | None
+) -> Group:
+    """Return the group that a write continues, or create it and leave the receipt of the write."""
+    if receipt is not None and receipt.is_found:
+        return zarrds.open_group(target, mode="r+", path=path)
+    if alone is None:
+        made = make_room(target, path, zarr_format)
+    else:
+        made = _make_room_alone(target, path, zarr_format, alone)
+    if receipt is not None:
+        receipt.leave(target)
+    return made
+
+
+@contextmanager
+def noticing_deletion(plans: Sequence[DatasetPlan], target: Store) -> Iterator[None]:
+    """Raise ConflictError from a block in which others delete what is written, as mode "w" does.
+
+    Chunks that were written after that belong to no array; they are deleted.
+
+    Yields
+    ------
+    None
+        Nothing.
+    """
+    try:
+        yield
+    except (PathNotFoundError, MetadataError, ConflictError) as error:
+        gone = [path for plan in plans for path in plan.paths if not contains_array(target, path)]
+        whole = all(contains_group(target, plan.path) for plan in plans)
+        for path in gone if target.is_erasable() else ():
+            remove_strays(target, path)
+        if isinstance(error, ConflictError) or (whole and not gone):
+            raise
+        raise ConflictError(
+            "others deleted or replaced the group while this was written",
+            store=repr(target),
+            path=plans[0].path,
+            hint="repeat it if it is still wanted; to replace a dataset while others read or write it, take mode "
+            "'replace'",
+        ) from error
