@@ -7,6 +7,7 @@ do so. A node that is replaced disappears in one step where the store can do tha
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -27,7 +28,7 @@ from zarrds._node.delete import (
 )
 from zarrds._node.documents import group_documents, node_documents
 from zarrds._node.lookup import Found, already_there, first_kind
-from zarrds._store import REMOVAL_MARK, Store, ancestors, level, renamed
+from zarrds._store import JOB_FOLDER, REMOVAL_MARK, Store, ancestors, level, renamed
 from zarrds.errors import ConflictError, ContainsArrayError, ContainsGroupError
 
 __all__ = ["create_array", "create_group", "look_around", "missing_groups", "set_if_absent"]
@@ -147,7 +148,7 @@ def _create(
     for _ in range(_ROUNDS):
         formats = FORMATS if known_group is None else (format_of(meta),)
         # a known group is read as well: it may have been deleted since, together with its parents
-        above = [p for p in ancestors(path) if known_group is None or not _is_above(p, known_group)]
+        above = [p for p in _above(path) if known_group is None or not _is_above(p, known_group)]
         (here, *found), marked = look_around(store, [path, *above], formats, chunks_in)
         # a new node must show nothing of a deleted one: finish interrupted deletions first
         unfinished = [at[0].path for at in (*found, here) if at[0].path in marked and first_kind(at) is None]
@@ -441,6 +442,17 @@ def _is_group(found: list[Found], below: Node) -> bool:
             hint=f"pass zarr_format={numbers[0]}, or choose another place",
         )
     return bool(numbers)
+
+
+_HIDDEN = re.compile(rf"(?:.*/)?{re.escape(JOB_FOLDER)}/[0-9a-f]{{32}}", re.DOTALL)
+
+
+def _above(path: str) -> list[str]:
+    """Return the paths above a node; none for a hidden place (`replacing`), which is no member of a hierarchy.
+
+    Another writer may be replacing the group above it at this moment.
+    """
+    return [] if _HIDDEN.fullmatch(path) else ancestors(path)
 
 
 def _is_above(path: str, group: str) -> bool:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from zarrds._base.types import Buf
 from zarrds._format import DOCUMENT_NAMES, FORMATS
-from zarrds._store import JOB_FOLDER, REMOVAL_MARK, SYSTEM_NAME, TEMPORARY, DocumentStore, Store, level
+from zarrds._store import JOB_FOLDER, REMOVAL_MARK, SYSTEM_NAME, TEMPORARY, WRITER_KEY, DocumentStore, Store, level
 from zarrds.errors import ForeignFilesError, ReadOnlyError
 
 __all__ = [
@@ -109,12 +109,16 @@ def _remove_while_marked(store: Store, path: str, below: Below, found: Buf) -> N
         store.set_many([(key, text)])
     elif not store.set_if(key, text, found):
         return
-    for keys in batches(path, store.removable(path, [one for one in below.keys if one != key])):
+    claim = level(path) + WRITER_KEY  # whoever deletes the node to write a new one still needs it
+    for keys in batches(path, store.removable(path, [one for one in below.keys if one not in (key, claim)])):
         if not has_removal_mark(store, path):
             return
         store.delete_many(keys)
     if has_removal_mark(store, path):
-        store.rmdir(path)
+        if claim in below.keys:
+            _remove_rest(store, path, claim)
+        else:
+            store.rmdir(path)
 
 
 def remove_strays(store: Store, path: str) -> None:
@@ -221,10 +225,16 @@ def remove(store: Store, path: str, below: Below, kept: str | None = None) -> No
         store.delete_many(keys)
     if kept is None:
         store.rmdir(path)
-        return
-    # what others have written since, empty directories, and links
+    else:
+        _remove_rest(store, path, kept)
+
+
+def _remove_rest(store: Store, path: str, kept: str) -> None:
+    """Delete what is left below a path, the mark last: what others have written since, empty directories, links."""
+    mark = level(path) + REMOVAL_MARK
     for name in store.listdir(path) if store.profile.kind == "disk" else ():
-        store.rmdir(level(path) + name)
+        if name != JOB_FOLDER:  # others may be writing what is to replace this
+            store.rmdir(level(path) + name)
     store.delete_many([key for key in store.keys_below(level(path)) if key not in (mark, kept)])
     store.delete_many([mark])
 

@@ -15,7 +15,17 @@ __all__ = ["ReplacingTurn", "replacing_turn"]
 
 
 class ReplacingTurn(Turn):
-    """The turn of one writer to replace a node; see `replacing_turn`."""
+    """The turn of one writer to replace a node; see `replacing_turn`.
+
+    Parameters
+    ----------
+    claim : object or None
+        The claim of the node; None if the store cannot compare and swap.
+    store : Store
+        Where the node is.
+    path : str
+        Its path.
+    """
 
     def __init__(self, claim: Claim | None, store: Store, path: str) -> None:
         super().__init__(claim)
