@@ -95,3 +95,21 @@ def test_json(store: str, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     drawn = plotted(store, "--isel", "time=1", "-o", str(tmp_path / "a.png"))
     assert (drawn["values"], Path(drawn["output"]).exists()) == (None, True)
+
+
+@pytest.mark.parametrize(
+    "since",
+    [
+        "2020-01-30 00:00:00+00:00",
+        "2020-01-30T00:00:00 +00:00",
+        "2020-01-30 02:00:00 +02:00",
+        "2020-01-30 05:30:00.0+0530",
+        "2020-01-29 19:00 -5",
+        "2020-01-30 00:00:00Z",
+        "2020-01-30 00:00 UTC",
+    ],
+)
+def test_times_with_an_offset_are_those_of_utc(store: str, since: str) -> None:
+    zarrds.open_group(store, path="g")["time"].attrs["units"] = f"hours since {since}"
+    for sel in ("time=2020-02-01", "time=2020-02-01 00:00", "time=2020-02-01T01:00+01:00"):
+        np.testing.assert_array_equal(plotted(store, "--sel", sel)["values"], VALUES[2])

@@ -18,6 +18,8 @@ from zarrds.errors import ArgumentError, ZarrdsError
 __all__ = ["items_at", "sel_option"]
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+_ZONE = re.compile(r"(.+[T ]\d{1,2}(?::\d{1,2}){0,2}(?:\.\d*)?) ?([+-])(\d{1,2}):?(\d\d)?")
+"""A time, and how far it is ahead of UTC."""
 _CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
 
 
@@ -82,11 +84,21 @@ def _values_of(coordinate: Array) -> NDArrayAny:
     if values.dtype.kind != "f" or units is None or coordinate.attrs.get("calendar", "standard") not in _CALENDARS:
         return values
     try:
-        since = np.datetime64(units[2].strip().removesuffix("Z").removesuffix("UTC").strip().replace(" ", "T"), "ms")
+        since = _time(units[2]).astype("M8[ms]")
     except ValueError:  # another way to write it: numbers are compared then
         return values
     times: NDArrayAny = since + np.round(values * _SECONDS[units[1]] * 1000).astype("m8[ms]")
     return times
+
+
+def _time(text: str) -> np.datetime64:
+    """Return a time in UTC; an offset such as ``+02:00`` is taken off, as numpy knows no time zones."""
+    text = text.strip().removesuffix("Z").removesuffix("UTC").strip()
+    zone = _ZONE.fullmatch(text)
+    if zone is None:
+        return np.datetime64(text.replace(" ", "T"))
+    minutes = int(f"{zone[2]}{60 * int(zone[3]) + int(zone[4] or 0)}")
+    return _time(zone[1]) - np.timedelta64(minutes, "m")
 
 
 def _item_at(name: str, text: str, values: NDArrayAny) -> Item:
@@ -138,7 +150,7 @@ def _until(values: NDArrayAny, last: Any) -> NDArrayAny:
 def _parsed(name: str, text: str, values: NDArrayAny) -> Any:
     try:
         if values.dtype.kind == "M":
-            return np.datetime64(text.strip())
+            return _time(text)
         return float(text) if values.dtype.kind in "f" else text.strip()
     except ValueError:
         kind = "a time such as 2020-01-31T12" if values.dtype.kind == "M" else "a number"
