@@ -194,7 +194,7 @@ def to_zarrds(
         Options of the file system behind a URL.
     zarr_format : {2, 3, None}, optional
         Format to write. By default that of the group, or the groups above it, where there are any, else the setting
-        `default_format`, which is 2.
+        `default_format`, which is 2. Modes "w" and "w-" make a new group, "replace" keeps the format of the old one.
     write_empty_chunks : bool, optional
         Whether chunks of nothing but the fill value are stored; not, by default.
     chunkmanager_store_kwargs : dict, optional
@@ -343,7 +343,7 @@ def _planned(request: Request, existing: Group | None, target: Store) -> list[Da
     datasets, append_dim = request.datasets, request.append_dim
     if append_dim is not None and len(datasets) > 1 and not any(append_dim in ds.dims for ds in datasets.values()):
         raise ArgumentError(f"append_dim {append_dim!r} is not a dimension of any node of the tree")
-    number = _format_to_write(target, request.root, existing, request.zarr_format)
+    number = _format_to_write(request, existing, target)
     keeps = request.synchronizer is not None or not target.profile.shareable or target.can_set_if
     separator = target.dimension_separator
     has_fills = target.keeps_documents  # only N5 translates documents, and it has no fill values
@@ -424,11 +424,17 @@ def _open_existing(target: Store, path: str) -> Group | None:
         return None
 
 
-def _format_to_write(target: Store, path: str, existing: Group | None, asked: int | None) -> int:
-    """Return the format of the existing group, else the one asked for, that of a group above, or the default."""
+def _format_to_write(request: Request, existing: Group | None, target: Store) -> int:
+    """Return the format of the existing group, else the one asked for, that of a group above, or the default.
+
+    Mode "replace" has no existing group, but keeps the format of the one that it replaces.
+    """
+    path, asked = request.root, request.zarr_format
     found = None if existing is None else existing.zarr_format
     if found is None and asked is None:
-        found = next(filter(None, (_format_at(target, above) for above in reversed(ancestors(path)[:-1]))), None)
+        above = ancestors(path)[:-1]
+        found = _format_replaced(target, path) if request.mode == "replace" else None
+        found = found or next(filter(None, (_format_at(target, place) for place in reversed(above))), None)
     if found is not None and asked not in (None, found):
         raise ArgumentError(f"zarr_format is {asked}, but the group {path or '/'!r} is in Zarr v{found} and keeps it")
     return asked or found or target.documents_format or target.preferred_format or zarrds.get_config().default_format
@@ -437,6 +443,13 @@ def _format_to_write(target: Store, path: str, existing: Group | None, asked: in
 def _format_at(target: Store, path: str) -> int | None:
     group = _open_existing(target, path)
     return None if group is None else group.zarr_format
+
+
+def _format_replaced(target: Store, path: str) -> int | None:
+    try:
+        return _format_at(target, path)
+    except ContainsArrayError:
+        return zarrds.open_array(target, mode="r", path=path).zarr_format
 
 
 def _stored_group(existing: Group | None, path: str) -> Group | None:
@@ -451,7 +464,7 @@ def _stored_group(existing: Group | None, path: str) -> Group | None:
 def _replace(request: Request, target: Store) -> ZarrdsStore:
     """Write beside the group, and put the new one in its place at the end."""
     path = request.root
-    number = _format_to_write(target, path, None, request.zarr_format)
+    number = _format_to_write(request, None, target)
     if path:
         zarrds.open_group(target, mode="a", path=path.rpartition("/")[0], zarr_format=number)
     wanted = request.consolidated is not False

@@ -134,3 +134,23 @@ def test_a_tree_is_replaced_as_a_whole() -> None:
     tree = xr.open_datatree(store, engine="zarrds")
     assert set(tree.children) == {"new"}
     assert_same(tree["new"].to_dataset(), waves(4))
+
+
+@pytest.mark.parametrize("number", [2, 3])
+@pytest.mark.parametrize("group", [None, "a/b"])
+def test_the_format_stays(number: int, group: str | None) -> None:
+    """Whatever the default is; chunks of different lengths, which Zarr v2 has not, stay too."""
+    store = MemoryStore()
+    encoding = {"u": {"chunks": ((3, 5), 6)}} if number == 3 else {}
+    to_zarrds(waves(), store, group=group, zarr_format=number, encoding=encoding)
+    options: dict[str, Any] = {"align": "keep"} if number == 3 else {}
+    plan = to_zarrds(open_zarrds(store, group) * 2, store, mode="replace", group=group, dry_run=True, **options)
+    assert plan.zarr_format == number
+    to_zarrds(open_zarrds(store, group) * 2, store, mode="replace", group=group, **options)
+    found = zarrds.open_group(store, path=group or "", mode="r")
+    assert found.zarr_format == number
+    assert number == 2 or found["u"].chunks == ((3, 5), 6)
+    array = MemoryStore()
+    zarrds.zeros(3, store=array, zarr_format=number)
+    to_zarrds(waves(), array, mode="replace")
+    assert zarrds.open_group(array, mode="r").zarr_format == number
