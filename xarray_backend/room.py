@@ -18,6 +18,9 @@ from zarrds.storage import Store, contains_array, contains_group, document_keys
 __all__ = ["DatasetExistsError", "make_room", "noticing_deletion", "room_for", "turn_to_replace"]
 
 
+_EXISTS_HINT = "mode='w' replaces it, mode='a' adds to it"
+
+
 class DatasetExistsError(ContainsGroupError, FileExistsError):
     """Error for a node where mode "w-" would write."""
 
@@ -44,14 +47,12 @@ def _remove_array_above(target: Store, path: str) -> None:
 def make_room(target: Store, path: str, zarr_format: int) -> Group:
     """Create the group where nothing is."""
     if any(key in target for key in document_keys(path, 3)):
-        raise DatasetExistsError(
-            "a node of Zarr v3 is stored here", path=path, hint="mode='w' replaces it, mode='a' adds to it"
-        )
+        raise DatasetExistsError("a node of Zarr v3 is stored here", store=repr(target), path=path, hint=_EXISTS_HINT)
     try:
         return zarrds.open_group(target, mode="w-", path=path, zarr_format=zarr_format)
     except (ContainsGroupError, ContainsArrayError) as error:
         raise DatasetExistsError(
-            "something is stored here already", path=path, hint="mode='w' replaces it, mode='a' adds to it"
+            "something is stored here already", store=repr(target), path=path, hint=_EXISTS_HINT
         ) from error
 
 

@@ -24,6 +24,8 @@ _UNREACHED_HINT = (
     "check host and port (for S3: endpoint_url in client_kwargs), and that the service runs; "
     "where it may be restarted meanwhile, raise connect_attempts of zarrds.set_config"
 )
+_OPTION_HINT = "check the names of the storage options: the file system, or the client of the service, has no such one"
+_ADDRESS_HINT = "write the address of the service in full, such as http://localhost:9000"
 _BUSY_HINT = (
     "the service asks for fewer requests: lower concurrency in zarrds.set_config, use fewer workers or raise attempts; "
     "a job that is run again goes on"
@@ -84,6 +86,10 @@ def _hint(error: Exception, text: str, kind: type[StoreError], missing: str | No
         return _UNREACHED_HINT
     if missing is not None:
         return _NO_PLACE_HINT
+    if isinstance(error, TypeError) and "unexpected keyword argument" in text:
+        return _OPTION_HINT
+    if isinstance(error, ValueError) and "Invalid endpoint" in text:
+        return _ADDRESS_HINT
     if kind is not StoreAccessError:
         return _BUSY_HINT if _is_busy(error, text) else None
     return _CREDENTIALS_HINT if _lacks_credentials(error) else _REFUSED_HINT

@@ -96,6 +96,10 @@ class Place:
         """Return whether this is an existing file or directory on a disk."""
         return bool(self.marks) and self.marks[0] is not None
 
+    def shown(self) -> str:
+        """Return the path, for messages."""
+        return f"/{self.path}" if self.marks else self.path or "the whole store"
+
     def _is_above(self, other: Place) -> bool:
         if self.system != other.system:
             return False
@@ -153,6 +157,7 @@ def refuse_overlap(
             raise SelfOverwriteError(
                 "the data are read from the place that would be overwritten, or one lies within the other",
                 path=path,
+                found=f"source {source.shown()}, target {target.shown()}",
                 hint=hint,
             )
 

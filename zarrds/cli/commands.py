@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from zarrds import __version__
-from zarrds._node import has_node
+from zarrds._node import has_node, not_found
 from zarrds._store import normalize_path
 from zarrds.cli.benching import bench
 from zarrds.cli.comparing import diff
@@ -37,7 +37,6 @@ from zarrds.cli.settings import config
 from zarrds.cli.values import cat, stats
 from zarrds.convenience import repair as repair_store
 from zarrds.convenience import verify as verify_store
-from zarrds.errors import PathNotFoundError
 
 __all__ = ["main"]
 
@@ -132,8 +131,8 @@ def repair(store: str, path: str, dry_run: bool, yes: bool, as_json: bool, acces
       zarrds repair data.zarr --dry-run
     """
     options = access.options(store)
-    if not has_node(store_at(store, options), normalize_path(path)):
-        raise PathNotFoundError(path=path, hint="there is nothing to repair; check the spelling")
+    if not has_node(there := store_at(store, options), normalize_path(path)):
+        raise not_found(there, normalize_path(path))
     found = repair_store(store_or_place(store), path, storage_options=options)
     if found and not dry_run:
         if not (yes or as_json):

@@ -16,6 +16,7 @@ from zarrds.hierarchy import Group
 
 __all__ = [
     "Line",
+    "as_python",
     "codec_names",
     "describe",
     "describe_tree",
@@ -171,11 +172,24 @@ def first_values(array: Array, count: int) -> NDArrayAny:
     return np.atleast_1d(np.asarray(array[index]))
 
 
+def as_python(values: NDArrayAny) -> list[Any]:
+    """Return values as lists of Python's objects; numbers with as many digits as their own precision needs.
+
+    Times stay as they are, since numpy turns some of them into integers.
+    """
+    if values.dtype.kind in "mM":
+        return list(values)
+    if values.dtype.kind == "f" and values.dtype.itemsize < 8:
+        values = values.astype("U32").astype("f8")  # 0.1 of float32 is not 0.10000000149011612
+    found: list[Any] = values.tolist()
+    return found
+
+
 def plain_values(values: NDArrayAny) -> Any:
     """Return values as JSON: numbers and texts as they are, all else (times, bytes, complex numbers) as text."""
     kind = values.dtype.kind
     if kind in "biufU":
-        return values.tolist()
+        return as_python(values)
     if kind in "mMS":
         return values.astype("U").tolist() if kind != "S" else np.char.decode(values, "latin-1").tolist()
     return [str(item) for item in values.ravel()] if values.ndim == 1 else _nested(values)

@@ -11,9 +11,11 @@ from functools import partial
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
-from zarrds._node import documents_below, has_node
+from zarrds._node import documents_below, has_node, not_found
 from zarrds._store import normalize_path
+from zarrds.cli.netcdf import NewDataset, store_files
 from zarrds.cli.options import (
     FAILED,
     Access,
@@ -24,16 +26,33 @@ from zarrds.cli.options import (
     job_options,
     yes_option,
 )
-from zarrds.cli.places import store_at, store_or_place
+from zarrds.cli.places import is_file_of_data, store_at, store_or_place
 from zarrds.cli.printing import echo_json, echo_text, expect_agreement
 from zarrds.convenience import copy_store as copy_every_key
 from zarrds.convenience import open as open_node
 from zarrds.core import Array
-from zarrds.errors import PathNotFoundError
 from zarrds.errors.escaping import visible
 from zarrds.storage import MemoryStore
 
 __all__ = ["consolidate", "convert", "copy", "rechunk"]
+
+
+def _chunks(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    """Parse chunks: a JSON value, lengths with commas, or NAME=LENGTH pairs with commas."""
+    if value is None:
+        return None
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        pass
+    try:
+        if "=" not in value:
+            return tuple(int(length) for length in value.split(","))
+        pairs = (part.rpartition("=") for part in value.split(","))
+        return {name.strip(): length.strip() if length.strip() == "auto" else int(length) for name, _, length in pairs}
+    except ValueError:
+        raise click.BadParameter(f"expected lengths (10,20), NAME=LENGTH pairs or JSON, found {value!r}") from None
+
 
 _resume = click.option(
     "--resume/--no-resume",
@@ -93,7 +112,7 @@ def copy(
     """
     ours, theirs = access.options(source), access.options(dest, dest_storage_option)
     if how["if_exists"] == "replace" and not how["dry_run"]:
-        _ask_if_there(_REPLACE, dest, dest_path, theirs, yes=yes)
+        ask_if_there(_REPLACE, dest, dest_path, theirs, yes=yes)
     if every_key:
         stores = store_at(source, ours), store_at(dest, theirs, "a")
         _copy_every_key(*stores, source_path, dest_path, how, quiet=job.quiet, as_json=as_json)
@@ -109,9 +128,12 @@ def copy(
 _REPLACE = "Replace what is in {}, as --if-exists replace asks?"
 
 
-def _ask_if_there(
-    question: str, dest: str, dest_path: str | None, options: dict[str, Any] | None, *, yes: bool
-) -> None:
+def _is_given(option: str) -> bool:
+    """Return whether an option of this command was given, or else has its default."""
+    return click.get_current_context().get_parameter_source(option) is not ParameterSource.DEFAULT
+
+
+def ask_if_there(question: str, dest: str, dest_path: str | None, options: dict[str, Any] | None, *, yes: bool) -> None:
     """Ask before the command goes on, if something is at the destination; `question` has `{}` for its name."""
     if not yes and has_node(store_at(dest, options), normalize_path(dest_path)):
         expect_agreement(question.format(f"{dest} {dest_path or ''}".rstrip()), yes=False)
@@ -141,7 +163,7 @@ def _copy_every_key(
             source, dest, source_path, dest_path, if_exists=how["if_exists"], dry_run=how["dry_run"], log=say
         )
         if not any(counts):
-            raise PathNotFoundError(path=source_path, hint="there is nothing to copy; check the spelling of SRC")
+            raise not_found(source, normalize_path(source_path))
     finally:
         dest.close()  # a ZIP file gets its list of contents
     if as_json:
@@ -178,6 +200,11 @@ def _copy_every_key(
     show_default=True,
     help="End with the first error, or convert all that can be converted and report the others.",
 )
+@click.option("--chunks", callback=_chunks, metavar="CHUNKS", help="Of netCDF: lengths by dimensions, time=10,lat=-1.")
+@click.option("--append-dim", metavar="NAME", help="Of netCDF: write behind what DEST has along this dimension.")
+@click.option(
+    "--region", type=click.Choice(["auto"]), help="Of netCDF: write over the part of DEST with its coordinates."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be converted, and write nothing.")
 @_resume
 @yes_option
@@ -199,9 +226,15 @@ def convert(
     job: JobOptions,
     access: Access,
     dest_storage_option: dict[str, Any],
+    chunks: Any,
+    append_dim: str | None,
+    region: str | None,
     **how: Any,
 ) -> None:
-    """Convert a hierarchy to another format: in place, or from SRC to DEST.
+    """Convert a hierarchy to another format: in place, or from SRC to DEST; or store a netCDF file in DEST.
+
+    Of netCDF and HDF5, SRC is a file, or in quotes a pattern of files that follow each other along a dimension. They
+    become a dataset of Zarr v2 unless --to is given, or are added to one: --append-dim, --region.
 
     What the new format cannot express is refused before anything is written. In place it asks first. If it is stopped,
     run it again. Exit codes: 0 converted; 1 a problem, not agreed to, or a chunk that is not converted or not as
@@ -210,7 +243,23 @@ def convert(
     \b
     Example:
       zarrds convert old.zarr new.zarr --to 3 --workers 4 --if-exists skip_same --verify size
+      zarrds convert 'year-*.nc' s3://bucket/year.zarr --chunks time=30
     """
+    if is_file_of_data(source):
+        if path or keep or how["verify"] or if_exists in ("skip", "skip_same"):
+            raise click.UsageError("--path, --keep, --verify and --if-exists skip are not for files of netCDF")
+        format_asked = int(to) if _is_given("to") else None
+        store_files(
+            NewDataset(source, dest, dest_path, format_asked, if_exists == "replace", chunks, append_dim, region),
+            access.options(dest, dest_storage_option),
+            job,
+            dry_run=dry_run,
+            yes=yes,
+            as_json=as_json,
+        )
+        return
+    if any(value is not None for value in (chunks, append_dim, region)):
+        raise click.UsageError("--chunks, --append-dim and --region are for netCDF files; use rechunk for stores")
     steps: list[str] = []
 
     def make() -> Any:
@@ -238,7 +287,7 @@ def convert(
         make()  # what cannot be done is said before anything is asked
         expect_agreement(f"Convert {source} in place to Zarr v{to}?", yes=False)
     if dest is not None and if_exists == "replace" and not dry_run:
-        _ask_if_there(_REPLACE, dest, dest_path, access.options(dest, dest_storage_option), yes=yes)
+        ask_if_there(_REPLACE, dest, dest_path, access.options(dest, dest_storage_option), yes=yes)
     report = job.run(make)
     where = normalize_path(dest_path or ("" if dest else path))
     if as_json:
@@ -281,9 +330,10 @@ def consolidate(
         return consolidate_metadata(place, metadata_key, only=only or None, storage_options=options)
 
     if dry_run:
-        count, done = len(documents_below(store_at(store, options), "", listed=True)), "would be consolidated"
+        there = store_at(store, options)
+        count, done = len(documents_below(there, "", listed=True)), "would be consolidated"
         if not count:
-            raise PathNotFoundError(path="", hint="there is nothing to consolidate; check the spelling of STORE")
+            raise not_found(there, "")
     else:
         count, done = len(job.run(make).store), "are consolidated"
     if as_json:
@@ -292,30 +342,15 @@ def consolidate(
         echo_text(f"{'dry run' if dry_run else 'all done'}: {count} documents {done}")
 
 
-def _chunks(ctx: click.Context, param: click.Parameter, value: str) -> Any:
-    """Parse chunks: a JSON value, lengths with commas, or NAME=LENGTH pairs with commas."""
-    try:
-        return json.loads(value)
-    except json.JSONDecodeError:
-        pass
-    try:
-        if "=" not in value:
-            return tuple(int(length) for length in value.split(","))
-        pairs = (part.rpartition("=") for part in value.split(","))
-        return {name.strip(): length.strip() if length.strip() == "auto" else int(length) for name, _, length in pairs}
-    except ValueError:
-        raise click.BadParameter(f"expected lengths (10,20), NAME=LENGTH pairs or JSON, found {value!r}") from None
-
-
 @click.command()
 @click.argument("source", metavar="SRC")
 @click.argument("dest", metavar="DST")
 @click.option(
     "--chunks",
-    required=True,
     callback=_chunks,
     metavar="CHUNKS",
-    help="10,20 for the dimensions in order (-1: whole), time=1,x=-1 by name; for a group JSON by the paths of arrays.",
+    help="10,20 for the dimensions in order (-1: whole), time=1,x=-1 by name; for a group JSON by the paths of arrays. "
+    "Not needed with --append.",
 )
 @click.option("--max-mem", metavar="BYTES", help='Memory that a task may use, e.g. "256MB".')
 @click.option("--path", metavar="PATH", help="Array or group in SRC.")
@@ -353,6 +388,8 @@ def rechunk(
     Example:
       zarrds rechunk maps.zarr series.zarr --path t2m --chunks time=-1,lat=10,lon=10 --max-mem 256MB --workers 4
     """
+    if chunks is None and not how["append"]:
+        raise click.UsageError("Missing option '--chunks', such as --chunks time=-1,lat=10,lon=10")
     ours, theirs = access.options(source), access.options(dest, dest_storage_option)
     make: Callable[..., Any] = partial(_rechunk_job, store_at(source, ours), chunks=chunks, path=path, **how)
     if dry_run:
@@ -360,7 +397,7 @@ def rechunk(
         echo_json("rechunk", {"dry_run": True, "plan": plan.as_dict()}) if as_json else echo_text(str(plan))
         return
     if how["overwrite"]:
-        _ask_if_there("Delete all that is in {}, as --overwrite asks?", dest, dest_path, theirs, yes=yes)
+        ask_if_there("Delete all that is in {}, as --overwrite asks?", dest, dest_path, theirs, yes=yes)
     target = store_at(dest, theirs, "w")
     if not resume:
         _clean_up(target, dest_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,12 +13,13 @@ from zarrds.core import Array
 from zarrds.hierarchy import Group
 from zarrds.storage import LMDBStore, SQLiteStore, Store, ZipStore, as_store
 
-__all__ = ["is_url", "opened", "schemes_of", "store_at", "store_or_place"]
+__all__ = ["is_file_of_data", "is_url", "opened", "schemes_of", "store_at", "store_or_place"]
 
 _SQLITE = b"SQLite format 3\0"
 _ZIP = b"PK\3\4"
 _NEW_SQLITE = (".sqlite", ".sqlite3", ".sqldb")
 _NEW_LMDB = ".lmdb"
+_NETCDF = (b"\x89HDF\r\n\x1a\n", b"CDF\x01", b"CDF\x02", b"CDF\x05")
 
 
 def is_url(place: str) -> bool:
@@ -54,6 +56,21 @@ def store_or_place(place: str, mode: str = "r") -> Store | str:
     elif mode != "r" and place.endswith(_NEW_SQLITE) and not path.exists():
         return SQLiteStore(path)
     return place
+
+
+def is_file_of_data(place: str) -> bool:
+    """Return whether an argument names a file of netCDF or HDF5, or is a pattern (``part-*.nc``) of such files.
+
+    >>> is_file_of_data("nothing.nc")
+    False
+    """
+    for path in [place, *glob.glob(place)[:1]]:
+        try:
+            with open(path, "rb") as file:
+                return file.read(8).startswith(_NETCDF)
+        except OSError:  # a directory, or nothing
+            continue
+    return False
 
 
 def store_at(place: str, options: Mapping[str, Any] | None, mode: str = "r") -> Store:

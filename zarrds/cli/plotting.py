@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -17,10 +18,10 @@ from zarrds.cli.coordinates import items_at, sel_option
 from zarrds.cli.describe import dimension_names
 from zarrds.cli.options import Access, access_options, as_json, path_argument, store_argument
 from zarrds.cli.picture import colour_of, sampled, text_image, text_line
-from zarrds.cli.places import opened
 from zarrds.cli.printing import Colour, echo_colours, echo_json, echo_text, on_terminal
 from zarrds.cli.selecting import Item, isel_option, lengths_of, select_option, selection_of
 from zarrds.cli.values import array_at
+from zarrds.convenience import open as open_node
 from zarrds.core import Array
 from zarrds.errors import ArgumentError, ZarrdsError
 from zarrds.errors.escaping import visible
@@ -93,8 +94,12 @@ def plot(
     """
     array = array_at(store, path, access)
 
+    if output is not None:
+        _check_file(output, cmap)
+    root = array.store
+
     def beside(path: str) -> Any:
-        return opened(store, path, access.options(store))
+        return open_node(root, mode="r", path=path)
 
     items = items_at(array, isel, sel, beside)
     found = drawing_of(array, select, items, _MOST_IN_FILE if output else _MOST_IN_TEXT, raw=raw)
@@ -107,6 +112,21 @@ def plot(
         _print(found, vmin, vmax)
     else:
         echo_text(visible(f"drew {found.title} to {output}"))
+
+
+def _check_file(output: str, cmap: str) -> None:
+    """Raise an error for a file or a colour map of which matplotlib knows nothing, before any values are read."""
+    from matplotlib import colormaps  # imported here, as other commands do not draw
+    from matplotlib.figure import Figure
+
+    kind, folder = os.path.splitext(output)[1][1:].lower(), os.path.dirname(output) or "."
+    if kind and kind not in Figure().canvas.get_supported_filetypes():
+        raise click.BadParameter(f"matplotlib draws no .{kind} files; use .png, .svg or .pdf", param_hint="--output")
+    if not os.path.isdir(folder):
+        raise click.BadParameter(f"there is no folder {folder!r}; make it first", param_hint="--output")
+    if cmap not in colormaps:
+        near = difflib.get_close_matches(cmap, list(colormaps), 3) or ["viridis", "magma", "RdBu_r"]
+        raise click.BadParameter(f"matplotlib has no colour map {cmap!r}; try {', '.join(near)}", param_hint="--cmap")
 
 
 def _described(found: Drawing, *, is_drawn: bool) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from zarrds.cli.options import STOPPED
+from zarrds.cli.wording import for_the_command_line
 from zarrds.errors import ZarrdsError
 from zarrds.errors.escaping import visible
 
@@ -107,7 +108,9 @@ def _problems_reported(ctx: click.Context) -> Iterator[None]:
 def _message(error: Exception, *, debug: bool) -> str:
     """Return an error in a line; one that no command expects has its type, and the way to its traceback."""
     text = str(error) or type(error).__name__
-    if isinstance(error, ZarrdsError | OSError | ValueError | ImportError | MemoryError | zipfile.BadZipFile):
+    if isinstance(error, ZarrdsError):
+        return for_the_command_line(text)
+    if isinstance(error, OSError | ValueError | ImportError | MemoryError | zipfile.BadZipFile):
         return text
     more = "" if debug else "; --debug shows where"
     return f"{type(error).__name__}: {text}{more}"

@@ -92,8 +92,9 @@ def selection_of(array: Array, select: Sequence[Item] | None, isel: dict[str, It
             raise ArgumentError(f"dimension {name!r} is selected twice, by its name and by its number", path=array.path)
         taken.add(axis)
         found[axis] = item
+    shown = {axis: name for name, axis in reversed(names.items())}
     return tuple(
-        _checked(item, length, axis) for axis, (item, length) in enumerate(zip(found, array.shape, strict=True))
+        _checked(item, length, shown[axis]) for axis, (item, length) in enumerate(zip(found, array.shape, strict=True))
     )
 
 
@@ -105,14 +106,15 @@ def _names(array: Array) -> dict[str, int]:
     return found
 
 
-def _checked(item: Item, length: int, axis: int) -> Item:
+def _checked(item: Item, length: int, name: str) -> Item:
     if isinstance(item, int):
         if not -length <= item < length:
-            raise ArgumentError(f"index {item} is out of bounds for dimension {axis} of length {length}")
+            what = f"index {item} is out of bounds for dimension {name} of length {length}"
+            raise ArgumentError(what, hint=f"use {-length} to {length - 1}" if length else "there is nothing to select")
         return item % length
     start, stop, step = item.indices(length)
     if step < 0:
-        raise ArgumentError(f"a range must not run backwards, found step {step} in dimension {axis}")
+        raise ArgumentError(f"a range must not run backwards, found step {step} in dimension {name}")
     return slice(start, max(start, stop), step)
 
 

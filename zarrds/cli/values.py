@@ -14,7 +14,7 @@ import numpy as np
 
 from zarrds._base.types import NDArrayAny
 from zarrds._base.unpacking import unpacking_of
-from zarrds.cli.describe import dimension_names, plain_values
+from zarrds.cli.describe import as_python, dimension_names, plain_values
 from zarrds.cli.options import Access, JobOptions, access_options, as_json, job_options, path_argument, store_argument
 from zarrds.cli.places import opened, store_or_place
 from zarrds.cli.printing import echo_json, echo_table, echo_text, json_text
@@ -119,9 +119,8 @@ def _print_text(blocks: Iterator[tuple[int, NDArrayAny]]) -> None:
 
 
 def _items(values: NDArrayAny) -> list[Any]:
-    """Return all values as Python has them; times stay, since numpy turns some of them into integers."""
-    flat = values.reshape(-1)
-    return list(flat) if values.dtype.kind in "mM" else list(flat.tolist())
+    """Return all values as Python has them."""
+    return as_python(values.reshape(-1))
 
 
 def _text(value: Any) -> str:

@@ -164,7 +164,10 @@ def _check_destination(store: Store, path: str, documents: Mapping[str, Buf], if
     for key, found in zip(keys, store.get_many([(key, EXISTS) for key in keys]), strict=True):
         if found is not None:
             raise CopyError(
-                "the destination holds this already", key=key, hint="pass if_exists='replace' or if_exists='skip'"
+                "the destination holds this already",
+                store=repr(store),
+                key=key,
+                hint="pass if_exists='skip_same' to write only what differs, if_exists='replace' or if_exists='skip'",
             )
 
 

@@ -17,6 +17,7 @@ The tree (in brackets the builtin that a caller may catch instead)::
           OldArrayNotFoundError [KeyError]  there is no Zarr v1 array to migrate
         GroupNotFoundError
           FSPathExistNotDir                 a file is where a directory is needed
+      MemberNotFoundError [KeyError]        a group has no member of a name
       ConsolidatedNotFoundError [KeyError]  there is no consolidated metadata
       ForeignFilesError [ValueError]        overwriting would remove files that are not ours
       ReadOnlyError [PermissionError]       a write through something opened read-only
@@ -128,6 +129,7 @@ from zarrds.errors.metadata import (
     FSPathExistNotDir,
     GroupNotFoundError,
     HierarchyTooDeepError,
+    MemberNotFoundError,
     MetadataError,
     NestedTooDeepError,
     OldArrayNotFoundError,
@@ -194,6 +196,7 @@ __all__ = [
     "IgnoredArgumentWarning",
     "InvalidKeyError",
     "ItemTypeError",
+    "MemberNotFoundError",
     "MemoryLimitError",
     "MetadataError",
     "MissingChunkError",

@@ -19,6 +19,7 @@ __all__ = [
     "ForeignFilesError",
     "GroupNotFoundError",
     "HierarchyTooDeepError",
+    "MemberNotFoundError",
     "MetadataError",
     "NestedTooDeepError",
     "OldArrayNotFoundError",
@@ -232,6 +233,42 @@ class GroupNotFoundError(PathNotFoundError):
 
     default_message = "group not found"
     path_message: str | None = "group not found at path {!r}"
+
+
+class MemberNotFoundError(ZarrdsError, KeyError):
+    """A group has no member of a name.
+
+    Cure: Check the spelling; ``list(group)`` and ``group.tree()`` show what is there.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> root = zarrds.group()
+    >>> root["t2m"]
+    Traceback (most recent call last):
+    ...
+    zarrds.errors.MemberNotFoundError: ...
+    """
+
+    default_message = "the group has no such member"
+
+    @classmethod
+    def of_group(cls, store: object, path: str, item: object) -> MemberNotFoundError:
+        """Return the error for a name that was looked up in a group; its arguments are those of a KeyError.
+
+        Parameters
+        ----------
+        store : Store
+            Where the group is stored.
+        path : str
+            Path of the group.
+        item : object
+            The name.
+        """
+        hint = "list(group) and group.tree() show its members"
+        error = cls(f"the group has no member {item!r}", store=repr(store), path=path or None, hint=hint)
+        error.args = (item,)
+        return error
 
 
 class FSPathExistNotDir(GroupNotFoundError):

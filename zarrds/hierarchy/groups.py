@@ -205,7 +205,7 @@ class Group(NewerGroupNames):
             if _node.has_node(self._store, path, self._format):
                 _node.delete_node(self._store, path, chunk_store=self._options.chunk_store)
             elif not _node.finish_deletion(self._store, path, chunk_store=self._options.chunk_store):
-                raise KeyError(item)  # builtin: the protocol of mappings
+                raise self._absent(item)
 
     # --- changing ----------------------------------------------------------------------------------------------------
 

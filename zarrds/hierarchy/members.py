@@ -13,7 +13,7 @@ from zarrds._format import ArrayMeta, GroupMeta, node_key
 from zarrds._node import find_named
 from zarrds._store import Store, level, normalize_path
 from zarrds.core import Array
-from zarrds.errors import MetadataError
+from zarrds.errors import MemberNotFoundError, MetadataError
 from zarrds.hierarchy.tree import TreeViewer
 
 __all__ = ["Members"]
@@ -80,8 +80,12 @@ class Members(MutableMapping[str, Any]):
         path = self._where(item)
         node = _node.find_node(self._store, path, self._format)
         if node is None:
-            raise KeyError(item)  # builtin: the protocol of mappings
+            raise self._absent(item)
         return self._at(path, node)
+
+    def _absent(self, item: object) -> MemberNotFoundError:
+        """Return the error for a member that is not there; nothing is listed, since callers catch it to ask."""
+        return MemberNotFoundError.of_group(self._store, self._path, item)
 
     def __getattr__(self, item: str) -> Any:
         # only members are looked up: names that Python or a notebook tries cause no request

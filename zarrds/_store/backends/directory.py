@@ -13,6 +13,7 @@ from typing import Any
 
 from zarrds._base.types import Buf, ByteRange, Request, Separator
 from zarrds._store.backends import swap
+from zarrds._store.backends.file_kind import how_to_read
 from zarrds._store.backends.files import (
     ABSENT,
     PARTIAL_SUFFIX,
@@ -107,7 +108,7 @@ class DirectoryStore(Store):
     ) -> None:
         self.path = os.path.abspath(os.fspath(path))
         if _is_file(self.path):
-            raise FSPathExistNotDir(path=self.path)
+            raise FSPathExistNotDir(path=self.path, hint=how_to_read(self.path))
         self.normalize_keys = normalize_keys
         self.dimension_separator = dimension_separator
         self.fsync = fsync

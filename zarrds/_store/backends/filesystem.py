@@ -12,6 +12,7 @@ import base64
 import inspect
 import os
 import pickle
+import re
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -40,8 +41,8 @@ from zarrds._store.pace import FixedGate, gate_of
 from zarrds._store.paths import redact_url
 from zarrds._store.request import cut
 from zarrds._store.retry import is_unreached
-from zarrds._store.secrets import safe_cause, secret_values
-from zarrds.errors import ArgumentError, MissingPackageError, ZarrdsError
+from zarrds._store.secrets import redact_text, safe_cause, secret_values
+from zarrds.errors import ArgumentError, ArgumentTypeError, MissingPackageError, ZarrdsError
 
 __all__ = [
     "NOT_FOUND",
@@ -69,6 +70,7 @@ __all__ = [
     "write_each",
 ]
 
+_NO_BUCKET = re.compile(r"(?:s3a?|gc?s|az|abfss?)://(?:/|$)")
 NOT_FOUND = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 """Errors that mean "no such key"; a KeyError comes from inside a client and means nothing."""
 _of_parents: list[AbstractFileSystem] = []
@@ -88,6 +90,9 @@ def opened(url: str, options: Mapping[str, Any]) -> tuple[AbstractFileSystem, st
     StoreConnectionError
         If no connection could be made: archives are read when they are opened.
     """
+    if _NO_BUCKET.match(url):
+        hint = "write it as s3://bucket/path; gs:// and az:// alike"
+        raise ArgumentError("the URL names no bucket", found=redact_url(url), hint=hint)
     try:
         fs, path = url_to_fs(url, **options)
         return fs, path
@@ -97,13 +102,13 @@ def opened(url: str, options: Mapping[str, Any]) -> tuple[AbstractFileSystem, st
         if is_unreached(error):
             failed = store_failure("cannot open", error, store=redact_url(url), key=None, attempts=1, secrets=secrets)
         else:
-            failed = _not_opened(url, error) or safe_cause(error, secrets)
+            failed = _not_opened(url, error, secrets) or safe_cause(error, secrets)
         if failed is error:
             raise
     raise failed  # outside the handler, which would set the other error as context
 
 
-def _not_opened(url: str, error: Exception) -> ZarrdsError | None:
+def _not_opened(url: str, error: Exception, secrets: frozenset[str]) -> ZarrdsError | None:
     """Return the error for a URL that no file system is there for: its protocol is unknown, or needs a package."""
     if isinstance(error, ImportError):
         return MissingPackageError(f"URLs like this need a package: {error}", found=redact_url(url))
@@ -112,6 +117,15 @@ def _not_opened(url: str, error: Exception) -> ZarrdsError | None:
             f"no file system is known for URLs of {str(error).rpartition(' ')[2]}://",
             found=redact_url(url),
             hint="check the spelling; s3, gs, az, http and https are known, and packages for fsspec bring more",
+        )
+    if isinstance(error, TypeError):  # an argument of the file system is unknown, or missing
+        hint = "check the names of the storage options"
+        if url.startswith("reference:"):
+            hint = "a list of references is named by the storage option fo: fo=refs.json"
+        return ArgumentTypeError(
+            f"the file system cannot be opened: {type(error).__name__}: {redact_text(str(error), secrets)}",
+            found=redact_url(url),
+            hint=hint,
         )
     return None
 
