@@ -80,7 +80,7 @@ if TYPE_CHECKING:  # at run time they are imported at first use, see `__getattr_
     from zarrds.creation.newer import create_array, from_array
     from zarrds.errors import CopyError, MetadataError
     from zarrds.hierarchy import Group, group, open_group
-    from zarrds.hierarchy.creating_newer import create_group
+    from zarrds.hierarchy.creating_newer import create_group, create_hierarchy
     from zarrds.n5 import N5FSStore, N5Store
     from zarrds.storage import (
         ABSStore,
@@ -166,6 +166,7 @@ __all__ = [  # noqa: RUF022  # sorted as `sorted` sorts
     "create",
     "create_array",
     "create_group",
+    "create_hierarchy",
     "creation",
     "empty",
     "empty_like",

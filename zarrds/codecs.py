@@ -1,4 +1,4 @@
-"""Compressors and filters, under the manual's name (3.7): the codecs of numcodecs, and their Zarr v3 metadata."""
+"""Compressors and filters, under the manual's name (3.7): those of numcodecs, and of Zarr v3."""
 
 from __future__ import annotations
 
@@ -11,15 +11,45 @@ from numcodecs.registry import codec_registry
 
 from zarrds._codec import V3Codec, V3DataType, register_v3_codec, register_v3_data_type
 from zarrds._format import CodecSpec
-from zarrds._metadata import CodecPipeline, pipeline_of, v3_codec
+from zarrds._metadata import (
+    BloscCname,
+    BloscCodec,
+    BloscShuffle,
+    BytesCodec,
+    CodecPipeline,
+    Crc32cCodec,
+    Endian,
+    GzipCodec,
+    ShardingCodec,
+    ShardingCodecIndexLocation,
+    TransposeCodec,
+    VLenBytesCodec,
+    VLenUTF8Codec,
+    ZstdCodec,
+    pipeline_of,
+    v3_codec,
+)
 from zarrds.core import Array
 from zarrds.errors import ArgumentError
 
 __all__ = [
+    "BloscCname",
+    "BloscCodec",
+    "BloscShuffle",
+    "BytesCodec",
     "CodecPipeline",
     "CodecSpec",
+    "Crc32cCodec",
+    "Endian",
+    "GzipCodec",
+    "ShardingCodec",
+    "ShardingCodecIndexLocation",
+    "TransposeCodec",
     "V3Codec",
     "V3DataType",
+    "VLenBytesCodec",
+    "VLenUTF8Codec",
+    "ZstdCodec",
     "codec_registry",
     "codec_spec",
     "codecs_of",

@@ -230,3 +230,150 @@ def test_nodes_are_opened_by_their_classes(tmp_path: Path) -> None:
 def test_debug_info_is_that_of_show_versions(capsys: pytest.CaptureFixture[str]) -> None:
     zarrds.print_debug_info()
     assert capsys.readouterr().out.startswith("zarrds ")
+
+
+# --- hierarchies, and the names of stores and codecs ------------------------------------------------------------------
+
+
+def test_a_hierarchy_is_created_from_documents_and_metadata() -> None:
+    old = zarrds.create_array({}, data=DATA, chunks=(2, 2), shards=(4, 4), attributes={"units": "K"})
+    group = {"zarr_format": 3, "node_type": "group", "attributes": {"title": "winds"}, "consolidated_metadata": None}
+    store: dict[str, bytes] = {}
+    nodes = dict(zarrds.create_hierarchy(store, {"/a/u/": old.metadata, "": group, "b": group}))
+    assert list(nodes) == ["", "a/u", "b"]
+    array = nodes["a/u"]
+    assert isinstance(array, zarrds.Array)
+    assert (array.shape, array.chunks, array.shards, array.dtype) == (old.shape, old.chunks, old.shards, old.dtype)
+    assert array.attrs.asdict() == {"units": "K"}
+    again = zarrds.open_group(store, mode="r")
+    assert again.attrs["title"] == again["b"].attrs["title"] == "winds"
+    assert sorted(again["a"]) == ["u"]  # the group above was missing
+    second = dict(
+        zarrds.create_hierarchy({}, {"x": zarrds.zeros(4, chunks=2, dtype="i2").metadata, "y": zarrds.group().metadata})
+    )
+    assert (second["x"].zarr_format, second["y"].zarr_format) == (2, 2)
+
+
+def test_the_library_zarr_s_own_metadata_make_a_hierarchy() -> None:
+    import zarr
+
+    array = zarr.create_array({}, shape=(4, 6), chunks=(2, 3), dtype="i4", attributes={"n": 1})
+    group = zarr.create_group({}, attributes={"t": 1})
+    nodes = dict(zarrds.create_hierarchy({}, {"g": group.metadata, "g/x": array.metadata}))
+    assert nodes["g/x"].shape == (4, 6)
+    assert nodes["g/x"].attrs.asdict() == {"n": 1}
+    assert nodes["g"].attrs.asdict() == {"t": 1}
+
+
+@pytest.mark.parametrize(
+    ("bad", "kind", "words"),
+    [
+        ({"zarr_format": 3, "node_type": "array"}, errors.MetadataError, "shape"),
+        (3, errors.ArgumentTypeError, "no metadata"),
+        ({"zarr_format": 7}, errors.ZarrdsError, "7"),
+    ],
+)
+def test_a_hierarchy_with_a_bad_node_creates_nothing(bad, kind, words) -> None:
+    store: dict[str, bytes] = {}
+    good = {"zarr_format": 3, "node_type": "group"}
+    with pytest.raises(kind, match=words):
+        zarrds.create_hierarchy(store, {"a": good, "z": bad})
+    assert store == {}
+
+
+def test_a_hierarchy_does_not_replace_what_is_there_unless_asked() -> None:
+    store: dict[str, bytes] = {}
+    zarrds.create_array(store, name="z", shape=3)
+    before, group = dict(store), {"zarr_format": 3, "node_type": "group"}
+    with pytest.raises(errors.ContainsArrayError, match="overwrite=True"):
+        zarrds.create_hierarchy(store, {"a": group, "z": group})
+    assert store == before
+    assert set(dict(zarrds.create_hierarchy(store, {"a": group, "z": group}, overwrite=True))) == {"a", "z"}
+    assert isinstance(zarrds.open_group(store, mode="r")["z"], zarrds.Group)
+
+
+def test_a_node_that_another_writer_creates_meanwhile_is_an_error_and_stays() -> None:
+    class Meeting(CountingStore):
+        """A store in which another writer makes the second node when the first one is created."""
+
+        met = False
+
+        def set_many(self, items):  # type: ignore[no-untyped-def]
+            super().set_many(items)
+            self.meet()
+
+        def set_if(self, *args, **options):  # type: ignore[no-untyped-def]
+            done = super().set_if(*args, **options)
+            self.meet()
+            return done
+
+        def meet(self) -> None:
+            if not self.met:
+                self.met = True
+                zarrds.create_array(self, name="b", shape=7, zarr_format=3)
+
+    store, group = Meeting(zarrds.MemoryStore()), {"zarr_format": 3, "node_type": "group"}
+    with pytest.raises(errors.ContainsArrayError):
+        zarrds.create_hierarchy(store, {"a": group, "b": group})
+    assert zarrds.open_group(store, mode="r")["b"].shape == (7,)
+
+
+def test_group_from_store() -> None:
+    store: dict[str, bytes] = {}
+    root = zarrds.Group.from_store(store, attributes={"n": 1})
+    assert (root.zarr_format, root.attrs.asdict(), type(root)) == (3, {"n": 1}, zarrds.Group)
+    with pytest.raises(errors.ContainsGroupError):
+        zarrds.Group.from_store(store)
+    assert zarrds.Group.from_store(store, overwrite=True, zarr_format=2).attrs.asdict() == {}
+
+
+def test_codecs_of_zarr_3_are_written_as_that_library_writes_them() -> None:
+    import zarr
+    from zarr import codecs as theirs
+
+    from zarrds import codecs as ours
+
+    for name, options in (
+        ("BloscCodec", {"cname": "lz4", "clevel": 3, "shuffle": "bitshuffle"}),
+        ("BloscCodec", {}),
+        ("GzipCodec", {}),
+        ("ZstdCodec", {"level": 3, "checksum": True}),
+        ("Crc32cCodec", {}),
+    ):
+        stored = [
+            module.create_array(
+                {}, data=DATA, chunks=(4, 4), compressors=getattr(codecs, name)(**options), zarr_format=3
+            )
+            for module, codecs in ((zarrds, ours), (zarr, theirs))
+        ]
+        documents = [z.metadata.to_dict()["codecs"] for z in stored]
+        assert [dict(codec) for codec in documents[0]] == [dict(codec) for codec in documents[1]], name
+        np.testing.assert_array_equal(stored[0][:], DATA)
+    z = zarrds.create_array(
+        {},
+        data=DATA,
+        chunks=(4, 4),
+        filters=ours.TransposeCodec(order=(1, 0)),
+        serializer=ours.BytesCodec(endian=ours.Endian.big),
+        compressors=None,
+    )
+    assert [codec["name"] for codec in z.metadata.codecs] == ["transpose", "bytes"]
+    np.testing.assert_array_equal(z[:], DATA)
+
+
+def test_stores_of_zarr_3_by_their_names(tmp_path: Path) -> None:
+    import fsspec
+
+    from zarrds.storage import DirectoryStore, FsspecStore, FSStore, LocalStore
+
+    local = LocalStore(tmp_path / "a.zarr")
+    zarrds.create_array(local, data=DATA)
+    assert isinstance(local, DirectoryStore)
+    with pytest.raises(errors.ReadOnlyError):
+        LocalStore(tmp_path / "a.zarr", read_only=True)["x"] = b"1"
+    for store in (
+        FsspecStore.from_url(f"file://{tmp_path}/a.zarr", read_only=True),
+        FsspecStore(fsspec.filesystem("file"), path=f"{tmp_path}/a.zarr"),
+    ):
+        assert isinstance(store, FSStore)
+        np.testing.assert_array_equal(zarrds.open_array(store, mode="r")[:], DATA)

@@ -156,8 +156,19 @@ def v3_codec(codec: Any, dtype: np.dtype[Any]) -> CodecSpec:
         codec = codec.to_dict()
     if isinstance(codec, str) or (isinstance(codec, Mapping) and "name" in codec and "id" not in codec):
         value: Any = codec if isinstance(codec, str) else dict(codec)
-        return codec_specs([value], _CODECS)[0][0]
+        return _with_typesize(codec_specs([value], _CODECS)[0][0], dtype)
     return _from_numcodecs(spec_of(codec), dtype)
+
+
+def _with_typesize(spec: CodecSpec, dtype: np.dtype[Any]) -> CodecSpec:
+    """Return a codec of Blosc with the members that the specification demands, as far as a user left them out."""
+    if spec.name != "blosc":
+        return spec
+    given = spec.configuration
+    if "typesize" in given and "shuffle" in given:
+        return spec
+    filled = _blosc({"shuffle": -1}, dtype).configuration
+    return CodecSpec.of("blosc", {**filled, **given})
 
 
 def _from_numcodecs(spec: CodecSpec, dtype: np.dtype[Any]) -> CodecSpec:

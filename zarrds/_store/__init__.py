@@ -19,6 +19,7 @@ from zarrds._store.backends.zip import ZipStore
 from zarrds._store.base import Staging, Store, names_below, renamed
 from zarrds._store.fingerprints import fingerprint
 from zarrds._store.fsplace import place_in_other_store
+from zarrds._store.newer_stores import FsspecStore, LocalStore
 from zarrds._store.paths import (
     JOB_FOLDER,
     REMOVAL_MARK,
@@ -66,10 +67,12 @@ __all__ = [
     "DocumentStore",
     "ExperimentalV3Store",
     "FSStore",
+    "FsspecStore",
     "KVStore",
     "LMDBStore",
     "LRUStoreCache",
     "LiveSpec",
+    "LocalStore",
     "LockedDocument",
     "MemoryStore",
     "MongoDBStore",

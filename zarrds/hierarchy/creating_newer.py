@@ -1,20 +1,21 @@
-"""`create_group`, as Zarr-Python 3 has it."""
+"""`create_group` and `create_hierarchy`, as Zarr-Python 3 has them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from zarrds import _node
 from zarrds._base.types import ZarrFormat
-from zarrds._format import GroupMeta, check_version
+from zarrds._format import ArrayMeta, GroupMeta, check_version, dumps, format_of
 from zarrds._metadata import new_format
-from zarrds._store import StoreLike, as_store, normalize_path
-from zarrds.core import OpenOptions
+from zarrds._store import Store, StoreLike, as_store, normalize_path
+from zarrds.core import Array, OpenOptions, opened_array
 from zarrds.creation.newer import format_at
+from zarrds.errors import ArgumentTypeError, ContainsArrayError, ContainsGroupError
 from zarrds.hierarchy.groups import Group, opened_group
 
-__all__ = ["create_group"]
+__all__ = ["create_group", "create_hierarchy"]
 
 
 def create_group(
@@ -65,3 +66,82 @@ def create_group(
     meta = GroupMeta(zarr_format=new_format(number, real_store))
     _node.create_group(real_store, where, meta, overwrite=overwrite, attributes=attributes or None)
     return opened_group(real_store, where, meta, OpenOptions())
+
+
+def create_hierarchy(
+    store: StoreLike, nodes: Mapping[str, Any], *, overwrite: bool = False
+) -> Iterator[tuple[str, Array | Group]]:
+    """Create arrays and groups from their metadata, and the groups above them that are missing.
+
+    Everything is parsed, and looked for, before anything is written. All nodes exist when this returns. If another
+    writer creates one of them meanwhile, that one is an error, and nodes before it in the order of paths stay.
+
+    Parameters
+    ----------
+    store : MutableMapping or str
+        Store, path of a directory, or URL.
+    nodes : mapping
+        Metadata by paths ("" is the root): documents as in ``zarr.json`` or ``.zarray`` with ``attributes`` among their
+        members, or objects whose ``to_dict`` returns one, such as `Array.metadata` and `Group.metadata`.
+    overwrite : bool, default False
+        Whether nodes that are there are replaced.
+
+    Returns
+    -------
+    iterator of (str, Array or Group)
+        Path and node of all that were asked for, in the order of paths.
+
+    Raises
+    ------
+    ContainsArrayError, ContainsGroupError
+        A node is there, and `overwrite` is False.
+    MetadataError
+        A document is not valid.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> like = zarrds.zeros((4, 6), chunks=(2, 3), dtype="i2", zarr_format=3).metadata
+    >>> group = {"zarr_format": 3, "node_type": "group", "attributes": {"title": "winds"}}
+    >>> nodes = dict(zarrds.create_hierarchy({}, {"": group, "a/u": like, "a/v": like}))
+    >>> nodes["a/u"], nodes[""].attrs["title"]
+    (<zarrds.core.Array '/a/u' (4, 6) int16>, 'winds')
+    """
+    real_store = as_store(store, mode="w")
+    asked = {normalize_path(path): _parsed(normalize_path(path), metadata) for path, metadata in nodes.items()}
+    for path in asked if not overwrite else ():
+        found = _node.find_node(real_store, path)
+        if found is not None:
+            kind = ContainsArrayError if isinstance(found, ArrayMeta) else ContainsGroupError
+            raise kind(store=repr(real_store), path=path, hint="overwrite=True replaces it")
+    return iter([(path, _created(real_store, path, *asked[path], overwrite)) for path in sorted(asked)])
+
+
+def _parsed(path: str, metadata: Any) -> tuple[ArrayMeta | GroupMeta, dict[str, Any]]:
+    """Return metadata and attributes of what a user gives for one node."""
+    document = metadata.to_dict() if hasattr(metadata, "to_dict") else metadata
+    if not isinstance(document, Mapping):
+        hint = "give a document such as that in zarr.json, or the metadata of a node"
+        raise ArgumentTypeError("this is no metadata", path=path, found=type(metadata).__name__, hint=hint)
+    members = {name: value for name, value in document.items() if (name, value) != ("consolidated_metadata", None)}
+    number = check_version(None, members.get("zarr_format"))
+    known = format_of(3 if number is None else number)
+    known.check_path(path)
+    attributes = dict(members.get("attributes") or {})
+    if known.one_document:
+        node = known.parse_node(path, [dumps({**members, "attributes": {}}, path)])
+    else:
+        text = dumps({name: value for name, value in members.items() if name not in ("attributes", "node_type")}, path)
+        node = known.parse_node(path, [text, None] if "shape" in members else [None, text])
+    assert node is not None
+    return node, attributes
+
+
+def _created(
+    store: Store, path: str, meta: ArrayMeta | GroupMeta, attributes: dict[str, Any], overwrite: bool
+) -> Array | Group:
+    if isinstance(meta, ArrayMeta):
+        made = _node.create_array(store, path, meta, overwrite=overwrite, attributes=attributes or None)
+        return opened_array(store, path, made, OpenOptions())
+    _node.create_group(store, path, meta, overwrite=overwrite, attributes=attributes or None)
+    return opened_group(store, path, meta, OpenOptions())

@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Literal, Self
 
+from zarrds import _node
 from zarrds._base.types import ChunksLike, CodecLike, CodecsLike, DTypeLike, ShapeLike, ZarrFormat
-from zarrds._store import StoreLike
+from zarrds._format import GroupMeta, check_version
+from zarrds._metadata import new_format
+from zarrds._store import StoreLike, as_store
 from zarrds.core import Array
 from zarrds.core.newer import Metadata, NewerNodeNames
-from zarrds.creation.newer import create_in
+from zarrds.creation.newer import create_in, format_at
 from zarrds.hierarchy.create import Creating
 
 __all__ = ["NewerGroupNames"]
@@ -47,6 +50,48 @@ class NewerGroupNames(Creating, NewerNodeNames):
         make: Any = cls
         opened: Self = make(store, path, zarr_version=zarr_format)
         return opened
+
+    @classmethod
+    def from_store(
+        cls,
+        store: StoreLike,
+        *,
+        attributes: Mapping[str, Any] | None = None,
+        zarr_format: ZarrFormat | None = None,
+        overwrite: bool = False,
+    ) -> Self:
+        """Create a group at the root of a store: `zarrds.create_group`.
+
+        Parameters
+        ----------
+        store : str, Store or MutableMapping
+            Where it is to be stored.
+        attributes : mapping, optional
+            Its attributes.
+        zarr_format : {2, 3}, optional
+            Format; by default that of the store, if it has one, else Zarr v3.
+        overwrite : bool, default False
+            Whether a node that is there is replaced.
+
+        Returns
+        -------
+        Group
+            The new group.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.Group.from_store({}, attributes={"title": "winds"})
+        >>> root.zarr_format, root.attrs["title"]
+        (3, 'winds')
+        """
+        real_store = as_store(store, mode="w")
+        number = check_version(None, zarr_format) or format_at(real_store, "")
+        meta = GroupMeta(zarr_format=new_format(number, real_store))
+        _node.create_group(real_store, "", meta, overwrite=overwrite, attributes=attributes or None)
+        make: Any = cls
+        created: Self = make(real_store)
+        return created
 
     def nmembers(self, max_depth: int | None = 0) -> int:
         """Return the number of members, those of groups below included up to a depth.
