@@ -106,22 +106,62 @@ class WritePlan:
 
     @property
     def tasks(self) -> int:
-        """Number of tasks that write."""
+        """Number of tasks that write.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr
+        >>> from xarray_backend import to_zarrds
+        >>> ds = xr.Dataset({"t": ("x", np.arange(4))}).chunk(x=2)
+        >>> plan = to_zarrds(ds, {}, dry_run=True)
+        >>> plan.tasks
+        2
+        """
         return sum(variable.tasks for variable in self.variables)
 
     @property
     def nbytes(self) -> int:
-        """Bytes that are written, before they are encoded."""
+        """Bytes that are written, before they are encoded.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr
+        >>> from xarray_backend import to_zarrds
+        >>> ds = xr.Dataset({"t": ("x", np.arange(4))}).chunk(x=2)
+        >>> plan = to_zarrds(ds, {}, dry_run=True)
+        >>> plan.nbytes
+        32
+        """
         return sum(variable.nbytes for variable in self.variables)
 
     @property
     def gathered(self) -> int:
-        """Bytes that move between blocks because these do not fit the chunks or shards."""
+        """Bytes that move between blocks because these do not fit the chunks or shards.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr
+        >>> from xarray_backend import to_zarrds
+        >>> ds = xr.Dataset({"t": ("x", np.arange(4))}).chunk(x=2)
+        >>> plan = to_zarrds(ds, {}, dry_run=True)
+        >>> plan.gathered
+        0
+        """
         return sum(variable.gathered for variable in self.variables)
 
     @property
     def requests(self) -> int:
-        """Number of values that are set or read: chunks or shards, and documents."""
+        """Number of values that are set or read: chunks or shards, and documents.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr
+        >>> from xarray_backend import to_zarrds
+        >>> ds = xr.Dataset({"t": ("x", np.arange(4))}).chunk(x=2)
+        >>> plan = to_zarrds(ds, {}, dry_run=True)
+        >>> plan.requests > 2
+        True
+        """
         return self.documents + sum(variable.writes + variable.reads for variable in self.variables)
 
     def __repr__(self) -> str:

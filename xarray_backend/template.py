@@ -73,6 +73,15 @@ class Template:
         Returns
         -------
         Template
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr
+        >>> from xarray_backend import Template
+        >>> shape = xr.Dataset({"t": ("x", np.zeros(4))}).chunk(x=2)
+        >>> target = Template.create(shape, "data/template.zarr", mode="w")
+        >>> target.missing()
+        {'t': [{'x': slice(0, 4, None)}]}
         """
         from xarray_backend.writer import to_zarrds
 
@@ -92,6 +101,15 @@ class Template:
         Returns
         -------
         Template
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr
+        >>> from xarray_backend import Template
+        >>> shape = xr.Dataset({"t": ("x", np.zeros(4))}).chunk(x=2)
+        >>> target = Template.create(shape, "data/template.zarr", mode="w")
+        >>> Template.open("data/template.zarr").missing() == target.missing()
+        True
         """
         found = open_stored_group(store, group=group, **{"consolidated": False, **options})
         arrays = {name: member for name, member in found.items() if isinstance(member, Array)}
@@ -125,6 +143,16 @@ class Template:
             As for `to_zarrds`.
         **dask_options
             Passed to `dask.compute`.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr
+        >>> from xarray_backend import Template
+        >>> shape = xr.Dataset({"t": ("x", np.zeros(4))}).chunk(x=2)
+        >>> target = Template.create(shape, "data/template.zarr", mode="w")
+        >>> target.write(xr.Dataset({"t": ("x", np.ones(4))}))
+        >>> target.missing()
+        {}
         """
         ds = part.to_dataset() if isinstance(part, xr.DataArray) else part
         check_dataset(ds.drop_vars(ds.indexes, errors="ignore"))
@@ -151,6 +179,15 @@ class Template:
         -------
         dict
             By name of the variable, a list of regions: slices by dimension. Complete variables are left out.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr
+        >>> from xarray_backend import Template
+        >>> shape = xr.Dataset({"t": ("x", np.zeros(4))}).chunk(x=2)
+        >>> target = Template.create(shape, "data/template.zarr", mode="w")
+        >>> list(target.missing())
+        ['t']
         """
         stored = self._stored()
         found = {}

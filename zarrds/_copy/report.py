@@ -107,11 +107,31 @@ class CopyReport(Timed):
 
     @property
     def ok(self) -> bool:
-        """Whether there was no error."""
+        """Whether there was no error.
+
+        Examples
+        --------
+        >>> import zarrds, zarrds.dask
+        >>> root = zarrds.group()
+        >>> _ = root.ones("t", shape=(8, 8), chunks=(2, 8))
+        >>> report = zarrds.dask.copy_store(root.store, {}).compute()
+        >>> report.ok
+        True
+        """
         return not self.failed
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all fields as plain values, for JSON."""
+        """Return all fields as plain values, for JSON.
+
+        Examples
+        --------
+        >>> import zarrds, zarrds.dask
+        >>> root = zarrds.group()
+        >>> _ = root.ones("t", shape=(8, 8), chunks=(2, 8))
+        >>> report = zarrds.dask.copy_store(root.store, {}).compute()
+        >>> report.to_dict()["copied"] > 0
+        True
+        """
         return {
             "copied": self.copied,
             "skipped": self.skipped,

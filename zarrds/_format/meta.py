@@ -65,6 +65,12 @@ class CodecSpec:
             Name of the codec.
         configuration : dict
             The other members of its document.
+
+        Examples
+        --------
+        >>> from zarrds.codecs import CodecSpec
+        >>> CodecSpec.of("gzip", {"level": 3}).configuration
+        {'level': 3}
         """
         return cls(name, json.dumps(configuration or {}, sort_keys=True))
 
@@ -75,7 +81,14 @@ class CodecSpec:
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the name and the configuration, as codecs of other Zarr v3 libraries do."""
+        """Return the name and the configuration, as codecs of other Zarr v3 libraries do.
+
+        Examples
+        --------
+        >>> from zarrds.codecs import CodecSpec
+        >>> CodecSpec.of("gzip", {"level": 3}).to_dict()
+        {'name': 'gzip', 'configuration': {'level': 3}}
+        """
         return {"name": self.name, "configuration": self.configuration}
 
 

@@ -233,7 +233,15 @@ class Array(ArrayProperties, Selections, NewerNames):
 
     @property
     def read_only(self) -> bool:
-        """A boolean, True if modification operations are not permitted."""
+        """A boolean, True if modification operations are not permitted.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros((4, 6), chunks=(2, 3), dtype="i4")
+        >>> z.read_only
+        False
+        """
         return self._open.options.read_only
 
     @read_only.setter
@@ -244,7 +252,15 @@ class Array(ArrayProperties, Selections, NewerNames):
 
     @property
     def shape(self) -> Shape:
-        """A tuple of integers describing the length of each dimension of the array."""
+        """A tuple of integers describing the length of each dimension of the array.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros((4, 6), chunks=(2, 3), dtype="i4")
+        >>> z.shape
+        (4, 6)
+        """
         return self._open.source().meta.shape
 
     @shape.setter
@@ -253,7 +269,15 @@ class Array(ArrayProperties, Selections, NewerNames):
 
     @property
     def fill_value(self) -> Any:
-        """A value used for uninitialized portions of the array; None if it is not defined."""
+        """A value used for uninitialized portions of the array; None if it is not defined.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros((4, 6), chunks=(2, 3), dtype="i4")
+        >>> z.fill_value
+        np.int32(0)
+        """
         return self._open.latest.fill
 
     @fill_value.setter
@@ -264,7 +288,16 @@ class Array(ArrayProperties, Selections, NewerNames):
 
     @property
     def attrs(self) -> Attributes:
-        """A MutableMapping containing user-defined attributes; values must be JSON serializable."""
+        """A MutableMapping containing user-defined attributes; values must be JSON serializable.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros((4, 6))
+        >>> z.attrs["units"] = "K"
+        >>> z.attrs.asdict()
+        {'units': 'K'}
+        """
         if self._attrs is None:
             options = self._open.options
             self._attrs = known_attributes(

@@ -101,6 +101,13 @@ class NewerNodeNames:
         -------
         InfoReporter
             What is displayed as text, and in a notebook as a table.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros((4, 6), chunks=(2, 3), dtype="i4")
+        >>> "Chunks initialized" in str(z.info_complete())
+        True
         """
         return self.info
 
@@ -159,7 +166,15 @@ class NewerNames(HasOpenArray, NewerNodeNames):
 
     @property
     def metadata(self) -> Metadata:
-        """Members of the array's documents, with its attributes: ``z.metadata.to_dict()`` is a dict."""
+        """Members of the array's documents, with its attributes: ``z.metadata.to_dict()`` is a dict.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros((4, 6), chunks=(2, 3), dtype="i4")
+        >>> z.metadata["chunks"]
+        [2, 3]
+        """
         meta = self._open.source().meta
         ((_, text),) = format_of(meta).array_documents(self._open.path, meta)[:1]
         document: Any = loads(text, "metadata")
@@ -167,6 +182,14 @@ class NewerNames(HasOpenArray, NewerNodeNames):
 
     @property
     def config(self) -> ArrayConfig:
-        """Order of the elements of a chunk, and whether empty chunks are stored."""
+        """Order of the elements of a chunk, and whether empty chunks are stored.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros((4, 6), chunks=(2, 3), dtype="i4")
+        >>> z.config.order
+        'C'
+        """
         array: Any = self
         return ArrayConfig(array.order, self._open.options.write_empty_chunks)

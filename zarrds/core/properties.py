@@ -68,12 +68,29 @@ class ArrayProperties(Conversions):
 
     @property
     def is_view(self) -> bool:
-        """A boolean, True if this array is a view on another array."""
+        """A boolean, True if this array is a view on another array.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros((4, 6), chunks=(2, 3), dtype="i4")
+        >>> z.is_view, z.astype("f8").is_view
+        (False, True)
+        """
         return self._open.is_view
 
     @property
     def path(self) -> str:
-        """Storage path."""
+        """Storage path.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("a/x", shape=3)
+        >>> root["a/x"].path
+        'a/x'
+        """
         return self._open.path
 
     @property
@@ -92,7 +109,16 @@ class ArrayProperties(Conversions):
 
     @property
     def name(self) -> str | None:
-        """Array name following h5py convention; None at the root."""
+        """Array name following h5py convention; None at the root.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("a/x", shape=3)
+        >>> root["a/x"].name
+        '/a/x'
+        """
         return f"/{self._open.path}" if self._open.path else None
 
     @property
@@ -178,7 +204,15 @@ class ArrayProperties(Conversions):
 
     @property
     def compressors(self) -> tuple[Any, ...]:
-        """Bytes-to-bytes codecs, in the order of encoding: one at most in Zarr v2."""
+        """Bytes-to-bytes codecs, in the order of encoding: one at most in Zarr v2.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros(8, zarr_format=3)
+        >>> z.compressors
+        (Zstd(level=0),)
+        """
         chunk = self._open.latest.meta.chunk
         if chunk.serializer is None:
             return tuple(get_codec(c) for c in chunk.compressors)
@@ -192,7 +226,15 @@ class ArrayProperties(Conversions):
 
     @property
     def filters(self) -> list[Any] | None:
-        """One or more codecs used to transform data prior to compression; None without."""
+        """One or more codecs used to transform data prior to compression; None without.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros(8, dtype="i4", filters=[zarrds.Delta(dtype="i4")])
+        >>> z.filters
+        [Delta(dtype='<i4')]
+        """
         chunk = self._open.latest.meta.chunk
         if chunk.serializer is None:
             return [get_codec(f) for f in chunk.filters] or None
@@ -232,7 +274,15 @@ class ArrayProperties(Conversions):
 
     @property
     def nchunks(self) -> int:
-        """Total number of chunks."""
+        """Total number of chunks.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros((4, 6), chunks=(2, 3), dtype="i4")
+        >>> z.nchunks
+        4
+        """
         return prod(self.cdata_shape)
 
     @property
@@ -251,7 +301,16 @@ class ArrayProperties(Conversions):
 
     @property
     def initialized(self) -> int:
-        """The number of chunks that have been initialized with some data."""
+        """The number of chunks that have been initialized with some data.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros((4, 6), chunks=(2, 3))
+        >>> z[0, 0] = 1
+        >>> z.nchunks_initialized
+        1
+        """
         return self.nchunks_initialized
 
     @property
@@ -300,7 +359,15 @@ class ArrayProperties(Conversions):
         return InfoReporter(self, self._repr_html_)
 
     def info_items(self) -> list[tuple[str, str]]:
-        """Return the rows of `info`: labels and values."""
+        """Return the rows of `info`: labels and values.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> z = zarrds.zeros((4, 6), chunks=(2, 3), dtype="i4")
+        >>> z.info_items()[1]
+        ('Data type', 'int32')
+        """
         try:
             initialized = str(self.nchunks_initialized)
         except NotListableError:

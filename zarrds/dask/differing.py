@@ -97,11 +97,27 @@ class DiffReport:
 
     @property
     def equal(self) -> bool:
-        """Whether there is no difference that counts."""
+        """Whether there is no difference that counts.
+
+        Examples
+        --------
+        >>> import zarrds, zarrds.dask
+        >>> report = zarrds.dask.diff(zarrds.ones(4), zarrds.zeros(4)).compute()
+        >>> report.equal
+        False
+        """
         return not any(found.counts for found in self.differences)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all fields as plain values, for JSON."""
+        """Return all fields as plain values, for JSON.
+
+        Examples
+        --------
+        >>> import zarrds, zarrds.dask
+        >>> report = zarrds.dask.diff(zarrds.ones(4), zarrds.zeros(4)).compute()
+        >>> report.to_dict()["equal"]
+        False
+        """
         return {"equal": self.equal, **asdict(self), "differences": [asdict(found) for found in self.differences]}
 
     def _facts(self) -> list[tuple[str, str]]:

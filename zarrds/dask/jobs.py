@@ -146,6 +146,14 @@ class Job(Generic[_T]):
         ------
         StoreNotShareableError
             The scheduler has other processes, but a store exists in this one only. Nothing has been done.
+
+        Examples
+        --------
+        >>> import zarrds, zarrds.dask
+        >>> z = zarrds.open("data/job-source.zarr", mode="w", shape=(8, 8), chunks=(2, 8), dtype="i4")
+        >>> job = zarrds.dask.rechunk(z, {}, chunks=(8, 2))
+        >>> job.compute()
+        <zarrds.core.Array (8, 8) int32>
         """
         self._start(options.get("scheduler"))
         try:

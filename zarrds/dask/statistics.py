@@ -123,7 +123,16 @@ class ArrayStatistics:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all fields as plain values, for JSON; times are texts."""
+        """Return all fields as plain values, for JSON; times are texts.
+
+        Examples
+        --------
+        >>> import zarrds, zarrds.dask
+        >>> z = zarrds.array([1.0, 3.0])
+        >>> (found,) = zarrds.dask.statistics(z).compute().values()
+        >>> found.to_dict()["mean"]
+        2.0
+        """
         found: dict[str, Any] = {"path": self.path, "dtype": str(self.dtype), "count": self.count}
         found["missing"] = self.missing
         for name in ("min", "max", "mean", "std"):

@@ -151,6 +151,13 @@ class Creating(Members):
         -------
         tuple of Group
             The groups, in the order of their names.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> root.require_groups("a", "b")
+        (<zarrds.hierarchy.Group '/a'>, <zarrds.hierarchy.Group '/b'>)
         """
         return tuple(self.require_group(name) for name in names)
 
@@ -262,6 +269,13 @@ class Creating(Members):
         -------
         Array
             The new array.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> root.create("t", shape=(4, 6), dtype="f4")
+        <zarrds.core.Array '/t' (4, 6) float32>
         """
         return create_member(self, name, kwargs)
 
@@ -332,6 +346,13 @@ class Creating(Members):
         -------
         Array
             The new array.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> root.full("t", 7, shape=3, dtype="i4")[:]
+        array([7, 7, 7], dtype=int32)
         """
         return create_member(self, name, dict(fill_value=fill_value, **kwargs))
 

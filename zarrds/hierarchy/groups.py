@@ -144,7 +144,16 @@ class Group(NewerGroupNames):
 
     @property
     def attrs(self) -> Attributes:
-        """A MutableMapping containing user-defined attributes; values must be JSON serializable."""
+        """A MutableMapping containing user-defined attributes; values must be JSON serializable.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> root.attrs["title"] = "winds"
+        >>> root.attrs.asdict()
+        {'title': 'winds'}
+        """
         return self._attrs
 
     @property
@@ -227,6 +236,15 @@ class Group(NewerGroupNames):
             There is a node at `dest`.
         ValueError
             `source` is the root, or `dest` is inside `source`.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("old", shape=3)
+        >>> root.move("old", "b/new")
+        >>> "old" in root, "b/new" in root
+        (False, True)
         """
         self._refuse_read_only()
         src, dst = self._where(source), self._where(dest)

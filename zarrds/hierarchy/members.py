@@ -131,7 +131,16 @@ class Members(MutableMapping[str, Any]):
         return _Members(self)
 
     def values(self) -> ValuesView[Array | Self]:
-        """Return all members: one listing and one batch of documents for all of them."""
+        """Return all members: one listing and one batch of documents for all of them.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("a/x", shape=3)
+        >>> [member.name for member in root.values()]
+        ['/a']
+        """
         return _MemberValues(self)
 
     @overload

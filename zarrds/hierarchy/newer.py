@@ -188,6 +188,14 @@ class NewerGroupNames(Creating, NewerNodeNames):
         ------
         TypeError
             An existing array has another shape or dtype.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> made = root.require_array("t", shape=(4, 6), dtype="f4")
+        >>> root.require_array("t", shape=(4, 6), dtype="f4") == made
+        True
         """
         exact, dtype = bool(kwargs.pop("exact", False)), kwargs.pop("dtype", None)
         make = partial(self.create_array, name, shape=shape, dtype=dtype, **kwargs)
@@ -195,7 +203,15 @@ class NewerGroupNames(Creating, NewerNodeNames):
 
     @property
     def metadata(self) -> Metadata:
-        """Members of the group's document, with its attributes: ``group.metadata.to_dict()`` is a dict."""
+        """Members of the group's document, with its attributes: ``group.metadata.to_dict()`` is a dict.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> root.metadata.to_dict()
+        {'zarr_format': 2, 'attributes': {}}
+        """
         kind = {"node_type": "group"} if self._format == 3 else {}
         return Metadata({"zarr_format": self._format, **kind, "attributes": self.attrs.asdict()})
 
@@ -206,6 +222,14 @@ class NewerGroupNames(Creating, NewerNodeNames):
         -------
         iterator of Array
             Without those of groups below.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("a/x", shape=3)
+        >>> [array.name for array in root["a"].array_values()]
+        ['/a/x']
         """
         return (array for _, array in self.arrays())
 
@@ -216,5 +240,13 @@ class NewerGroupNames(Creating, NewerNodeNames):
         -------
         iterator of Group
             Without those of groups below.
+
+        Examples
+        --------
+        >>> import zarrds
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("a/x", shape=3)
+        >>> [group.name for group in root.group_values()]
+        ['/a']
         """
         return (group for _, group in self.groups())

@@ -164,12 +164,30 @@ class RechunkPlan(Preview):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the array."""
+        """Bytes of the array.
+
+        Examples
+        --------
+        >>> import zarrds, zarrds.dask
+        >>> z = zarrds.open("data/job-source.zarr", mode="w", shape=(8, 8), chunks=(2, 8), dtype="i4")
+        >>> job = zarrds.dask.rechunk(z, {}, chunks=(8, 2))
+        >>> job.plan.nbytes
+        256
+        """
         return prod(self.shape) * self.itemsize
 
     @property
     def plans(self) -> dict[str, RechunkPlan]:
-        """The plan itself, of an array without a path."""
+        """The plan itself, of an array without a path.
+
+        Examples
+        --------
+        >>> import zarrds, zarrds.dask
+        >>> z = zarrds.open("data/job-source.zarr", mode="w", shape=(8, 8), chunks=(2, 8), dtype="i4")
+        >>> job = zarrds.dask.rechunk(z, {}, chunks=(8, 2))
+        >>> len(job.plan.plans)
+        1
+        """
         return {"": self}
 
     def __repr__(self) -> str:

@@ -40,37 +40,107 @@ class Preview(ABC):
 
     @property
     def read_bytes(self) -> int:
-        """Bytes read in all stages, decoded."""
+        """Bytes read in all stages, decoded.
+
+        Examples
+        --------
+        >>> import zarrds, zarrds.dask
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("t", shape=(8, 8), chunks=(2, 8))
+        >>> plan = zarrds.dask.rechunk(root, {}, chunks={"t": (8, 2)}).plan
+        >>> plan.read_bytes >= plan.write_bytes
+        True
+        """
         return int(self._sum("read_bytes"))
 
     @property
     def write_bytes(self) -> int:
-        """Bytes written in all stages, before they are encoded."""
+        """Bytes written in all stages, before they are encoded.
+
+        Examples
+        --------
+        >>> import zarrds, zarrds.dask
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("t", shape=(8, 8), chunks=(2, 8))
+        >>> plan = zarrds.dask.rechunk(root, {}, chunks={"t": (8, 2)}).plan
+        >>> plan.write_bytes
+        512
+        """
         return int(self._sum("write_bytes"))
 
     @property
     def reads(self) -> int:
-        """Number of values and pieces of values that are read."""
+        """Number of values and pieces of values that are read.
+
+        Examples
+        --------
+        >>> import zarrds, zarrds.dask
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("t", shape=(8, 8), chunks=(2, 8))
+        >>> plan = zarrds.dask.rechunk(root, {}, chunks={"t": (8, 2)}).plan
+        >>> plan.reads >= 4
+        True
+        """
         return int(self._sum("reads"))
 
     @property
     def writes(self) -> int:
-        """Number of values that are written."""
+        """Number of values that are written.
+
+        Examples
+        --------
+        >>> import zarrds, zarrds.dask
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("t", shape=(8, 8), chunks=(2, 8))
+        >>> plan = zarrds.dask.rechunk(root, {}, chunks={"t": (8, 2)}).plan
+        >>> plan.writes
+        4
+        """
         return int(self._sum("writes"))
 
     @property
     def requests(self) -> int:
-        """Number of requests for data, in both directions; documents need some more."""
+        """Number of requests for data, in both directions; documents need some more.
+
+        Examples
+        --------
+        >>> import zarrds, zarrds.dask
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("t", shape=(8, 8), chunks=(2, 8))
+        >>> plan = zarrds.dask.rechunk(root, {}, chunks={"t": (8, 2)}).plan
+        >>> plan.requests >= 8
+        True
+        """
         return self.reads + self.writes
 
     @property
     def tasks(self) -> int:
-        """Number of blocks of all stages; a task of the graph may do several."""
+        """Number of blocks of all stages; a task of the graph may do several.
+
+        Examples
+        --------
+        >>> import zarrds, zarrds.dask
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("t", shape=(8, 8), chunks=(2, 8))
+        >>> plan = zarrds.dask.rechunk(root, {}, chunks={"t": (8, 2)}).plan
+        >>> plan.tasks > 0
+        True
+        """
         return int(self._sum("tasks"))
 
     @property
     def temp_bytes(self) -> int:
-        """Bytes of intermediate objects that the temporary store contains at the end."""
+        """Bytes of intermediate objects that the temporary store contains at the end.
+
+        Examples
+        --------
+        >>> import zarrds, zarrds.dask
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("t", shape=(8, 8), chunks=(2, 8))
+        >>> plan = zarrds.dask.rechunk(root, {}, chunks={"t": (8, 2)}).plan
+        >>> plan.temp_bytes
+        0
+        """
         return sum(plan.nbytes * (len(plan.stages) - 1) for plan in self.plans.values())
 
     @property
@@ -89,6 +159,15 @@ class Preview(ABC):
         Notes
         -----
         The stages run one after the other. Time of codecs is not known in advance and not included.
+
+        Examples
+        --------
+        >>> import zarrds, zarrds.dask
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("t", shape=(8, 8), chunks=(2, 8))
+        >>> plan = zarrds.dask.rechunk(root, {}, chunks={"t": (8, 2)}).plan
+        >>> plan.seconds(workers=4) > 0
+        True
         """
         total = 0.0
         for plan in self.plans.values():
@@ -106,6 +185,15 @@ class Preview(ABC):
             ``worker_hour``; items that are left out cost nothing. By default `PRICES`.
         workers : int, optional
             As for `seconds`.
+
+        Examples
+        --------
+        >>> import zarrds, zarrds.dask
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("t", shape=(8, 8), chunks=(2, 8))
+        >>> plan = zarrds.dask.rechunk(root, {}, chunks={"t": (8, 2)}).plan
+        >>> plan.money()["total"] > 0
+        True
         """
         prices = PRICES if prices is None else prices
         unknown = sorted(set(prices) - set(PRICES))
@@ -123,7 +211,17 @@ class Preview(ABC):
         return {**found, "total": sum(found.values())}
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the totals and the stages as plain values, for JSON."""
+        """Return the totals and the stages as plain values, for JSON.
+
+        Examples
+        --------
+        >>> import zarrds, zarrds.dask
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("t", shape=(8, 8), chunks=(2, 8))
+        >>> plan = zarrds.dask.rechunk(root, {}, chunks={"t": (8, 2)}).plan
+        >>> plan.as_dict()["write_bytes"]
+        512
+        """
         names = ("tasks", "reads", "writes", "requests", "read_bytes", "write_bytes", "temp_bytes", "projected_mem")
         return {
             **{name: getattr(self, name) for name in names},
@@ -133,7 +231,17 @@ class Preview(ABC):
         }
 
     def summary(self) -> str:
-        """Return the totals in one line."""
+        """Return the totals in one line.
+
+        Examples
+        --------
+        >>> import zarrds, zarrds.dask
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("t", shape=(8, 8), chunks=(2, 8))
+        >>> plan = zarrds.dask.rechunk(root, {}, chunks={"t": (8, 2)}).plan
+        >>> "requests" in plan.summary()
+        True
+        """
         return (
             f"{self.tasks} tasks, {self.requests} requests, {size_text(self.read_bytes)} read, "
             f"{size_text(self.write_bytes)} written, {size_text(self.temp_bytes)} of temporary space, "
@@ -172,7 +280,17 @@ class GroupPlan(Preview, Mapping[str, "RechunkPlan"]):
 
     @property
     def plans(self) -> Mapping[str, RechunkPlan]:
-        """Plans of the arrays, by their paths."""
+        """Plans of the arrays, by their paths.
+
+        Examples
+        --------
+        >>> import zarrds, zarrds.dask
+        >>> root = zarrds.group()
+        >>> _ = root.zeros("t", shape=(8, 8), chunks=(2, 8))
+        >>> plan = zarrds.dask.rechunk(root, {}, chunks={"t": (8, 2)}).plan
+        >>> list(plan)
+        ['t']
+        """
         return self._plans
 
     def __getitem__(self, path: str) -> RechunkPlan:
