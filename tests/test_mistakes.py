@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -221,6 +222,111 @@ MISTAKES: dict[str, tuple[Call, type[Exception], tuple[str, ...]]] = {
         lambda at: xr.open_dataset("a.zarr", engine="zarrds"),
         ValueError,
         ("a.zarr", "open_array"),
+    ),
+    # --- names and places that are nearly right
+    "a path with a slash too few": (
+        lambda at: zarrds.open("s3:/bucket/a.zarr", mode="r"),
+        FileNotFoundError,
+        ("did you mean the URL s3://bucket/a.zarr?",),
+    ),
+    "a misspelt store": (lambda at: zarrds.open("gg.zarr", mode="r"), FileNotFoundError, ("gg.zarr", "check")),
+    "a misspelt path": (
+        lambda at: zarrds.open("ds.zarr", mode="r", path="V"),
+        FileNotFoundError,
+        ("ds.zarr", "did you mean 'v'?"),
+    ),
+    "a member that is not there": (lambda at: at.group["y"], KeyError, ("'y'", "g.zarr", "list(group)")),
+    "a URL without a bucket": (lambda at: zarrds.open("s3://", mode="r"), ValueError, ("s3://bucket/path",)),
+    "a list of references without its file": (
+        lambda at: zarrds.open("reference://refs.json", mode="r"),
+        TypeError,
+        ("reference://refs.json", "fo=refs.json"),
+    ),
+    "a netCDF file as a store": (
+        lambda at: (Path("a.nc").write_bytes(b"CDF\x01" + bytes(20)), zarrds.open("a.nc", mode="r")),
+        FileNotFoundError,
+        ("a.nc", "netCDF", "xarray.open_dataset"),
+    ),
+    "a copy onto itself": (
+        lambda at: zarrds.dask.copy_store("g.zarr", "g.zarr", if_exists="replace"),
+        ValueError,
+        ("g.zarr", "elsewhere"),
+    ),
+    # --- values of another kind
+    "attributes that are no dict": (
+        lambda at: zarrds.create_array({}, shape=3, attributes=5),
+        TypeError,
+        ("mapping from names to values", "5"),
+    ),
+    "attributes of a group that are no dict": (
+        lambda at: zarrds.create_group({}, attributes="title"),
+        TypeError,
+        ("mapping from names to values", "'title'"),
+    ),
+    "updating attributes with a number": (lambda at: at.z.attrs.update(5), TypeError, ("mapping", "5")),
+    "putting a text as attributes": (lambda at: at.z.attrs.put("abc"), TypeError, ("mapping", "'abc'")),
+    "a slice with a text": (lambda at: at.z["a":], TypeError, ("integers or None", "'a'")),
+    "a slice with a fraction": (lambda at: at.z[0:1.5], TypeError, ("integers or None", "1.5")),
+    "blocks with a text": (lambda at: at.z.blocks["a":], TypeError, ("integers or None", "'a'")),
+    "resize to a fraction": (lambda at: at.z.resize(4.5), TypeError, ("integers", "4.5")),
+    "append along a name": (lambda at: at.z.append(np.ones((2, 6)), axis="time"), TypeError, ("integer", "'time'")),
+    "names of dimensions that are a number": (
+        lambda at: zarrds.zeros((2, 2), zarr_format=3, dimension_names=5),
+        TypeError,
+        ("dimension_names", "2 names", "5"),
+    ),
+    "chunk keys that are a number": (
+        lambda at: zarrds.zeros(3, zarr_format=3, chunk_key_encoding=5),
+        TypeError,
+        ("chunk_key_encoding", "5"),
+    ),
+    "a number as a directory": (lambda at: zarrds.DirectoryStore(5), TypeError, ("a path is a text", "int")),
+    "None as a ZIP file": (lambda at: zarrds.ZipStore(None), TypeError, ("a path is a text", "NoneType")),
+    "a number as a URL": (lambda at: zarrds.storage.FSStore(5), TypeError, ("a path is a text", "int")),
+    "a path with a null character": (lambda at: zarrds.verify("\0"), ValueError, ("null character",)),
+    "a mapping with keys that are numbers": (lambda at: zarrds.open({1: 2}, mode="r"), TypeError, ("keys", "texts")),
+    "a tree of a number": (lambda at: zarrds.tree(5), TypeError, ("a store is a path", "int")),
+    "the size of a cache": (lambda at: zarrds.LRUStoreCache({}, max_size="1GB"), TypeError, ("bytes", "'1GB'")),
+    "a setting below its least value": (
+        lambda at: zarrds.set_config(attempts=0),
+        TypeError,
+        ("attempts", "at least 1"),
+    ),
+    "a default format that is none": (lambda at: zarrds.set_config(default_format=4), TypeError, ("(2, 3)", "4")),
+    "rechunk to a text": (
+        lambda at: zarrds.dask.rechunk("a.zarr", {}, chunks="big"),
+        ValueError,
+        ("'big'", "'16MB'"),
+    ),
+    "an encoding that is no dict": (
+        lambda at: to_zarrds(at.ds, {}, encoding=5),
+        TypeError,
+        ("encoding is a dict", "5"),
+    ),
+    "an encoding of a variable that is no dict": (
+        lambda at: to_zarrds(at.ds, {}, encoding={"v": 5}),
+        TypeError,
+        ("'v'", "'chunks'", "5"),
+    ),
+    "a data type of an encoding that is none": (
+        lambda at: to_zarrds(at.ds, {}, encoding={"v": {"dtype": "flaot32"}}),
+        TypeError,
+        ("'v'", "'flaot32'", "'f4'"),
+    ),
+    "a region with a text": (
+        lambda at: to_zarrds(at.ds, "ds.zarr", region={"time": slice("2020", None)}),
+        TypeError,
+        ("'time'", "region='auto'"),
+    ),
+    "a list as append_dim": (
+        lambda at: to_zarrds(at.ds, "ds.zarr", append_dim=["time"]),
+        ValueError,
+        ("['time']", "not a dimension"),
+    ),
+    "chunks of a dataset that are a text": (
+        lambda at: open_zarrds("ds.zarr", chunks="big"),
+        ValueError,
+        ("'big'", "'stored'"),
     ),
 }
 

@@ -262,6 +262,10 @@ def open_zarrds(
     """
     if chunks is not None and options.get("meta_array") is not None:
         raise ArgumentError("xarray makes NumPy arrays of all dask blocks: with meta_array, pass chunks=None")
+    if not (chunks is None or isinstance(chunks, int | Mapping) or chunks in ("stored", "auto")):
+        raise ArgumentError(
+            "chunks must be 'stored', 'auto', a number, a dict by dimensions, or None", found=repr(chunks)
+        )
     given = {} if isinstance(chunks, str) and chunks == "stored" else chunks
     options |= cache_options(cache)
     return xr.open_dataset(cast("Any", store), engine=ZarrdsBackendEntrypoint, group=group, chunks=given, **options)

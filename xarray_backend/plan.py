@@ -267,6 +267,7 @@ def _new_write(
         raise ArgumentError(f"variable {name!r} is not in the store, and mode 'r+' writes to stored variables only")
     var = var.copy(deep=False)
     if explicit is not None:
+        _check_encoding(name, explicit)
         var.encoding = dict(explicit)
     elif _would_cut_text(var):
         del var.encoding["dtype"]
@@ -428,3 +429,21 @@ def _stored_write(
 def _fits(old: tuple[int, ...], new: tuple[int, ...], dims: tuple[Any, ...], region: Region) -> bool:
     """Return whether two shapes differ in the dimension that grows at most."""
     return all(a == b or dim == region.append_dim for a, b, dim in zip(old, new, dims, strict=True))
+
+
+def _check_encoding(name: Any, explicit: Any) -> None:
+    """Raise an error for an encoding of a variable that is no dict, or whose data type does not exist."""
+    if not isinstance(explicit, Mapping):
+        raise ArgumentTypeError(
+            f"encoding of variable {name!r} is a dict, such as {{'chunks': (10, 20)}}", found=repr(explicit)
+        )
+    dtype = explicit.get("dtype")
+    if isinstance(dtype, str):
+        try:
+            np.dtype(dtype)
+        except TypeError as error:
+            raise ArgumentTypeError(
+                f"encoding of variable {name!r} has a data type that does not exist",
+                found=repr(dtype),
+                hint="write it as numpy does, such as 'f4', 'int16' or 'datetime64[s]'",
+            ) from error

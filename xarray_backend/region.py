@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -49,7 +49,7 @@ class Region:
 
 def appended_region(ds: xr.Dataset, append_dim: Any, stored: Stored) -> Region:
     """Return the region behind the stored elements along `append_dim`."""
-    if append_dim not in ds.dims:
+    if not isinstance(append_dim, Hashable) or append_dim not in ds.dims:
         raise ArgumentError(f"append_dim {append_dim!r} is not a dimension of the dataset, which has {tuple(ds.dims)}")
     if not stored.arrays and not stored.groups:
         return Region()
@@ -134,7 +134,11 @@ def _slice_along(ds: xr.Dataset, dim: Any, part: Any, stored: Stored, lengths: M
         raise ArgumentTypeError(f"region of dimension {dim!r} must be 'auto' or a slice of step 1, found {part!r}")
     if part.step not in (None, 1):
         raise ArgumentError(f"region of dimension {dim!r} must be a slice of step 1, found {part!r}")
-    start, stop, _ = part.indices(lengths[dim])
+    try:
+        start, stop, _ = part.indices(lengths[dim])
+    except TypeError:
+        what = f"region of dimension {dim!r} must be a slice of integers; for values of coordinates use region='auto'"
+        raise ArgumentTypeError(what, found=part) from None
     if stop - start != ds.sizes[dim]:
         raise ArgumentError(
             f"region {part} along {dim!r} has {max(stop - start, 0)} elements of {lengths[dim]} stored, but the "

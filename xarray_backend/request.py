@@ -151,6 +151,8 @@ def datasets_of(
     obj: Any, encoding: Mapping[Any, Any] | None, *, inherited: bool
 ) -> tuple[dict[str, xr.Dataset], dict[str, Mapping[Any, Any]]]:
     """Return datasets and their encodings, by path relative to the target group."""
+    if not (encoding is None or isinstance(encoding, Mapping)):
+        raise ArgumentTypeError("encoding is a dict by the names of variables", found=repr(encoding))
     if isinstance(obj, xr.DataArray):
         obj = _dataset_of_array(obj)
     if isinstance(obj, xr.Dataset):

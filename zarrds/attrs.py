@@ -11,7 +11,7 @@ from zarrds._base.types import Buf
 from zarrds._format import ATTRS_KEY, Format, format_of_key
 from zarrds._node import document_locked, set_document, with_mark_of
 from zarrds._store import DocumentStore, Store, as_store
-from zarrds.errors import ReadOnlyError, ZarrdsDeprecationWarning
+from zarrds.errors import ArgumentTypeError, ReadOnlyError, ZarrdsDeprecationWarning
 from zarrds.sync import Synchronizer
 
 __all__ = ["Attributes", "known_attributes", "read_attributes"]
@@ -135,7 +135,8 @@ class Attributes(MutableMapping[str, Any]):
         >>> dict(z.attrs)
         {'units': 'K'}
         """
-        self._change(lambda _: dict(d), by_itself=not self._format.one_document)
+        given = _mapping(d)
+        self._change(lambda _: dict(given), by_itself=not self._format.one_document)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Update the values of several attributes, in one operation.
@@ -155,7 +156,7 @@ class Attributes(MutableMapping[str, Any]):
         >>> sorted(z.attrs)
         ['scale', 'units']
         """
-        given = dict(*args, **kwargs)
+        given = _mapping(*args, **kwargs)
         self._change(lambda attributes: {**attributes, **given})
 
     def change(self, make: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
@@ -331,3 +332,12 @@ def _copied(value: Any) -> Any:
     if isinstance(value, list):
         return [_copied(member) for member in value]
     return value
+
+
+def _mapping(*args: Any, **kwargs: Any) -> dict[str, Any]:
+    """Return the attributes that a user gives, as `dict` takes them."""
+    try:
+        return dict(*args, **kwargs)
+    except (TypeError, ValueError) as error:
+        found = ", ".join(map(repr, args))
+        raise ArgumentTypeError("attributes are a mapping from names to values", found=found) from error

@@ -136,7 +136,9 @@ def _of_text(name: str, text: str) -> Any:
     raise _wrong_type(f"ZARRDS_{name.upper()}", name, text)
 
 
-_CHOICES = {"transport": ("auto", "obstore", "fsspec")}
+_CHOICES: dict[str, tuple[Any, ...]] = {"transport": ("auto", "obstore", "fsspec"), "default_format": (2, 3)}
+_LEAST = {"attempts": 1, "connect_attempts": 1}
+"""Least values of settings; of other numbers it is 0."""
 _DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Config)}
 _chosen: dict[str, Any] = {}
 """What `set_config` has set, until dask is imported: from then on dask's configuration has it."""
@@ -236,13 +238,19 @@ def set_config(**settings: Any) -> Config:
 
 def _fits(name: str, value: Any) -> bool:
     is_of_type = name in _DEFAULTS and isinstance(value, type(_DEFAULTS[name])) and not isinstance(value, bool)
-    return is_of_type and (name not in _CHOICES or value in _CHOICES[name])
+    if not is_of_type or (name in _CHOICES and value not in _CHOICES[name]):
+        return False
+    return not isinstance(value, int) or value >= _LEAST.get(name, 0)
 
 
 def _wrong_type(what: str, name: str, value: Any) -> ArgumentTypeError:
     if name in _CHOICES:
         return ArgumentTypeError(f"{what} {name!r} has no such value", expected=_CHOICES[name], found=repr(value))
     kind = type(_DEFAULTS[name]).__name__
+    if isinstance(value, type(_DEFAULTS[name])) and isinstance(value, int) and not isinstance(value, bool):
+        return ArgumentTypeError(
+            f"{what} {name!r} is too small", expected=f"at least {_LEAST.get(name, 0)}", found=value
+        )
     return ArgumentTypeError(f"{what} {name!r} has a value of another type", expected=kind, found=repr(value))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from math import gcd
 from typing import Any
@@ -38,7 +38,13 @@ from zarrds._format import (
 )
 from zarrds._metadata.codecs import CodecPipeline, make_pipeline, pipeline_of, several, sharded, to_numcodecs
 from zarrds._store import ShardingStorageTransformer, StorageTransformer, Store
-from zarrds.errors import ArgumentError, BadCompressorError, IgnoredArgumentWarning, UnsupportedFormatError
+from zarrds.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    BadCompressorError,
+    IgnoredArgumentWarning,
+    UnsupportedFormatError,
+)
 
 __all__ = ["array_meta", "fallback_compressor", "new_format", "options_like"]
 
@@ -335,6 +341,8 @@ def _divisor(edges: int | Edges, about: int) -> int:
 def _key_encoding(given: Any, separator: str | None) -> KeyEncoding:
     if given is None:
         return KeyEncoding("." if separator == "." else "/", "default", written=True)
+    if not isinstance(given, str | Mapping):
+        raise ArgumentTypeError(f"chunk_key_encoding must be a name or a dict, found {given!r}")
     found = parse_extension({"name": given} if isinstance(given, str) else _nested(dict(given)), _KEYS)
     found_separator = found.configuration.get("separator", separator or {"v2": "."}.get(found.name, "/"))
     if found.name not in ("default", "v2") or found_separator not in (".", "/"):
@@ -357,7 +365,9 @@ def _nested(given: dict[str, Any]) -> dict[str, Any]:
 def _dimension_names(given: Any, ndim: int) -> tuple[str | None, ...] | None:
     if given is None:
         return None
-    names = (given,) if isinstance(given, str) else tuple(given)
+    names = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, Iterable) else None
+    if names is None:
+        raise ArgumentTypeError(f"dimension_names must be a list of {ndim} names or None, found {given!r}")
     if len(names) != ndim or not all(name is None or isinstance(name, str) for name in names):
         raise ArgumentError(f"dimension_names must be {ndim} names or None, one for each dimension; found {given!r}")
     return names

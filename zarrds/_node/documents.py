@@ -10,6 +10,7 @@ from zarrds._base.edges import as_given
 from zarrds._engine import ChunkSource
 from zarrds._format import ArrayMeta, GroupMeta, Node, format_of
 from zarrds._store import Store
+from zarrds.errors import ArgumentTypeError
 
 __all__ = ["NewArray", "NewGroup", "group_documents", "node_documents"]
 
@@ -23,6 +24,8 @@ def node_documents(path: str, meta: Node, attributes: Mapping[str, Any] | None =
     documents = known.array_documents(path, meta) if isinstance(meta, ArrayMeta) else known.group_documents(path, meta)
     if attributes is None:
         return documents
+    if not isinstance(attributes, Mapping):
+        raise ArgumentTypeError("attributes are a mapping from names to values", path=path, found=repr(attributes))
     where = known.attributes_key(path)
     text = known.format_attributes(attributes, where, dict(documents).get(where))
     return [(where, text), *[(key, other) for key, other in documents if key != where]]

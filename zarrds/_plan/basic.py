@@ -57,9 +57,9 @@ def _block_range(item: object, count: int) -> tuple[int, int]:
         return first, first + 1
     if item.step is not None and item.step != 1:
         raise ArrayIndexError("only slices with step 1 are supported for block indexing", found=item)
+    start, _, _, items = bounded_slice(item, count)
     if item.start is not None and (item.start or count):
         wrap_integer(item.start, count)
-    start, _, _, items = bounded_slice(item, count)
     return start, start + items if items else start
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrds._base.types import NDArrayAny
-from zarrds.errors import ArrayIndexError, BoundsCheckError, NegativeStepError, ZeroStepError
+from zarrds.errors import ArgumentTypeError, ArrayIndexError, BoundsCheckError, NegativeStepError, ZeroStepError
 
 __all__ = [
     "Selection",
@@ -86,9 +86,12 @@ def wrap_array(index: NDArrayAny, length: int) -> NDArray[np.intp]:
 
 def bounded_slice(item: slice, length: int) -> tuple[int, int, int, int]:
     """Return start, stop, step and number of elements of a slice, cut to the dimension as numpy does."""
-    if item.step is not None and item.step < 1:
-        raise (NegativeStepError if item.step else ZeroStepError)(found=item)
-    start, stop, step = item.indices(length)
+    try:
+        if item.step is not None and item.step < 1:
+            raise (NegativeStepError if item.step else ZeroStepError)(found=item)
+        start, stop, step = item.indices(length)
+    except TypeError:
+        raise ArgumentTypeError("the start, stop and step of a slice are integers or None", found=item) from None
     if stop <= start:
         return start, start, step, 0
     return start, stop, step, (stop - start - 1) // step + 1

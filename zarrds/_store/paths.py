@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 
-from zarrds.errors import ArgumentTypeError, InvalidKeyError
+from zarrds.errors import ArgumentError, ArgumentTypeError, InvalidKeyError
 
 __all__ = [
     "CONDITIONS_KEY",
@@ -14,6 +15,7 @@ __all__ = [
     "TEMPORARY",
     "WRITER_KEY",
     "ancestors",
+    "as_path",
     "check_key",
     "credentials_end",
     "encoded_key",
@@ -186,3 +188,32 @@ def _redacted(url: str) -> str:
     if fragment >= 0 and "=" in shown[fragment:]:
         shown = f"{shown[:fragment]}#..."
     return f"{scheme}://{shown}{joint}"
+
+
+def as_path(path: object) -> str:
+    """Return the path of a file or directory as text.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The path.
+
+    Raises
+    ------
+    ArgumentTypeError, ArgumentError
+        It is no path, or has a character that no path has.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> as_path(Path("data.zarr"))
+    'data.zarr'
+    """
+    try:
+        found = os.fspath(path)  # type: ignore[call-overload]
+    except TypeError:
+        raise ArgumentTypeError(f"a path is a text or an os.PathLike, found {type(path).__name__}") from None
+    text = os.fsdecode(found)
+    if "\0" in text:
+        raise ArgumentError("a path cannot have a null character", found=repr(text))
+    return text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 import warnings
 from collections.abc import Mapping
 from typing import Any, overload
@@ -163,6 +162,6 @@ def tree(grp: Any, expand: bool = False, level: int | None = None) -> TreeViewer
      └── run
          └── t (4,) float64
     """
-    if isinstance(grp, str | os.PathLike):
+    if not (hasattr(grp, "attrs") or hasattr(grp, "shape")):  # a path, a URL, a store: all that is no node
         grp = open(grp, mode="r")
     return TreeViewer(grp, expand=expand, level=level)

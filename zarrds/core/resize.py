@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -26,6 +26,8 @@ __all__ = ["appended", "changed", "digest", "extended", "iterate", "resized_shap
 def resized_shape(shape: Shape, args: Sequence[Any]) -> Shape:
     """Return the new shape for the arguments of `Array.resize`: ints or one tuple; None keeps a length."""
     new = args[0] if len(args) == 1 else tuple(args)
+    if not (new is None or isinstance(new, int | np.integer | Iterable)):
+        raise ArgumentTypeError(f"a new shape is made of integers, found {new!r}")
     new = (new,) if new is None or isinstance(new, int | np.integer) else tuple(new)
     if len(new) != len(shape):
         raise ArgumentError(f"new shape must have {len(shape)} dimensions, found {len(new)}: {new}")
@@ -72,6 +74,8 @@ def whole_units(shape: Shape, unit: Grid, axis: int) -> Shape:
 
 def appended(shape: Shape, data: Any, axis: int) -> tuple[Shape, tuple[slice, ...]]:
     """Return the new shape of an array of `shape` after appending `data`, and the region for the data."""
+    if not isinstance(axis, int | np.integer):
+        raise ArgumentTypeError(f"the axis is an integer, found {axis!r}")
     if not -len(shape) <= axis < len(shape):
         raise AxisError(axis, len(shape))
     axis %= len(shape)

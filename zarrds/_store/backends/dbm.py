@@ -15,7 +15,7 @@ from zarrds._base.types import Buf, Request, Separator
 from zarrds._store.base import Store, StoreProfile, names_below
 from zarrds._store.exclusive import locked_object
 from zarrds._store.live import LiveData
-from zarrds._store.paths import encoded_key, level, normalize_path
+from zarrds._store.paths import as_path, encoded_key, level, normalize_path
 from zarrds._store.place import Place, place_in_file, place_on_disk
 from zarrds._store.request import cut, same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, live_spec, make_spec, not_shareable
@@ -100,7 +100,7 @@ class DBMStore(Store):
         dimension_separator: Separator | None,
         open_kwargs: dict[str, Any],
     ) -> None:
-        self.path = os.path.abspath(os.fspath(path))
+        self.path = os.path.abspath(as_path(path))
         self.flag = flag
         self.mode = mode
         self.open: Callable[..., Any] = dbm.open if open is None else open

@@ -34,7 +34,7 @@ from zarrds._store.backends.locked import LockedDocument, is_next_document, next
 from zarrds._store.backends.open_files import OpenFiles
 from zarrds._store.base import Staging, Store, StoreProfile, is_unchanged
 from zarrds._store.exclusive import locked_directory
-from zarrds._store.paths import check_key, level, normalize_path
+from zarrds._store.paths import as_path, check_key, level, normalize_path
 from zarrds._store.place import Place, place_on_disk
 from zarrds._store.readers import RangeReader
 from zarrds._store.request import same_bytes
@@ -106,7 +106,7 @@ class DirectoryStore(Store):
         *,
         fsync: bool = False,
     ) -> None:
-        self.path = os.path.abspath(os.fspath(path))
+        self.path = os.path.abspath(as_path(path))
         if _is_file(self.path):
             raise FSPathExistNotDir(path=self.path, hint=how_to_read(self.path))
         self.normalize_keys = normalize_keys

@@ -14,7 +14,7 @@ from zarrds._base.types import Buf, Request, Separator
 from zarrds._store.backends.files import file_identity
 from zarrds._store.base import Store, StoreProfile, is_unchanged
 from zarrds._store.optional import optional_module
-from zarrds._store.paths import encoded_key, level, normalize_path
+from zarrds._store.paths import as_path, encoded_key, level, normalize_path
 from zarrds._store.place import Place, place_in_file, place_on_disk
 from zarrds._store.readers import RangeReader, WitnessReader
 from zarrds._store.request import byte_view, cut, same_bytes, to_bytes
@@ -76,7 +76,7 @@ class LMDBStore(Store):
         **kwargs: Any,
     ) -> None:
         self._lmdb = optional_module("lmdb", "lmdb")
-        self.path = os.path.abspath(os.fspath(path))
+        self.path = os.path.abspath(as_path(path))
         self.buffers = buffers
         self.dimension_separator = dimension_separator
         self.kwargs = kwargs

@@ -19,6 +19,7 @@ from zarrds._store.request import cut, same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, live_spec
 from zarrds._store.values import as_buffer, is_bytes_like, is_zarr3_buffer
 from zarrds.errors import (
+    NotAStoreError,
     NotBytesError,
     NotListableError,
     PathNotFoundError,
@@ -137,7 +138,10 @@ class KVStore(Store):
         self.live.changed()
 
     def keys_below(self, prefix: str = "") -> Iterator[str]:
-        return iter([key for key in self._keys() if key.startswith(prefix)])
+        try:
+            return iter([key for key in self._keys() if key.startswith(prefix)])
+        except AttributeError:
+            raise NotAStoreError("the keys of a mapping that serves as a store are texts", store=repr(self)) from None
 
     def _keys(self) -> list[str]:
         try:

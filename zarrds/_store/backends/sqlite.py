@@ -17,7 +17,7 @@ from zarrds._base.types import Buf, ByteRange, Request, Separator
 from zarrds._store.backends.files import file_identity
 from zarrds._store.base import Store, StoreProfile, is_unchanged, renaming
 from zarrds._store.live import LiveData
-from zarrds._store.paths import check_key, level, normalize_path
+from zarrds._store.paths import as_path, check_key, level, normalize_path
 from zarrds._store.place import Place, place_in_file, place_on_disk
 from zarrds._store.readers import RangeReader, WitnessReader
 from zarrds._store.request import byte_view, same_bytes
@@ -72,7 +72,7 @@ class SQLiteStore(Store):
     def __init__(
         self, path: str | os.PathLike[str], dimension_separator: Separator | None = None, **kwargs: Any
     ) -> None:
-        given = os.fspath(path)
+        given = as_path(path)
         self.in_memory = given == ":memory:"
         self.path = given if self.in_memory or kwargs.get("uri") else os.path.abspath(given)
         self.dimension_separator = dimension_separator

@@ -13,7 +13,7 @@ from zarrds._base.types import Buf, Request, Separator
 from zarrds._store.backends.archive import Archive
 from zarrds._store.base import Store, StoreProfile, names_below
 from zarrds._store.live import LiveData
-from zarrds._store.paths import check_key, level, normalize_path
+from zarrds._store.paths import as_path, check_key, level, normalize_path
 from zarrds._store.place import Place, place_in_file, place_on_disk
 from zarrds._store.request import same_bytes
 from zarrds._store.spec import StoreSpec, live_spec, make_spec, not_shareable
@@ -96,7 +96,7 @@ class ZipStore(Store):
     ) -> None:
         if mode not in ("r", "w", "a", "x"):
             raise ArgumentError(f"ZipStore requires mode 'r', 'w', 'x', or 'a', found {mode!r}")
-        self.path = os.path.abspath(os.fspath(path))
+        self.path = os.path.abspath(as_path(path))
         self.compression = compression
         self.allowZip64 = zip64
         self.mode = mode

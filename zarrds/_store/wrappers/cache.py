@@ -9,7 +9,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, MutableMapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, SupportsIndex
 
 from zarrds._base.log import log
 from zarrds._base.types import Buf, Request
@@ -19,6 +19,7 @@ from zarrds._store.paths import normalize_path
 from zarrds._store.request import cut, to_bytes
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._store.wrappers.base import WrapperStore
+from zarrds.errors import ArgumentTypeError
 
 __all__ = ["LRUStoreCache"]
 
@@ -57,6 +58,8 @@ class LRUStoreCache(WrapperStore):
 
     def __init__(self, store: Store | MutableMapping[str, Any], max_size: int | None) -> None:
         super().__init__(as_store(store, mode="a"))
+        if not (max_size is None or isinstance(max_size, SupportsIndex)):
+            raise ArgumentTypeError(f"max_size is a number of bytes or None, found {max_size!r}")
         self.max_size = max_size
         self.hits = self.misses = 0
         self._lock = threading.RLock()

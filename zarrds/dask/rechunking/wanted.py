@@ -113,9 +113,14 @@ def chunk_lengths(array: Array, meta: ArrayMeta, chunks: Any) -> tuple[Any, ...]
     if any(isinstance(length, str) for length in each):
         from dask.array.core import normalize_chunks  # imported here, as workers do not need it
 
-        each = normalize_chunks(
-            tuple(each), shape=meta.shape, dtype=meta.dtype, previous_chunks=block_lengths(meta.shape, meta.chunks)
-        )
+        previous = block_lengths(meta.shape, meta.chunks)
+        try:
+            each = normalize_chunks(tuple(each), shape=meta.shape, dtype=meta.dtype, previous_chunks=previous)
+        except (ValueError, TypeError) as error:
+            hint = "give lengths, -1 for a whole dimension, 'auto', or bytes such as '16MB'"
+            raise ArgumentError(
+                "chunks of a rechunked array are not understood", found=repr(chunks), hint=hint
+            ) from error
         return tuple(max(lengths) for lengths in each)
     if is_irregular(each):
         return tuple(max(1, size) if n in (None, -1) else n for n, size in zip(each, meta.shape, strict=True))
