@@ -81,7 +81,7 @@ CASES: dict[str, GroupCase] = {
     "a visitor that cannot be called": (lambda g: g.visit(3), TypeError),
     "a visitor that fails": (lambda g: g.visit(lambda name: 1 / 0), ZeroDivisionError),
     "hashing": (hash, TypeError),
-    "a tree of a number": (lambda g: repr(zarrds.tree(3)), AttributeError),
+    "a tree of a number": (lambda g: repr(zarrds.tree(3)), errors.NotAStoreError),
     "opening with a bad mode": (lambda g: zarrds.open_group(g.store, mode="rw"), ValueError),
     "opening what is not there": (lambda g: zarrds.open_group(g.store, "r", path="x"), errors.GroupNotFoundError),
     "opening an array as a group": (lambda g: zarrds.open_group(g.store, path="arr"), errors.ContainsArrayError),
