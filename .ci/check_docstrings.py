@@ -9,6 +9,7 @@ import pydoc
 import sys
 import tomllib
 from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
 
 from numpydoc.validate import validate
@@ -96,6 +97,8 @@ def is_said_elsewhere(name: str, code: str, docstring: str) -> bool:
         return docstring.strip().startswith(("Return ", "Yield ", "Iterate "))
     found = pydoc.locate(name)
     bases = found.__mro__[1:] if inspect.isclass(found) else ()
+    if code == "PR01" and inspect.isclass(found) and issubclass(found, Enum):
+        return True  # its members are its values
     if code == "PR01" and inspect.isclass(found) and issubclass(found, BaseException):
         return True  # all errors have the parameters of ZarrdsError
     init = getattr(found, "__init__", None)

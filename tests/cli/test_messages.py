@@ -97,3 +97,11 @@ def test_a_plot_opens_its_store_once(place: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(places, "store_or_place", counted)
     assert run("plot", "climate.zarr", "t2m").exit_code == 0
     assert len(opened) == 1
+
+
+def test_trees_are_drawn_in_ascii_where_the_terminal_has_no_more(place: Path) -> None:
+    zarrds.open_group("climate.zarr", mode="r+").create_group("a").zeros("Grün", shape=3)
+    result = CliRunner(charset="ascii").invoke(main, ["tree", "climate.zarr"])
+    assert result.exit_code == 0
+    for line in (" |-- a", " |   `-- Gr\\xfcn (3,) float64 ", " `-- t2m (4, 6) float32"):
+        assert f"\n{line}" in result.stdout

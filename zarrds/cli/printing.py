@@ -40,8 +40,21 @@ SCHEMA = 1
 
 def echo_text(text: str) -> None:
     """Print escaped text; characters that the terminal cannot show become escape sequences."""
+    click.echo(_encodable(text))
+
+
+_LINES = str.maketrans({"\u251c": "|", "\u2514": "`", "\u2502": "|", "\u2500": "-"})
+"""The lines of trees, for terminals that have ASCII only."""
+
+
+def _encodable(text: str) -> str:
+    """Return a text with only what the terminal can show: lines become ASCII, all else escape sequences."""
     encoding = sys.stdout.encoding or "utf-8"
-    click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_LINES).encode(encoding, "backslashreplace").decode(encoding)
+    return text
 
 
 def echo_json(command: str, value: dict[str, Any]) -> None:
@@ -132,8 +145,7 @@ def _rich_table(header: Sequence[str], cells: list[list[str]], right: set[str]) 
 def _plain(text: str) -> Any:
     from rich.text import Text
 
-    encoding = sys.stdout.encoding or "utf-8"
-    return Text(text.encode(encoding, "backslashreplace").decode(encoding))  # no markup: names come from strangers
+    return Text(_encodable(text))  # no markup: names come from strangers
 
 
 def _console() -> Any:
