@@ -97,3 +97,19 @@ def test_large_shards_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None
     assert max(values.nbytes for some in batch for _, values in some.blocks()) <= 64
     with dask.config.set(scheduler="sync"):
         assert of(z).mean == 31.5
+
+
+def test_the_result_prints_as_a_table(tmp_path: Path) -> None:
+    root = zarrds.open_group(str(tmp_path / "a.zarr"), mode="w")
+    root.array("b<i>", np.array([1.0, 2.0, 4.0]))
+    root.array("text", np.array(["a", "b"]))
+    found = zarrds.dask.statistics(root).compute()
+    assert isinstance(found, dict)
+    assert str(found).splitlines() == [
+        "array  dtype    min  max  mean      std       values  missing",
+        "b<i>   float64  1.0  4.0  2.333333  1.247219  3       0",
+        "text   <U1      -    -    -         -         2       0",
+    ]
+    html = found._repr_html_()
+    assert "b&lt;i&gt;" in html
+    assert "<i>" not in html

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from ipaddress import IPv6Address
 
 from zarrds.errors import ArgumentError, ArgumentTypeError, InvalidKeyError
 
@@ -24,6 +25,7 @@ __all__ = [
     "linked_urls",
     "normalize_path",
     "redact_url",
+    "without_short_addresses",
 ]
 
 TEMPORARY = re.compile(r"\.(?:[0-9a-f]{12}-[0-9a-f]+|[0-9a-f]{32})\.partial$")
@@ -217,3 +219,30 @@ def as_path(path: object) -> str:
     if "\0" in text:
         raise ArgumentError("a path cannot have a null character", found=repr(text))
     return text
+
+
+_ADDRESS = re.compile(r"(?<=://)([^/\[\]]*\[)([0-9A-Fa-f:.]*::[0-9A-Fa-f:.]*)(?=\])")
+
+
+def without_short_addresses(url: str) -> str:
+    """Return a URL whose IPv6 addresses have no ``::``, which fsspec takes for a chain of URLs.
+
+    Parameters
+    ----------
+    url : str
+        The URL.
+
+    Examples
+    --------
+    >>> without_short_addresses("http://[::1]:8000/data.zarr")
+    'http://[0:0:0:0:0:0:0:1]:8000/data.zarr'
+    """
+    return _ADDRESS.sub(_long_address, url) if "[" in url else url
+
+
+def _long_address(found: re.Match[str]) -> str:
+    try:
+        packed = IPv6Address(found[2]).packed
+    except ValueError:  # brackets of a pattern, or of a name
+        return found[0]
+    return found[1] + ":".join(f"{packed[at] * 256 + packed[at + 1]:x}" for at in range(0, 16, 2))

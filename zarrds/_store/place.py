@@ -174,7 +174,7 @@ def server_name(url: str) -> str:
     hosts = found.netloc.rpartition("@")[2].lower()
     name, colon, port = hosts.rpartition(":") if hosts[-1:] != "]" else (hosts, "", "")
     name, port = (name, port) if colon else (hosts, _DEFAULT_PORTS.get(found.scheme, ""))
-    name = _THIS_MACHINE if name in ("localhost", "[::1]", "0.0.0.0", "") else name
+    name = _THIS_MACHINE if name in ("localhost", "[::1]", "[0:0:0:0:0:0:0:1]", "0.0.0.0", "") else name
     return f"{name}:{port}{found.path.rstrip('/')}".rstrip(":")
 
 

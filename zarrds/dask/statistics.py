@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.html import columns_table, framed
 from zarrds._base.types import NDArrayAny
 from zarrds._base.unpacking import Unpacking, unpacking_of
 from zarrds.core import Array
@@ -20,7 +21,7 @@ from zarrds.dask.progress import tell_bytes
 from zarrds.dask.rechunking.wanted import arrays_below
 from zarrds.errors.escaping import visible
 
-__all__ = ["ArrayStatistics", "Moments", "statistics"]
+__all__ = ["ArrayStatistics", "Moments", "Statistics", "statistics"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,43 @@ class ArrayStatistics:
         return found
 
 
+class Statistics(dict[str, ArrayStatistics]):
+    """Statistics of several arrays by their paths: a dict that prints as a table, in notebooks as HTML.
+
+    Examples
+    --------
+    >>> import zarrds, zarrds.dask
+    >>> root = zarrds.group()
+    >>> _ = root.array("t", [1.0, 3.0])
+    >>> print(zarrds.dask.statistics(root).compute())
+    array  dtype    min  max  mean  std  values  missing
+    t      float64  1.0  3.0  2.0   1.0  2       0
+    """
+
+    def __str__(self) -> str:
+        rows = [_HEAD, *self._rows()]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+        return "\n".join(visible(line.rstrip()) for line in lines)
+
+    def _repr_html_(self) -> str:
+        return framed(columns_table(_HEAD, self._rows()))
+
+    def _rows(self) -> list[list[str]]:
+        numbers = [(one.min, one.max, one.mean, one.std, one.count, one.missing) for one in self.values()]
+        return [
+            [one.path or "/", str(one.dtype), *map(_shown, some)]
+            for one, some in zip(self.values(), numbers, strict=True)
+        ]
+
+
+_HEAD = ["array", "dtype", "min", "max", "mean", "std", "values", "missing"]
+
+
+def _shown(value: Any) -> str:
+    return "-" if value is None else f"{value:.7g}" if isinstance(value, float) and value % 1 else str(value)
+
+
 def statistics(
     source: Any,
     path: str | None = "",
@@ -170,7 +208,7 @@ def statistics(
     Returns
     -------
     Job
-        Its `compute` returns a dict of `ArrayStatistics` by the paths of the arrays.
+        Its `compute` returns a dict of `ArrayStatistics` by the paths of the arrays, which prints as a table.
 
     Raises
     ------
@@ -211,10 +249,12 @@ def _sums(unpacked: tuple[Unpacking, ...], batch: tuple[BlockRange, ...], after:
 
 
 def _results(dtypes: Mapping[str, np.dtype[Any]], found: SumsByArray[Moments]) -> dict[str, ArrayStatistics]:
-    return {
-        path: _result(path, dtype, found.sums.get(number, Moments()))
-        for number, (path, dtype) in enumerate(dtypes.items())
-    }
+    return Statistics(
+        {
+            path: _result(path, dtype, found.sums.get(number, Moments()))
+            for number, (path, dtype) in enumerate(dtypes.items())
+        }
+    )
 
 
 def _result(path: str, dtype: np.dtype[Any], sums: Moments) -> ArrayStatistics:
