@@ -14,7 +14,7 @@ from xarray_backend.chunk_cache import ChunkCache, cache_options
 from xarray_backend.combining import combined_variables
 from xarray_backend.entrypoint import ZarrdsBackendEntrypoint
 from xarray_backend.opening import Opened, open_many
-from xarray_backend.reader import glob
+from xarray_backend.reader import check_read_missing, glob
 from zarrds.errors import ArgumentError, ArgumentTypeError, GroupNotFoundError, SlowAccessWarning
 from zarrds.storage import StoreLike
 
@@ -149,6 +149,7 @@ def concat_stores(
         raise ArgumentError(f"missing must be 'raise', 'fill' or 'skip', found {missing!r}")
     if compat not in ("equals", "override"):
         raise ArgumentError(f"compat must be 'equals' or 'override', found {compat!r}")
+    check_read_missing(read_missing)
     stores = _listed(paths, storage_options)
     given = _lengths(lengths, stores)
     opened = open_many(

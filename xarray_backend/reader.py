@@ -38,6 +38,7 @@ __all__ = [
     "ZarrdsStore",
     "attributes_of",
     "check_format",
+    "check_read_missing",
     "glob",
     "may_be_consolidated",
     "open_stored_group",
@@ -106,8 +107,7 @@ class ZarrdsStore(AbstractDataStore):
         chunk_cache: ChunkCache | int | None = None,
         meta_array: Any = None,
     ) -> None:
-        if read_missing not in ("fill", "raise"):
-            raise ArgumentError(f"read_missing must be 'fill' or 'raise', found {read_missing!r}")
+        check_read_missing(read_missing)
         self.group = group
         self.read_missing = read_missing
         self.shards_as_chunks: bool = shards_as_chunks
@@ -244,6 +244,12 @@ def check_format(zarr_format: Any) -> None:
     """Raise ValueError if this is not a Zarr format."""
     if zarr_format is not None and not (isinstance(zarr_format, Real) and zarr_format in (2, 3)):
         raise ArgumentError(f"zarr_format must be 2, 3 or None, found {zarr_format!r}")
+
+
+def check_read_missing(read_missing: Any) -> None:
+    """Raise ValueError if this does not say what is done with absent chunks."""
+    if read_missing not in ("fill", "raise"):
+        raise ArgumentError(f"read_missing must be 'fill' or 'raise', found {read_missing!r}")
 
 
 def group_path(group: Any) -> str:
