@@ -25,6 +25,7 @@ __all__ = [
     "block_writes",
     "finish_later",
     "finish_now",
+    "finish_rest",
     "refuse_unshareable",
     "regrouped",
 ]
@@ -110,8 +111,8 @@ def _bounds(starts: int | tuple[int, ...], size: int, number: int) -> tuple[int,
     return starts[number], starts[number + 1] if number + 1 < len(starts) else size
 
 
-def write_block(block: Any, target: Any = None, block_id: Any = None) -> np.ndarray[Any, Any]:
-    """Write one block; return a receipt of one byte, never data."""
+def write_block(block: Any, target: Any = None, begun: Any = None, block_id: Any = None) -> np.ndarray[Any, Any]:
+    """Write one block; return a receipt of one byte, never data. `begun` is the result of a task that comes first."""
     if block_id is not None:
         target.write(block, block_id)
     return np.ones((1,) * np.ndim(block), dtype=bool)
@@ -124,12 +125,14 @@ def block_starts(blocks: Blocks) -> int | tuple[int, ...]:
     return tuple(accumulate(blocks[:-1], initial=0))
 
 
-def block_writes(data: Any, target: BlockTarget) -> Any:
-    """Make a chunked array of receipts, one for each block of `data`.
+def block_writes(data: Any, target: BlockTarget, begun: Any = None) -> Any:
+    """Make a chunked array of receipts, one for each block of `data`; `begun` is a Delayed that is computed before.
 
     In dask its name is new each time: a cluster may still store receipts of an earlier write, and would skip this one.
     """
     options: dict[str, Any] = {} if is_foreign(data) else {"name": f"store-zarrds-{uuid.uuid4().hex}"}
+    if begun is not None:
+        options["begun"] = begun
     chunks = tuple((1,) * len(along) for along in data.chunks)
     return mapped_blocks(write_block, data, np.dtype(bool), target=target, chunks=chunks, **options)
 
@@ -154,9 +157,9 @@ class LazyWrite:
     blocks: tuple[Blocks, ...] | None
     target: BlockTarget
 
-    def receipts(self) -> Any:
-        """Make the dask array of receipts whose computation writes the blocks."""
-        return block_writes(regrouped(self.data, self.blocks), self.target)
+    def receipts(self, begun: Any = None) -> Any:
+        """Make the dask array of receipts whose computation writes the blocks, after the Delayed `begun`."""
+        return block_writes(regrouped(self.data, self.blocks), self.target, *([] if begun is None else [begun]))
 
     def unfinished(self) -> Any:
         """Return a dask collection whose computation writes the blocks that an earlier run has not stored."""
@@ -184,8 +187,10 @@ def finish_now(receipts: list[Any], options: dict[str, Any]) -> None:
         dask.compute(*receipts, **options)
 
 
-def finish_later(receipts: list[Any], key: str | None = None) -> Any:
+def finish_later(receipts: list[Any], key: str | None = None, notes: Any = None) -> Any:
     """Return a Delayed that writes all blocks; its graph has one task for each block and a few more.
+
+    At the end it deletes `notes`, the receipt of the write.
 
     It is made from the last task of one common graph. A Delayed of dask arrays would give each array a graph of its
     own, in which a rechunk between workers ("p2p") loses its dependencies.
@@ -196,11 +201,23 @@ def finish_later(receipts: list[Any], key: str | None = None) -> Any:
     if not receipts:
         return dask.delayed(_finished, pure=False)(0)
     total = da.stack([receipt.sum(split_every=64) for receipt in receipts]).sum(split_every=64)
-    return dask.delayed(_finished, pure=False)(total.to_delayed(optimize_graph=True).item(), dask_key_name=key)
+    whole = total.to_delayed(optimize_graph=True).item()
+    return dask.delayed(_finished, pure=False)(whole, notes, dask_key_name=key)
 
 
-def _finished(blocks: int) -> None:
-    """Return None; its task runs when all blocks are written."""
+def finish_rest(jobs: list[Any], key: str, notes: Any) -> Any:
+    """Return a Delayed that writes what a stopped write has left; it deletes the receipt."""
+    import dask
+    from dask.delayed import Delayed
+
+    parts = [Delayed(last, dict(graph)) for graph, last in (job.optimized() for job in jobs)]
+    return dask.delayed(_finished, pure=False)(parts, notes, dask_key_name=key)
+
+
+def _finished(blocks: Any, notes: Any = None) -> None:
+    """Delete the receipt of a write, if it has one; this task runs when all blocks are written."""
+    if notes is not None:
+        notes.remove()
 
 
 def refuse_unshareable(store: Any, options: dict[str, Any]) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 from dask.delayed import Delayed
 
-from xarray_backend.blocks import LazyWrite, finish_later
+from xarray_backend.blocks import LazyWrite, finish_later, finish_rest
+from xarray_backend.receipt import DelayedReceipt
 
 __all__ = ["DelayedWrites"]
 
@@ -24,21 +25,31 @@ class DelayedWrites(Delayed):  # type: ignore[misc]
     ----------
     writes : list of LazyWrite
         Values and the places to write them.
+    receipt : DelayedReceipt, optional
+        Says in the store that this write is at work, from its first task to its last.
     """
 
-    __slots__ = ("_made", "_making", "_writes")
+    __slots__ = ("_made", "_making", "_receipt", "_writes")
 
-    def __init__(self, writes: list[LazyWrite]) -> None:
+    def __init__(self, writes: list[LazyWrite], receipt: DelayedReceipt | None = None) -> None:
         super().__init__(f"to_zarrds-{uuid.uuid4().hex}", None)
-        self._writes = writes
+        self._writes, self._receipt = writes, receipt
         self._made: Any = None
         self._making = threading.Lock()
 
     def _whole(self) -> Any:
         with self._making:
             if self._made is None:
-                self._made = finish_later([write.receipts() for write in self._writes], self._key)
+                self._made = self._make()
         return self._made
+
+    def _make(self) -> Any:
+        if self._receipt is None:
+            return finish_later([write.receipts() for write in self._writes], self._key)
+        if self._receipt.is_found:
+            return finish_rest([write.unfinished() for write in self._writes], self._key, self._receipt.notes)
+        begun = self._receipt.begun()
+        return finish_later([write.receipts(begun) for write in self._writes], self._key, self._receipt.notes)
 
     @property
     def dask(self) -> Any:

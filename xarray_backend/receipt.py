@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from xarray_backend.encoding import FLAG
 from xarray_backend.managers import is_foreign
@@ -14,7 +16,7 @@ from zarrds.storage import Store
 
 _log = logging.getLogger("zarrds")
 
-__all__ = ["WriteReceipt", "receipt_of"]
+__all__ = ["DelayedReceipt", "WriteReceipt", "delayed_receipt_of", "receipt_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,32 @@ class WriteReceipt:
         target.set_many([self.document])
 
 
+@dataclass(frozen=True, slots=True)
+class DelayedReceipt:
+    """Key below a new group while its dask arrays are written by a Delayed.
+
+    The first task stores it, as a dataset that is never computed may be a template that others fill.
+
+    Attributes
+    ----------
+    notes : JobNotes
+        Where it is.
+    is_found : bool
+        Whether an earlier run of the same write has left it, and the documents of all arrays are there.
+    """
+
+    notes: Any
+    is_found: bool
+
+    def begun(self) -> Any:
+        """Return a Delayed that stores it."""
+        import dask
+
+        from zarrds.dask.tasks import leave_receipt
+
+        return dask.delayed(leave_receipt, pure=False)(self.notes, dask_key_name=f"zarrds-begin-{uuid.uuid4().hex}")
+
+
 def receipt_of(
     plans: Sequence[DatasetPlan], documents: Sequence[tuple[str, bytes]], target: Store
 ) -> WriteReceipt | None:
@@ -49,6 +77,35 @@ def receipt_of(
     A write is the same if all documents are equal, and its dask arrays have equal names, which are tokens of what they
     compute. Values in memory are always written again.
     """
+    token = _token(plans, documents, target)
+    if token is None:
+        return None
+    text = f"to_zarrds {token}: the same call completes it, mode='w' replaces it"
+    key, flagged = plans[0].new_group({FLAG: text}).documents()[0]
+    is_found = _has(target, [(key, flagged)]) and _has(target, documents)
+    if is_found:
+        _log.info("completing a write to %r that was stopped: blocks that are stored are not computed again", target)
+    return WriteReceipt((key, flagged), is_found)
+
+
+def delayed_receipt_of(
+    plans: Sequence[DatasetPlan], documents: Sequence[tuple[str, bytes]], target: Store
+) -> DelayedReceipt | None:
+    """Return the receipt for a new dataset whose dask arrays are written later; None where `receipt_of` has none."""
+    token = _token(plans, documents, target)
+    if token is None:
+        return None
+    from zarrds.dask.continuing import notes_of_write
+    from zarrds.dask.reading import array_expr_enabled
+
+    if array_expr_enabled():  # there tasks cannot wait for one that belongs to no array
+        return None
+    notes, is_found = notes_of_write(target, plans[0].path, token, is_alone=False)
+    return None if notes is None else DelayedReceipt(notes, is_found and _has(target, documents))
+
+
+def _token(plans: Sequence[DatasetPlan], documents: Sequence[tuple[str, bytes]], target: Store) -> str | None:
+    """Return a text that is the same for the same write in each process; None if the write can have no receipt."""
     lazy = [write for plan in plans for write in plan.writes if write.is_lazy]
     if not lazy or not target.keeps_documents or not target.is_erasable():
         return None
@@ -58,13 +115,7 @@ def receipt_of(
 
     data = [(w.array.path, w.values.data.name, w.blocks or w.values.chunks, w.write_empty_chunks) for w in lazy]
     attributes = [(plan.path, plan.zarr_format, json.dumps(plan.attrs, sort_keys=True)) for plan in plans]
-    token = tokenize(data, list(documents), attributes)
-    text = f"to_zarrds {token}: the same call completes it, mode='w' replaces it"
-    key, flagged = plans[0].new_group({FLAG: text}).documents()[0]
-    is_found = _has(target, [(key, flagged)]) and _has(target, documents)
-    if is_found:
-        _log.info("completing a write to %r that was stopped: blocks that are stored are not computed again", target)
-    return WriteReceipt((key, flagged), is_found)
+    return str(tokenize(data, list(documents), attributes))
 
 
 def _has(target: Store, documents: Sequence[tuple[str, bytes]]) -> bool:

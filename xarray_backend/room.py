@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import zarrds
 from xarray_backend.plan import DatasetPlan
-from xarray_backend.receipt import WriteReceipt
+from xarray_backend.receipt import DelayedReceipt, WriteReceipt
 from xarray_backend.request import Request
 from xarray_backend.storing import ancestors
 from zarrds import Group
@@ -76,7 +76,11 @@ def _make_room_alone(target: Store, path: str, zarr_format: int, alone: Replacin
 
 
 def room_for(
-    receipt: WriteReceipt | None, target: Store, path: str, zarr_format: int, alone: ReplacingTurn | None
+    receipt: WriteReceipt | DelayedReceipt | None,
+    target: Store,
+    path: str,
+    zarr_format: int,
+    alone: ReplacingTurn | None,
 ) -> Group:
     """Return the group that a write continues, or create it and leave the receipt of the write."""
     if receipt is not None and receipt.is_found:
@@ -85,7 +89,7 @@ def room_for(
         made = make_room(target, path, zarr_format)
     else:
         made = _make_room_alone(target, path, zarr_format, alone)
-    if receipt is not None:
+    if isinstance(receipt, WriteReceipt):
         receipt.leave(target)
     return made
 

@@ -18,7 +18,7 @@ from xarray_backend.blocks import BlockTarget, LazyWrite, block_starts, finish_l
 from xarray_backend.encoding import FLAG, added_attributes
 from xarray_backend.plan import DatasetPlan, Resize, VariableWrite
 from xarray_backend.reader import ZarrdsStore
-from xarray_backend.receipt import WriteReceipt
+from xarray_backend.receipt import DelayedReceipt, WriteReceipt
 from zarrds import Array, Group
 from zarrds.creation import NewArray, NewGroup, consolidated
 from zarrds.errors import ConsolidatedNotFoundError, PathNotFoundError
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 WRITTEN_AT_ONCE = 2**26
 """Bytes of the variables in memory that are written at the same moment."""
+
+_HOW_TO_GO_ON = "what is done is kept: repeat the same call to go on where it was"
 
 __all__ = ["Job", "ancestors", "carry_out", "is_consolidated", "new_documents", "write_values"]
 
@@ -58,6 +60,8 @@ class Job:
         In mode "w", this writer's turn to replace the group.
     is_hidden : bool
         Whether the group is written in a hidden place, of which no consolidated metadata above it may tell.
+    delayed : DelayedReceipt, optional
+        The same for a write that is computed later.
     """
 
     compute: bool
@@ -69,6 +73,7 @@ class Job:
     receipt: WriteReceipt | None = None
     alone: ReplacingTurn | None = None
     is_hidden: bool = False
+    delayed: DelayedReceipt | None = None
 
 
 def carry_out(
@@ -119,7 +124,7 @@ def carry_out(
         return finish_later([])
     from xarray_backend.later import DelayedWrites
 
-    return DelayedWrites(later)
+    return DelayedWrites(later, job.delayed)
 
 
 def _append(plans: list[DatasetPlan], resizes: list[Resize], target: Store, job: Job) -> list[Any]:
@@ -155,7 +160,13 @@ def write_values(plans: list[DatasetPlan], target: Store, job: Job, *, appends: 
     if not job.compute or not lazy:
         return lazy
     continues = job.receipt is not None and job.receipt.is_found
-    finish_now([one.unfinished() if continues else one.receipts() for one in lazy], job.dask_options)
+    receipts = [one.unfinished() if continues else one.receipts() for one in lazy]
+    try:
+        finish_now(receipts, job.dask_options)
+    except KeyboardInterrupt as stopped:
+        if job.receipt is not None:
+            stopped.add_note(_HOW_TO_GO_ON)
+        raise
     return []
 
 

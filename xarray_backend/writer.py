@@ -15,7 +15,7 @@ from xarray_backend.hazards import refuse_lazy_parts_of, refuse_read_after_write
 from xarray_backend.plan import DatasetPlan, Options, plan_dataset
 from xarray_backend.preview import WritePlan, planned_writes
 from xarray_backend.reader import ZarrdsStore
-from xarray_backend.receipt import receipt_of
+from xarray_backend.receipt import delayed_receipt_of, receipt_of
 from xarray_backend.recoding import recoded_variables, replace_recoded, with_recoded
 from xarray_backend.region import (
     Region,
@@ -280,9 +280,13 @@ def _write(request: Request, target: Store) -> ZarrdsStore | Delayed | WritePlan
         documents = new_documents(plans, root, grown)
         target.check_documents(documents)  # raise for what the store cannot express before anything is deleted
         with turn_to_replace(request, target) as alone:
-            receipt = receipt_of(plans, documents, target) if existing is None and request.compute else None
+            receipt, delayed = None, None
+            if existing is None and request.compute:
+                receipt = receipt_of(plans, documents, target)
+            elif existing is None:
+                delayed = delayed_receipt_of(plans, documents, target)
             number = plans[0].zarr_format
-            written = room_for(receipt, target, root, number, alone) if existing is None else existing
+            written = room_for(receipt or delayed, target, root, number, alone) if existing is None else existing
             if any(plan.recoded for plan in plans):
                 plans = _recoded(plans, request, target)
             job = Job(
@@ -295,6 +299,7 @@ def _write(request: Request, target: Store) -> ZarrdsStore | Delayed | WritePlan
                 receipt,
                 alone,
                 request.is_hidden,
+                delayed,
             )
             with noticing_deletion(plans, target):
                 return carry_out(plans, documents, target, written, job, fresh=existing is None)

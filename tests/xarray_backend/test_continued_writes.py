@@ -214,19 +214,60 @@ def test_a_rechunk_that_is_not_possible_leaves_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("nth", [1, 7])
-def test_delayed_writes_that_are_stopped_are_exact_or_refused_when_repeated(nth: int) -> None:
-    """The store does not say that it is half-made: it may be a template that others fill."""
-    store = zarrds.MemoryStore()
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("again", ["the same object", "w-", "w"])
+@pytest.mark.parametrize("nth", [2, 7])
+def test_delayed_writes_that_are_stopped_go_on(nth: int, again: Any, zarr_format: Any) -> None:
+    """While it is computed, the store says that it is half-made; before that it may be a template that others fill."""
+    store, computed = zarrds.MemoryStore(), list[Any]()
+    how: dict[str, Any] = {"compute": False, "zarr_format": zarr_format}
     failing = FaultyStore(store, OSError("disk full"), verb="set", nth=10**9)
-    delayed = to_zarrds(lazy(), failing, mode="w-", compute=False)
+    delayed = to_zarrds(lazy(1, computed), failing, mode="w-", **how)
+    assert zarrds.verify(store).ok
+    assert not [key for key in store if "zarrds" in key]
     failing.nth = failing.seen + nth
     with pytest.raises(OSError, match="disk full"):
-        delayed.compute()
-    assert zarrds.verify(store).ok
+        delayed.compute(scheduler="sync")
+    assert "unfinished" in {problem.kind for problem in zarrds.verify(store).problems}
     with pytest.raises(FileExistsError):
-        to_zarrds(lazy(), store, mode="w-", compute=False)
-    delayed.compute()
+        to_zarrds(lazy(2), store, mode="w-", **how)
+    before = len(computed)
+    computed.clear()
+    if again != "the same object":
+        delayed = to_zarrds(lazy(1, computed), store, mode=again, **how)
+    delayed.compute(scheduler="sync")
+    if again != "the same object":
+        assert len(computed) <= 32 - before + 1
     assert open_zarrds(store).identical(lazy())
-    to_zarrds(lazy(2), store, mode="w", compute=False).compute()
+    assert zarrds.verify(store).ok
+    assert not [key for key in store if "zarrds" in key]
+    to_zarrds(lazy(2), store, mode="w", **how).compute()
     assert open_zarrds(store).identical(lazy(2))
+
+
+@pytest.mark.parametrize("length", [5, -1])
+@pytest.mark.parametrize("work", ["to_zarrds", "rechunk"])
+def test_who_stops_a_write_is_told_how_to_go_on(work: str, length: int, tmp_path: Path) -> None:
+    """Ctrl-C, which dask raises in the thread of the caller: the same call completes what was stopped."""
+
+    def interrupt(block: Any, block_info: Any = None) -> Any:
+        if block.size and pressed:
+            raise KeyboardInterrupt
+        return block
+
+    def write() -> None:
+        ds = lazy()
+        ds["u"] = ds["u"].copy(data=ds["u"].data.map_blocks(interrupt, name="u", dtype=float, meta=np.empty((0, 0))))
+        if work == "to_zarrds":
+            to_zarrds(ds, target)
+        else:
+            rechunk(ds, target, chunks={"t": length}).compute(scheduler="sync")
+
+    target, pressed = str(tmp_path / "target"), True
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        write()
+    assert "repeat the same call" in stopped.value.__notes__[0]
+    pressed = False
+    write()
+    assert open_zarrds(target).identical(lazy())
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]
