@@ -477,6 +477,16 @@ def test_a_grid_too_long_for_a_list_is_shown_and_read() -> None:
     assert z[10**16 - 1 :].tolist() == [7, 1, 7, 7]
 
 
+def test_lengths_and_counts_are_any_integers() -> None:
+    numbers = [(np.int64(3), np.uint8(2)), np.int32(4), [5, np.int64(1)]]
+    assert Edges.of(numbers) == Edges.of([(3, 2), 4, (5, 1)])
+    z = zarrds.zeros((15,), chunks=[numbers], zarr_format=3)
+    assert z.chunks == ((3, 3, 4, 5),)
+    for wrong in ([(np.float64(3), 2)], [(True, 2), 4], ["34"], [(3, 2, 1)]):
+        with pytest.raises(ArgumentError, match="no lengths of chunks"):
+            Edges.of(wrong)
+
+
 @pytest.mark.parametrize(
     "pairs", [[[2, 2**62]], [[1, 10**18]] * 20, [10**18] * 20, [[3, 10**18], [4, 10**18], [3, 10**18]]]
 )

@@ -105,6 +105,8 @@ class Edges:
         pairs = [item if isinstance(item, list | tuple) else (item, 1) for item in items]
         if not pairs:
             raise _bad("at least one length", [])
+        if set(map(type, chain.from_iterable(pairs))) != {int}:
+            pairs = [[int(n) if isinstance(n, np.integer) else n for n in pair] for pair in pairs]
         if set(map(len, pairs)) != {2} or set(map(type, chain.from_iterable(pairs))) != {int}:
             expected = "a length of at least 1, or a pair [length, count]"
             raise _bad(expected, next(item for item, pair in zip(items, pairs, strict=True) if not _is_pair(pair)))

@@ -161,11 +161,15 @@ def _put_own(cls: type[Store], below: type[Store] | None, own: str, name: str, o
         by_single = _position(cls, overridden[:1]) < _position(cls, (name,))
         if by_single or below is not None:
             setattr(cls, f"{own}_batch", singly if by_single else below_them)
+    elif _position(cls, overridden[1:]) < _position(cls, (name,)):
+        setattr(cls, f"{own}_batch", below_them)  # else it would come back here
 
 
 def _put_reads(cls: type[Store], base: type[Store], below: type[Store] | None) -> None:
-    _put(cls, "get_many", _getter(cls))
-    _put(cls, "iter_many", _iter_many)
+    get_many = _getter(cls)
+    _put(cls, "get_many", get_many)
+    # not by that of `self`: a subclass may override `iter_many`, and its `get_many` calls that
+    _put(cls, "iter_many", lambda self, requests: _iter_by(get_many, self, requests))
     _put_own(cls, below, "_get_own", "get_many", _READS)
     overridden = _position(cls, _READS)
     for name in ("reader", "version"):  # those of the base class would look at values as they are stored
@@ -180,12 +184,14 @@ def _put_get_many(cls: type[Store]) -> None:
     setattr(cls, "_get_each", lambda self, requests: below.get_many(self, requests))  # noqa: B010
 
 
-def _iter_many(self: Store, requests: Sequence[Request]) -> Iterator[Buf | None]:
+def _iter_by(
+    get_many: Callable[..., list[Buf | None]], self: Store, requests: Sequence[Request]
+) -> Iterator[Buf | None]:
     if self.profile.native_batch:
-        yield from self.get_many(requests)
+        yield from get_many(self, requests)
         return
     for request in requests:
-        yield from self.get_many([request])
+        yield from get_many(self, [request])
 
 
 def _getter(cls: type[Store]) -> Callable[..., list[Buf | None]]:

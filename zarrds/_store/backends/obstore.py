@@ -142,6 +142,8 @@ class ObstoreStore(Store):
 
     def reader(self) -> RangeReader:
         """Return a reader that compares ETags."""
+        if type(self).get_many is not ObstoreStore.get_many:  # of a subclass that changes values
+            return super().reader()
         if type(self.store).__name__ == _LOCAL:  # where the ETag is only made of time and size
             return self._directory().reader()
         return TaggedReader(self._fetch_tagged)
