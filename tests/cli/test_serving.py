@@ -427,7 +427,7 @@ def test_the_command_ends_cleanly(folder: Path) -> None:
         assert zarrds.open_group(url.rstrip("/"), mode="r")["g/u"][0, 1] == 1
         process.send_signal(signal.SIGINT)
         try:
-            out, err = process.communicate(timeout=120)
+            out, err = process.communicate(timeout=240)
         finally:
             process.kill()  # else leaving the block waits for it
     assert (process.returncode, out, err.strip()) == (0, "stopped\n", "")

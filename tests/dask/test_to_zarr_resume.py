@@ -194,7 +194,7 @@ def test_with_query_planning(tmp_path: Path) -> None:
     counts = []
     for how in ("stop", "on"):
         done = subprocess.run(
-            [sys.executable, "-c", program, str(tmp_path / "x"), how], capture_output=True, text=True, timeout=120
+            [sys.executable, "-c", program, str(tmp_path / "x"), how], capture_output=True, text=True, timeout=240
         )
         assert (done.returncode == 0) == (how == "on"), done.stderr
         counts.append(done.stdout.count("block"))
