@@ -8,6 +8,9 @@ RUN := $(VENV)/$(BIN)/python
 # two processes share the tests, a file to each in turn, in the order of tests/conftest.py
 SHARED := -n 2 --dist loadfile --no-loadscope-reorder
 
+# processes that tests start would compile each module anew
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test check docs coverage package lowest upstream hooks changelog bench clean
 
 help:  ## what can be made
@@ -62,7 +65,9 @@ clean:  ## remove the environments and all that was built
 
 # --- the environment: one stamp file for each set of packages, renewed when pyproject.toml changes -----------------
 
-INSTALL := -m pip install --quiet --disable-pip-version-check
+# uv, where it is installed, needs a tenth of the time of pip
+UV := $(shell command -v uv 2>/dev/null)
+INSTALL := $(if $(UV),$(UV) pip install --quiet --python $(RUN),$(RUN) -m pip install --quiet --disable-pip-version-check)
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -71,33 +76,33 @@ $(VENV)/.created:
 	@touch $@
 
 $(VENV)/.installed-demo: $(VENV)/.created pyproject.toml
-	$(RUN) $(INSTALL) -e '.[plot]'
+	$(INSTALL) -e '.[plot]'
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.created pyproject.toml
-	$(RUN) $(INSTALL) -e '.[test]'
+	$(INSTALL) -e '.[test]'
 	@touch $@ $(VENV)/.installed-demo
 
 $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml
-	$(RUN) $(INSTALL) -e '.[dev]'
+	$(INSTALL) -e '.[dev]'
 	@touch $@ $(VENV)/.installed-demo $(VENV)/.installed-test
 
 $(VENV)/.installed-docs: $(VENV)/.created pyproject.toml
-	$(RUN) $(INSTALL) -e '.[docs]'
+	$(INSTALL) -e '.[docs]'
 	@touch $@ $(VENV)/.installed-demo
 
 $(VENV)/.installed-bench: $(VENV)/.created pyproject.toml
-	$(RUN) $(INSTALL) -e '.[bench]'
+	$(INSTALL) -e '.[bench]'
 	@touch $@ $(VENV)/.installed-demo
 
-# environments of their own for other versions of the same packages
+# environments of their own for other versions of the same packages, which uv chooses
+WITH_UV = $(PYTHON) -m venv $(@D) && $(@D)/$(BIN)/python -m pip install --quiet --disable-pip-version-check uv && \
+  $(@D)/$(BIN)/python -m uv pip install --quiet --python $(@D)/$(BIN)/python --upgrade -e '.[test]'
+
 build/lowest/.installed: pyproject.toml
-	$(PYTHON) -m venv build/lowest
-	build/lowest/$(BIN)/python $(INSTALL) uv
-	build/lowest/$(BIN)/python -m uv pip install --quiet --resolution lowest-direct --python build/lowest/$(BIN)/python -e '.[test]'
+	$(WITH_UV) --resolution lowest-direct
 	@touch $@
 
 build/upstream/.installed: pyproject.toml
-	$(PYTHON) -m venv build/upstream
-	build/upstream/$(BIN)/python $(INSTALL) --pre --upgrade -e '.[test]'
+	$(WITH_UV) --prerelease allow
 	@touch $@
