@@ -45,7 +45,7 @@ package: $(VENV)/.installed-test  ## sdist and wheel in build/dist, installed an
 	$(RUN) .ci/check_package.py build/dist $(if $(TAG),--tag '$(TAG)')
 
 lowest: build/lowest/.installed  ## the default tests with the lowest versions that pyproject.toml admits
-	build/lowest/$(BIN)/python -m pytest $(SHARED)
+	build/lowest/$(BIN)/python -m pytest $(SHARED) $(OLD_MATPLOTLIB)
 
 upstream: build/upstream/.installed  ## the default tests with pre-releases of what zarrds builds on
 	build/upstream/$(BIN)/python -m pytest $(SHARED)
@@ -98,6 +98,9 @@ $(VENV)/.installed-bench: $(VENV)/.created pyproject.toml
 # environments of their own for other versions of the same packages, which uv chooses
 WITH_UV = $(PYTHON) -m venv $(@D) && $(@D)/$(BIN)/python -m pip install --quiet --disable-pip-version-check uv && \
   $(@D)/$(BIN)/python -m uv pip install --quiet --python $(@D)/$(BIN)/python --upgrade -e '.[test]'
+
+# old versions of matplotlib call functions that the pyparsing of today deprecates
+OLD_MATPLOTLIB := -W ignore::pyparsing.warnings.PyparsingDeprecationWarning
 
 build/lowest/.installed: pyproject.toml
 	$(WITH_UV) --resolution lowest-direct

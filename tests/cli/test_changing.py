@@ -40,7 +40,7 @@ def store(tmp_path: Path) -> Path:
 def test_rm_asks_first(store: Path) -> None:
     refused = run("rm", store, "g", input="n\n")
     assert refused.exit_code == 1
-    assert f"Delete the group {store} g with 6 keys? [y/N]: " in refused.stderr
+    assert f"Delete the group {store} g with 6 keys? [y/N]:" in refused.stderr
     silent = run("rm", store, "g")
     assert silent.exit_code == 1
     assert "pass --yes" in silent.stderr

@@ -7,6 +7,7 @@ import json
 import numcodecs
 import numpy as np
 import pytest
+from packaging.version import Version
 
 import zarrds
 from zarrds._codec.table import get_codec
@@ -72,6 +73,8 @@ def test_format_3(codec, chain):
 @pytest.mark.parametrize("zarr_format", [2, 3])
 def test_read_by_zarr_python_3(codec, zarr_format, tmp_path):
     zarr = pytest.importorskip("zarr", minversion="3")
+    if codec.codec_id == "pcodec" and Version(numcodecs.__version__) < Version("0.16.4"):
+        pytest.skip("Zarr-Python 3 does not find pcodec of older numcodecs, or gives it what it cannot decode")
     z = zarrds.open_array(
         str(tmp_path),
         mode="w",

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from numcodecs import BZ2, LZMA, GZip, Zlib, Zstd
 from numcodecs import zstd as zstd_c
+from packaging.version import Version
 
 import zarrds
 from zarrds._codec import compress
@@ -55,6 +56,9 @@ VALUES: dict[str, tuple[Any, bytes]] = {
     "gzip members": (GZip(1), b"".join(gzip.compress(part) for part in PARTS)),
     "gzip members with zeros": (GZip(1), gzip.compress(PARTS[0]) + bytes(7) + gzip.compress(RAW[1000:]) + bytes(9000)),
 }
+REFUSED = {"zstd without a size", "zstd frames without sizes", "zstd, some without"}
+if Version(numcodecs.__version__) >= Version("0.16.2"):
+    REFUSED.clear()  # older versions decode no frame that does not state its size
 LITTLE = {"name": "bytes", "configuration": {"endian": "little"}}
 
 
@@ -106,6 +110,10 @@ PLACES = {"2": _in_2, "filter": _as_filter, "3": _in_3, "shard": _in_a_shard, "n
 def test_decoded(place: str, name: str) -> None:
     codec, value = VALUES[name]
     z = PLACES[place](codec, value)
+    if name in REFUSED and place != "n5":
+        with pytest.raises(ChunkDecodeError):
+            z[:]
+        return
     np.testing.assert_array_equal(z[:], DATA)
     np.testing.assert_array_equal(z[10:20], DATA[10:20])
     z[3] = -1
