@@ -142,6 +142,38 @@ def test_cast_value_maps_scalars() -> None:
         written(data, codec("cast_value", data_type="uint8", out_of_range="clamp"), "bytes")
 
 
+@pytest.mark.parametrize("dtype", ["M8[s]", "m8[ns]"])
+def test_cast_value_of_dates_and_durations(dtype: str) -> None:
+    data = np.array([1, 7, 2**31], "i8").astype(dtype)
+    value, found = written(data, codec("cast_value", data_type="uint32"), LITTLE)
+    assert np.frombuffer(value, "u4").tolist() == [1, 7, 2**31]
+    np.testing.assert_array_equal(found, data)
+    with pytest.raises(ChunkEncodeError, match="cannot be cast"):
+        written(data, codec("cast_value", data_type="int32"), LITTLE)
+    missing = np.array([5, "NaT"], dtype)
+    value, found = written(missing, codec("cast_value", data_type="float64"), LITTLE)
+    np.testing.assert_array_equal(np.frombuffer(value), [5, np.nan])
+    np.testing.assert_array_equal(found, missing)
+    with pytest.raises(ChunkEncodeError, match="NaT"):
+        written(missing, codec("cast_value", data_type="int32", out_of_range="clamp"), LITTLE)
+    scalars = {"encode": [["NaT", -1]], "decode": [[-1, "NaT"]]}
+    value, found = written(missing, codec("cast_value", data_type="int32", scalar_map=scalars), LITTLE)
+    assert np.frombuffer(value, "i4").tolist() == [5, -1]
+    np.testing.assert_array_equal(found, missing)
+
+
+def test_cast_value_gives_dates_of_numbers() -> None:
+    data = np.array([3, -4, 1], "i4")
+    kind = {"name": "numpy.timedelta64", "configuration": {"unit": "s", "scale_factor": 1}}
+    value, found = written(data, codec("cast_value", data_type=kind), LITTLE)
+    assert np.frombuffer(value, "i8").tolist() == [3, -4, 1]
+    np.testing.assert_array_equal(found, data)
+    value, _ = written(np.array([1.5, np.nan]), codec("cast_value", data_type=kind), LITTLE)
+    assert np.frombuffer(value, "i8").tolist() == [2, -(2**63)]
+    with pytest.raises(BadCompressorError, match="to numbers only"):
+        written(np.zeros(2, "m8[ms]"), codec("cast_value", data_type=kind), LITTLE)
+
+
 def test_scale_offset_in_front_of_a_cast() -> None:
     data = np.array([3.0, 3.25, 10.0])
     value, found = written(
@@ -274,8 +306,24 @@ def test_n5_blocks_begin_with_their_shape() -> None:
     np.testing.assert_array_equal(read("int16", (2, 3), small, N5), [[7, 0, 0], [8, 0, 0]])
 
 
+def test_n5_blocks_larger_than_the_chunk_are_cut() -> None:
+    block = np.arange(12, dtype="i2").reshape(3, 4)
+    value = b"\0\0\0\2\0\0\0\3\0\0\0\4" + block.T.astype(">i2").tobytes()
+    np.testing.assert_array_equal(read("int16", (2, 3), value, N5), block[:2, :3])
+    mixed = b"\0\0\0\2\0\0\0\1\0\0\0\4" + block[:1].T.astype(">i2").tobytes()
+    np.testing.assert_array_equal(read("int16", (2, 3), mixed, N5), [block[0, :3], [0, 0, 0]])
+
+
+def test_n5_blocks_that_claim_to_be_huge_are_refused() -> None:
+    huge = b"\0\0\0\2" + b"\xff" * 8
+    gzip = codec("n5_default", codecs=[codec("transpose", order=[1, 0]), codec("bytes", endian="big"), "gzip"])
+    for codecs in (N5, gzip):
+        with pytest.raises(ChunkDecodeError, match="too much"):
+            read("int16", (2, 3), huge + bytes(20), codecs)
+
+
 @pytest.mark.parametrize(
-    "value", [b"", b"\0\1\0\2\0\0\0\2\0\0\0\3" + bytes(12), b"\0\0\0\2\0\0\0\3\0\0\0\3" + bytes(18)]
+    "value", [b"", b"\0\1\0\2\0\0\0\2\0\0\0\3" + bytes(12), b"\0\0\0\2\0\0\0\3\0\0\0\3" + bytes(17)]
 )
 def test_n5_blocks_of_other_arrays_are_refused(value: bytes) -> None:
     with pytest.raises(ChunkDecodeError):
@@ -309,6 +357,50 @@ def test_zfp_with_losses(mode: dict[str, Any]) -> None:
     pytest.importorskip("zfpy")
     data = np.sin(np.arange(300.0)).reshape(10, 30)
     np.testing.assert_allclose(written(data, codec("zfp", **mode))[1], data, atol=0.02)
+
+
+def test_zfp_of_dates() -> None:
+    pytest.importorskip("zfpy")
+    data = np.array(["2000-01-01", "1950-05-05", "NaT"], "M8[s]")
+    value, found = written(data, codec("zfp", mode="reversible"))
+    assert value == written(data.view("i8"), codec("zfp", mode="reversible"))[0]
+    np.testing.assert_array_equal(found, data)
+
+
+@pytest.mark.parametrize("dtype", ["int2", "int4", "uint2", "uint4", "bfloat16", "float8_e4m3fn"])
+def test_zfp_of_small_data_types(dtype: str) -> None:
+    """The text promotes integers of N bits by shifting them to the left by 31 - N."""
+    pytest.importorskip("ml_dtypes")
+    pytest.importorskip("zfpy")
+    z = zarrds.create(4, dtype=dtype, zarr_format=3, codecs=[codec("zfp", mode="reversible")])
+    numbers = np.array([-1, 0, 1, -2] if dtype[0] == "i" else [3, 0, 1, 2])
+    z[:] = numbers
+    np.testing.assert_array_equal(z[:].astype("f4"), numbers)
+    if "float" in dtype:
+        expected = numbers.astype("f4")
+    else:
+        bits = int(dtype[-1])
+        expected = (numbers - (2 ** (bits - 1) if dtype[0] == "u" else 0)).astype("i4") << (31 - bits)
+    assert bytes(z.store["c/0"]) == written(expected, codec("zfp", mode="reversible"))[0]
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_zfp_of_large_unsigned_integers(bits: int) -> None:
+    """The text names them, but does not say how they are stored: as signed ones, where they fit."""
+    pytest.importorskip("zfpy")
+    reversible = codec("zfp", mode="reversible")
+    data = np.array([[0, 1, 2 ** (bits - 1) - 1, 7]], f"u{bits // 8}")
+    value, found = written(data, reversible)
+    assert value == written(data.view(f"i{bits // 8}"), reversible)[0]
+    np.testing.assert_array_equal(found, data)
+    large = data + data.dtype.type(2 ** (bits - 1))
+    with pytest.raises(ChunkEncodeError, match="does not say"):
+        written(large, reversible)
+    stored = written(large.view(f"i{bits // 8}"), reversible)[0]
+    np.testing.assert_array_equal(read(f"uint{bits}", (1, 4), stored, reversible), large)
+    small = np.random.default_rng(5).integers(0, 4, (8, 8)).astype(f"u{bits // 8}")
+    _, found = written(small * 1000, codec("zfp", mode="fixed_rate", rate=bits // 4))
+    assert int(found.max()) < 5000  # losses never turn numbers close to 0 into huge ones
 
 
 EXPERT = {
@@ -399,3 +491,30 @@ def test_inside_shards() -> None:
     data[3:6] = [40, 41, 42]
     np.testing.assert_array_equal(z[:], data)
     assert len(bytes(z.store["c/0"])) == 16 + 16 * 4 + 4
+
+
+def test_shards_of_another_shape() -> None:
+    """A codec before the sharding codec may change the number of dimensions."""
+    index = [LITTLE, "crc32c"]
+    shards = codec("sharding_indexed", chunk_shape=[6], codecs=[LITTLE], index_codecs=index)
+    data = np.arange(24, dtype="i4").reshape(4, 6)
+    value, found = written(data, codec("reshape", shape=[[0, 1]]), shards)
+    assert value[: data.nbytes] == data.tobytes()
+    np.testing.assert_array_equal(found, data)
+
+
+UNKNOWN = {"name": "unknown.codec", "must_understand": False}
+
+
+def test_unknown_codecs_that_may_be_ignored_inside_others() -> None:
+    data = np.arange(6, dtype="i2")
+    plain = codec("sharding_indexed", chunk_shape=[3], codecs=[LITTLE], index_codecs=[LITTLE])
+    shards = codec("sharding_indexed", chunk_shape=[3], codecs=[UNKNOWN, LITTLE], index_codecs=[LITTLE, UNKNOWN])
+    value, _ = written(data, plain)
+    np.testing.assert_array_equal(read("int16", (6,), value, shards), data)
+    transposed = [codec("transpose", order=[0]), UNKNOWN, codec("bytes", endian="big")]
+    value, _ = written(data, codec("n5_default", codecs=[transposed[0], transposed[2]]))
+    np.testing.assert_array_equal(read("int16", (6,), value, codec("n5_default", codecs=transposed)), data)
+    # the bits of a conditional codec count all codecs inside it
+    with pytest.raises(BadCompressorError, match="unknown codec"):
+        read("int16", (6,), b"\2" + data.tobytes(), LITTLE, codec("conditional", codecs=[UNKNOWN, "crc32c"]))

@@ -264,6 +264,13 @@ def test_bad_documents_name_what_is_wrong(grid: dict[str, Any], said: str) -> No
     assert "chunk_grid" in str(caught.value)
 
 
+def test_a_dimension_of_length_0_needs_no_chunks() -> None:
+    z = opened([0, 4], rectilinear([], [3, 1]))
+    assert (z.shape, z.cdata_shape, z[:].shape) == ((0, 4), (0, 2), (0, 4))
+    z.append(np.ones((5, 4), "i4"))
+    np.testing.assert_array_equal(zarrds.open_array(z.store, mode="r")[:], np.ones((5, 4)))
+
+
 def test_inner_chunks_must_divide_every_shard() -> None:
     z = array_of((2,), (10,), shards=[[4, 6]])
     document = json.loads(bytes(z.store["zarr.json"]))

@@ -89,6 +89,34 @@ def test_what_users_give_for_codecs(store):
     assert codecs(codecs=["bytes", "crc32c"]) == [little, {"name": "crc32c"}]
 
 
+def test_codecs_are_written_with_their_defaults(store):
+    """Zarr-Python, tensorstore and zarrista refuse documents without them."""
+
+    def codecs(*given, **options):
+        zarrds.create((4, 6), dtype=">i4", store=store, zarr_format=3, overwrite=True, codecs=list(given), **options)
+        return document(store)["codecs"]
+
+    big = {"name": "bytes", "configuration": {"endian": "big"}}
+    zstd = {"name": "zstd", "configuration": {"level": 0, "checksum": False}}
+    gzip = {"name": "gzip", "configuration": {"level": 5}}
+    assert codecs("bytes", "zstd", "gzip") == [big, zstd, gzip]
+    assert codecs("bytes", {"name": "zstd", "configuration": {"level": 7}})[1]["configuration"] == {
+        "level": 7,
+        "checksum": False,
+    }
+    blosc = {"typesize": 4, "cname": "zstd", "clevel": 5, "shuffle": "shuffle", "blocksize": 0}
+    given = {"name": "blosc", "configuration": {"cname": "zstd", "shuffle": "shuffle"}}
+    assert codecs("bytes", given)[1]["configuration"] == blosc
+    inside = {"chunk_shape": [2, 3], "codecs": ["bytes", "zstd"]}
+    (shards,) = codecs({"name": "sharding_indexed", "configuration": inside}, chunks=(4, 6))
+    assert shards["configuration"] == {
+        "chunk_shape": [2, 3],
+        "codecs": [big, zstd],
+        "index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}],
+        "index_location": "end",
+    }
+
+
 @pytest.mark.parametrize(
     ("options", "kind"),
     [

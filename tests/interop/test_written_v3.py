@@ -141,6 +141,7 @@ OTHER_FILLS = [
         ("M8[s]", np.datetime64("2020-01-01", "s")),
     ],
     *[("M8[ns]", np.datetime64("NaT", "ns")), ("m8[D]", np.timedelta64(-4, "D")), ("M8[ns]", None), ("M8[ns]", 0)],
+    *[("M8", None), ("m8", np.timedelta64("NaT"))],
     *[(STRUCT, np.array((1, 2.5, 7, b"xy"), STRUCT)[()]), (STRUCT, 0)],
 ]
 
@@ -205,6 +206,11 @@ CHAINS = [
     [LITTLE, "crc32c", {"name": "gzip", "configuration": {"level": 1}}, "crc32c"],
     [{"name": "transpose", "configuration": {"order": [1, 0]}}, LITTLE, Zstd(1)],
     [{"name": "bytes", "configuration": {"endian": "big"}}],
+    ["bytes", "gzip"],
+    ["bytes", "zstd"],
+    ["bytes", "blosc"],
+    ["bytes", {"name": "blosc", "configuration": {"cname": "zstd", "shuffle": "shuffle"}}],
+    [{"name": "sharding_indexed", "configuration": {"chunk_shape": [1, 3], "codecs": ["bytes", "zstd"]}}],
 ]
 
 

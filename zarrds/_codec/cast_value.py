@@ -46,10 +46,16 @@ class _Cast:
     def __init__(
         self, source: np.dtype[Any], target: np.dtype[Any], rounding: str, out_of_range: str, pairs: Any
     ) -> None:
-        self._from, self._to = integer_limits(source), integer_limits(target)
+        self._from, self._to = _limits(source), _limits(target)
         for dtype, limits in ((source, self._from), (target, self._to)):
             if limits is None and dtype.kind != "f" and dtype.isbuiltin != 2:
-                raise BadCompressorError("only integers and floats can be cast", codec="cast_value", found=str(dtype))
+                raise BadCompressorError(
+                    "only integers, floats, dates and durations can be cast", codec="cast_value", found=str(dtype)
+                )
+        if source.kind in "mM" and target.kind in "mM":
+            raise BadCompressorError(
+                "dates and durations are cast to numbers only", codec="cast_value", found=f"{source} to {target}"
+            )
         self._source, self._target = source, target
         self._rounded, self._out_of_range = _ROUNDINGS[rounding], out_of_range
         self._pairs = [(scalar(a, source, "scalar_map"), scalar(b, target, "scalar_map")) for a, b in pairs]
@@ -69,14 +75,32 @@ class _Cast:
         return found
 
     def _converted(self, array: NDArrayAny) -> NDArrayAny:
+        if self._source.kind in "mM":
+            return self._of_counts(array)
         if self._to is None:
             return self._to_float(array)
         if self._from is not None:
             return self._from_integer(array, self._from, self._to)
         values = array.astype(np.float64)
-        if np.isnan(values).any():
+        missing = np.isnan(values)
+        if missing.any() and self._target.kind not in "mM":
             raise self._refused("NaN")
-        return self._from_whole(self._rounded(values), *self._to)
+        found = self._from_whole(self._rounded(np.where(missing, 0.0, values)), *self._to)
+        if self._target.kind in "mM":
+            found[missing] = np.array("NaT", self._target)
+        return found
+
+    def _of_counts(self, array: NDArrayAny) -> NDArrayAny:
+        """Convert dates or durations by their counts of units; NaT is NaN, which integers do not have."""
+        missing = np.isnat(array)
+        if missing.any() and self._to is not None:
+            raise self._refused("NaT")
+        counts = np.where(missing, 0, array.astype(np.int64))
+        if self._to is not None and self._from is not None:
+            return self._from_integer(counts, self._from, self._to)
+        found = self._to_float(counts)
+        found[missing] = np.nan
+        return found
 
     def _to_float(self, array: NDArrayAny) -> NDArrayAny:
         wide = array.astype(np.float64)
@@ -127,6 +151,11 @@ class _Cast:
         return ChunkEncodeError(
             "value cannot be cast", codec="cast_value", expected=f"value that fits {self._target}", found=str(value)
         )
+
+
+def _limits(dtype: np.dtype[Any]) -> tuple[int, int] | None:
+    """Return the range of integers of a dtype, of the counts of units for dates and durations; None for floats."""
+    return (-(2**63) + 1, 2**63 - 1) if dtype.kind in "mM" else integer_limits(dtype)
 
 
 def _largest(dtype: np.dtype[Any]) -> float:

@@ -74,7 +74,7 @@ class ConditionalCompressor:
 
 def _make(configuration: dict[str, Any], array_spec: ArraySpec) -> ConditionalCompressor:
     check_members(configuration, ("codecs", "header_bits"))
-    specs = [spec for spec, _ in codec_specs(configuration.get("codecs"), Place("", ("codecs",)))]
+    specs = codec_specs(configuration.get("codecs"), Place("", ("codecs",)), counted=True)
     codecs = [make_codec(spec, CodecKind.COMPRESSOR, array_spec) for spec in specs]
     bits = configuration.get("header_bits", -(-len(codecs) // 8) * 8)
     if type(bits) is not int or bits % 8 or not len(codecs) <= bits <= _MOST_HEADER_BITS:

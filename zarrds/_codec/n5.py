@@ -32,10 +32,10 @@ def pack_header(lengths: Shape) -> bytes:
     return _MODE.pack(DEFAULT_MODE, len(lengths)) + pack(f">{len(lengths)}I", *lengths)
 
 
-def read_header(data: memoryview, limits: Shape, codec: str) -> tuple[int, Shape, int]:
+def read_header(data: memoryview, limits: Shape, codec: str, *, larger: bool = False) -> tuple[int, Shape, int]:
     """Return the mode of a block, the lengths of its dimensions in the order of N5, and the offset of what follows.
 
-    Raises ChunkDecodeError if it is truncated, or does not fit a chunk with these lengths.
+    Raises ChunkDecodeError if it is truncated, or does not fit a chunk with these lengths; `larger`: it need not fit.
     """
     length = _MODE.size + 4 * len(limits)
     if len(data) < length:
@@ -44,16 +44,17 @@ def read_header(data: memoryview, limits: Shape, codec: str) -> tuple[int, Shape
     if ndim != len(limits):
         raise _refused(codec, "has another number of dimensions", len(limits), ndim)
     lengths: Shape = unpack_from(f">{ndim}I", data, _MODE.size)
-    if any(size > limit for size, limit in zip(lengths, limits, strict=True)):
+    if not larger and any(size > limit for size, limit in zip(lengths, limits, strict=True)):
         raise _refused(codec, "is larger than the chunks of the array", limits, lengths)
     return mode, lengths, length
 
 
 def padded(block: NDArrayAny, shape: Shape, dtype: np.dtype[Any]) -> NDArrayAny:
-    """Return a block as a new array of `shape`, with zeros where the block is smaller."""
+    """Return a block as a new array of `shape`, with zeros where the block is smaller, cut where it is larger."""
     if block.shape == shape:
         return block.astype(dtype)
     chunk = np.zeros(shape, dtype)
+    block = block[tuple(map(slice, shape))]
     chunk[tuple(map(slice, block.shape))] = block
     return chunk
 

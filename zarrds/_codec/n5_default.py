@@ -1,6 +1,6 @@
 """The `n5_default` codec of Zarr v3: blocks of N5, which begin with their shape. Registered in zarr-extensions.
 
-Blocks at the edge of an array may be smaller than the chunk; the rest of the chunk is zeros.
+Blocks at the edge of an array may be smaller than the chunk, whose rest is zeros, or larger: they are cut.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 
 from zarrds._base.types import Buf, NDArrayAny
 from zarrds._codec.bytes import flat_bytes
+from zarrds._codec.limits import most_of, too_large
 from zarrds._codec.n5 import DEFAULT_MODE, pack_header, padded, read_header
 from zarrds._codec.registry import (
     ArraySpec,
@@ -51,10 +52,13 @@ class N5DefaultSerializer:
     def decode(self, data: Buf, out: NDArrayAny | None = None) -> NDArrayAny:
         """Decode a block to a whole chunk; raise ChunkDecodeError if it is not a block of this array."""
         view = memoryview(data).cast("B")
-        mode, shape, start = read_header(view, self._array_spec.shape, _NAME)
+        mode, shape, start = read_header(view, self._array_spec.shape, _NAME, larger=True)
         if mode != DEFAULT_MODE:
             raise ChunkDecodeError("block of N5 has elements of varying size", codec=_NAME, expected=0, found=mode)
         nbytes = prod(shape) * self._stored.itemsize
+        most = most_of(len(view), prod(self._array_spec.shape) * self._stored.itemsize)
+        if nbytes > most:
+            raise too_large(most)
         payload: Buf = view[start:]
         if self._compressor is not None:
             payload = self._compressor.decode(payload, nbytes)
@@ -66,7 +70,7 @@ class N5DefaultSerializer:
 
 def _make(configuration: dict[str, Any], array_spec: ArraySpec) -> N5DefaultSerializer:
     check_members(configuration, ("codecs",))
-    specs = [spec for spec, _ in codec_specs(configuration.get("codecs"), Place("", ("codecs",)))]
+    specs = codec_specs(configuration.get("codecs"), Place("", ("codecs",)))
     if array_spec.dtype.kind not in "iuf" or (array_spec.dtype.itemsize == 2 and array_spec.dtype.kind == "f"):
         raise BadCompressorError("N5 has no such data type", codec=_NAME, found=str(array_spec.dtype))
     if len(specs) not in (2, 3) or not _is_transposed(specs[0], array_spec) or not _is_big_endian(specs[1], array_spec):

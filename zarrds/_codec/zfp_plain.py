@@ -13,6 +13,7 @@ import numpy as np
 from zarrds._base.types import Buf, NDArrayAny
 from zarrds._codec.registry import ArraySpec, CodecKind, check_members, register, size_of, wrong_size
 from zarrds._codec.zfp import decode_padded, longest_value, with_expert_header
+from zarrds._format import ML_NAMES, integer_limits
 from zarrds.errors import BadCompressorError, ChunkEncodeError
 
 __all__ = ["ZfpSerializer"]
@@ -25,11 +26,27 @@ _MODES = {
     "expert": ("minbits", "maxbits", "maxprec", "minexp"),
 }
 _NATIVE = {"int32": "int32", "int64": "int64", "float32": "float", "float64": "double"}
-_SMALL = ("int8", "int16", "uint8", "uint16")
+_SMALL_BITS = 16
+"""Bits of the largest integers that are promoted to 32 bits."""
+
+
+def _word(dtype: np.dtype[Any]) -> str | None:
+    """Return the name of the data type of zfp that stores elements of a dtype; None if there is none."""
+    if dtype.name in _NATIVE:
+        return dtype.name
+    limits = integer_limits(dtype)
+    if limits is not None:
+        return "int64" if dtype.name == "uint64" else "int32"
+    if dtype.kind in "mM":
+        return "int64"
+    return "float32" if dtype.name == "float16" or dtype.name in ML_NAMES else None
 
 
 class ZfpSerializer:
-    """Serializer of zfp streams; small data types are promoted to 32 bits, as the codec's text says."""
+    """Serializer of zfp streams; small data types are promoted to 32 bits, as the codec's text says.
+
+    The text names unsigned integers of 32 and 64 bits, but not how they are stored: as signed ones, where they fit.
+    """
 
     encoded_size: int | None = None
     native = False
@@ -37,8 +54,8 @@ class ZfpSerializer:
     def __init__(self, array_spec: ArraySpec, options: dict[str, float]) -> None:
         self._array_spec, self._options = array_spec, options
         self._shape = array_spec.shape or (1,)
-        dtype = array_spec.dtype
-        self._word = np.dtype(np.int32 if dtype.name in _SMALL else np.float32 if dtype.name not in _NATIVE else dtype)
+        self._word = np.dtype(_word(array_spec.dtype))
+        self._limits = integer_limits(array_spec.dtype) if array_spec.dtype.name not in _NATIVE else None
         self._zfpy = import_module("zfpy")
 
     def encode(self, array: NDArrayAny) -> Buf:
@@ -71,20 +88,38 @@ class ZfpSerializer:
         return self._zfpy._decompress(bytes(data), kind, self._shape, **self._options)
 
     def _promoted(self, array: NDArrayAny) -> NDArrayAny:
-        dtype = self._array_spec.dtype
-        if dtype.name not in _SMALL:
+        """Return the elements as zfp stores them."""
+        if self._limits is None:
             return array.astype(self._word, copy=False)
-        bits = 8 * dtype.itemsize
-        return (array.astype(np.int32) - (2 ** (bits - 1) if dtype.kind == "u" else 0)) << (31 - bits)
+        low, high, bits = _bits_of(self._limits)
+        if bits <= _SMALL_BITS:
+            return (array.astype(np.int32) - (low + 2 ** (bits - 1))) << (31 - bits)
+        if array.size and int(array.max()) > high // 2:
+            raise ChunkEncodeError(
+                "the specification of zfp does not say how large unsigned integers are stored",
+                codec="zfp",
+                expected=f"values up to {high // 2}",
+                found=int(array.max()),
+                hint="use another codec, or a signed data type",
+            )
+        return array.astype(self._word)
 
     def _demoted(self, words: NDArrayAny) -> NDArrayAny:
+        """Return the elements from what zfp stores."""
         dtype = self._array_spec.dtype
-        if dtype.name not in _SMALL:
+        if self._limits is None:
             return words.astype(dtype, copy=False)
-        bits = 8 * dtype.itemsize
-        info = np.iinfo(dtype)
-        small = (words >> (31 - bits)) + (2 ** (bits - 1) if dtype.kind == "u" else 0)
-        return np.clip(small, info.min, info.max).astype(dtype)
+        low, high, bits = _bits_of(self._limits)
+        if bits <= _SMALL_BITS:
+            return np.clip((words >> (31 - bits)) + (low + 2 ** (bits - 1)), low, high).astype(dtype)
+        # only a mode with losses makes numbers below 0 of others, which are close to 0
+        return (np.maximum(words, 0) if self._options else words).astype(dtype)
+
+
+def _bits_of(limits: tuple[int, int]) -> tuple[int, int, int]:
+    """Return the smallest and the largest integer of a data type, and its bits."""
+    low, high = limits
+    return low, high, (high - low).bit_length()
 
 
 _LEAST_BITS, _MOST_BITS, _MOST_PLANES, _LAST_EXPONENT = 1, 16658, 64, -1074
@@ -133,7 +168,7 @@ def _make(configuration: dict[str, Any], array_spec: ArraySpec) -> ZfpSerializer
     if mode == "expert":
         _check_expert(configuration)
     dtype, ndim = array_spec.dtype, len(array_spec.shape)
-    if dtype.name not in (*_NATIVE, *_SMALL, "float16", "bfloat16"):
+    if _word(dtype) is None:
         raise BadCompressorError("zfp has no such data type", codec="zfp", found=str(dtype))
     if ndim > 4:
         raise BadCompressorError(

@@ -55,6 +55,7 @@ from zarrds._format.v3.codec_names import FILTERS, SERIALIZERS, is_built_in, is_
 from zarrds._format.v3.complex_parts import BROUGHT_TYPE, COMPLEX_PARTS, with_codec
 from zarrds._format.v3.document import data_type_name, forget_documents, split_codecs
 from zarrds._format.v3.dtypes import (
+    ML_NAMES,
     DataType,
     data_type_codec,
     dtype_to_v3,
@@ -79,6 +80,7 @@ __all__ = [
     "FILTERS",
     "FORMATS",
     "GROUP_KEY",
+    "ML_NAMES",
     "NO_FILL",
     "SERIALIZERS",
     "SHARDING",

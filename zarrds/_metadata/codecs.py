@@ -156,19 +156,27 @@ def v3_codec(codec: Any, dtype: np.dtype[Any]) -> CodecSpec:
         codec = codec.to_dict()
     if isinstance(codec, str) or (isinstance(codec, Mapping) and "name" in codec and "id" not in codec):
         value: Any = codec if isinstance(codec, str) else dict(codec)
-        return _with_typesize(codec_specs([value], _CODECS)[0][0], dtype)
+        return _completed(codec_specs([value], _CODECS, counted=True)[0], dtype)
     return _from_numcodecs(spec_of(codec), dtype)
 
 
-def _with_typesize(spec: CodecSpec, dtype: np.dtype[Any]) -> CodecSpec:
-    """Return a codec of Blosc with the members that the specification demands, as far as a user left them out."""
-    if spec.name != "blosc":
-        return spec
-    given = spec.configuration
-    if "typesize" in given and "shuffle" in given:
-        return spec
-    filled = _blosc({"shuffle": -1}, dtype).configuration
-    return CodecSpec.of("blosc", {**filled, **given})
+_INDEX_CODECS = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "gzip": {"level": 5},
+    "zstd": {"level": 0, "checksum": False},
+    SHARDING: {"index_codecs": _INDEX_CODECS, "index_location": "end"},
+}
+
+
+def _completed(spec: CodecSpec, dtype: np.dtype[Any]) -> CodecSpec:
+    """Return a codec that a user gives with its defaults written out: others refuse documents without them."""
+    defaults = _blosc({"shuffle": -1}, dtype).configuration if spec.name == "blosc" else _DEFAULTS.get(spec.name, {})
+    found = {**defaults, **spec.configuration}
+    for member, inside in (("codecs", dtype), ("index_codecs", np.dtype(np.uint64))):
+        if isinstance(found.get(member), list):
+            specs = codec_specs(found[member], _CODECS, counted=True)
+            found[member] = codecs_to_json([with_endian(_completed(item, inside), inside) for item in specs])
+    return CodecSpec.of(spec.name, found)
 
 
 def _from_numcodecs(spec: CodecSpec, dtype: np.dtype[Any]) -> CodecSpec:
@@ -194,7 +202,7 @@ def _blosc(configuration: dict[str, Any], dtype: np.dtype[Any]) -> CodecSpec:
     return CodecSpec.of(
         "blosc",
         {
-            "typesize": min(itemsize, 255) if itemsize <= 255 else 1,
+            "typesize": itemsize if 0 < itemsize <= 255 else 1,
             "cname": configuration.get("cname", "lz4"),
             "clevel": configuration.get("clevel", 5),
             "shuffle": _SHUFFLES[shuffle],
@@ -226,8 +234,7 @@ def sharded(pipeline: CodecPipeline, chunks: Chunks) -> CodecPipeline:
     configuration = {
         "chunk_shape": list(chunks),
         "codecs": codecs_to_json([*pipeline.filters, pipeline.serializer, *pipeline.compressors]),
-        "index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}],
-        "index_location": "end",
+        **_DEFAULTS[SHARDING],
     }
     return CodecPipeline((), CodecSpec.of(SHARDING, configuration), ())
 

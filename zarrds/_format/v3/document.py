@@ -19,7 +19,7 @@ from zarrds._base.types import JSON, Buf, Separator
 from zarrds._format.jsondoc import Place, canonical, loads, to_json
 from zarrds._format.meta import SHARDING, ArrayMeta, ChunkSpec, CodecSpec, GroupMeta, KeyEncoding
 from zarrds._format.repair import parsed_or_repaired, repaired
-from zarrds._format.v3.codec_names import SERIALIZERS, is_serializer, kind_of_name
+from zarrds._format.v3.codec_names import SERIALIZERS, is_serializer
 from zarrds._format.v3.complex_parts import with_codec, without_codec
 from zarrds._format.v3.dtypes import dtype_to_v3, legacy_data_type, parse_data_type
 from zarrds._format.v3.extension import (
@@ -216,7 +216,7 @@ def _key_encoding(value: JSON, place: Place) -> KeyEncoding:
 
 def split_codecs(value: JSON, place: Place) -> tuple[tuple[CodecSpec, ...], CodecSpec, tuple[CodecSpec, ...]]:
     """Return filters, serializer and compressors of a codec pipeline, without unknown codecs that may be ignored."""
-    known = [spec for spec, must_understand in codec_specs(value, place) if must_understand or _is_known(spec.name)]
+    known = codec_specs(value, place)
     places = [number for number, spec in enumerate(known) if is_serializer(spec.name)]
     if len(places) != 1:
         raise BadCompressorError(
@@ -226,11 +226,7 @@ def split_codecs(value: JSON, place: Place) -> tuple[tuple[CodecSpec, ...], Code
             found=[spec.name for spec in known],
         )
     at = places[0]
-    return tuple(known[:at]), known[at], tuple(known[at + 1 :])
-
-
-def _is_known(name: str) -> bool:
-    return kind_of_name(name) is not None
+    return known[:at], known[at], known[at + 1 :]
 
 
 def _check_inner_chunks(chunk: ChunkSpec, grid: Grid, place: Place) -> None:
@@ -239,10 +235,10 @@ def _check_inner_chunks(chunk: ChunkSpec, grid: Grid, place: Place) -> None:
         return
     inside = place.member("configuration")
     lengths = inside.member("chunk_shape").expect_lengths(inside.fetch(chunk.serializer.configuration, "chunk_shape"))
+    if chunk.filters:  # they may give the shard another shape
+        return
     if len(lengths) != len(chunk.shape):
         raise inside.member("chunk_shape").error(f"{len(chunk.shape)} lengths, as many as in the shape", list(lengths))
-    if chunk.filters:
-        return
     for axis, (edges, length) in enumerate(zip(grid, lengths, strict=True)):
         bad = [edge for edge in edges.distinct() if edge % length] if isinstance(edges, Edges) and length else []
         if bad:

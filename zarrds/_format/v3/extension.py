@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from zarrds._base.types import JSON
 from zarrds._format.jsondoc import Place
 from zarrds._format.meta import CodecSpec
+from zarrds._format.v3.codec_names import kind_of_name
 
 __all__ = ["Extension", "codec_specs", "codecs_to_json", "extension_to_json", "is_ignorable", "parse_extension"]
 
 _MEMBERS = frozenset({"name", "configuration", "must_understand"})
 _MAX_DEPTH = 32
 _LISTS_OF_CODECS = ("codecs", "index_codecs")
+_COUNTED = ("conditional", "optional")
+"""Codecs whose values name the codecs inside them by number, so that none may be left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +54,33 @@ def is_ignorable(value: JSON) -> bool:
     return isinstance(value, dict) and value.get("must_understand") is False
 
 
-def codec_specs(value: JSON, place: Place, depth: int = 0) -> tuple[tuple[CodecSpec, bool], ...]:
-    """Return the codecs of a list, and whether each must be understood; codecs in configurations get object form."""
+def codec_specs(value: JSON, place: Place, depth: int = 0, *, counted: bool = False) -> tuple[CodecSpec, ...]:
+    """Return the codecs of a list, without unknown ones that may be ignored; those in configurations get object form.
+
+    `counted`: all of them are kept, as their numbers have a meaning.
+    """
     items = place.expect_list(value)
     if depth > _MAX_DEPTH:
         raise place.error("codecs", "lists that are nested too deep")
     specs = []
     for number, item in enumerate(items):
         found = parse_extension(item, place.item(number))
+        if not (counted or found.must_understand or kind_of_name(found.name)):
+            continue
         inside = place.item(number).member("configuration")
-        configuration = _with_objects(found.configuration, inside, depth + 1)
-        specs.append((CodecSpec.of(found.name, configuration), found.must_understand))
+        specs.append(CodecSpec.of(found.name, _with_objects(found, inside, depth + 1)))
     return tuple(specs)
 
 
-def _with_objects(configuration: dict[str, JSON], place: Place, depth: int) -> dict[str, JSON]:
+def _with_objects(codec: Extension, place: Place, depth: int) -> dict[str, JSON]:
     """Return the configuration of a codec, with the codecs inside it in object form at every level."""
     nested: dict[str, JSON] = {}
     for member in _LISTS_OF_CODECS:
-        if isinstance(configuration.get(member), list):
-            specs = codec_specs(configuration[member], place.member(member), depth)
-            nested[member] = codecs_to_json([spec for spec, _ in specs])
-    return {**configuration, **nested}
+        if isinstance(codec.configuration.get(member), list):
+            inside = place.member(member)
+            specs = codec_specs(codec.configuration[member], inside, depth, counted=codec.name in _COUNTED)
+            nested[member] = codecs_to_json(specs)
+    return {**codec.configuration, **nested}
 
 
 def codecs_to_json(specs: list[CodecSpec] | tuple[CodecSpec, ...]) -> list[JSON]:

@@ -261,7 +261,9 @@ def _bytes_to_json(raw: bytes, dtype: DType) -> JSON:
 
 
 def _time_to_json(raw: bytes, dtype: DType) -> JSON:
-    return int(np.frombuffer(raw, np.int64)[0])
+    count = int(np.frombuffer(raw, np.int64)[0])
+    # without a unit, Zarr-Python reads the text only
+    return "NaT" if count == _NAT and np.datetime_data(dtype)[0] == "generic" else count
 
 
 _WRITERS: dict[str, Callable[[bytes, DType], JSON]] = {

@@ -68,7 +68,7 @@ def _edges(value: Any, place: Place, length: int) -> int | Edges:
             raise place.error("a length of at least 1", value)
         return one
     try:
-        edges = Edges.of(value)
+        edges = Edges.of(value if value or length else [1])  # no lengths, as nothing is in the array
     except ArgumentError as error:
         raise MetadataError(
             f"{place.name} has no lengths of chunks", key=place.key or None, expected=error.expected, found=error.found
