@@ -62,6 +62,19 @@ def test_info_of_an_array_as_json(store: str) -> None:
     }
 
 
+def test_info_of_chunks_of_different_lengths_as_json(tmp_path: Path) -> None:
+    """All lengths where they are few, else runs of them: a grid may have more chunks than fit into a list."""
+    group = zarrds.open_group(tmp_path / "store", mode="w", zarr_format=3)
+    group.create_array("u", shape=(10,), chunks=((3, 5, 2),), dtype="i4")
+    runs = [[1, 10**9], [2, 10**9], 7]
+    group.create_array("w", shape=(3 * 10**9, 8), shards=(runs, 4), chunks=(1, 2), dtype="i4")
+    assert json.loads(run("info", str(tmp_path / "store/u"), "--json").stdout)["chunks"] == [[3, 5, 2]]
+    found = json.loads(run("info", str(tmp_path / "store/w"), "--json").stdout)
+    assert (found["chunks"], found["shards"]) == ([1, 2], [runs, 4])
+    members = json.loads(run("tree", str(tmp_path / "store"), "--json").stdout)["members"]
+    assert (members["u"]["chunks"], members["w"]["shards"]) == ([[3, 5, 2]], [runs, 4])
+
+
 def test_info_of_a_group(store: str) -> None:
     assert "No. members" in run("info", store).stdout
     assert json.loads(run("info", store, "--json").stdout) == {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import pickle
 import threading
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 
 import zarrds
 from zarrds._base.edges import Edges
+from zarrds._engine import reading as reading_module
+from zarrds._engine import source as source_module
 from zarrds.errors import ArgumentError, MetadataError, NotSupportedError, UnsupportedFormatError
 
 from ..engine.counting import CountingStore
@@ -492,6 +495,29 @@ def test_lengths_and_counts_are_any_integers() -> None:
     for wrong in ([(np.float64(3), 2)], [(True, 2), 4], ["34"], [(3, 2, 1)]):
         with pytest.raises(ArgumentError, match="no lengths of chunks"):
             Edges.of(wrong)
+
+
+def test_a_read_keeps_few_shapes_of_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A grid may have as many shapes as chunks: a long read must not keep a codec for each."""
+    lengths = list(range(1, 41))
+    store: dict[str, bytes] = {}
+    array_of([lengths], (820,), store)[:] = np.arange(820)
+    monkeypatch.setattr(source_module, "MOST_SHAPES", 5)
+    monkeypatch.setattr(reading_module, "MOST_SHAPES", 5)
+    counts = []
+    made = source_module.OpenSource._of_shape
+
+    def noted(self: Any, shape: Any) -> Any:
+        alive = [found for found in gc.get_objects() if type(found) is source_module.OpenSource]
+        counts.append(sum(found.store is self.store for found in alive))
+        return made(self, shape)
+
+    monkeypatch.setattr(source_module.OpenSource, "_of_shape", noted)
+    again = zarrds.open_array(store, mode="r")
+    with zarrds.config_context(threads=1):
+        np.testing.assert_array_equal(again[:], np.arange(820))
+    assert len(counts) == 40
+    assert max(counts) <= 12
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 import zarrds
 import zarrds.dask
+from tests.store.doubles import CountingStore, FaultyStore
 from zarrds.errors import (
     ArgumentError,
     BlockAlignmentError,
     ChunkDecodeError,
+    ConflictError,
     SourceChangedError,
     UnsupportedFormatError,
 )
@@ -45,12 +47,14 @@ def test_blocks_become_chunks_and_come_back(data: Any) -> None:
     z = zarrds.dask.to_zarr(y, zarrds.MemoryStore(), zarr_format=3)
     found = zarrds.dask.from_zarr(z)
     assert found.chunks == y.chunks
-    np.testing.assert_array_equal(found.compute(), x)
+    np.testing.assert_array_equal(found.compute(scheduler="sync"), x)
     target = tuple(data.draw(blocks(n)) for n in x.shape)
-    again = zarrds.dask.rechunk(z, zarrds.MemoryStore(), chunks=target).compute()
+    again = zarrds.dask.rechunk(z, zarrds.MemoryStore(), chunks=target).compute(scheduler="sync")
     assert again.chunks == target
     np.testing.assert_array_equal(again[:], x)
-    regular = zarrds.dask.rechunk(again, zarrds.MemoryStore(), chunks=(data.draw(st.integers(1, 6)), 4)).compute()
+    regular = zarrds.dask.rechunk(again, zarrds.MemoryStore(), chunks=(data.draw(st.integers(1, 6)), 4)).compute(
+        scheduler="sync"
+    )
     np.testing.assert_array_equal(regular[:], x)
 
 
@@ -171,8 +175,6 @@ def test_rechunk_keeps_attributes_and_refuses_what_it_cannot() -> None:
     found = zarrds.dask.rechunk(z, target, chunks=[[1, 9], 15]).compute()
     assert (found.chunks, found.attrs["unit"]) == (((1, 9), 15), "m")
     np.testing.assert_array_equal(found[:], X)
-    with pytest.raises(SourceChangedError, match="irregular"):
-        zarrds.dask.rechunk(z, target, append=True)
     lazy = da.from_array(X, chunks=4)
     direct = zarrds.dask.rechunk(lazy, zarrds.MemoryStore(), chunks=CHUNKS, target_options={"zarr_format": 3})
     assert direct.compute().chunks == CHUNKS
@@ -262,3 +264,113 @@ def test_a_job_that_stopped_writes_only_what_is_left() -> None:
     assert unfinished_blocks(y.chunks, target.source()).tolist() == [[1, 2], [2, 0]]
     coarse = ((8, 2), (10, 20))
     assert unfinished_blocks(coarse, target.source()).tolist() == [[0, 1], [1, 0]]
+
+
+# --- targets that grow -----------------------------------------------------------------------------------------------
+
+
+def rows(count: int) -> Any:
+    return np.arange(count * 6).reshape(-1, 6)
+
+
+@settings(max_examples=10)
+@given(st.data())
+def test_an_irregular_target_grows_with_its_source(data: Any) -> None:
+    first = data.draw(st.integers(2, 9))
+    source = zarrds.array(rows(first), chunks=(data.draw(st.integers(1, 4)), 6), zarr_format=3)
+    edges = [*data.draw(blocks(first)), *data.draw(st.lists(st.integers(1, 3), max_size=2))]
+    if data.draw(st.booleans()):
+        edges[-1] += 2  # it reaches past the end, and is completed
+    target = zarrds.MemoryStore()
+    zarrds.dask.rechunk(source, target, chunks=[edges, 4]).compute(scheduler="sync")
+    for step in data.draw(st.lists(st.integers(0, 5), min_size=1, max_size=3)):
+        source.append(rows(len(source) + step)[len(source) :])
+        chunks = None
+        if step and data.draw(st.booleans()):
+            edges = [*zarrds.open_array(target).chunks[0], *data.draw(st.lists(st.integers(1, 3), max_size=2))]
+            edges += [len(source) - sum(edges)] if sum(edges) < len(source) else []
+            chunks = [edges, 4]
+        found = zarrds.dask.rechunk(source, target, chunks=chunks, append=True).compute(scheduler="sync")
+        np.testing.assert_array_equal(found[:], rows(len(source)))
+        again = zarrds.open_array(target, mode="r")
+        np.testing.assert_array_equal(again[:], rows(len(source)))
+        assert again.chunks[0][: len(edges)] == tuple(edges)
+        edges = list(again.chunks[0])
+    assert not zarrds.verify(target).problems
+
+
+def test_growing_reads_what_is_new_and_the_chunk_that_is_completed() -> None:
+    source = zarrds.array(rows(10), chunks=(1, 6), zarr_format=3, store=zarrds.MemoryStore())
+    target = CountingStore(zarrds.MemoryStore())
+    zarrds.dask.rechunk(source, target, chunks=[[3, 5, 4], 6]).compute(scheduler="sync")
+    source.append(rows(20)[10:])
+    counting = CountingStore(source.store)
+    target.reset()
+    again = zarrds.open_array(counting, mode="r")
+    found = zarrds.dask.rechunk(again, target, chunks=[[3, 5, 4, 6, 2], 6], append=True).compute(scheduler="sync")
+    assert found.chunks == ((3, 5, 4, 6, 2), 6)
+    read = {key for verb, items in counting.counts.log if verb == "get" for key, _ in items if key.startswith("c/")}
+    assert read == {f"c/{row}/0" for row in range(8, 20)}
+    stored = {key for verb, items in target.counts.log if verb == "set" for key in items if key.startswith("c/")}
+    assert stored == {"c/2/0", "c/3/0", "c/4/0"}
+
+
+def test_shards_of_different_lengths_grow() -> None:
+    source = zarrds.array(rows(10), chunks=(1, 6), zarr_format=3)
+    target = zarrds.MemoryStore()
+    options = {"shards": [[4, 6], 6]}
+    zarrds.dask.rechunk(source, target, chunks=(2, 3), target_options=options).compute()
+    source.append(rows(17)[10:])
+    found = zarrds.dask.rechunk(source, target, append=True).compute()
+    assert (found.chunks, found.shards) == ((2, 3), ((4, 6, 6, 2), 6))
+    np.testing.assert_array_equal(found[:], rows(17))
+    source.append(rows(21)[17:])
+    options = {"shards": [[4, 6, 6, 2, 4], 6]}
+    found = zarrds.dask.rechunk(source, target, chunks=(2, 3), target_options=options, append=True).compute()
+    assert found.shards == ((4, 6, 6, 2, 4), 6)
+    np.testing.assert_array_equal(found[:], rows(21))
+
+
+def test_growth_that_would_move_old_chunks_is_refused() -> None:
+    source = zarrds.array(rows(10), chunks=(1, 6), zarr_format=3)
+    target = zarrds.MemoryStore()
+    zarrds.dask.rechunk(source, target, chunks=[[3, 5, 4], 6]).compute()
+    source.append(rows(20)[10:])
+    before = dict(target)
+    for chunks in ([[3, 5, 2, 10], 6], [[8, 4, 8], 6], (4, 6), [[3, 5, 4, 8], 3]):
+        with pytest.raises(SourceChangedError, match="were asked for"):
+            zarrds.dask.rechunk(source, target, chunks=chunks, append=True)
+    assert dict(target) == before
+
+
+def test_a_growth_that_stopped_is_continued() -> None:
+    source = zarrds.array(rows(10), chunks=(1, 6), zarr_format=3, store=zarrds.MemoryStore())
+    target = zarrds.MemoryStore()
+    zarrds.dask.rechunk(source, target, chunks=[[3, 5, 4], 6]).compute(scheduler="sync")
+    source.append(rows(20)[10:])
+    grow: Any = {"chunks": [[3, 5, 4, 3, 3, 2], 6], "append": True, "retries": 0}
+    faulty = FaultyStore(target, OSError("injected"), verb="set", nth=5, forever=True)
+    with pytest.raises(OSError, match="injected"):
+        zarrds.dask.rechunk(source, faulty, **grow).compute(scheduler="sync")
+    assert zarrds.open_array(target, mode="r").shape == (10, 6)
+    before = {key: value for key, value in target.items() if key.startswith("c/")}
+    counting = CountingStore(target)
+    found = zarrds.dask.rechunk(source, counting, **grow).compute(scheduler="sync")
+    stored = {key for verb, items in counting.counts.log if verb == "set" for key in items if key.startswith("c/")}
+    assert stored == {"c/2/0", *(f"c/{row}/0" for row in range(2, 6) if f"c/{row}/0" not in before)}
+    assert found.chunks == ((3, 5, 4, 3, 3, 2), 6)
+    np.testing.assert_array_equal(found[:], rows(20))
+    assert not [key for key in target if "zarrds" in key]
+
+
+def test_a_writer_that_changes_the_chunks_meanwhile_is_noticed() -> None:
+    """An append of another writer to the same length, in other chunks, would be lost otherwise."""
+    source = zarrds.array(rows(10), chunks=(1, 6), zarr_format=3)
+    target = zarrds.MemoryStore()
+    zarrds.dask.rechunk(source, target, chunks=[[3, 5, 2], 6]).compute()
+    source.append(rows(20)[10:])
+    job = zarrds.dask.rechunk(source, target, chunks=[[3, 5, 2, 4, 6], 6], append=True)
+    zarrds.open_array(target).append(rows(20)[10:])
+    with pytest.raises(ConflictError, match="chunks"):
+        job.compute()
+    assert zarrds.open_array(target).chunks == ((3, 5, 2, 10), 6)

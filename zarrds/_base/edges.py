@@ -28,6 +28,7 @@ __all__ = [
     "chunk_shape_at",
     "chunks_between",
     "end_at",
+    "grid_behind",
     "grid_shape",
     "grown_grid",
     "is_regular",
@@ -237,6 +238,12 @@ class Edges:
         counts = np.diff(ends, prepend=0)
         return self.of_runs(self._lengths[counts > 0], counts[counts > 0])
 
+    def behind(self, start: int) -> Edges:
+        """Return the edges of the chunks from the one that begins at a position."""
+        counts = np.diff(self._firsts)
+        counts -= np.clip(self.at(start).at - self._firsts[:-1], 0, counts)
+        return self.of_runs(self._lengths[counts > 0], counts[counts > 0])
+
     def grown(self, length: int, multiple: int = 1) -> Edges:
         """Return edges that reach `length`: chunks of the longest length are added, the last ends at the length.
 
@@ -363,6 +370,12 @@ def chunk_region(grid: Grid, coords: Sequence[int], shape: Shape) -> tuple[slice
         start, stop = edges.chunk(at)[1:] if isinstance(edges, Edges) else (at * edges, edges)
         found.append(slice(start, min(start + stop, length)))
     return tuple(found)
+
+
+def grid_behind(grid: Grid, origin: Shape) -> Grid:
+    """Return the grid of the part of an array that begins at `origin`, a chunk boundary; empty: of the whole array."""
+    pairs = zip(grid, origin or (0,) * len(grid), strict=True)
+    return tuple([edges.behind(start) if isinstance(edges, Edges) and start else edges for edges, start in pairs])
 
 
 def grown_grid(

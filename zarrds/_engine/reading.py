@@ -18,7 +18,7 @@ from zarrds._codec import ReadSteps, ReadStrategy, put_fill
 from zarrds._engine.drive import StepsOf, network_windows, read_parts, read_ranges, window_length, windows
 from zarrds._engine.pool import prefetched, run_all, usable_threads
 from zarrds._engine.shards import shard_steps
-from zarrds._engine.source import OpenSource
+from zarrds._engine.source import MOST_SHAPES, OpenSource
 from zarrds._plan import Plan, Projection, is_plain, take
 from zarrds._store import RangeReader
 from zarrds.errors import ArgumentError, ArgumentTypeError, ArrayIndexError, ChunkDecodeError, MissingChunkError
@@ -344,6 +344,8 @@ class _EdgeRead(_Read):
         source = self.source.at(projection.coords)
         found = self._inside.get(source)
         if found is None:
+            if len(self._inside) >= MOST_SHAPES:
+                self._inside = {}
             found = (_ShardRead if source.has_inner_chunks else _Read)(source, *self._options)
             self._inside[source] = found
         return found

@@ -18,10 +18,10 @@ from zarrds._format import ArrayMeta, grid_shape
 from zarrds._store import Place, Store, StoreSpec, fingerprint, reverses_levels, transformed
 from zarrds.errors import MetadataError, ZarrdsError
 
-__all__ = ["ChunkSource", "OpenSource"]
+__all__ = ["MOST_SHAPES", "ChunkSource", "OpenSource"]
 
 _NOT_DECODED = object()
-_MOST_SHAPES = 1000
+MOST_SHAPES = 1000
 """Most shapes of chunks of an irregular grid for which a codec is kept."""
 MAX_DIRECTORIES = 1000
 """Most directories that are checked (about a millisecond) to see whether chunks have changed."""
@@ -72,7 +72,7 @@ class OpenSource:
         shape = chunk_shape_at(irregular, coords)
         found = self._by_shape.get(shape)
         if found is None:
-            if len(self._by_shape) >= _MOST_SHAPES:
+            if len(self._by_shape) >= MOST_SHAPES:
                 self._by_shape = {}
             found = self._by_shape[shape] = self._of_shape(shape)
         return found

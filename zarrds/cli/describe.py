@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.edges import Grid
 from zarrds._base.types import JSON, NDArrayAny
 from zarrds._format import Place, format_of, loads
 from zarrds.core import Array
@@ -65,9 +66,24 @@ def _said(array: Array) -> dict[str, JSON]:
         members = ("shape", "chunks", "dtype", "order", "fill_value", "compressor")
         return {**{name: document[name] for name in members}, "filters": document["filters"] or []}
     members = ("shape", "data_type", "fill_value", "codecs", "chunk_key_encoding")
-    shards: JSON = None if array.shards is None else list(array.shards)
     said = {name: document[name] for name in members if name in document}
-    return {**said, "chunks": list(array.chunks), "shards": shards}
+    return {**said, **_chunks(array)}
+
+
+_MOST_LENGTHS = 10_000
+
+
+def _chunks(array: Array) -> dict[str, JSON]:
+    """Return the shapes of chunks and shards; very many lengths are pairs of length and count, as in the document."""
+    meta = array.source().meta
+    return {"chunks": _lengths(meta.chunks), "shards": None if meta.shards is None else _lengths(meta.shards)}
+
+
+def _lengths(grid: Grid) -> list[JSON]:
+    return [
+        edges if isinstance(edges, int) else [*edges.lengths()] if edges.count <= _MOST_LENGTHS else edges.to_json()
+        for edges in grid
+    ]
 
 
 def _document(array: Array) -> dict[str, JSON]:
@@ -149,8 +165,7 @@ def _describe_leaf(array: Array, *, sizes: bool = False, attributes: bool = Fals
         "type": "array",
         "shape": document["shape"],
         "dtype": document.get("dtype", document.get("data_type")),
-        "chunks": list(array.chunks),
-        "shards": None if array.shards is None else list(array.shards),
+        **_chunks(array),
         "codecs": [*codec_names(array)],
     }
     if sizes:

@@ -95,9 +95,9 @@ def _show(store: Store, path: str, before: ArrayMeta, after: ArrayMeta) -> None:
     """Set the new shape of an array whose data are stored; raise ConflictError if another writer changed it."""
 
     def grown(now: ArrayMeta) -> ArrayMeta:
-        if now.shape not in (before.shape, after.shape):
+        if (now.shape, now.irregular) not in [(meta.shape, meta.irregular) for meta in (before, after)]:
             raise ConflictError(
-                "another writer changed the shape of the target meanwhile",
+                "another writer changed the shape of the target, or its chunks, meanwhile",
                 path=path,
                 expected=before.shape,
                 found=now.shape,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from zarrds._base.edges import Edges, Grid, Span, longest_chunk, shown, span_at
 from zarrds._base.types import Shape
 from zarrds._engine import ChunkSource, read
 from zarrds._format import ArrayMeta
@@ -45,15 +46,19 @@ class Growth:
     @property
     def origin(self) -> Shape:
         """Where the part to be written begins: at a boundary of the target's chunks."""
-        assert self.axis is not None
-        at, length = self.before.shape[self.axis], self.before.chunk.shape[self.axis]
-        return tuple(at // length * length if axis == self.axis else 0 for axis in range(self.before.ndim))
+        return tuple(self._last.start if axis == self.axis else 0 for axis in range(self.before.ndim))
 
     @property
     def completes(self) -> int | None:
         """The axis, if the last chunks of the target are partly filled."""
         assert self.axis is not None
-        return self.axis if self.before.shape[self.axis] % self.before.chunk.shape[self.axis] else None
+        return self.axis if self._last.start < self.before.shape[self.axis] else None
+
+    @property
+    def _last(self) -> Span:
+        """The chunk of the target with the first new element."""
+        assert self.axis is not None
+        return span_at(self.after.write_unit[self.axis], self.before.shape[self.axis])
 
 
 def growth_of(array: Array, target: Array, chunks: Any, options: Mapping[str, Any]) -> Growth:
@@ -62,14 +67,8 @@ def growth_of(array: Array, target: Array, chunks: Any, options: Mapping[str, An
     Metadata are compared in full, and of the data a few chunks: at most about 0.5 % of the bytes, or one chunk.
     """
     before = target.source().meta
-    if before.irregular is not None:
-        raise SourceChangedError(
-            "a target with irregular chunks cannot grow with its source",
-            path=target.path,
-            hint="append to it, or make it again with overwrite=True",
-        )
     options = {name: value for name, value in options.items() if name != "write_empty_chunks"}
-    wanted = target_meta(array, before.chunks if chunks is None else chunks, options)
+    wanted = _wanted(array, before, chunks, options)
     differing = list(_differences(wanted, before, bool(options)))
     if dimension_names(array) != dimension_names(target):
         differing.append(f"its dimensions are {dimension_names(array)}, not {dimension_names(target)}")
@@ -85,7 +84,19 @@ def growth_of(array: Array, target: Array, chunks: Any, options: Mapping[str, An
             hint="make the target again with overwrite=True",
         )
     axis = longer[0] if longer else None
-    return Growth(before, changed(before, shape=wanted.shape), axis)
+    edges = {} if wanted.irregular is None else {"irregular": wanted.irregular}
+    return Growth(before, changed(before, shape=wanted.shape, **edges), axis)
+
+
+def _wanted(array: Array, before: ArrayMeta, chunks: Any, options: dict[str, Any]) -> ArrayMeta:
+    """Return the metadata that the target would get now; where no chunks are given, irregular edges grow."""
+    if before.irregular is None or chunks is not None or "shards" in options:
+        return target_meta(array, before.chunks if chunks is None else chunks, options)
+    made = target_meta(array, longest_chunk(before.chunks), options)
+    if before.shards is not None or made.ndim != before.ndim:
+        return made
+    grown = changed(before, shape=made.shape)
+    return replace(made, irregular=grown.irregular, chunk=replace(made.chunk, shape=grown.chunk.shape))
 
 
 def _differences(wanted: ArrayMeta, found: ArrayMeta, all_codecs: bool) -> Iterator[str]:
@@ -99,12 +110,22 @@ def _differences(wanted: ArrayMeta, found: ArrayMeta, all_codecs: bool) -> Itera
         yield f"the data type of the source is {wanted.dtype}, not {found.dtype}"
     if wanted.chunk.fill != found.chunk.fill:
         yield "the fill value has changed"
-    if (wanted.chunks, wanted.write_unit) != (found.chunks, found.write_unit) and (
-        all_codecs or wanted.chunks != found.chunks
-    ):
-        yield f"chunks {wanted.chunks} were asked for, but it has {found.chunks}"
-    if all_codecs and wanted.chunk != found.chunk:
+    same = _begins_alike(wanted.chunks, found.chunks, found.shape)
+    if not same or (all_codecs and not _begins_alike(wanted.write_unit, found.write_unit, found.shape)):
+        yield f"chunks {shown(wanted.chunks)} were asked for, but it has {shown(found.chunks)}"
+    if all_codecs and replace(wanted.chunk, shape=found.chunk.shape) != found.chunk:
         yield "the target has other codecs than target_options ask for"
+
+
+def _begins_alike(wanted: Grid, found: Grid, shape: Shape) -> bool:
+    """Return whether the chunks that an array of that shape has are the same in two grids."""
+    return all(
+        one.count >= other.count_within(length)
+        and (not length or one.first_chunks(count := other.count_within(length)) == other.first_chunks(count))
+        if isinstance(one, Edges) and isinstance(other, Edges)
+        else one == other
+        for one, other, length in zip(wanted, found, shape, strict=True)
+    )
 
 
 def _changed_data(source: ChunkSource, target: ChunkSource) -> Iterator[str]:
@@ -135,12 +156,10 @@ def _probes(source: ArrayMeta, target: ArrayMeta) -> list[Region]:
     count = min(_MOST_PROBES, max(1, int(_PROBE_SHARE * prod(shape) * source.dtype.itemsize / max(1, each))))
     points = [tuple(n - 1 for n in shape), (0,) * len(shape)]
     points += [tuple(int(n * (i + 0.5) / count) for n in shape) for i in range(max(0, count - 2))]
-    return [_box(point, shape, source.chunk.shape, target.chunk.shape) for point in dict.fromkeys(points[:count])]
+    return [_box(point, shape, source.write_unit, target.write_unit) for point in dict.fromkeys(points[:count])]
 
 
-def _box(point: Shape, shape: Shape, one: Shape, other: Shape) -> Region:
+def _box(point: Shape, shape: Shape, one: Grid, other: Grid) -> Region:
     """Return the box around a point that is in one chunk of both grids."""
-    return tuple(
-        slice(max(p // a * a, p // b * b), min((p // a + 1) * a, (p // b + 1) * b, n))
-        for p, n, a, b in zip(point, shape, one, other, strict=True)
-    )
+    both = [(span_at(a, p), span_at(b, p)) for p, a, b in zip(point, one, other, strict=True)]
+    return tuple(slice(max(a.start, b.start), min(a.end, b.end, n)) for (a, b), n in zip(both, shape, strict=True))

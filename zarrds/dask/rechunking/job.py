@@ -128,7 +128,8 @@ def rechunk(
         Whether an existing node at the target may be deleted. An unfinished job is then not continued.
     append : bool, default False
         Bring an existing target up to date with a source that has grown along one dimension: read what is new,
-        complete the last chunks, then change the shape. A target that does not exist is made.
+        complete the last chunks, then change the shape. A target that does not exist is made. An irregular target gets
+        chunks of its longest length, or those in `chunks`, which begin with the lengths that it has.
     report : bool, default False
         Let `compute` return a `CopyReport` in place of the target: chunks (or shards) of the target that were written,
         the bytes of their elements, and those that an earlier run had stored. For sources that are stored.

@@ -27,7 +27,7 @@ from math import lcm, prod
 
 import numpy as np
 
-from zarrds._base.edges import Edges, Grid, block_lengths, chunks_between, longest_chunk
+from zarrds._base.edges import Edges, Grid, block_lengths, chunks_between, grid_behind, longest_chunk
 from zarrds._base.types import Chunks, Shape
 from zarrds._copy import size_text
 from zarrds._format import chunk_count
@@ -273,16 +273,19 @@ def irregular_plan(
     itemsize: int,
     max_mem: int,
     *,
+    origin: Shape = (),
     model: CostModel = LOCAL,
     target_itemsize: int | None = None,
 ) -> RechunkPlan:
     """Plan a rechunk to chunks of different lengths: each block is one new chunk, which reads what it needs.
 
-    Its stage has the longest lengths as block shape.
+    Its stage has the longest lengths as block shape. `origin` is where the part that is planned begins in both arrays.
     """
     source_chunks, target_chunks = longest_chunk(source), longest_chunk(target)
+    origin = origin or (0,) * len(shape)
+    target, shape = grid_behind(target, origin), tuple(n - o for n, o in zip(shape, origin, strict=True))
     planner = _Planner(shape, source_chunks, target_chunks, itemsize, max_mem, model, (), target_itemsize)
-    count, reads = chunk_count(shape, target), prod(map(_touched_by_edges, shape, target, source))
+    count, reads = chunk_count(shape, target), prod(map(_touched_by_edges, shape, target, source, origin))
     stage = replace(
         planner.stage_of_one_chunk(),
         tasks=count,
@@ -294,10 +297,10 @@ def irregular_plan(
     return RechunkPlan(shape, itemsize, source_chunks, target_chunks, max_mem, planner.batch_bytes, (stage,), model)
 
 
-def _touched_by_edges(length: int, blocks: int | Edges, chunks: int | Edges) -> int:
-    """Count the chunks that the blocks touch along an axis; a chunk counts once for each block."""
+def _touched_by_edges(length: int, blocks: int | Edges, chunks: int | Edges, origin: int) -> int:
+    """Count the chunks that the blocks, from `origin` on, touch along an axis; a chunk counts once for each block."""
     (lengths,) = block_lengths((length,), (blocks,))
-    borders = accumulate(lengths, initial=0)
+    borders = accumulate(lengths, initial=origin)
     return sum(len(chunks_between(chunks, *pair)) for pair in pairwise(borders))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from zarrds._base.edges import Edges, span_at
 from zarrds._base.types import NDArrayAny
 from zarrds._engine import ChunkSource, stored_chunks
 from zarrds._format import UNFINISHED, chunk_count, grid_shape
@@ -202,18 +203,15 @@ def remaining_blocks(work: RechunkWork) -> list[Remaining]:
 
 def _chunks_stored(work: RechunkWork) -> NDArrayAny:
     """Return how many chunks of each block of the last stage are stored; none of those that were there before."""
-    plan, unit = work.plan, work.target.meta.chunk.shape
-    if work.target.meta.irregular is not None:  # each block is a chunk
-        there = np.zeros(grid_shape(plan.shape, work.target.meta.irregular), np.int64)
-        for at in stored_chunks(work.target.open()):
-            there[at] = 1
-        return there.reshape(-1)
-    first = [start // u for start, u in zip(work.origin or (0,) * len(unit), unit, strict=True)]
+    plan, meta = work.plan, work.target.meta
+    unit = work.chunks_as_blocks or meta.chunk.shape
+    blocks = work.chunks_as_blocks or plan.grids[-1]
+    first = [span_at(u, start).at for start, u in zip(work.origin or (0,) * len(unit), meta.write_unit, strict=True)]
     found = list(stored_chunks(work.target.open()))
     coords = np.array(found, np.int64).reshape(len(found), len(unit)) - first
     inside = (coords >= 0).all(axis=1) & (coords < grid_shape(plan.shape, unit)).all(axis=1)
-    each = [b // u for b, u in zip(plan.grids[-1], unit, strict=True)]
-    counts = np.zeros(grid_shape(plan.shape, plan.grids[-1]), np.int64)
+    each = [1 if isinstance(b, Edges) or isinstance(u, Edges) else b // u for b, u in zip(blocks, unit, strict=True)]
+    counts = np.zeros(grid_shape(plan.shape, blocks), np.int64)
     np.add.at(counts, tuple((coords[inside] // each).T) if unit else (), 1 if unit else len(coords))
     if work.completes is not None:
         counts[(slice(None),) * work.completes + (slice(0, 1),)] = 0
@@ -223,8 +221,8 @@ def _chunks_stored(work: RechunkWork) -> NDArrayAny:
 def _chunks_of_blocks(work: RechunkWork) -> NDArrayAny:
     """Return the number of chunks of each block of the last stage."""
     plan = work.plan
-    if work.target.meta.irregular is not None:
-        return np.ones(chunk_count(plan.shape, work.target.meta.irregular), np.int64)
+    if work.chunks_as_blocks is not None:
+        return np.ones(chunk_count(plan.shape, work.chunks_as_blocks), np.int64)
     found = np.ones((), np.int64)
     for n, u, b in zip(plan.shape, work.target.meta.chunk.shape, plan.grids[-1], strict=True):
         starts = np.arange(0, n, b)

@@ -159,7 +159,7 @@ def _plan(
     sizes = (max(1, source.dtype.itemsize), max_mem)
     how: dict[str, Any] = {"model": model, "target_itemsize": max(1, target.dtype.itemsize)}
     if target.irregular is not None:
-        plan = irregular_plan(source.shape, source.write_unit, target.write_unit, *sizes, **how)
+        plan = irregular_plan(source.shape, source.write_unit, target.write_unit, *sizes, origin=origin, **how)
         return replace(plan, model=replace(model, workers=_threads_at_hand()))
     plan = rechunk_plan(
         tuple(n - o for n, o in zip(source.shape, origin, strict=True)) if origin else source.shape,

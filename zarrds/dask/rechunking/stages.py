@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from zarrds._base.edges import Edges, Grid, chunk_region, chunks_between, span_at
+from zarrds._base.edges import Edges, Grid, chunk_region, chunks_between, grid_behind, span_at
 from zarrds._base.types import ByteRange, NDArrayAny, Request
 from zarrds._engine import ChunkSource, OpenSource, read, windows, write
 from zarrds._format import grid_shape
@@ -59,6 +59,12 @@ class RechunkWork:
     origin: tuple[int, ...] = ()
     completes: int | None = None
 
+    @property
+    def chunks_as_blocks(self) -> Grid | None:
+        """Grid of the blocks of the only stage if the target is irregular: each of its chunks is a block."""
+        irregular = self.target.meta.irregular
+        return None if irregular is None else grid_behind(irregular, self.origin)
+
     def packed_key(self, stage: int, number: int) -> str:
         """Return the key of the packed object of a block."""
         return f"{self.temp_path}/{stage}.{number}"
@@ -80,7 +86,7 @@ class StageRun:
         self._stage = stage
         plan = work.plan
         self._shape, self._batch_bytes = plan.shape, plan.batch_bytes
-        self._block: Grid = work.target.meta.irregular or plan.grids[stage]  # of irregular targets, a block is a chunk
+        self._block: Grid = work.chunks_as_blocks or plan.grids[stage]
         self._origin = work.origin or (0,) * len(plan.shape)
         self._grid = grid_shape(plan.shape, self._block)
         self._dtype = work.source.meta.dtype
