@@ -93,7 +93,8 @@ class ZfpSerializer:
             return array.astype(self._word, copy=False)
         low, high, bits = _bits_of(self._limits)
         if bits <= _SMALL_BITS:
-            return (array.astype(np.int32) - (low + 2 ** (bits - 1))) << (31 - bits)
+            shifted: NDArrayAny = (array.astype(np.int32) - (low + 2 ** (bits - 1))) << (31 - bits)
+            return shifted
         if array.size and int(array.max()) > high // 2:
             raise ChunkEncodeError(
                 "the specification of zfp does not say how large unsigned integers are stored",
@@ -110,10 +111,12 @@ class ZfpSerializer:
         if self._limits is None:
             return words.astype(dtype, copy=False)
         low, high, bits = _bits_of(self._limits)
+        found = words
         if bits <= _SMALL_BITS:
-            return np.clip((words >> (31 - bits)) + (low + 2 ** (bits - 1)), low, high).astype(dtype)
-        # only a mode with losses makes numbers below 0 of others, which are close to 0
-        return (np.maximum(words, 0) if self._options else words).astype(dtype)
+            found = np.clip((words >> (31 - bits)) + (low + 2 ** (bits - 1)), low, high)
+        elif self._options:  # only a mode with losses makes numbers below 0 of others, which are close to 0
+            found = np.maximum(words, 0)
+        return found.astype(dtype)
 
 
 def _bits_of(limits: tuple[int, int]) -> tuple[int, int, int]:
