@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import glob
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import xarray as xr
@@ -51,7 +52,7 @@ class FileWrite:
             Whether to show a progress bar, where threads do the work.
         """
         with self._opened() as ds:
-            _run(to_zarrds(ds, self.target, encoding=self._encoding(ds), compute=False, **self.keywords), progress)
+            _run(partial(to_zarrds, ds, self.target, encoding=self._encoding(ds), **self.keywords), progress)
             return ds
 
     def plan(self) -> Any:
@@ -93,7 +94,8 @@ class FileWrite:
         }
 
 
-def _run(write: Any, progress: bool) -> None:
+def _run(write: Callable[[], object], progress: bool) -> None:
+    """Call `write`; with threads, dask shows its progress on standard error."""
     from dask.diagnostics import ProgressBar
     from distributed import default_client
 
@@ -102,6 +104,6 @@ def _run(write: Any, progress: bool) -> None:
     except ValueError:  # threads do the work
         if progress:
             with ProgressBar(out=sys.stderr):
-                write.compute()
+                write()
             return
-    write.compute()
+    write()

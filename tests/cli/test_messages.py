@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -105,3 +107,18 @@ def test_trees_are_drawn_in_ascii_where_the_terminal_has_no_more(place: Path) ->
     assert result.exit_code == 0
     for line in (" |-- a", " |   `-- Gr\\xfcn (3,) float64 ", " `-- t2m (4, 6) float32"):
         assert f"\n{line}" in result.stdout
+
+
+def test_ctrl_c_while_the_program_starts_is_no_traceback() -> None:
+    program = (
+        "import builtins, runpy\n"
+        "real = builtins.__import__\n"
+        "def stopped(name, *rest, **more):\n"
+        "    if name == 'zarrds.cli.commands':\n"
+        "        raise KeyboardInterrupt\n"
+        "    return real(name, *rest, **more)\n"
+        "builtins.__import__ = stopped\n"
+        "runpy.run_module('zarrds', run_name='__main__')\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "")

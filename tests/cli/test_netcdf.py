@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from click.testing import CliRunner, Result
+from dask.callbacks import Callback
 
 import zarrds
 from xarray_backend import open_zarrds
@@ -98,3 +99,25 @@ def test_wrong_turns_change_nothing(files: Path, arguments: list[str], code: int
     assert result.exit_code == code
     assert said in result.stderr
     assert not Path("x.zarr").exists()
+
+
+class StopAfter(Callback):  # type: ignore[misc]
+    """Stops a computation like Ctrl-C, after some tasks."""
+
+    def __init__(self, tasks: int) -> None:
+        self.tasks = tasks
+
+    def _posttask(self, *args: object) -> None:
+        self.tasks -= 1
+        if not self.tasks:
+            raise KeyboardInterrupt
+
+
+def test_a_write_that_was_stopped_goes_on(files: Path) -> None:
+    with StopAfter(1):
+        result = run("convert", "d-*.nc", "new.zarr", "--chunks", "time=1", "--quiet")
+    assert result.exit_code == 130
+    assert "run the same command again to go on where it was" in result.stderr
+    assert not zarrds.verify("new.zarr").ok
+    assert run("convert", "d-*.nc", "new.zarr", "--chunks", "time=1", "--quiet").exit_code == 0
+    assert open_zarrds("new.zarr").equals(days(0, 9))

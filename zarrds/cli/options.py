@@ -218,17 +218,17 @@ class JobOptions:
         """
         from zarrds.dask.clusters import workers_for  # imported here, as other commands do not need dask
 
-        goes_on = False
+        how = ""
         if self.is_asked_for:  # its reports on tasks that were cancelled would hide how to go on
             logging.getLogger("asyncio").setLevel(logging.CRITICAL)
         try:
             with workers_for(self.workers, self.scheduler):
                 job = make()
-                goes_on = getattr(job, "resumable", False)
+                resumable = getattr(job, "resumable", False)
+                how = " to go on where it was" if resumable else " to begin again: nothing was changed"
                 return job.compute(progress=not self.quiet)
         except KeyboardInterrupt:
-            how = "to go on where it was" if goes_on else "to begin again: nothing was changed"
-            click.echo(f"\nstopped; run the same command again {how}", err=True)
+            click.echo(f"\nstopped; run the same command again{how}", err=True)
             _leave_half_started_clusters()
             raise SystemExit(STOPPED) from None  # builtin: the exit status of the program
 
