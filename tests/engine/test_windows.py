@@ -63,7 +63,7 @@ def test_a_network_store_gets_large_batches():
     store.reset()
     with config_context(window_requests=40):
         z[:]
-    assert store.batches == [40, 40, 20]
+    assert sorted(store.batches) == [20, 40, 40]  # two at once: either may begin first
 
 
 def test_the_next_window_is_fetched_while_one_decodes():

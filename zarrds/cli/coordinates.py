@@ -96,7 +96,8 @@ def _time(text: str) -> np.datetime64:
     text = text.strip().removesuffix("Z").removesuffix("UTC").strip()
     zone = _ZONE.fullmatch(text)
     if zone is None:
-        return np.datetime64(text.replace(" ", "T"))
+        time = np.datetime64(text.replace(" ", "T"))
+        return np.datetime64("NaT", "s") if np.isnat(time) else time  # numpy 2.5 deprecates times without a unit
     minutes = int(f"{zone[2]}{60 * int(zone[3]) + int(zone[4] or 0)}")
     return _time(zone[1]) - np.timedelta64(minutes, "m")
 
