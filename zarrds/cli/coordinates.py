@@ -97,7 +97,8 @@ def _time(text: str) -> np.datetime64:
     zone = _ZONE.fullmatch(text)
     if zone is None:
         time = np.datetime64(text.replace(" ", "T"))
-        return np.datetime64("NaT", "s") if np.isnat(time) else time  # numpy 2.5 deprecates times without a unit
+        # numpy 2.5 deprecates times without a unit, which NaT is
+        return np.datetime64("NaT", "s") if np.datetime_data(time.dtype)[0] == "generic" else time
     minutes = int(f"{zone[2]}{60 * int(zone[3]) + int(zone[4] or 0)}")
     return _time(zone[1]) - np.timedelta64(minutes, "m")
 
