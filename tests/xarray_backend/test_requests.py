@@ -61,7 +61,7 @@ def test_documents_of_a_new_store_are_set_in_a_few_batches(zarr_format: int, doc
     with_documents = [keys for keys in batches if any(map(is_document, keys))]
     assert len(with_documents) <= 4
     assert len({key for keys in with_documents for key in keys}) <= documents + 1
-    assert store.counts.keys["get"] <= 14
+    assert store.counts.keys["get"] <= 16  # two documents of arrays are looked at with those of the group, in one batch
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
