@@ -96,9 +96,9 @@ def _time(text: str) -> np.datetime64:
     text = text.strip().removesuffix("Z").removesuffix("UTC").strip()
     zone = _ZONE.fullmatch(text)
     if zone is None:
-        time = np.datetime64(text.replace(" ", "T"))
-        # numpy 2.5 deprecates times without a unit, which NaT is
-        return np.datetime64("NaT", "s") if np.datetime_data(time.dtype)[0] == "generic" else time
+        if text.lower() == "nat":
+            return np.datetime64("NaT", "s")  # numpy 2.5 deprecates times without a unit
+        return np.datetime64(text.replace(" ", "T"))
     minutes = int(f"{zone[2]}{60 * int(zone[3]) + int(zone[4] or 0)}")
     return _time(zone[1]) - np.timedelta64(minutes, "m")
 
