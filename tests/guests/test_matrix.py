@@ -18,7 +18,9 @@ from tests.guests.guests import GUESTS, VALUES
 
 # of the libraries that make the guests
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:The 'fastparquet' engine is deprecated", "ignore:Numcodecs codecs are not in the Zarr version 3 spec"
+    "ignore:Failed to open Zarr store with consolidated metadata",
+    "ignore:The 'fastparquet' engine is deprecated",
+    "ignore:Numcodecs codecs are not in the Zarr version 3 spec",
 )
 QUICK = ("LocalStore", "WrapperStore", "ZipStore", "UPath", "pipeline", "open file")
 
@@ -44,6 +46,10 @@ def test_open_xarray_pickle_verify_copy(guest: Any) -> None:
     with xr.open_dataset(guest, engine="zarrds", consolidated=False) as found:
         np.testing.assert_array_equal(found.u.values, VALUES)
 
+    with xr.open_dataset(guest, engine="zarrds", consolidated=None) as found:
+        np.testing.assert_array_equal(found.u.values, VALUES)
+    assert "u (4, 6) float64" in str(zarrds.tree(guest))
+
     sent = pickle.dumps(group["u"])
     assert len(sent) < 2000 or group.store.carries_data
     np.testing.assert_array_equal(pickle.loads(sent)[:], VALUES)
@@ -58,6 +64,15 @@ def test_open_xarray_pickle_verify_copy(guest: Any) -> None:
     raw: dict[str, Any] = {}
     zarrds.copy_store(group.store, raw)
     np.testing.assert_array_equal(zarrds.open_group(raw, mode="r")["u"][:], VALUES)
+
+
+def test_directories_in_an_archive_behind_a_wrapper_are_no_values(tmp_path: Path) -> None:
+    import zarr
+
+    guest = zarr.storage.WrapperStore(GUESTS["ZipStore"](tmp_path))
+    report = zarrds.verify(guest, level="decode")
+    assert report.ok, str(report)
+    guest.close()
 
 
 @pytest.mark.slow

@@ -140,8 +140,8 @@ def tree(grp: Any, expand: bool = False, level: int | None = None) -> TreeViewer
 
     Parameters
     ----------
-    grp : Group, h5py.Group, str or os.PathLike
-        Where to begin; a path or URL is opened to be read.
+    grp : Group, h5py.Group, or anything that is accepted as a store
+        Where to begin; a path, a URL or a store is opened to be read.
     expand : bool, optional
         Only relevant for HTML representation. If True, tree will be fully expanded.
     level : int, optional

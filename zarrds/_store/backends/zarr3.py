@@ -225,8 +225,8 @@ class Zarr3Store(Store):
         return [None if isinstance(answer, Exception) else answer for answer in answers]
 
     def _means_absent(self, error: Exception) -> bool:
-        """Return whether an error of the guest says that a key is absent."""
-        return False
+        """Return whether an error of the guest says that a key is absent: VirtualiZarr knows keys of Zarr v3 only."""
+        return type(self.store).__name__ == "ManifestStore" and "does not end in `zarr.json`" in str(error)
 
     def _require_writeable(self) -> None:
         if self._is_copy:
@@ -251,7 +251,8 @@ class Zarr3Store(Store):
                 raise store_failure("cannot list", answer, store=repr(self), key=prefix, attempts=1)
             # Icechunk lists nodes only
             return [key for key in self._listed("") if key.startswith(prefix)]
-        return sorted(set(answer))  # a ZIP file lists a key once for each time it was set
+        # a ZIP file lists a key once for each time it was set, and directories too
+        return sorted({key for key in answer if not key.endswith("/")})
 
     def _walked(self, path: str) -> Iterator[str]:
         """Yield all keys below a path: those of groups are listed, those of chunks follow from documents of arrays."""
