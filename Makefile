@@ -65,9 +65,7 @@ clean:  ## remove the environments and all that was built
 
 # --- the environment: one stamp file for each set of packages, renewed when pyproject.toml changes -----------------
 
-# uv, where it is installed, needs a tenth of the time of pip
-UV := $(shell command -v uv 2>/dev/null)
-INSTALL := $(if $(UV),$(UV) pip install --quiet --python $(RUN),$(RUN) -m pip install --quiet --disable-pip-version-check)
+INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -233,15 +233,7 @@ class Array(ArrayProperties, Selections, NewerNames):
 
     @property
     def read_only(self) -> bool:
-        """A boolean, True if modification operations are not permitted.
-
-        Examples
-        --------
-        >>> import zarrds
-        >>> z = zarrds.zeros((4, 6), chunks=(2, 3), dtype="i4")
-        >>> z.read_only
-        False
-        """
+        """A boolean, True if modification operations are not permitted."""
         return self._open.options.read_only
 
     @read_only.setter
@@ -252,15 +244,7 @@ class Array(ArrayProperties, Selections, NewerNames):
 
     @property
     def shape(self) -> Shape:
-        """A tuple of integers describing the length of each dimension of the array.
-
-        Examples
-        --------
-        >>> import zarrds
-        >>> z = zarrds.zeros((4, 6), chunks=(2, 3), dtype="i4")
-        >>> z.shape
-        (4, 6)
-        """
+        """A tuple of integers describing the length of each dimension of the array."""
         return self._open.source().meta.shape
 
     @shape.setter
@@ -269,15 +253,7 @@ class Array(ArrayProperties, Selections, NewerNames):
 
     @property
     def fill_value(self) -> Any:
-        """A value used for uninitialized portions of the array; None if it is not defined.
-
-        Examples
-        --------
-        >>> import zarrds
-        >>> z = zarrds.zeros((4, 6), chunks=(2, 3), dtype="i4")
-        >>> z.fill_value
-        np.int32(0)
-        """
+        """A value used for uninitialized portions of the array; None if it is not defined."""
         return self._open.latest.fill
 
     @fill_value.setter
@@ -288,16 +264,7 @@ class Array(ArrayProperties, Selections, NewerNames):
 
     @property
     def attrs(self) -> Attributes:
-        """A MutableMapping containing user-defined attributes; values must be JSON serializable.
-
-        Examples
-        --------
-        >>> import zarrds
-        >>> z = zarrds.zeros((4, 6))
-        >>> z.attrs["units"] = "K"
-        >>> z.attrs.asdict()
-        {'units': 'K'}
-        """
+        """A MutableMapping containing user-defined attributes; values must be JSON serializable."""
         if self._attrs is None:
             options = self._open.options
             self._attrs = known_attributes(

@@ -81,16 +81,7 @@ class ArrayProperties(Conversions):
 
     @property
     def path(self) -> str:
-        """Storage path.
-
-        Examples
-        --------
-        >>> import zarrds
-        >>> root = zarrds.group()
-        >>> _ = root.zeros("a/x", shape=3)
-        >>> root["a/x"].path
-        'a/x'
-        """
+        """Storage path."""
         return self._open.path
 
     @property
