@@ -209,7 +209,7 @@ def test_the_system_sees_no_other_calls(work, expected, array):
     if subprocess.run([strace, "true"], capture_output=True).returncode:
         pytest.skip("this machine does not let strace trace")
     program = [strace, "-f", "-e", "trace=file,desc", sys.executable, "-c", TRACED, array.store.path, work]
-    done = subprocess.run(program, capture_output=True, text=True, timeout=240, check=True)
+    done = subprocess.run(program, capture_output=True, text=True, timeout=900, check=True)
     lines = done.stderr.partition("/the-work-begins")[2].partition("/the-work-ends")[0].splitlines()[1:-1]
     calls = Counter(line.rpartition("] ")[2].partition("(")[0] for line in lines if "resumed>" not in line)
     for name in ("openat", "close", "write", "rename"):
