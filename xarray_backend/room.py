@@ -26,12 +26,13 @@ class DatasetExistsError(ContainsGroupError, FileExistsError):
 
 
 @contextmanager
-def turn_to_replace(request: Request, target: Store) -> Iterator[ReplacingTurn | None]:
+def turn_to_replace(request: Request, target: Store, zarr_format: int) -> Iterator[ReplacingTurn | None]:
     """In mode "w", hold the turn to replace the group: others in this mode wait, then delete what this one wrote."""
     if request.mode != "w":
         yield None
         return
     if request.root:
+        _expect_format_above(target, request.root, zarr_format)
         _remove_array_above(target, request.root)
     with replacing_turn(target, request.root, request.synchronizer) as turn:
         yield turn
@@ -73,6 +74,23 @@ def _make_room_alone(target: Store, path: str, zarr_format: int, alone: Replacin
         path=path,
         hint="try again, or let one task create it",
     )
+
+
+def _expect_format_above(target: Store, path: str, zarr_format: int) -> None:
+    """Raise ContainsGroupError, before anything is deleted, if the group above a path is of another format."""
+    above = next((one for one in reversed(ancestors(path)[:-1]) if contains_group(target, one)), None)
+    if above is None:
+        return
+    try:
+        zarrds.open_group(target, mode="r", path=above, zarr_format=zarr_format)
+    except PathNotFoundError as error:
+        raise ContainsGroupError(
+            "a group of another format is above",
+            store=repr(target),
+            path=above or "/",
+            expected=f"Zarr v{zarr_format}",
+            hint="leave zarr_format out, or choose another place",
+        ) from error
 
 
 def room_for(

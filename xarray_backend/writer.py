@@ -279,13 +279,13 @@ def _write(request: Request, target: Store) -> ZarrdsStore | Delayed | WritePlan
         grown = request.append_dim if turns and request.compute else None
         documents = new_documents(plans, root, grown)
         target.check_documents(documents)  # raise for what the store cannot express before anything is deleted
-        with turn_to_replace(request, target) as alone:
+        number = plans[0].zarr_format
+        with turn_to_replace(request, target, number) as alone:
             receipt, delayed = None, None
             if existing is None and request.compute:
                 receipt = receipt_of(plans, documents, target)
             elif existing is None:
                 delayed = delayed_receipt_of(plans, documents, target)
-            number = plans[0].zarr_format
             written = room_for(receipt or delayed, target, root, number, alone) if existing is None else existing
             if any(plan.recoded for plan in plans):
                 plans = _recoded(plans, request, target)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import zarrds
-from tests.golden import make
+from tests.golden import make, unpack
 
 HERE = Path(__file__).parent
 VERSIONS = sorted(path.name.removesuffix(".tar.xz") for path in HERE.glob("*.tar.xz"))
@@ -18,8 +17,7 @@ VERSIONS = sorted(path.name.removesuffix(".tar.xz") for path in HERE.glob("*.tar
 
 @pytest.fixture(params=VERSIONS)
 def golden(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, dict[str, Any]]:
-    with tarfile.open(HERE / f"{request.param}.tar.xz") as archive:
-        archive.extractall(tmp_path, filter="data")
+    unpack(HERE / f"{request.param}.tar.xz", tmp_path)
     return tmp_path, json.loads((HERE / f"{request.param}.json").read_text(encoding="ascii"))
 
 

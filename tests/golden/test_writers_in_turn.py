@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -16,7 +15,7 @@ import numpy as np
 import pytest
 
 import zarrds
-from tests.golden import turns
+from tests.golden import turns, unpack
 
 WRITERS = sorted((Path(__file__).parent / "writers").glob("*.tar.xz"))
 STEPS = ("set", "set", "append", "append", "resize", "attribute", "member", "drop")
@@ -56,8 +55,7 @@ class Older:
 @pytest.fixture(params=WRITERS, ids=lambda path: path.name.removesuffix(".tar.xz"))
 def older(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Older]:
     code = tmp_path / "code"
-    with tarfile.open(request.param) as archive:
-        archive.extractall(code, filter="data")
+    unpack(request.param, code)
     (tmp_path / "stores").mkdir()
     process = Older(code, tmp_path / "stores")
     yield process

@@ -100,18 +100,20 @@ def test_writing_what_format_3_has_not(ds, encoding, error, words):
 def test_a_group_keeps_its_format(tmp_path, zarr_format):
     other = {2: 3, 3: 2}[zarr_format]
     to_zarrds(waves(), tmp_path / "a.zarr")
+    to_zarrds(waves(), tmp_path / "a.zarr", group="g/h")
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(ValueError, match=f"is in Zarr v{zarr_format}"):
         to_zarrds(waves(), tmp_path / "a.zarr", mode="a", zarr_format=other)
-    with pytest.raises(ContainsGroupError, match="another format"):
-        to_zarrds(waves(), tmp_path / "a.zarr", group="g", mode="w", zarr_format=other)
+    for group in ("g", "g/h", "new", "g/new"):
+        with pytest.raises(ContainsGroupError, match="another format"):
+            to_zarrds(waves(), tmp_path / "a.zarr", group=group, mode="w", zarr_format=other)
     with pytest.raises(FileExistsError):
         to_zarrds(waves(), tmp_path / "a.zarr", zarr_format=other)
     assert sorted(tmp_path.rglob("*")) == before
     with zarrds.config_context(default_format=other):
-        to_zarrds(waves(), tmp_path / "a.zarr", group="g/h")
+        to_zarrds(waves(), tmp_path / "a.zarr", group="g/i")
         to_zarrds(waves(), tmp_path / "a.zarr", append_dim="t")
-    assert zarrds.open_group(str(tmp_path / "a.zarr"), mode="r")["g/h/u"].zarr_format == zarr_format
+    assert zarrds.open_group(str(tmp_path / "a.zarr"), mode="r")["g/i/u"].zarr_format == zarr_format
     to_zarrds(waves(), tmp_path / "a.zarr", mode="w", zarr_format=other)
     assert_same(open_zarrds(tmp_path / "a.zarr", zarr_format=other), waves())
 

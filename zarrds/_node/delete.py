@@ -137,7 +137,7 @@ def remove_strays(store: Store, path: str) -> None:
     --------
     >>> import zarrds
     >>> from zarrds.parallel import remove_strays
-    >>> store = zarrds.MemoryStore({"z/0": b"1"})
+    >>> store = zarrds.KVStore({"z/0": b"1"})
     >>> remove_strays(store, "z")
     >>> list(store)
     []

@@ -67,8 +67,8 @@ def web_server_of(url: str, options: Mapping[str, Any]) -> WebServer | str:
 
     Examples
     --------
-    >>> web_server_of("https://host.org/data/a.zarr", {"headers": {"Accept-Language": "en"}})
-    WebServer(address='https://host.org')
+    >>> web_server_of("http://host.org/data/a.zarr", {"headers": {"Accept-Language": "en"}})
+    WebServer(address='http://host.org')
     >>> web_server_of("https://host.org/a.zarr?version=2", {})
     'URL with a query, credentials or unusual characters'
     """
