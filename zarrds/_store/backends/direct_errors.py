@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 
 __all__ = ["MOVED", "ObstoreError", "UnservableError", "converted"]
@@ -40,7 +41,14 @@ class ObstoreNotFoundError(ObstoreError, FileNotFoundError):
 
 
 class UnservableError(ObstoreError):
-    """An answer that obstore cannot read, but the client of fsspec can: it has no length, or is compressed."""
+    """A key that obstore cannot use, or an answer that it cannot read, as it has no length or is compressed.
+
+    The client of fsspec can. Another attempt would not help.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.errno = errno.EINVAL  # so that it is not taken for a failure in passing
 
 
 def converted(error: Exception) -> Exception:
