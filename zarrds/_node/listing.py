@@ -88,7 +88,8 @@ def _other_place(store: Store) -> str:
         return f"did you mean the URL {url[1]}://{url[2]}?"
     folder, name = os.path.split(place)
     try:
-        names = sorted(entry.name for entry in itertools.islice(os.scandir(folder), _MOST_NAMES))
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in itertools.islice(entries, _MOST_NAMES))
     except OSError:
         return f"there is no folder {folder!r} either"
     return _similar(name, names) or _SPELLING
