@@ -434,8 +434,9 @@ def _fits(old: tuple[int, ...], new: tuple[int, ...], dims: tuple[Any, ...], reg
 def _check_encoding(name: Any, explicit: Any) -> None:
     """Raise an error for an encoding of a variable that is no dict, or whose data type does not exist."""
     if not isinstance(explicit, Mapping):
-        raise ArgumentTypeError(
-            f"encoding of variable {name!r} is a dict, such as {{'chunks': (10, 20)}}", found=repr(explicit)
+        raise ArgumentError(  # the class and the words of xarray's writer
+            f"encoding of variable {name!r} must be castable to a dict, such as {{'chunks': (10, 20)}}",
+            found=repr(explicit),
         )
     dtype = explicit.get("dtype")
     if isinstance(dtype, str):
