@@ -305,7 +305,7 @@ MISTAKES: dict[str, tuple[Call, type[Exception], tuple[str, ...]]] = {
     ),
     "an encoding of a variable that is no dict": (
         lambda at: to_zarrds(at.ds, {}, encoding={"v": 5}),
-        TypeError,
+        ValueError,
         ("'v'", "'chunks'", "5"),
     ),
     "a data type of an encoding that is none": (
