@@ -254,6 +254,20 @@ def test_chunks_that_fail_are_reported_and_the_rest_is_converted(
 
 
 @BOTH
+def test_of_chunks_that_are_compared_those_that_fail_are_reported_too(convert: Callable[..., Any]) -> None:
+    """The damaged chunk was copied with others before it was found: it is no chunk that was there already."""
+    store, dest = made(), zarrds.KVStore({})
+    zarrds.convert(store, dest, 3)
+    u = zarrds.open_group(dest)["g/u"]
+    u[4:] = -1
+    damaged = next(key for key in store if key.startswith("g/u/") and key[-1] == "2")
+    store[damaged] = b"torn"
+    report = convert(store, dest, 3, if_exists="skip_same", verify="read", on_error="report")
+    assert [key for key, _ in report.errors] == [damaged]
+    assert (report.failed, report.ok, report.copied) == (1, False, u.nchunks - 2)
+
+
+@BOTH
 def test_in_place_the_old_format_stays_where_a_chunk_fails(convert: Callable[..., Any]) -> None:
     store = zarrds.KVStore({})
     root = zarrds.open_group(store, mode="w", zarr_format=3)

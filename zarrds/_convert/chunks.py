@@ -6,7 +6,7 @@ A chunk (or shard) of the source becomes whole chunks of the destination; no two
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from zarrds._convert.plan import Step
@@ -143,35 +143,43 @@ def _move_or_report(
     threads: int | None,
 ) -> CopyReport:
     """Convert some chunks; with ``on_error="report"`` those that fail are named in the report."""
+    skipped = 0
     try:
-        if how.raw:
-            return _copy_checked(source, dest, coords, how, absent)
-        return _reencode(source, dest, coords, how, absent == "delete", threads)
+        if not how.raw:
+            return _reencode(source, dest, coords, how, absent == "delete", threads)
+        if how.compares:  # once: a chunk that was written, and is found damaged then, is the same as in the source
+            coords, skipped = _differing(source, dest, coords)
+            how = replace(how, compares=False)
+        return _copy_checked(source, dest, coords, how, absent) + CopyReport(skipped=skipped)
     except (ZarrdsError, OSError) as error:
         if how.on_error == "raise":
             raise
         if len(coords) == 1:
-            return CopyReport(errors=((source.key(coords[0]), f"{type(error).__name__}: {error}"),), failed=1)
-    report = CopyReport()
+            errors = ((source.key(coords[0]), f"{type(error).__name__}: {error}"),)
+            return CopyReport(skipped=skipped, errors=errors, failed=1)
+    report = CopyReport(skipped=skipped)
     for at in coords:  # one after the other, to find those that fail
         report += _move_or_report(source, dest, [at], how, absent, threads)
     return report
 
 
+def _differing(
+    source: OpenSource, dest: OpenSource, coords: list[tuple[int, ...]]
+) -> tuple[list[tuple[int, ...]], int]:
+    """Return the chunks that are not the same at the destination, and how many are."""
+    same = same_values(source.store, dest.store, [(source.key(at), dest.key(at)) for at in coords])
+    return [at for at, equal in zip(coords, same, strict=True) if not equal], sum(same)
+
+
 def _copy_checked(
     source: OpenSource, dest: OpenSource, coords: list[tuple[int, ...]], how: Moving, absent: Absent
 ) -> CopyReport:
-    """Copy the bytes of some chunks, without those that are the same already, and check them."""
-    skipped = 0
-    if how.compares:
-        same = same_values(source.store, dest.store, [(source.key(at), dest.key(at)) for at in coords])
-        coords = [at for at, equal in zip(coords, same, strict=True) if not equal]
-        skipped = sum(same)
+    """Copy the bytes of some chunks, and check them."""
     if how.dry_run:
         sizes = sizes_of(source.store, [source.key(at) for at in coords])
         found = [size for size in sizes if size is not None]
-        return CopyReport(len(found), skipped, sum(found), len(sizes) - len(found), dry_run=True)
-    report = copy_chunks(source, dest, coords, absent) + CopyReport(skipped=skipped)
+        return CopyReport(len(found), bytes=sum(found), missing=len(sizes) - len(found), dry_run=True)
+    report = copy_chunks(source, dest, coords, absent)
     if how.verify is not None:
         pairs = [(source.key(at), dest.key(at)) for at in coords]
         check_values(source.store, dest.store, pairs, how.verify, dest)
