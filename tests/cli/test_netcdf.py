@@ -89,6 +89,8 @@ def test_what_is_there_is_replaced_only_when_agreed(files: Path) -> None:
         (["d-1.nc", "x.zarr", "--append-dim", "time", "--chunks", "time=2"], 2, "new dataset"),
         (["d-1.nc", "x.zarr", "--append-dim", "tme"], 1, "'tme' is not a dimension"),
         (["d-1.nc", "x.zarr", "--if-exists", "skip"], 2, "not for files of netCDF"),
+        (["d-1.nc", "x.zarr", "--on-error", "report"], 2, "not for files of netCDF"),
+        (["d-1.nc", "x.zarr", "--no-resume"], 2, "not for files of netCDF"),
         (["no-*.nc", "x.zarr"], 1, "nothing found"),
         (["a.zarr", "x.zarr", "--append-dim", "time"], 2, "for netCDF files"),
     ],

@@ -246,8 +246,10 @@ def convert(
       zarrds convert 'year-*.nc' s3://bucket/year.zarr --chunks time=30
     """
     if is_file_of_data(source):
-        if path or keep or how["verify"] or if_exists in ("skip", "skip_same"):
-            raise click.UsageError("--path, --keep, --verify and --if-exists skip are not for files of netCDF")
+        others = how["verify"], how["on_error"] == "report", not how["resume"], if_exists in ("skip", "skip_same")
+        if path or keep or any(others):
+            options = "--path, --keep, --verify, --on-error, --no-resume and --if-exists skip"
+            raise click.UsageError(f"{options} are not for files of netCDF")
         format_asked = int(to) if _is_given("to") else None
         store_files(
             NewDataset(source, dest, dest_path, format_asked, if_exists == "replace", chunks, append_dim, region),
