@@ -174,6 +174,26 @@ def test_cast_value_gives_dates_of_numbers() -> None:
         written(np.zeros(2, "m8[ms]"), codec("cast_value", data_type=kind), LITTLE)
 
 
+@pytest.mark.parametrize("kind", ["numpy.datetime64", "numpy.timedelta64"])
+@pytest.mark.parametrize("number", [np.float64(2.0**63), np.float64(-(2.0**63)), np.uint64(2**63), np.int64(-(2**63))])
+def test_no_number_becomes_nat_in_a_cast(kind: str, number: Any) -> None:
+    target = {"name": kind, "configuration": {"unit": "s", "scale_factor": 1}}
+    data = np.array([1, number], number.dtype)
+    for out_of_range in ("wrap", "error"):
+        with pytest.raises(ChunkEncodeError, match="cannot be cast"):
+            written(data, codec("cast_value", data_type=target, out_of_range=out_of_range), LITTLE)
+    value, _ = written(data, codec("cast_value", data_type=target, out_of_range="clamp"), LITTLE)
+    assert np.frombuffer(value, "i8").tolist() == [1, 2**63 - 1 if number > 0 else -(2**63) + 1]
+
+
+def test_cast_value_wraps_to_counts_of_units() -> None:
+    target = {"name": "numpy.timedelta64", "configuration": {"unit": "s", "scale_factor": 1}}
+    data = np.array([1, 2**64 - 3], "u8")
+    value, found = written(data, codec("cast_value", data_type=target, out_of_range="wrap"), LITTLE)
+    assert np.frombuffer(value, "i8").tolist() == [1, -3]
+    np.testing.assert_array_equal(found, data)
+
+
 def test_scale_offset_in_front_of_a_cast() -> None:
     data = np.array([3.0, 3.25, 10.0])
     value, found = written(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -127,7 +128,7 @@ class _Cast:
 
     def _from_whole(self, values: NDArrayAny, low: int, high: int) -> NDArrayAny:
         """Convert floats without a fraction to integers from `low` to `high`."""
-        above, below = values >= float(high + 1), values < float(low)
+        above, below = values >= float(high + 1), values < _least_float(low)
         outside = above | below
         if not outside.any():
             return (values.astype(np.uint64) if high >= 2**63 else values.astype(np.int64)).astype(self._target)
@@ -145,7 +146,10 @@ class _Cast:
         """Return 64-bit words as numbers from `low` to `high`, modulo the number of these."""
         if self._target.isbuiltin == 2:  # conversion to the small integers of ml_dtypes does not wrap around
             words = (words - low) % (high - low + 1) + low
-        return words.astype(self._target)
+        found = words.astype(self._target)
+        if self._target.kind in "mM" and np.isnat(found).any():  # of the 2**64 words one is no count of units
+            raise self._refused("a value that wraps to -2**63, which is NaT")
+        return found
 
     def _refused(self, value: object) -> ChunkEncodeError:
         return ChunkEncodeError(
@@ -156,6 +160,12 @@ class _Cast:
 def _limits(dtype: np.dtype[Any]) -> tuple[int, int] | None:
     """Return the range of integers of a dtype, of the counts of units for dates and durations; None for floats."""
     return (-(2**63) + 1, 2**63 - 1) if dtype.kind in "mM" else integer_limits(dtype)
+
+
+def _least_float(low: int) -> float:
+    """Return the least float64 that is not below `low`; `float` alone may round down."""
+    found = float(low)
+    return found if found >= low else math.nextafter(found, 0.0)
 
 
 def _largest(dtype: np.dtype[Any]) -> float:
