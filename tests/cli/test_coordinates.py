@@ -113,3 +113,22 @@ def test_times_with_an_offset_are_those_of_utc(store: str, since: str) -> None:
     zarrds.open_group(store, path="g")["time"].attrs["units"] = f"hours since {since}"
     for sel in ("time=2020-02-01", "time=2020-02-01 00:00", "time=2020-02-01T01:00+01:00"):
         np.testing.assert_array_equal(plotted(store, "--sel", sel)["values"], VALUES[2])
+
+
+@pytest.mark.parametrize(
+    ("last", "count"),
+    [
+        ("2020-01-30T13", 2),
+        ("2020-01-30T13+00:00", 2),
+        ("2020-01-30T15 +02:00", 2),
+        ("2020-01-30T13Z", 2),
+        ("2020-01-30T13:00+00:00", 1),
+        ("2020-01-30T11-02", 2),
+    ],
+)
+def test_the_last_hour_of_a_range_is_meant_as_a_whole_with_an_offset_too(store: str, last: str, count: int) -> None:
+    time = zarrds.open_group(store, path="g")["time"]
+    time[:] = [780, 839, 840, 900]
+    time.attrs["units"] = "minutes since 2020-01-30"
+    found = plotted(store, "--sel", f"time=..{last}", "--sel", "lat=60", "--sel", "name=a")
+    assert len(found["values"]) == count

@@ -13,6 +13,8 @@ from click.testing import CliRunner, Result
 
 import zarrds
 from zarrds.cli import main
+from zarrds.dask.rechunking.records import JobRecord
+from zarrds.storage import as_store
 
 
 def run(*args: str) -> Result:
@@ -41,6 +43,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["tree", "s3://"], 1, "the URL names no bucket (found s3://); write it as s3://bucket/path"),
         (["info", "climate.zarr", "T2M"], 1, "did you mean 't2m'?"),
         (["info", "climate.zarr", "wind"], 1, "the store has t2m"),
+        (["info", "climate.zarr", "max_mem"], 1, "nothing found at path 'max_mem'"),
+        (["tree", "overwrite=True"], 1, "/overwrite=True'"),
         (["tree", "file.nc"], 1, "zarrds convert FILE DEST"),
         (["tree", "refs.json"], 1, "fo=refs.json"),
         (["tree", "reference://refs.json"], 1, "fo: fo=refs.json"),
@@ -71,6 +75,15 @@ def test_a_destination_that_is_there_is_named_with_options_of_the_command(place:
     assert "there.zarr" in result.stderr
     assert "--if-exists skip_same" in result.stderr
     assert "if_exists" not in result.stderr
+
+
+def test_an_unfinished_job_is_cured_with_options_of_the_command(place: Path) -> None:
+    target = zarrds.open_group("there.zarr", mode="w").store
+    JobRecord("a job", "rechunk of u").write(as_store(target), "")
+    result = run("rechunk", "climate.zarr", "there.zarr", "--chunks", "lat=-1")
+    assert result.exit_code == 1
+    assert "begin again with --no-resume, or start again with --overwrite\n" in result.stderr
+    assert "zarrds.dask" not in result.stderr
 
 
 def test_values_of_single_precision_are_as_short_as_they_are_precise(place: Path) -> None:

@@ -92,15 +92,25 @@ def _values_of(coordinate: Array) -> NDArrayAny:
 
 
 def _time(text: str) -> np.datetime64:
-    """Return a time in UTC; an offset such as ``+02:00`` is taken off, as numpy knows no time zones."""
+    return _span(text)[0]
+
+
+def _span(text: str) -> tuple[np.datetime64, np.datetime64]:
+    """Return when a time, day, month or year begins and when the next one begins, in UTC.
+
+    An offset such as ``+02:00`` is taken off, as numpy knows no time zones.
+    """
     text = text.strip().removesuffix("Z").removesuffix("UTC").strip()
+    if text.lower() == "nat":
+        return (never := np.datetime64("NaT", "s")), never  # numpy 2.5 deprecates times without a unit
     zone = _ZONE.fullmatch(text)
+    begin = np.datetime64((zone[1] if zone else text).replace(" ", "T"))
+    unit: Any = np.datetime_data(begin.dtype)[0]
+    end = begin + np.timedelta64(1, unit)
     if zone is None:
-        if text.lower() == "nat":
-            return np.datetime64("NaT", "s")  # numpy 2.5 deprecates times without a unit
-        return np.datetime64(text.replace(" ", "T"))
-    minutes = int(f"{zone[2]}{60 * int(zone[3]) + int(zone[4] or 0)}")
-    return _time(zone[1]) - np.timedelta64(minutes, "m")
+        return begin, end
+    ahead = np.timedelta64(int(f"{zone[2]}{60 * int(zone[3]) + int(zone[4] or 0)}"), "m")
+    return begin - ahead, end - ahead
 
 
 def _item_at(name: str, text: str, values: NDArrayAny) -> Item:
@@ -114,7 +124,7 @@ def _range_at(name: str, text: str, values: NDArrayAny) -> slice:
     if first:
         inside &= values >= _parsed(name, first, values)
     if last:
-        inside &= _until(values, _parsed(name, last, values))
+        inside &= _until(name, last, values)
     (at,) = np.nonzero(inside)
     if not len(at) or at[-1] - at[0] + 1 != len(at):
         what = "no value" if not len(at) else "no range without gaps"
@@ -141,12 +151,10 @@ def _index_at(name: str, text: str, values: NDArrayAny) -> int:
     return nearest
 
 
-def _until(values: NDArrayAny, last: Any) -> NDArrayAny:
+def _until(name: str, last: str, values: NDArrayAny) -> NDArrayAny:
     """Return which values are not after the last one; a month, or a day, is meant as a whole."""
-    if not isinstance(last, np.datetime64) or np.isnat(last):
-        return np.asarray(values <= last)
-    unit: Any = np.datetime_data(last.dtype)[0]
-    return np.asarray(values < last + np.timedelta64(1, unit))
+    wanted = _parsed(name, last, values)
+    return np.asarray(values < _span(last)[1] if values.dtype.kind == "M" else values <= wanted)
 
 
 def _parsed(name: str, text: str, values: NDArrayAny) -> Any:

@@ -107,10 +107,8 @@ def _problems_reported(ctx: click.Context) -> Iterator[None]:
 
 def _message(error: Exception, *, debug: bool) -> str:
     """Return an error in a line; one that no command expects has its type, and the way to its traceback."""
-    text = str(error) or type(error).__name__
-    if isinstance(error, ZarrdsError):
-        return for_the_command_line(text)
-    if isinstance(error, OSError | ValueError | ImportError | MemoryError | zipfile.BadZipFile):
+    text = (for_the_command_line(error) if isinstance(error, ZarrdsError) else str(error)) or type(error).__name__
+    if isinstance(error, ZarrdsError | OSError | ValueError | ImportError | MemoryError | zipfile.BadZipFile):
         return text
     more = "" if debug else "; --debug shows where"
     return f"{type(error).__name__}: {text}{more}"
