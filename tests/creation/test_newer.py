@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -362,6 +363,35 @@ def test_codecs_of_zarr_3_are_written_as_that_library_writes_them() -> None:
     )
     assert [codec["name"] for codec in z.metadata.codecs] == ["transpose", "bytes"]
     np.testing.assert_array_equal(z[:], DATA)
+
+
+def test_codecs_take_numbers_and_arrays_of_numpy() -> None:
+    from zarrds import codecs
+
+    ours: Any = codecs  # as for users whose numbers have no types
+    given: list[tuple[Any, Any]] = [
+        (ours.GzipCodec(level=3), ours.GzipCodec(level=np.int64(3))),
+        (ours.ZstdCodec(level=3, checksum=True), ours.ZstdCodec(level=np.int8(3), checksum=np.True_)),
+        (ours.GzipCodec(level=3), {"name": "gzip", "configuration": {"level": np.uint8(3)}}),
+        (zarrds.GZip(3), zarrds.GZip(np.int64(3))),
+        (zarrds.GZip(3), {"id": "gzip", "level": np.int64(3)}),
+        (ours.TransposeCodec(order=(1, 0)), ours.TransposeCodec(order=range(1, -1, -1))),
+        (
+            ours.ShardingCodec(chunk_shape=(2, 2), codecs=[ours.BytesCodec(), ours.GzipCodec(level=1)]),
+            ours.ShardingCodec(
+                chunk_shape=np.array([2, 2]), codecs=[ours.BytesCodec(), ours.GzipCodec(level=np.int8(1))]
+            ),
+        ),
+    ]
+    for plain, of_numpy in given:
+        specs = [ours.codec_spec(codec, "i4") for codec in (plain, of_numpy)]
+        assert specs[0] == specs[1]
+    z = zarrds.create_array({}, data=DATA, chunks=(4, 4), serializer=given[-1][1], compressors=None)
+    np.testing.assert_array_equal(z[:], DATA)
+    y = zarrds.array(DATA, chunks=4, compressor=zarrds.GZip(np.int64(3)), zarr_format=2)
+    np.testing.assert_array_equal(y[:], DATA)
+    with pytest.raises(errors.ArgumentTypeError, match=r"level.*gzip"):
+        zarrds.create_array({}, shape=3, compressors=ours.GzipCodec(level=object()))
 
 
 def test_stores_of_zarr_3_by_their_names(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from numcodecs.blosc import Blosc
 from zarrds._codec.n5 import N5ChunkWrapper
 from zarrds._codec.providers import hint_for
 from zarrds._codec.vlen import VLenTimes
-from zarrds._format import CodecSpec, dtype_from_v2
+from zarrds._format import CodecSpec, dtype_from_v2, to_json
 from zarrds.errors import BadCompressorError
 
 __all__ = ["PICKLE_HINT", "get_codec", "spec_of"]
@@ -81,7 +81,9 @@ def spec_of(codec: Any) -> CodecSpec:
     if isinstance(codec, CodecSpec):
         return codec
     try:
-        config = dict(codec) if isinstance(codec, dict) else dict(codec.get_config())
+        config: Any = to_json(
+            codec if isinstance(codec, dict) else dict(codec.get_config())
+        )  # not of numpy, and a copy
         name = config.pop("id")
         late = _LEFT_OUT.get(name, {})
         return CodecSpec.of(

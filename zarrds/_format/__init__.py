@@ -34,7 +34,7 @@ from zarrds._format.grid import (
     removed_chunks,
     valid_part,
 )
-from zarrds._format.jsondoc import Place, canonical, dumps, loads
+from zarrds._format.jsondoc import Place, canonical, dumps, loads, to_json
 from zarrds._format.meta import (
     NO_FILL,
     SHARDING,
@@ -153,6 +153,7 @@ __all__ = [
     "set_finder",
     "set_type_finder",
     "split_codecs",
+    "to_json",
     "v2",
     "v3_experimental",
     "valid_part",

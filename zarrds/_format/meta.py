@@ -48,7 +48,7 @@ class CodecSpec:
     Examples
     --------
     >>> from zarrds.codecs import CodecSpec
-    >>> CodecSpec("gzip", {"level": 5}).name
+    >>> CodecSpec.of("gzip", {"level": 5}).name
     'gzip'
     """
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from zarrds._base.config import get_config
-from zarrds._base.types import Chunks, Order
+from zarrds._base.types import JSON, Chunks, Order
 from zarrds._codec import get_codec, mantissa_bits, spec_of
 from zarrds._format import (
     SHARDING,
@@ -24,6 +24,7 @@ from zarrds._format import (
     is_filter,
     is_serializer,
     split_codecs,
+    to_json,
 )
 from zarrds.errors import ArgumentError, ArgumentTypeError, BadCompressorError, UnsupportedFormatError
 
@@ -155,7 +156,7 @@ def v3_codec(codec: Any, dtype: np.dtype[Any]) -> CodecSpec:
     if hasattr(codec, "to_dict"):
         codec = codec.to_dict()
     if isinstance(codec, str) or (isinstance(codec, Mapping) and "name" in codec and "id" not in codec):
-        value: Any = codec if isinstance(codec, str) else dict(codec)
+        value: JSON = codec if isinstance(codec, str) else to_json(codec, str(codec["name"]))
         return _completed(codec_specs([value], _CODECS, counted=True)[0], dtype)
     return _from_numcodecs(spec_of(codec), dtype)
 

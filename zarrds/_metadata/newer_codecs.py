@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from zarrds._format import to_json
+
 __all__ = [
     "BloscCname",
     "BloscCodec",
@@ -99,16 +101,15 @@ class _NewerCodec:
         {'name': 'gzip', 'configuration': {'level': 1}}
         """
         given = ((field.name, getattr(self, field.name)) for field in fields(self))
-        configuration = {name: _plain(value) for name, value in given if value is not None}
-        return {"name": self._name, **({"configuration": configuration} if configuration else {})}
+        members = {name: _with_dicts(value) for name, value in given if value is not None}
+        return {"name": self._name, **({"configuration": to_json(members, self._name)} if members else {})}
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, StrEnum):
-        return str(value)
+def _with_dicts(value: Any) -> Any:
+    """Return a member of a configuration with the codecs in it as dictionaries."""
     if hasattr(value, "to_dict"):
         return value.to_dict()
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+    return [_with_dicts(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 @dataclass(frozen=True, kw_only=True)
