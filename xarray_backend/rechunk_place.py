@@ -79,11 +79,15 @@ class Place:
             zarrds.consolidate_metadata(target.store, path=where, zarr_format=target.zarr_format)
 
     def _restore_group_above(self, store: Store, before: str) -> None:
-        """Make the group at the root what it was before, once no job has blocks in the store."""
+        """Make the group at the root what it was before, once no job has blocks in the store.
+
+        A group that others use by now stays. What they create between the last look and the deletion is then without a
+        group above it; no store can do both in one step.
+        """
         if "consolidated" in before:
             zarrds.consolidate_metadata(store)
-        elif "group" not in before and not any(name.startswith(_FOLDER) for name in store.listdir()):
-            store.delete_many([key for key in _GROUP_DOCUMENTS if key in store])
+        elif "group" not in before and not _is_used(store):
+            store.delete_many(list(_GROUP_DOCUMENTS))
 
     def note_completion(self) -> None:
         """Record that all blocks are stored, so that they are not computed again."""
@@ -118,6 +122,17 @@ class Place:
 def _has(store: Store, what: str) -> bool:
     """Return whether a store has a node at its root, or consolidated metadata."""
     return is_consolidated(store) if what == "consolidated" else any(key in store for key in _GROUP_DOCUMENTS)
+
+
+def _is_used(store: Store) -> bool:
+    """Return whether the group at the root has attributes or members, or is about to have blocks of another job."""
+    if any(name.startswith(_FOLDER) for name in store.listdir()):
+        return True
+    try:
+        root = zarrds.open_group(store, mode="r")
+    except zarrds.errors.PathNotFoundError:
+        return False
+    return bool(root.attrs.asdict()) or next(iter(root), None) is not None
 
 
 def name_of(store: Any) -> Any:

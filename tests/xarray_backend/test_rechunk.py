@@ -202,6 +202,26 @@ def test_a_temp_store_with_data_keeps_them(consolidated: bool, zarr_format: Any,
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_group_that_others_make_in_a_temp_store_meanwhile_stays(zarr_format: Any, tmp_path: Path) -> None:
+    """The target itself may be such a group, and be below the root of its temp_store."""
+    how = {"chunks": {"time": -1, "lat": 1}, "zarr_format": zarr_format}
+    cases: list[tuple[dict[str, int], list[str]]] = [({"mine": 1}, []), ({}, ["x"])]
+    for attrs, members in cases:
+        store = zarrds.MemoryStore()
+        job = rechunk(climate().chunk(time=5), str(tmp_path / "b"), temp_store=store, overwrite=True, **how)
+        root = zarrds.open_group(store, mode="a")
+        root.attrs.update(attrs)
+        for name in members:
+            root.create_group(name)
+        job.compute(scheduler="sync")
+        found = zarrds.open_group(store, mode="r")
+        assert (found.attrs.asdict(), list(found)) == (attrs, members)
+    store = zarrds.MemoryStore()
+    rechunk(climate().chunk(time=5), store, temp_store=store, group="a/b", **how).compute(scheduler="sync")
+    assert list(zarrds.open_group(store, mode="r")) == ["a"]
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
 def test_two_jobs_that_share_a_temp_store_leave_nothing(zarr_format: Any, tmp_path: Path) -> None:
     ds, how, shared = climate().chunk(time=5), {"chunks": {"time": -1, "lat": 1}}, zarrds.MemoryStore()
     jobs = [rechunk(ds, str(tmp_path / name), temp_store=shared, zarr_format=zarr_format, **how) for name in "cd"]
