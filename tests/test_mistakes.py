@@ -268,6 +268,12 @@ MISTAKES: dict[str, tuple[Call, type[Exception], tuple[str, ...]]] = {
     "a slice with a text": (lambda at: at.z["a":], TypeError, ("integers or None", "'a'")),
     "a slice with a fraction": (lambda at: at.z[0:1.5], TypeError, ("integers or None", "1.5")),
     "blocks with a text": (lambda at: at.z.blocks["a":], TypeError, ("integers or None", "'a'")),
+    "a slice whose step is a fraction": (lambda at: at.z[::0.5], TypeError, ("integers or None", "0.5")),
+    "resize to a mapping": (lambda at: at.z.resize({1: 2, 3: 4}), TypeError, ("integers", "{1: 2, 3: 4}")),
+    "resize to a set": (lambda at: at.z.resize({3, 4}), TypeError, ("integers", "{3, 4}")),
+    "resize to bytes": (lambda at: at.z.resize(b"34"), ValueError, ("integers", "b'34'")),
+    "a mapping as shape": (lambda at: zarrds.zeros({1: 2}), TypeError, ("integers", "{1: 2}")),
+    "a mapping as chunks": (lambda at: zarrds.zeros(3, chunks={0: 2}), TypeError, ("chunks", "{0: 2}")),
     "resize to a fraction": (lambda at: at.z.resize(4.5), TypeError, ("integers", "4.5")),
     "append along a name": (lambda at: at.z.append(np.ones((2, 6)), axis="time"), TypeError, ("integer", "'time'")),
     "names of dimensions that are a number": (
@@ -289,10 +295,10 @@ MISTAKES: dict[str, tuple[Call, type[Exception], tuple[str, ...]]] = {
     "the size of a cache": (lambda at: zarrds.LRUStoreCache({}, max_size="1GB"), TypeError, ("bytes", "'1GB'")),
     "a setting below its least value": (
         lambda at: zarrds.set_config(attempts=0),
-        TypeError,
+        ValueError,
         ("attempts", "at least 1"),
     ),
-    "a default format that is none": (lambda at: zarrds.set_config(default_format=4), TypeError, ("(2, 3)", "4")),
+    "a default format that is none": (lambda at: zarrds.set_config(default_format=4), ValueError, ("(2, 3)", "4")),
     "rechunk to a text": (
         lambda at: zarrds.dask.rechunk("a.zarr", {}, chunks="big"),
         ValueError,

@@ -12,7 +12,7 @@ import pytest
 import zarrds
 from zarrds._store.aws import configured_endpoint
 from zarrds._store.backends.cloud_options import Bucket, bucket_of, configured
-from zarrds.errors import ArgumentTypeError
+from zarrds.errors import ArgumentError
 
 KEYS = {"access_key_id": "k", "secret_access_key": "s", "token": None}
 
@@ -86,7 +86,7 @@ def test_credentials_do_not_show() -> None:
 
 
 def test_only_known_transports() -> None:
-    with pytest.raises(ArgumentTypeError, match="fsspec"):
+    with pytest.raises(ArgumentError, match="fsspec"):
         zarrds.set_config(transport="carrier pigeon")
     assert zarrds.get_config().transport == "auto"
 

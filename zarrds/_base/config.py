@@ -21,7 +21,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from zarrds._base.html import columns_table, framed
-from zarrds.errors import ArgumentTypeError, ConfigWarning
+from zarrds.errors import ArgumentError, ArgumentTypeError, ConfigWarning
 
 __all__ = ["DEFAULT_GAP_BYTES", "Config", "config_context", "get_config", "set_config"]
 
@@ -127,13 +127,14 @@ def _from_environment() -> Config:
 
 
 def _of_text(name: str, text: str) -> Any:
+    kind: Any = type(_DEFAULTS[name])
     try:
-        kind: Any = type(_DEFAULTS[name])
-        if _fits(name, value := kind(text)):
-            return value
+        value = kind(text)
     except ValueError:
-        pass
-    raise _wrong_type(f"ZARRDS_{name.upper()}", name, text)
+        value = text
+    if not _fits(name, value):
+        raise _refused(f"ZARRDS_{name.upper()}", name, value)
+    return value
 
 
 _CHOICES: dict[str, tuple[Any, ...]] = {"transport": ("auto", "obstore", "fsspec"), "default_format": (2, 3)}
@@ -211,6 +212,8 @@ def set_config(**settings: Any) -> Config:
     ------
     ArgumentTypeError
         There is no such setting, or it has values of another type; then nothing was changed.
+    ArgumentError
+        The setting cannot have that value; then nothing was changed.
 
     Examples
     --------
@@ -226,7 +229,7 @@ def set_config(**settings: Any) -> Config:
             near = difflib.get_close_matches(name, _DEFAULTS, 1) or ["one of", *sorted(_DEFAULTS)]
             raise ArgumentTypeError(f"there is no setting {name!r}", hint=f"did you mean {' '.join(near)}?")
         if not _fits(name, value):
-            raise _wrong_type("setting", name, value)
+            raise _refused("setting", name, value)
     dask_config = sys.modules.get("dask.config")
     if dask_config is None or not hasattr(dask_config, "set"):
         _chosen.update(settings)
@@ -237,21 +240,23 @@ def set_config(**settings: Any) -> Config:
 
 
 def _fits(name: str, value: Any) -> bool:
-    is_of_type = name in _DEFAULTS and isinstance(value, type(_DEFAULTS[name])) and not isinstance(value, bool)
-    if not is_of_type or (name in _CHOICES and value not in _CHOICES[name]):
+    if not _is_of_type(name, value) or (name in _CHOICES and value not in _CHOICES[name]):
         return False
     return not isinstance(value, int) or value >= _LEAST.get(name, 0)
 
 
-def _wrong_type(what: str, name: str, value: Any) -> ArgumentTypeError:
+def _is_of_type(name: str, value: Any) -> bool:
+    return name in _DEFAULTS and isinstance(value, type(_DEFAULTS[name])) and not isinstance(value, bool)
+
+
+def _refused(what: str, name: str, value: Any) -> ArgumentError | ArgumentTypeError:
+    """Return the error for a value that does not fit a setting."""
+    if not _is_of_type(name, value):
+        kind = type(_DEFAULTS[name]).__name__
+        return ArgumentTypeError(f"{what} {name!r} has a value of another type", expected=kind, found=repr(value))
     if name in _CHOICES:
-        return ArgumentTypeError(f"{what} {name!r} has no such value", expected=_CHOICES[name], found=repr(value))
-    kind = type(_DEFAULTS[name]).__name__
-    if isinstance(value, type(_DEFAULTS[name])) and isinstance(value, int) and not isinstance(value, bool):
-        return ArgumentTypeError(
-            f"{what} {name!r} is too small", expected=f"at least {_LEAST.get(name, 0)}", found=value
-        )
-    return ArgumentTypeError(f"{what} {name!r} has a value of another type", expected=kind, found=repr(value))
+        return ArgumentError(f"{what} {name!r} has no such value", expected=_CHOICES[name], found=repr(value))
+    return ArgumentError(f"{what} {name!r} is too small", expected=f"at least {_LEAST.get(name, 0)}", found=value)
 
 
 @contextmanager

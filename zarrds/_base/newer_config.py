@@ -75,6 +75,8 @@ class ConfigObject:
         ------
         ArgumentTypeError
             There is no such setting, or it has values of another type; then nothing was changed.
+        ArgumentError
+            The setting cannot have that value; then nothing was changed.
 
         Examples
         --------

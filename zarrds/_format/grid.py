@@ -7,7 +7,7 @@ A dimension is regular (one length) or irregular (`Edges`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import log10, prod
 from operator import index
 from typing import Any, TypeAlias, TypeGuard
@@ -24,6 +24,7 @@ __all__ = [
     "chunk_count",
     "grid_shape",
     "guess_chunks",
+    "is_sequence",
     "normalize_chunks",
     "normalize_grid",
     "normalize_shape",
@@ -77,7 +78,7 @@ def box_coords(box: Sequence[range]) -> Iterator[tuple[int, ...]]:
 
 def normalize_shape(shape: int | Iterable[int]) -> Shape:
     """Return the shape as Python ints; raise ValueError for negative lengths and texts, TypeError for non-integers."""
-    lengths = tuple(_item(n, "shape") for n in shape) if _is_sequence(shape) else (_integer(shape, "shape"),)
+    lengths = tuple(_item(n, "shape") for n in shape) if is_sequence(shape) else (_integer(shape, "shape"),)
     if any(length < 0 for length in lengths):
         raise ArgumentError(f"shape must not be negative, found {lengths}")
     return lengths
@@ -92,7 +93,7 @@ def normalize_chunks(chunks: ChunksGiven, shape: Shape, itemsize: int) -> Chunks
     if chunks is None or isinstance(chunks, bool | np.bool_):
         return guess_chunks(shape, itemsize) if chunks is None or chunks else _whole(shape)
     given: tuple[object, ...] = (chunks,) * len(shape)
-    if _is_sequence(chunks):
+    if is_sequence(chunks):
         given = tuple(None if chunk is None else _item(chunk, "chunks") for chunk in chunks)
     if len(given) > len(shape):
         raise ArgumentError(f"too many dimensions in chunks: {len(given)}, but the array has {len(shape)}")
@@ -106,10 +107,10 @@ def normalize_grid(chunks: ChunksGiven, shape: Shape, itemsize: int) -> Grid:
     A dimension with a sequence is irregular, also if its lengths are equal: it grows by chunks of any length. Its items
     are lengths and pairs ``[length, count]``; they must reach the end of the array.
     """
-    if not _is_sequence(chunks):
+    if not is_sequence(chunks):
         return normalize_chunks(chunks, shape, itemsize)
     items: list[Any] = [item.tolist() if isinstance(item, np.ndarray) and item.ndim else item for item in chunks]
-    nested = [_is_sequence(item) for item in items]
+    nested = [is_sequence(item) for item in items]
     if not any(nested):
         return normalize_chunks(items, shape, itemsize)
     regular = normalize_chunks(
@@ -142,9 +143,10 @@ def _edges(given: Any, length: int, axis: int) -> Edges:
     return edges
 
 
-def _is_sequence(value: object) -> TypeGuard[Iterable[object]]:
-    """Return whether a value holds several lengths; numpy scalars, 0-d arrays, texts and numbers do not."""
-    return isinstance(value, Iterable) and not isinstance(value, str | bytes) and getattr(value, "ndim", 1) != 0
+def is_sequence(value: object) -> TypeGuard[Iterable[object]]:
+    """Return whether a value holds several lengths; texts, mappings, sets, numbers and 0-d arrays do not."""
+    is_other = isinstance(value, str | bytes | Mapping | set | frozenset)
+    return isinstance(value, Iterable) and not is_other and getattr(value, "ndim", 1) != 0
 
 
 def _chunk_length(chunk: object, length: int) -> int:

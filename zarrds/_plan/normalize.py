@@ -88,6 +88,7 @@ def bounded_slice(item: slice, length: int) -> tuple[int, int, int, int]:
     """Return start, stop, step and number of elements of a slice, cut to the dimension as numpy does."""
     try:
         if item.step is not None and item.step < 1:
+            to_index(item.step)  # a fraction is no step at all
             raise (NegativeStepError if item.step else ZeroStepError)(found=item)
         start, stop, step = item.indices(length)
     except TypeError:

@@ -22,7 +22,7 @@ from zarrds.core.newer import NewerNames
 from zarrds.core.opened import OpenArray
 from zarrds.core.options import OpenOptions
 from zarrds.core.properties import ArrayProperties
-from zarrds.core.resize import iterate, resized_shape, with_fill
+from zarrds.core.resize import given_lengths, iterate, resized_shape, with_fill
 from zarrds.core.views import astype_meta, view_meta
 from zarrds.sync import Synchronizer
 
@@ -309,8 +309,9 @@ class Array(ArrayProperties, Selections, NewerNames):
         """
         self._open.refuse_read_only()
         self._open.refuse_view()
+        new = given_lengths(args)
         with self._open.document_locked():
-            self._open.show(resize(self._open.target(), lambda shape: resized_shape(shape, args), trim))
+            self._open.show(resize(self._open.target(), lambda shape: resized_shape(shape, new), trim))
 
     def append(self, data: Any, axis: int = 0) -> Shape:
         """Append `data` to `axis`.

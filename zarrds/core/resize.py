@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -16,19 +16,33 @@ from zarrds._base.edges import Grid, end_at, grown_grid, longest_chunk, span_at
 from zarrds._base.types import Shape
 from zarrds._codec import new_fill
 from zarrds._engine import OpenSource, stored_chunks, windows
-from zarrds._format import ArrayMeta, box_coords, dumps, grid_shape, loads, normalize_shape
+from zarrds._format import ArrayMeta, box_coords, dumps, grid_shape, is_sequence, loads, normalize_shape
 from zarrds._store import Store
 from zarrds.errors import ArgumentError, ArgumentTypeError
 
-__all__ = ["appended", "changed", "digest", "extended", "iterate", "resized_shape", "whole_units", "with_fill"]
+__all__ = [
+    "appended",
+    "changed",
+    "digest",
+    "extended",
+    "given_lengths",
+    "iterate",
+    "resized_shape",
+    "whole_units",
+    "with_fill",
+]
 
 
-def resized_shape(shape: Shape, args: Sequence[Any]) -> Shape:
-    """Return the new shape for the arguments of `Array.resize`: ints or one tuple; None keeps a length."""
-    new = args[0] if len(args) == 1 else tuple(args)
-    if not (new is None or isinstance(new, int | np.integer | Iterable)):
-        raise ArgumentTypeError(f"a new shape is made of integers, found {new!r}")
-    new = (new,) if new is None or isinstance(new, int | np.integer) else tuple(new)
+def given_lengths(args: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the new lengths that are the arguments of `Array.resize`: ints or one tuple; None keeps a length."""
+    given = args[0] if len(args) == 1 else args
+    if given is None:
+        return (None,)
+    return tuple(given) if is_sequence(given) else normalize_shape(given)
+
+
+def resized_shape(shape: Shape, new: tuple[Any, ...]) -> Shape:
+    """Return the new shape of an array of `shape` for what `given_lengths` returns."""
     if len(new) != len(shape):
         raise ArgumentError(f"new shape must have {len(shape)} dimensions, found {len(new)}: {new}")
     return normalize_shape(tuple(old if n is None else n for n, old in zip(new, shape, strict=True)))
