@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import glob
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import xarray as xr
@@ -28,7 +27,8 @@ class FileWrite:
     target : Any
         Path, URL or store.
     chunks : mapping of str to int, optional
-        Lengths of chunks by dimensions (-1: whole); dimensions that it does not name are not divided.
+        For a new dataset, lengths of chunks by dimensions (-1: whole); dimensions that it does not name are not
+        divided. What is appended, or written to a region, goes into chunks of the store.
     keywords : mapping
         Keywords of `to_zarrds`.
     """
@@ -49,10 +49,14 @@ class FileWrite:
         Parameters
         ----------
         progress : bool, default False
-            Whether to show a progress bar, where threads do the work.
+            Whether to show progress on standard error.
         """
+        from zarrds.dask import progress as show_progress
+
         with self._opened() as ds:
-            _run(partial(to_zarrds, ds, self.target, encoding=self._encoding(ds), **self.keywords), progress)
+            encoding = self._encoding(ds)
+            with show_progress() if progress else nullcontext():
+                to_zarrds(ds, self.target, encoding=encoding, **self.keywords)
             return ds
 
     def plan(self) -> Any:
@@ -70,11 +74,10 @@ class FileWrite:
         except FileNotFoundError as error:
             raise PathNotFoundError("there is no such file", path=self.source, hint="check the spelling") from error
         except ValueError as error:
-            if "IO backends" not in str(error):
+            strange = [path for path in paths if not _is_readable(path)]
+            if not strange:
                 raise
-            raise MissingPackageError(
-                "no package that reads this file is installed", found=self.source, hint="pip install 'zarrds[netcdf]'"
-            ) from error
+            raise _unreadable(strange[0]) from error
 
     def _encoding(self, ds: xr.Dataset) -> dict[Any, dict[str, Any]]:
         """Return the chunks of variables with a dimension that is named; coordinates along themselves stay whole."""
@@ -84,8 +87,8 @@ class FileWrite:
             raise ArgumentError(
                 "the dataset has no such dimension", expected=", ".join(map(str, ds.sizes)), found=", ".join(strange)
             )
-        if not self.resumable:
-            return {}  # the chunks of the store stay
+        if named and not self.resumable:
+            raise ArgumentError("chunks are for a new dataset: those of the store stay", found=named)
         lengths = {dim: size if named.get(str(dim), -1) == -1 else named[str(dim)] for dim, size in ds.sizes.items()}
         return {
             name: {"chunks": tuple(lengths[dim] for dim in variable.dims)}
@@ -94,16 +97,21 @@ class FileWrite:
         }
 
 
-def _run(write: Callable[[], object], progress: bool) -> None:
-    """Call `write`; with threads, dask shows its progress on standard error."""
-    from dask.diagnostics import ProgressBar
-    from distributed import default_client
+def _is_readable(path: str) -> bool:
+    """Return whether an installed engine of xarray takes a file for one of its own."""
+    for engine in xr.backends.list_engines().values():
+        with suppress(Exception):  # as in xarray, an engine that fails here reads no such file
+            if engine.guess_can_open(path):
+                return True
+    return False
 
-    try:
-        default_client()
-    except ValueError:  # threads do the work
-        if progress:
-            with ProgressBar(out=sys.stderr):
-                write()
-            return
-    write()
+
+def _unreadable(path: str) -> Exception:
+    """Return the error for a file that no engine of xarray reads."""
+    if not {"netcdf4", "h5netcdf"} & set(xr.backends.list_engines()):
+        return MissingPackageError(
+            "no package that reads this file is installed", found=path, hint="pip install 'zarrds[netcdf]'"
+        )
+    return ArgumentError(
+        "this is no file of netCDF or HDF5, nor of another format that an installed package reads", found=path
+    )

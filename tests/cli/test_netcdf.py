@@ -10,10 +10,13 @@ import pytest
 import xarray as xr
 from click.testing import CliRunner, Result
 from dask.callbacks import Callback
+from xarray.backends import plugins
 
 import zarrds
 from xarray_backend import open_zarrds
+from xarray_backend.files import FileWrite
 from zarrds.cli import main
+from zarrds.errors import ArgumentError
 
 
 def run(*args: str, answer: str | None = None) -> Result:
@@ -92,15 +95,36 @@ def test_what_is_there_is_replaced_only_when_agreed(files: Path) -> None:
         (["d-1.nc", "x.zarr", "--on-error", "report"], 2, "not for files of netCDF"),
         (["d-1.nc", "x.zarr", "--no-resume"], 2, "not for files of netCDF"),
         (["no-*.nc", "x.zarr"], 1, "nothing found"),
+        (["[dj]*-1.nc", "x.zarr"], 1, "no file of netCDF or HDF5, nor of another format"),
         (["a.zarr", "x.zarr", "--append-dim", "time"], 2, "for netCDF files"),
     ],
 )
 def test_wrong_turns_change_nothing(files: Path, arguments: list[str], code: int, said: str) -> None:
     zarrds.open_group("a.zarr", mode="w")
+    Path("junk-1.nc").write_bytes(b"junk" * 100)
     result = run("convert", *arguments)
     assert result.exit_code == code
     assert said in result.stderr
     assert not Path("x.zarr").exists()
+
+
+def test_without_a_package_that_reads_the_file_its_extra_is_named(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engines = {name: one for name, one in xr.backends.list_engines().items() if name in ("store", "zarrds")}
+    monkeypatch.setattr(plugins, "list_engines", lambda: engines)
+    monkeypatch.setattr(xr.backends, "list_engines", lambda: engines)
+    result = run("convert", "d-1.nc", "x.zarr")
+    assert result.exit_code == 1
+    assert "pip install 'zarrds[netcdf]'" in result.stderr
+    assert not Path("x.zarr").exists()
+
+
+def test_chunks_of_an_append_are_refused(files: Path) -> None:
+    assert run("convert", "d-1.nc", "new.zarr", "--quiet").exit_code == 0
+    before = Path("new.zarr", "t", "0.0.0").read_bytes()
+    with pytest.raises(ArgumentError, match="those of the store stay"):
+        FileWrite("d-2.nc", "new.zarr", {"time": 2}, {"append_dim": "time"}).compute()
+    assert open_zarrds("new.zarr").sizes["time"] == 5
+    assert Path("new.zarr", "t", "0.0.0").read_bytes() == before
 
 
 class StopAfter(Callback):  # type: ignore[misc]

@@ -64,7 +64,7 @@ def is_file_of_data(place: str) -> bool:
     >>> is_file_of_data("nothing.nc")
     False
     """
-    for path in [place, *glob.glob(place)[:1]]:
+    for path in [place, *sorted(glob.glob(place))[:1]]:
         try:
             with open(path, "rb") as file:
                 return file.read(8).startswith(_NETCDF)
