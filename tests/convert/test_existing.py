@@ -13,7 +13,7 @@ import zarrds.dask
 from tests.convert.arrays import snapshot
 from tests.convert.mortal import Mortal, StoppedError
 from tests.store.doubles import CountingStore
-from zarrds.errors import ArgumentError, ContainsArrayError, ContainsGroupError, CopyError
+from zarrds.errors import ArgumentError, ChunkDecodeError, ContainsArrayError, ContainsGroupError, CopyError
 
 
 def in_process(source: Any, dest: Any, to: int = 3, **options: Any) -> Any:
@@ -265,6 +265,48 @@ def test_of_chunks_that_are_compared_those_that_fail_are_reported_too(convert: C
     report = convert(store, dest, 3, if_exists="skip_same", verify="read", on_error="report")
     assert [key for key, _ in report.errors] == [damaged]
     assert (report.failed, report.ok, report.copied) == (1, False, u.nchunks - 2)
+
+
+@BOTH
+def test_a_chunk_that_failed_its_check_fails_it_again_though_it_is_the_same_now(convert: Callable[..., Any]) -> None:
+    store, dest = made(), zarrds.KVStore({})
+    zarrds.convert(store, dest, 3)
+    store["g/u/2"] = b"torn"
+    options: dict[str, Any] = {"if_exists": "skip_same", "verify": "read"}
+    for _ in range(2):
+        with pytest.raises(ChunkDecodeError):
+            convert(store, dest, 3, **options)
+        report = convert(store, dest, 3, on_error="report", **options)
+        assert ([key for key, _ in report.errors], report.skipped, report.copied) == (["g/u/2"], 22, 0)
+
+
+@BOTH
+def test_a_damaged_chunk_of_the_destination_is_encoded_again(convert: Callable[..., Any]) -> None:
+    store, dest = encoded(), zarrds.KVStore({})
+    zarrds.convert(store, dest, 2)
+    dest["v/5"] = b"torn"
+    assert convert(store, dest, 2, if_exists="skip_same", dry_run=True).copied == 2
+    assert convert(store, dest, 2, if_exists="skip_same").copied == 2
+    assert values(dest) == values(store)
+
+
+@BOTH
+@pytest.mark.parametrize("source", [made, encoded])
+def test_errors_of_any_class_are_reported(convert: Callable[..., Any], source: Callable[[], Any]) -> None:
+    class Full(zarrds.KVStore):
+        """A store that raises an error of its own."""
+
+        def set_many(self, items: Any) -> None:
+            if any(key == "v/3" for key, _ in items):
+                raise RuntimeError("the service is full")
+            super().set_many(items)
+
+    store, to = source(), 3 if source is made else 2
+    with pytest.raises(RuntimeError, match="full"):
+        convert(store, Full({}), to)
+    report = convert(store, Full({}), to, on_error="report")
+    assert report.failed == 1
+    assert "RuntimeError: the service is full" in report.errors[0][1]
 
 
 @BOTH

@@ -205,6 +205,42 @@ def test_what_arrives_is_verified(verify: Any, spoilt: bytes | None, error: str)
     assert dict(dest) == dict(source)
 
 
+@pytest.mark.parametrize("copy", [copy_store, copy_whole])
+def test_a_chunk_that_failed_its_check_fails_it_again_though_it_is_the_same_now(copy: Any) -> None:
+    source, dest = zarrds.MemoryStore(), zarrds.MemoryStore()
+    series(source)
+    copy(source, dest).compute(scheduler="sync")
+    source["a/v/2"] = b"torn"
+    zarrds.open_group(dest)["a/v"][:] = -1  # all chunks of the array are copied together
+    options: dict[str, Any] = {"if_exists": "skip_same", "verify": "read", "batch_keys": CHUNKS, "resume": False}
+    first = copy(source, dest, on_error="report", **options).compute(scheduler="sync")
+    assert (first.failed, first.copied, first.skipped) == (1, 3, CHUNKS)
+    for _ in range(2):
+        report = copy(source, dest, on_error="report", **options).compute(scheduler="sync")
+        assert ([key for key, _ in report.errors], report.copied, report.skipped) == (["a/v/2"], 0, CHUNKS + 3)
+        with pytest.raises(ChunkDecodeError):
+            copy(source, dest, **options).compute(scheduler="sync")
+
+
+@pytest.mark.parametrize("options", [{}, {"chunks": 8}])
+def test_errors_of_any_class_are_reported(options: dict[str, Any]) -> None:
+    class FullStore(zarrds.KVStore):
+        """Raises an error of its own."""
+
+        def set_many(self, items: Any) -> None:
+            if any(key == "a/u/7" for key, _ in items):
+                raise RuntimeError("the service is full")
+            super().set_many(items)
+
+    source = zarrds.MemoryStore()
+    series(source)
+    with pytest.raises(RuntimeError, match="full"):
+        copy_whole(source, FullStore({}), **options).compute(scheduler="sync")
+    report = copy_whole(source, FullStore({}), on_error="report", **options).compute(scheduler="sync")
+    assert report.failed == 1
+    assert "RuntimeError: the service is full" in report.errors[0][1]
+
+
 @pytest.mark.parametrize("verify", ["size", "read", "hash"])
 def test_a_good_copy_is_verified_in_directories(verify: Any, tmp_path: Path) -> None:
     source = str(tmp_path / "a")

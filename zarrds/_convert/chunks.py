@@ -5,10 +5,13 @@ A chunk (or shard) of the source becomes whole chunks of the destination; no two
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import compress
 from math import prod
 
+from zarrds._base.types import NDArrayAny
 from zarrds._convert.plan import Step
 from zarrds._copy import (
     HELD_BYTES,
@@ -23,14 +26,15 @@ from zarrds._copy import (
     copy_chunks,
     expected_bytes,
     possible_chunks,
+    reported,
     same_elements,
     same_values,
 )
 from zarrds._engine import ChunkKeys, OpenSource, read, stored_chunks, windows, write
 from zarrds._format import ArrayMeta
-from zarrds._plan import plan_selection
+from zarrds._plan import Plan, plan_selection
 from zarrds._store import Store, sizes_of
-from zarrds.errors import CopyError, ZarrdsError
+from zarrds.errors import ChunkDecodeError, CopyError
 
 __all__ = ["NOTES", "Moving", "clear_chunks", "move_chunks", "move_stored", "open_both", "units_of"]
 
@@ -129,50 +133,46 @@ def move_chunks(
         return _reencode(source, dest, coords, how, absent == "delete", threads)
     report = CopyReport(dry_run=how.dry_run)
     held = max(1, min(HELD_KEYS, HELD_BYTES // max(1, expected_bytes(source.meta)))) if how.raw else 1
+
+    def move(some: Sequence[tuple[int, ...]]) -> CopyReport:
+        if how.raw:
+            return _copy_differing(source, dest, some, how, absent)
+        return _reencode(source, dest, some, how, absent == "delete", threads)
+
     for some in windows(coords, held):
-        report += _move_or_report(source, dest, some, how, absent, threads)
+        report += reported(move, some, source.key, how.on_error)
     return report
 
 
-def _move_or_report(
-    source: OpenSource,
-    dest: OpenSource,
-    coords: list[tuple[int, ...]],
-    how: Moving,
-    absent: Absent,
-    threads: int | None,
+def _copy_differing(
+    source: OpenSource, dest: OpenSource, coords: Sequence[tuple[int, ...]], how: Moving, absent: Absent
 ) -> CopyReport:
-    """Convert some chunks; with ``on_error="report"`` those that fail are named in the report."""
-    skipped = 0
-    try:
-        if not how.raw:
-            return _reencode(source, dest, coords, how, absent == "delete", threads)
-        if how.compares:  # once: a chunk that was written, and is found damaged then, is the same as in the source
-            coords, skipped = _differing(source, dest, coords)
-            how = replace(how, compares=False)
-        return _copy_checked(source, dest, coords, how, absent) + CopyReport(skipped=skipped)
-    except (ZarrdsError, OSError) as error:
-        if how.on_error == "raise":
-            raise
-        if len(coords) == 1:
-            errors = ((source.key(coords[0]), f"{type(error).__name__}: {error}"),)
-            return CopyReport(skipped=skipped, errors=errors, failed=1)
-    report = CopyReport(skipped=skipped)
-    for at in coords:  # one after the other, to find those that fail
-        report += _move_or_report(source, dest, [at], how, absent, threads)
-    return report
+    """Copy the bytes of some chunks, without those that are the same already where chunks are compared."""
+    same, todo = [], coords
+    if how.compares:
+        equal = same_values(source.store, dest.store, [(source.key(at), dest.key(at)) for at in coords])
+        same = list(compress(coords, equal))
+        todo = [at for at, is_same in zip(coords, equal, strict=True) if not is_same]
+
+    # each on its own: a chunk that was copied, and fails its check then, is not one that was the same before
+    kept = reported(partial(_check_kept, source, dest, how), same, source.key, how.on_error)
+    return kept + reported(partial(_copy_checked, source, dest, how, absent), todo, source.key, how.on_error)
 
 
-def _differing(
-    source: OpenSource, dest: OpenSource, coords: list[tuple[int, ...]]
-) -> tuple[list[tuple[int, ...]], int]:
-    """Return the chunks that are not the same at the destination, and how many are."""
-    same = same_values(source.store, dest.store, [(source.key(at), dest.key(at)) for at in coords])
-    return [at for at, equal in zip(coords, same, strict=True) if not equal], sum(same)
+def _check_kept(source: OpenSource, dest: OpenSource, how: Moving, coords: Sequence[tuple[int, ...]]) -> CopyReport:
+    """Check chunks that are the same as in the source already: they may be damaged there too."""
+    if how.verify == "read" and not how.dry_run:
+        _check(source, dest, coords, how.verify)
+    return CopyReport(skipped=len(coords))
+
+
+def _check(source: OpenSource, dest: OpenSource, coords: Sequence[tuple[int, ...]], verify: Verify) -> None:
+    pairs = [(source.key(at), dest.key(at)) for at in coords]
+    check_values(source.store, dest.store, pairs, verify, dest)
 
 
 def _copy_checked(
-    source: OpenSource, dest: OpenSource, coords: list[tuple[int, ...]], how: Moving, absent: Absent
+    source: OpenSource, dest: OpenSource, how: Moving, absent: Absent, coords: Sequence[tuple[int, ...]]
 ) -> CopyReport:
     """Copy the bytes of some chunks, and check them."""
     if how.dry_run:
@@ -181,8 +181,7 @@ def _copy_checked(
         return CopyReport(len(found), bytes=sum(found), missing=len(sizes) - len(found), dry_run=True)
     report = copy_chunks(source, dest, coords, absent)
     if how.verify is not None:
-        pairs = [(source.key(at), dest.key(at)) for at in coords]
-        check_values(source.store, dest.store, pairs, how.verify, dest)
+        _check(source, dest, coords, how.verify)
     return report
 
 
@@ -219,7 +218,7 @@ def _reencode_block(
     found = read(source, plan_selection(region, source.meta.shape, source.meta.write_unit, "basic"), threads=threads)
     if not is_dirty and dest.is_empty(found):
         return CopyReport()  # the destination has no chunks that must be deleted
-    if how.compares and same_elements(found, read(dest, to, threads=threads)):
+    if how.compares and _holds(dest, to, found, threads):
         return CopyReport(skipped=len(to), dry_run=how.dry_run)
     if how.dry_run:
         return CopyReport(len(to), bytes=found.nbytes, dry_run=True)
@@ -229,3 +228,11 @@ def _reencode_block(
         if how.verify == "hash" and not same_elements(found, there):
             raise CopyError("the copy has other elements than the source", store=repr(dest.store), path=dest.path)
     return CopyReport(len(to), bytes=found.nbytes)
+
+
+def _holds(dest: OpenSource, to: Plan, wanted: NDArrayAny, threads: int | None) -> bool:
+    """Return whether chunks of the destination decode to some elements already."""
+    try:
+        return same_elements(wanted, read(dest, to, threads=threads))
+    except ChunkDecodeError:
+        return False  # a damaged chunk is written again

@@ -120,12 +120,14 @@ def convert(
         format are an error.
     verify : {"size", "read", "hash"}, optional
         Check each chunk after it was written: its "size"; that it can be "read" and decoded; or that all its bytes are
-        those of the source ("hash"). Of chunks that are decoded and encoded again, "read" reads them back, and "hash"
-        also compares their elements bit by bit. In place, chunks that keep their keys are not checked.
+        those of the source ("hash"). Only "read" finds chunks that are damaged in the source too: with "skip_same" it
+        also decodes chunks that are the same already. Of chunks that are decoded and encoded again, "read" reads them
+        back, and "hash" also compares their elements bit by bit. In place, chunks that keep their keys are not checked.
     on_error : {"raise", "report"}
         What to do when a chunk cannot be converted, or is not as `verify` expects it: "raise" the error; or convert all
         others, and "report" it. An array with an error gets no documents, groups then get none either, and in place the
-        old format stays. Call it again to try these arrays again. Needs ``report=True``.
+        old format stays. Call it again to try these arrays again. With "skip_same", an array that has its documents
+        already keeps them, and has the chunk that failed its check. Needs ``report=True``.
     dry_run : bool, default False
         Write nothing, and report what would be converted. Chunks that would be decoded are not read: those that are all
         fill value, which are not stored, count too. Needs ``report=True``.

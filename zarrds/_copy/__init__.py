@@ -2,6 +2,7 @@
 
 from zarrds._copy.batches import HELD_BYTES, HELD_KEYS
 from zarrds._copy.checking import IfExists, OnError, Verify, check_choices, check_values, same_elements, same_values
+from zarrds._copy.failures import failed, reported
 from zarrds._copy.in_blocks import (
     Absent,
     block_shape,
@@ -40,10 +41,12 @@ __all__ = [
     "differing_separator",
     "document_rank",
     "expected_bytes",
+    "failed",
     "is_listed",
     "lines_of",
     "options_between",
     "possible_chunks",
+    "reported",
     "same_elements",
     "same_values",
     "size_text",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import compress
 from time import time
 from typing import Any
 
@@ -17,6 +19,7 @@ from zarrds._copy import (
     Verify,
     check_values,
     differing_separator,
+    reported,
     same_values,
     spelled_out,
 )
@@ -27,7 +30,6 @@ from zarrds.dask.key_ranges import KeyBatch
 from zarrds.dask.progress import tell_bytes
 from zarrds.dask.receipts import JobNotes
 from zarrds.dask.reports import CopyReport
-from zarrds.errors import ZarrdsError
 
 __all__ = ["CopyWork", "begin", "copy_documents", "copy_keys"]
 
@@ -81,7 +83,7 @@ def copy_keys(work: CopyWork, batch: KeyBatch, after: Any = None) -> CopyReport:
         if keys.meta is not None:
             decoder = OpenSource(work.dest.open(), join_path(work.dest_path, keys.path), keys.meta)
         for some in windows(keys, held):
-            report += _copy_or_report(work, some, decoder)
+            report += reported(partial(_copy_chunks, work, decoder), some, str, work.on_error)
     if work.notes is not None and report.ok:
         work.notes.leave(batch.number, keys=batch.count() - report.missing, if_exists=work.if_exists)
     tell_bytes(report.bytes)
@@ -97,7 +99,8 @@ def copy_documents(work: CopyWork, keys: Sequence[str], chunks: CopyReport) -> C
         return chunks
     started, report = time(), chunks
     for some in windows(keys, HELD_KEYS):
-        report += replace(_copy_some(work, some, None, is_document=True), missing=0)
+        kept, todo = _parted(work, some)
+        report += replace(_copy_values(work, None, todo, is_document=True), skipped=len(kept), missing=0)
     if not work.dry_run:
         _groups_above(work)
     work.dest.open().flush()
@@ -114,43 +117,49 @@ def _groups_above(work: CopyWork) -> None:
         dest.set_many(format_of(group).group_documents(path, group))
 
 
-def _copy_or_report(work: CopyWork, keys: list[str], decoder: OpenSource | None) -> CopyReport:
-    """Copy some chunks; with ``on_error="report"`` those that fail are named in the report."""
-    try:
-        return _copy_some(work, keys, decoder)
-    except (ZarrdsError, OSError) as error:
-        if work.on_error == "raise":
-            raise
-        if len(keys) == 1:
-            return CopyReport(errors=((keys[0], f"{type(error).__name__}: {error}"),), failed=1)
-    # one after the other, to find those that fail
-    report = CopyReport()
-    for key in keys:
-        report += _copy_or_report(work, [key], decoder)
-    return report
+def _copy_chunks(work: CopyWork, decoder: OpenSource | None, keys: Sequence[str]) -> CopyReport:
+    """Copy some chunks, without those that stay as they are in the destination."""
+    kept, todo = _parted(work, keys)
+    # each on its own: a chunk that was copied, and fails its check then, is not one that stayed as it was
+    report = reported(partial(_check_kept, work, decoder), kept, str, work.on_error)
+    return report + reported(partial(_copy_values, work, decoder), todo, str, work.on_error)
 
 
-def _copy_some(work: CopyWork, keys: list[str], decoder: OpenSource | None, *, is_document: bool = False) -> CopyReport:
-    """Copy the values of some keys together."""
-    source, dest = work.source.open(), work.dest.open()
-    pairs = [(node_key(work.source_path, key), node_key(work.dest_path, key)) for key in keys]
-    kept = _kept(work, source, dest, pairs)
-    todo = [pair for pair, keep in zip(pairs, kept, strict=True) if not keep]
-    sizes = _sizes(work, source, dest, todo, decoder, is_document) if todo else []
-    found = [size for size in sizes if size is not None]
-    report = CopyReport(len(found), sum(kept), sum(found), len(todo) - len(found), dry_run=work.dry_run)
-    if work.if_exists in ("replace", "skip_same") and report.missing and not work.dry_run:
-        dest.delete_many([new for (_, new), size in zip(todo, sizes, strict=True) if size is None])
-    return report
-
-
-def _kept(work: CopyWork, source: Store, dest: Store, pairs: Sequence[tuple[str, str]]) -> list[bool]:
-    """Return for each pair of keys whether the value in the destination stays as it is."""
+def _parted(work: CopyWork, keys: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the keys whose values in the destination stay as they are, and the others."""
+    source, dest, pairs = work.source.open(), work.dest.open(), _pairs(work, keys)
     if work.if_exists == "skip":
-        return [found is not None for found in dest.get_many([(new, EXISTS) for _, new in pairs])]
-    if work.if_exists != "skip_same":
-        return [False] * len(pairs)
-    return same_values(source, dest, pairs)
+        kept = [found is not None for found in dest.get_many([(new, EXISTS) for _, new in pairs])]
+    elif work.if_exists == "skip_same":
+        kept = same_values(source, dest, pairs)
+    else:
+        return [], list(keys)
+    return list(compress(keys, kept)), [key for key, keep in zip(keys, kept, strict=True) if not keep]
+
+
+def _pairs(work: CopyWork, keys: Sequence[str]) -> list[tuple[str, str]]:
+    """Return each key in the source and in the destination."""
+    return [(node_key(work.source_path, key), node_key(work.dest_path, key)) for key in keys]
+
+
+def _check_kept(work: CopyWork, decoder: OpenSource | None, keys: Sequence[str]) -> CopyReport:
+    """Check chunks that stay as they are: those that are the same as in the source may be damaged there too."""
+    if work.if_exists == "skip_same" and work.verify == "read" and not work.dry_run:
+        check_values(work.source.open(), work.dest.open(), _pairs(work, keys), work.verify, decoder)
+    return CopyReport(skipped=len(keys))
+
+
+def _copy_values(
+    work: CopyWork, decoder: OpenSource | None, keys: Sequence[str], *, is_document: bool = False
+) -> CopyReport:
+    """Copy the values of some keys together."""
+    source, dest, pairs = work.source.open(), work.dest.open(), _pairs(work, keys)
+    sizes = _sizes(work, source, dest, pairs, decoder, is_document) if pairs else []
+    found = [size for size in sizes if size is not None]
+    report = CopyReport(len(found), bytes=sum(found), missing=len(pairs) - len(found), dry_run=work.dry_run)
+    if work.if_exists in ("replace", "skip_same") and report.missing and not work.dry_run:
+        dest.delete_many([new for (_, new), size in zip(pairs, sizes, strict=True) if size is None])
+    return report
 
 
 def _sizes(

@@ -79,10 +79,12 @@ def copy_store(
         without writing values that have the same size and contents already.
     verify : {"size", "read", "hash"}, optional
         Check each chunk after it was copied: its "size"; that it can be "read" and decoded; or that all its bytes are
-        those of the source ("hash"). By default nothing is read back.
+        those of the source ("hash"). Only "read" finds chunks that are damaged in the source too: with "skip_same" it
+        also decodes chunks that are the same already. By default nothing is read back.
     on_error : {"raise", "report"}
         What to do when a chunk cannot be copied, or is not as `verify` expects: "raise" the error; or copy all others,
-        and "report" it. With an error no document is written; a repeated copy tries those batches again.
+        and "report" it. With an error no document is written; a repeated copy tries those batches again. An array that
+        was at the destination keeps its documents, and has the chunk that failed its check.
     dry_run : bool, default False
         Copy nothing, and report what would be copied.
     resume : bool, default True

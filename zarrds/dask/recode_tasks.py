@@ -11,7 +11,7 @@ from typing import Any
 from zarrds import _node
 from zarrds._base.edges import Grid, chunk_region, longest_chunk
 from zarrds._convert import Found, documents_of
-from zarrds._copy import same_elements
+from zarrds._copy import failed, same_elements
 from zarrds._engine import OpenSource, read, write
 from zarrds._format import ArrayMeta, chunk_count, grid_shape
 from zarrds._plan import plan_selection
@@ -20,7 +20,7 @@ from zarrds.dask.batches import coords_between
 from zarrds.dask.copy_tasks import CopyWork
 from zarrds.dask.progress import tell_bytes
 from zarrds.dask.reports import CopyReport
-from zarrds.errors import CopyError, ZarrdsError
+from zarrds.errors import CopyError
 
 __all__ = ["NewDocuments", "RecodeBatch", "RecodeRange", "begin_nodes", "recode_blocks", "write_documents"]
 
@@ -122,11 +122,11 @@ def _recode_or_report(
 ) -> CopyReport:
     try:
         return _recode(work, some, source, dest, region)
-    except (ZarrdsError, OSError) as error:
+    except Exception as error:  # of any class: stores raise errors of their own
         if work.on_error == "raise":
             raise
         where = ", ".join(f"{part.start}:{part.stop}" for part in region)
-        return CopyReport(errors=((f"{some.path}[{where}]", f"{type(error).__name__}: {error}"),), failed=1)
+        return failed(f"{some.path}[{where}]", error)
 
 
 def _recode(
