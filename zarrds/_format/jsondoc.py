@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,10 +122,7 @@ def canonical(value: object, where: str = "") -> str:
 
 
 def to_json(value: object, where: str = "") -> JSON:
-    """Convert to plain JSON values: tuples, ranges and numpy arrays to lists, numpy scalars to Python ones.
-
-    Raise TypeError for a value that has no JSON form.
-    """
+    """Convert to plain JSON values: tuples and numpy arrays to lists, numpy scalars to Python ones; else TypeError."""
     trail: list[str | int] = []
     try:
         return _to_json(value, trail)
@@ -156,7 +153,7 @@ def _to_json(value: object, trail: list[str | int]) -> JSON:
         raise _TooDeepError
     if isinstance(value, Mapping):
         return _object_to_json(value, trail)
-    if isinstance(value, list | tuple | range):
+    if isinstance(value, list | tuple):
         return _list_to_json(value, trail)
     if isinstance(value, str | int | float | np.bool_ | np.integer | np.floating):
         return _scalar_to_json(value)
@@ -182,7 +179,7 @@ def _name_of(key: object) -> str:
     raise _NoJsonError(f"has a key that is no string: {_brief_repr(key)}")
 
 
-def _list_to_json(value: Sequence[Any], trail: list[str | int]) -> JSON:
+def _list_to_json(value: list[Any] | tuple[Any, ...], trail: list[str | int]) -> JSON:
     plain: list[JSON] = []
     for index, item in enumerate(value):
         trail.append(index)

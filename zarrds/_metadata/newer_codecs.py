@@ -109,7 +109,7 @@ def _with_dicts(value: Any) -> Any:
     """Return a member of a configuration with the codecs in it as dictionaries."""
     if hasattr(value, "to_dict"):
         return value.to_dict()
-    return [_with_dicts(item) for item in value] if isinstance(value, list | tuple) else value
+    return [_with_dicts(item) for item in value] if isinstance(value, list | tuple | range) else value
 
 
 @dataclass(frozen=True, kw_only=True)
