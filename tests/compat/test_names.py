@@ -195,6 +195,7 @@ def test_questions_about_selections() -> None:  # answers that Zarr-Python 2.17.
     assert not indexing.is_mask_selection(np.ones((4, 6), bool), z)
     assert indexing.ensure_tuple([1]) == ([1],)
     assert indexing.pop_fields("a") == ("a", ())
+    assert indexing.pop_fields(()) == ([], ())
     assert indexing.pop_fields((0, "a")) == ("a", 0)
     assert indexing.pop_fields((0, 1)) == ([], (0, 1))
     assert indexing.pop_fields((slice(None), "a", "b")) == (["a", "b"], slice(None))

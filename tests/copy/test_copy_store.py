@@ -353,3 +353,9 @@ def test_the_dask_layer_agrees(tmp_path: Path) -> None:
     for function in (zarrds.copy_store, lambda *args: zarrds.dask.copy_store(*args).compute()):
         with pytest.raises(CopyError):
             function(source, serial)
+
+
+def test_a_directory_that_is_not_there_has_nothing_to_copy(tmp_path: Path) -> None:
+    dest: dict[str, bytes] = {}
+    assert zarrds.copy_store(str(tmp_path / "no"), dest) == (0, 0, 0)
+    assert (dest, list(tmp_path.iterdir())) == ({}, [])

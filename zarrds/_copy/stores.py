@@ -71,7 +71,8 @@ def copy_store(
     Returns
     -------
     n_copied, n_skipped, n_bytes_copied : int
-        As for `copy`; items are keys.
+        As for `copy`; items are keys. All are 0 if no key is below `source_path`, also if the directory of the source
+        is not there, which is no error, as in Zarr-Python 2.
 
     Raises
     ------

@@ -12,9 +12,11 @@ import click
 from zarrds import __version__
 from zarrds._node import has_node, not_found
 from zarrds._store import normalize_path
+from zarrds.cli.asking import expect_agreement
 from zarrds.cli.benching import bench
 from zarrds.cli.comparing import diff
-from zarrds.cli.jobs import consolidate, convert, copy, rechunk
+from zarrds.cli.converting import convert
+from zarrds.cli.jobs import consolidate, copy, rechunk
 from zarrds.cli.looking import head, info, ls, tree
 from zarrds.cli.options import (
     FAILED,
@@ -29,7 +31,7 @@ from zarrds.cli.options import (
 )
 from zarrds.cli.places import store_at, store_or_place
 from zarrds.cli.plotting import plot
-from zarrds.cli.printing import echo_json, echo_text, expect_agreement
+from zarrds.cli.printing import echo_json, echo_text
 from zarrds.cli.removing import rm
 from zarrds.cli.running import Commands
 from zarrds.cli.serving import serve

@@ -1,21 +1,19 @@
-"""The commands that do large work with dask: copy, convert, consolidate, rechunk.
+"""The commands that do large work with dask: copy, consolidate, rechunk; `convert` has a module of its own.
 
 They show progress on standard error, print a report, and can be stopped and run again.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
-from zarrds._node import documents_below, has_node, not_found
+from zarrds._node import documents_below, not_found
 from zarrds._store import normalize_path
-from zarrds.cli.netcdf import NewDataset, store_files
+from zarrds.cli.asking import REPLACE, ask_if_there
 from zarrds.cli.options import (
     FAILED,
     Access,
@@ -24,42 +22,19 @@ from zarrds.cli.options import (
     as_json,
     dest_option,
     job_options,
+    parsed_chunks,
+    resume_option,
     yes_option,
 )
-from zarrds.cli.places import is_file_of_data, store_at, store_or_place
-from zarrds.cli.printing import echo_json, echo_text, expect_agreement
+from zarrds.cli.places import store_at, store_or_place
+from zarrds.cli.printing import echo_json, echo_text
 from zarrds.convenience import copy_store as copy_every_key
 from zarrds.convenience import open as open_node
 from zarrds.core import Array
 from zarrds.errors.escaping import visible
 from zarrds.storage import MemoryStore
 
-__all__ = ["consolidate", "convert", "copy", "rechunk"]
-
-
-def _chunks(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
-    """Parse chunks: a JSON value, lengths with commas, or NAME=LENGTH pairs with commas."""
-    if value is None:
-        return None
-    try:
-        return json.loads(value)
-    except json.JSONDecodeError:
-        pass
-    try:
-        if "=" not in value:
-            return tuple(int(length) for length in value.split(","))
-        pairs = (part.rpartition("=") for part in value.split(","))
-        return {name.strip(): length.strip() if length.strip() == "auto" else int(length) for name, _, length in pairs}
-    except ValueError:
-        raise click.BadParameter(f"expected lengths (10,20), NAME=LENGTH pairs or JSON, found {value!r}") from None
-
-
-_resume = click.option(
-    "--resume/--no-resume",
-    default=True,
-    show_default=True,
-    help="Go on with an earlier run of the same command that was stopped, or begin again.",
-)
+__all__ = ["consolidate", "copy", "rechunk"]
 
 
 @click.command()
@@ -82,7 +57,7 @@ _resume = click.option(
 @click.option("--on-error", type=click.Choice(["raise", "report"]), default="raise", show_default=True)
 @click.option("--dry-run", is_flag=True, help="Say what would be copied, and copy nothing.")
 @click.option("--every-key", is_flag=True, help="Copy keys that belong to no array or group too, in this process.")
-@_resume
+@resume_option
 @yes_option
 @job_options
 @access_options
@@ -112,7 +87,7 @@ def copy(
     """
     ours, theirs = access.options(source), access.options(dest, dest_storage_option)
     if how["if_exists"] == "replace" and not how["dry_run"]:
-        ask_if_there(_REPLACE, dest, dest_path, theirs, yes=yes)
+        ask_if_there(REPLACE, dest, dest_path, theirs, yes=yes)
     if every_key:
         stores = store_at(source, ours), store_at(dest, theirs, "a")
         _copy_every_key(*stores, source_path, dest_path, how, quiet=job.quiet, as_json=as_json)
@@ -123,20 +98,6 @@ def copy(
     echo_json("copy", report.to_dict()) if as_json else echo_text(str(report))
     if not report.ok:
         raise SystemExit(FAILED)  # builtin: the exit status of the program
-
-
-_REPLACE = "Replace what is in {}, as --if-exists replace asks?"
-
-
-def _is_given(option: str) -> bool:
-    """Return whether an option of this command was given, or else has its default."""
-    return click.get_current_context().get_parameter_source(option) is not ParameterSource.DEFAULT
-
-
-def ask_if_there(question: str, dest: str, dest_path: str | None, options: dict[str, Any] | None, *, yes: bool) -> None:
-    """Ask before the command goes on, if something is at the destination; `question` has `{}` for its name."""
-    if not yes and has_node(store_at(dest, options), normalize_path(dest_path)):
-        expect_agreement(question.format(f"{dest} {dest_path or ''}".rstrip()), yes=False)
 
 
 def _copy_job(*args: Any, **options: Any) -> Any:
@@ -172,136 +133,6 @@ def _copy_every_key(
         echo_json("copy", numbers)
     else:
         echo_text(last[0])
-
-
-@click.command()
-@click.argument("source", metavar="SRC")
-@click.argument("dest", metavar="[DEST]", required=False)
-@click.option("--to", type=click.Choice(["2", "3"]), default="3", show_default=True, help="The new format.")
-@click.option("--path", default="", metavar="PATH", help="Convert only what is at and below PATH.")
-@click.option("--dest-path", default="", metavar="PATH", help="Convert to PATH inside DEST.")
-@click.option("--keep", is_flag=True, help="Keep the old documents when converting in place.")
-@click.option(
-    "--if-exists",
-    type=click.Choice(["raise", "replace", "skip", "skip_same"]),
-    default="raise",
-    show_default=True,
-    help="What to do with arrays that DEST holds already; skip_same writes only chunks that differ.",
-)
-@click.option(
-    "--verify",
-    type=click.Choice(["size", "read", "hash"]),
-    help="Check each chunk after it was written: its size, that it can be decoded, or all its bytes or elements.",
-)
-@click.option(
-    "--on-error",
-    type=click.Choice(["raise", "report"]),
-    default="raise",
-    show_default=True,
-    help="End with the first error, or convert all that can be converted and report the others.",
-)
-@click.option("--chunks", callback=_chunks, metavar="CHUNKS", help="Of netCDF: lengths by dimensions, time=10,lat=-1.")
-@click.option("--append-dim", metavar="NAME", help="Of netCDF: write behind what DEST has along this dimension.")
-@click.option(
-    "--region", type=click.Choice(["auto"]), help="Of netCDF: write over the part of DEST with its coordinates."
-)
-@click.option("--dry-run", is_flag=True, help="Say what would be converted, and write nothing.")
-@_resume
-@yes_option
-@as_json
-@job_options
-@access_options
-@dest_option
-def convert(
-    source: str,
-    dest: str | None,
-    to: str,
-    path: str,
-    dest_path: str,
-    keep: bool,
-    if_exists: Any,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-    job: JobOptions,
-    access: Access,
-    dest_storage_option: dict[str, Any],
-    chunks: Any,
-    append_dim: str | None,
-    region: str | None,
-    **how: Any,
-) -> None:
-    """Convert a hierarchy to another format: in place, or from SRC to DEST; or store a netCDF file in DEST.
-
-    Of netCDF and HDF5, SRC is a file, or in quotes a pattern of files that follow each other along a dimension. They
-    become a dataset of Zarr v2 unless --to is given, or are added to one: --append-dim, --region.
-
-    What the new format cannot express is refused before anything is written. In place it asks first. If it is stopped,
-    run it again. Exit codes: 0 converted; 1 a problem, not agreed to, or a chunk that is not converted or not as
-    --verify expects it; 2 wrong usage; 130 stopped by Ctrl-C.
-
-    \b
-    Example:
-      zarrds convert old.zarr new.zarr --to 3 --workers 4 --if-exists skip_same --verify size
-      zarrds convert 'year-*.nc' s3://bucket/year.zarr --chunks time=30
-    """
-    if is_file_of_data(source):
-        others = how["verify"], how["on_error"] == "report", not how["resume"], if_exists in ("skip", "skip_same")
-        if path or keep or any(others):
-            options = "--path, --keep, --verify, --on-error, --no-resume and --if-exists skip"
-            raise click.UsageError(f"{options} are not for files of netCDF")
-        format_asked = int(to) if _is_given("to") else None
-        store_files(
-            NewDataset(source, dest, dest_path, format_asked, if_exists == "replace", chunks, append_dim, region),
-            access.options(dest, dest_storage_option),
-            job,
-            dry_run=dry_run,
-            yes=yes,
-            as_json=as_json,
-        )
-        return
-    if any(value is not None for value in (chunks, append_dim, region)):
-        raise click.UsageError("--chunks, --append-dim and --region are for netCDF files; use rechunk for stores")
-    steps: list[str] = []
-
-    def make() -> Any:
-        from zarrds.dask import convert as convert_store
-
-        return convert_store(
-            store_or_place(source, "r" if dest else "r+"),
-            None if dest is None else store_or_place(dest, "a"),
-            int(to),
-            path=path,
-            dest_path=dest_path,
-            keep=keep,
-            if_exists=if_exists,
-            dry_run=dry_run,
-            report=True,
-            log=steps.append if as_json else None if job.quiet else echo_text,
-            storage_options=access.options(source),
-            dest_storage_options=access.options(dest, dest_storage_option),
-            **how,
-        )
-
-    if if_exists != "raise" and dest is None:
-        raise click.UsageError("--if-exists needs DEST: in place there are no other nodes")
-    if dest is None and not (yes or dry_run):
-        make()  # what cannot be done is said before anything is asked
-        expect_agreement(f"Convert {source} in place to Zarr v{to}?", yes=False)
-    if dest is not None and if_exists == "replace" and not dry_run:
-        ask_if_there(_REPLACE, dest, dest_path, access.options(dest, dest_storage_option), yes=yes)
-    report = job.run(make)
-    where = normalize_path(dest_path or ("" if dest else path))
-    if as_json:
-        place = {"steps": steps, "path": where, "zarr_format": int(to)}
-        echo_json("convert", {**report.to_dict(), **place})
-    elif dry_run or not (job.quiet and report.ok):
-        echo_text(str(report))
-        if report.ok:
-            done = "dry run: nothing was written" if dry_run else f"all done: /{where} is in Zarr v{to}"
-            echo_text(visible(done))
-    if not report.ok:
-        raise SystemExit(FAILED)  # builtin: the exit status of the program
 
 
 @click.command()
@@ -349,7 +180,7 @@ def consolidate(
 @click.argument("dest", metavar="DST")
 @click.option(
     "--chunks",
-    callback=_chunks,
+    callback=parsed_chunks,
     metavar="CHUNKS",
     help="10,20 for the dimensions in order (-1: whole), time=1,x=-1 by name; for a group JSON by the paths of arrays. "
     "Not needed with --append.",
@@ -360,7 +191,7 @@ def consolidate(
 @click.option("--overwrite", is_flag=True, help="Delete what is at the target.")
 @click.option("--append", is_flag=True, help="Bring a target up to date with a source that has grown.")
 @click.option("--dry-run", is_flag=True, help="Show the plan, and write nothing.")
-@_resume
+@resume_option
 @yes_option
 @as_json
 @job_options

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from zarrds._node import has_node
 from zarrds._store import normalize_path
+from zarrds.cli.asking import REPLACE, ask_if_there
 from zarrds.cli.options import JobOptions
 from zarrds.cli.places import store_at
-from zarrds.cli.printing import echo_json, echo_text, expect_agreement
+from zarrds.cli.printing import echo_json, echo_text
 from zarrds.errors.escaping import visible
 
 __all__ = ["NewDataset", "store_files"]
@@ -102,8 +102,8 @@ def store_files(
         plan = write.plan()
         echo_json("convert", {"dry_run": True, "steps": str(plan).splitlines()}) if as_json else echo_text(str(plan))
         return
-    if new.replace and not yes and has_node(target, normalize_path(new.dest_path)):
-        expect_agreement(f"Replace what is in {new.dest} {new.dest_path}".rstrip() + "?", yes=False)
+    if new.replace:
+        ask_if_there(REPLACE, str(new.dest), new.dest_path, options, yes=yes)
     ds = job.run(lambda: write)
     if as_json:
         echo_json(

@@ -26,7 +26,9 @@ __all__ = [
     "dest_option",
     "job_options",
     "options_for",
+    "parsed_chunks",
     "path_argument",
+    "resume_option",
     "storage_option",
     "store_argument",
     "yes_option",
@@ -74,9 +76,32 @@ def _json_or_text(value: str) -> Any:
         return value
 
 
+def parsed_chunks(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    """Parse chunks: a JSON value, lengths with commas, or NAME=LENGTH pairs with commas."""
+    if value is None:
+        return None
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        pass
+    try:
+        if "=" not in value:
+            return tuple(int(length) for length in value.split(","))
+        pairs = (part.rpartition("=") for part in value.split(","))
+        return {name.strip(): length.strip() if length.strip() == "auto" else int(length) for name, _, length in pairs}
+    except ValueError:
+        raise click.BadParameter(f"expected lengths (10,20), NAME=LENGTH pairs or JSON, found {value!r}") from None
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do it without asking.")
 store_argument = click.argument("store", metavar="STORE")
+resume_option = click.option(
+    "--resume/--no-resume",
+    default=True,
+    show_default=True,
+    help="Go on with an earlier run of the same command that was stopped, or begin again.",
+)
 
 
 def storage_option(*names: str, of: str = "the file system behind a URL") -> Callable[[_Command], _Command]:

@@ -25,7 +25,6 @@ __all__ = [
     "echo_json",
     "echo_table",
     "echo_text",
-    "expect_agreement",
     "json_text",
     "on_terminal",
     "size_of",
@@ -183,18 +182,3 @@ def echo_colours(rows: Sequence[Sequence[Colour | None]]) -> None:
 
 def _style(colour: Colour) -> str:
     return f"rgb({colour[0]},{colour[1]},{colour[2]})"
-
-
-# --- questions --------------------------------------------------------------------------------------------------------
-
-
-def expect_agreement(question: str, *, yes: bool) -> None:
-    """Ask the user, and end the command unless the answer is yes; where nobody can answer, only ``--yes`` agrees."""
-    if yes:
-        return
-    try:
-        agreed = click.confirm(visible(question), default=False, err=True)
-    except click.Abort:
-        raise click.ClickException("nobody answered, so nothing was changed; pass --yes to agree beforehand") from None
-    if not agreed:
-        raise click.ClickException("nothing was changed")

@@ -10,9 +10,10 @@ import click
 
 from zarrds._node import has_removal_mark
 from zarrds._store import normalize_path
+from zarrds.cli.asking import expect_agreement
 from zarrds.cli.options import Access, JobOptions, access_options, as_json, job_options, store_argument, yes_option
 from zarrds.cli.places import opened, store_at, store_or_place
-from zarrds.cli.printing import echo_json, echo_text, expect_agreement
+from zarrds.cli.printing import echo_json, echo_text
 from zarrds.core import Array
 
 __all__ = ["rm"]
