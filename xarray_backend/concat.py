@@ -12,7 +12,7 @@ import xarray as xr
 from xarray_backend._compat import AbstractDataStore, stored_data
 from xarray_backend.chunk_cache import ChunkCache, cache_options
 from xarray_backend.combining import combined_variables
-from xarray_backend.entrypoint import ZarrdsBackendEntrypoint
+from xarray_backend.entrypoint import ZarrdsBackendEntrypoint, chunks_for_xarray
 from xarray_backend.opening import Opened, open_many
 from xarray_backend.reader import check_read_missing, glob
 from zarrds.errors import ArgumentError, ArgumentTypeError, GroupNotFoundError, SlowAccessWarning
@@ -150,6 +150,7 @@ def concat_stores(
     if compat not in ("equals", "override"):
         raise ArgumentError(f"compat must be 'equals' or 'override', found {compat!r}")
     check_read_missing(read_missing)
+    as_given = chunks_for_xarray(chunks)
     stores = _listed(paths, storage_options)
     given = _lengths(lengths, stores)
     opened = open_many(
@@ -167,7 +168,6 @@ def concat_stores(
     members = [one.variables(mask_fill_value, left_out, reading) for one in opened]
     variables = combined_variables(opened, members, dim, missing=missing, lengths=given, compat=compat)
     attrs = next(one.attrs for one in opened if one.group is not None)
-    as_given = {} if isinstance(chunks, str) and chunks == "stored" else chunks
     source = cast("Any", JoinedStore(variables, attrs))
     return xr.open_dataset(
         source, engine=ZarrdsBackendEntrypoint, chunks=as_given, cache=of_cache["cache"], store=source, **decoders

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal, cast
 
+import numpy as np
 import xarray as xr
 
 from xarray_backend._compat import AbstractDataStore, BackendEntrypoint, load_store, tree_of
@@ -14,7 +15,7 @@ from xarray_backend.reader import ZarrdsStore, make_together
 from zarrds.errors import ArgumentError
 from zarrds.storage import StoreLike
 
-__all__ = ["ZarrdsBackendEntrypoint", "open_zarrds"]
+__all__ = ["ZarrdsBackendEntrypoint", "chunks_for_xarray", "open_zarrds"]
 
 
 class ZarrdsBackendEntrypoint(BackendEntrypoint):
@@ -262,10 +263,17 @@ def open_zarrds(
     """
     if chunks is not None and options.get("meta_array") is not None:
         raise ArgumentError("xarray makes NumPy arrays of all dask blocks: with meta_array, pass chunks=None")
-    if not (chunks is None or isinstance(chunks, int | Mapping) or chunks in ("stored", "auto")):
-        raise ArgumentError(
-            "chunks must be 'stored', 'auto', a number, a dict by dimensions, or None", found=repr(chunks)
-        )
-    given = {} if isinstance(chunks, str) and chunks == "stored" else chunks
+    given = chunks_for_xarray(chunks)
     options |= cache_options(cache)
     return xr.open_dataset(cast("Any", store), engine=ZarrdsBackendEntrypoint, group=group, chunks=given, **options)
+
+
+def chunks_for_xarray(chunks: Any) -> Any:
+    """Return what xarray calls the chunks that `open_zarrds` takes; raise ArgumentError for anything else."""
+    if isinstance(chunks, str) and chunks == "stored":
+        return {}
+    if chunks is None or isinstance(chunks, Mapping) or (isinstance(chunks, str) and chunks == "auto"):
+        return chunks
+    if isinstance(chunks, int | np.integer) and not isinstance(chunks, bool):
+        return int(chunks)
+    raise ArgumentError("chunks must be 'stored', 'auto', a number, a dict by dimensions, or None", found=repr(chunks))

@@ -13,7 +13,7 @@ import xarray as xr
 import zarrds
 from tests.xarray_backend.samples import chunk_key
 from xarray_backend import ChunkCache, concat_stores, open_zarrds, to_zarrds
-from zarrds.errors import MissingChunkError
+from zarrds.errors import ArgumentError, MissingChunkError
 
 VALUES = np.arange(24.0).reshape(6, 4) + 1
 COUNTS = [1, 2, 0, 0, 3, 4]
@@ -86,3 +86,14 @@ def test_a_cache_serves_the_second_read(paths: list[str], way: str, chunks: Any)
     for hits in (False, True):
         np.testing.assert_array_equal(found.copy(deep=False).compute(), VALUES[:, 0])
         assert bool(cache.hits) is hits
+
+
+@pytest.mark.parametrize("way", ["open_zarrds", "concat_stores"])
+def test_chunks_are_lengths_or_words(paths: list[str], way: str) -> None:
+    lengths: list[Any] = [6, np.int64(6), {"t": np.int64(6), "x": -1}]
+    for chunks in lengths:
+        assert WAYS[way](paths[:1], chunks=chunks).u.chunks == ((6,), (4,))
+    wrong: list[Any] = [True, False, 2.5, (4, 4), [4, 4], np.array([4, 4]), "100MiB", "store"]
+    for chunks in wrong:
+        with pytest.raises(ArgumentError, match="chunks must be 'stored', 'auto', a number"):
+            WAYS[way](paths[:1], chunks=chunks)
