@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from zarrds._base.types import Buf
-from zarrds._format import ATTRS_KEY, Format, format_of_key
+from zarrds._format import ATTRS_KEY, Format, format_of_key, node_gone
 from zarrds._node import document_locked, set_document, with_mark_of
 from zarrds._store import DocumentStore, Store, as_store
 from zarrds.errors import ArgumentTypeError, ReadOnlyError, ZarrdsDeprecationWarning
@@ -43,6 +43,8 @@ class Attributes(MutableMapping[str, Any]):
     value stays. Where it is False, as for GCS and Azure through fsspec, the last document stays, without the changes of
     the others: let one writer at a time make changes, or give all of them one synchronizer.
 
+    Changes of attributes of an array or group that was deleted raise MetadataError, and leave nothing there.
+
     Examples
     --------
     >>> import zarrds
@@ -73,6 +75,7 @@ class Attributes(MutableMapping[str, Any]):
         self.synchronizer = synchronizer
         self._cached: dict[str, Any] | None = _copied(cached_dict) if cache else None
         self._document: Buf | dict[str, Any] | None = None  # read with the node, not yet parsed
+        self._of_node = False
 
     @property
     def _format(self) -> Format:
@@ -165,8 +168,13 @@ class Attributes(MutableMapping[str, Any]):
         Parameters
         ----------
         make : callable
-            Returns the new attributes for a dict of the stored ones. It is called again if another writer changes them
-            meanwhile.
+            Returns the new attributes, a dict, for a dict of the stored ones. It is called again if another writer
+            changes them meanwhile.
+
+        Raises
+        ------
+        ArgumentTypeError
+            `make` returned something else, such as None; then nothing was changed.
 
         Examples
         --------
@@ -177,7 +185,7 @@ class Attributes(MutableMapping[str, Any]):
         >>> z.attrs["steps"]
         [1, 2]
         """
-        self._change(make)
+        self._change(lambda stored: _mapping(make(stored)))
 
     def __getitem__(self, item: str) -> Any:
         return _copied(self._all()[item])
@@ -246,10 +254,23 @@ class Attributes(MutableMapping[str, Any]):
                 elif not set_document(self.store, self.key, data, present):
                     continue
                 break
+            if present is None and self._of_node:
+                self._expect_node()
             if self.cache:
                 # keep what a reader of the document would get, not the caller's mutable objects, in the given order
                 found = self._parsed(data)
                 self._cached = {name: found[name] for name in attributes}
+
+    def _expect_node(self) -> None:
+        """Raise if the node is gone, as after a deletion; attributes that were just written there are deleted.
+
+        A node that is created there later would show them. One that is created between the request that looks and the
+        one that deletes may lose its own.
+        """
+        path = self.key.rpartition("/")[0]
+        if all(text is None for text in self.store.get_many([(key, None) for key in self._format.node_keys(path)])):
+            self.store.delete_many([self.key])
+            raise node_gone(self.key)
 
 
 def known_attributes(
@@ -267,6 +288,7 @@ def known_attributes(
     """
     attributes = Attributes(store, key, read_only, cache, synchronizer)
     attributes._document = document if cache else None
+    attributes._of_node = True
     return attributes
 
 
@@ -319,7 +341,7 @@ def _with_text_names(attributes: dict[Any, Any]) -> dict[str, Any]:
     warnings.warn(
         "only attribute keys of type 'string' will be allowed in the future; others are converted",
         ZarrdsDeprecationWarning,
-        stacklevel=5,
+        stacklevel=4,
     )
     return {str(name): value for name, value in attributes.items()}
 

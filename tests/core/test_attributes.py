@@ -112,6 +112,8 @@ def test_put_and_update() -> None:
             a.put(bad)
         with pytest.raises(TypeError):
             a.update(3)
+    with pytest.raises(TypeError, match="mapping"):
+        a.change(lambda stored: stored.update(x=1))  # type: ignore[arg-type, func-returns-value]
     assert a.asdict() == {"only": 1}
 
 

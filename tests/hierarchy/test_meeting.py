@@ -21,7 +21,7 @@ from tests.faults.interleave import Turns, TurnStore
 from tests.store.doubles import WrappedStore
 from zarrds._node import create
 from zarrds._store.base import Store
-from zarrds.errors import ConflictError, ContainsArrayError, ContainsGroupError
+from zarrds.errors import ConflictError, ContainsArrayError, ContainsGroupError, MetadataError
 
 ARRAY = {"shape": 60, "chunks": 10, "dtype": "i4"}
 
@@ -211,6 +211,39 @@ def test_a_node_that_another_created_is_not_written_over(zarr_format: int) -> No
         zarrds.open_array(store, mode="w-", path="a", zarr_format=zarr_format, **ARRAY)
     found = zarrds.open_array(behind, mode="r", path="a")
     assert (found.shape, found.attrs["k"]) == ((7,), 1)
+
+
+CHANGES: dict[str, Callable[[Any], Any]] = {
+    "item": lambda attrs: attrs.__setitem__("k", 1),
+    "put": lambda attrs: attrs.put({"k": 1}),
+    "change": lambda attrs: attrs.change(lambda stored: {**stored, "k": 1}),
+}
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("kind", ["array", "group"])
+@pytest.mark.parametrize("change", list(CHANGES))
+@pytest.mark.parametrize("moment", ["before", "while they are written"])
+def test_attributes_of_a_node_that_another_deletes_are_not_left(
+    zarr_format: int, kind: str, change: str, moment: str
+) -> None:
+    behind = zarrds.MemoryStore()
+    root = zarrds.open_group(behind, mode="w", zarr_format=zarr_format)
+
+    def made() -> Any:
+        return root.create_group("g/m") if kind == "group" else root.zeros("g/m", shape=3)
+
+    def delete() -> None:
+        del root["g/m"]
+
+    made()
+    mine = zarrds.open_group(Meeting(behind, delete) if moment != "before" else behind, mode="r+")["g/m"]
+    if moment == "before":
+        delete()
+    with pytest.raises(MetadataError, match="is gone"):
+        CHANGES[change](mine.attrs)
+    assert list(behind.keys_below("g/m/")) == []
+    assert made().attrs.asdict() == {}
 
 
 KINDS: dict[str, Callable[[Any], Any]] = {

@@ -20,6 +20,7 @@ from zarrds._format.formats import (
     format_of_key,
     formats_of,
     formats_with,
+    node_gone,
     node_key,
     other_format,
 )
@@ -139,6 +140,7 @@ __all__ = [
     "is_serializer",
     "loads",
     "n5",
+    "node_gone",
     "node_key",
     "normalize_chunks",
     "normalize_dtype",

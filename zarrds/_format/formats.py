@@ -30,6 +30,7 @@ __all__ = [
     "format_of_key",
     "formats_of",
     "formats_with",
+    "node_gone",
     "node_key",
     "other_format",
 ]
@@ -210,7 +211,7 @@ class _FormatV3:
 
     def format_attributes(self, attributes: Mapping[str, Any], where: str, present: Buf | None = None) -> bytes:
         if present is None:
-            raise MetadataError("the document whose attributes are to change is gone", key=where)
+            raise node_gone(where)
         return v3.changed_attributes(attributes, present, where)
 
 
@@ -251,6 +252,12 @@ def formats_with(names: Collection[str]) -> tuple[Format, ...]:
 def format_of_key(key: str) -> Format:
     """Return the format that has documents with the last name of `key`; Zarr v2 for names that users choose."""
     return _BY_NAME.get(key.rpartition("/")[2], _BY_NUMBER[2])
+
+
+def node_gone(where: str) -> MetadataError:
+    """Return the error for attributes whose node was deleted; `where` is the key of the document that has them."""
+    what = "the array or group whose attributes are to change is gone"
+    return MetadataError(what, key=where, hint="nothing was changed: open it again")
 
 
 def _is_number(value: Any) -> bool:
