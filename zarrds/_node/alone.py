@@ -20,16 +20,7 @@ def writer_claim(store: Store, path: str, synchronizer: Synchronizer | None = No
     """Hold the right to replace everything below a path: others that ask for it meanwhile wait.
 
     The claim is that of a key of its own directly below the path, which is gone at the end. If it is gone before, or
-    lost, somebody else has replaced the node.
-
-    Parameters
-    ----------
-    store : Store
-        Where the node is.
-    path : str
-        Its path; nothing need be there.
-    synchronizer : object, optional
-        Its lock for that key is held too.
+    lost, somebody else has replaced the node. The arguments are those of `zarrds.parallel.replacing_turn`.
 
     Yields
     ------
