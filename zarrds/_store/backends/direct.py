@@ -26,7 +26,7 @@ from zarrds._store.backends.cloud_options import Bucket, bucket_of, configured
 from zarrds._store.backends.direct_errors import MOVED, ObstoreError, UnservableError, converted
 from zarrds._store.backends.direct_places import DirectPlace
 from zarrds._store.backends.direct_setting import set_if
-from zarrds._store.backends.obstore_use import is_usable, note_use
+from zarrds._store.backends.obstore_use import is_usable, note_answers, note_use
 from zarrds._store.backends.writers import new_token
 from zarrds._store.optional import optional_module
 from zarrds._store.pace import gate_of
@@ -96,6 +96,7 @@ class DirectClient:
         moved = any(isinstance(answer, ObstoreError) and answer.status == MOVED for answer in answers)
         if moved and (self._store is not sent or self._finds_region()):
             answers = sync(loop, gate.all, calls(), sizes)
+        note_answers()
         return answers
 
     async def _get(self, key: str, wanted: Any) -> tuple[memoryview, str | None]:
