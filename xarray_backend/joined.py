@@ -41,12 +41,7 @@ class FillPart:
         shape = np.broadcast_to(np.zeros((), dtype=bool), self.shape)
         if isinstance(key, indexing.VectorizedIndexer):
             return np.full(shape[key.tuple].shape, self.value, dtype=self.dtype)
-        lengths = [
-            len(range(*part.indices(size))) if isinstance(part, slice) else np.size(part)
-            for part, size in zip(key.tuple, self.shape, strict=True)
-            if isinstance(part, slice) or np.ndim(part)
-        ]
-        return np.full(lengths, self.value, dtype=self.dtype)
+        return np.full(_lengths(key, self.shape), self.value, dtype=self.dtype)
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
         return (type(self).__qualname__, self.shape, str(self.value), self.dtype.str)
@@ -74,12 +69,13 @@ class StepArray(BackendArray):
         return self._stored.network
 
     def __getitem__(self, key: Any) -> Any:
-        step, *inside = key.tuple
         if isinstance(key, indexing.VectorizedIndexer):
+            step, *inside = np.broadcast_arrays(*key.tuple)
             if inside:
                 return self._stored[indexing.VectorizedIndexer(tuple(inside))]
-            return np.full(np.shape(step), self._stored[indexing.BasicIndexer(())], dtype=self.dtype)
-        return np.asarray(self._stored[_indexer(tuple(inside))])[np.newaxis][step]
+            return np.full(step.shape, self._stored[indexing.BasicIndexer(())], dtype=self.dtype)
+        step, *inside = key.tuple
+        return self._stored[_indexer(tuple(inside))][np.newaxis][step]
 
     def zarrds_parts(self) -> tuple[Any, ...]:
         """Return what is read."""
@@ -184,32 +180,35 @@ class JoinedArray(BackendArray):
         if chosen.step < 0:
             ascending = _with(key, self._axis, slice(chosen[-1], chosen[0] + 1, -chosen.step) if chosen else slice(0))
             return np.flip(self[ascending], self._result_axis(key))
-        first, stop = (self._number(chosen[0]), self._number(chosen[-1]) + 1) if chosen else (0, 0)
+        if not chosen:
+            return self._nothing(key)
         wanted: list[tuple[Part, Any]] = []
-        for number in range(first, stop):
+        for number in range(self._number(chosen[0]), self._number(chosen[-1]) + 1):
             start, end = map(int, self._starts[number : number + 2])
             before = max(0, -(-(start - chosen.start) // chosen.step))  # chosen positions in front of this part
             local = slice(chosen.start + before * chosen.step - start, min(end, chosen.stop) - start, chosen.step)
             if local.start < local.stop:
                 wanted.append((self._parts[number], _with(key, self._axis, local)))
-        if not wanted:
-            return self._parts[0][_with(key, self._axis, slice(0, 0))].astype(self.dtype, copy=False)
         return _joined(_read(wanted), self._result_axis(key))
 
     def _positions(self, key: Any, along: np.ndarray[Any, Any]) -> Any:
         """Return the elements at some positions along the axis, in any order."""
+        if not along.size:
+            return self._nothing(key)
         along, numbers = self._located(along)
         order = np.argsort(numbers, kind="stable")
         wanted = [
             (self._parts[number], _with(key, self._axis, along[chosen] - self._starts[number]))
             for number, chosen in _by_number(numbers, order)
         ]
-        if not wanted:
-            return self._range(_with(key, self._axis, slice(0, 0)), slice(0, 0))
         found = _joined(_read(wanted), self._result_axis(key))
         back = np.empty_like(order)
         back[order] = np.arange(order.size)
         return found.take(back, axis=self._result_axis(key))
+
+    def _nothing(self, key: Any) -> Any:
+        """Return the result of a selection that has no position along the axis; nothing is read."""
+        return np.empty(_lengths(key, self.shape), dtype=self.dtype)
 
     def _points(self, key: Any) -> Any:
         """Return the elements at points, which one array of positions for each dimension gives."""
@@ -253,10 +252,19 @@ class JoinedArray(BackendArray):
 def _by_number(
     numbers: np.ndarray[Any, Any], order: np.ndarray[Any, Any]
 ) -> Iterator[tuple[int, np.ndarray[Any, Any]]]:
-    """Yield each number once, and the places where it is; `order` sorts the numbers. No array is looked at twice."""
+    """Yield each number once, and the places where it is; `order` sorts the numbers."""
     ordered = numbers[order]
     borders = np.flatnonzero(np.diff(ordered)) + 1
     yield from zip(ordered[np.r_[0, borders]].tolist() if ordered.size else [], np.split(order, borders), strict=False)
+
+
+def _lengths(key: Any, shape: Sequence[int]) -> list[int]:
+    """Return the shape of what slices, integers and arrays of positions select, each along one dimension."""
+    return [
+        len(range(*part.indices(size))) if isinstance(part, slice) else np.size(part)
+        for part, size in zip(key.tuple, shape, strict=True)
+        if isinstance(part, slice) or np.ndim(part)
+    ]
 
 
 def _with(key: Any, axis: int, part: Any) -> Any:

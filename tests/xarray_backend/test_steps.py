@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 
 import zarrds
 from tests.faults.cloud import FaultyCloud
+from tests.store.doubles import CountingStore
 from tests.xarray_backend.samples import assert_same
 from xarray_backend import concat_stores, open_zarrds, to_zarrds
 from xarray_backend._compat import indexing
 from xarray_backend.joined import FillPart, JoinedArray, StepArray
 from xarray_backend.lazy import ZarrdsArrayWrapper
 from zarrds.errors import ArgumentError, SelfOverwriteError
-from zarrds.storage import FSStore
+from zarrds.storage import FSStore, MemoryStore
 
 COUNT = 4
 
@@ -85,8 +86,8 @@ def test_what_was_opened_is_written_again(tmp_path: Path) -> None:
     assert zarrds.open_array(tmp_path / "all.zarr" / "u").shards == (1, 3, 4)
     with pytest.raises(SelfOverwriteError):
         to_zarrds(found, paths[1], mode="w")
-    turned = {"u": {"filters": [{"name": "transpose", "configuration": {"order": [1, 0]}}]}}
-    found = concat_stores(write_steps(tmp_path, zarr_format=3, encoding=turned), "time")
+    transposed = {"u": {"filters": [{"name": "transpose", "configuration": {"order": [1, 0]}}]}}
+    found = concat_stores(write_steps(tmp_path, zarr_format=3, encoding=transposed), "time")
     to_zarrds(found, tmp_path / "all.zarr", mode="w", zarr_format=3)
     xr.testing.assert_equal(open_zarrds(tmp_path / "all.zarr").compute(), expected())
 
@@ -192,11 +193,32 @@ def test_any_selection_of_any_parts_is_that_of_numpy(data: Any) -> None:
     np.testing.assert_array_equal(var.isel(points), plain.isel(points))
 
 
+@pytest.mark.parametrize(
+    "selection", [{"run": []}, {"run": slice(2, 2), "x": 1}, {"run": slice(0, 0, -1), "y": [2, 0]}]
+)
+def test_no_step_is_asked_for_nothing(selection: Any) -> None:
+    stores = [CountingStore(MemoryStore()) for _ in range(2)]
+    for number, store in enumerate(stores):
+        to_zarrds(step(number), store)
+    found = concat_stores(stores, "run", chunks=None)
+    for store in stores:
+        store.counts.log.clear()
+    for name, dims in (("u", ("run", "y", "x")), ("name", ("run",))):
+        wanted = {dim: part for dim, part in selection.items() if dim in dims}
+        values = found[name].isel(wanted).values
+        assert (values.shape[0], values.dtype) == (0, found[name].dtype)
+        assert values.shape == found[name].isel(wanted).shape
+    assert [store.counts.log for store in stores] == [[], []]
+
+
 def test_a_step_is_what_numpy_gives_with_a_new_axis() -> None:
     scalar = StepArray(ZarrdsArrayWrapper(zarrds.array(np.float32(7))))
     assert scalar.shape == (1,)
     assert scalar[indexing.OuterIndexer((np.array([0, 0]),))].tolist() == [7, 7]
     assert scalar[indexing.VectorizedIndexer((np.zeros((2, 1), int),))].tolist() == [[7], [7]]
+    row = StepArray(ZarrdsArrayWrapper(zarrds.array(np.arange(3))))
+    points = indexing.VectorizedIndexer((np.zeros((2, 1), int), np.array([[0, 2]])))
+    assert row[points].tolist() == [[0, 2], [0, 2]]
     filled = FillPart((1,), np.float32(1), np.dtype("f4"))
     joined = JoinedArray([scalar, filled], 0, np.dtype("f4"))
     assert joined[indexing.BasicIndexer((slice(None),))].tolist() == [7, 1]
