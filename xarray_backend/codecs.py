@@ -16,6 +16,7 @@ import numpy as np
 from zarrds import Array
 from zarrds.codecs import CodecSpec, codec_spec, codecs_of
 from zarrds.errors import BadCompressorError
+from zarrds.n5 import N5ChunkWrapper
 
 __all__ = ["CodecDocument", "as_tuple", "codec_v2", "codec_v3", "encoding_of_codecs"]
 
@@ -74,13 +75,25 @@ def _written_out(codec: Mapping[str, Any]) -> dict[str, Any]:
 def encoding_of_codecs(array: Array) -> dict[str, Any]:
     """Return the codec entries of the encoding of an array; with shards, the codecs of the inner chunks."""
     if array.zarr_format == 2:
-        return {"compressors": array.compressors, "filters": tuple(array.filters or ())}
+        compressors = tuple(codec for one in array.compressors for codec in _own(one))
+        return {"compressors": compressors, "filters": tuple(array.filters or ())}
     pipeline = codecs_of(array)
     return {
         "compressors": tuple(map(_document, pipeline.compressors)),
         "filters": tuple(map(_document, pipeline.filters)),
         "serializer": _document(pipeline.serializer),
     }
+
+
+def _own(compressor: Any) -> tuple[Any, ...]:
+    """Return a compressor as a tuple; of the codec that makes blocks of N5, the compressor inside it, if there is one.
+
+    Blocks of N5 have the shape of its chunks, and no place in Zarr.
+    """
+    if not isinstance(compressor, N5ChunkWrapper):
+        return (compressor,)
+    inside = compressor.compressor_config
+    return () if inside is None else (numcodecs.get_codec(dict(inside)),)
 
 
 def _document(spec: CodecSpec) -> CodecDocument:

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 import zarrds
-from xarray_backend import to_zarrds
+from xarray_backend import concat_stores, open_zarrds, to_zarrds
 
 DS = xr.Dataset({"v": ("x", np.arange(4)), "w": ("x", np.arange(4.0))}, attrs={"title": "blocks"})
 
@@ -40,3 +40,23 @@ def test_lazy_values_and_trees(tmp_path: Path) -> None:
     found = xr.open_datatree(path, engine="zarrds").load()
     xr.testing.assert_identical(found["g"].to_dataset(), DS)
     check(path)
+
+
+@pytest.mark.parametrize("compressor", [zarrds.GZip(3), None], ids=str)
+def test_what_was_opened_is_written_in_any_format_and_chunks(tmp_path: Path, compressor: Any) -> None:
+    """Its compressor comes along, and not the codec that makes blocks of N5, which are of the chunks there."""
+    grid = xr.Dataset({"u": (("y", "x"), np.arange(12.0).reshape(3, 4))}, {"run": 7})
+    encoding = {"u": {"chunks": (3, 2), "compressor": compressor}}
+    paths = [str(tmp_path / name) for name in ("a.n5", "b.n5")]
+    for path in paths:
+        to_zarrds(grid, path, encoding=encoding)
+    found = open_zarrds(paths[0])
+    for number, ds in enumerate([found, found.isel(x=0), found.chunk(y=2), concat_stores(paths, "run")]):
+        targets: list[tuple[str, int | None]] = [("v2.zarr", 2), ("v3.zarr", 3), ("again.n5", None)]
+        for name, zarr_format in targets:
+            target = str(tmp_path / f"{number}-{name}")
+            to_zarrds(ds, target, zarr_format=zarr_format)
+            xr.testing.assert_equal(open_zarrds(target).load(), ds.load())
+            kept = open_zarrds(target).u.encoding["compressors"]
+            assert len(kept) == (compressor is not None)
+            assert "N5" not in repr(kept)
