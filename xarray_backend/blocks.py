@@ -159,7 +159,7 @@ class LazyWrite:
 
     def receipts(self, begun: Any = None) -> Any:
         """Make the dask array of receipts whose computation writes the blocks, after the Delayed `begun`."""
-        return block_writes(regrouped(self.data, self.blocks), self.target, *([] if begun is None else [begun]))
+        return block_writes(regrouped(self.data, self.blocks), self.target, begun)
 
     def unfinished(self) -> Any:
         """Return a dask collection whose computation writes the blocks that an earlier run has not stored."""
@@ -206,7 +206,7 @@ def finish_later(receipts: list[Any], key: str | None = None, notes: Any = None)
 
 
 def finish_rest(jobs: list[Any], key: str, notes: Any) -> Any:
-    """Return a Delayed that writes what a stopped write has left; it deletes the receipt."""
+    """Return a Delayed that writes what a stopped write has left, and then deletes `notes`, its receipt."""
     import dask
     from dask.delayed import Delayed
 

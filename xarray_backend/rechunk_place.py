@@ -73,7 +73,7 @@ class Place:
             store.set_many([(self._above_key, " ".join(found).encode() or b"nothing")])
 
     def consolidate(self, target: Group) -> None:
-        """Consolidate the metadata of the target, where those of the blocks were not, as others own what is above."""
+        """Consolidate the metadata of the target, if those of the blocks, below a root that others own, are not."""
         if self.folder:
             where = self.path if target.zarr_format == 3 else ""
             zarrds.consolidate_metadata(target.store, path=where, zarr_format=target.zarr_format)

@@ -17,8 +17,9 @@ from zarrds.storage import Store, contains_array, contains_group, document_keys
 
 __all__ = ["DatasetExistsError", "make_room", "noticing_deletion", "room_for", "turn_to_replace"]
 
-
 _EXISTS_HINT = "mode='w' replaces it, mode='a' adds to it"
+_ROUNDS = 10
+"""How often a group is deleted and created again where others, who do not wait for their turn, create one."""
 
 
 class DatasetExistsError(ContainsGroupError, FileExistsError):
@@ -55,9 +56,6 @@ def make_room(target: Store, path: str, zarr_format: int) -> Group:
         raise DatasetExistsError(
             "something is stored here already", store=repr(target), path=path, hint=_EXISTS_HINT
         ) from error
-
-
-_ROUNDS = 10
 
 
 def _make_room_alone(target: Store, path: str, zarr_format: int, alone: ReplacingTurn) -> Group:
@@ -117,11 +115,6 @@ def noticing_deletion(plans: Sequence[DatasetPlan], target: Store) -> Iterator[N
     """Raise ConflictError from a block in which others delete what is written, as mode "w" does.
 
     Chunks that were written after that belong to no array; they are deleted.
-
-    Yields
-    ------
-    None
-        Nothing.
     """
     try:
         yield

@@ -56,12 +56,12 @@ class Job:
         The dimension along which new arrays are created without the new rows; None: they are created whole.
     receipt : WriteReceipt, optional
         Says in the store that this write is at work, and whether it continues one that was stopped.
+    delayed : DelayedReceipt, optional
+        What says so of dask arrays that are computed later.
     alone : ReplacingTurn, optional
         In mode "w", this writer's turn to replace the group.
     is_hidden : bool
         Whether the group is written in a hidden place, of which no consolidated metadata above it may tell.
-    delayed : DelayedReceipt, optional
-        The same for a write that is computed later.
     """
 
     compute: bool
@@ -71,9 +71,9 @@ class Job:
     turns: tuple[Turn, ...] = ()
     append_dim: Any = None
     receipt: WriteReceipt | None = None
+    delayed: DelayedReceipt | None = None
     alone: ReplacingTurn | None = None
     is_hidden: bool = False
-    delayed: DelayedReceipt | None = None
 
 
 def carry_out(
@@ -96,7 +96,7 @@ def carry_out(
         (Array(target, write.array.path), write.shape)
         for plan in plans
         for write in plan.writes
-        if isinstance(write.array, NewArray) and _begun(write, job.append_dim) != write.array
+        if isinstance(write.array, NewArray) and _as_created(write, job.append_dim) != write.array
     ]
     if not job.turns or not job.compute:
         _grow(resizes, job.turns)
@@ -218,8 +218,8 @@ def _source_in(target: Store, array: NewArray) -> Any:
     return larger(Array(target, array.path).source(), array.meta.shape)
 
 
-def _begun(write: VariableWrite, append_dim: Any) -> NewArray:
-    """Return the new array of a write as it is before the rows of this append belong to it."""
+def _as_created(write: VariableWrite, append_dim: Any) -> NewArray:
+    """Return the new array of a write as it is created: with `append_dim`, without the rows of this append."""
     array, dims = write.array, write.values.dims
     assert isinstance(array, NewArray)
     if append_dim is None or append_dim not in dims:
@@ -238,7 +238,7 @@ def new_documents(plans: Sequence[DatasetPlan], root: str, append_dim: Any = Non
         plan.new_group() for plan in plans if plan.stored is None and plan.path != root
     ]
     writes = [write for plan in plans for write in plan.writes if isinstance(write.array, NewArray)]
-    arrays: list[NewArray | NewGroup] = [_begun(write, append_dim) for write in writes]
+    arrays: list[NewArray | NewGroup] = [_as_created(write, append_dim) for write in writes]
     documents = [document for node in groups + arrays for document in node.documents()]
     # of each array, the document that makes it one stays the last: an array never lacks its dimension names
     return sorted(documents, key=lambda document: document[0].count("/"))

@@ -165,7 +165,8 @@ def to_zarrds(
         in one step (docs/consistency.md).
     compute : bool
         If False, only the Delayed that is returned writes dask arrays; everything else is written now. If that is
-        stopped, nothing in the store says so: compute it again, or call this again with mode "w".
+        stopped, compute it once more, or repeat the same call and compute what that returns: blocks that are stored are
+        not computed again. While it is at work, a receipt below the group says so (docs/xarray.md).
     consolidated : bool, optional
         Whether metadata are consolidated at the end. By default True, except in mode "r+", which changes no metadata.
     append_dim : str, optional
@@ -295,11 +296,11 @@ def _write(request: Request, target: Store) -> ZarrdsStore | Delayed | WritePlan
                 request.dask_options,
                 request.synchronizer,
                 turns,
-                grown,
-                receipt,
-                alone,
-                request.is_hidden,
-                delayed,
+                append_dim=grown,
+                receipt=receipt,
+                delayed=delayed,
+                alone=alone,
+                is_hidden=request.is_hidden,
             )
             with noticing_deletion(plans, target):
                 return carry_out(plans, documents, target, written, job, fresh=existing is None)
