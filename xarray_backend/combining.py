@@ -306,10 +306,10 @@ def _index(parts: _Parts, counts: Sequence[int], *, decoded: bool) -> xr.Variabl
         start += count
     if not there.all():
         values[~there] = _evenly(values, there, parts.name)
+    # chunks of one element each, of stores that are one step each, are not those of all
     left_out = {"preferred_chunks"} if array.ndim else {"preferred_chunks", "chunks", "shards"}
-    encoding = {key: value for key, value in first.encoding.items() if key not in left_out}
-    if decoded:
-        encoding |= like.encoding
+    every = {**first.encoding, **like.encoding} if decoded else first.encoding
+    encoding = {key: value for key, value in every.items() if key not in left_out}
     if len({one[1].attrs.get("units") for one in parts.stored if one is not None}) > 1:
         encoding.pop("units", None)  # "days since" the first of all may not express the times of the others
     return xr.Variable(first.dims, values, like.attrs, encoding)

@@ -100,6 +100,15 @@ def test_steps_without_a_coordinate(tmp_path: Path, zarr_format: int) -> None:
     np.testing.assert_array_equal(found.u, expected().u)
 
 
+def test_times_with_other_units_in_each_store_are_written_again_in_one_chunk(tmp_path: Path, zarr_format: int) -> None:
+    paths = write_steps(tmp_path)
+    to_zarrds(step(2), paths[2], mode="w", encoding={"time": {"units": "minutes since 2000-01-01"}})
+    found = concat_stores(paths, "time", chunks=None)
+    to_zarrds(found, tmp_path / "all.zarr")
+    xr.testing.assert_equal(open_zarrds(tmp_path / "all.zarr").compute(), expected())
+    assert zarrds.open_array(tmp_path / "all.zarr" / "time").chunks == (COUNT,)
+
+
 POINTS = {"run": xr.DataArray([[0, 3], [1, 1]], dims=("p", "q")), "x": xr.DataArray([3, 0], dims="p")}
 SELECTIONS = [{"run": [3, 0, 0, -1], "y": slice(None, None, -1)}, {"run": slice(None, None, -2)}, {"run": -2}, POINTS]
 
