@@ -21,7 +21,7 @@ import zarrds
 from tests.gcs import Google, google_server
 from tests.servers import lacking
 from zarrds._base.types import ByteRange
-from zarrds._store.backends import direct
+from zarrds._store.backends import direct, fs_reading
 from zarrds.errors import ArgumentError, StoreAccessError, StoreError
 from zarrds.storage import FSStore
 
@@ -246,3 +246,25 @@ def test_datasets(google: Google) -> None:
     found = xarray.open_dataset("gs://b/ds.zarr", engine="zarrds", storage_options=google.options)
     xarray.testing.assert_identical(found.load(), ds)
     assert not any("/download/" in line for line in google.asked)
+
+
+def test_a_key_that_obstore_cannot_use_leaves_conditions_as_they_are(google: Google) -> None:
+    store = FSStore("gs://b/root", **google.options)
+    store["k"] = b"1"
+    assert store.get_many([("a\x01b", None)]) == [None]
+    assert store.can_set_if
+    assert (store.set_if("k", b"2", b"0"), store.set_if("k", b"3", b"1")) == (False, True)
+    assert bytes(store["k"]) == b"3"
+
+
+@pytest.mark.parametrize("usable", [(True, False), (False, True)])
+def test_nothing_is_set_without_a_condition_where_obstore_becomes_unusable_meanwhile(
+    usable: tuple[bool, bool], google: Google, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FSStore("gs://b/root", **google.options)
+    store["k"] = b"1"
+    answers = iter(usable)
+    with monkeypatch.context() as patched, pytest.raises(StoreError, match="in one step"):
+        patched.setattr(fs_reading, "is_usable", lambda: next(answers))
+        store.set_if("k", b"2", b"1")
+    assert bytes(store["k"]) == b"1"

@@ -90,6 +90,28 @@ def test_parts_of_values_are_all_that_is_sent(folder: Path) -> None:
         assert sorted(asked) == ["/k bytes=150000-150008", "/k bytes=5-8"]
 
 
+@pytest.mark.parametrize("code", [400, 403, 405, 501])
+@pytest.mark.parametrize("kind", [Quiet, Ranged])
+def test_a_server_that_refuses_head_is_asked_once_in_another_way(folder: Path, kind: type[Quiet], code: int) -> None:
+    (folder / "k").write_bytes(b"0123456789")
+    (folder / "e").write_bytes(b"")
+    heads: list[str] = []
+
+    class Refusing(kind):  # type: ignore[misc, valid-type]
+        def do_HEAD(self) -> None:
+            heads.append(self.path)
+            self.send_response(code)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    with serving(folder, Refusing, lambda handler: False) as (url, asked):
+        store = FSStore(url, mode="r")
+        found = [bytes(store.get_many([("k", ByteRange(2, 5))])[0] or b"") for _ in range(3)]
+        assert (found, heads) == ([b"234"] * 3, ["/k"])
+        assert asked == ["/k bytes=0-0", *["/k bytes=2-4" if kind is Ranged else "/k"] * 3]
+        assert FSStore(url, mode="r").get_many([("e", ByteRange(0, None)), ("no", ByteRange(0, 1))]) == [b"", None]
+
+
 def test_servers_without_ranges_send_a_value_once(folder: Path) -> None:
     (folder / "k").write_bytes(b"0123456789")
     with serving(folder, Quiet, lambda handler: False) as (url, asked):

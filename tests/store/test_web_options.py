@@ -25,6 +25,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
         ("http://h.org/a/b.zarr", {}, WebServer("http://h.org")),
         ("https://h.org:8443/", {"block_size": 5, "client_kwargs": None}, WebServer("https://h.org:8443")),
         ("https://h.org", {"headers": {"A": "b"}}, WebServer("https://h.org", {"A": "b"})),
+        ("https://h.org", {"headers": None, "client_kwargs": {"headers": None}}, WebServer("https://h.org")),
         (
             "https://h.org/x",
             {"headers": {"A": "b"}, "client_kwargs": {"headers": {"A": "c", "D": "e"}}},
@@ -49,6 +50,7 @@ def test_options(url: str, options: dict[str, Any], expected: WebServer) -> None
         ("http://h.org/a", {"encoded": True}, "option encoded"),
         ("http://h.org/a", {"client_kwargs": {"auth": object()}}, "client_kwargs auth"),
         ("http://h.org/a", {"headers": {"A": 1}}, "header A"),
+        ("http://h.org/a", {"client_kwargs": {"headers": [("A", "b")]}}, "headers that are no dict"),
     ],
 )
 def test_what_stays_with_fsspec(url: str, options: dict[str, Any], why: str) -> None:

@@ -116,7 +116,7 @@ def bucket_of(url: str, options: Mapping[str, Any]) -> Bucket | str:
     client, config = dict(given.pop("client_kwargs", {})), dict(given.pop("config_kwargs", {}))
     endpoint = given.pop("endpoint_url", None) or client.pop("endpoint_url", None) or endpoint_of_environment()
     region = client.pop("region_name", None)
-    style = dict(config.pop("s3", {}))
+    style = dict(config.pop("s3", None) or {})
     config.pop("max_pool_connections", None)
     virtual = style.pop("addressing_style", None) == "virtual"
     key, secret, token = (given.pop(n, None) or given.pop(a, None) for n, a in _KEYS)

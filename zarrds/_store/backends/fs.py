@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from fsspec import AbstractFileSystem, FSMap
+from fsspec.implementations.memory import MemoryFileSystem
 
 from zarrds._base.types import Buf, Separator
 from zarrds._store.backends import filesystem, tags
@@ -201,10 +202,11 @@ class FSStore(FSReading):
         key = check_key(key.lower() if self.normalize_keys else key)
         if self._local is not None:
             return self._local.set_if(key, value, expected)
-        if not self.can_set_if:
-            return super().set_if(key, value, expected)
         place, direct = s3_place(self.fs, self._root + key), self._comparing()
-        if place is None and direct is None:
+        is_remote = place is not None or direct is not None
+        if not (self.can_set_if and (is_remote or type(self.fs) is MemoryFileSystem)):
+            return super().set_if(key, value, expected)
+        if not is_remote:
             with locked_object(("memory", self._root)):
                 is_same = same_bytes(self.get_many([(key, None)])[0], expected)
                 if is_same:

@@ -42,6 +42,7 @@ class FSReading(Store):
     mode: str
     normalize_keys: bool
     _direct_place: DirectPlace | None
+    _reads_directly = True  # until an answer comes that obstore cannot read
     _fs: AbstractFileSystem
     _local: DirectoryStore | None
     _has_urls: bool
@@ -58,18 +59,21 @@ class FSReading(Store):
         raise NotImplementedError  # builtin: an abstract method
 
     def _direct(self) -> DirectClient | None:
-        """Return the client of obstore for values, if there is one; a forked child has none."""
+        """Return the client of obstore, if there is one; a forked child has none."""
         return direct_client(self._direct_place) if self._direct_place is not None and is_usable() else None
 
     def _ask_directly(self, ask: Callable[[DirectClient], list[Any]]) -> list[Any] | None:
         """Return what the client of obstore answers; None if there is none, or if it cannot read such answers."""
-        direct = self._direct()
-        replies = [] if direct is None else ask(direct)
+        direct = self._direct() if self._reads_directly else None
+        if direct is None:
+            return None
+        replies = ask(direct)
         refused = next((reply for reply in replies if isinstance(reply, UnservableError)), None)
-        if refused is not None and get_config().transport != "obstore":
-            self._direct_place = None  # so it will be with the next values
-            say_fsspec(self.url, str(refused))
-        return None if self._direct_place is None or direct is None else replies
+        if refused is None or get_config().transport == "obstore":
+            return replies
+        self._reads_directly = False  # so it will be with the next values
+        say_fsspec(self.url, str(refused))
+        return None
 
     def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
         if self.normalize_keys:

@@ -16,6 +16,8 @@ from zarrds._store.backends.s3 import s3_place
 
 __all__ = ["are_sent", "asked_for_ranges", "read_tagged"]
 
+_REFUSES_HEAD = frozenset({400, 403, 405, 501})
+"""Statuses of web servers that refuse the method HEAD."""
 _SETTLED_S = 2
 """Seconds after which any change shows in Last-Modified, which has whole seconds."""
 
@@ -33,7 +35,7 @@ def _http_place(fs: AbstractFileSystem, path: str) -> tuple[AbstractFileSystem, 
 
 
 def asked_for_ranges(fs: AbstractFileSystem, path: str) -> bool | Exception | None:
-    """Ask a web server about a value; return whether it says that it obeys ranges, None for other file systems."""
+    """Ask a web server about a value; return whether it obeys ranges or an error, None for other file systems."""
     place = _http_place(fs, path)
     return None if place is None else together(fs, [partial(_accepts_ranges, *place)])[0]
 
@@ -42,8 +44,18 @@ async def _accepts_ranges(fs: Any, path: str) -> bool:
     session = await fs.set_session()
     # newer versions of fsspec do not show this header
     async with session.head(fs.encode_url(path), allow_redirects=True, **fs.kwargs) as reply:
-        fs._raise_not_found_for_status(reply, path)
-        return bool(reply.headers.get("Accept-Ranges", "").lower() == "bytes")
+        if reply.status not in _REFUSES_HEAD:
+            fs._raise_not_found_for_status(reply, path)
+            return bool(reply.headers.get("Accept-Ranges", "").lower() == "bytes")
+    async with session.get(fs.encode_url(path), **_options(fs, {"Range": "bytes=0-0"})) as reply:
+        if reply.status != 416:  # of an empty value, by a server that obeys ranges
+            fs._raise_not_found_for_status(reply, path)
+        return bool(reply.status in (206, 416))
+
+
+def _options(fs: Any, header: Mapping[str, str]) -> dict[str, Any]:
+    """Return the options of requests of a file system, with one more header."""
+    return {**fs.kwargs, "headers": {**dict(fs.kwargs.get("headers") or ()), **header}}
 
 
 def read_tagged(fs: AbstractFileSystem, paths: Sequence[str], ranges: Sequence[ByteRange | None]) -> list[Any]:
@@ -81,10 +93,8 @@ async def _read_s3(fs: Any, path: str, header: dict[str, str]) -> tuple[bytes, s
 
 
 async def _read_http(fs: Any, path: str, header: dict[str, str]) -> tuple[bytes, str | None]:
-    options = dict(fs.kwargs)
-    options["headers"] = {**options.get("headers", {}), **header}
     session = await fs.set_session()
-    async with session.get(fs.encode_url(path), **options) as reply:
+    async with session.get(fs.encode_url(path), **_options(fs, header)) as reply:
         value: bytes = await reply.read()
         fs._raise_not_found_for_status(reply, path)
         return value, _http_tag(reply.headers)

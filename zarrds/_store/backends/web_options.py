@@ -79,8 +79,10 @@ def web_server_of(url: str, options: Mapping[str, Any]) -> WebServer | str:
     if {"", ".", ".."} & {*path.split("/")[1:]}:
         return "path with empty parts or dots"
     client = dict(options.get("client_kwargs") or {})
-    headers = {**client.pop("headers", {}), **(options.get("headers") or {})}
-    left = [f"option {name}" for name, value in options.items() if value is not None and name not in _OF_FILES]
+    given = [client.pop("headers", None) or {}, options.get("headers") or {}]
+    headers = {name: value for some in given if isinstance(some, dict) for name, value in some.items()}
+    left = [] if all(isinstance(some, dict) for some in given) else ["headers that are no dict"]
+    left += [f"option {name}" for name, value in options.items() if value is not None and name not in _OF_FILES]
     left += [f"client_kwargs {name}" for name in client]
     left += [f"header {name}" for name, value in headers.items() if not isinstance(value, str)]
     left += unlike_aiohttp(url)
