@@ -12,7 +12,7 @@ import fsspec
 import pytest
 
 from zarrds._store.adapt import as_store
-from zarrds.errors import NotBytesError, ReadOnlyError, UnsupportedFormatError
+from zarrds.errors import NotAStoreError, NotBytesError, ReadOnlyError, UnsupportedFormatError
 from zarrds.storage import DirectoryStore, FSStore, KVStore, MemoryStore
 
 
@@ -117,3 +117,19 @@ def test_values_are_returned_as_they_are() -> None:
     with pytest.raises(NotBytesError) as caught:
         KVStore({"a": [1]}).get_many([("a", None)])
     assert (caught.value.key, caught.value.found) == ("a", "list")
+
+
+def test_keys_of_a_mapping_are_texts() -> None:
+    store = KVStore({1: b"1"})  # type: ignore[dict-item]
+    for ask in (store.listdir, lambda: store.rename("a", "b")):
+        with pytest.raises(NotAStoreError, match="are texts"):
+            ask()
+
+
+def test_an_error_inside_a_mapping_is_its_own() -> None:
+    class Broken(dict[str, bytes]):
+        def __iter__(self) -> Iterator[str]:
+            raise AttributeError("of the mapping")
+
+    with pytest.raises(AttributeError, match="of the mapping"):
+        list(KVStore(Broken()).keys_below())

@@ -273,8 +273,6 @@ KINDS = ["__getitem__", "getitems", "get_many", "iter_many"]
 def test_three_levels_of_overriding_come_to_an_end(base: Any, tmp_path: Path) -> None:
     """What several levels override alike is all used; a mixture of methods is used in part, but never without end."""
     for kinds in itertools.product(KINDS, repeat=3):
-        if kinds == ("iter_many", "get_many", "iter_many"):
-            continue
         cls = base
         for number, kind in enumerate(kinds):
             cls = ending(cls, kind, b"%d" % number)

@@ -402,6 +402,24 @@ def test_a_path_becomes_a_file_with_its_first_value(path: Path) -> None:
     assert zipfile.is_zipfile(path)
 
 
+def test_a_forked_child_does_not_create_the_file(path: Path) -> None:
+    store = as_store(str(path), mode="a")
+    store[".zgroup"] = b"{}"
+    child = os.fork()
+    if not child:
+        result = 1
+        try:
+            with pytest.raises(StoreError, match="only by the process"):
+                store.zf  # type: ignore[attr-defined]
+            store.close()
+            result = int(path.exists())
+        finally:
+            os._exit(result)
+    assert os.waitpid(child, 0)[1] == 0
+    assert store.zf.namelist() == [".zgroup"]  # type: ignore[attr-defined]
+    store.close()
+
+
 def test_two_stores_of_a_path_that_is_not_there_lose_nothing_one_after_the_other(path: Path) -> None:
     first, second = as_store(str(path), mode="a"), as_store(str(path), mode="a")
     first["0"] = b"a"

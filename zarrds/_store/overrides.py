@@ -46,7 +46,7 @@ def follow_overrides(cls: type[Store], base: type[Store], network: StoreProfile)
     if is_read:
         _put_reads(cls, base, below)
     elif _is_overridden(cls, ("iter_many",), ("get_many",)):
-        _put_get_many(cls)
+        _put_get_many(cls, base)
     elif _is_overridden(cls, ("get_many",), ("iter_many",)) and cls.iter_many is not base.iter_many:
         _put(cls, "iter_many", lambda self, requests: iter(cls.get_many(self, requests)))
     if _is_overridden(cls, _WRITES, ("set_many",)):
@@ -177,11 +177,12 @@ def _put_reads(cls: type[Store], base: type[Store], below: type[Store] | None) -
             _put(cls, name, getattr(base, name))
 
 
-def _put_get_many(cls: type[Store]) -> None:
+def _put_get_many(cls: type[Store], base: type[Store]) -> None:
     """Let `get_many` use the overriding `iter_many`; what that calls of its base class works below it."""
-    below: Any = cls.__mro__[_position(cls, ("get_many",))]
     _put(cls, "get_many", lambda self, requests: list(cls.iter_many(self, requests)))
-    setattr(cls, "_get_each", lambda self, requests: below.get_many(self, requests))  # noqa: B010
+    if cls._get_each is base._get_each:  # otherwise a class between has said so, and what it reads is below both
+        below: Any = cls.__mro__[_position(cls, ("get_many",))]
+        setattr(cls, "_get_each", lambda self, requests: below.get_many(self, requests))  # noqa: B010
 
 
 def _iter_by(

@@ -78,14 +78,19 @@ class Archive:
         self.users = 0  # number of stores: those that were pickled and unpickled in this process share the archive
         self.lock = threading.RLock()
         self.documents: dict[str, bytes] = {}
+        self.entries: dict[str, zipfile.ZipInfo] = {}
+        self.offsets: dict[int, int] = {}
+        self.comment = b""
+        self.end = 0
         self.changed = False
+        self.is_listed = True  # whether the central directory at the end of the file lists the current entries
+        self.flushed_end = 0
+        self.flushed: dict[str, zipfile.ZipInfo] = {}
         zipfile.ZipFile(io.BytesIO(), "w", compression).close()  # refuses methods that it does not have
         self._opened: _File | None = None
         self._is_over = False
-        if later and not os.path.exists(path) and os.access(os.path.dirname(path), os.W_OK):
-            self._start_empty()  # the first write creates the file
-        else:
-            self._open(mode)
+        if not later or os.path.exists(path) or not os.access(os.path.dirname(path), os.W_OK):
+            self._open(mode)  # otherwise the first write creates the file
 
     def _open(self, mode: str) -> None:
         exists = os.path.exists(self.path)
@@ -97,7 +102,6 @@ class Archive:
             kind = StoreAccessError if isinstance(error, PermissionError) else StoreError
             hint = "open it with mode='r' to read only" if exists and mode == "a" else None
             raise kind(f"cannot open: {error.strerror}", path=self.path, hint=hint) from error
-        self._start_empty()
         self.end = self.file.seek(0, io.SEEK_END)
         self.changed = self.end == 0 and mode != "r"
         if not self.changed:
@@ -108,23 +112,22 @@ class Archive:
                 raise
         self._remember_flushed()
 
-    def _start_empty(self) -> None:
-        self.entries: dict[str, zipfile.ZipInfo] = {}
-        self.offsets: dict[int, int] = {}
-        self.comment = b""
-        self.end = 0
-        self.is_listed = True  # whether the central directory at the end of the file lists the current entries
-        self.flushed_end, self.flushed = 0, dict(self.entries)
-
     @property
     def file(self) -> _File:
         """The open file; one that is created later is created now."""
         if self._opened is None:
-            changed = self.changed
-            self._open("a")  # another store may have created it meanwhile
-            self.changed |= changed
-            assert self._opened is not None
+            self.create()
+        assert self._opened is not None
         return self._opened
+
+    def create(self) -> None:
+        """Create the file now if the first write was to create it; a forked child must not."""
+        with self.lock:
+            if self._opened is None:
+                self._require_owner()
+                changed = self.changed
+                self._open("a")  # another store may have created it meanwhile
+                self.changed |= changed
 
     @property
     def is_closed(self) -> bool:
@@ -388,11 +391,12 @@ class Archive:
         with self.lock:
             if self.is_closed:
                 return
-            if self._opened is None and not self.documents:
+            is_mine = self.pid == os.getpid()
+            if self._opened is None and not (self.documents and is_mine):
                 self._is_over = True
                 return
             try:
-                if self.pid == os.getpid():
+                if is_mine:
                     self.flush()
             except BaseException:
                 if not self.is_listed:

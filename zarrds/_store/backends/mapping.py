@@ -138,8 +138,9 @@ class KVStore(Store):
         self.live.changed()
 
     def keys_below(self, prefix: str = "") -> Iterator[str]:
+        keys = self._keys()
         try:
-            return iter([key for key in self._keys() if key.startswith(prefix)])
+            return iter([key for key in keys if key.startswith(prefix)])
         except AttributeError:
             raise NotAStoreError("the keys of a mapping that serves as a store are texts", store=repr(self)) from None
 
@@ -171,7 +172,7 @@ class KVStore(Store):
             own(src, dst)
             self.live.changed()
             return
-        keys = [key for key in self._keys() if key == src or key.startswith(level(src))]
+        keys = [key for key in self.keys_below(src) if key == src or key.startswith(level(src))]
         if not keys:
             raise PathNotFoundError("nothing to rename", path=src)
         for key in keys:

@@ -123,7 +123,7 @@ class ZipStore(Store):
     def zf(self) -> zipfile.ZipFile:
         """The file as a `zipfile.ZipFile`, to read its directory; what was set before is in it."""
         if self._finalizer.alive:
-            assert self._archive.file  # which is created now at the latest
+            self._archive.create()
             self.flush()
         return zipfile.ZipFile(self.path, "r")
 
