@@ -69,6 +69,13 @@ def test_common_mistakes(place: Path, arguments: list[str], code: int, said: str
     assert result.stderr.rstrip().splitlines()[-1].startswith("Error: ")
 
 
+def test_a_drawing_without_matplotlib_says_what_to_install(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    result = run("plot", "climate.zarr", "t2m", "-o", "map.png")
+    assert (result.exit_code, Path("map.png").exists()) == (1, False)
+    assert "pip install 'zarrds[plot]'" in result.stderr
+
+
 def test_a_destination_that_is_there_is_named_with_options_of_the_command(place: Path) -> None:
     zarrds.open_group("there.zarr", mode="w")
     result = run("copy", "climate.zarr", "there.zarr")

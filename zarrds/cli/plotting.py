@@ -23,7 +23,7 @@ from zarrds.cli.selecting import Item, isel_option, lengths_of, select_option, s
 from zarrds.cli.values import array_at
 from zarrds.convenience import open as open_node
 from zarrds.core import Array
-from zarrds.errors import ArgumentError, ZarrdsError
+from zarrds.errors import ArgumentError, MissingPackageError, ZarrdsError
 from zarrds.errors.escaping import visible
 
 __all__ = ["Drawing", "drawing_of", "plot", "runs_up", "with_coordinates"]
@@ -116,9 +116,11 @@ def plot(
 
 def _check_file(output: str, cmap: str) -> None:
     """Raise an error for a file or a colour map of which matplotlib knows nothing, before any values are read."""
-    from matplotlib import colormaps  # imported here, as other commands do not draw
-    from matplotlib.figure import Figure
-
+    try:
+        from matplotlib import colormaps  # imported here, as other commands do not draw
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingPackageError("files are drawn by matplotlib", hint="pip install 'zarrds[plot]'") from error
     kind, folder = os.path.splitext(output)[1][1:].lower(), os.path.dirname(output) or "."
     if kind and kind not in Figure().canvas.get_supported_filetypes():
         raise click.BadParameter(f"matplotlib draws no .{kind} files; use .png, .svg or .pdf", param_hint="--output")
