@@ -100,7 +100,10 @@ def test_values_of_single_precision_are_as_short_as_they_are_precise(place: Path
 
 
 def test_a_target_that_grows_needs_no_chunks(place: Path) -> None:
-    assert run("rechunk", "climate.zarr", "series.zarr", "--chunks", "lat=-1", "--quiet").exit_code == 0
+    assert run("rechunk", "climate.zarr", "series.zarr", "--append", "--dry-run").exit_code == 0
+    assert run("rechunk", "climate.zarr", "series.zarr", "--append", "--quiet").exit_code == 0
+    refused = run("rechunk", "climate.zarr", "series.zarr", "--append", "--dry-run")
+    assert (refused.exit_code, "no plan" in refused.stderr) == (2, True)
     zarrds.open("climate.zarr", mode="r+")["t2m"].append(np.ones((2, 6), "f4"))
     assert run("rechunk", "climate.zarr", "series.zarr", "--append", "--quiet").exit_code == 0
     assert zarrds.open("series.zarr", mode="r")["t2m"].shape == (6, 6)

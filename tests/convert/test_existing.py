@@ -331,12 +331,41 @@ def test_parts_that_are_recorded_are_done_again_only_if_asked() -> None:
     with pytest.raises(StoppedError):
         by_tasks(store, Mortal(dest, 25))
     copy = zarrds.KVStore(dict(dest))
+    stored = [key for key in dest if key[-1].isdigit()]
     resumed = by_tasks(store, dest)
     assert resumed.resumed > 0
     assert resumed.resumed + resumed.copied <= 23
+    assert resumed.resumed <= len(stored)
     assert by_tasks(store, copy, resume=False).resumed == 0
     assert values(dest) == values(copy) == values(store)
     assert zarrds.verify(copy).ok
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_what_an_earlier_run_did_is_counted_in_stored_chunks(in_place: bool) -> None:
+    """Of 1000 chunks 50 are stored: a run that is stopped and the next one copy these 50."""
+    store = zarrds.KVStore({})
+    root = zarrds.open_group(store, mode="w", zarr_format=3 if in_place else 2)
+    named: dict[str, Any] = {"chunk_key_encoding": {"name": "default"}} if in_place else {}
+    v = root.create_dataset("v", shape=2000, dtype="f8", chunks=2, fill_value=0, **named)
+    for start in range(0, 2000, 40):
+        v[start] = 1
+    dest: Any = store if in_place else zarrds.KVStore({})
+    mortal, to = Mortal(dest, 25), 2 if in_place else 3
+    with pytest.raises(StoppedError):
+        by_tasks(mortal if in_place else store, None if in_place else mortal, to)
+    report = by_tasks(store, None if in_place else dest, to)
+    assert 0 < report.resumed < 25
+    assert report.copied + report.resumed == 50
+
+
+@BOTH
+def test_empty_chunks_that_are_not_stored_are_not_counted(convert: Callable[..., Any]) -> None:
+    store, dest = zarrds.KVStore({}), zarrds.KVStore({})
+    root = zarrds.open_group(store, mode="w", zarr_format=3)
+    v = root.create_dataset("v", shape=24, chunks=2, shards=8, dtype="i4", fill_value=0)
+    v[5] = v[16] = 1
+    assert convert(store, dest, 2).copied == len([key for key in dest if key[-1].isdigit()]) == 2
 
 
 @BOTH

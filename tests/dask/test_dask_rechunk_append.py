@@ -46,6 +46,22 @@ def test_rows_are_added(options: Any, first: int, steps: list[int], shuffles: in
     assert not [key for key in store if "zarrds" in key]
 
 
+@pytest.mark.parametrize("options", [{"zarr_format": 2}, {"zarr_format": 3, "shards": (2, 24)}])
+def test_a_target_that_is_not_there_is_made_with_the_chunks_of_the_source(options: Any) -> None:
+    z, root, store = archive(6, **options), zarrds.group(zarr_format=options["zarr_format"]), zarrds.MemoryStore()
+    root.array("u", rows(0, 6), chunks=(4, 24))
+    root.array("v", np.arange(6), chunks=3)
+    for count in (6, 8):
+        z.resize(count, 24)
+        root["u"].resize(count, 24)
+        found = rechunk(z, store, target_path="u", append=True).compute(scheduler="sync")
+        assert (found.shape, found.chunks) == ((count, 24), z.chunks)
+        group = rechunk(root, store, target_path="g", append=True).compute(scheduler="sync")
+        assert (group["u"].chunks, group["u"].shape, group["v"].chunks) == ((4, 24), (count, 24), (3,))
+    with pytest.raises(TypeError, match="chunks are needed"):
+        rechunk(z, {})
+
+
 def test_one_percent_costs_three_percent_at_most() -> None:
     z = zarrds.array(rows(0, 10_000, 40), chunks=(10, 40), compressor=None, store=zarrds.MemoryStore())
     store = zarrds.MemoryStore()

@@ -86,6 +86,14 @@ def test_a_report_says_what_was_written_and_what_was_there(shuffles: int) -> Non
     np.testing.assert_array_equal(zarrds.open_array(store)[:], z[:])
 
 
+@pytest.mark.parametrize("options", [{"write_empty_chunks": False}, {"zarr_format": 3, "shards": (20, 2)}])
+def test_empty_chunks_that_are_not_stored_are_not_counted(options: Any) -> None:
+    z, store = zarrds.zeros((20, 20), chunks=(1, 20)), zarrds.MemoryStore()
+    z[5, 5] = z[5, 15] = 1
+    report = rechunk(z, store, chunks=(20, 1), target_options=options, report=True).compute(scheduler="sync")
+    assert report.copied == zarrds.open_array(store, mode="r").nchunks_initialized == 2
+
+
 def test_a_job_killed_after_its_last_chunk_is_completed() -> None:
     z, store = source_in(zarrds.MemoryStore()), zarrds.MemoryStore()
     with shuffles_forced(1):

@@ -12,6 +12,8 @@ import pytest
 
 import zarrds
 import zarrds.dask
+from zarrds._engine import write
+from zarrds._plan import plan_selection
 from zarrds._store.wrappers.n5 import N5Mapping
 
 BITS = {
@@ -142,3 +144,15 @@ def test_objects_that_are_equal_only_are_stored(fill: Any, other: Any) -> None:
     z[1] = fill
     assert z.nchunks_initialized == 1
     assert repr(z[0]) == repr(other)
+
+
+@pytest.mark.parametrize("options", [{"chunks": 2}, {"zarr_format": 3, "chunks": 1, "shards": 2}])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_write_says_how_many_chunks_it_stores(options: dict[str, Any], threads: int) -> None:
+    z = zarrds.zeros(20, dtype="i4", **options)
+    source, values = z.source().open(), np.zeros(20, "i4")
+    values[[1, 2, 3, 19]] = 1
+    for region, stored in ((slice(0, 20), 3), (slice(0, 1), 1), (slice(6, 8), 0), (slice(6, 10), 0)):
+        plan = plan_selection(region, z.shape, z.source().meta.write_unit, "basic")
+        assert write(source, plan, values[region], threads=threads, write_empty_chunks=False) == stored
+    assert z.nchunks_initialized == 3

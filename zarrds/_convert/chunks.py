@@ -222,12 +222,12 @@ def _reencode_block(
         return CopyReport(skipped=len(to), dry_run=how.dry_run)
     if how.dry_run:
         return CopyReport(len(to), bytes=found.nbytes, dry_run=True)
-    write(dest, to, found, threads=threads, write_empty_chunks=False)
+    stored = write(dest, to, found, threads=threads, write_empty_chunks=False)
     if how.verify in ("read", "hash"):
         there = read(dest, to, threads=threads)
         if how.verify == "hash" and not same_elements(found, there):
             raise CopyError("the copy has other elements than the source", store=repr(dest.store), path=dest.path)
-    return CopyReport(len(to), bytes=found.nbytes)
+    return CopyReport(stored, bytes=found.nbytes)
 
 
 def _holds(dest: OpenSource, to: Plan, wanted: NDArrayAny, threads: int | None) -> bool:

@@ -45,8 +45,8 @@ def write(
     lock: Lock | None = None,
     threads: int | None = None,
     write_empty_chunks: bool = True,
-) -> None:
-    """Write a selection; numpy's broadcasting rules apply between value and selection.
+) -> int:
+    """Write a selection, and return how many chunks were stored; numpy's rules of broadcasting apply to the value.
 
     Parameters
     ----------
@@ -66,6 +66,11 @@ def write(
     write_empty_chunks : bool
         If False, chunks that are all fill value are deleted instead of set.
 
+    Returns
+    -------
+    int
+        Number of chunks, or shards, that were set: empty ones that were deleted do not count.
+
     Raises
     ------
     ValueError
@@ -82,9 +87,8 @@ def write(
     job = kind(source, value, plan.drop_axes, field, write_empty_chunks, threads)
     single = plan.single()
     if single is not None and lock is None:
-        job.run([single])
-        return
-    count = len(plan)
+        return job.run([single])
+    count, stored = len(plan), list[int]()
     plain = isinstance(value, np.ndarray) and not source.meta.dtype.hasobject
     may_overlap = threads is None and plain
     threads = usable_threads(threads, source.meta.chunk.nbytes, get_config().threaded_write_bytes, count)
@@ -94,13 +98,14 @@ def write(
         if source.store.profile.kind == "network" and (threads > 1 or may_overlap):
             length, at_once = network_windows(source, plan)  # some windows are encoded while others are sent
             threads = usable_threads(max(threads, min(4, at_once)), 0, 0, -(-count // length))
-        run_all(job.run, windows(plan, length), threads)
-        return
+        run_all(lambda window: stored.append(job.run(window)), windows(plan, length), threads)
+        return sum(stored)
     for window in windows(plan, _locked_length(source, plan)):
         with ExitStack() as held:
             for key in sorted([source.key(p.coords) for p in window]):
                 held.enter_context(lock(key))
-            job.run(window)
+            stored.append(job.run(window))
+    return sum(stored)
 
 
 def _one_field(dtype: np.dtype[Any], fields: str | list[str]) -> str:
@@ -162,9 +167,10 @@ class _Write:
             and (chunk.serializer is None or chunk.serializer.name == "bytes")
         )
 
-    def run(self, window: list[Projection]) -> None:
+    def run(self, window: list[Projection]) -> int:
         """Read what must be kept in one batch, change and encode it, and set it: in one batch, except on a disk.
 
+        Return how many values were set.
         Shards are removed from all shard-index caches of this process.
         """
         keys = [self.source.key(p.coords) for p in window]
@@ -172,14 +178,14 @@ class _Write:
         if in_shards:
             note_written(keys)
         try:
-            self._run(window, keys)
+            return self._run(window, keys)
         finally:
             # of shards again, as a reader may have cached the index in between; on a network, no version of a value
             # says that it has changed
             if in_shards or self.is_remote:
                 note_written(keys)
 
-    def _run(self, window: list[Projection], keys: list[str]) -> None:
+    def _run(self, window: list[Projection], keys: list[str]) -> int:
         source = self.source
         old = self._old_chunks(window, keys)
         at_once = self.at_once and not old  # an old value may be damaged
@@ -201,6 +207,7 @@ class _Write:
             source.store.set_many(to_set)
         if to_delete:
             source.store.delete_many(to_delete)
+        return len(keys) - len(to_delete)
 
     def _old_chunks(self, window: list[Projection], keys: list[str]) -> dict[str, Any]:
         partial = [key for key, p in zip(keys, window, strict=True) if not p.whole or self.field]

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from zarrds._node import documents_below, not_found
+from zarrds._node import documents_below, has_node, not_found
 from zarrds._store import normalize_path
 from zarrds.cli.asking import REPLACE, ask_if_there
 from zarrds.cli.options import (
@@ -189,7 +189,7 @@ def consolidate(
 @click.option("--path", metavar="PATH", help="Array or group in SRC.")
 @click.option("--dest-path", metavar="PATH", help="Where to store it in DST.")
 @click.option("--overwrite", is_flag=True, help="Delete what is at the target.")
-@click.option("--append", is_flag=True, help="Bring a target up to date with a source that has grown.")
+@click.option("--append", is_flag=True, help="Bring a target up to date with a source that has grown, or make it.")
 @click.option("--dry-run", is_flag=True, help="Show the plan, and write nothing.")
 @resume_option
 @yes_option
@@ -226,6 +226,8 @@ def rechunk(
     ours, theirs = access.options(source), access.options(dest, dest_storage_option)
     make: Callable[..., Any] = partial(_rechunk_job, store_at(source, ours), chunks=chunks, path=path, **how)
     if dry_run:
+        if how["append"] and has_node(store_at(dest, theirs), normalize_path(dest_path)):
+            raise click.UsageError("--dry-run shows no plan for a target that is there and grows")
         plan = make(MemoryStore()).plan
         echo_json("rechunk", {"dry_run": True, "plan": plan.as_dict()}) if as_json else echo_text(str(plan))
         return

@@ -9,11 +9,11 @@ from time import time
 from typing import Any
 
 from zarrds import _node
-from zarrds._base.edges import Grid, chunk_region, longest_chunk
+from zarrds._base.edges import Grid, chunk_region
 from zarrds._convert import Found, documents_of
 from zarrds._copy import failed, same_elements
 from zarrds._engine import OpenSource, read, write
-from zarrds._format import ArrayMeta, chunk_count, grid_shape
+from zarrds._format import ArrayMeta, grid_shape
 from zarrds._plan import plan_selection
 from zarrds.attrs import Attributes
 from zarrds.dask.batches import coords_between
@@ -66,14 +66,6 @@ class RecodeBatch:
     name: str
     ranges: tuple[RecodeRange, ...]
 
-    def count(self) -> int:
-        """Return the number of chunks of the destination in these blocks, roughly."""
-        return sum((some.stop - some.start) * _chunks_in_block(some) for some in self.ranges)
-
-
-def _chunks_in_block(some: RecodeRange) -> int:
-    return chunk_count(longest_chunk(some.block), some.new.chunk.shape) if some.new.irregular is None else 1
-
 
 @dataclass(frozen=True, slots=True)
 class NewDocuments:
@@ -112,7 +104,7 @@ def recode_blocks(work: CopyWork, batch: RecodeBatch, after: Any = None) -> Copy
         for region in some.regions():
             report += _recode_or_report(work, some, source, dest, region)
     if work.notes is not None and report.ok:
-        work.notes.leave(batch.name, keys=batch.count())
+        work.notes.leave(batch.name, keys=report.copied)
     tell_bytes(report.bytes)
     return report.since(started)
 
@@ -140,12 +132,12 @@ def _recode(
         return CopyReport(len(new), bytes=nbytes, dry_run=True)
     block = read(source, old, threads=1)
     # chunks of an earlier run, or of a node that was here before, are deleted where they are empty now
-    write(dest, new, block, threads=1, write_empty_chunks=some.write_empty_chunks)
+    stored = write(dest, new, block, threads=1, write_empty_chunks=some.write_empty_chunks)
     if work.verify in ("read", "hash"):
         found = read(dest, new, threads=1)
         if work.verify == "hash" and not same_elements(block, found):
             raise CopyError("the copy has other elements than the source", store=repr(dest.store), path=some.new_path)
-    return CopyReport(len(new), bytes=nbytes)
+    return CopyReport(stored, bytes=nbytes)
 
 
 def write_documents(work: CopyWork, documents: NewDocuments, chunks: CopyReport) -> CopyReport:

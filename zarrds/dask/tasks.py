@@ -99,7 +99,7 @@ def write_block(
 
 
 def rechunk_blocks(work: RechunkWork, batch: tuple[int, ...], after: Any = None) -> CopyReport:
-    """Move the blocks from `start` to `stop` of one stage; return how many chunks of the target were written.
+    """Move the blocks from `start` to `stop` of one stage; return how many chunks of the target were stored.
 
     The batch is ``(stage, start, stop)``; with a fourth item, an earlier run has done a part of these blocks.
     """

@@ -31,7 +31,7 @@ from zarrds._engine import OpenSource, stored_chunks
 from zarrds._format import ArrayMeta, grid_shape
 from zarrds._store import LRUStoreCache, Store, StoreLike, StoreSpec, level
 from zarrds.core import Array
-from zarrds.dask.batches import Batch, Batches, Limits, count_of, flat_ranges
+from zarrds.dask.batches import Batches, Limits, count_of, flat_ranges
 from zarrds.dask.converting.tasks import (
     ConvertWork,
     InPlaceWork,
@@ -251,10 +251,6 @@ def _reported(resumed: int, receipt: CopyReport) -> CopyReport:
     return receipt + CopyReport(resumed=resumed)
 
 
-def _chunks_in(batches: Sequence[Batch]) -> int:
-    return sum(part.stop - part.start for batch in batches for part in batch)
-
-
 # --- into another place -----------------------------------------------------------------------------------------------
 
 
@@ -313,18 +309,26 @@ def _job_elsewhere(work: ConvertWork, batches: Batches, notes: set[str], how: _H
     begins = not how.moving.dry_run and (work.notes is not None or work.plan.replaced)
     begun = graph.stage("zarrds-begin", begin_conversion, [None]) if begins else None
     done = [graph.stage("zarrds-convert", convert_arrays, batches.shared, after=begun)] if batches.shared else []
-    resumed = 0
+    resumed: list[str] = []
     for number, own in batches.own.items():
-        missing = [batch for batch in own if not notes or note_key(work, batch) not in notes]
-        resumed += _chunks_in(own) - _chunks_in(missing)
+        keys = [note_key(work, batch) if notes else "" for batch in own]
+        missing = [batch for batch, key in zip(own, keys, strict=True) if key not in notes]
+        resumed += [key for key in keys if key in notes]
         parts = graph.stage("zarrds-convert", convert_part, missing, after=begun) if missing else begun
         done.append(graph.stage("zarrds-meta", complete_array, [number], after=parts))
     chunks = graph.together(done) if done else begun
     finished = graph.stage("zarrds-meta", finish_conversion, [None], after=chunks)
-    finish = (
-        partial(_reported, resumed) if how.report else partial(_opened, work.dest, work.plan.dest_path, work.plan.to)
-    )
+    finish: Any = partial(_opened, work.dest, work.plan.dest_path, work.plan.to)
+    if how.report:
+        finish = partial(_reported, _chunks_noted(work.dest.open(), resumed))
     return graph.job(finished, finish, stores=(work.source, work.dest), resumable=True)
+
+
+def _chunks_noted(dest: Store, keys: Sequence[str]) -> int:
+    """Return how many chunks the parts have together whose notes are given."""
+    values = dest.get_many([(key, None) for key in keys]) if keys else []
+    # earlier versions wrote no number
+    return sum(int(text) for value in values if value is not None and (text := bytes(value)).isdigit())
 
 
 # --- in place ---------------------------------------------------------------------------------------------------------
@@ -350,13 +354,14 @@ def _in_place(at: Places, to: int, keep: bool, how: _How) -> Job[Any]:
 def _job_in_place(work: InPlaceWork, batches: Batches, receipts: Mapping[str, Any], how: _How) -> Job[Any]:
     graph, plan = GraphBuilder(work, retries=how.retries), work.plan
     every = batches.every()
-    missing = [batch for batch in every if batch_name(work.arrays, batch) not in receipts]
+    names = [batch_name(work.arrays, batch) for batch in every]
+    missing = [batch for batch, name in zip(every, names, strict=True) if name not in receipts]
     copied = graph.stage("zarrds-convert", copy_renamed, missing) if missing else None
     done = graph.stage("zarrds-meta", write_documents, [None], after=copied)
     if plan.to == 2 and not plan.keep:
         length = -(-len(plan.everything) // REMOVING_TASKS)
         parts = [(n, n + length) for n in range(0, len(plan.everything), length)]
         done = graph.stage("zarrds-delete", remove_chunks, parts, after=done)
-    resumed = _chunks_in(every) - _chunks_in(missing)
+    resumed = sum(int(receipts[name].get("keys", 0)) for name in names if name in receipts)
     finish = partial(_reported, resumed) if how.report else partial(_opened, work.store, plan.path, plan.to)
     return graph.job(done, finish, stores=(work.store,), resumable=True)

@@ -133,7 +133,7 @@ def convert_part(work: ConvertWork, batch: Batch, after: object = None) -> CopyR
     # where chunks are compared, nothing is done twice
     if is_done and dest.is_erasable() and step.new.path not in work.plan.same:
         note = note_key(work, batch)
-        dest.set_many([(note, b"done")])
+        dest.set_many([(note, str(report.copied).encode())])
         if _node.has_node(dest, step.new.path, work.plan.to):  # this task runs for the second time, too late
             dest.delete_many([note])
             _remove_notes(dest, step)
@@ -147,7 +147,7 @@ def _move_to(work: ConvertWork, number: int, parts: Iterable[Part]) -> CopyRepor
 
 
 def note_key(work: ConvertWork, batch: Batch) -> str:
-    """Return the key whose presence records that a part is done.
+    """Return the key whose presence records that a part is done; its value is how many chunks that are.
 
     It is unique to the conversion, the state of the source and the part.
     """

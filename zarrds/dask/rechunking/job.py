@@ -108,7 +108,7 @@ def rechunk(
         A dict gives the dimensions that change, by their names (of Zarr v3, or those that xarray writes) or by the
         numbers of axes. For a group, a dict whose keys are paths of arrays, with such chunks, or names of dimensions,
         with a length for all arrays that have it; arrays that are not named keep their chunks. With `append` by
-        default those of the target.
+        default those of the target, or of the source if there is no target yet.
     max_mem : int or str, optional
         Bytes ("256MB") of memory that a task may use, beyond those of an idle worker. By default half the memory that
         a worker of the cluster has for each thread, less 100 MB; without a cluster four times ``array.chunk-size``.
@@ -131,8 +131,9 @@ def rechunk(
         complete the last chunks, then change the shape. A target that does not exist is made. An irregular target gets
         chunks of its longest length, or those in `chunks`, which begin with the lengths that it has.
     report : bool, default False
-        Let `compute` return a `CopyReport` in place of the target: chunks (or shards) of the target that were written,
-        the bytes of their elements, and those that an earlier run had stored. For sources that are stored.
+        Let `compute` return a `CopyReport` in place of the target: chunks (or shards) of the target that were stored,
+        without empty ones that are not, the bytes of all elements that were written, and chunks that an earlier run had
+        stored. For sources that are stored.
     retries : int, default 3
         How often a cluster repeats a task that failed.
     storage_options : dict, optional
@@ -221,10 +222,11 @@ def rechunk_job(
         refuse_overlap(places_of(array), [store.place(where)], path=where)
     if append and _node.has_node(store, where) and not is_being_created(store, where):
         return _growing_job(request, chunks, options, retries)
-    if chunks is None:
+    if chunks is None and not append:
         raise ArgumentTypeError("chunks are needed; they may be left out only where a target grows (append=True)")
     earlier = None if overwrite else continued(store, where, request.temp)
-    return _creating_job(request, chunks, options, earlier, overwrite, retries)
+    # no chunks are named, so those of the source stay
+    return _creating_job(request, {} if chunks is None else chunks, options, earlier, overwrite, retries)
 
 
 def _of_xarray(source: Any) -> Any:

@@ -97,7 +97,7 @@ class StageRun:
     def move(self, number: int, partly: bool = False) -> tuple[int, int]:
         """Read and write one block, given by its number in C order of the stage's grid.
 
-        Return how many chunks of the target were written, and the bytes of their elements.
+        Return how many chunks of the target were stored, and the bytes of all elements, of empty chunks too.
 
         `partly` says that an earlier run has stored some chunks of the block; these are not written again.
         """
@@ -191,8 +191,8 @@ class StageRun:
             plan = plan_selection(unit, target.meta.shape, target.meta.write_unit, "basic")
             keep = self._work.write_empty_chunks
             part = block[_within(unit, stored)].astype(target.meta.dtype, copy=False)
-            write(target, plan, part, threads=1, write_empty_chunks=keep)
-            chunks, nbytes = chunks + len(plan), nbytes + part.nbytes
+            chunks += write(target, plan, part, threads=1, write_empty_chunks=keep)
+            nbytes += part.nbytes
         return chunks, nbytes
 
     def _pack(self, region: Region, coords: tuple[int, ...], number: int) -> None:
