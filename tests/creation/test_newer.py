@@ -402,6 +402,10 @@ def test_stores_of_zarr_3_by_their_names(tmp_path: Path) -> None:
     local = LocalStore(tmp_path / "a.zarr")
     zarrds.create_array(local, data=DATA)
     assert isinstance(local, DirectoryStore)
+    assert isinstance(local, LocalStore)
+    assert isinstance(LocalStore(tmp_path, read_only=True), LocalStore)
+    assert not isinstance(zarrds.storage.MemoryStore(), LocalStore | FsspecStore)
+    assert issubclass(DirectoryStore, LocalStore)
     with pytest.raises(errors.ReadOnlyError):
         LocalStore(tmp_path / "a.zarr", read_only=True)["x"] = b"1"
     for store in (
@@ -409,4 +413,6 @@ def test_stores_of_zarr_3_by_their_names(tmp_path: Path) -> None:
         FsspecStore(fsspec.filesystem("file"), path=f"{tmp_path}/a.zarr"),
     ):
         assert isinstance(store, FSStore)
+        assert isinstance(store, FsspecStore)
+        assert not isinstance(store, LocalStore)
         np.testing.assert_array_equal(zarrds.open_array(store, mode="r")[:], DATA)

@@ -24,7 +24,9 @@ _UNREACHED_HINT = (
     "check host and port (for S3: endpoint_url in client_kwargs), and that the service runs; "
     "where it may be restarted meanwhile, raise connect_attempts of zarrds.set_config"
 )
-_OPTION_HINT = "check the names of the storage options: the file system, or the client of the service, has no such one"
+_OPTION_HINT = (
+    "check the names of the storage options: the file system, or the client of the service, does not know one of them"
+)
 _ADDRESS_HINT = "write the address of the service in full, such as http://localhost:9000"
 _BUSY_HINT = (
     "the service asks for fewer requests: lower concurrency in zarrds.set_config, use fewer workers or raise attempts; "

@@ -1,4 +1,4 @@
-"""Stores under the names of Zarr-Python 3; what they return are the stores that zarrds has under other names."""
+"""Stores under the names of Zarr-Python 3: calling such a class makes a store that zarrds has under another name."""
 
 from __future__ import annotations
 
@@ -13,8 +13,20 @@ from zarrds._store.wrappers.readonly import ReadOnlyStore
 __all__ = ["FsspecStore", "LocalStore"]
 
 
-def LocalStore(root: str | os.PathLike[str], *, read_only: bool = False) -> Store:  # noqa: N802  # a name of Zarr-Python 3
-    """Return the store of a directory: a `DirectoryStore`, or one in a `ReadOnlyStore`.
+class _Named(type):
+    """Class of another name of a class of stores: `isinstance` and `issubclass` know both names."""
+
+    _stores: type[Store]
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance.store if isinstance(instance, ReadOnlyStore) else instance, cls._stores)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return subclass is cls or issubclass(subclass, cls._stores)
+
+
+class LocalStore(metaclass=_Named):
+    """Make the store of a directory: a `DirectoryStore`, or one in a `ReadOnlyStore`.
 
     Parameters
     ----------
@@ -22,11 +34,6 @@ def LocalStore(root: str | os.PathLike[str], *, read_only: bool = False) -> Stor
         Directory that is the root of the store.
     read_only : bool, default False
         Whether writing through it is refused.
-
-    Returns
-    -------
-    Store
-        The store.
 
     Examples
     --------
@@ -36,11 +43,16 @@ def LocalStore(root: str | os.PathLike[str], *, read_only: bool = False) -> Stor
     >>> zarrds.open_array(LocalStore("data/local.zarr", read_only=True), mode="r").shape
     (3,)
     """
-    store = DirectoryStore(root)
-    return ReadOnlyStore(store) if read_only else store
+
+    __module__ = "zarrds.storage"
+    _stores = DirectoryStore
+
+    def __new__(cls, root: str | os.PathLike[str], *, read_only: bool = False) -> Store:  # type: ignore[misc]  # see above
+        store = DirectoryStore(root)
+        return ReadOnlyStore(store) if read_only else store
 
 
-class FsspecStore:
+class FsspecStore(metaclass=_Named):
     """Make the store behind a URL, or of a file system of fsspec: an `FSStore`.
 
     Parameters
@@ -62,6 +74,7 @@ class FsspecStore:
     """
 
     __module__ = "zarrds.storage"
+    _stores = FSStore
 
     def __new__(cls, fs: Any, read_only: bool = False, path: str = "/") -> FSStore:  # type: ignore[misc]  # see above
         return FSStore(path, fs=fs, mode="r" if read_only else "w")

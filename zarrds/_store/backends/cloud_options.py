@@ -62,12 +62,15 @@ class Bucket:
     unpacks = False
 
     def key(self, path: str) -> str:
+        """Return the key of a path of the file system."""
         return path.partition("/")[2]
 
     def tag(self, meta: Any) -> str | None:
+        """Return what identifies the state of a value, from obstore's description of it."""
         return meta.get("e_tag")  # type: ignore[no-any-return]
 
     def opened(self, client_options: dict[str, Any]) -> Any:
+        """Return the object of obstore; it sends each request once."""
         module: Any = optional_module("obstore.store", "cloud")
         settings: dict[str, Any] = {
             "region": self.region or "us-east-1",

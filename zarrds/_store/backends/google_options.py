@@ -53,19 +53,24 @@ class GoogleBucket:
 
     @property
     def service(self) -> str:
+        """Name of the service, for those who share requests to it."""
         return f"gcs {self.endpoint}"
 
     @property
     def secret(self) -> str:
+        """What the rights depend on; never shown."""
         return str(hash(self.files))  # made of all options, the token too
 
     def key(self, path: str) -> str:
+        """Return the key of a path of the file system."""
         return path.partition("/")[2]
 
     def tag(self, meta: Any) -> str | None:
+        """Return what identifies the state of a value, from obstore's description of it."""
         return meta.get("version") or meta.get("e_tag")  # type: ignore[no-any-return]
 
     def opened(self, client_options: dict[str, Any]) -> Any:
+        """Return the object of obstore; it sends each request once."""
         module: Any = optional_module("obstore.store", "cloud")
         rights: dict[str, Any] = {"credential_provider": self._token}
         if self.files.credentials.credentials is None:

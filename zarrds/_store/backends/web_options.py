@@ -43,20 +43,25 @@ class WebServer:
 
     @property
     def service(self) -> str:
+        """Name of the service, for those who share requests to it."""
         return f"http {self.address}"
 
     @property
     def secret(self) -> str:
+        """What the rights depend on; never shown."""
         return repr(sorted(self.headers.items()))
 
     def key(self, path: str) -> str:
+        """Return the key of a path of the file system."""
         return unquote(path[len(self.address) + 1 :])  # obstore quotes keys itself
 
     def tag(self, meta: Any) -> str | None:
+        """Return what identifies the state of a value, from obstore's description of it."""
         tag: str | None = meta.get("e_tag")
         return None if tag is None or tag.startswith("W/") else tag  # a weak tag stays when bytes change
 
     def opened(self, client_options: dict[str, Any]) -> Any:
+        """Return the object of obstore; it sends each request once."""
         module: Any = optional_module("obstore.store", "cloud")
         options = {**client_options, "default_headers": dict(self.headers)} if self.headers else client_options
         return module.HTTPStore(self.address, client_options=options, retry_config={"max_retries": 0})
