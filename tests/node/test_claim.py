@@ -7,13 +7,18 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import zarrds
+import zarrds.parallel
+from tests.store.doubles import WrappedStore
+from zarrds._base.types import Buf, Request
+from zarrds._node import alone
 from zarrds._node import claim as _claim
 from zarrds._node.claim import ClaimLost, claim_around, claimed, has_mark, with_mark_of
 from zarrds._store.base import Store
@@ -136,6 +141,49 @@ def test_a_claim_is_renewed_by_those_who_go_on(monkeypatch: pytest.MonkeyPatch) 
         with pytest.raises(ClaimLost):
             claim.keep()
     assert not has_mark(store[key])
+
+
+class Renewing(WrappedStore):
+    """Lets the keeper of a claim renew its mark while its owner reads the document, if nothing keeps it from that."""
+
+    claim: _claim.Claim | None = None
+
+    def get_many(self, requests: Sequence[Request]) -> list[Buf | None]:
+        found = super().get_many(requests)
+        claim, self.claim = self.claim, None
+        if claim is not None and claim._mutex.acquire(blocking=False):
+            claim._mutex.release()
+            claim._renewed = float("-inf")
+            claim.keep()
+        return found
+
+    def set_if(self, key: str, value: Buf, expected: Buf | None) -> bool:
+        return super().set_if(key, value, expected)
+
+
+def test_a_turn_is_not_lost_because_it_is_renewed_at_that_moment() -> None:
+    store = Renewing(MemoryStore())
+    with zarrds.parallel.replacing_turn(store, "z") as turn:
+        store.claim = turn._claim
+        turn.expect_kept()
+        assert store.claim is None
+
+
+def test_threads_wait_for_a_claim_that_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while its keeper waits for a slow store, so that no step is seen."""
+    monkeypatch.setattr(alone, "_STEP_S", 3600.0)
+    monkeypatch.setattr(_claim, "OWN_PATIENCE_S", -1.0)
+    store = MemoryStore()
+    _, key = make(store)
+    with ThreadPoolExecutor(1) as pool, claimed(store, key) as claim:
+
+        def is_over() -> bool:
+            return pool.submit(_claim._Watch(1).is_over, claim.mark).result()
+
+        assert is_over()
+        with alone.kept(claim):
+            assert not is_over()
+        assert is_over()
 
 
 KILLED = """

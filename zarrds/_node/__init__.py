@@ -1,7 +1,7 @@
 """The documents of a hierarchy in a store: find, create and delete nodes."""
 
 from zarrds._node.adapters import locate_node, other_layout
-from zarrds._node.alone import clear, release, writer_claim
+from zarrds._node.alone import clear, kept, release, writer_claim
 from zarrds._node.claim import (
     Claim,
     ClaimLost,
@@ -92,6 +92,7 @@ __all__ = [
     "has_mark",
     "has_node",
     "has_removal_mark",
+    "kept",
     "load_array",
     "load_group",
     "locate_node",

@@ -66,6 +66,8 @@ class Claim:
         Its key.
     inherited : bool
         Whether the owner before did not finish, and may have left something.
+    is_kept : bool
+        Whether a thread keeps it (`kept`), so that threads of this process wait as long as it may take.
     over : bool
         Whether another thread, or an inner call, of this process has taken over.
     work : object
@@ -77,6 +79,7 @@ class Claim:
         "_mutex",
         "_renewed",
         "inherited",
+        "is_kept",
         "key",
         "mark",
         "over",
@@ -89,18 +92,14 @@ class Claim:
     inherited: bool
     key: str
     mark: bytes
-    over: bool
-    steps: int
     store: Store
     text: bytes
-    thread: int
 
     def __init__(self, store: Store, key: str, text: bytes, mark: bytes, inherited: bool) -> None:
         self.store, self.key, self.text, self.mark, self.inherited = store, key, text, mark, inherited
-        self.over = False
+        self.over = self.is_kept = False
         self.work: object = None
-        self.thread = threading.get_ident()
-        self.steps = 0
+        self.thread, self.steps = threading.get_ident(), 0
         self._kept = False
         self._renewed = _now()
         self._mutex = threading.Lock()
@@ -173,7 +172,8 @@ class Claim:
 
     def is_held(self) -> bool:
         """Return whether nobody has taken over and the document is not replaced yet."""
-        return not self.mark or self.refresh()
+        with self._mutex:  # while the mark is renewed, the stored one and the known one may differ
+            return not self.mark or self.refresh()
 
     def set_if(self, store: Store, key: str, value: Buf, expected: Buf | None) -> bool:
         """Compare and set another value that the owner of the claim changes, such as a chunk."""
@@ -456,7 +456,8 @@ class _Watch:
             self.seen, self.since = seen, time.monotonic()
         waited = time.monotonic() - self.since
         if claim is not None:  # it cannot go on while its own thread waits
-            return claim.thread == threading.get_ident() or waited > OWN_PATIENCE_S * self.factor
+            is_silent = not claim.is_kept and waited > OWN_PATIENCE_S * self.factor
+            return is_silent or claim.thread == threading.get_ident()
         return _is_dead(mark) or waited > PATIENCE_S * self.factor
 
 

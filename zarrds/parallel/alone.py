@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from zarrds._node import Claim, check_synchronizer, clear, delete_node, release, writer_claim
+from zarrds._node import Claim, check_synchronizer, clear, delete_node, kept, release, writer_claim
 from zarrds._store import Store
 from zarrds.errors import ConflictError
-from zarrds.parallel.turns import Turn, kept
+from zarrds.parallel.turns import Turn
 from zarrds.sync import Synchronizer
 
 __all__ = ["ReplacingTurn", "replacing_turn"]
@@ -91,9 +91,8 @@ def replacing_turn(store: Store, path: str, synchronizer: Synchronizer | None = 
     """
     check_synchronizer(synchronizer, path, store)
     with writer_claim(store, path, synchronizer) as claim:
-        turn = ReplacingTurn(claim, store, path)
-        with kept(turn):
-            yield turn
+        with kept(claim):
+            yield ReplacingTurn(claim, store, path)
         if claim is not None and not release(claim):
             raise _replaced(store, path)
 

@@ -19,6 +19,7 @@ from zarrds._node import (
     claimed,
     document_locked,
     has_mark,
+    kept,
     set_document,
     with_mark_of,
 )
@@ -31,7 +32,7 @@ from zarrds.hierarchy import Group
 from zarrds.parallel.parts import trim_part
 from zarrds.sync import Synchronizer
 
-__all__ = ["Turn", "group_turn", "kept", "settle", "take_back", "tidy"]
+__all__ = ["Turn", "group_turn", "settle", "take_back", "tidy"]
 
 
 class Turn:
@@ -119,9 +120,8 @@ class Turn:
     @property
     def is_lost(self) -> bool:
         """Whether another writer took over."""
-        claim = self._claim
-        if claim is not None and claim.mark and not self._lost:
-            self._lost = not claim.refresh()
+        if self._claim is not None and not self._lost:
+            self._lost = not self._claim.is_held()
         return self._lost
 
 
@@ -165,9 +165,9 @@ def group_turn(group: Group, synchronizer: Synchronizer | None = None) -> Iterat
     with ExitStack() as held:
         held.enter_context(_thread_lock(f"{group.store!r} {key}"))
         held.enter_context(document_locked(synchronizer, group.store, key))
-        turn = Turn(_claim_of(held, group.store, key))
-        with kept(turn):
-            yield turn
+        claim = _claim_of(held, group.store, key)
+        with kept(claim):
+            yield Turn(claim)
 
 
 def _claim_of(held: ExitStack, store: Store, key: str) -> Claim | None:
@@ -178,39 +178,6 @@ def _claim_of(held: ExitStack, store: Store, key: str) -> Claim | None:
         return held.enter_context(claimed(store, key))
     except PathNotFoundError:
         return None  # a group without a document, as N5 has them
-
-
-_STEP_S = 0.05
-
-
-@contextmanager
-def kept(turn: Turn) -> Iterator[None]:
-    """Keep a turn during a block, also while its owner computes and asks nothing.
-
-    Yields
-    ------
-    None
-        Nothing; another thread keeps the turn.
-    """
-    done = threading.Event()
-    keeper = threading.Thread(target=_keep, args=(turn, done), daemon=True)
-    keeper.start()
-    try:
-        yield
-    finally:
-        done.set()
-        keeper.join()
-
-
-def _keep(turn: Turn, done: threading.Event) -> None:
-    """Keep the turn while its owner computes."""
-    while not done.wait(_STEP_S):
-        try:
-            turn.keep()
-        except ConflictError:
-            return
-        except Exception:  # a request failed: the next one, or the owner's own, will report it
-            continue
 
 
 class _Lock:
