@@ -128,6 +128,10 @@ def test_documents_of_groups_and_wrong_ones() -> None:
     for decode in (meta.decode_group_metadata, meta.decode_array_metadata):
         with pytest.raises(zarrds.errors.MetadataError, match="found 3"):
             decode(b'{"zarr_format": 3}')
+    with pytest.raises(zarrds.errors.MetadataError, match="not valid JSON"):
+        meta.parse_metadata("{")
+    with pytest.raises(zarrds.errors.MetadataError, match="expected object"):
+        meta.decode_array_metadata("[1]")
     with pytest.raises(zarrds.errors.MetadataError, match="dtype"):
         meta.decode_array_metadata({"zarr_format": 2})
 

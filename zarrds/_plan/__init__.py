@@ -5,7 +5,7 @@ from zarrds._plan.basic import plan_basic
 from zarrds._plan.coordinate import PointPlan
 from zarrds._plan.masks import resolve_masks
 from zarrds._plan.mixed import plan_mixed, points_axis
-from zarrds._plan.normalize import Selection
+from zarrds._plan.normalize import Selection, expand_selection
 from zarrds._plan.orthogonal import plan_orthogonal
 from zarrds._plan.parts import is_everything, is_plain, put, take
 from zarrds._plan.plan import Mode, Plan, plan_everything, plan_selection
@@ -20,6 +20,7 @@ __all__ = [
     "PointPlan",
     "Projection",
     "Selection",
+    "expand_selection",
     "is_everything",
     "is_plain",
     "meaning",

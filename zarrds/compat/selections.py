@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from zarrds._base.types import Shape
-from zarrds.errors import ArrayIndexError
+from zarrds._plan import expand_selection
 
 __all__ = [
     "ensure_tuple",
@@ -153,13 +153,4 @@ def replace_ellipsis(selection: Any, shape: Shape) -> tuple[Any, ...]:
     >>> replace_ellipsis((..., 0), (4, 6, 8))
     (slice(None, None, None), slice(None, None, None), 0)
     """
-    given = ensure_tuple(selection)
-    dots = [at for at, item in enumerate(given) if item is Ellipsis]
-    if len(dots) > 1:
-        raise ArrayIndexError("a selection has one '...' at most", found=len(dots))
-    at = dots[0] if dots else len(given)
-    before, after = given[:at], given[at + 1 :]
-    missing = len(shape) - len(before) - len(after)
-    if missing < 0:
-        raise ArrayIndexError("too many items in a selection", expected=len(shape), found=len(before) + len(after))
-    return (*before, *(slice(None),) * missing, *after)
+    return expand_selection(selection, len(shape))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from zarrds._format import dtype_from_v2, dtype_to_v2, dumps, fill_from_v2, fill_of, fill_scalar, fill_to_v2
-from zarrds.errors import MetadataError
+from zarrds._format import dtype_from_v2, dtype_to_v2, dumps, fill_from_v2, fill_of, fill_scalar, fill_to_v2, loads, v2
 
 __all__ = [
     "ZARR_FORMAT",
@@ -90,7 +88,9 @@ def decode_fill_value(v: Any, dtype: Any, object_codec: Any = None) -> Any:
 
 
 def parse_metadata(s: Any) -> Any:
-    """Return the members of a document: its text may be bytes or str; members that were parsed before stay as they are.
+    """Return the members of a document, which is bytes, str or a mapping of members; a mapping stays as it is.
+
+    MetadataError is raised for text that is not JSON.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def parse_metadata(s: Any) -> Any:
     """
     if isinstance(s, Mapping):
         return s
-    return json.loads(s if isinstance(s, str) else bytes(s))
+    return loads(s.encode() if isinstance(s, str) else s, "document")
 
 
 def decode_array_metadata(s: Any) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def decode_array_metadata(s: Any) -> dict[str, Any]:
     Raises
     ------
     MetadataError
-        If it is not of Zarr v2, or a member is missing.
+        If it is not of Zarr v2, or a member is missing or wrong.
 
     Examples
     --------
@@ -122,14 +122,12 @@ def decode_array_metadata(s: Any) -> dict[str, Any]:
     >>> found["shape"], found["dtype"], found["fill_value"]
     ((4, 6), dtype('int16'), np.int16(0))
     """
-    members = _of_v2(s)
-    try:
-        dtype = decode_dtype(members["dtype"])
-        found = {name: members[name] for name in ("compressor", "order", "filters")}
-        found |= {"zarr_format": ZARR_FORMAT, "shape": tuple(members["shape"]), "chunks": tuple(members["chunks"])}
-        found |= {"dtype": dtype, "fill_value": decode_fill_value(members["fill_value"], dtype)}
-    except KeyError as error:
-        raise MetadataError("a member is missing in the document of an array", expected=error.args[0]) from error
+    members = parse_metadata(s)
+    v2.array_from_document(members, v2.ARRAY_KEY)  # names what is wrong
+    dtype = decode_dtype(members["dtype"])
+    found = {name: members[name] for name in ("compressor", "order", "filters")}
+    found |= {"zarr_format": ZARR_FORMAT, "shape": tuple(members["shape"]), "chunks": tuple(members["chunks"])}
+    found |= {"dtype": dtype, "fill_value": decode_fill_value(members["fill_value"], dtype)}
     separator = members.get("dimension_separator")
     return found | ({"dimension_separator": separator} if separator else {})
 
@@ -162,7 +160,7 @@ def decode_group_metadata(s: Any) -> dict[str, Any]:
     >>> decode_group_metadata(b'{"zarr_format": 2}')
     {'zarr_format': 2}
     """
-    _of_v2(s)
+    v2.group_from_document(parse_metadata(s), v2.GROUP_KEY)
     return {"zarr_format": ZARR_FORMAT}
 
 
@@ -175,10 +173,3 @@ def encode_group_metadata(meta: Any = None) -> bytes:
     b'{\\n    "zarr_format": 2\\n}'
     """
     return dumps({"zarr_format": ZARR_FORMAT})
-
-
-def _of_v2(s: Any) -> Any:
-    members = parse_metadata(s)
-    if members.get("zarr_format") != ZARR_FORMAT:
-        raise MetadataError("not a document of Zarr v2", expected=ZARR_FORMAT, found=members.get("zarr_format"))
-    return members
