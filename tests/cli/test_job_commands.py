@@ -38,6 +38,14 @@ def values(path: Path, name: str = "g/u") -> Any:
 # --- copy -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("name", ["new.sqlite", "new.lmdb", "new.zip", "new.zarr"])
+@pytest.mark.parametrize("command", ["copy", "copy --every-key", "convert", "rechunk --chunks x=5 --path g/u"])
+def test_a_dry_run_creates_no_file(store: Path, tmp_path: Path, command: str, name: str) -> None:
+    verb, *options = command.split()
+    found = run(verb, store, tmp_path / name, "--dry-run", *options)
+    assert (found.exit_code, os.listdir(tmp_path)) == (0, ["a"])
+
+
 def test_copy_ends_with_a_report(store: Path, tmp_path: Path) -> None:
     found = run("copy", store, tmp_path / "b", "--verify", "hash")
     assert (found.exit_code, found.stdout.splitlines()[0].split(", ")[0]) == (0, "Copied        : 8 keys")

@@ -65,6 +65,8 @@ def test_old_netcdf_formats_groups_and_a_dry_run(files: Path) -> None:
     assert plan.exit_code == 0
     assert "WritePlan: Zarr v3" in plan.stdout
     assert not Path("new.zarr").exists()
+    assert run("convert", "old.nc", "new.sqlite", "--dry-run").exit_code == 0
+    assert not Path("new.sqlite").exists()
     assert run("convert", "old.nc", "new.zarr", "--dest-path", "a/b", "--to", "3").exit_code == 0
     assert zarrds.open_group("new.zarr", mode="r", path="a/b").zarr_format == 3
     assert open_zarrds("new.zarr", group="a/b").equals(days(0, 5))

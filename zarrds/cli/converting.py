@@ -24,7 +24,7 @@ from zarrds.cli.options import (
     resume_option,
     yes_option,
 )
-from zarrds.cli.places import is_file_of_data, store_or_place
+from zarrds.cli.places import is_file_of_data, store_or_place, target_place
 from zarrds.cli.printing import echo_json, echo_text
 from zarrds.errors.escaping import visible
 
@@ -187,15 +187,16 @@ def _convert_store(
         raise SystemExit(FAILED)  # builtin: the exit status of the program
 
 
-def _convert_job(source: str, dest: str | None, to: int, options: _Options, **how: Any) -> Any:
+def _convert_job(source: str, dest: str | None, to: int, options: _Options, *, dry_run: bool, **how: Any) -> Any:
     from zarrds.dask import convert as convert_store  # imported here, as other commands do not need dask
 
     return convert_store(
         store_or_place(source, "r" if dest else "r+"),
-        None if dest is None else store_or_place(dest, "a"),
+        None if dest is None else target_place(dest, dry_run=dry_run),
         to,
         storage_options=options[0],
         dest_storage_options=options[1],
+        dry_run=dry_run,
         report=True,
         **how,
     )

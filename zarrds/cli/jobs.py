@@ -26,13 +26,13 @@ from zarrds.cli.options import (
     resume_option,
     yes_option,
 )
-from zarrds.cli.places import store_at, store_or_place
+from zarrds.cli.places import store_at, store_or_place, target_place
 from zarrds.cli.printing import echo_json, echo_text
 from zarrds.convenience import copy_store as copy_every_key
 from zarrds.convenience import open as open_node
 from zarrds.core import Array
 from zarrds.errors.escaping import visible
-from zarrds.storage import MemoryStore
+from zarrds.storage import MemoryStore, as_store
 
 __all__ = ["consolidate", "copy", "rechunk"]
 
@@ -88,12 +88,13 @@ def copy(
     ours, theirs = access.options(source), access.options(dest, dest_storage_option)
     if how["if_exists"] == "replace" and not how["dry_run"]:
         ask_if_there(REPLACE, dest, dest_path, theirs, yes=yes)
+    target = target_place(dest, dry_run=how["dry_run"])
     if every_key:
-        stores = store_at(source, ours), store_at(dest, theirs, "a")
-        _copy_every_key(*stores, source_path, dest_path, how, quiet=job.quiet, as_json=as_json)
+        to_store = as_store(target, mode="a", storage_options=theirs)
+        _copy_every_key(store_at(source, ours), to_store, source_path, dest_path, how, quiet=job.quiet, as_json=as_json)
         return
     where = {"storage_options": ours, "dest_storage_options": theirs or {}}
-    places = store_or_place(source), store_or_place(dest, "a")
+    places = store_or_place(source), target
     report = job.run(partial(_copy_job, *places, source_path, dest_path, **how, **where))
     echo_json("copy", report.to_dict()) if as_json else echo_text(str(report))
     if not report.ok:

@@ -10,9 +10,10 @@ import click
 from zarrds._store import normalize_path
 from zarrds.cli.asking import REPLACE, ask_if_there
 from zarrds.cli.options import JobOptions
-from zarrds.cli.places import store_at
+from zarrds.cli.places import target_place
 from zarrds.cli.printing import echo_json, echo_text
 from zarrds.errors.escaping import visible
+from zarrds.storage import as_store
 
 __all__ = ["NewDataset", "store_files"]
 
@@ -96,7 +97,7 @@ def store_files(
     new.check()
     from xarray_backend.files import FileWrite  # imported here, as other commands need neither xarray nor dask
 
-    target = store_at(str(new.dest), options, "a")
+    target = as_store(target_place(str(new.dest), dry_run=dry_run), mode="a", storage_options=options)
     write = FileWrite(new.source, target, new.chunks, new.keywords())
     if dry_run:
         plan = write.plan()

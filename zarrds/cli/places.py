@@ -13,7 +13,7 @@ from zarrds.core import Array
 from zarrds.hierarchy import Group
 from zarrds.storage import LMDBStore, SQLiteStore, Store, ZipStore, as_store
 
-__all__ = ["is_file_of_data", "is_url", "opened", "schemes_of", "store_at", "store_or_place"]
+__all__ = ["is_file_of_data", "is_url", "opened", "schemes_of", "store_at", "store_or_place", "target_place"]
 
 _SQLITE = b"SQLite format 3\0"
 _ZIP = b"PK\3\4"
@@ -56,6 +56,13 @@ def store_or_place(place: str, mode: str = "r") -> Store | str:
     elif mode != "r" and place.endswith(_NEW_SQLITE) and not path.exists():
         return SQLiteStore(path)
     return place
+
+
+def target_place(place: str, *, dry_run: bool) -> Store | str:
+    """Return what `store_or_place` gives for writing; a dry run creates no database where nothing is."""
+    if dry_run and not os.path.lexists(os.path.expanduser(place)):
+        return place
+    return store_or_place(place, "a")
 
 
 def is_file_of_data(place: str) -> bool:
