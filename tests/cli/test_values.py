@@ -135,6 +135,8 @@ def test_a_map_in_a_file(store: Path, tmp_path: Path) -> None:
         assert (found.exit_code, found.stderr) == (0, "")
         assert (tmp_path / name).stat().st_size > 5000
     assert (tmp_path / "m.png").read_bytes().startswith(b"\x89PNG")
+    assert run("plot", store, "u", "-o", tmp_path / "n").stdout.endswith("n.png\n")
+    assert (tmp_path / "n.png").exists()
 
 
 @pytest.mark.parametrize(

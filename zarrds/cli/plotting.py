@@ -93,9 +93,8 @@ def plot(
       zarrds plot data.zarr t2m --sel time=2020-01-31 --isel level=0 -o map.png
     """
     array = array_at(store, path, access)
-
     if output is not None:
-        _check_file(output, cmap)
+        output = _file_for(output, cmap)
     root = array.store
 
     def beside(path: str) -> Any:
@@ -114,21 +113,27 @@ def plot(
         echo_text(visible(f"drew {found.title} to {output}"))
 
 
-def _check_file(output: str, cmap: str) -> None:
-    """Raise an error for a file or a colour map of which matplotlib knows nothing, before any values are read."""
+def _file_for(output: str, cmap: str) -> str:
+    """Return the name of the file, which ends in .png if it has no other ending.
+
+    BadParameter names a kind of file or a colour map that matplotlib does not know, before any values are read.
+    """
     try:
         from matplotlib import colormaps  # imported here, as other commands do not draw
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingPackageError("files are drawn by matplotlib", hint="pip install 'zarrds[plot]'") from error
     kind, folder = os.path.splitext(output)[1][1:].lower(), os.path.dirname(output) or "."
-    if kind and kind not in Figure().canvas.get_supported_filetypes():
+    if not kind:
+        output = f"{output.rstrip('.')}.png"
+    elif kind not in Figure().canvas.get_supported_filetypes():
         raise click.BadParameter(f"matplotlib draws no .{kind} files; use .png, .svg or .pdf", param_hint="--output")
     if not os.path.isdir(folder):
         raise click.BadParameter(f"there is no folder {folder!r}; make it first", param_hint="--output")
     if cmap not in colormaps:
         near = difflib.get_close_matches(cmap, list(colormaps), 3) or ["viridis", "magma", "RdBu_r"]
         raise click.BadParameter(f"matplotlib has no colour map {cmap!r}; try {', '.join(near)}", param_hint="--cmap")
+    return output
 
 
 def _described(found: Drawing, *, is_drawn: bool) -> dict[str, Any]:
