@@ -76,6 +76,11 @@ class Request:
     is_hidden: bool = False
 
     @property
+    def adds(self) -> bool:
+        """Whether a group is created or changed, in which others may write too, and not a region of it alone."""
+        return self.mode not in ("w", "replace") and (self.region is None or self.append_dim is not None)
+
+    @property
     def consolidates(self) -> bool:
         """Whether metadata are consolidated at the end."""
         return self.mode != "r+" and self.consolidated is not False

@@ -27,16 +27,16 @@ from xarray_backend.region import (
 from xarray_backend.request import Request, WriteKeywords
 from xarray_backend.room import DatasetExistsError, make_room, noticing_deletion, room_for, turn_to_replace
 from xarray_backend.stored import Stored, read_stored, stored_names, undo_unfinished
-from xarray_backend.storing import Job, ancestors, carry_out, is_consolidated, new_documents
-from zarrds import Array, Group
+from xarray_backend.storing import Job, carry_out, is_consolidated, new_documents
+from xarray_backend.target import format_to_write, open_existing, stored_group
+from zarrds import Group
 from zarrds.errors import (
     ArgumentError,
     ConflictError,
-    ContainsArrayError,
     GroupNotFoundError,
     PathNotFoundError,
 )
-from zarrds.parallel import Turn, check_synchronizer, group_turn, replacing
+from zarrds.parallel import Turn, adding_to, check_synchronizer, group_turn, replacing
 from zarrds.storage import MemoryStore, Store, StoreLike, as_store
 
 if TYPE_CHECKING:
@@ -130,7 +130,8 @@ def to_zarrds(
 
     Writers in other threads and processes may write to other regions at the same moment, also where regions of numpy
     arrays share chunks, and may append: appends follow one after the other, with all their variables. Readers see an
-    append only when its data are complete, and see nothing of one that failed. If the store cannot compare and swap,
+    append only when its data are complete, and see nothing of one that failed. A call of mode "w" and calls that add to
+    the same group, or to one below it, wait for each other (docs/consistency.md). If the store cannot compare and swap,
     one process at a time appends, or all give a `synchronizer`; regions of parts of chunks are then refused without
     one, unless ``safe_chunks=False``.
 
@@ -258,8 +259,18 @@ def to_zarrds(
 
 def _write(request: Request, target: Store) -> ZarrdsStore | Delayed | WritePlan:
     """Write what is asked for to a store."""
+    with ExitStack() as held:
+        return _write_beside(request, target, held)
+
+
+def _write_beside(request: Request, target: Store, held: ExitStack) -> ZarrdsStore | Delayed | WritePlan:
+    """Do the same; what is to be held until the end goes into a stack."""
     root, mode = request.root, request.mode
-    existing = _open_existing(target, root) if mode in ("a", "a-", "r+") else None
+    existing = open_existing(target, root) if mode in ("a", "a-", "r+") else None
+    if existing is not None and request.adds and not request.dry_run:
+        held.enter_context(adding_to(existing.store, root))
+        if request.append_dim is None:  # `_turns` opens it again
+            existing = open_existing(target, root)  # others may have replaced it before they were done
     if existing is not None:
         target = existing.store  # a store of another layout is another view of the same place
     if existing is None and mode == "r+":
@@ -269,10 +280,10 @@ def _write(request: Request, target: Store) -> ZarrdsStore | Delayed | WritePlan
     if mode == "replace" and not request.dry_run:
         return _replace(request, target)
     if existing is None and mode in ("a", "a-") and not request.dry_run and target.is_erasable():
-        existing = _begin(request, target)
+        existing = _begin(request, target, held)
     with _turns(existing, request) as turns:
         if turns:
-            existing = _open_existing(target, root)  # others may have appended before it was our turn
+            existing = open_existing(target, root)  # others may have appended before it was our turn
         plans = _planned(request, existing, target)
         _refuse_hazards(plans, existing, target, request)
         if request.dry_run:
@@ -282,6 +293,8 @@ def _write(request: Request, target: Store) -> ZarrdsStore | Delayed | WritePlan
         target.check_documents(documents)  # raise for what the store cannot express before anything is deleted
         number = plans[0].zarr_format
         with turn_to_replace(request, target, number) as alone:
+            if mode == "w-" and not request.is_hidden:
+                held.enter_context(adding_to(target, root))
             receipt, delayed = None, None
             if existing is None and request.compute:
                 receipt = receipt_of(plans, documents, target)
@@ -306,7 +319,7 @@ def _write(request: Request, target: Store) -> ZarrdsStore | Delayed | WritePlan
                 return carry_out(plans, documents, target, written, job, fresh=existing is None)
 
 
-def _begin(request: Request, target: Store) -> Group:
+def _begin(request: Request, target: Store, held: ExitStack) -> Group:
     """Create the group of a first write in mode "a", once nothing is found to be wrong.
 
     Others may create it at the same moment: then each adds its variables. Of first appends, whoever gets the turn of
@@ -315,10 +328,11 @@ def _begin(request: Request, target: Store) -> Group:
     plans = _planned(request, None, target)
     _refuse_hazards(plans, None, target, request)
     target.check_documents(new_documents(plans, request.root))
+    held.enter_context(adding_to(target, request.root))
     try:
         return make_room(target, request.root, plans[0].zarr_format)
     except DatasetExistsError:
-        found = _open_existing(target, request.root)
+        found = open_existing(target, request.root)
         if found is None:
             raise
         return found
@@ -333,13 +347,13 @@ def _turns(existing: Group | None, request: Request) -> Iterator[tuple[Turn, ...
     with ExitStack() as stack:
         turns: list[Turn] = []
         for path in sorted(request.datasets):
-            group = _stored_group(existing, path)
+            group = stored_group(existing, path)
             if group is None:
                 continue
             turn = stack.enter_context(group_turn(group, request.synchronizer))
             if turn.inherited or any(above.inherited for above in turns):
                 with turn.or_abandoned():
-                    undo_unfinished(read_stored(_stored_group(existing, path)), request.append_dim)
+                    undo_unfinished(read_stored(stored_group(existing, path)), request.append_dim)
             turns.append(turn)
         yield tuple(turns)
 
@@ -349,7 +363,7 @@ def _planned(request: Request, existing: Group | None, target: Store) -> list[Da
     datasets, append_dim = request.datasets, request.append_dim
     if append_dim is not None and len(datasets) > 1 and not any(append_dim in ds.dims for ds in datasets.values()):
         raise ArgumentError(f"append_dim {append_dim!r} is not a dimension of any node of the tree")
-    number = _format_to_write(request, existing, target)
+    number = format_to_write(request, existing, target)
     keeps = request.synchronizer is not None or not target.profile.shareable or target.can_set_if
     separator = target.dimension_separator
     has_fills = target.keeps_documents  # only N5 translates documents, and it has no fill values
@@ -363,7 +377,7 @@ def _planned(request: Request, existing: Group | None, target: Store) -> list[Da
             ds, region = region_of_node(ds, region)
             if region is None:
                 continue
-        stored, ds, part = _part_of(ds, _stored_group(existing, path), grows, region)
+        stored, ds, part = _part_of(ds, stored_group(existing, path), grows, region)
         encoding = request.encodings[path]
         recoded = recoded_variables(ds, where, stored, encoding, options, part)
         if recoded:
@@ -384,7 +398,7 @@ def _recoded(plans: list[DatasetPlan], request: Request, target: Store) -> list[
         for (path, encoding), names in zip(request.encodings.items(), done, strict=True)
     }
     request = replace(request, encodings=encodings)
-    existing = _open_existing(target, request.root)
+    existing = open_existing(target, request.root)
     plans = _planned(request, existing, target)
     _refuse_hazards(plans, existing, target, request)
     return plans
@@ -420,57 +434,10 @@ def _part_of(ds: xr.Dataset, group: Group | None, append_dim: Any, region: Any) 
     return stored, *parse_region(ds, region, stored)
 
 
-# --- the target ------------------------------------------------------------------------------------------------------
-
-
-def _open_existing(target: Store, path: str) -> Group | None:
-    try:
-        return zarrds.open_group(target, mode="r+", path=path)
-    except GroupNotFoundError:
-        return None
-
-
-def _format_to_write(request: Request, existing: Group | None, target: Store) -> int:
-    """Return the format of the existing group, else the one asked for, that of a group above, or the default.
-
-    Mode "replace" has no existing group, but keeps the format of the one that it replaces.
-    """
-    path, asked = request.root, request.zarr_format
-    found = None if existing is None else existing.zarr_format
-    if found is None and asked is None:
-        above = ancestors(path)[:-1]
-        found = _format_replaced(target, path) if request.mode == "replace" else None
-        found = found or next(filter(None, (_format_at(target, place) for place in reversed(above))), None)
-    if found is not None and asked not in (None, found):
-        raise ArgumentError(f"zarr_format is {asked}, but the group {path or '/'!r} is in Zarr v{found} and keeps it")
-    return asked or found or target.documents_format or target.preferred_format or zarrds.get_config().default_format
-
-
-def _format_at(target: Store, path: str) -> int | None:
-    group = _open_existing(target, path)
-    return None if group is None else group.zarr_format
-
-
-def _format_replaced(target: Store, path: str) -> int | None:
-    try:
-        return _format_at(target, path)
-    except ContainsArrayError:
-        return zarrds.open_array(target, mode="r", path=path).zarr_format
-
-
-def _stored_group(existing: Group | None, path: str) -> Group | None:
-    """Return the group at `path` below an existing group, or None if it does not exist."""
-    where = path.strip("/")
-    found: Any = existing.get(where) if existing is not None and where else existing
-    if isinstance(found, Array):
-        raise ContainsArrayError("an array is where a group is needed", path=found.path)
-    return found  # type: ignore[no-any-return]
-
-
 def _replace(request: Request, target: Store) -> ZarrdsStore:
     """Write beside the group, and put the new one in its place at the end."""
     path = request.root
-    number = _format_to_write(request, None, target)
+    number = format_to_write(request, None, target)
     if path:
         zarrds.open_group(target, mode="a", path=path.rpartition("/")[0], zarr_format=number)
     wanted = request.consolidated is not False

@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 import zarrds
+from zarrds._store import is_writer_key
 
 
 def waves(n: int = 8, chunk: int | None = None) -> xr.Dataset:
@@ -40,5 +41,6 @@ def chunk_key(name: str, *coords: int) -> str:
 
 
 def is_document(key: str) -> bool:
-    """Whether a key is that of metadata."""
-    return key.rpartition("/")[2] in (".zarray", ".zattrs", ".zgroup", ".zmetadata", "zarr.json")
+    """Whether a key is that of metadata, or says that a writer is at work."""
+    name = key.rpartition("/")[2]
+    return is_writer_key(key) or name in (".zarray", ".zattrs", ".zgroup", ".zmetadata", "zarr.json")

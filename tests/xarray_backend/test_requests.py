@@ -27,7 +27,8 @@ MORE = DS.assign_coords(t=np.arange(4, 8))
 ONE = DS[["v3"]].drop_vars("t")
 
 BUDGETS: list[tuple[str, Any, dict[int, tuple[int, int, int]]]] = [
-    # operation, how it is done, and by format the most values read, values set, and listings
+    # operation, how it is done, and by format the most values read, values set, and listings; where a group is
+    # changed, one value more of each kind says that a writer is at work
     ("open", lambda store: open_zarrds(store), {2: (3, 0, 0), 3: (3, 0, 0)}),
     ("open plain", lambda store: open_zarrds(store, consolidated=False), {2: (158, 0, 1), 3: (56, 0, 1)}),
     (
@@ -35,15 +36,15 @@ BUDGETS: list[tuple[str, Any, dict[int, tuple[int, int, int]]]] = [
         lambda store: to_zarrds(ONE.isel(t=[0]), store, region={"t": slice(0, 1)}),
         {2: (6, 1, 0), 3: (5, 1, 0)},
     ),
-    ("r+", lambda store: to_zarrds(ONE, store, mode="r+"), {2: (6, 1, 0), 3: (5, 1, 0)}),
-    ("a", lambda store: to_zarrds(ONE, store, mode="a"), {2: (18, 2, 0), 3: (12, 2, 0)}),
-    ("append", lambda store: to_zarrds(MORE, store, append_dim="t"), {2: (318, 105, 1), 3: (165, 106, 1)}),
+    ("r+", lambda store: to_zarrds(ONE, store, mode="r+"), {2: (9, 2, 0), 3: (8, 2, 0)}),
+    ("a", lambda store: to_zarrds(ONE, store, mode="a"), {2: (18, 3, 0), 3: (13, 3, 0)}),
+    ("append", lambda store: to_zarrds(MORE, store, append_dim="t"), {2: (319, 106, 1), 3: (166, 107, 1)}),
     (
         "append, lazy",
         lambda store: to_zarrds(MORE.chunk(t=2), store, append_dim="t"),
-        {2: (318, 105, 1), 3: (165, 106, 1)},
+        {2: (319, 106, 1), 3: (166, 107, 1)},
     ),
-    ("a, new", lambda store: to_zarrds(ONE.rename(v3="n"), store, mode="a"), {2: (20, 5, 0), 3: (13, 4, 0)}),
+    ("a, new", lambda store: to_zarrds(ONE.rename(v3="n"), store, mode="a"), {2: (20, 6, 0), 3: (13, 5, 0)}),
 ]
 
 
@@ -59,9 +60,9 @@ def test_documents_of_a_new_store_are_set_in_a_few_batches(zarr_format: int, doc
     to_zarrds(DS, store, zarr_format=zarr_format)
     batches = [[str(key) for key in keys] for verb, keys in store.counts.log if verb == "set"]
     with_documents = [keys for keys in batches if any(map(is_document, keys))]
-    assert len(with_documents) <= 4
-    assert len({key for keys in with_documents for key in keys}) <= documents + 1
-    assert store.counts.keys["get"] <= 16  # two documents of arrays are looked at with those of the group, in one batch
+    assert len(with_documents) <= 5
+    assert len({key for keys in with_documents for key in keys}) <= documents + 2
+    assert store.counts.keys["get"] <= 17  # two documents of arrays are looked at with those of the group, in one batch
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
@@ -88,10 +89,10 @@ def meeting(verb: str, keys: Any) -> tuple[str, int] | None:
 # latencies of a service: 51 variables in as many as a few
 LATENCIES: list[tuple[str, int, Any, dict[int, int]]] = [
     # operation, length of chunks, how it is done, and by format the most latencies
-    ("create", 4, lambda store: to_zarrds(DS, store, encoding=chunks_of(4)), {2: 11, 3: 9}),
-    ("append", 4, lambda store: to_zarrds(MORE, store, append_dim="t"), {2: 15, 3: 16}),
-    ("append to edges", 3, lambda store: to_zarrds(MORE, store, append_dim="t"), {2: 17, 3: 18}),
-    ("a", 4, lambda store: to_zarrds(DS, store, mode="a"), {2: 8, 3: 7}),
+    ("create", 4, lambda store: to_zarrds(DS, store, encoding=chunks_of(4)), {2: 14, 3: 12}),
+    ("append", 4, lambda store: to_zarrds(MORE, store, append_dim="t"), {2: 18, 3: 19}),
+    ("append to edges", 3, lambda store: to_zarrds(MORE, store, append_dim="t"), {2: 20, 3: 21}),
+    ("a", 4, lambda store: to_zarrds(DS, store, mode="a"), {2: 12, 3: 11}),
     ("open", 4, lambda store: open_zarrds(store), {2: 2, 3: 2}),
     ("open plain", 4, lambda store: open_zarrds(store, consolidated=False), {2: 6, 3: 5}),
 ]

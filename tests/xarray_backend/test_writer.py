@@ -18,6 +18,7 @@ import zarrds.dask
 from tests.store.doubles import CountingStore
 from tests.xarray_backend.samples import assert_same, is_document, need_zarr, waves
 from xarray_backend import ZarrdsStore, open_zarrds, to_zarrds
+from zarrds._store import WRITER_KEY, is_writer_key
 from zarrds.errors import BlockAlignmentError, ForeignFilesError, SelfOverwriteError, StoreNotShareableError
 from zarrds.storage import MemoryStore
 
@@ -36,8 +37,10 @@ def test_order_on_the_store(chunk, zarr_format):
     layouts = {"attributes.json", "meta"} | ({".zattrs", ".zmetadata"} if zarr_format == 2 else set())
     # and whether what was created is still there
     created = {2: {"label/.zarray", "u/.zattrs"}, 3: {"label/zarr.json", "u/zarr.json"}}[zarr_format]
-    assert set(asked) == {"zarr.json", ".zarray", ".zgroup", ".zarrds-removal"} | layouts | created
-    first, *rest = [keys for verb, keys in store.counts.log if verb == "set"]
+    assert set(asked) == {"zarr.json", ".zarray", ".zgroup", ".zarrds-removal", WRITER_KEY} | layouts | created
+    (writer,), first, *rest = [keys for verb, keys in store.counts.log if verb == "set"]
+    assert is_writer_key(writer)
+    assert writer not in store
     group, documents, last = {
         2: (".zgroup", (".zarray", ".zattrs"), [(".zattrs",), (".zmetadata",)]),
         3: ("zarr.json", ("zarr.json",), [("zarr.json",)]),

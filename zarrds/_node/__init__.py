@@ -1,7 +1,7 @@
 """The documents of a hierarchy in a store: find, create and delete nodes."""
 
 from zarrds._node.adapters import locate_node, other_layout
-from zarrds._node.alone import clear, kept, release, writer_claim
+from zarrds._node.alone import adding_claim, clear, kept, release, writer_claim
 from zarrds._node.claim import (
     Claim,
     ClaimLost,
@@ -62,6 +62,7 @@ __all__ = [
     "LockedClaim",
     "NewArray",
     "NewGroup",
+    "adding_claim",
     "already_there",
     "array_documents",
     "array_key",

@@ -18,7 +18,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -34,6 +34,7 @@ __all__ = [
     "claim_around",
     "claimed",
     "has_mark",
+    "outwait",
     "registered",
     "set_document",
     "unclaimed",
@@ -388,8 +389,7 @@ def _taken(
     work: object,
 ) -> Claim:
     """Set our own mark, once there is no other mark or its writer is assumed dead."""
-    watch, pause = _Watch(2**attempt), _PAUSE_S
-    longest = _MAX_REMOTE_PAUSE_S if store.profile.kind == "network" else _MAX_PAUSE_S
+    watch, pauses = _Watch(2**attempt), _pauses(store, key)
     while True:
         text = _read(store, key) if text is None else text
         if text is None:
@@ -403,10 +403,8 @@ def _taken(
                 claim._set(document)
             return claim
         if found is not None and not watch.is_over(found[0]):
-            if pause == _PAUSE_S:
-                log.info("%r: waiting for another writer of %s", store, key)
-            time.sleep(pause * random.uniform(0.5, 1))
-            pause, text = min(pause * 1.5, longest), None
+            time.sleep(next(pauses))
+            text = None
             continue
         claim = Claim(store, key, text, _new_mark(), inherited)
         claim.work = work
@@ -424,6 +422,28 @@ def _taken(
             raise
         del _own[claim.mark]
         text = None
+
+
+def outwait(store: Store, keys: Sequence[str]) -> None:
+    """Wait until each of some claims is gone, or its writer is assumed dead."""
+    watches, pauses = [_Watch(1) for _ in keys], _pauses(store, keys[0])
+    while True:
+        texts = store.get_many([(key, None) for key in keys])
+        marks = [None if text is None else _MARK.search(to_bytes(text)) for text in texts]
+        over = [mark is None or watch.is_over(mark[0]) for mark, watch in zip(marks, watches, strict=True)]
+        if all(over):
+            return
+        time.sleep(next(pauses))
+
+
+def _pauses(store: Store, key: str) -> Iterator[float]:
+    """Yield the seconds between looks at a claim that somebody else has."""
+    longest = _MAX_REMOTE_PAUSE_S if store.profile.kind == "network" else _MAX_PAUSE_S
+    log.info("%r: waiting for another writer of %s", store, key)
+    pause = _PAUSE_S
+    while True:
+        yield pause * random.uniform(0.5, 1)
+        pause = min(pause * 1.5, longest)
 
 
 def _created(store: Store, key: str, document: bytes) -> Claim | None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from zarrds._base.types import Buf
 from zarrds._format import DOCUMENT_NAMES, FORMATS
-from zarrds._store import JOB_FOLDER, REMOVAL_MARK, SYSTEM_NAME, TEMPORARY, WRITER_KEY, DocumentStore, Store, level
+from zarrds._store import JOB_FOLDER, REMOVAL_MARK, SYSTEM_NAME, TEMPORARY, DocumentStore, Store, is_writer_key, level
 from zarrds.errors import ForeignFilesError, ReadOnlyError
 
 __all__ = [
@@ -97,7 +97,7 @@ def finish_deletion(store: Store, path: str, *, chunk_store: Store | None = None
     below = expect_ours(store, path)
     if not store.is_erasable():
         remove(store, path, below)
-    elif not store.replace_below(path, ()):
+    elif _claims(path, below) or not store.replace_below(path, ()):
         _remove_while_marked(store, path, below, found)
     return True
 
@@ -109,16 +109,21 @@ def _remove_while_marked(store: Store, path: str, below: Below, found: Buf) -> N
         store.set_many([(key, text)])
     elif not store.set_if(key, text, found):
         return
-    claim = level(path) + WRITER_KEY  # whoever deletes the node to write a new one still needs it
-    for keys in batches(path, store.removable(path, [one for one in below.keys if one not in (key, claim)])):
+    claims = _claims(path, below)  # whoever is to write a new node here, or to add to it, still needs them
+    for keys in batches(path, store.removable(path, [one for one in below.keys if one not in (key, *claims)])):
         if not has_removal_mark(store, path):
             return
         store.delete_many(keys)
     if has_removal_mark(store, path):
-        if claim in below.keys:
-            _remove_rest(store, path, claim)
+        if claims:
+            _remove_rest(store, path, claims)
         else:
             store.rmdir(path)
+
+
+def _claims(path: str, below: Below) -> list[str]:
+    """Return the keys directly below a path that say that tasks are at work there."""
+    return [key for key in below.keys if is_writer_key(key) and key.rpartition("/")[0] == path]
 
 
 def remove_strays(store: Store, path: str) -> None:
@@ -226,16 +231,16 @@ def remove(store: Store, path: str, below: Below, kept: str | None = None) -> No
     if kept is None:
         store.rmdir(path)
     else:
-        _remove_rest(store, path, kept)
+        _remove_rest(store, path, [kept])
 
 
-def _remove_rest(store: Store, path: str, kept: str) -> None:
+def _remove_rest(store: Store, path: str, kept: Sequence[str]) -> None:
     """Delete what is left below a path, the mark last: what others have written since, empty directories, links."""
     mark = level(path) + REMOVAL_MARK
     for name in store.listdir(path) if store.profile.kind == "disk" else ():
         if name != JOB_FOLDER:  # others may be writing what is to replace this
             store.rmdir(level(path) + name)
-    store.delete_many([key for key in store.keys_below(level(path)) if key not in (mark, kept)])
+    store.delete_many([key for key in store.keys_below(level(path)) if key not in (mark, *kept)])
     store.delete_many([mark])
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "check_key",
     "credentials_end",
     "encoded_key",
+    "is_writer_key",
     "join_path",
     "level",
     "linked_urls",
@@ -33,8 +34,11 @@ TEMPORARY = re.compile(r"\.(?:[0-9a-f]{12}-[0-9a-f]+|[0-9a-f]{32})\.partial$")
 CONDITIONS_KEY = ".zarrds-conditions"
 """Beginning of the keys of objects that exist for a moment, to find out whether a service obeys conditions."""
 WRITER_KEY = ".zarrds-writer"
-"""Last name of a key that is there while a task replaces everything below its path, by several requests."""
-SYSTEM_NAME = re.compile(r"\.DS_Store|\._.+|Thumbs\.db|desktop\.ini|\.zarrds-conditions(-\w+)?|\.zarrds-writer")
+"""Last name of a key that is there while a task replaces everything below its path, by several requests.
+
+Longer names that begin with it are those of tasks that add something there.
+"""
+SYSTEM_NAME = re.compile(r"\.DS_Store|\._.+|Thumbs\.db|desktop\.ini|\.zarrds-(conditions|writer)(-\w+)?")
 """Names of files that operating systems create in directories, of `CONDITIONS_KEY` and of `WRITER_KEY`."""
 
 REMOVAL_MARK = ".zarrds-removal"
@@ -45,6 +49,11 @@ JOB_FOLDER = ".zarrds-job"
 
 _NORMAL = re.compile(r"[^/\\.]+(?:/[^/\\.]+)*", re.DOTALL)
 """Matches most normal paths, for speed; normal paths with dots do not match."""
+
+
+def is_writer_key(key: str) -> bool:
+    """Return whether a key says that a task is at work: `WRITER_KEY` below any path, or a longer name."""
+    return key.rpartition("/")[2].startswith(WRITER_KEY)
 
 
 def normalize_path(path: str | bytes | None) -> str:

@@ -7,7 +7,7 @@ with a synchronizer do not need it.
 from zarrds._node import check_synchronizer, remove_strays, replace_at_once, replacing, without_consolidated
 from zarrds._store import at_once, get_together, same_version
 from zarrds.core.larger import larger, units_after
-from zarrds.parallel.alone import ReplacingTurn, replacing_turn
+from zarrds.parallel.alone import ReplacingTurn, adding_to, replacing_turn
 from zarrds.parallel.many import chunk_versions, loaded, stored_units
 from zarrds.parallel.parts import write_part
 from zarrds.parallel.turns import Turn, group_turn, settle, take_back, tidy
@@ -15,6 +15,7 @@ from zarrds.parallel.turns import Turn, group_turn, settle, take_back, tidy
 __all__ = [
     "ReplacingTurn",
     "Turn",
+    "adding_to",
     "at_once",
     "check_synchronizer",
     "chunk_versions",

@@ -1,17 +1,17 @@
-"""Replace a node by several requests while others that do the same wait."""
+"""Replace a node by several requests while others that replace it, or add to it, wait."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from zarrds._node import Claim, check_synchronizer, clear, delete_node, kept, release, writer_claim
+from zarrds._node import Claim, adding_claim, check_synchronizer, clear, delete_node, kept, release, writer_claim
 from zarrds._store import Store
 from zarrds.errors import ConflictError
 from zarrds.parallel.turns import Turn
 from zarrds.sync import Synchronizer
 
-__all__ = ["ReplacingTurn", "replacing_turn"]
+__all__ = ["ReplacingTurn", "adding_to", "replacing_turn"]
 
 
 class ReplacingTurn(Turn):
@@ -32,7 +32,7 @@ class ReplacingTurn(Turn):
         self._store, self._path = store, path
 
     def clear(self) -> None:
-        """Delete everything at and below the path.
+        """Delete everything at and below the path, once those who hold `adding_to` there are done.
 
         Raises
         ------
@@ -56,6 +56,9 @@ class ReplacingTurn(Turn):
 @contextmanager
 def replacing_turn(store: Store, path: str, synchronizer: Synchronizer | None = None) -> Iterator[ReplacingTurn]:
     """Hold the turn to replace a node by several requests: others that ask for it, in all processes, wait.
+
+    So do those that ask for `adding_to` of the node or of one below it; `ReplacingTurn.clear` waits for those who have
+    it already.
 
     Parameters
     ----------
@@ -95,6 +98,41 @@ def replacing_turn(store: Store, path: str, synchronizer: Synchronizer | None = 
             yield ReplacingTurn(claim, store, path)
         if claim is not None and not release(claim):
             raise _replaced(store, path)
+
+
+@contextmanager
+def adding_to(store: Store, path: str) -> Iterator[None]:
+    """Add to a node by several requests: whoever holds the `replacing_turn` of it, or of one above it, comes before.
+
+    Any number of tasks may add at the same moment. Whoever wants to replace the node waits until they are done; a task
+    that was killed keeps nobody waiting for more than some seconds. What was opened before the block may have been
+    replaced until then: open it in the block. Where the store cannot compare and swap (`Store.can_set_if`) nobody
+    waits.
+
+    Parameters
+    ----------
+    store : Store
+        Where the node is.
+    path : str
+        Its path; nothing need be there.
+
+    Yields
+    ------
+    None
+        Nothing; the key ``.zarrds-writer-...`` below the path is there during the block.
+
+    Examples
+    --------
+    >>> import zarrds
+    >>> from zarrds.parallel import adding_to
+    >>> g = zarrds.group()
+    >>> with adding_to(g.store, ""):
+    ...     z = g.array("z", [1, 2, 3])
+    >>> sorted(g.store)
+    ['.zgroup', 'z/.zarray', 'z/0']
+    """
+    with adding_claim(store, path) as claim, kept(claim):
+        yield
 
 
 def _replaced(store: Store, path: str) -> ConflictError:

@@ -19,7 +19,7 @@ from zarrds._format import Place, dumps, loads, n5, v2
 from zarrds._store.backends.directories import NestedDirectoryStore
 from zarrds._store.backends.fs import FSStore
 from zarrds._store.base import Staging, Store, is_unchanged
-from zarrds._store.paths import REMOVAL_MARK, WRITER_KEY, ancestors, check_key, level, normalize_path
+from zarrds._store.paths import REMOVAL_MARK, WRITER_KEY, ancestors, check_key, is_writer_key, level, normalize_path
 from zarrds._store.request import cut, same_bytes, to_bytes
 from zarrds._store.spec import StoreSpec, make_spec
 from zarrds._store.wrappers.base import WrapperStore
@@ -125,7 +125,7 @@ class N5Mapping(WrapperStore):
 
         Remains of an interrupted deletion are no group.
         """
-        if not {*self.store.listdir(node)} - {WRITER_KEY} or self._array_above(node) is not None:
+        if all(map(is_writer_key, self.store.listdir(node))) or self._array_above(node) is not None:
             return False
         above = [node, *ancestors(node)]
         marks = self.store.get_many([(level(path) + REMOVAL_MARK, None) for path in above])
