@@ -45,8 +45,10 @@ def test_nothing_is_created_before_the_first_write(tmp_path: Path) -> None:
 
 def test_a_file_is_no_directory(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(FSPathExistNotDir):
-        DirectoryStore(tmp_path / "file")
+    os.mkfifo(tmp_path / "pipe")  # whose writer never comes
+    for name in ("file", "pipe"):
+        with pytest.raises(FSPathExistNotDir):
+            DirectoryStore(tmp_path / name)
 
 
 @pytest.mark.parametrize("request_range", [None, ByteRange(0, 1)])

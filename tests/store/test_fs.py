@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 from fsspec.asyn import AsyncFileSystem
 
@@ -212,6 +213,13 @@ def test_caches_in_front(tmp_path: Any) -> None:
     cached = FSStore(f"simplecache::file://{tmp_path}/s", simplecache={"cache_storage": str(tmp_path / "cache")})
     assert cached.get_many([("a", None), ("b", None)]) == [b"1", None]
     assert cached.listdir() == ["a"]
+
+
+def test_paths_are_taken(tmp_path: Path) -> None:
+    (tmp_path / "k").write_bytes(b"1")
+    for store in (FSStore(tmp_path), FSStore(tmp_path, fs=fsspec.filesystem("file"))):
+        assert (store.url, bytes(store["k"])) == (str(tmp_path), b"1")
+        assert str(tmp_path) in repr(store)
 
 
 def test_check_and_create(tmp_path: Any) -> None:

@@ -112,6 +112,25 @@ def test_a_server_that_refuses_head_is_asked_once_in_another_way(folder: Path, k
         assert FSStore(url, mode="r").get_many([("e", ByteRange(0, None)), ("no", ByteRange(0, 1))]) == [b"", None]
 
 
+def test_absent_values_do_not_hide_that_a_server_obeys_ranges(folder: Path) -> None:
+    heads: list[str] = []
+
+    class Noting(Ranged):
+        def do_HEAD(self) -> None:
+            heads.append(self.path)
+            super().do_HEAD()
+
+    (folder / "k").write_bytes(b"0123456789")
+    wanted = [(key, ByteRange(2, 5)) for key in ("no", "k", "none")]
+    with serving(folder, Noting, lambda handler: False) as (url, asked):
+        store = FSStore(url, mode="r")
+        for _ in range(2):
+            found = store.get_many(wanted)
+            assert [None if part is None else bytes(part) for part in found] == [None, b"234", None]
+    assert (heads[0], sorted(heads)) == ("/no", ["/k", "/no", "/none"])
+    assert asked.count("/k bytes=2-4") == sum(line.startswith("/k") for line in asked) == 2
+
+
 def test_servers_without_ranges_send_a_value_once(folder: Path) -> None:
     (folder / "k").write_bytes(b"0123456789")
     with serving(folder, Quiet, lambda handler: False) as (url, asked):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
+
 __all__ = ["how_to_read"]
 
 _HDF5 = (
@@ -34,11 +37,10 @@ def how_to_read(path: str) -> str:
     >>> how_to_read("nothing.zarr")
     'name the directory of a store, or move the file away'
     """
-    try:
-        with open(path, "rb") as file:
+    start = b""
+    if os.path.isfile(path):  # to open a pipe would wait for a writer
+        with suppress(OSError), open(path, "rb") as file:
             start = file.read(4096)
-    except OSError:
-        start = b""
     if start.lstrip().startswith(b"{") and (b'"refs"' in start or b".zgroup" in start or b"zarr.json" in start):
         return _REFERENCES
     known = (hint for magic, hint in _KINDS.items() if start.startswith(magic))

@@ -38,7 +38,7 @@ from zarrds._store.base import StoreProfile
 from zarrds._store.failure import store_failure
 from zarrds._store.live import LiveData, live_data
 from zarrds._store.pace import FixedGate, gate_of
-from zarrds._store.paths import as_path, redact_url
+from zarrds._store.paths import redact_url
 from zarrds._store.request import cut
 from zarrds._store.retry import is_unreached
 from zarrds._store.secrets import redact_text, safe_cause, secret_values
@@ -90,7 +90,6 @@ def opened(url: str, options: Mapping[str, Any]) -> tuple[AbstractFileSystem, st
     StoreConnectionError
         If no connection could be made: archives are read when they are opened.
     """
-    url = as_path(url)
     if _NO_BUCKET.match(url):
         hint = "write it as s3://bucket/path; gs:// and az:// alike"
         raise ArgumentError("the URL names no bucket", found=redact_url(url), hint=hint)

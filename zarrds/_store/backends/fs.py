@@ -31,7 +31,7 @@ from zarrds._store.elsewhere import StoreElsewhere
 from zarrds._store.exclusive import locked_object
 from zarrds._store.fsplace import place_in_fs
 from zarrds._store.live import LiveData
-from zarrds._store.paths import check_key, level, normalize_path, redact_url, without_short_addresses
+from zarrds._store.paths import as_path, check_key, level, normalize_path, redact_url, without_short_addresses
 from zarrds._store.place import Place
 from zarrds._store.request import buffer_size, same_bytes, to_bytes
 from zarrds._store.retry import answered, http_status
@@ -51,7 +51,7 @@ class FSStore(FSReading):
 
     Parameters
     ----------
-    url : str
+    url : str or os.PathLike
         Protocol and path, such as ``s3://bucket/root``; with `fs`, a path within that file system.
     normalize_keys : bool, default False
         Whether keys are converted to lower case.
@@ -103,7 +103,7 @@ class FSStore(FSReading):
 
     def __init__(
         self,
-        url: str,
+        url: str | os.PathLike[str],
         normalize_keys: bool = False,
         key_separator: Separator | None = None,
         mode: str = "w",
@@ -120,7 +120,7 @@ class FSStore(FSReading):
         if fs is not None and storage_options:
             raise ArgumentError("cannot specify both fs and storage_options")
         self._given_fs = fs
-        url = without_short_addresses(url) if fs is None and isinstance(url, str) else url
+        url = as_path(url) if fs is not None else without_short_addresses(as_path(url))
         opened, path = filesystem.opened(url, storage_options) if fs is None else (None, fs._strip_protocol(url))
         self._direct_place = None if opened is None else translated(url, path, opened)
         self._fs: AbstractFileSystem = sending_once(filesystem.blocking(fs) if fs is not None else opened)

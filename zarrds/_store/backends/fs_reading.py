@@ -33,6 +33,9 @@ from zarrds.errors import ShortReadError, StoreError
 
 __all__ = ["FSReading"]
 
+_MOST_ASKED = 16
+"""Values of a web server that are asked about until one says whether the server obeys ranges."""
+
 
 class FSReading(Store):
     """Reading methods of `FSStore`, which provides the file system."""
@@ -102,18 +105,19 @@ class FSReading(Store):
 
     def _obeys_ranges(self, requests: Sequence[Request]) -> bool:
         """Return whether the server answers these requests with what they ask for, and no more."""
-        parts = [key for key, byte_range in requests if byte_range is not None]
+        parts = list(dict.fromkeys(key for key, byte_range in requests if byte_range is not None))
         if not parts:
             return True
-        if self._serves_ranges is None:
-            (found,), _ = answered([parts[0]], self._ask_for_ranges, where=self)
-            self._serves_ranges = found if isinstance(found, bool) else None
+        for keys in (parts[:1], parts[1:_MOST_ASKED]):  # the first value may be absent
+            if self._serves_ranges is None and keys:
+                found, _ = answered(keys, self._ask_for_ranges, where=self)
+                self._serves_ranges = next((answer for answer in found if isinstance(answer, bool)), None)
         return bool(self._serves_ranges)
 
-    def _ask_for_ranges(self, keys: Sequence[str]) -> list[bool | Exception | None]:
+    def _ask_for_ranges(self, keys: Sequence[str]) -> list[Any]:
         if trace.is_open():
-            trace.record([trace.Entry("head", keys[0], 0)])
-        return [tags.asked_for_ranges(self.fs, self._place(keys[0]))]
+            trace.record([trace.Entry("head", key, 0) for key in keys])
+        return tags.asked_for_ranges(self.fs, [self._place(key) for key in keys])
 
     def _fetch(self, requests: Sequence[Request]) -> list[Buf | None]:
         if not requests:

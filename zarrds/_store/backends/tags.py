@@ -34,10 +34,10 @@ def _http_place(fs: AbstractFileSystem, path: str) -> tuple[AbstractFileSystem, 
     return (fs, path) if "http" in protocols and hasattr(fs, "set_session") else None
 
 
-def asked_for_ranges(fs: AbstractFileSystem, path: str) -> bool | Exception | None:
-    """Ask a web server about a value; return whether it obeys ranges or an error, None for other file systems."""
-    place = _http_place(fs, path)
-    return None if place is None else together(fs, [partial(_accepts_ranges, *place)])[0]
+def asked_for_ranges(fs: AbstractFileSystem, paths: Sequence[str]) -> list[Any]:
+    """Ask a web server about values; return for each whether it obeys ranges or an error, None for other servers."""
+    places = [place for place in (_http_place(fs, path) for path in paths) if place is not None]
+    return together(fs, [partial(_accepts_ranges, *place) for place in places]) if places else [None] * len(paths)
 
 
 async def _accepts_ranges(fs: Any, path: str) -> bool:
