@@ -12,6 +12,7 @@ import pytest
 import zarrds
 from zarrds._base.types import Buf, ByteRange, Request
 from zarrds._store.base import Store
+from zarrds.errors import ArgumentTypeError
 from zarrds.storage import DirectoryStore, KVStore, LRUStoreCache, MemoryStore
 
 from .doubles import CountingStore
@@ -188,3 +189,9 @@ def test_a_recipe_opens_the_cache_that_lives_here_and_no_other(tmp_path: Path) -
     del cache
     assert pickle.loads(travelled).open() == DirectoryStore(tmp_path)
     assert spec.open() == DirectoryStore(tmp_path)
+
+
+def test_the_size_is_a_number() -> None:
+    assert bytes(LRUStoreCache({"a": b"1"}, max_size=1e9)["a"]) == b"1"  # type: ignore[arg-type]
+    with pytest.raises(ArgumentTypeError, match="max_size"):
+        LRUStoreCache({}, max_size="1 GB")  # type: ignore[arg-type]

@@ -106,8 +106,6 @@ class DirectClient:
             packed = reply.attributes.get("Content-Encoding", "identity") if self._place.unpacks else "identity"
             if packed == "identity":
                 return memoryview(await reply.bytes_async()), self._place.tag(reply.meta)
-        except ValueError as error:  # a key that obstore cannot use, such as one with control characters
-            raise UnservableError(str(error)) from None
         except Exception as error:
             if wanted is None or not any(words in str(error) for words in _NOT_IN_PART):
                 raise converted(error) from None

@@ -53,8 +53,8 @@ class UnservableError(ObstoreError):
 
 def converted(error: Exception) -> Exception:
     """Return the error of obstore as one of the kinds that clients of Python raise, with its status."""
-    if isinstance(error, ValueError):  # a key that obstore cannot use: another attempt would not help
-        return error
+    if isinstance(error, ValueError):  # a key that obstore cannot use, such as one with control characters
+        return UnservableError(str(error))
     text, _, source = str(error).partition("\n\nDebug source:")
     text = text.strip()
     if _NO_LENGTH in text:

@@ -45,7 +45,7 @@ class FSReading(Store):
     mode: str
     normalize_keys: bool
     _direct_place: DirectPlace | None
-    _reads_directly = True  # until an answer comes that obstore cannot read
+    _values_directly = True  # until there is a key that obstore cannot use, or an answer that it cannot read
     _fs: AbstractFileSystem
     _local: DirectoryStore | None
     _has_urls: bool
@@ -66,15 +66,15 @@ class FSReading(Store):
         return direct_client(self._direct_place) if self._direct_place is not None and is_usable() else None
 
     def _ask_directly(self, ask: Callable[[DirectClient], list[Any]]) -> list[Any] | None:
-        """Return what the client of obstore answers; None if there is none, or if it cannot read such answers."""
-        direct = self._direct() if self._reads_directly else None
+        """Return what the client of obstore answers; None if there is none, or if it cannot do what is asked."""
+        direct = self._direct() if self._values_directly else None
         if direct is None:
             return None
         replies = ask(direct)
         refused = next((reply for reply in replies if isinstance(reply, UnservableError)), None)
         if refused is None or get_config().transport == "obstore":
             return replies
-        self._reads_directly = False  # so it will be with the next values
+        self._values_directly = False  # so it will be with the next values
         say_fsspec(self.url, str(refused))
         return None
 
@@ -297,8 +297,9 @@ class FSReading(Store):
         """Write values; return for each None, or the error."""
         if trace.is_open():
             trace.record([trace.Entry("set", key, len(value)) for key, value in items])
-        places, direct = [(self._root + key, value) for key, value in items], None if self._has_urls else self._direct()
-        return filesystem.write_each(self.fs, places) if direct is None else direct.write_each(places)
+        places = [(self._root + key, value) for key, value in items]
+        replies = None if self._has_urls else self._ask_directly(lambda direct: direct.write_each(places))
+        return filesystem.write_each(self.fs, places) if replies is None else replies
 
     # --- failures ----------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, MutableMapping, Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import Any, SupportsIndex
 
 from zarrds._base.log import log
@@ -58,7 +59,7 @@ class LRUStoreCache(WrapperStore):
 
     def __init__(self, store: Store | MutableMapping[str, Any], max_size: int | None) -> None:
         super().__init__(as_store(store, mode="a"))
-        if not (max_size is None or isinstance(max_size, SupportsIndex)):
+        if not (max_size is None or isinstance(max_size, (SupportsIndex, Real))):
             raise ArgumentTypeError(f"max_size is a number of bytes or None, found {max_size!r}")
         self.max_size = max_size
         self.hits = self.misses = 0
