@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -97,24 +97,32 @@ def finish_deletion(store: Store, path: str, *, chunk_store: Store | None = None
     below = expect_ours(store, path)
     if not store.is_erasable():
         remove(store, path, below)
-    elif _claims(path, below) or not store.replace_below(path, ()):
-        _remove_while_marked(store, path, below, found)
+    elif _took_mark(store, path, found):
+        _remove_while_marked(store, path, below)
     return True
 
 
-def _remove_while_marked(store: Store, path: str, below: Below, found: Buf) -> None:
+def _took_mark(store: Store, path: str, found: Buf) -> bool:
+    """Put another mark in the place of the one that was found; return False if that is gone.
+
+    Who wrote the one that was found sees by another one that its new keys may be gone.
+    """
+    key, text = _new_mark(path)
+    if store.can_set_if:
+        return store.set_if(key, text, found)
+    if store.get_many([(key, None)]) != [found]:
+        return False
+    store.set_many([(key, text)])
+    return True
+
+
+def _remove_while_marked(store: Store, path: str, below: Below) -> None:
     """Delete everything below a path that has a mark, until another writer deletes the mark."""
-    key, text = _new_mark(path)  # who wrote the mark that was found sees by another one that its new keys may be gone
-    if not store.can_set_if:
-        store.set_many([(key, text)])
-    elif not store.set_if(key, text, found):
-        return
     claims = _claims(path, below)  # whoever is to write a new node here, or to add to it, still needs them
-    for keys in batches(path, store.removable(path, [one for one in below.keys if one not in (key, *claims)])):
-        if not has_removal_mark(store, path):
-            return
-        store.delete_many(keys)
-    if has_removal_mark(store, path):
+    if not claims and store.replace_below(path, ()):
+        return
+    keys = [key for key in below.keys if key not in (level(path) + REMOVAL_MARK, *claims)]
+    if _delete_while(store, path, keys, lambda: has_removal_mark(store, path)):
         if claims:
             _remove_rest(store, path, claims)
         else:
@@ -126,10 +134,21 @@ def _claims(path: str, below: Below) -> list[str]:
     return [key for key in below.keys if is_writer_key(key) and key.rpartition("/")[0] == path]
 
 
+def _delete_while(store: Store, path: str, keys: Sequence[str], is_marked: Callable[[], bool]) -> bool:
+    """Delete keys below a path, in deletion order, as long as there is a mark; return whether it is still there."""
+    for some in batches(path, store.removable(path, keys)):
+        if not is_marked():
+            return False
+        store.delete_many(some)
+    return is_marked()
+
+
 def remove_strays(store: Store, path: str) -> None:
     """Delete what is below a path at which there is no node, such as chunks written after their array was deleted.
 
-    Nothing is deleted if somebody creates a node there meanwhile, or if there are foreign files.
+    Nothing is deleted if there are foreign files. If somebody creates a node there meanwhile, its documents stay, but a
+    chunk that it writes at the same moment may be lost. On a disk the empty directory is removed last: a document that
+    is written between the listing that finds it empty and that step is lost.
 
     Parameters
     ----------
@@ -149,13 +168,22 @@ def remove_strays(store: Store, path: str) -> None:
     """
     if next(iter(store.keys_below(level(path))), None) is None:
         return
-    set_mark(store, path)
-    keys = [key for known in FORMATS for key in known.node_keys(path)]
-    if any(text is not None for text in store.get_many([(key, None) for key in keys])):
-        store.delete_many([level(path) + REMOVAL_MARK])  # who creates a node sees the mark, or is seen here
-        return
+    mark, text = set_mark(store, path)
+
+    def is_marked() -> bool:
+        return store.get_many([(mark, None)]) == [text]
+
     with suppress(ForeignFilesError):
-        finish_deletion(store, path)
+        keys = expect_ours(store, path).keys  # listed before the look for a node: what is of a node is not among them
+        documents = [key for known in FORMATS for key in known.node_keys(path)]
+        if not any(found is not None for found in store.get_many([(key, None) for key in documents])):
+            _delete_while(store, path, [key for key in keys if key != mark and not is_writer_key(key)], is_marked)
+    if not is_marked():
+        return
+    if store.profile.kind == "disk" and list(store.keys_below(level(path))) == [mark]:
+        store.rmdir(path)
+    else:
+        store.delete_many([mark])
 
 
 def is_separate(store: Store, chunk_store: Store | None) -> bool:
