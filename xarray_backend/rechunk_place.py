@@ -11,8 +11,8 @@ from typing import Any
 import zarrds
 from xarray_backend.storing import is_consolidated
 from zarrds import Group
-from zarrds.errors import ArgumentError
-from zarrds.storage import DirectoryStore, MemoryStore, Store, WrapperStore, as_store
+from zarrds.errors import ArgumentError, ContainsArrayError, PathNotFoundError
+from zarrds.storage import DirectoryStore, MemoryStore, Store, WrapperStore, as_store, refuse_overlap
 
 __all__ = ["Place", "as_dict", "name_of", "place_of_blocks"]
 
@@ -47,8 +47,12 @@ class Place:
             return zarrds.open_group(
                 self.blocks, mode="r+", path=self.blocks_path, storage_options=as_dict(self.blocks_options)
             )
-        except zarrds.errors.PathNotFoundError:
+        except PathNotFoundError:
             return None
+
+    def _open_store(self) -> Store:
+        """Return the store of the blocks."""
+        return as_store(self.blocks, mode="a", storage_options=as_dict(self.blocks_options))
 
     @property
     def _complete_key(self) -> str:
@@ -58,12 +62,22 @@ class Place:
     def _above_key(self) -> str:
         return f"{self.folder}/above".lstrip("/")
 
+    def refuse_overlap(self) -> None:
+        """Raise SelfOverwriteError if the target would replace the blocks, or is among them."""
+        target = as_store(self.store, mode="a", storage_options=self.storage_options)
+        refuse_overlap(
+            [self._open_store().place(self.folder)],
+            [target.place(self.path)],
+            path=self.path,
+            hint="choose a temp_store outside of the target",
+        )
+
     def note_group_above(self) -> None:
         """Record what is at the root of the store of the blocks: writing them makes a group there.
 
         Jobs that share the store record what was there before all of them.
         """
-        store = as_store(self.blocks, mode="a", storage_options=as_dict(self.blocks_options))
+        store = self._open_store()
         folders = [name for name in store.listdir() if name.startswith(_FOLDER)]
         earlier = [value for value in store.get_many([(f"{name}/above", None) for name in folders]) if value]
         if self.folder and earlier:
@@ -86,7 +100,7 @@ class Place:
         """
         if "consolidated" in before:
             zarrds.consolidate_metadata(store)
-        elif "group" not in before and not _is_used(store):
+        elif "group" not in before and _has_unused_group(store):
             store.delete_many(list(_GROUP_DOCUMENTS))
 
     def note_completion(self) -> None:
@@ -101,11 +115,11 @@ class Place:
         return group is not None and self._complete_key in group.store
 
     def remove_blocks(self) -> None:
-        """Delete the blocks, and what was made for them."""
+        """Delete the blocks, and what was made for them, which may be less than their group."""
         group = self.open_blocks()
-        if group is None:
+        if group is None and not self.folder:
             return
-        store = group.store
+        store = self._open_store() if group is None else group.store
         (above,) = store.get_many([(self._above_key, None)])
         store.rmdir(self.folder)
         if above is not None:
@@ -124,15 +138,15 @@ def _has(store: Store, what: str) -> bool:
     return is_consolidated(store) if what == "consolidated" else any(key in store for key in _GROUP_DOCUMENTS)
 
 
-def _is_used(store: Store) -> bool:
-    """Return whether the group at the root has attributes or members, or is about to have blocks of another job."""
+def _has_unused_group(store: Store) -> bool:
+    """Return whether nobody uses the group at the root: no attributes, no members, no blocks of other jobs."""
     if any(name.startswith(_FOLDER) for name in store.listdir()):
-        return True
+        return False
     try:
         root = zarrds.open_group(store, mode="r")
-    except zarrds.errors.PathNotFoundError:
+        return not root.attrs.asdict() and next(iter(root), None) is None
+    except (PathNotFoundError, ContainsArrayError):
         return False
-    return bool(root.attrs.asdict()) or next(iter(root), None) is not None
 
 
 def name_of(store: Any) -> Any:

@@ -157,6 +157,8 @@ def rechunk(
         `chunks` names something that does not exist, or there is no place for blocks without a `temp_store`.
     zarrds.errors.ContainsGroupError
         There is a group, and `overwrite` is False. Nothing has been written.
+    zarrds.errors.SelfOverwriteError
+        `temp_store` is in the target group. Nothing has been written.
 
     Examples
     --------
@@ -190,19 +192,21 @@ def rechunk(
     # jobs may share a temp_store
     token = _token([*_datasets(obj).values()], lengths, encoding, name_of(store), where, zarr_format)
     place = replace(place, **place_of_blocks(store, temp_store, token, ours, of_temp))
+    if temp_store is not None:
+        place.refuse_overlap()
     is_new = place.open_blocks() is None
     where_to = {"storage_options": place.blocks_options, "consolidated": False if place.folder else None}
     write_blocks = partial(write, place.blocks, "w", place.blocks_path, **where_to)
-    if is_new:
-        place.note_group_above()
-        write_blocks(compute=False)
     how = {"chunks": chunks, "max_mem": max_mem, "temp_store": temp_store, "target_options": target_options}
     to_target = partial(
         rechunk_stored, target_path=where or None, overwrite=overwrite, storage_options=storage_options, **how
     )
     then = partial(_rechunked, to_target, place)
-    first = None if place.has_all_blocks() else write_blocks
     try:
+        if is_new:
+            place.note_group_above()
+            write_blocks(compute=False)
+        first = None if place.has_all_blocks() else write_blocks
         return DatasetRechunk(first, then, _plan_of(rechunk_stored, place, how), place)
     except BaseException:
         if is_new:

@@ -32,27 +32,19 @@ def turn_to_replace(request: Request, target: Store, zarr_format: int) -> Iterat
     if request.mode != "w":
         yield None
         return
-    if request.root:
-        _expect_format_above(target, request.root, zarr_format)
-        _remove_array_above(target, request.root)
+    _expect_groups_above(target, request.root, zarr_format)
     with replacing_turn(target, request.root, request.synchronizer) as turn:
         yield turn
 
 
-def _remove_array_above(target: Store, path: str) -> None:
-    """Replace an array above a path by a group."""
-    for above in ancestors(path)[:-1]:
-        if contains_array(target, above):
-            zarrds.open_group(target, mode="w", path=above)
-
-
 def make_room(target: Store, path: str, zarr_format: int) -> Group:
-    """Create the group where nothing is."""
+    """Create the group where nothing is; raise ContainsArrayError if an array is above it."""
     if any(key in target for key in document_keys(path, 3)):
         raise DatasetExistsError("a node of Zarr v3 is stored here", store=repr(target), path=path, hint=_EXISTS_HINT)
     try:
         return zarrds.open_group(target, mode="w-", path=path, zarr_format=zarr_format)
     except (ContainsGroupError, ContainsArrayError) as error:
+        _refuse_array_above(error, path)
         raise DatasetExistsError(
             "something is stored here already", store=repr(target), path=path, hint=_EXISTS_HINT
         ) from error
@@ -64,8 +56,8 @@ def _make_room_alone(target: Store, path: str, zarr_format: int, alone: Replacin
         alone.clear()
         try:
             return zarrds.open_group(target, mode="w-", path=path, zarr_format=zarr_format)
-        except (ContainsGroupError, ContainsArrayError):  # somebody who does not wait for turns was here
-            continue
+        except (ContainsGroupError, ContainsArrayError) as error:  # somebody who does not wait for turns was here
+            _refuse_array_above(error, path)
     raise ConflictError(
         "others create something here again and again",
         store=repr(target),
@@ -74,18 +66,33 @@ def _make_room_alone(target: Store, path: str, zarr_format: int, alone: Replacin
     )
 
 
-def _expect_format_above(target: Store, path: str, zarr_format: int) -> None:
-    """Raise ContainsGroupError, before anything is deleted, if the group above a path is of another format."""
-    above = next((one for one in reversed(ancestors(path)[:-1]) if contains_group(target, one)), None)
-    if above is None:
+def _refuse_array_above(error: ContainsGroupError | ContainsArrayError, path: str) -> None:
+    """Raise an error of creating a group if it is about what is above the path."""
+    if error.path != path:
+        raise error
+
+
+def _expect_groups_above(target: Store, path: str, zarr_format: int) -> None:
+    """Raise an error, before anything is deleted, if an array is above a path, or a group of another format."""
+    higher = list(reversed(ancestors(path)[:-1]))
+    for above in higher:
+        if contains_array(target, above):
+            raise ContainsArrayError(
+                "an array is above, where a group is needed",
+                store=repr(target),
+                path=above or "/",
+                hint="choose another place, or delete the array",
+            )
+    nearest = next((one for one in higher if contains_group(target, one)), None)
+    if nearest is None:
         return
     try:
-        zarrds.open_group(target, mode="r", path=above, zarr_format=zarr_format)
+        zarrds.open_group(target, mode="r", path=nearest, zarr_format=zarr_format)
     except PathNotFoundError as error:
         raise ContainsGroupError(
             "a group of another format is above",
             store=repr(target),
-            path=above or "/",
+            path=nearest or "/",
             expected=f"Zarr v{zarr_format}",
             hint="leave zarr_format out, or choose another place",
         ) from error

@@ -9,7 +9,14 @@ import xarray as xr
 import zarrds
 from tests.xarray_backend.samples import assert_same, waves
 from xarray_backend import open_zarrds, to_zarrds
-from zarrds.errors import BadCompressorError, ContainsGroupError, PathNotFoundError, UnsupportedFormatError
+from zarrds.errors import (
+    BadCompressorError,
+    ContainsArrayError,
+    ContainsGroupError,
+    PathNotFoundError,
+    UnsupportedFormatError,
+)
+from zarrds.storage import MemoryStore
 
 pytestmark = pytest.mark.usefixtures("zarr_format")
 
@@ -95,6 +102,19 @@ def test_writing_what_format_2_has_not(ds, encoding, error, words):
 )
 def test_writing_what_format_3_has_not(ds, encoding, error, words):
     refused(ds, {"encoding": {"u": encoding} if encoding else None, "zarr_format": 3}, error, words)
+
+
+@pytest.mark.parametrize("mode", ["w", "w-", "a", "replace"])
+@pytest.mark.parametrize("above", ["", "g"])
+def test_an_array_above_the_group_stays(mode, above, zarr_format):
+    """Mode "w" deletes what is at the group, and nothing above it."""
+    store = MemoryStore()
+    zarrds.array(np.arange(3), store=store, path=above, zarr_format=zarr_format)
+    before = dict(store)
+    for asked in (None, 2, 3):
+        with pytest.raises(ContainsArrayError):
+            to_zarrds(waves(), store, mode=mode, group="g/h", zarr_format=asked)
+        assert dict(store) == before
 
 
 def test_a_group_keeps_its_format(tmp_path, zarr_format):

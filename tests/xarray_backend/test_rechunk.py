@@ -14,7 +14,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 import zarrds
 import zarrds.dask
 from xarray_backend import open_zarrds, rechunk, to_zarrds
-from zarrds.errors import ArgumentError, ContainsGroupError
+from zarrds.errors import ArgumentError, ContainsArrayError, ContainsGroupError, MemoryLimitError, SelfOverwriteError
 from zarrds.storage import as_store
 
 
@@ -219,6 +219,36 @@ def test_a_group_that_others_make_in_a_temp_store_meanwhile_stays(zarr_format: A
     store = zarrds.MemoryStore()
     rechunk(climate().chunk(time=5), store, temp_store=store, group="a/b", **how).compute(scheduler="sync")
     assert list(zarrds.open_group(store, mode="r")) == ["a"]
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"encoding": {"t2m": {"no": 1}}}, ArgumentError),
+        ({"max_mem": "1B"}, MemoryLimitError),
+        ({}, ContainsArrayError),
+    ],
+)
+def test_a_job_that_is_refused_leaves_a_temp_store_as_it_was(
+    wrong: Any, error: type[Exception], zarr_format: Any
+) -> None:
+    """An array at its root, below which there is no place for blocks, stays too."""
+    store = zarrds.MemoryStore()
+    if error is ContainsArrayError:
+        zarrds.array(np.arange(3), store=store, zarr_format=zarr_format)
+    before = dict(store)
+    how: dict[str, Any] = {"chunks": {"time": -1, "lat": 1}, "temp_store": store, "zarr_format": zarr_format}
+    with pytest.raises(error):
+        rechunk(climate().chunk(time=5), zarrds.MemoryStore(), **how, **wrong)
+    assert dict(store) == before
+
+
+def test_a_temp_store_in_the_target_is_refused_before_blocks_are_computed(tmp_path: Path) -> None:
+    for place in (zarrds.MemoryStore(), str(tmp_path / "t"), zarrds.DirectoryStore(str(tmp_path / "t"))):
+        with pytest.raises(SelfOverwriteError, match="choose a temp_store outside"):
+            rechunk(climate().chunk(time=5), place, chunks={"time": -1, "lat": 1}, temp_store=place)
+        assert not list(as_store(place, mode="a"))
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
