@@ -6,7 +6,7 @@ when all its chunks are there, those of groups and consolidated metadata at the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from math import prod
 from typing import Any, Literal, NamedTuple, Unpack, overload
@@ -31,7 +31,7 @@ from zarrds._engine import OpenSource, stored_chunks
 from zarrds._format import ArrayMeta, grid_shape
 from zarrds._store import LRUStoreCache, Store, StoreLike, StoreSpec, level
 from zarrds.core import Array
-from zarrds.dask.batches import Batches, Limits, count_of, flat_ranges
+from zarrds.dask.batches import Batch, Batches, Limits, count_of, flat_ranges
 from zarrds.dask.converting.tasks import (
     ConvertWork,
     InPlaceWork,
@@ -269,18 +269,25 @@ def _elsewhere(source: Store, at: Places, to: int, how: _How, log: Any) -> Job[A
         for step in plan.arrays:
             say(described(step))
     left = list(dest.keys_below(level(plan.dest_path)))
-    amounts, absent = [], []
-    for step in plan.arrays:
-        reader, writer = open_both(source, dest, step)
-        units = units_of(reader, writer) if left else set()
-        weight = 1 if step.raw else ENCODED_WEIGHT
-        amounts.append(_Amount(_ranges(reader, units), expected_bytes(reader.meta), weight))
-        absent.append(_absent(reader, bool(units) or step.new.path in plan.same))
-    batches = how.batches(amounts)
+    to_do = [_to_do(source, dest, step, is_empty=not left, is_same=step.new.path in plan.same) for step in plan.arrays]
+    batches = how.batches([amount for amount, _ in to_do])
     states = {number: _state(source, dest, plan.arrays[number]) for number in batches.own}
-    work = ConvertWork(source.spec(), dest.spec(), plan, tuple(absent), how.moving, notes, states)
+    absent = tuple(absent for _, absent in to_do)
+    work = ConvertWork(source.spec(), dest.spec(), plan, absent, how.moving, notes, states)
     parts_done = {key for key in left if f"/{NOTES}/" in f"/{key}"} if how.resume else set()
     return _job_elsewhere(work, batches, parts_done, how)
+
+
+def _to_do(source: Store, dest: Store, step: Step, *, is_empty: bool, is_same: bool) -> tuple[_Amount, Absent]:
+    """Return the chunks of an array to be converted, and what becomes of chunks that the source does not have.
+
+    `is_empty` says that nothing is at the destination, `is_same` that this array is there with the same documents.
+    """
+    reader, writer = open_both(source, dest, step)
+    units = set() if is_empty else units_of(reader, writer)
+    weight = 1 if step.raw else ENCODED_WEIGHT
+    amount = _Amount(_ranges(reader, units), expected_bytes(reader.meta), weight)
+    return amount, _absent(reader, bool(units) or is_same)
 
 
 def _state(source: Store, dest: Store, step: Step) -> str:
@@ -311,10 +318,8 @@ def _job_elsewhere(work: ConvertWork, batches: Batches, notes: set[str], how: _H
     done = [graph.stage("zarrds-convert", convert_arrays, batches.shared, after=begun)] if batches.shared else []
     resumed: list[str] = []
     for number, own in batches.own.items():
-        keys = [note_key(work, batch) if notes else "" for batch in own]
-        missing = [batch for batch, key in zip(own, keys, strict=True) if key not in notes]
-        resumed += [key for key in keys if key in notes]
-        parts = graph.stage("zarrds-convert", convert_part, missing, after=begun) if missing else begun
+        parts, noted = _parts_of_array(graph, work, own, notes, begun)
+        resumed += noted
         done.append(graph.stage("zarrds-meta", complete_array, [number], after=parts))
     chunks = graph.together(done) if done else begun
     finished = graph.stage("zarrds-meta", finish_conversion, [None], after=chunks)
@@ -322,6 +327,16 @@ def _job_elsewhere(work: ConvertWork, batches: Batches, notes: set[str], how: _H
     if how.report:
         finish = partial(_reported, _chunks_noted(work.dest.open(), resumed))
     return graph.job(finished, finish, stores=(work.source, work.dest), resumable=True)
+
+
+def _parts_of_array(
+    graph: GraphBuilder, work: ConvertWork, batches: Sequence[Batch], notes: set[str], after: Hashable
+) -> tuple[Hashable, list[str]]:
+    """Add the parts of a large array that are not done yet; return what to wait for, and the notes on those done."""
+    keys = [note_key(work, batch) if notes else "" for batch in batches]
+    missing = [batch for batch, key in zip(batches, keys, strict=True) if key not in notes]
+    parts = graph.stage("zarrds-convert", convert_part, missing, after=after) if missing else after
+    return parts, [key for key in keys if key in notes]
 
 
 def _chunks_noted(dest: Store, keys: Sequence[str]) -> int:
