@@ -8,7 +8,7 @@ the format modules.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from zarrds._base.types import JSON, Buf
@@ -153,21 +153,48 @@ def consolidate_documents(
 
 
 def _consolidate_inline(texts: Mapping[str, Buf], key: str) -> tuple[Consolidated, list[tuple[str, bytes]]]:
-    """Put all documents below a group into the group's own, as zarr-python 3 does."""
-    start = len(key) - len(DOCUMENT_KEY)
+    """Put all documents below a group into the group's own, as zarr-python 3 does.
+
+    Equal documents are common; each text is parsed and formatted once.
+    """
+    start, seen = len(key) - len(DOCUMENT_KEY), dict[bytes, tuple[JSON, str]]()
     below: dict[str, JSON] = {}
+    members: list[str] = []
     for other in sorted(texts, key=lambda other: (other.count("/"), other)):  # parents first
         if other != key:
-            document = Place(other).expect_object(loads(texts[other], other))
-            nested = document if kind_of_document(document, other) else _with(document, {})
-            below[other[start:].removesuffix("/" + DOCUMENT_KEY)] = nested
+            raw = bytes(texts[other])
+            if raw not in seen:
+                seen[raw] = _nested(raw, other)
+            below[other], text = seen[raw]
+            path = other[start:].removesuffix("/" + DOCUMENT_KEY)
+            members.append(f"{_INNER_3}{json.dumps(path)}: {text}")
     own = Place(key).expect_object(loads(texts[key], key))
     if kind_of_document(own, key):
         raise Place(key).member("node_type").error('"group": an array has nothing below it', "array")
-    text = dumps_3(_with(own, below), key)
-    documents = _inline(text, key)
-    assert documents is not None
-    return Consolidated(key, documents, _NAMES_3), [(key, text)]
+    before = {name: value for name, value in own.items() if name not in (_MEMBER, "node_type")}
+    documents: dict[str, JSON] = {key: {**before, "node_type": own["node_type"]}, **below}
+    return Consolidated(key, documents, _NAMES_3), [(key, _inline_text(before, members, key))]
+
+
+def _nested(raw: bytes, key: str) -> tuple[JSON, str]:
+    """Return a document as it is inside that of a group, and its text there."""
+    document = Place(key).expect_object(loads(raw, key))
+    if not kind_of_document(document, key):
+        document = _with(document, {})
+    # line breaks of a document are only in its layout: inside strings they are escaped
+    return document, dumps_3(document, key).decode("ascii").replace("\n", "\n" + _INNER_3)
+
+
+def _inline_text(before: dict[str, JSON], members: Sequence[str], key: str) -> bytes:
+    """Return the text of the document of a group; `members` are the texts of the documents inside."""
+    if not members:
+        return dumps_3(_with({**before, "node_type": "group"}, {}), key)
+    joined, text = ",\n".join(members), dumps_3(before, key).decode("ascii").removesuffix("\n}")
+    inside = f'{{\n    "kind": "inline",\n    "must_understand": false,\n    "metadata": {{\n{joined}\n    }}\n  }}'
+    return f'{text},\n  "{_MEMBER}": {inside},\n  "node_type": "group"\n}}'.encode("ascii")
+
+
+_INNER_3 = " " * 6
 
 
 def _with(group: dict[str, JSON], below: dict[str, JSON]) -> dict[str, JSON]:
