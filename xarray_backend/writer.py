@@ -260,11 +260,11 @@ def to_zarrds(
 def _write(request: Request, target: Store) -> ZarrdsStore | Delayed | WritePlan:
     """Write what is asked for to a store."""
     with ExitStack() as held:
-        return _write_beside(request, target, held)
+        return _write_holding(held, request, target)
 
 
-def _write_beside(request: Request, target: Store, held: ExitStack) -> ZarrdsStore | Delayed | WritePlan:
-    """Do the same; what is to be held until the end goes into a stack."""
+def _write_holding(held: ExitStack, request: Request, target: Store) -> ZarrdsStore | Delayed | WritePlan:
+    """Write what is asked for; claims of the group that end with the write go into `held`."""
     root, mode = request.root, request.mode
     existing = open_existing(target, root) if mode in ("a", "a-", "r+") else None
     if existing is not None and request.adds and not request.dry_run:
@@ -325,9 +325,7 @@ def _begin(request: Request, target: Store, held: ExitStack) -> Group:
     Others may create it at the same moment: then each adds its variables. Of first appends, whoever gets the turn of
     the group first creates its arrays, and the others append to them.
     """
-    plans = _planned(request, None, target)
-    _refuse_hazards(plans, None, target, request)
-    target.check_documents(new_documents(plans, request.root))
+    plans = _plans_of_new(request, target)
     held.enter_context(adding_to(target, request.root))
     try:
         return make_room(target, request.root, plans[0].zarr_format)
@@ -336,6 +334,14 @@ def _begin(request: Request, target: Store, held: ExitStack) -> Group:
         if found is None:
             raise
         return found
+
+
+def _plans_of_new(request: Request, target: Store) -> list[DatasetPlan]:
+    """Return the plans for a new dataset; raise what can be found to be wrong before anything is written."""
+    plans = _planned(request, None, target)
+    _refuse_hazards(plans, None, target, request)
+    target.check_documents(new_documents(plans, request.root))
+    return plans
 
 
 @contextmanager
@@ -438,8 +444,10 @@ def _replace(request: Request, target: Store) -> ZarrdsStore:
     """Write beside the group, and put the new one in its place at the end."""
     path = request.root
     number = format_to_write(request, None, target)
-    if path:
-        zarrds.open_group(target, mode="a", path=path.rpartition("/")[0], zarr_format=number)
+    above = path.rpartition("/")[0]
+    if path and open_existing(target, above) is None:
+        _plans_of_new(request, target)
+        zarrds.open_group(target, mode="a", path=above, zarr_format=number)
     wanted = request.consolidated is not False
     with replacing(target, path, request.synchronizer) as (beside, hidden):
         of_root = not path and not hidden and wanted

@@ -105,6 +105,19 @@ def test_writing_what_format_3_has_not(ds, encoding, error, words):
 
 
 @pytest.mark.parametrize("mode", ["w", "w-", "a", "replace"])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_refused_dataset_makes_no_groups_above(mode, there):
+    store = MemoryStore()
+    if there:
+        to_zarrds(one, store, group="g/h")
+    before = dict(store)
+    for wrong in ({"u": {"chunk": 2}}, {"u": {"dtype": "i1", "scale_factor": "x"}}, {"u": {"compressor": 3}}):
+        with pytest.raises((ValueError, TypeError)):
+            to_zarrds(one, store, mode=mode, group="g/h", encoding=wrong)
+        assert dict(store) == before
+
+
+@pytest.mark.parametrize("mode", ["w", "w-", "a", "replace"])
 @pytest.mark.parametrize("above", ["", "g"])
 def test_an_array_above_the_group_stays(mode, above, zarr_format):
     """Mode "w" deletes what is at the group, and nothing above it."""
