@@ -13,8 +13,10 @@ import pytest
 import zarrds
 from tests.store.doubles import WrappedStore
 from zarrds._base.types import Buf, Request
+from zarrds._node import claim_around, replace
 from zarrds._node.delete import finish_deletion, set_mark
 from zarrds._store.base import Store
+from zarrds.errors import ConflictError
 from zarrds.parallel import remove_strays
 from zarrds.storage import DirectoryStore, KVStore, MemoryStore
 
@@ -110,6 +112,56 @@ def test_the_claim_of_a_writer_stays_when_another_finishes_a_deletion(behind: St
         assert finish_deletion(behind, "z")
         assert list(behind.keys_below("z/")) == ["z/.zarrds-writer"]
         turn.expect_kept()
+
+
+class Exchanging(Acting):
+    """Lets another writer act after a request of the exchange, which begins when `begin` is called."""
+
+    def __init__(self, store: Store, other: Callable[[], Any]) -> None:
+        super().__init__(store, other, -1)
+
+    def begin(self, nth: int) -> None:
+        self.nth = self.seen + nth
+
+    def replace_below(self, path: str, items: Sequence[tuple[str, Buf]]) -> bool:
+        return False
+
+
+def test_who_replaces_stops_when_another_one_replaces_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else all its chunks would get into the node of the last one; that one did not wait for the claim."""
+    monkeypatch.setattr(replace, "_BATCH", 1)
+    stopped: list[int] = []
+    for nth in itertools.count():
+        behind = KVStore({})
+        zarrds.group(behind)
+        store = Exchanging(behind, lambda: zarrds.save_array(behind, DATA, path="z", chunks=2))  # noqa: B023
+        try:
+            with zarrds.parallel.replacing(store, "z") as (beside, hidden):
+                zarrds.array(-DATA, chunks=2, store=beside, path=hidden)
+                store.begin(nth)
+        except ConflictError:
+            stopped.append(nth)
+            found = zarrds.open_array(behind, path="z", mode="r")[:]
+            assert np.count_nonzero(found != DATA) <= 2, nth  # a batch of one chunk, between a look and its request
+        if store.other is not None:
+            break
+    assert len(stopped) > 3
+
+
+def test_the_claim_of_who_replaces_is_kept() -> None:
+    behind = KVStore({})
+    seen: list[bool] = []
+    zarrds.group(behind)
+
+    def look() -> None:
+        claim = claim_around(store, "z/.zarrds-writer")
+        seen.append(claim is not None and claim.is_kept)
+
+    store = Exchanging(behind, look)
+    with zarrds.parallel.replacing(store, "z") as (beside, hidden):
+        zarrds.array(DATA, chunks=2, store=beside, path=hidden)
+        store.begin(5)
+    assert seen == [True]
 
 
 def test_foreign_files_stay_without_a_mark(tmp_path: Path) -> None:

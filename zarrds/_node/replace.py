@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 from zarrds._base.types import Buf
 from zarrds._format import DOCUMENT_NAMES
-from zarrds._node.alone import writer_claim
+from zarrds._node.alone import kept, writer_claim
 from zarrds._node.delete import batches, expect_ours, refuse_consolidated, set_mark
 from zarrds._node.locking import structure_locked
 from zarrds._store import JOB_FOLDER, REMOVAL_MARK, WRITER_KEY, Staging, Store, level, renamed
@@ -76,7 +76,11 @@ def replacing(store: Store, path: str, synchronizer: Synchronizer | None = None)
     try:
         yield staging.store, staging.path
         # a task that writes a new node in place (`writer_claim`) must not go on in this one
-        with writer_claim(store, path, synchronizer), structure_locked(synchronizer, store, path):
+        with (
+            writer_claim(store, path, synchronizer) as claim,
+            kept(claim),
+            structure_locked(synchronizer, store, path),
+        ):
             staging.put()
     except BaseException:
         with suppress(Exception):  # the first error is the one to report
@@ -162,14 +166,20 @@ def _move(store: Store, folder: str, path: str) -> None:
     documents = [key for key in keys if key.rpartition("/")[2] in {*DOCUMENT_NAMES, ".zmetadata"}]
     chunks = sorted(set(keys) - set(documents))
     for start in range(0, len(chunks), _BATCH):
+        _expect_mark(store, path, mark)
         _copy(store, chunks[start : start + _BATCH], folder, path)
-    if store.get_many([(mark[0], None)]) != [mark[1]]:
-        raise ConflictError("another task replaced it meanwhile", store=repr(store), path=path, hint="try again")
+    _expect_mark(store, path, mark)
     highest = [key for key in documents if key.rpartition("/")[0] == folder]
     _copy(store, sorted(set(documents) - set(highest)), folder, path)
     _copy(store, highest, folder, path)  # readers find the node only now
     store.delete_many([mark[0]])
     _delete(store, folder)
+
+
+def _expect_mark(store: Store, path: str, mark: tuple[str, bytes]) -> None:
+    """Raise if another task replaces the node: what is written from now on would be among its chunks."""
+    if store.get_many([(mark[0], None)]) != [mark[1]]:
+        raise ConflictError("another task replaced it meanwhile", store=repr(store), path=path, hint="try again")
 
 
 def _copy(store: Store, keys: Sequence[str], folder: str, path: str) -> None:
