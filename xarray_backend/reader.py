@@ -367,7 +367,7 @@ def stored_variable(
     dims = _dimensions(name, array, attrs)
     encoding = _encoding(array, dims, shards_as_chunks=shards_as_chunks)
     # Zarr v2 has no other place for CF's _FillValue, Zarr v3 has the attribute
-    has_fills = array.store.keeps_documents  # arrays of N5 have none, and 0 where a chunk is absent
+    has_fills = array.chunk_store.keeps_documents  # arrays of N5 have none, and 0 where a chunk is absent
     as_mask = array.zarr_format == 2 and has_fills if fill_as_mask is None else fill_as_mask
     # times and durations have NaT for what is missing: 1970-01-01 and nothing at all are values
     as_mask = as_mask and array.dtype.kind not in "Mm"

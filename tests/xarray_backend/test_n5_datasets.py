@@ -60,3 +60,14 @@ def test_what_was_opened_is_written_in_any_format_and_chunks(tmp_path: Path, com
             kept = open_zarrds(target).u.encoding["compressors"]
             assert len(kept) == (compressor is not None)
             assert "N5" not in repr(kept)
+
+
+@pytest.mark.parametrize("consolidated", [True, False])
+@pytest.mark.parametrize("dim", ["x", "run"])
+def test_zeros_of_several_containers_are_zeros(tmp_path: Path, dim: str, consolidated: bool) -> None:
+    """N5 has no fill values: integers stay integers, and no 0 is missing data."""
+    paths = [str(tmp_path / name) for name in ("a.n5", "b.n5")]
+    for path in paths:
+        to_zarrds(DS, path, consolidated=consolidated)
+    found = concat_stores(paths, dim, consolidated=consolidated)
+    xr.testing.assert_identical(found.load(), xr.concat([DS, DS], dim))
