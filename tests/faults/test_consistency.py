@@ -116,7 +116,7 @@ def order(given: list[int]) -> Callable[[list[int]], int]:
 
 
 EXAMPLES = settings(max_examples=40, suppress_health_check=list(HealthCheck))
-MANY = settings(max_examples=300, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=120, suppress_health_check=list(HealthCheck))
 
 
 def interleaved(name: str, jobs: list[list[tuple[str, int]]], turns: list[int], synchronizer: Any = None) -> None:

@@ -239,5 +239,5 @@ def test_mutated_documents(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
-def test_all_mutated_documents(name: str) -> None:
-    run(name, 1)
+def test_more_mutated_documents(name: str) -> None:
+    run(name, 3)

@@ -26,8 +26,8 @@ pytestmark = [
     pytest.mark.usefixtures("waits"),
 ]
 
-SHAPE = (24, 16)
-VALUES = np.arange(1.0, 385.0).reshape(SHAPE)
+SHAPE = (16, 12)
+VALUES = np.arange(1.0, 193.0).reshape(SHAPE)
 TRANSPORTS = pytest.mark.parametrize("transport", ["obstore", "fsspec", "object"])
 """URLs whose values go through obstore, or s3fs alone; and objects of obstore, which repeat requests themselves."""
 
@@ -56,7 +56,7 @@ def refusal(bucket: str) -> Plan:
 
 
 def rechunked(source: Store, dest: Store) -> Any:
-    return zarrds.dask.rechunk(source, dest, path="u", chunks=(24, 1), max_mem=3000)
+    return zarrds.dask.rechunk(source, dest, path="u", chunks=(16, 1), max_mem=1500)
 
 
 def copied(source: Store, dest: Store) -> Any:
@@ -84,7 +84,7 @@ def store_at(place: S3, bucket: str, name: str, transport: str) -> Store:
 
 def filled(s3: S3, bucket: str) -> None:
     root = zarrds.open_group(f"s3://{bucket}/source", mode="w", zarr_format=2, storage_options=s3.options)
-    root.array("u", VALUES, chunks=(1, 16)).attrs["_ARRAY_DIMENSIONS"] = ["y", "x"]
+    root.array("u", VALUES, chunks=(1, 12)).attrs["_ARRAY_DIMENSIONS"] = ["y", "x"]
 
 
 @TRANSPORTS

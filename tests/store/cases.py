@@ -165,40 +165,40 @@ CASES: dict[str, Case] = {
     "memory": Case(lambda path: MemoryStore(), tree=True),
     "kv": Case(lambda path: KVStore({})),
     "directory": Case(lambda path: DirectoryStore(path / "new" / "store"), processes=True, tree=True),
-    "nested": Case(lambda path: NestedDirectoryStore(path / "new"), processes=True, tree=True, many=3_000),
-    "temp": Case(lambda path: TempStore(dir=path), processes=True, tree=True, many=3_000),
+    "nested": Case(lambda path: NestedDirectoryStore(path / "new"), processes=True, tree=True, many=1_200),
+    "temp": Case(lambda path: TempStore(dir=path), processes=True, tree=True, many=1_200),
     "kv-mapping": Case(lambda path: KVStore(UserDict()), sets_if=False),
     "dbm-dumb": Case(lambda path: DBMStore(path / "store.dbm", open=dbm.dumb.open)),
     "lmdb": Case(lambda path: LMDBStore(path / "store.mdb", map_size=2**20), processes=True),
     "sqlite": Case(lambda path: SQLiteStore(path / "store.sqldb"), processes=True),
     "sqlite-memory": Case(lambda path: SQLiteStore(":memory:"), pickles=False),
-    "lru": Case(lambda path: LRUStoreCache(DirectoryStore(path / "new"), max_size=None), tree=True, many=3_000),
-    "lru-small": Case(lambda path: LRUStoreCache(DirectoryStore(path / "new"), max_size=8), tree=True, many=3_000),
+    "lru": Case(lambda path: LRUStoreCache(DirectoryStore(path / "new"), max_size=None), tree=True, many=1_200),
+    "lru-small": Case(lambda path: LRUStoreCache(DirectoryStore(path / "new"), max_size=8), tree=True, many=1_200),
     "zip": Case(lambda path: ZipStore(path / "store.zip"), erasable=False),
     "zip-deflated": Case(lambda path: ZipStore(path / "store.zip", compression=8), erasable=False),
-    "fs-local": Case(lambda path: FSStore(f"file://{path}/new/store"), processes=True, tree=True, many=3_000),
+    "fs-local": Case(lambda path: FSStore(f"file://{path}/new/store"), processes=True, tree=True, many=1_200),
     "fs-memory": Case(lambda path: FSStore(f"memory:/{path}/store"), travels=False),
     "fs-given": Case(
-        lambda path: FSStore("store", fs=DirFileSystem(str(path), fsspec.filesystem("file"))), tree=True, many=3_000
+        lambda path: FSStore("store", fs=DirFileSystem(str(path), fsspec.filesystem("file"))), tree=True, many=1_200
     ),
     "fs-plain": Case(
         lambda path: FSStore(f"{path}/store", fs=PlainFileSystem()),
         threads=False,
         tree=True,
         sets_if=False,
-        many=3_000,
+        many=1_200,
     ),
     "fs-missing": Case(
-        lambda path: FSStore(f"file://{path}/new", missing_exceptions=(ZeroDivisionError,)), tree=True, many=3_000
+        lambda path: FSStore(f"file://{path}/new", missing_exceptions=(ZeroDivisionError,)), tree=True, many=1_200
     ),
     "obstore-memory": Case(
-        lambda path: ObstoreStore(obstore_module().MemoryStore()), pickles=False, travels=False, many=3_000
+        lambda path: ObstoreStore(obstore_module().MemoryStore()), pickles=False, travels=False, many=1_200
     ),
     "obstore-local": Case(
-        lambda path: as_store(obstore_module().LocalStore(path)), processes=True, tree=True, many=3_000
+        lambda path: as_store(obstore_module().LocalStore(path)), processes=True, tree=True, many=1_200
     ),
-    "n5": Case(lambda path: N5Store(path / "new.n5"), processes=True, tree=True, many=3_000),
-    "n5-fs": Case(lambda path: N5FSStore(f"memory:/{path}/a.n5"), travels=False, many=3_000),
+    "n5": Case(lambda path: N5Store(path / "new.n5"), processes=True, tree=True, many=1_200),
+    "n5-fs": Case(lambda path: N5FSStore(f"memory:/{path}/a.n5"), travels=False, many=1_200),
     "redis": Case(redis_store, "redis_port", processes=True, marks=SERVICE),
     "mongodb": Case(
         mongodb_store,
@@ -208,10 +208,10 @@ CASES: dict[str, Case] = {
         many=500,
         largest=15 * 2**20,
     ),
-    "azure": Case(azure_store, "azurite_url", processes=True, many=1_000, marks=SLOW_SERVICE),
-    "fs-s3": Case(s3_store, "s3", processes=True, many=2_100, marks=SLOW_SERVICE),
-    "fs-s3-by-s3fs": Case(s3fs_store, "s3", processes=True, many=1_000, marks=SLOW_SERVICE),
-    "obstore-s3": Case(obstore_s3_store, "s3", processes=True, forks=False, many=2_100, marks=SLOW_SERVICE),
+    "azure": Case(azure_store, "azurite_url", processes=True, many=300, marks=SLOW_SERVICE),
+    "fs-s3": Case(s3_store, "s3", processes=True, many=1_100, marks=SLOW_SERVICE),
+    "fs-s3-by-s3fs": Case(s3fs_store, "s3", processes=True, many=300, marks=SLOW_SERVICE),
+    "obstore-s3": Case(obstore_s3_store, "s3", processes=True, forks=False, many=1_100, marks=SLOW_SERVICE),
     "documents": Case(documents_apart, pickles=False, documents=False, tree=True),
     "counting": Case(lambda path: CountingStore(MemoryStore()), pickles=False, tree=True),
     "faulty": Case(lambda path: FaultyStore(MemoryStore(), OSError("never"), nth=10**9), pickles=False, tree=True),

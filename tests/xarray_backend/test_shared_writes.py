@@ -110,10 +110,10 @@ def write_row(job):
 @pytest.mark.parametrize("lock", [False, True])
 def test_regions_from_processes(tmp_path, lock):
     path = str(tmp_path / "a.zarr")
-    table(24, 24, store=path)
+    table(16, 16, store=path)
     with ProcessPoolExecutor(4, mp_context=multiprocessing.get_context("spawn")) as pool:
-        list(pool.map(write_row, [(path, i, lock and str(tmp_path / "locks")) for i in range(24)]))
-    assert open_zarrds(path).v[:, 0].values.tolist() == list(range(24))
+        list(pool.map(write_row, [(path, i, lock and str(tmp_path / "locks")) for i in range(16)]))
+    assert open_zarrds(path).v[:, 0].values.tolist() == list(range(16))
 
 
 def test_parts_of_chunks_that_nobody_guards_are_refused(tmp_path):
@@ -353,7 +353,7 @@ def test_appends_to_n5(tmp_path, lazy):
 def append_some(job):
     path, writer, lazy = job
     warnings.simplefilter("ignore")
-    for n in range(8):
+    for n in range(5):
         part = more(3, 100 * writer + n)
         with dask.config.set(scheduler="sync"):
             to_zarrds(part.chunk(t=-1) if lazy else part, path, append_dim="t", safe_chunks=False)
@@ -368,7 +368,7 @@ def test_appends_from_processes(tmp_path, lazy):
         list(pool.map(append_some, [(path, k, lazy) for k in range(3)]))
     v, t = consistent(path)
     assert v[2:] == t[2:]
-    assert sorted(v[2:]) == sorted(100 * k + n for k in range(3) for n in range(8) for _ in range(3))
+    assert sorted(v[2:]) == sorted(100 * k + n for k in range(3) for n in range(5) for _ in range(3))
 
 
 def die_while_appending(path):
