@@ -103,7 +103,8 @@ def copy(
         Do not copy attributes.
     if_exists : {"raise", "replace", "skip", "skip_same"}
         What to do with arrays of the destination: "raise" an error, before anything is copied; "replace" them; "skip"
-        them; or "skip_same": where the documents are equal, copy only chunks that differ, and replace other arrays.
+        them; or "skip_same": where the documents are equal, copy only encoded chunks that differ, and replace other
+        arrays, also those that are decoded.
         Groups that exist get the members and attributes of those of the source in addition.
     verify, on_error, dry_run, resume, batch_keys, batch_bytes, retries
         As for `zarrds.dask.copy_store`. Of chunks that are decoded, "read" reads them back, and "hash" also compares
