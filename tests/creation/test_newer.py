@@ -285,6 +285,41 @@ def test_a_hierarchy_with_a_bad_node_creates_nothing(bad, kind, words) -> None:
     assert store == {}
 
 
+ARRAY_3, GROUP_3 = zarrds.zeros(3, zarr_format=3).metadata, {"zarr_format": 3, "node_type": "group"}
+UNFIT: dict[str, tuple[dict[str, Any], Any]] = {
+    "an array below an array": ({"a": ARRAY_3, "a/b": GROUP_3}, ValueError),
+    "two formats": ({"": GROUP_3, "x": zarrds.zeros(3, zarr_format=2).metadata}, ValueError),
+    "one path twice": ({"x": ARRAY_3, "/x": GROUP_3}, ValueError),
+    "attributes that are no mapping": ({"a": GROUP_3, "b": {**GROUP_3, "attributes": 5}}, TypeError),
+    "below an array that is there": ({"x": GROUP_3, "there/y": GROUP_3}, errors.ContainsArrayError),
+}
+
+
+@pytest.mark.parametrize(
+    ("unfit", "overwrite"),
+    [*((unfit, False) for unfit in UNFIT), *((unfit, True) for unfit in list(UNFIT)[:-1])],  # the last is replaced
+)
+def test_nodes_that_do_not_fit_create_nothing(unfit: str, overwrite: bool) -> None:
+    nodes, kind = UNFIT[unfit]
+    store: dict[str, bytes] = {}
+    zarrds.create_array(store, name="there", shape=3)
+    before = dict(store)
+    with pytest.raises(kind) as raised:
+        zarrds.create_hierarchy(store, nodes, overwrite=overwrite)
+    assert isinstance(raised.value, errors.ZarrdsError)
+    assert store == before
+
+
+def test_what_is_in_the_way_of_a_hierarchy_is_looked_for_in_one_batch() -> None:
+    store = CountingStore(zarrds.MemoryStore())
+    zarrds.create_array(store, name="x/b", shape=3)
+    nodes = {f"x/{name}": GROUP_3 for name in "abcdef"}
+    store.reset()
+    with pytest.raises(errors.ContainsArrayError):
+        zarrds.create_hierarchy(store, nodes)
+    assert store.reset().calls["get"] == 1
+
+
 def test_a_hierarchy_does_not_replace_what_is_there_unless_asked() -> None:
     store: dict[str, bytes] = {}
     zarrds.create_array(store, name="z", shape=3)

@@ -13,7 +13,7 @@ from zarrds._node.claim import (
     unclaimed,
     with_mark_of,
 )
-from zarrds._node.create import create_array, create_group
+from zarrds._node.create import create_array, create_group, missing_groups
 from zarrds._node.delete import (
     begin_removal,
     delete_node,
@@ -43,9 +43,11 @@ from zarrds._node.lookup import (
     documents_below,
     expect_free,
     find_node,
+    first_kind,
     has_node,
     load_array,
     load_group,
+    look,
     not_found,
     save_array,
 )
@@ -90,6 +92,7 @@ __all__ = [
     "find_named",
     "find_node",
     "finish_deletion",
+    "first_kind",
     "has_mark",
     "has_node",
     "has_removal_mark",
@@ -98,7 +101,9 @@ __all__ = [
     "load_group",
     "locate_node",
     "locked",
+    "look",
     "migrate",
+    "missing_groups",
     "move_node",
     "not_found",
     "other_layout",

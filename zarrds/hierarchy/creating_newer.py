@@ -7,12 +7,12 @@ from typing import Any
 
 from zarrds import _node
 from zarrds._base.types import ZarrFormat
-from zarrds._format import ArrayMeta, GroupMeta, check_version, dumps, format_of
+from zarrds._format import FORMATS, ArrayMeta, GroupMeta, check_version, dumps, format_of
 from zarrds._metadata import new_format
-from zarrds._store import Store, StoreLike, as_store, normalize_path
+from zarrds._store import Store, StoreLike, ancestors, as_store, normalize_path
 from zarrds.core import Array, OpenOptions, opened_array
 from zarrds.creation.newer import format_at
-from zarrds.errors import ArgumentTypeError, ContainsArrayError, ContainsGroupError
+from zarrds.errors import ArgumentError, ArgumentTypeError
 from zarrds.hierarchy.groups import Group, opened_group
 
 __all__ = ["create_group", "create_hierarchy"]
@@ -94,9 +94,11 @@ def create_hierarchy(
     Raises
     ------
     ContainsArrayError, ContainsGroupError
-        A node is there, and `overwrite` is False.
+        A node is there, and `overwrite` is False; or what is above is no group of that format.
     MetadataError
         A document is not valid.
+    ArgumentError
+        The nodes are not of one format, or an array is given where a group is needed.
 
     Examples
     --------
@@ -109,11 +111,11 @@ def create_hierarchy(
     """
     real_store = as_store(store, mode="w")
     asked = {normalize_path(path): _parsed(normalize_path(path), metadata) for path, metadata in nodes.items()}
-    for path in asked if not overwrite else ():
-        found = _node.find_node(real_store, path)
-        if found is not None:
-            kind = ContainsArrayError if isinstance(found, ArrayMeta) else ContainsGroupError
-            raise kind(store=repr(real_store), path=path, hint="overwrite=True replaces it")
+    if len(asked) < len(nodes):
+        raise ArgumentError("two metadata are given for one path", expected=sorted(asked), found=sorted(nodes))
+    metas = {path: meta for path, (meta, _) in asked.items()}
+    _expect_one_hierarchy(metas)
+    _expect_room(real_store, metas, overwrite)
     return iter([(path, _created(real_store, path, *asked[path], overwrite)) for path in sorted(asked)])
 
 
@@ -127,14 +129,38 @@ def _parsed(path: str, metadata: Any) -> tuple[ArrayMeta | GroupMeta, dict[str, 
     number = check_version(None, members.get("zarr_format"))
     known = format_of(3 if number is None else number)
     known.check_path(path)
-    attributes = dict(members.get("attributes") or {})
+    attributes = members.get("attributes") or {}
+    if not isinstance(attributes, Mapping):
+        raise ArgumentTypeError("attributes are a mapping from names to values", path=path, found=repr(attributes))
     if known.one_document:
         node = known.parse_node(path, [dumps({**members, "attributes": {}}, path)])
     else:
         text = dumps({name: value for name, value in members.items() if name not in ("attributes", "node_type")}, path)
         node = known.parse_node(path, [text, None] if "shape" in members else [None, text])
     assert node is not None
-    return node, attributes
+    return node, dict(attributes)
+
+
+def _expect_one_hierarchy(metas: Mapping[str, ArrayMeta | GroupMeta]) -> None:
+    """Raise if the nodes cannot be in one hierarchy: all have one format, and arrays have no members."""
+    formats = sorted({meta.zarr_format for meta in metas.values()})
+    if len(formats) > 1:
+        raise ArgumentError("all nodes of a hierarchy have one format", expected="one zarr_format", found=formats)
+    for path in metas:
+        for above in ancestors(path):
+            if isinstance(metas.get(above), ArrayMeta):
+                raise ArgumentError("an array is given where a group is needed", path=above, found=path)
+
+
+def _expect_room(store: Store, metas: Mapping[str, ArrayMeta | GroupMeta], overwrite: bool) -> None:
+    """Raise if something is in the way of a node, at its path or above it; all is looked for in one batch."""
+    paths = sorted({*metas, *(above for path in metas for above in ancestors(path))})
+    found = dict(zip(paths, _node.look(store, paths, FORMATS), strict=True))
+    for path, meta in metas.items():
+        kind = _node.first_kind(found[path])
+        if kind is not None and not overwrite:
+            raise _node.already_there(kind, path, store, "overwrite=True replaces it")
+        _node.missing_groups([found[above] for above in ancestors(path)], meta, overwrite=overwrite)
 
 
 def _created(
