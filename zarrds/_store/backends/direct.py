@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from fsspec import AbstractFileSystem
-from fsspec.asyn import get_loop, sync
+from fsspec.asyn import get_loop
 
 from zarrds._base.config import get_config
 from zarrds._base.log import log
@@ -26,7 +26,7 @@ from zarrds._store.backends.cloud_options import Bucket, bucket_of, configured
 from zarrds._store.backends.direct_errors import MOVED, ObstoreError, UnservableError, converted
 from zarrds._store.backends.direct_places import DirectPlace
 from zarrds._store.backends.direct_setting import set_if
-from zarrds._store.backends.obstore_use import is_usable, note_answers, note_use
+from zarrds._store.backends.obstore_use import is_usable, waited_for
 from zarrds._store.backends.writers import new_token
 from zarrds._store.optional import optional_module
 from zarrds._store.pace import gate_of
@@ -89,14 +89,11 @@ class DirectClient:
         return self._sent(lambda: [partial(self._get, key, wanted) for key, wanted in pairs])
 
     def _sent(self, calls: Callable[[], list[Any]], sizes: Sequence[int] | None = None) -> list[Any]:
-        note_use()
-        loop = get_loop()
-        gate, sent = gate_of(loop, self._place.service), self._store
-        answers: list[Any] = sync(loop, gate.all, calls(), sizes)
+        gate, sent = gate_of(get_loop(), self._place.service), self._store
+        answers = waited_for(gate.all(calls(), sizes))
         moved = any(isinstance(answer, ObstoreError) and answer.status == MOVED for answer in answers)
         if moved and (self._store is not sent or self._finds_region()):
-            answers = sync(loop, gate.all, calls(), sizes)
-        note_answers()
+            answers = waited_for(gate.all(calls(), sizes))
         return answers
 
     async def _get(self, key: str, wanted: Any) -> tuple[memoryview, str | None]:

@@ -20,7 +20,7 @@ from functools import cache, partial
 from typing import Any
 
 from fsspec import AbstractFileSystem
-from fsspec.asyn import AsyncFileSystem, get_loop, sync
+from fsspec.asyn import AsyncFileSystem, sync
 from fsspec.core import url_to_fs
 from fsspec.implementations.cached import CachingFileSystem, WholeFileCacheFileSystem
 from fsspec.implementations.dirfs import DirFileSystem
@@ -49,7 +49,6 @@ __all__ = [
     "blocking",
     "copy_each",
     "delete_each",
-    "gathered",
     "gathered_by",
     "has_protocol",
     "has_urls",
@@ -268,12 +267,6 @@ def together(fs: AbstractFileSystem, calls: Sequence[Callable[[], Awaitable[Any]
     """Return the answer or error of each call; all batches on equal file systems share the number of requests."""
     gate = gate_of(fs.loop, f"fsspec {hash(fs)}", FixedGate)
     answers: list[Any] = sync(fs.loop, gate.all, calls)
-    return answers
-
-
-def gathered(calls: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
-    """Return the answer or error of each call, some at a time, from an event loop in a thread of fsspec."""
-    answers: list[Any] = sync(get_loop(), _gathered, calls)
     return answers
 
 

@@ -16,8 +16,8 @@ from zarrds._base.types import Buf, ByteRange, Request
 from zarrds._store.absence import says_no_container
 from zarrds._store.backends.conditions import is_of_amazon, obeys_conditions
 from zarrds._store.backends.directory import DirectoryStore
-from zarrds._store.backends.filesystem import gathered
-from zarrds._store.backends.obstore_use import is_usable, note_answers, note_use
+from zarrds._store.backends.filesystem import gathered_by
+from zarrds._store.backends.obstore_use import is_usable, note_use, waited_for
 from zarrds._store.backends.writers import MARK, has_written, marked, new_token
 from zarrds._store.base import Store, StoreProfile, renamed, renaming
 from zarrds._store.failure import store_failure
@@ -115,7 +115,7 @@ class ObstoreStore(Store):
         if self.profile.native_batch and len(pairs) > 1:
             function = getattr(client, f"{name}_async")
             calls: list[Callable[[], Awaitable[Any]]] = [partial(function, self.store, *a, **o) for a, o in pairs]
-            return _answers(calls)
+            return gathered_by(waited_for, calls)
         function = getattr(client, name)
         answers = []
         for a, o in pairs:
@@ -171,7 +171,7 @@ class ObstoreStore(Store):
         tags = [None if isinstance(reply, Exception) else reply.meta["e_tag"] for reply in replies]
         if self.profile.native_batch and len(requests) > 1:
             calls = [partial(_body, reply) for reply in replies if not isinstance(reply, Exception)]
-            values = iter(_answers(calls))
+            values = iter(gathered_by(waited_for, calls))
             replies = [reply if isinstance(reply, Exception) else next(values) for reply in replies]
         else:
             replies = [_value(reply) for reply in replies]
@@ -435,12 +435,6 @@ def _value(reply: Any) -> Any:
         return memoryview(reply.bytes())
     except Exception as error:
         return _lost(error)
-
-
-def _answers(calls: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
-    answers = gathered(calls)
-    note_answers()
-    return answers
 
 
 async def _body(reply: Any) -> memoryview:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import os
 import sys
 import threading
 import time
+from collections.abc import Coroutine
 from types import FrameType
+from typing import Any
 
-__all__ = ["is_usable", "note_answers", "note_use"]
+from fsspec.asyn import get_loop, sync
+
+__all__ = ["is_usable", "note_use", "waited_for"]
 
 _used_by: int | None = None
 """Process that sent the first request."""
 _ends = False
 """Whether the process ends: functions of `atexit` run."""
+_gave_up = False
+"""Whether requests were given up, of which threads of obstore may still be about to take note."""
+_GIVING_UP_S = 0.5
+"""Seconds that these threads get for it when the process ends."""
 _LONGEST_S = 5
 """Seconds that the end of a process waits at most."""
 
@@ -30,10 +39,35 @@ def note_use() -> None:
     _used_by = os.getpid()
 
 
-def note_answers() -> None:
-    """Take note that answers came through obstore; when the process ends, wait for the threads that brought them."""
+def waited_for(requests: Coroutine[Any, Any, list[Any]]) -> list[Any]:
+    """Return the answers to requests through obstore, which run in the event loop of fsspec.
+
+    Where the caller is interrupted (Ctrl-C), they are given up. Otherwise they would go on, and obstore would print an
+    error of Rust for each that is under way when the process ends.
+    """
+    global _gave_up
+    note_use()
+    loop, ended = get_loop(), threading.Event()
+    tasks: list[Any] = []
+
+    async def noted() -> list[Any]:
+        tasks.append(asyncio.current_task())
+        try:
+            return await requests
+        finally:
+            ended.set()
+
+    try:
+        answers: list[Any] = sync(loop, noted)
+    except BaseException:
+        _gave_up = True
+        for task in tasks:
+            loop.call_soon_threadsafe(task.cancel)
+            ended.wait(_GIVING_UP_S)
+        raise
     if _ends:
         _await_threads()
+    return answers
 
 
 @atexit.register
@@ -41,6 +75,8 @@ def _end() -> None:
     global _ends
     _ends = True
     if _used_by == os.getpid():
+        if _gave_up:
+            time.sleep(_GIVING_UP_S)
         _await_threads()
 
 
