@@ -18,8 +18,8 @@ import zarrds
 import zarrds.parallel
 from tests.store.doubles import WrappedStore
 from zarrds._base.types import Buf, Request
-from zarrds._node import alone
 from zarrds._node import claim as _claim
+from zarrds._node import keeping
 from zarrds._node.claim import ClaimLost, claim_around, claimed, has_mark, with_mark_of
 from zarrds._store.base import Store
 from zarrds.errors import PathNotFoundError
@@ -171,7 +171,7 @@ def test_a_turn_is_not_lost_because_it_is_renewed_at_that_moment() -> None:
 
 def test_threads_wait_for_a_claim_that_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also while its keeper waits for a slow store, so that no step is seen."""
-    monkeypatch.setattr(alone, "_STEP_S", 3600.0)
+    monkeypatch.setattr(keeping, "_STEP_S", 3600.0)
     monkeypatch.setattr(_claim, "OWN_PATIENCE_S", -1.0)
     store = MemoryStore()
     _, key = make(store)
@@ -181,7 +181,7 @@ def test_threads_wait_for_a_claim_that_is_kept(monkeypatch: pytest.MonkeyPatch) 
             return pool.submit(_claim._Watch(1).is_over, claim.mark).result()
 
         assert is_over()
-        with alone.kept(claim):
+        with keeping.kept(claim):
             assert not is_over()
         assert is_over()
 

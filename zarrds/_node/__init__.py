@@ -1,7 +1,7 @@
 """The documents of a hierarchy in a store: find, create and delete nodes."""
 
 from zarrds._node.adapters import locate_node, other_layout
-from zarrds._node.alone import adding_claim, clear, kept, release, writer_claim
+from zarrds._node.alone import adding_claim, clear, release, writer_claim
 from zarrds._node.claim import (
     Claim,
     ClaimLost,
@@ -26,6 +26,7 @@ from zarrds._node.delete import (
 )
 from zarrds._node.document_lock import LockedClaim, locked, set_unless_left
 from zarrds._node.documents import NewArray, NewGroup
+from zarrds._node.keeping import kept
 from zarrds._node.locking import check_synchronizer, document_locked, structure_locked
 from zarrds._node.lookup import (
     NOT_INSTALLED,

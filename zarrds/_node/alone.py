@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from zarrds._node.claim import Claim, ClaimLost, claim_around, claimed, has_mark, outwait
+from zarrds._node.claim import Claim, claim_around, claimed, has_mark, outwait
 from zarrds._node.delete import expect_ours, remove
 from zarrds._store import WRITER_KEY, Store, ancestors, is_writer_key, level
 from zarrds.sync import Synchronizer, locked
 
-__all__ = ["adding_claim", "clear", "kept", "release", "writer_claim"]
+__all__ = ["adding_claim", "clear", "release", "writer_claim"]
 
 _REPLACING = b'{"zarrds": "a task is replacing what lies below this path; this file is deleted when it is done"}'
 _ADDING = b'{"zarrds": "a task is adding to what lies below this path; this file is deleted when it is done"}'
@@ -101,43 +100,6 @@ def _first_replaced(store: Store, paths: Sequence[str]) -> str | None:
         if text is not None and has_mark(text) and claim_around(store, key) is None:
             return path
     return None
-
-
-_STEP_S = 0.05
-
-
-@contextmanager
-def kept(claim: Claim | None) -> Iterator[None]:
-    """Keep a claim during a block by a thread, also while its owner computes or waits for the store.
-
-    Yields
-    ------
-    None
-        Nothing.
-    """
-    if claim is None or not claim.mark:
-        yield
-        return
-    done = threading.Event()
-    keeper = threading.Thread(target=_keep, args=(claim, done), daemon=True)
-    claim.is_kept = True
-    keeper.start()
-    try:
-        yield
-    finally:
-        done.set()
-        keeper.join()
-        claim.is_kept = False
-
-
-def _keep(claim: Claim, done: threading.Event) -> None:
-    while not done.wait(_STEP_S):
-        try:
-            claim.keep()
-        except ClaimLost:
-            return
-        except Exception:  # a request failed: the next one, or the owner's own, will report it
-            continue
 
 
 def release(claim: Claim) -> bool:

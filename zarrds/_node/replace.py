@@ -8,8 +8,9 @@ from contextlib import contextmanager, suppress
 
 from zarrds._base.types import Buf
 from zarrds._format import DOCUMENT_NAMES
-from zarrds._node.alone import kept, writer_claim
+from zarrds._node.alone import writer_claim
 from zarrds._node.delete import batches, expect_ours, refuse_consolidated, set_mark
+from zarrds._node.keeping import kept
 from zarrds._node.locking import structure_locked
 from zarrds._store import JOB_FOLDER, REMOVAL_MARK, WRITER_KEY, Staging, Store, level, renamed
 from zarrds.errors import ConflictError, NotErasableError
