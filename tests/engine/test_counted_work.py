@@ -169,7 +169,7 @@ WINDOW = 2**20
 
 @pytest.mark.parametrize("where", ["disk", "network"])
 @pytest.mark.parametrize("codec", ["blosc", "raw", "shard"])
-@pytest.mark.parametrize("chunk", [2**16, 2**17])
+@pytest.mark.parametrize("chunk", [pytest.param(2**16, marks=pytest.mark.slow), 2**17])
 def test_whole_reads_and_writes_keep_two_windows_in_memory(where, codec, chunk, tmp_path):
     store = Far() if where == "network" else str(tmp_path / "a.zarr")
     options = {"compressor": numcodecs.Blosc("lz4") if codec == "blosc" else None, "chunks": chunk}

@@ -25,7 +25,7 @@ from zarrds._store import WRITER_KEY
 from zarrds.errors import ConflictError
 from zarrds.storage import MemoryStore
 
-SEEDS = [pytest.param(range(4), id="few"), pytest.param(range(4, 12), id="many", marks=pytest.mark.slow)]
+SEEDS = [pytest.param(range(2), id="few"), pytest.param(range(2, 10), id="many", marks=pytest.mark.slow)]
 
 
 def table(value: int, *names: str) -> xr.Dataset:
