@@ -11,7 +11,7 @@ from typing import Any
 import zarrds
 from xarray_backend.storing import is_consolidated
 from zarrds import Group
-from zarrds.errors import ArgumentError, ContainsArrayError, PathNotFoundError
+from zarrds.errors import ArgumentError, ContainsArrayError, NotErasableError, PathNotFoundError
 from zarrds.storage import DirectoryStore, MemoryStore, Store, WrapperStore, as_store, refuse_overlap
 
 __all__ = ["Place", "as_dict", "name_of", "place_of_blocks"]
@@ -62,8 +62,14 @@ class Place:
     def _above_key(self) -> str:
         return f"{self.folder}/above".lstrip("/")
 
-    def refuse_overlap(self) -> None:
-        """Raise SelfOverwriteError if the target would replace the blocks, or is among them."""
+    def check_store_of_blocks(self) -> None:
+        """Raise an error if the target would replace the blocks, or is among them, or if they could not be deleted."""
+        if not self._open_store().is_erasable():
+            raise NotErasableError(
+                "blocks are deleted at the end, and this temp_store deletes nothing",
+                found=repr(self._open_store()),
+                hint="choose a directory, a URL or another store",
+            )
         target = as_store(self.store, mode="a", storage_options=self.storage_options)
         refuse_overlap(
             [self._open_store().place(self.folder)],
@@ -172,15 +178,15 @@ def place_of_blocks(
     """
     name = f"{_FOLDER}{token}"
     in_n5 = _is_n5(store)
+    name_in_directory = f"{name}.n5" if in_n5 else name
     if temp_store is not None:
         is_other = _is_n5(temp_store) and not in_n5
         blocks = _files_of(temp_store, of_temp) if is_other else temp_store
         if isinstance(temp_store, (str, os.PathLike)) and not _is_n5(temp_store) and _is_directory(temp_store):
-            return {"blocks": f"{os.fspath(temp_store).rstrip('/')}/{name}", "blocks_options": of_temp}
+            return {"blocks": f"{os.fspath(temp_store).rstrip('/')}/{name_in_directory}", "blocks_options": of_temp}
         return {"blocks": blocks, "blocks_options": of_temp, "folder": name}
     if isinstance(store, (str, os.PathLike)):
-        blocks = f"{os.fspath(store).rstrip('/')}.{name}{'.n5' if in_n5 else ''}"
-        return {"blocks": blocks, "blocks_options": ours}
+        return {"blocks": f"{os.fspath(store).rstrip('/')}.{name_in_directory}", "blocks_options": ours}
     if isinstance(store, MemoryStore) or (isinstance(store, MutableMapping) and not isinstance(store, Store)):
         return {"blocks": MemoryStore()}
     raise ArgumentError("give a temp_store: without a path or URL of the target there is no place beside it for blocks")

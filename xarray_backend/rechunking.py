@@ -159,6 +159,8 @@ def rechunk(
         There is a group, and `overwrite` is False. Nothing has been written.
     zarrds.errors.SelfOverwriteError
         `temp_store` is in the target group. Nothing has been written.
+    zarrds.errors.NotErasableError
+        `temp_store` is a ZIP file or another store that deletes nothing. Nothing has been written.
 
     Examples
     --------
@@ -193,7 +195,7 @@ def rechunk(
     token = _token([*_datasets(obj).values()], lengths, encoding, name_of(store), where, zarr_format)
     place = replace(place, **place_of_blocks(store, temp_store, token, ours, of_temp))
     if temp_store is not None:
-        place.refuse_overlap()
+        place.check_store_of_blocks()
     is_new = place.open_blocks() is None
     where_to = {"storage_options": place.blocks_options, "consolidated": False if place.folder else None}
     write_blocks = partial(write, place.blocks, "w", place.blocks_path, **where_to)

@@ -14,7 +14,14 @@ from fsspec.implementations.memory import MemoryFileSystem
 import zarrds
 import zarrds.dask
 from xarray_backend import open_zarrds, rechunk, to_zarrds
-from zarrds.errors import ArgumentError, ContainsArrayError, ContainsGroupError, MemoryLimitError, SelfOverwriteError
+from zarrds.errors import (
+    ArgumentError,
+    ContainsArrayError,
+    ContainsGroupError,
+    MemoryLimitError,
+    NotErasableError,
+    SelfOverwriteError,
+)
 from zarrds.storage import as_store
 
 
@@ -115,7 +122,7 @@ def test_an_array_that_has_the_name_of_its_coordinate(length: int, tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("target", "temp", "zarr_format"),
-    [("b.zarr", "t.n5", 2), ("b.zarr", "t.n5", 3), ("b.n5", "t.n5", None), ("b.n5", None, None)],
+    [("b.zarr", "t.n5", 2), ("b.zarr", "t.n5", 3), ("b.n5", "t.n5", None), ("b.n5", "t", None), ("b.n5", None, None)],
 )
 def test_blocks_have_the_fill_values_of_the_target(
     target: str, temp: str | None, zarr_format: int | None, tmp_path: Path
@@ -242,6 +249,13 @@ def test_a_job_that_is_refused_leaves_a_temp_store_as_it_was(
     with pytest.raises(error):
         rechunk(climate().chunk(time=5), zarrds.MemoryStore(), **how, **wrong)
     assert dict(store) == before
+
+
+def test_a_zip_file_as_temp_store_is_refused_before_it_is_made(tmp_path: Path) -> None:
+    how: dict[str, Any] = {"chunks": {"time": -1, "lat": 1}, "temp_store": str(tmp_path / "t.zip")}
+    with pytest.raises(NotErasableError, match="choose a directory"):
+        rechunk(climate().chunk(time=5), str(tmp_path / "b"), **how)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_temp_store_in_the_target_is_refused_before_blocks_are_computed(tmp_path: Path) -> None:
