@@ -84,6 +84,13 @@ def test_a_destination_that_is_there_is_named_with_options_of_the_command(place:
     assert "if_exists" not in result.stderr
 
 
+@pytest.mark.parametrize("name", ["new.zip", "new.zarr"])
+def test_nothing_is_asked_where_nothing_is_replaced(place: Path, name: str) -> None:
+    result = run("copy", "climate.zarr", name, "--if-exists", "replace", "--quiet")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert zarrds.open(name, mode="r", path="t2m").shape == (4, 6)
+
+
 def test_an_unfinished_job_is_cured_with_options_of_the_command(place: Path) -> None:
     target = zarrds.open_group("there.zarr", mode="w").store
     JobRecord("a job", "rechunk of u").write(as_store(target), "")

@@ -9,6 +9,7 @@ import click
 from zarrds._node import has_node
 from zarrds._store import normalize_path
 from zarrds.cli.places import store_at
+from zarrds.errors import PathNotFoundError
 from zarrds.errors.escaping import visible
 
 __all__ = ["REPLACE", "ask_if_there", "expect_agreement"]
@@ -30,7 +31,13 @@ def ask_if_there(question: str, dest: str, dest_path: str | None, options: dict[
     yes : bool
         Whether the user has agreed beforehand; nothing is read then.
     """
-    if not yes and has_node(store_at(dest, options), normalize_path(dest_path)):
+    if yes:
+        return
+    try:
+        there = store_at(dest, options)
+    except PathNotFoundError:  # a new ZIP file
+        return
+    if has_node(there, normalize_path(dest_path)):
         expect_agreement(question.format(f"{dest} {dest_path or ''}".rstrip()), yes=False)
 
 
