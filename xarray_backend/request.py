@@ -81,6 +81,12 @@ class Request:
         return self.mode not in ("w", "replace") and (self.region is None or self.append_dim is not None)
 
     @property
+    def may_create(self) -> bool:
+        """Whether arrays may be added to a group without a change of those that are there; not said of trees."""
+        adds = self.mode in ("a", "a-") and self.append_dim is None and self.region is None
+        return adds and len(self.datasets) == 1 and not self.dry_run
+
+    @property
     def consolidates(self) -> bool:
         """Whether metadata are consolidated at the end."""
         return self.mode != "r+" and self.consolidated is not False

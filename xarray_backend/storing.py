@@ -9,6 +9,7 @@ One writer at a time appends to a group (`zarrds.parallel.group_turn`), any numb
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -62,6 +63,8 @@ class Job:
         In mode "w", this writer's turn to replace the group.
     is_hidden : bool
         Whether the group is written in a hidden place, of which no consolidated metadata above it may tell.
+    creating : ExitStack
+        What ends when the documents of new arrays are set.
     """
 
     compute: bool
@@ -74,6 +77,7 @@ class Job:
     delayed: DelayedReceipt | None = None
     alone: ReplacingTurn | None = None
     is_hidden: bool = False
+    creating: ExitStack = field(default_factory=ExitStack)
 
 
 def carry_out(
@@ -92,6 +96,7 @@ def carry_out(
         job.alone.keep()
     if documents:
         target.set_many(documents)
+    job.creating.close()
     resizes += [
         (Array(target, write.array.path), write.shape)
         for plan in plans

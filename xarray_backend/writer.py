@@ -269,7 +269,7 @@ def _write_holding(held: ExitStack, request: Request, target: Store) -> ZarrdsSt
     existing = open_existing(target, root) if mode in ("a", "a-", "r+") else None
     if existing is not None and request.adds and not request.dry_run:
         held.enter_context(adding_to(existing.store, root))
-        if request.append_dim is None:  # `_turns` opens it again
+        if mode == "r+":  # in the other modes it is opened again below
             existing = open_existing(target, root)  # others may have replaced it before they were done
     if existing is not None:
         target = existing.store  # a store of another layout is another view of the same place
@@ -281,6 +281,10 @@ def _write_holding(held: ExitStack, request: Request, target: Store) -> ZarrdsSt
         return _replace(request, target)
     if existing is None and mode in ("a", "a-") and not request.dry_run and target.is_erasable():
         existing = _begin(request, target, held)
+    creating = held.enter_context(ExitStack())
+    if existing is not None and request.may_create:
+        creating.enter_context(group_turn(existing, request.synchronizer)).pass_on()
+        existing = open_existing(target, root)  # others may have appended before it was our turn
     with _turns(existing, request) as turns:
         if turns:
             existing = open_existing(target, root)  # others may have appended before it was our turn
@@ -314,6 +318,7 @@ def _write_holding(held: ExitStack, request: Request, target: Store) -> ZarrdsSt
                 delayed=delayed,
                 alone=alone,
                 is_hidden=request.is_hidden,
+                creating=creating,
             )
             with noticing_deletion(plans, target):
                 return carry_out(plans, documents, target, written, job, fresh=existing is None)

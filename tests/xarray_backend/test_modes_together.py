@@ -7,7 +7,7 @@ import random
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pytest
 import xarray as xr
 
 import zarrds
+import zarrds.parallel.turns
 from tests.faults.interleave import Turns, TurnStore
 from xarray_backend import open_zarrds, to_zarrds
 from zarrds._node import claim
@@ -48,6 +49,8 @@ def in_turns(store: MemoryStore, seed: int, *jobs: Callable[[Any], Any]) -> list
 
     with pytest.MonkeyPatch.context() as patch:
         turns.instead_of_time(patch)
+        # a lock of the process would not hand the turn over; claims alone must do, as among processes
+        patch.setattr(zarrds.parallel.turns, "_thread_lock", lambda name: nullcontext())
         shared = TurnStore(store, turns)
         return turns.run([lambda job=job: job(shared) for job in jobs], choose)  # type: ignore[misc]
 
@@ -221,6 +224,19 @@ def test_who_meets_mode_w_comes_before_it_or_after_it(
         assert dict(store) in (dict(after), dict(before_it)), seed
 
 
+@pytest.mark.parametrize("seeds", SEEDS)
+def test_a_variable_added_beside_an_append_fits_it(seeds: Any, zarr_format: int, no_patience_ends: None) -> None:
+    """One of the two is refused, as it would be after the other: lengths that differ could not be opened."""
+    for seed in seeds:
+        store = MemoryStore()
+        to_zarrds(table(0, "u"), store)
+        errors = in_turns(store, seed, append, write(table(1, "v"), "a"))
+        assert sorted(type(error).__name__ for error in errors) == ["ArgumentError", "NoneType"], seed
+        ds = open_zarrds(store, consolidated=False).load()
+        assert ds.identical(open_zarrds(store).load())
+        assert (set(ds), ds.sizes["t"]) == (({"u"}, 8) if errors[0] is None else ({"u", "v"}, 4)), seed
+
+
 @pytest.fixture
 def no_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is dead in a test in which writers take turns, though its clock runs."""
@@ -240,6 +256,20 @@ def test_a_killed_writer_keeps_nobody_waiting(key: str, zarr_format: int) -> Non
     to_zarrds(small(1, "u"), store, mode="w")
     whole(store, [small(1, "u")])
     assert not any("zarrds" in key for key in store)
+
+
+def test_the_next_append_cleans_up_after_a_killed_one_though_mode_a_came_between(zarr_format: int) -> None:
+    store = MemoryStore()
+    to_zarrds(table(0, "u"), store)
+    key = {2: ".zgroup", 3: "zarr.json"}[zarr_format]
+    store[key] = bytes(store[key]) + claim._new_mark()  # of this process, which knows nothing of it
+    zarrds.open_array(store, path="t").resize(8)  # the killed append enlarged one of two arrays
+    to_zarrds(xr.Dataset({"w": ("y", [1.0])}), store, mode="a")
+    assert claim.has_mark(store[key])
+    append(store)
+    assert not claim.has_mark(store[key])
+    assert open_zarrds(store).sizes["t"] == 8
+    assert open_zarrds(store).t.values.tolist() == [*range(4)] * 2
 
 
 def test_who_deletes_the_group_meanwhile_is_noticed(zarr_format: int) -> None:

@@ -28,7 +28,7 @@ ONE = DS[["v3"]].drop_vars("t")
 
 BUDGETS: list[tuple[str, Any, dict[int, tuple[int, int, int]]]] = [
     # operation, how it is done, and by format the most values read, values set, and listings; where a group is
-    # changed, one value more of each kind says that a writer is at work
+    # changed, one value more of each kind says that a writer is at work; two in mode "a", that it may create arrays
     ("open", lambda store: open_zarrds(store), {2: (3, 0, 0), 3: (3, 0, 0)}),
     ("open plain", lambda store: open_zarrds(store, consolidated=False), {2: (158, 0, 1), 3: (56, 0, 1)}),
     (
@@ -37,14 +37,14 @@ BUDGETS: list[tuple[str, Any, dict[int, tuple[int, int, int]]]] = [
         {2: (6, 1, 0), 3: (5, 1, 0)},
     ),
     ("r+", lambda store: to_zarrds(ONE, store, mode="r+"), {2: (9, 2, 0), 3: (8, 2, 0)}),
-    ("a", lambda store: to_zarrds(ONE, store, mode="a"), {2: (18, 3, 0), 3: (13, 3, 0)}),
+    ("a", lambda store: to_zarrds(ONE, store, mode="a"), {2: (18, 5, 0), 3: (15, 5, 0)}),
     ("append", lambda store: to_zarrds(MORE, store, append_dim="t"), {2: (319, 106, 1), 3: (166, 107, 1)}),
     (
         "append, lazy",
         lambda store: to_zarrds(MORE.chunk(t=2), store, append_dim="t"),
         {2: (319, 106, 1), 3: (166, 107, 1)},
     ),
-    ("a, new", lambda store: to_zarrds(ONE.rename(v3="n"), store, mode="a"), {2: (20, 6, 0), 3: (13, 5, 0)}),
+    ("a, new", lambda store: to_zarrds(ONE.rename(v3="n"), store, mode="a"), {2: (20, 8, 0), 3: (15, 7, 0)}),
 ]
 
 
@@ -92,7 +92,7 @@ LATENCIES: list[tuple[str, int, Any, dict[int, int]]] = [
     ("create", 4, lambda store: to_zarrds(DS, store, encoding=chunks_of(4)), {2: 14, 3: 12}),
     ("append", 4, lambda store: to_zarrds(MORE, store, append_dim="t"), {2: 18, 3: 19}),
     ("append to edges", 3, lambda store: to_zarrds(MORE, store, append_dim="t"), {2: 20, 3: 21}),
-    ("a", 4, lambda store: to_zarrds(DS, store, mode="a"), {2: 12, 3: 11}),
+    ("a", 4, lambda store: to_zarrds(DS, store, mode="a"), {2: 15, 3: 14}),
     ("open", 4, lambda store: open_zarrds(store), {2: 2, 3: 2}),
     ("open plain", 4, lambda store: open_zarrds(store, consolidated=False), {2: 6, 3: 5}),
 ]

@@ -112,6 +112,11 @@ class Turn:
                 self._claim.abandon()
             raise
 
+    def pass_on(self) -> None:
+        """If the writer before did not finish, let the one after this turn see `inherited`, too."""
+        if self._claim is not None and self._claim.inherited:
+            self._claim.abandon()
+
     @property
     def inherited(self) -> bool:
         """Whether the writer before did not finish, so that some of the arrays may have grown and others not."""
