@@ -269,7 +269,7 @@ def _write_holding(held: ExitStack, request: Request, target: Store) -> ZarrdsSt
     existing = open_existing(target, root) if mode in ("a", "a-", "r+") else None
     if existing is not None and request.adds and not request.dry_run:
         held.enter_context(adding_to(existing.store, root))
-        if mode == "r+":  # in the other modes it is opened again below
+        if request.append_dim is None and not request.may_create:  # else it is opened again below
             existing = open_existing(target, root)  # others may have replaced it before they were done
     if existing is not None:
         target = existing.store  # a store of another layout is another view of the same place

@@ -182,6 +182,10 @@ def append(store: Any) -> None:
     to_zarrds(table(2, "u"), store, append_dim="t")
 
 
+def add_tree(store: Any) -> None:
+    to_zarrds(xr.DataTree.from_dict({"/": table(2, "v"), "/child": table(2, "v")}), store, mode="a")
+
+
 def add_below(store: Any) -> None:
     to_zarrds(table(2, "v"), store, mode="a", group="below/it")
 
@@ -199,6 +203,7 @@ def replace_below(store: Any) -> None:
         pytest.param(write(table(2, "v"), "w-"), id="w-"),
         pytest.param(write(table(2, "old"), "r+"), id="r+"),
         append,
+        add_tree,
         add_below,
         replace_below,
     ],
