@@ -208,11 +208,12 @@ def replace_below(store: Any) -> None:
         replace_below,
     ],
 )
-def test_who_meets_mode_w_comes_before_it_or_after_it(
-    other: Any, before: Any, seeds: Any, zarr_format: int, no_patience_ends: None
+@pytest.mark.parametrize("mode", ["w", "replace"])
+def test_who_meets_mode_w_or_replace_comes_before_it_or_after_it(
+    mode: str, other: Any, before: Any, seeds: Any, zarr_format: int, no_patience_ends: None
 ) -> None:
     """Whole, in every order of steps: what comes before is deleted, and what comes after meets the new dataset."""
-    replacing = write(table(1, "u"), "w")
+    replacing = write(table(1, "u"), mode)
     for seed in seeds:
         store = MemoryStore()
         before(store)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from zarrds._node.claim import Claim, claim_around, claimed, has_mark, outwait
-from zarrds._node.delete import expect_ours, remove
+from zarrds._node.delete import Below, expect_ours, remove
 from zarrds._store import WRITER_KEY, Store, ancestors, is_writer_key, level
 from zarrds.sync import Synchronizer, locked
 
-__all__ = ["adding_claim", "clear", "release", "writer_claim"]
+__all__ = ["adding_claim", "below_alone", "clear", "release", "writer_claim"]
 
 _REPLACING = b'{"zarrds": "a task is replacing what lies below this path; this file is deleted when it is done"}'
 _ADDING = b'{"zarrds": "a task is adding to what lies below this path; this file is deleted when it is done"}'
@@ -122,6 +122,22 @@ def _delete(claim: Claim) -> None:
     claim.store.delete_many([claim.key])
 
 
+def below_alone(claim: Claim, path: str) -> Below:
+    """Return what is below the path of a `writer_claim` once nobody adds to it any more.
+
+    Raises
+    ------
+    ForeignFilesError
+        There are files that belong to no hierarchy.
+    """
+    below, seen = expect_ours(claim.store, path), {claim.key}
+    while others := [key for key in below.keys if is_writer_key(key) and key not in seen]:
+        seen.update(others)
+        outwait(claim.store, others)
+        below = expect_ours(claim.store, path)
+    return below
+
+
 def clear(claim: Claim, path: str) -> None:
     """Delete everything below the path of a `writer_claim`, but not the claim, once nobody adds to it any more.
 
@@ -130,12 +146,7 @@ def clear(claim: Claim, path: str) -> None:
     ForeignFilesError
         There are files that belong to no hierarchy; nothing was deleted.
     """
-    store = claim.store
-    below, seen = expect_ours(store, path), {claim.key}
-    while others := [key for key in below.keys if is_writer_key(key) and key not in seen]:
-        seen.update(others)
-        outwait(store, others)
-        below = expect_ours(store, path)
+    store, below = claim.store, below_alone(claim, path)
     if set(below.keys) <= {claim.key}:
         return
     with claim.unchanging() as text:

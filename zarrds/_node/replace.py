@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 from zarrds._base.types import Buf
 from zarrds._format import DOCUMENT_NAMES
-from zarrds._node.alone import writer_claim
+from zarrds._node.alone import below_alone, writer_claim
 from zarrds._node.delete import batches, expect_ours, refuse_consolidated, set_mark
 from zarrds._node.keeping import kept
 from zarrds._node.locking import structure_locked
@@ -80,9 +80,11 @@ def replacing(store: Store, path: str, synchronizer: Synchronizer | None = None)
         with (
             writer_claim(store, path, synchronizer) as claim,
             kept(claim),
-            structure_locked(synchronizer, store, path),
         ):
-            staging.put()
+            if claim is not None:
+                below_alone(claim, path)
+            with structure_locked(synchronizer, store, path):
+                staging.put()
     except BaseException:
         with suppress(Exception):  # the first error is the one to report
             staging.discard()
