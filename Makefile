@@ -22,7 +22,7 @@ demo: $(VENV)/.installed-demo  ## a climatology on a small cluster: data, checks
 test: $(VENV)/.installed-test  ## the default test suite, doctests and README examples included
 	$(RUN) -m pytest $(SHARED)
 
-check: $(VENV)/.installed-test  ## everything a change must pass
+check: $(VENV)/.installed-test  ## everything a change must pass; TESTS=no: all but the tests
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 	$(RUN) -m codespell_lib
@@ -31,7 +31,7 @@ check: $(VENV)/.installed-test  ## everything a change must pass
 	$(RUN) .ci/check_types.py
 	$(RUN) .ci/check_docstrings.py
 	$(VENV)/$(BIN)/lint-imports
-	$(RUN) -m pytest $(SHARED)
+	$(if $(filter no,$(TESTS)),,$(RUN) -m pytest $(SHARED))
 
 docs: $(VENV)/.installed-docs  ## the documentation site, in build/docs/index.html; examples run, links are checked
 	$(RUN) -m sphinx --fail-on-warning --keep-going --quiet -j 2 -d build/doctrees docs build/docs
