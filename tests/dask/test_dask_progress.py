@@ -163,3 +163,16 @@ def test_on_a_cluster(cluster_client: Any, tmp_path: Path) -> None:
         assert from_zarr(z).sum().compute() == 400
         rechunk(z, str(tmp_path / "b"), chunks=(20, 1)).compute()
     assert out.getvalue().splitlines()[-1].startswith("done: ")
+
+
+def test_a_job_that_the_scheduler_has_forgotten_is_shown(
+    cluster_client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["zarrds.dask.progress"], "POLL_SECONDS", 3600)
+    out = io.StringIO()
+    z = zarrds.ones((20, 20), chunks=(5, 20), store=str(tmp_path / "a"))
+    with progress(out):
+        assert from_zarr(z).sum().compute() == 400
+        while cluster_client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)):
+            pass
+    assert out.getvalue().splitlines()[-1].startswith("done: ")

@@ -280,6 +280,7 @@ class _ClusterWatch:
         self._client = client
         self._progress = state
         self._before = client.run_on_scheduler(_group_counts)
+        self._ended = client.run_on_scheduler(_ended_counts)
         self._nbytes = 0
         self._told = 0.0
         self._count_bytes()
@@ -321,6 +322,22 @@ class _ClusterWatch:
         self._thread.join()
         if self._client.status == "running":
             self._poll()
+            if not self._seen:
+                self._poll_forgotten()
+
+    def _poll_forgotten(self) -> None:
+        """Count tasks of a job so short that the scheduler has forgotten it before anybody looked."""
+        now = self._client.run_on_scheduler(_ended_counts)
+        ended = {name: count - self._ended.get(name, 0) for name, count in now.items()}
+        stages = {name: (count, count) for name, count in ended.items() if count > 0}
+        if stages:
+            self._count_bytes()
+            self._progress.update(stages, self._nbytes)
+
+
+def _ended_counts(dask_scheduler: Any = None) -> dict[str, int]:
+    """Return by the beginnings of their keys how many tasks have ended since the scheduler began."""
+    return {name: prefix.state_counts["memory"] for name, prefix in dask_scheduler.task_prefixes.items()}
 
 
 def _group_counts(dask_scheduler: Any = None) -> dict[str, tuple[int, int]]:
