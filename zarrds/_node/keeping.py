@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from zarrds._node.claim import Claim, ClaimLost
 
@@ -19,6 +19,7 @@ _YOUNG_S = 0.25
 A mark is renewed much later, and threads of this process do not ask for steps while `Claim.is_kept`.
 """
 _IDLE_S = 5.0
+"""Seconds without a claim after which the thread that starts the others ends."""
 
 
 @contextmanager
@@ -52,8 +53,9 @@ class _Keeper:
         self.thread: threading.Thread | None = None
 
     def start(self) -> None:
-        self.thread = threading.Thread(target=self._keep, daemon=True)
-        self.thread.start()
+        thread = threading.Thread(target=self._keep, daemon=True)
+        thread.start()
+        self.thread = thread
 
     def _keep(self) -> None:
         while not self.done.wait(_STEP_S):
@@ -92,14 +94,15 @@ def _end(keeper: _Keeper) -> None:
 def _start_all() -> None:
     """Start the threads of keepers that are no longer young, until there have been none for a while."""
     global _starter
-    last = time.monotonic()
+    last, pause = time.monotonic(), threading.Event()
     while True:
-        time.sleep(_YOUNG_S / 2)
+        pause.wait(_YOUNG_S / 2)
         now = time.monotonic()
         with _mutex:
             for keeper in [one for one in _young if now - one.since > _YOUNG_S]:
-                _young.remove(keeper)
-                keeper.start()
+                with suppress(RuntimeError):  # no more threads can be started now: try it again
+                    keeper.start()
+                    _young.remove(keeper)
                 last = now
             if _young:
                 last = now
