@@ -78,13 +78,13 @@ class Request:
     @property
     def adds(self) -> bool:
         """Whether a group is created or changed, in which others may write too, and not a region of it alone."""
-        return self.mode not in ("w", "replace") and (self.region is None or self.append_dim is not None)
+        alone = self.mode in ("w", "replace")
+        return not (alone or self.dry_run) and (self.region is None or self.append_dim is not None)
 
     @property
     def may_create(self) -> bool:
         """Whether arrays may be added to a group without a change of those that are there; not said of trees."""
-        adds = self.mode in ("a", "a-") and self.append_dim is None and self.region is None
-        return adds and len(self.datasets) == 1 and not self.dry_run
+        return self.adds and self.mode in ("a", "a-") and self.append_dim is None and len(self.datasets) == 1
 
     @property
     def consolidates(self) -> bool:

@@ -267,7 +267,7 @@ def _write_holding(held: ExitStack, request: Request, target: Store) -> ZarrdsSt
     """Write what is asked for; claims of the group that end with the write go into `held`."""
     root, mode = request.root, request.mode
     existing = open_existing(target, root) if mode in ("a", "a-", "r+") else None
-    if existing is not None and request.adds and not request.dry_run:
+    if existing is not None and request.adds:
         held.enter_context(adding_to(existing.store, root))
         if request.append_dim is None and not request.may_create:  # else it is opened again below
             existing = open_existing(target, root)  # others may have replaced it before they were done

@@ -44,14 +44,7 @@ def adding_claim(store: Store, path: str) -> Iterator[Claim | None]:
 
     Any number of tasks may add to a node at the same moment. Each has a key of its own, and looks for the key of
     `writer_claim` after it has set its own; who replaces the node looks after having set that key. So one of the two
-    sees the other.
-
-    Parameters
-    ----------
-    store : Store
-        Where the node is.
-    path : str
-        Its path; nothing need be there.
+    sees the other. The arguments are those of `zarrds.parallel.adding_to`.
 
     Yields
     ------

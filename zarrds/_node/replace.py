@@ -77,12 +77,9 @@ def replacing(store: Store, path: str, synchronizer: Synchronizer | None = None)
     try:
         yield staging.store, staging.path
         # a task that writes a new node in place (`writer_claim`) must not go on in this one
-        with (
-            writer_claim(store, path, synchronizer) as claim,
-            kept(claim),
-        ):
+        with writer_claim(store, path, synchronizer) as claim, kept(claim):
             if claim is not None:
-                below_alone(claim, path)
+                below_alone(claim, path)  # wait for those who add to the old node
             with structure_locked(synchronizer, store, path):
                 staging.put()
     except BaseException:

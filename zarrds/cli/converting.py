@@ -19,9 +19,11 @@ from zarrds.cli.options import (
     access_options,
     as_json,
     dest_option,
+    if_exists_option,
     job_options,
     parsed_chunks,
     resume_option,
+    verify_option,
     yes_option,
 )
 from zarrds.cli.places import is_file_of_data, store_or_place, target_place
@@ -38,18 +40,8 @@ __all__ = ["convert"]
 @click.option("--path", default="", metavar="PATH", help="Convert only what is at and below PATH.")
 @click.option("--dest-path", default="", metavar="PATH", help="Convert to PATH inside DEST.")
 @click.option("--keep", is_flag=True, help="Keep the old documents when converting in place.")
-@click.option(
-    "--if-exists",
-    type=click.Choice(["raise", "replace", "skip", "skip_same"]),
-    default="raise",
-    show_default=True,
-    help="What to do with arrays that DEST holds already; skip_same writes only chunks that differ.",
-)
-@click.option(
-    "--verify",
-    type=click.Choice(["size", "read", "hash"]),
-    help="Check each chunk after it was written: its size, that it can be decoded, or all its bytes or elements.",
-)
+@if_exists_option("What to do with arrays that DEST holds already; skip_same writes only chunks that differ.")
+@verify_option("Check each chunk after it was written: its size, that it can be decoded, or all its bytes or elements.")
 @click.option(
     "--on-error",
     type=click.Choice(["raise", "report"]),

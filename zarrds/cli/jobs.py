@@ -21,9 +21,11 @@ from zarrds.cli.options import (
     access_options,
     as_json,
     dest_option,
+    if_exists_option,
     job_options,
     parsed_chunks,
     resume_option,
+    verify_option,
     yes_option,
 )
 from zarrds.cli.places import store_at, store_or_place, target_place
@@ -42,18 +44,8 @@ __all__ = ["consolidate", "copy", "rechunk"]
 @click.argument("dest", metavar="DST")
 @click.option("--source-path", default="", metavar="PATH", help="Copy only what is below PATH.")
 @click.option("--dest-path", default="", metavar="PATH", help="Copy to PATH inside DST.")
-@click.option(
-    "--if-exists",
-    type=click.Choice(["raise", "replace", "skip", "skip_same"]),
-    default="raise",
-    show_default=True,
-    help="What to do with keys that DST holds already; skip_same writes only what differs.",
-)
-@click.option(
-    "--verify",
-    type=click.Choice(["size", "read", "hash"]),
-    help="Check each chunk after it was copied: its size, that it can be decoded, or all its bytes.",
-)
+@if_exists_option("What to do with keys that DST holds already; skip_same writes only what differs.")
+@verify_option("Check each chunk after it was copied: its size, that it can be decoded, or all its bytes.")
 @click.option("--on-error", type=click.Choice(["raise", "report"]), default="raise", show_default=True)
 @click.option("--dry-run", is_flag=True, help="Say what would be copied, and copy nothing.")
 @click.option("--every-key", is_flag=True, help="Copy keys that belong to no array or group too, in this process.")

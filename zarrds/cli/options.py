@@ -24,6 +24,7 @@ __all__ = [
     "access_options",
     "as_json",
     "dest_option",
+    "if_exists_option",
     "job_options",
     "options_for",
     "parsed_chunks",
@@ -31,6 +32,7 @@ __all__ = [
     "resume_option",
     "storage_option",
     "store_argument",
+    "verify_option",
     "yes_option",
 ]
 
@@ -102,6 +104,17 @@ resume_option = click.option(
     show_default=True,
     help="Go on with an earlier run of the same command that was stopped, or begin again.",
 )
+
+
+def if_exists_option(help_text: str) -> Callable[[_Command], _Command]:
+    """Return the option that says what is done with what the destination holds already."""
+    choice = click.Choice(["raise", "replace", "skip", "skip_same"])
+    return click.option("--if-exists", type=choice, default="raise", show_default=True, help=help_text)
+
+
+def verify_option(help_text: str) -> Callable[[_Command], _Command]:
+    """Return the option that says how chunks are checked."""
+    return click.option("--verify", type=click.Choice(["size", "read", "hash"]), help=help_text)
 
 
 def storage_option(*names: str, of: str = "the file system behind a URL") -> Callable[[_Command], _Command]:
